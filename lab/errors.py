@@ -1,0 +1,83 @@
+"""Every way in which the lab can fail, by name.
+
+A message is one sentence: what failed, on what, and what to do. The command line
+prints it and exits non-zero; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class LabError(Exception):
+    """Base of every error that the lab raises on purpose."""
+
+
+class TopologyError(LabError, ValueError):
+    """A graph that is no topology; names every node and edge at fault."""
+
+
+class DslError(LabError, ValueError):
+    """A GTS DSL document that cannot be used; each fault has its line and column."""
+
+
+class UnknownName(LabError, LookupError):
+    """A name that nothing answers to, with the nearest ones that something does."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        near = difflib.get_close_matches(name.lower(), [k.lower() for k in self.known], n=1)
+        nearest = next((k for k in self.known if near and k.lower() == near[0]), None)
+        hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(self.known) or 'none'}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}")
+
+
+class MachineError(LabError, RuntimeError):
+    """This machine lacks something; says what, and the remedy."""
+
+
+class HostError(LabError, RuntimeError):
+    """Something about one host went wrong."""
+
+
+class CommandError(HostError):
+    """A command on a host ended with a status other than zero."""
+
+    def __init__(self, host: str, argv: Sequence[str], status: int, stdout: str, stderr: str) -> None:
+        self.host, self.argv, self.status = host, tuple(argv), status
+        self.stdout, self.stderr = stdout, stderr
+        said = (stderr.strip() or stdout.strip() or "nothing").splitlines()[-1][:300]
+        super().__init__(f"{host}: {' '.join(argv)[:300]!r} ended with status {status}: {said}")
+
+
+class HostTimeout(HostError, TimeoutError):
+    """A command or a state that did not come before its deadline."""
+
+
+class ShaperError(LabError, RuntimeError):
+    """A link that cannot be shaped as asked, or does not do what it was told."""
+
+
+class OverlayError(LabError, RuntimeError):
+    """An overlay that could not be installed, did not get ready, or lost a peer."""
+
+
+class NotObtainable(OverlayError):
+    """An overlay that this machine or kernel cannot have: why, and the remedy."""
+
+    def __init__(self, overlay: str, reason: str, remedy: str) -> None:
+        self.overlay, self.reason, self.remedy = overlay, reason, remedy
+        super().__init__(f"{overlay} is not obtainable here: {reason}; {remedy}")
+
+
+class MeasureError(LabError, RuntimeError):
+    """A measuring tool failed, or printed something that is no measurement."""
+
+    def __init__(self, tool: str, reason: str, raw: str = "") -> None:
+        self.tool, self.reason, self.raw = tool, reason, raw
+        super().__init__(f"{tool}: {reason}")
+
+
+class RunError(LabError, RuntimeError):
+    """A run folder that cannot be read, resumed or written."""

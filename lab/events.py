@@ -1,0 +1,73 @@
+"""What the engine tells while it works. The engine never prints: it emits, the CLI draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step began, e.g. ``bring-up: hosts``."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step ended after `seconds` (s); `detail` is a few words on what came of it."""
+
+    step: str
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One sentence that the user should read."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class SampleStarted:
+    """A repetition of a cell starts; `done` of `total` samples are there, `left` (s) is the estimate."""
+
+    cell: str
+    repetition: int
+    repetitions: int
+    done: int
+    total: int
+    left: float
+
+
+@dataclass(frozen=True)
+class SampleDone:
+    """A repetition was measured and is on disk."""
+
+    cell: str
+    repetition: int
+    outcome: str
+    verdict: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Event = StepStarted | StepDone | Note | SampleStarted | SampleDone
+Emit = Callable[[Event], None]
+
+
+def silent(_: Event) -> None:
+    """Take no notice: for tests and for callers that draw nothing."""
+
+
+@contextmanager
+def step(emit: Emit, name: str) -> Iterator[list[str]]:
+    """Emit start and end of a step; append words to the yielded list for its detail."""
+    emit(StepStarted(name))
+    words: list[str] = []
+    start = monotonic()
+    yield words
+    emit(StepDone(name, monotonic() - start, ", ".join(words)))

@@ -1,0 +1,151 @@
+"""The Host protocol: all that overlays and experiments may know of a machine.
+
+Two implementations: `lab.hosts.container` (emulated) and `lab.hosts.ssh` (real). An
+overlay cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: its status, its output, and how long it took (s)."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """What a host is, as far as an overlay has to know.
+
+    `kernel` is the release; `docker` the daemon's version; `link_kinds` the kinds of
+    link that its kernel can make (``vxlan``, ``dummy``, ``wireguard`` …) of those that
+    the lab asks about; `binaries` the programs found on its PATH.
+    """
+
+    kernel: str
+    arch: str
+    docker: tuple[int, ...]
+    link_kinds: frozenset[str] = frozenset()
+    binaries: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+
+
+class Runner(Protocol):
+    """Runs one command to its end. What only runs commands asks for no more than this."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run `argv` (never a shell string) and return what it left.
+
+        `env` reaches the command without standing in any argv: secrets go here.
+
+        Raises:
+            CommandError: `check` is set and the status is not zero.
+            HostTimeout: it had not ended after `timeout` seconds; it was then killed.
+        """
+        ...
+
+
+class Host(Runner, Protocol):
+    """A machine at a site."""
+
+    @property
+    def site(self) -> str: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its underlay addresses, by link number."""
+        ...
+
+    async def facts(self) -> HostFacts: ...
+
+    async def start(
+        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "/"
+    ) -> None:
+        """Start a daemon that outlives this call; its output goes to ``/var/log/lab/NAME.log``.
+
+        A daemon of that name that runs already is left as it is.
+        """
+        ...
+
+    async def stop(self, name: str) -> None:
+        """End the daemon that `start` began under this name; no error when there is none."""
+        ...
+
+    async def alive(self, name: str) -> bool:
+        """Whether the daemon of this name runs."""
+        ...
+
+    async def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
+        """Write a file on the host, making its folder; never through argv."""
+        ...
+
+    async def get(self, path: str) -> bytes:
+        """Read a file of the host.
+
+        Raises:
+            HostError: there is no such file.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A measurement container on a host, attached to an overlay.
+
+    `address` is what its peers send to; `interface` its device on the overlay.
+    """
+
+    host: Host
+    container: str
+    address: str
+    interface: str = "eth0"
+    overlay: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.host.name}/{self.container}"
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run a command inside the container; see `Runner.run`."""
+        flags = ["-i"] if stdin is not None else []
+        flags += [word for key in (env or {}) for word in ("-e", key)]
+        return await self.host.run(
+            ["docker", "exec", *flags, self.container, *argv],
+            timeout=timeout,
+            check=check,
+            stdin=stdin,
+            env=env,
+        )
+
+    async def start(self, argv: Sequence[str]) -> None:
+        """Start a command inside the container and leave it running."""
+        await self.host.run(["docker", "exec", "-d", self.container, *argv])

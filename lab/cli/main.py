@@ -1,0 +1,78 @@
+"""The command line: one module per verb in `lab.cli`, found by its name.
+
+A verb's module has a function `command`, whose docstring is the help; a module with
+sub-verbs has a `typer.Typer` named `app` instead. Modules of verbs import what is heavy
+(matplotlib, scipy, docker) inside their functions, so that every verb starts at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+import lab.cli
+from lab.errors import LabError
+
+NOT_VERBS = {"main", "shared"}
+
+
+def verbs() -> list[str]:
+    """The names of all verbs, as typed."""
+    modules = (m.name for m in pkgutil.iter_modules(lab.cli.__path__))
+    return sorted(name.rstrip("_").replace("_", "-") for name in modules if name not in NOT_VERBS)
+
+
+class Verbs(TyperGroup):
+    """Imports the module of a verb only when that verb, or the list of all, is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return verbs()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in verbs():
+            return None
+        module = importlib.import_module(f"lab.cli.{_module(cmd_name.replace('-', '_'))}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False)
+            app.command(name=cmd_name)(module.command)
+        return typer.main.get_command(app)
+
+
+def _module(name: str) -> str:
+    """`list` and other builtins live in modules with a trailing underscore."""
+    return name if importlib.util.find_spec(f"lab.cli.{name}") else f"{name}_"
+
+
+app = typer.Typer(
+    cls=Verbs,
+    name="lab",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Emulate wide-area networks of Docker hosts, put overlay networks on them, and measure.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Emulate wide-area networks of Docker hosts, put overlay networks on them, and measure."""
+
+
+def run() -> None:
+    """Run the command line; a `LabError` becomes one line on stderr and status 1."""
+    try:
+        app()
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("lab: interrupted", file=sys.stderr)
+        sys.exit(130)

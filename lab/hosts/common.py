@@ -93,9 +93,7 @@ class CommonHost(ABC):
 def _probe_links() -> str:
     """Lines for ``ip -batch``: every kind is added on an odd line and deleted on the next."""
     more = {"vxlan": " id 16000000 dstport 0"}
-    lines = [
-        f"link add labprobe type {kind}{more.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS
-    ]
+    lines = [f"link add labprobe type {kind}{more.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS]
     return "".join(lines)
 
 

@@ -40,7 +40,9 @@ class ContainerHost(CommonHost):
     ) -> Result:
         start = monotonic()
         full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
-        result = await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env)
+        result = await self._run(
+            full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
+        )
         if result.status in (124, 137) and monotonic() - start >= timeout:
             raise HostTimeout(f"{self.name}: {' '.join(argv)[:300]!r} had not ended after {timeout:g} s")
         result = Result(tuple(argv), result.status, result.stdout, result.stderr, result.seconds)

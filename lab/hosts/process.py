@@ -136,7 +136,9 @@ class Trace:
         env: Mapping[str, str] | None,
     ) -> None:
         names = f", with {' '.join(env)} in its environment" if env else ""
-        self._file.write(f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n")
+        self._file.write(
+            f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
+        )
         self._file.write(shlex.join(argv) + _here(stdin) + "\n")
 
     def close(self) -> None:

@@ -1,0 +1,143 @@
+"""Taking a lab off the machine, by what its record says it owns.
+
+Works on a lab in any condition: half made, half removed, its owner killed, Docker gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+from lab.emulation.state import LABEL, Process, State
+from lab.errors import LabError, MachineError
+from lab.hosts import process
+from lab.hosts.process import Run
+
+#: How long the last processes of a lab may take to go after SIGKILL (s).
+PATIENCE = 10.0
+
+
+async def remove(state: State, run: Run = process.run) -> list[str]:
+    """Remove everything that a lab owns and then its record; returns what was removed, in words.
+
+    Raises:
+        MachineError: something could not be removed; the record stays for another try.
+    """
+    owned = state.owned()
+    containers = [o.name for o in owned if o.kind == "container"]
+    done = await _remove_containers(state, containers, run)
+    done += await _end_processes(state)
+    done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
+    done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
+    state.forget()
+    return done
+
+
+async def _remove_containers(state: State, names: Sequence[str], run: Run) -> list[str]:
+    """Kill the first process of every container at once, then let Docker delete what is left."""
+    if not names:
+        return []
+    argv = [
+        "docker",
+        "ps",
+        "--all",
+        "--no-trunc",
+        "--format",
+        "{{.Names}}",
+        "--filter",
+        f"label={LABEL}={state.lab_id}",
+    ]
+    result = await run(argv, check=False)
+    if result.status:
+        raise MachineError(
+            f"Docker does not answer, so the containers of lab {state.lab_id} cannot be removed; "
+            "start it and run 'lab cleanup' again"
+        )
+    there = [name for name in result.stdout.split() if name in names]
+    if not there:
+        return []
+    pids = await run(["docker", "inspect", "--format", "{{.State.Pid}}", *there], check=False)
+    for pid in pids.stdout.split():
+        _kill(int(pid))
+    await asyncio.gather(*(_remove_container(name, run) for name in there))
+    return [f"container {name}" for name in there]
+
+
+async def _remove_container(name: str, run: Run) -> None:
+    result = await run(["docker", "rm", "--force", "--volumes", name], check=False, timeout=120)
+    if result.status and "No such container" not in result.stderr:
+        raise MachineError(
+            f"container {name} cannot be removed: {result.stderr.strip()}; run 'lab cleanup' again"
+        )
+
+
+async def _end_processes(state: State) -> list[str]:
+    """Kill every process that carries the lab's id in its environment, and wait until they are gone."""
+    found = {p.pid: p for p in processes(state.lab_id)}
+    for pid in found:
+        _kill(pid)
+    deadline = monotonic() + PATIENCE
+    while any(p.alive() for p in found.values()):
+        if monotonic() > deadline:
+            raise MachineError(
+                f"processes {sorted(found)} of lab {state.lab_id} do not end; run 'lab cleanup' again"
+            )
+        await asyncio.sleep(0.01)
+    return [f"process {pid}" for pid in found]
+
+
+def processes(lab_id: str) -> list[Process]:
+    """The processes of this machine that were started for a lab, told by LAB_ID in their environment."""
+    mark = f"LAB_ID={lab_id}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(Process.of(int(folder.name)))
+        except OSError:
+            continue
+    return [p for p in found if p.started]
+
+
+async def _remove_namespaces(names: Sequence[str], run: Run) -> list[str]:
+    there = [name for name in names if Path("/run/netns", name).exists()]
+    for name in there:
+        await run(["ip", "netns", "delete", name])
+    return [f"namespace {name}" for name in there]
+
+
+async def _unmount(paths: Sequence[str], run: Run) -> list[str]:
+    """Unmount what the lab mounted, unless somebody else now uses it as well."""
+    done = []
+    for path in paths:
+        if os.path.ismount(path) and not any(Path(path).iterdir()):
+            await run(["umount", path])
+            done.append(f"mount {path}")
+    return done
+
+
+def _kill(pid: int) -> None:
+    if pid <= 1:
+        return
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+async def remove_all(states: Sequence[State], run: Run = process.run) -> tuple[list[str], list[LabError]]:
+    """Remove several labs; one that fails does not keep the others."""
+    done: list[str] = []
+    failed: list[LabError] = []
+    for state in states:
+        try:
+            done += await remove(state, run)
+        except LabError as error:
+            failed.append(error)
+    return done, failed

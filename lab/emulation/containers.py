@@ -1,0 +1,116 @@
+"""Host containers: the command that makes one, and waiting until the daemon inside answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from lab.errors import HostError, HostTimeout
+from lab.hosts.process import Run
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container to be started.
+
+    `cpus` is a share of the machine's processors (1.0 is one of them), enforced by the
+    kernel's CPU bandwidth control; `memory` is in bytes; `tmpfs` maps a mount point to its
+    mount options; `binds` maps a path outside to ``path inside[:options]``.
+    """
+
+    name: str
+    hostname: str
+    image: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cpus: float | None = None
+    memory: int | None = None
+    capabilities: Sequence[str] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    binds: Mapping[str, str] = field(default_factory=dict)
+    devices: Sequence[str] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+    confined: bool = False
+
+
+def run_argv(spec: ContainerSpec) -> list[str]:
+    """The ``docker run`` for a container: no network of Docker's, no privilege but what is listed."""
+    argv = ["docker", "run", "--detach", "--pull=never", "--network=none", "--cgroupns=private"]
+    argv += [f"--name={spec.name}", f"--hostname={spec.hostname}", "--cap-drop=ALL"]
+    argv += [f"--cap-add={name}" for name in spec.capabilities]
+    if not spec.confined:
+        argv += [f"--security-opt={o}=unconfined" for o in ("seccomp", "apparmor", "systempaths")]
+    argv += [f"--label={k}={v}" for k, v in spec.labels.items()]
+    argv += [f"--cpus={spec.cpus:g}"] if spec.cpus else []
+    argv += [f"--memory={spec.memory}"] if spec.memory else []
+    argv += [f"--tmpfs={where}:{options}" for where, options in spec.tmpfs.items()]
+    argv += [f"--volume={outside}:{inside}" for outside, inside in spec.binds.items()]
+    argv += [f"--device={device}" for device in spec.devices]
+    argv += [f"--sysctl={k}={v}" for k, v in spec.sysctls.items()]
+    argv += [f"--env={k}={v}" for k, v in spec.env.items()]
+    return [*argv, spec.image, *spec.command]
+
+
+async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, int]:
+    """Start containers side by side and return the process id of each by its name.
+
+    Raises:
+        HostError: a container ended at once; the message has the end of its log.
+    """
+    async with asyncio.TaskGroup() as group:
+        for spec in specs:
+            group.create_task(run(run_argv(spec), on=spec.hostname, timeout=60))
+    names = [spec.name for spec in specs]
+    result = await run(["docker", "inspect", "--format", "{{.State.Pid}}", *names])
+    pids = dict(zip(names, map(int, result.stdout.split()), strict=True))
+    for spec in specs:
+        if not pids[spec.name]:
+            raise HostError(
+                f"{spec.hostname}: its container ended at once: {await last_words(spec.name, run)}"
+            )
+    return pids
+
+
+async def last_words(container: str, run: Run) -> str:
+    """The last lines of a container's log, for an error message."""
+    result = await run(["docker", "logs", "--tail", "3", container], check=False)
+    return " / ".join((result.stdout + result.stderr).split("\n")).strip(" /") or "it said nothing"
+
+
+async def docker_answers(socket: Path, host: str, container: str, run: Run, timeout: float = 60.0) -> None:
+    """Return once the Docker daemon behind a socket answers a ping.
+
+    The daemon opens its socket at once and answers when it is ready, so one blocking
+    request is enough; only the socket file itself is waited for.
+
+    Raises:
+        HostTimeout: no answer within `timeout` (s); the message has the container's last words.
+    """
+    deadline = monotonic() + timeout
+    try:
+        async with asyncio.timeout(timeout):
+            while not await _ping(socket):
+                await asyncio.sleep(0.01)
+    except TimeoutError as error:
+        words = await last_words(container, run)
+        seconds = monotonic() - deadline + timeout
+        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {seconds:.0f} s: {words}") from error
+
+
+async def _ping(socket: Path) -> bool:
+    """Ask the daemon once; False while nobody listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(socket))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    try:
+        writer.write(b"GET /_ping HTTP/1.0\r\n\r\n")
+        return b" 200 " in await reader.readline()
+    except ConnectionError:
+        return False
+    finally:
+        writer.close()

@@ -1,0 +1,137 @@
+"""What a lab owns on this machine, written down before it is made.
+
+Every lab has a folder `RUN/labs/<id>`: `owner.json` says which process made it,
+`state.jsonl` has one line per object, appended before the object exists. Clean-up reads
+nothing else, so it removes what the lab made and nothing that somebody else did. The
+folder lies on a tmpfs (/run), so a reboot forgets a lab together with its objects.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RUN = Path(os.environ.get("LAB_RUN_DIR", "/run/lab"))
+LABEL = "lab.id"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told from a later one with the same number by its start time (clock ticks)."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        return cls(pid, start_time(pid) or 0)
+
+    def alive(self) -> bool:
+        return self.started != 0 and start_time(self.pid) == self.started
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One object of a lab: `kind` is container, namespace, mount or process."""
+
+    kind: str
+    name: str
+    more: dict[str, Any]
+
+
+class State:
+    """The record of one lab."""
+
+    def __init__(self, lab_id: str) -> None:
+        self.lab_id = lab_id
+        self.folder = RUN / "labs" / lab_id
+        self._file = self.folder / "state.jsonl"
+
+    @classmethod
+    def create(cls) -> State:
+        """Claim an id that no other lab has; the folder's creation is the claim."""
+        (RUN / "labs").mkdir(parents=True, exist_ok=True)
+        while True:
+            state = cls(secrets.token_hex(2))
+            try:
+                state.folder.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            state.own(os.getpid())
+            return state
+
+    def own(self, pid: int) -> None:
+        """Make a process the owner: while it lives, clean-up leaves the lab alone."""
+        owner = Process.of(pid)
+        words = {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
+        temporary = self.folder / "owner.tmp"
+        temporary.write_text(json.dumps(words))
+        temporary.rename(self.folder / "owner.json")
+
+    def owner(self) -> Process | None:
+        try:
+            words = json.loads((self.folder / "owner.json").read_text())
+            return Process(int(words["pid"]), int(words["started"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def alive(self) -> bool:
+        """Whether the process that owns this lab still runs."""
+        owner = self.owner()
+        return owner is not None and owner.alive()
+
+    def record(self, kind: str, name: str, **more: Any) -> None:
+        """Write down an object that is about to be made."""
+        line = json.dumps({"kind": kind, "name": name, **more})
+        with self._file.open("a") as file:
+            file.write(line + "\n")
+
+    def owned(self) -> list[Owned]:
+        """All that was recorded, in order; a half-written last line counts as nothing made."""
+        return list(self._read())
+
+    def _read(self) -> Iterator[Owned]:
+        try:
+            lines = self._file.read_text().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            try:
+                words = json.loads(line)
+                yield Owned(words.pop("kind"), words.pop("name"), words)
+            except (ValueError, KeyError):
+                continue
+
+    def forget(self) -> None:
+        """Remove the record itself, last of all."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (RUN / "labs", RUN):
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+
+
+def labs() -> list[State]:
+    """Every lab that has a record on this machine."""
+    try:
+        names = sorted(p.name for p in (RUN / "labs").iterdir() if p.is_dir())
+    except OSError:
+        return []
+    return [State(name) for name in names]

@@ -1,0 +1,141 @@
+"""The contract of a shaper, and which one this machine can have.
+
+A shaper imposes delay, rate and loss on the links of one lab, inside the lab's own network
+namespace. It fails loudly: a link that cannot be shaped as asked carries nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from lab.emulation.shape import Line, Shape
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that a shaper keeps running; pid and start time (clock ticks since boot) name it for good."""
+
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What happened in one direction of a link since it was made.
+
+    Attributes:
+        packets: packets that left the link (a GSO packet is one).
+        bytes: bytes that left the link.
+        overflow: packets dropped because the queue before the rate was full: what a real link does.
+        unasked: packets dropped that no parameter asked for: a full or dead wire.
+        lateness: how late packets were released, ms, by quantile (``p50``, ``p99``, ``max``);
+            empty where the kernel does not tell.
+    """
+
+    packets: int
+    bytes: int
+    overflow: int
+    unasked: int
+    lateness: Mapping[str, float] = field(default_factory=dict)
+
+
+class Shaper(Protocol):
+    """Shapes the links of one lab. Made as ``kind(lab_id, folder)``, by `choose`.
+
+    `folder` holds what was asked, so that another process can take up a lab that stays up:
+    it makes the shaper anew with the same folder, and `lines` has every link.
+    """
+
+    name: ClassVar[str]
+    #: Parameters that it can impose: ``delay``, ``rate``, ``loss``, ``jitter``, ``queue``.
+    can: ClassVar[frozenset[str]]
+
+    def __init__(self, lab_id: str, folder: Path) -> None: ...
+
+    @classmethod
+    def probe(cls) -> str | None:
+        """Why it cannot be had here, tried for real in a throw-away namespace; None when it can."""
+        ...
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        """What is asked of each link, by its name."""
+        ...
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """What it keeps running; to be recorded by who cleans up."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the lab's namespace ready: from here on it passes nothing that is not shaped.
+
+        Raises:
+            ShaperError: that cannot be had.
+        """
+        ...
+
+    def apply(self, lines: Sequence[Line]) -> None:
+        """Shape further links, whose ports exist and are down; read back before returning.
+
+        Raises:
+            ShaperError: a parameter that it cannot impose (names the shaper that can), or a
+                link that does not read back as asked.
+        """
+        ...
+
+    def change(self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any) -> Line:
+        """Set some parameters (`delay`, `rtt`, `rate`, `loss`, `jitter`, `queue`) of a running link.
+
+        Nothing is torn down: packets under way stay under way, other parameters stay as they were.
+
+        Raises:
+            UnknownName: there is no such link.
+            ShaperError: as `apply`.
+        """
+        ...
+
+    def read_back(self, link: str) -> Mapping[str, Shape]:
+        """What the kernel says that the link does, per direction, having been compared with what was asked.
+
+        Raises:
+            ShaperError: the first field that differs, with both values.
+        """
+        ...
+
+    def check(self) -> None:
+        """Return when it is alive and every link is still as set.
+
+        Raises:
+            ShaperError: what is not.
+        """
+        ...
+
+    def counters(self) -> Mapping[str, Mapping[str, Counters]]:
+        """Per link name and direction. Raises ShaperError when a part that counts is dead."""
+        ...
+
+    def cost(self) -> Mapping[str, float]:
+        """What the shaper itself used: ``cpu_seconds`` and the like; empty when the kernel does the work."""
+        ...
+
+    def remove(self, links: Sequence[str]) -> None:
+        """Forget links, whose ports are down or gone."""
+        ...
+
+    def close(self) -> None:
+        """End what it keeps running. Doing it twice changes nothing."""
+        ...
+
+
+def choose(name: str = "auto") -> type[Shaper]:
+    """The shaper that this machine can have: netem, then the wire; or the one that is named.
+
+    Raises:
+        UnknownName: no shaper has this name.
+        MachineError: it, or neither, can be had; says why for each, and what to do.
+    """
+    raise NotImplementedError

@@ -1,0 +1,204 @@
+"""A lab on this machine: hosts, their Docker daemons, shaped links. Up, and down without a trace.
+
+Every step works on all hosts side by side. The order: containers first (their process
+ids carry the links), then links and the daemons inside at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from lab.emulation import cleanup, containers, hostplan
+from lab.emulation.daemon import Daemon
+from lab.emulation.fabric import Fabric
+from lab.emulation.seed import endpoint_seed
+from lab.emulation.shape import Wiring
+from lab.emulation.shaper import Shaper, choose
+from lab.emulation.state import State
+from lab.errors import LabError, MachineError, TopologyError, UnknownName
+from lab.events import Emit, silent, step
+from lab.hosts import process
+from lab.hosts.container import ContainerHost
+from lab.hosts.process import Run
+from lab.topology import LinkSpec, Topology
+
+NETNS_MOUNT = "/run/netns"
+
+
+class Emulation:
+    """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``.
+
+    Args:
+        topology: what to build; None for one that grows by `add_docker` and `add_link`.
+        shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
+        run: what runs this machine's commands (see `lab.hosts.process`).
+        emit: told of every step.
+    """
+
+    def __init__(
+        self,
+        topology: Topology | None = None,
+        *,
+        shaper: str = "auto",
+        run: Run = process.run,
+        emit: Emit = silent,
+    ) -> None:
+        self.topology = topology
+        self.hosts: dict[str, ContainerHost] = {}
+        self.pids: dict[str, int] = {}
+        self.links: list[LinkSpec] = []
+        self.state: State | None = None
+        self.shaper: Shaper | None = None
+        self._asked, self._run, self._emit = shaper, run, emit
+        self._kind: type[Shaper]
+        self._fabric: Fabric | None = None
+        self._daemon = Daemon(emit=emit)
+
+    async def __aenter__(self) -> Emulation:
+        await self.up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.down()
+
+    async def up(self) -> None:
+        """Build the whole topology; on any error or interruption, nothing is left.
+
+        Raises:
+            MachineError: the machine lacks something; nothing was made.
+            HostError: a host or its Docker daemon did not come up.
+            ShaperError: a link could not be shaped as asked.
+        """
+        try:
+            await self._open()
+            if self.topology is not None:
+                seed = await asyncio.to_thread(endpoint_seed)
+                await self._add(hostplan.plans(self._state, self.topology, seed), self.topology.links)
+        except BaseException:
+            await asyncio.shield(self.down())
+            raise
+
+    async def down(self) -> None:
+        """Take everything off the machine again; twice is as good as once."""
+        if self.state is None:
+            return
+        if self.shaper is not None:
+            await asyncio.to_thread(self.shaper.close)
+        with step(self._emit, "teardown") as words:
+            done = await cleanup.remove(self.state, self._run)
+            words.append(f"{len(done)} objects")
+        self.state, self.shaper, self._fabric = None, None, None
+        self.hosts, self.pids, self.links = {}, {}, []
+        await asyncio.to_thread(self._daemon.release)
+
+    async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
+        """Add one host: the lab's own kind, or a plain container of `image` (see `hostplan.plain`)."""
+        if name in self.hosts:
+            raise TopologyError(f"host {name!r} is there already; give another name")
+        await self._open()
+        await self._add([await self._plan(name, image, params)], [])
+        return self.hosts[name]
+
+    async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> hostplan.Plan:
+        if image not in (None, hostplan.HOST_IMAGE):
+            return hostplan.plain(self._state, name, str(image), params)
+        seed = await asyncio.to_thread(endpoint_seed)
+        number, site = len(self.hosts) + 1, params.get("site", name)
+        return hostplan.host(self._state, name, number, site, (), seed, cpus=params.get("cpus"))
+
+    async def add_link(self, a: str, b: str, **params: Any) -> LinkSpec:
+        """Add one link between two hosts that are there; `params` as a topology's edge has them."""
+        for name in (a, b):
+            if name not in self.hosts:
+                raise UnknownName("host", name, self.hosts)
+        spec = hostplan.next_link(list(self.hosts), self.links, a, b, params)
+        await self._add([], [spec])
+        return spec
+
+    @property
+    def _state(self) -> State:
+        if self.state is None:
+            raise LabError("this lab is not up; start it first")
+        return self.state
+
+    async def _open(self) -> None:
+        """Docker, a shaper, and a record: what has to be there before the first host."""
+        if self.state is not None:
+            return
+        if os.geteuid() != 0:
+            raise MachineError("building a lab needs root: run it with sudo")
+        self._kind = await asyncio.to_thread(choose, self._asked)
+        await asyncio.to_thread(self._daemon.ensure)
+        self.state = State.create()
+
+    async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
+        if plans:
+            with step(self._emit, "hosts") as words:
+                await self._start_hosts(plans)
+                words.append(f"{len(plans)} containers")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lay(links))
+            group.create_task(self._wait_for_docker([p for p in plans if p.socket]))
+
+    async def _start_hosts(self, plans: Sequence[hostplan.Plan]) -> None:
+        for plan in plans:
+            self._state.record("container", plan.container.name)
+            if plan.socket:
+                plan.socket.parent.mkdir(parents=True, exist_ok=True)
+        pids = await containers.start([plan.container for plan in plans], self._run)
+        for plan in plans:
+            self.pids[plan.name] = pids[plan.container.name]
+            self.hosts[plan.name] = ContainerHost(
+                plan.name, plan.site, plan.addresses, plan.container.name, self._run
+            )
+
+    async def _wait_for_docker(self, plans: Sequence[hostplan.Plan]) -> None:
+        if not plans:
+            return
+        with step(self._emit, "Docker on every host"):
+            await asyncio.gather(
+                *(
+                    containers.docker_answers(p.socket, p.name, p.container.name, self._run)
+                    for p in plans
+                    if p.socket
+                )
+            )
+
+    async def _lay(self, links: Sequence[LinkSpec]) -> None:
+        """Build links and shape them before anything can send on them."""
+        if not links:
+            return
+        with step(self._emit, "links") as words:
+            fabric = await self._open_fabric()
+            wirings = [Wiring(link, self.pids[link.a], self.pids[link.b]) for link in links]
+            await asyncio.to_thread(fabric.add_links, wirings)
+            words.append(f"{len(links)} links, shaped by {fabric.shaper.name}")
+        self.links += links
+
+    async def _open_fabric(self) -> Fabric:
+        if self._fabric is None:
+            state = self._state
+            folder = state.folder / "shaper"
+            folder.mkdir()
+            self.shaper = self._kind(state.lab_id, folder)
+            self._fabric = Fabric(state.lab_id, self.shaper, self._run_here(asyncio.get_running_loop()))
+            if not os.path.ismount(NETNS_MOUNT):
+                state.record("mount", NETNS_MOUNT)
+            state.record("namespace", self._fabric.namespace)
+            await asyncio.to_thread(self._fabric.create)
+        return self._fabric
+
+    def _run_here(self, loop: asyncio.AbstractEventLoop) -> Callable[[Sequence[str], str | None], str]:
+        """The lab's runner for the fabric, which works in a thread of its own."""
+
+        def run(argv: Sequence[str], stdin: str | None = None) -> str:
+            work = self._run(argv, stdin=(stdin or "").encode())
+            return asyncio.run_coroutine_threadsafe(work, loop).result().stdout
+
+        return run

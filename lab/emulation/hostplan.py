@@ -1,0 +1,144 @@
+"""What container a host of a topology becomes: pure planning, nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.emulation.capabilities import HOST_CAPABILITIES
+from lab.emulation.containers import ContainerSpec
+from lab.emulation.state import LABEL, State
+from lab.errors import TopologyError
+from lab.topology import LinkSpec, Topology
+
+HOST_IMAGE = "lab/host"
+#: Where a host finds the image store that its own Docker starts from.
+SEED_INSIDE = "/var/lib/lab-seed"
+#: The folder that a host shares with this machine: its Docker daemon listens there as well.
+SHARED_INSIDE = "/run/lab"
+#: A host's Docker keeps its data in memory: nothing to delete afterwards. An upper bound, not a reservation.
+DOCKER_DATA = "rw,exec,dev,suid,mode=0710,size=4g"
+#: What a container of the user's own image may do: what Docker allows by default, and its own network.
+PLAIN_CAPABILITIES = (
+    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
+    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
+)
+#: Parameters of a single host beside its image.
+PARAMETERS = ("cpus", "memory", "environment", "volumes", "dcmd", "site", "ip")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A host to be started; `socket` is where its Docker daemon will answer, if it has one."""
+
+    name: str
+    site: str
+    addresses: tuple[str, ...]
+    container: ContainerSpec
+    socket: Path | None
+
+
+def plans(state: State, topology: Topology, seed: Path, image: str = HOST_IMAGE) -> list[Plan]:
+    """A plan for every host of a topology."""
+    return [
+        host(state, h.name, h.number, h.site, tuple(topology.addresses(h.name)), seed, h.image or image, h.cpus)
+        for h in topology.hosts
+    ]
+
+
+def host(
+    state: State,
+    name: str,
+    number: int,
+    site: str,
+    addresses: tuple[str, ...],
+    seed: Path,
+    image: str = HOST_IMAGE,
+    cpus: float | None = None,
+) -> Plan:
+    """The lab's own kind of host: a machine with a Docker daemon inside."""
+    shared = state.folder / "hosts" / str(number)
+    container = ContainerSpec(
+        name=container_name(state, name),
+        hostname=name,
+        image=image,
+        labels=labels(state, name),
+        cpus=cpus,
+        capabilities=tuple(HOST_CAPABILITIES),
+        tmpfs={"/var/lib/docker": DOCKER_DATA},
+        binds={str(seed): f"{SEED_INSIDE}:ro", str(shared): SHARED_INSIDE},
+        devices=("/dev/net/tun",),
+        # set before the daemon starts: otherwise it would drop what the host is to forward
+        sysctls={"net.ipv4.ip_forward": "1"},
+        env={"LAB_ID": state.lab_id},
+    )
+    return Plan(name, site, addresses, container, shared / "docker.sock")
+
+
+def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Plan:
+    """A host that is a container of any image, without a Docker daemon inside.
+
+    Raises:
+        TopologyError: a parameter that is not supported; it is named, never ignored.
+    """
+    if unknown := sorted(set(params) - set(PARAMETERS)):
+        raise TopologyError(
+            f"host {name!r}: {', '.join(unknown)} is not supported; known: {', '.join(PARAMETERS)}"
+        )
+    command: Any = params.get("dcmd") or ()
+    container = ContainerSpec(
+        name=container_name(state, name),
+        hostname=name,
+        image=image,
+        labels=labels(state, name),
+        cpus=params.get("cpus"),
+        memory=params.get("memory"),
+        capabilities=PLAIN_CAPABILITIES,
+        binds=dict(volume.split(":", 1) for volume in params.get("volumes", ())),
+        env={"LAB_ID": state.lab_id, **params.get("environment", {})},
+        command=command.split() if isinstance(command, str) else tuple(command),
+        confined=True,
+    )
+    return Plan(name, params.get("site", name), (), container, None)
+
+
+def container_name(state: State, host_name: str) -> str:
+    """The container of a host, told apart from those of other labs by the lab's id."""
+    return f"lab-{state.lab_id}-{host_name}"
+
+
+def labels(state: State, host_name: str) -> dict[str, str]:
+    return {LABEL: state.lab_id, "lab.host": host_name}
+
+
+def next_link(hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]) -> LinkSpec:
+    """The link that comes after `links`: next number, next free interface at both ends.
+
+    Raises:
+        TopologyError: both ends are one host, or the two are linked already.
+    """
+    if a == b or any({link.a, link.b} == {a, b} for link in links):
+        raise TopologyError(f"link {a}-{b}: {'both ends are one host' if a == b else 'it is there already'}")
+    number = len(links) + 1
+    return LinkSpec(
+        name=f"{a}-{b}",
+        number=number,
+        a=a,
+        b=b,
+        rtt=params["rtt"],
+        rate=params.get("rate"),
+        jitter=params.get("jitter", 0.0),
+        loss=params.get("loss", 0.0),
+        mtu=params.get("mtu", 1500),
+        subnet=f"192.168.{number}.0/24",
+        address_a=f"192.168.{number}.{hosts.index(a) + 1}",
+        address_b=f"192.168.{number}.{hosts.index(b) + 1}",
+        interface_a=_next_interface(links, a),
+        interface_b=_next_interface(links, b),
+    )
+
+
+def _next_interface(links: Sequence[LinkSpec], host_name: str) -> str:
+    return f"eth{1 + sum(host_name in (link.a, link.b) for link in links)}"

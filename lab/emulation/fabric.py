@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.emulation.commands import Run, run
 from lab.emulation.shape import Wiring
 from lab.emulation.shaper import Shaper
+from lab.hosts import process
+from lab.hosts.process import Run
 
 
 def namespace(lab_id: str) -> str:
@@ -26,19 +27,19 @@ class Fabric:
 
     Use::
 
-        shaper = choose("auto")(lab_id, folder)
-        fabric = Fabric(lab_id, shaper)
-        fabric.create()
-        fabric.add_links([Wiring(link, pid_a, pid_b), ...])
+        kind = await choose("auto")
+        fabric = Fabric(lab_id, kind(lab_id, folder))
+        await fabric.create()
+        await fabric.add_links([Wiring(link, pid_a, pid_b), ...])
         ...
-        fabric.destroy()
+        await fabric.destroy()
     """
 
-    def __init__(self, lab_id: str, shaper: Shaper, run: Run = run) -> None:
+    def __init__(self, lab_id: str, shaper: Shaper, run: Run = process.run) -> None:
         self.lab_id, self.shaper, self.run = lab_id, shaper, run
         self.namespace = namespace(lab_id)
 
-    def create(self) -> None:
+    async def create(self) -> None:
         """Make the lab's namespace and let the shaper prepare it.
 
         Raises:
@@ -46,7 +47,7 @@ class Fabric:
         """
         raise NotImplementedError
 
-    def add_links(self, wirings: Sequence[Wiring]) -> None:
+    async def add_links(self, wirings: Sequence[Wiring]) -> None:
         """Build links, shape them, read them back, then open them: interfaces up, with MTU and address.
 
         Raises:
@@ -55,10 +56,10 @@ class Fabric:
         """
         raise NotImplementedError
 
-    def remove_links(self, links: Sequence[str]) -> None:
+    async def remove_links(self, links: Sequence[str]) -> None:
         """Take links away, with their interfaces in the hosts."""
         raise NotImplementedError
 
-    def destroy(self) -> None:
+    async def destroy(self) -> None:
         """End the shaper and remove the namespace, with all links. Doing it twice changes nothing."""
         raise NotImplementedError

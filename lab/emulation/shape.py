@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lab.emulation.commands import namespace_path
+from lab.emulation import namespaces
 from lab.errors import ShaperError
 
 if TYPE_CHECKING:
@@ -143,8 +143,8 @@ class Wiring:
             link.number,
             shape,
             shape,
-            namespace_path(self.end_a),
-            namespace_path(self.end_b),
+            namespaces.path(self.end_a),
+            namespaces.path(self.end_b),
             link.interface_a,
             link.interface_b,
         )

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from lab.emulation.shape import Line, Shape
+from lab.hosts import process
+from lab.hosts.process import Run
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Counters:
 
 
 class Shaper(Protocol):
-    """Shapes the links of one lab. Made as ``kind(lab_id, folder)``, by `choose`.
+    """Shapes the links of one lab. Its kind comes from `choose`: ``kind(lab_id, folder, run)``.
 
     `folder` holds what was asked, so that another process can take up a lab that stays up:
     it makes the shaper anew with the same folder, and `lines` has every link.
@@ -53,10 +55,10 @@ class Shaper(Protocol):
     #: Parameters that it can impose: ``delay``, ``rate``, ``loss``, ``jitter``, ``queue``.
     can: ClassVar[frozenset[str]]
 
-    def __init__(self, lab_id: str, folder: Path) -> None: ...
+    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None: ...
 
     @classmethod
-    def probe(cls) -> str | None:
+    async def probe(cls, run: Run = process.run) -> str | None:
         """Why it cannot be had here, tried for real in a throw-away namespace; None when it can."""
         ...
 
@@ -70,7 +72,7 @@ class Shaper(Protocol):
         """What it keeps running; to be recorded by who cleans up."""
         ...
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Make the lab's namespace ready: from here on it passes nothing that is not shaped.
 
         Raises:
@@ -78,7 +80,7 @@ class Shaper(Protocol):
         """
         ...
 
-    def apply(self, lines: Sequence[Line]) -> None:
+    async def apply(self, lines: Sequence[Line]) -> None:
         """Shape further links, whose ports exist and are down; read back before returning.
 
         Raises:
@@ -87,7 +89,7 @@ class Shaper(Protocol):
         """
         ...
 
-    def change(self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any) -> Line:
+    async def change(self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any) -> Line:
         """Set some parameters (`delay`, `rtt`, `rate`, `loss`, `jitter`, `queue`) of a running link.
 
         Nothing is torn down: packets under way stay under way, other parameters stay as they were.
@@ -98,7 +100,7 @@ class Shaper(Protocol):
         """
         ...
 
-    def read_back(self, link: str) -> Mapping[str, Shape]:
+    async def read_back(self, link: str) -> Mapping[str, Shape]:
         """What the kernel says that the link does, per direction, having been compared with what was asked.
 
         Raises:
@@ -106,7 +108,7 @@ class Shaper(Protocol):
         """
         ...
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Return when it is alive and every link is still as set.
 
         Raises:
@@ -114,24 +116,24 @@ class Shaper(Protocol):
         """
         ...
 
-    def counters(self) -> Mapping[str, Mapping[str, Counters]]:
+    async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         """Per link name and direction. Raises ShaperError when a part that counts is dead."""
         ...
 
-    def cost(self) -> Mapping[str, float]:
+    async def cost(self) -> Mapping[str, float]:
         """What the shaper itself used: ``cpu_seconds`` and the like; empty when the kernel does the work."""
         ...
 
-    def remove(self, links: Sequence[str]) -> None:
+    async def remove(self, links: Sequence[str]) -> None:
         """Forget links, whose ports are down or gone."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End what it keeps running. Doing it twice changes nothing."""
         ...
 
 
-def choose(name: str = "auto") -> type[Shaper]:
+async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
     """The shaper that this machine can have: netem, then the wire; or the one that is named.
 
     Raises:

@@ -1,0 +1,131 @@
+"""What makes a graph a topology: every fault of a graph, each as half a sentence."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeGuard
+
+import networkx as nx
+
+from lab.addressing import DENSE_LINKS
+from lab.sites import SITES
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+KINDS = ("host", "ofx", "vsi", "baremetalserver")
+NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
+EDGE_ATTRIBUTES = ("rtt", "rate", "jitter", "loss", "mtu", "name", "order", "gts")
+
+#: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
+RANGES: Mapping[str, tuple[float, float, str]] = {
+    "rtt": (0.0, 10_000.0, "ms"),
+    "rate": (0.001, 1_000_000.0, "Mbit/s"),
+    "jitter": (0.0, 5_000.0, "ms"),
+    "loss": (0.0, 99.9, "percent"),
+    "mtu": (68, 65_535, "bytes"),
+    "cpus": (0.01, 1024.0, "CPUs"),
+}
+
+
+def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
+    """Everything that keeps a graph from being a topology; empty when nothing does."""
+    if graph.is_directed() or graph.is_multigraph():
+        return ["the graph must be undirected, with at most one link between two hosts"]
+    found = list(_site_faults(graph.graph.get("sites", {})))
+    for node, attributes in graph.nodes(data=True):
+        found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, graph))
+    for a, b, attributes in graph.edges(data=True):
+        found += (f"link {a!r}-{b!r}: {fault}" for fault in _link_faults(a, b, attributes))
+    return found + list(_whole_faults(graph, separate_parts))
+
+
+def _site_faults(sites: Mapping[str, Any]) -> Iterator[str]:
+    for name, place in sites.items():
+        if not (isinstance(name, str) and SITE_NAME.fullmatch(name)):
+            yield f"site {name!r}: a name has letters, digits, '_' and '-'"
+        if not _is_place(place):
+            yield f"site {name!r}: its place must be latitude (-90 to 90) and longitude (-180 to 180) in degrees"
+
+
+def _is_place(place: Any) -> bool:
+    if not isinstance(place, (list, tuple)) or len(place) != 2:
+        return False
+    return all(_number(x) for x in place) and abs(place[0]) <= 90 and abs(place[1]) <= 180
+
+
+def _host_faults(node: Any, attributes: Mapping[str, Any], graph: nx.Graph[Any]) -> Iterator[str]:
+    if not (isinstance(node, str) and NAME.fullmatch(node)):
+        yield "a name is a letter, then letters, digits, '_' or '-', at most 63 in all"
+    yield from _unknown(attributes, NODE_ATTRIBUTES)
+    yield from _bad_site(attributes.get("site"), graph.graph.get("sites", {}))
+    yield from _out_of_range(attributes, ("cpus",))
+    image = attributes.get("image")
+    if image is not None and not (isinstance(image, str) and re.fullmatch(r"\S+", image)):
+        yield f"image {image!r} is not the name of an image"
+    if attributes.get("kind", "host") not in KINDS:
+        yield f"kind {attributes['kind']!r} is none of {', '.join(KINDS)}"
+
+
+def _bad_site(site: Any, own: Mapping[str, Any]) -> Iterator[str]:
+    known = [*SITES, *(name.upper() for name in own)]
+    if not isinstance(site, str):
+        yield "it has no site" if site is None else f"site {site!r} is not text"
+    elif site.upper() not in known:
+        yield f"unknown site {site!r}{_nearest(site.upper(), known)}"
+
+
+def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
+    if a == b:
+        yield "it joins a host to itself"
+    yield from _unknown(attributes, EDGE_ATTRIBUTES)
+    yield from _out_of_range(attributes, ("rtt", "rate", "jitter", "loss", "mtu"))
+    name = attributes.get("name")
+    if name is not None and not (isinstance(name, str) and re.fullmatch(r"\S+", name)):
+        yield f"name {name!r} is not text without blanks"
+    rtt, jitter = attributes.get("rtt"), attributes.get("jitter")
+    if _number(rtt) and _number(jitter) and jitter > rtt / 2:
+        yield f"jitter {jitter:g} ms is more than the delay of {rtt / 2:g} ms in each direction"
+
+
+def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
+    for name in attributes:
+        if name not in known:
+            yield f"unknown attribute {name!r}{_nearest(str(name), known)}"
+
+
+def _out_of_range(attributes: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        value, (least, most, unit) = attributes.get(name), RANGES[name]
+        if value is None:
+            continue
+        if not _number(value):
+            yield f"{name} {value!r} is not a number"
+        elif not least <= value <= most:
+            yield f"{name} {value:g} {unit} is not between {least:g} and {most:g}"
+        elif name == "mtu" and value != int(value):
+            yield f"mtu {value:g} is not a whole number of bytes"
+
+
+def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
+    if not graph:
+        yield "it has no hosts"
+        return
+    if graph.number_of_edges() > DENSE_LINKS:
+        yield f"{graph.number_of_edges()} links are more than the addresses hold ({DENSE_LINKS})"
+    parts = [] if separate_parts else list(nx.connected_components(graph))
+    if len(parts) > 1:
+        smaller = sorted(parts, key=len)[:-1]
+        names = ", ".join(str(min(part, key=str)) for part in smaller)
+        yield f"it is in {len(parts)} parts that do not touch (those of {names} are apart) and does not say so"
+
+
+def _number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(sorted(known))})"

@@ -1,0 +1,113 @@
+"""The sites of the testbed, and how long a packet takes between them.
+
+Between two sites the delay is what a study published (`lab.published`), the thesis first;
+where there is no published figure it is estimated from the great-circle distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from math import asin, cos, radians, sin, sqrt
+from statistics import fmean
+from typing import NamedTuple
+
+from lab.errors import UnknownName
+from lab.published import SEGMENTS, ZISMER, Segment
+
+EARTH_RADIUS = 6371.0088  # km, mean radius (IUGG)
+FIBRE_DELAY = 0.005  # ms per km one way, ITU-T G.114
+LEAST_RTT = 0.1  # ms between two hosts at one site: a local network, not a figure of the studies
+
+
+class Site(NamedTuple):
+    """A place with hosts; coordinates in degrees, north and east positive."""
+
+    name: str
+    city: str
+    latitude: float
+    longitude: float
+
+
+class Figure(NamedTuple):
+    """A round-trip time in ms and where it is from; `estimated` when nobody published it."""
+
+    rtt: float
+    source: str
+    estimated: bool = False
+
+
+#: Locations seen in documents for the testbed; coordinates are those of the cities.
+SITES: Mapping[str, Site] = {
+    site.name: site
+    for site in (
+        Site("AMS", "Amsterdam", 52.37, 4.90),
+        Site("PRG", "Prague", 50.08, 14.44),
+        Site("BRA", "Bratislava", 48.15, 17.11),
+        Site("LJU", "Ljubljana", 46.05, 14.51),
+        Site("MIL", "Milan", 45.46, 9.19),
+        Site("CPH", "Copenhagen", 55.68, 12.57),
+        Site("HAM", "Hamburg", 53.55, 9.99),
+        Site("PAR", "Paris", 48.86, 2.35),
+        Site("MAD", "Madrid", 40.42, -3.70),
+        Site("LON", "London", 51.51, -0.13),
+        Site("ERL", "Erlangen", 49.60, 11.00),
+    )
+}
+
+
+def site(name: str, extra: Iterable[Site] = ()) -> Site:
+    """The site of this name, in upper or lower case; `extra` sites come before the known ones.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    known = {**SITES, **{s.name: s for s in extra}}
+    if name.upper() not in known:
+        raise UnknownName("site", name, known)
+    return known[name.upper()]
+
+
+def published(a: str, b: str) -> tuple[Segment, ...]:
+    """Every published round trip between two sites, in either direction."""
+    return tuple(s for s in SEGMENTS if {s.a, s.b} == {a.upper(), b.upper()})
+
+
+def figure(a: Site, b: Site, study: str = ZISMER) -> Figure:
+    """The round-trip time between two sites: published, by `study` if it has one, or else estimated."""
+    known = _published(a.name, b.name, study) if SITES.get(a.name) == a and SITES.get(b.name) == b else None
+    return known or Figure(estimate(distance(a, b)), "great-circle estimate", estimated=True)
+
+
+@cache
+def _published(a: str, b: str, study: str) -> Figure | None:
+    """The mean between the machines themselves over all instances of one study."""
+    rows = [s for s in published(a, b) if s.platform == "vm"]
+    rows = [s for s in rows if s.study == study] or rows
+    return Figure(round(fmean(s.rtt for s in rows), 2), rows[0].study) if rows else None
+
+
+def distance(a: Site, b: Site) -> float:
+    """Great-circle distance in km by the haversine formula (Sinnott, Sky & Telescope 68, 1984)."""
+    lat_a, lat_b = radians(a.latitude), radians(b.latitude)
+    half_lat, half_lon = (lat_b - lat_a) / 2, radians(b.longitude - a.longitude) / 2
+    chord = sin(half_lat) ** 2 + cos(lat_a) * cos(lat_b) * sin(half_lon) ** 2
+    return 2 * EARTH_RADIUS * asin(min(1.0, sqrt(chord)))
+
+
+def route_length(great_circle: float) -> float:
+    """Length in km of the cable between places this far apart (km): ITU-T G.826 and Y.1541.
+
+    1.5 times the distance below 1,000 km, 1.25 times above 1,200 km, 1,500 km between.
+    """
+    if great_circle < 1000:
+        return 1.5 * great_circle
+    return max(1500.0, 1.25 * great_circle)
+
+
+def estimate(great_circle: float) -> float:
+    """Round-trip time in ms over a great-circle distance in km: twice the route, 5 µs per km.
+
+    Rounded to 0.01 ms, which also hides the last bits in which mathematics libraries differ.
+    """
+    return max(LEAST_RTT, round(2 * route_length(great_circle) * FIBRE_DELAY, 2))

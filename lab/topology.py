@@ -1,0 +1,362 @@
+"""A topology: sites, hosts and links as a checked graph that does not change."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
+from itertools import pairwise
+from typing import Any
+
+import networkx as nx
+
+from lab import addressing, graphcheck, sites
+from lab.errors import TopologyError, UnknownName
+
+MTU = 1500
+#: ms added per link when paths are compared, so that of two equally long ones the one with fewer
+#: hops wins and links without delay cannot make a routing loop.
+PER_HOP = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """A host: `number` counts from 1; `kind` is ``host``, or what else a testbed document has
+    (``baremetalserver``, and the switches ``ofx`` and ``vsi``); `cpus` and `image` None mean any."""
+
+    name: str
+    number: int
+    site: str
+    cpus: float | None = None
+    image: str | None = None
+    kind: str = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """A link between hosts `a` and `b`, `a` being the host with the lower number.
+
+    `rtt` (ms) is the round trip, half of it in each direction; `rate` in Mbit/s, None for
+    no limit; `jitter` in ms per direction; `loss` in percent per direction; `mtu` in bytes.
+    Interfaces count from eth1: eth0 is the control network of a real testbed's machines.
+    """
+
+    name: str
+    number: int
+    a: str
+    b: str
+    rtt: float
+    rate: float | None
+    jitter: float
+    loss: float
+    mtu: int
+    subnet: str
+    address_a: str
+    address_b: str
+    interface_a: str
+    interface_b: str
+
+    @property
+    def prefix(self) -> int:
+        """The length of the subnet's prefix in bits."""
+        return ip_network(self.subnet).prefixlen
+
+    def other(self, host: str) -> str:
+        """The host at the other end."""
+        return self.b if host == self.a else self.a
+
+    def address(self, host: str) -> str:
+        """The address that this host has on the link."""
+        return self.address_a if host == self.a else self.address_b
+
+    def interface(self, host: str) -> str:
+        """The interface that this host has on the link."""
+        return self.interface_a if host == self.a else self.interface_b
+
+
+class Topology:
+    """Hosts at sites, and the links between them; checked when it is made, then unchangeable.
+
+    Args:
+        graph: undirected; nodes are host names. Node attributes: `site` (needed), `cpus`,
+            `image`, `kind`; edge attributes: `rtt` (ms round trip; without it the published
+            or estimated figure between the two sites), `rate` (Mbit/s), `jitter` (ms), `loss`
+            (percent), `mtu` (bytes), `name`. `order` on either sorts before numbering; without
+            it they are numbered in the graph's order. `graph.graph["sites"]` may hold further
+            sites: name to (latitude, longitude).
+        name: a word or two.
+        description: a sentence.
+        separate_parts: the topology may consist of parts that do not touch.
+
+    Raises:
+        TopologyError: naming every host and link at fault.
+    """
+
+    def __init__(
+        self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
+    ) -> None:
+        if found := graphcheck.faults(graph, separate_parts):
+            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}")
+        self.name, self.description, self.separate_parts = name, description, separate_parts
+        self._graph = _completed(graph)
+        self.hosts: tuple[HostSpec, ...] = tuple(_hosts(self._graph))
+        self.links: tuple[LinkSpec, ...] = tuple(_links(self._graph, self.hosts))
+        self._hosts = {host.name: host for host in self.hosts}
+        self._ends = {frozenset((link.a, link.b)): link for link in self.links}
+        self._names = {link.name: link for link in self.links}
+        self._links_of: dict[str, list[LinkSpec]] = defaultdict(list)
+        for link in self.links:
+            self._links_of[link.a].append(link)
+            self._links_of[link.b].append(link)
+        self._trees: dict[str, tuple[Mapping[str, float], Mapping[str, list[str]]]] = {}
+        if len(self._names) < len(self.links):
+            twice = sorted(n for n, times in Counter(link.name for link in self.links).items() if times > 1)
+            raise TopologyError(f"topology {name!r} is not valid: two links are named {', '.join(twice)}")
+        self._sealed = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if getattr(self, "_sealed", False):
+            raise AttributeError(f"a topology does not change; make another one to alter its {name}")
+        super().__setattr__(name, value)
+
+    @property
+    def graph(self) -> nx.Graph[Any]:
+        """A frozen copy of the graph, with every attribute filled in."""
+        graph: nx.Graph[Any] = nx.freeze(_plain_copy(self._graph))
+        return graph
+
+    @property
+    def sites(self) -> Mapping[str, sites.Site]:
+        """The sites that have hosts here, by name."""
+        own = _own_sites(self._graph)
+        return {host.site: sites.site(host.site, own) for host in self.hosts}
+
+    def host(self, name: str) -> HostSpec:
+        """The host of this name.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        if name not in self._hosts:
+            raise UnknownName("host", name, self._hosts)
+        return self._hosts[name]
+
+    def link(self, a: str, b: str | None = None) -> LinkSpec:
+        """The link of this name, or the link between two hosts.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        if b is None:
+            if a not in self._names:
+                raise UnknownName("link", a, self._names)
+            return self._names[a]
+        ends = frozenset((self.host(a).name, self.host(b).name))
+        if ends not in self._ends:
+            raise UnknownName("link", f"{a}-{b}", self._names)
+        return self._ends[ends]
+
+    def links_of(self, host: str) -> tuple[LinkSpec, ...]:
+        """The links of a host, by number."""
+        return tuple(self._links_of.get(self.host(host).name, ()))
+
+    def neighbours(self, name: str) -> tuple[str, ...]:
+        """The hosts one link away, by the number of the link."""
+        return tuple(link.other(name) for link in self.links_of(name))
+
+    def path(self, a: str, b: str) -> tuple[str, ...]:
+        """The hosts from `a` to `b`, both included, over the links with the least round trip in sum.
+
+        Raises:
+            TopologyError: they are in parts that do not touch.
+        """
+        paths = self._tree(self.host(a).name)[1]
+        if self.host(b).name not in paths:
+            raise TopologyError(
+                f"topology {self.name!r} has no path from {a} to {b}: they are in separate parts"
+            )
+        return tuple(paths[b])
+
+    def hops(self, a: str, b: str) -> int:
+        """How many links lie on the path."""
+        return len(self.path(a, b)) - 1
+
+    def rtt(self, a: str, b: str) -> float:
+        """The expected round trip in ms: the sum over the path."""
+        path = self.path(a, b)
+        return sum(self.link(*pair).rtt for pair in pairwise(path))
+
+    def address(self, host: str) -> str:
+        """The address of a host on its first link.
+
+        Raises:
+            TopologyError: it has no link.
+        """
+        if not self.addresses(host):
+            raise TopologyError(f"host {host!r} of topology {self.name!r} has no link, so no address")
+        return self.addresses(host)[0]
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """The addresses of a host, by the number of the link."""
+        return tuple(link.address(host) for link in self.links_of(host))
+
+    def routes(self, host: str) -> tuple[tuple[str, str], ...]:
+        """Static routes (subnet, address of the next hop) to every subnet that is not the host's own.
+
+        A route leads to the nearer end of the link. Where the way to the farther end begins
+        with another hop, that one address has a /32 route of its own.
+        """
+        return tuple(self._routes(self.host(host).name))
+
+    def _routes(self, host: str) -> Iterator[tuple[str, str]]:
+        lengths, paths = self._tree(host)
+        for link in self.links:
+            if host in (link.a, link.b) or link.a not in paths:
+                continue
+            near, far = sorted((link.a, link.b), key=lambda end: (lengths[end], end != link.a))
+            yield link.subnet, self._via(host, paths[near][1])
+            if paths[far][1] != paths[near][1]:
+                yield f"{link.address(far)}/32", self._via(host, paths[far][1])
+
+    def _via(self, host: str, neighbour: str) -> str:
+        return self._ends[frozenset((host, neighbour))].address(neighbour)
+
+    def _tree(self, host: str) -> tuple[Mapping[str, float], Mapping[str, list[str]]]:
+        """Lengths (ms) and shortest paths from one host to all that it reaches; kept once computed."""
+        if host not in self._trees:
+            lengths: Any
+            paths: Any
+            lengths, paths = nx.single_source_dijkstra(self._graph, host, weight=_weight)
+            self._trees[host] = lengths, paths
+        return self._trees[host]
+
+    def with_rate(self, mbit: float | None) -> Topology:
+        """The same topology with every link at this rate (Mbit/s); None takes the limits away."""
+        graph = _plain_copy(self._graph)
+        for _, _, edge in graph.edges(data=True):
+            edge["rate"] = mbit
+        return Topology(
+            graph, name=self.name, description=self.description, separate_parts=self.separate_parts
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values that JSON holds; `from_dict` reads it back."""
+        data = {
+            "name": self.name,
+            "description": self.description,
+            "separate_parts": self.separate_parts,
+            **copy.deepcopy(self._graph.graph),
+        }
+        data["hosts"] = [{"name": n, **copy.deepcopy(at)} for n, at in self._graph.nodes(data=True)]
+        data["links"] = [{"a": a, "b": b, **copy.deepcopy(at)} for a, b, at in self._graph.edges(data=True)]
+        return data
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Topology:
+        """The topology that `to_dict` wrote.
+
+        Raises:
+            TopologyError: it is not valid.
+        """
+        about = {key: data[key] for key in ("name", "description", "separate_parts") if key in data}
+        graph: nx.Graph[Any] = nx.Graph(
+            **{k: copy.deepcopy(v) for k, v in data.items() if k not in (*about, "hosts", "links")}
+        )
+        for host in data["hosts"]:
+            graph.add_node(host["name"], **{k: copy.deepcopy(v) for k, v in host.items() if k != "name"})
+        for link in data["links"]:
+            rest = {k: copy.deepcopy(v) for k, v in link.items() if k not in ("a", "b")}
+            graph.add_edge(link["a"], link["b"], **rest)
+        return Topology(graph, **about)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Topology) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.hosts, self.links))
+
+    def _key(self) -> Any:
+        gts = {n: at["gts"] for n, at in self._graph.nodes(data=True) if "gts" in at}
+        wires = {link.name: self._graph.edges[link.a, link.b].get("gts") for link in self.links}
+        about = (self.name, self.description, self.separate_parts)
+        return about, self.hosts, self.links, dict(self.sites), self._graph.graph.get("gts"), gts, wires
+
+    def __reduce__(self) -> Any:
+        return Topology.from_dict, (self.to_dict(),)
+
+    def __repr__(self) -> str:
+        return f"Topology({self.name!r}, {len(self.hosts)} hosts, {len(self.links)} links)"
+
+
+def _weight(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
+    return float(edge["rtt"]) + PER_HOP
+
+
+def _own_sites(graph: nx.Graph[Any]) -> list[sites.Site]:
+    own = graph.graph.get("sites", {}).items()
+    return [sites.Site(name.upper(), name, float(lat), float(lon)) for name, (lat, lon) in own]
+
+
+def _plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
+    """A copy that shares nothing that can change."""
+    fresh: nx.Graph[Any] = nx.Graph(**copy.deepcopy(graph.graph))
+    fresh.add_nodes_from((node, _copied(attributes)) for node, attributes in graph.nodes(data=True))
+    fresh.add_edges_from((a, b, _copied(attributes)) for a, b, attributes in graph.edges(data=True))
+    return fresh
+
+
+def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: copy.deepcopy(v) if k == "gts" else v for k, v in attributes.items()}
+
+
+def _completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
+    """A copy with every attribute of every host and link, in one form."""
+    full = _plain_copy(graph)
+    own = _own_sites(full)
+    for _, node in full.nodes(data=True):
+        node["site"] = node["site"].upper()
+        node["cpus"] = None if node.get("cpus") is None else float(node["cpus"])
+        node["image"], node["kind"] = node.get("image"), node.get("kind", "host")
+    for a, b, edge in full.edges(data=True):
+        if edge.get("rtt") is None:
+            end_a, end_b = (sites.site(full.nodes[end]["site"], own) for end in (a, b))
+            edge["rtt"] = sites.figure(end_a, end_b).rtt
+        edge["rtt"], edge["mtu"] = float(edge["rtt"]), int(edge.get("mtu") or MTU)
+        edge["rate"] = None if edge.get("rate") is None else float(edge["rate"])
+        edge["jitter"], edge["loss"] = float(edge.get("jitter") or 0), float(edge.get("loss") or 0)
+    return full
+
+
+def _hosts(graph: nx.Graph[Any]) -> Iterator[HostSpec]:
+    ordered = sorted(graph.nodes(data=True), key=lambda pair: pair[1].get("order", float("inf")))
+    for number, (name, node) in enumerate(ordered, start=1):
+        yield HostSpec(name, number, node["site"], node["cpus"], node["image"], node["kind"])
+
+
+def _links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[LinkSpec]:
+    numbers = {host.name: host.number for host in hosts}
+    used: Counter[str] = Counter()
+    numbered = addressing.fits_numbered(len(hosts), graph.number_of_edges())
+    ordered = sorted(graph.edges(data=True), key=lambda edge: edge[2].get("order", float("inf")))
+    for number, (u, v, edge) in enumerate(ordered, start=1):
+        a, b = sorted((u, v), key=lambda name: numbers[name])
+        used.update((a, b))
+        place = addressing.numbered(number, numbers[a], numbers[b]) if numbered else addressing.dense(number)
+        yield LinkSpec(
+            name=edge.get("name") or f"{a}-{b}",
+            number=number,
+            a=a,
+            b=b,
+            rtt=edge["rtt"],
+            rate=edge["rate"],
+            jitter=edge["jitter"],
+            loss=edge["loss"],
+            mtu=edge["mtu"],
+            subnet=place.subnet,
+            address_a=place.address_a,
+            address_b=place.address_b,
+            interface_a=f"eth{used[a]}",
+            interface_b=f"eth{used[b]}",
+        )

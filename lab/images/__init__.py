@@ -1,0 +1,129 @@
+"""The two images of the lab: what they are made of, and whether they are up to date.
+
+`lab/host` is a machine at a site, with a Docker daemon of its own; `lab/gtsperf` is an
+endpoint. An image carries a hash of its inputs as a label, so it is built again only
+when `images/` changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, ImageNotFound
+
+from lab.events import Emit, Note, step
+from lab.images.builders import build
+
+SOURCES = Path(__file__).resolve().parents[2] / "images"
+STATE = Path("/var/lib/lab")
+INPUTS = "lab.inputs"
+SUITE = "lab.suite"
+WAY = "lab.way"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its role for `provision.sh`, its tag, and how a container of it starts."""
+
+    role: str
+    tag: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image in Docker's store: its id, whether its inputs are today's, and its size (bytes)."""
+
+    tag: str
+    id: str
+    fresh: bool
+    size: int
+    suite: str
+    way: str
+
+
+HOST = Image("host", "lab/host", ('ENTRYPOINT ["/usr/bin/tini","--","/usr/local/lib/lab/entry"]',))
+ENDPOINT = Image("gtsperf", "lab/gtsperf", ('CMD ["sleep","infinity"]',))
+IMAGES = (HOST, ENDPOINT)
+
+
+def inputs_hash(image: Image, sources: Path = SOURCES) -> str:
+    """A hash of everything that decides what the image holds, but for the packages' versions."""
+    digest = hashlib.sha256(repr(image).encode())
+    files = [sources / "provision.sh", *sorted(p for p in (sources / image.role).rglob("*") if p.is_file())]
+    for file in files:
+        digest.update(f"\0{file.relative_to(sources)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def find(client: docker.DockerClient, image: Image) -> Built | None:
+    """The image in Docker's store, or None when there is none of that tag."""
+    try:
+        found = client.images.get(image.tag)
+    except ImageNotFound:
+        return None
+    labels = found.labels or {}
+    return Built(
+        tag=image.tag,
+        id=str(found.id),
+        fresh=labels.get(INPUTS) == inputs_hash(image),
+        size=int(found.attrs["Size"]),
+        suite=labels.get(SUITE, "unknown"),
+        way=labels.get(WAY, "unknown"),
+    )
+
+
+def ensure(
+    client: docker.DockerClient, emit: Emit, images: Sequence[Image] = IMAGES, *, force: bool = False
+) -> list[Built]:
+    """Return the images, building those that are missing or out of date (all of them with `force`).
+
+    Raises:
+        MachineError: no way to build one works here; the message has the remedy.
+    """
+    with _alone(emit):
+        return [_ensure(client, emit, image, force) for image in images]
+
+
+def _ensure(client: docker.DockerClient, emit: Emit, image: Image, force: bool) -> Built:
+    old = find(client, image)
+    if old and old.fresh and not force:
+        return old
+    with step(emit, f"image {image.tag}") as words:
+        labels = {INPUTS: inputs_hash(image)}
+        build(client, image.role, image.tag, image.changes, labels, SOURCES, STATE / "images", emit)
+        built = find(client, image)
+        assert built, f"{image.tag} was built and is not there"
+        words += [built.way, built.suite, f"{built.size / 2**20:.0f} MiB"]
+    if old and old.id != built.id:
+        _forget(client, old)
+    return built
+
+
+def _forget(client: docker.DockerClient, old: Built) -> None:
+    """Drop the image that a newer one replaced; containers that still use it keep it."""
+    try:
+        client.images.remove(old.id)
+    except APIError as error:
+        if error.status_code not in (404, 409):
+            raise
+
+
+@contextmanager
+def _alone(emit: Emit) -> Iterator[None]:
+    """Let only one process at a time build images; the lock ends with its process."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "images.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            emit(Note("another process builds images; waiting for it"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

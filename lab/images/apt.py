@@ -1,0 +1,89 @@
+"""What this machine's apt can serve: the sources from which images are made without a registry."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import MachineError
+
+#: The suite that images are made of where it can be had: its Docker 20.10 is the last with
+#: libnetwork's key-value store, which the studies used.
+PREFERRED = "bookworm"
+#: Where a distribution keeps programs like netperf, whose licence is not free.
+EXTRA = {"debian": ("non-free",), "ubuntu": ("universe", "multiverse")}
+FIELDS = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """One suite and the lines of a ``sources.list`` that serve it."""
+
+    suite: str
+    lines: tuple[str, ...]
+
+
+def machine(os_release: Path = Path("/etc/os-release")) -> tuple[str, str]:
+    """The machine's distribution and code name, such as ``("debian", "bookworm")``."""
+    pairs = (line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
+    fields = {key: value.strip('"') for key, value in pairs}
+    return fields.get("ID", ""), fields.get("VERSION_CODENAME", "")
+
+
+def source_lines(targets: str, distribution: str, codename: str, suite: str) -> tuple[str, ...]:
+    """Lines of a ``sources.list`` for `suite`, from what ``apt-get indextargets`` printed.
+
+    Only the distribution's own repositories count; a third party's have another origin.
+    """
+    keyring = f"/usr/share/keyrings/{distribution}-archive-keyring.gpg"
+    lines = []
+    for words in map(str.split, targets.splitlines()):
+        if len(words) != 4 or words[2] != "main" or words[3].lower() != distribution:
+            continue
+        uri, release = words[0], words[1]
+        if release == codename or release.startswith((f"{codename}-", f"{codename}/")):
+            components = " ".join(("main", *EXTRA[distribution]))
+            lines.append(f"deb [signed-by={keyring}] {uri} {release.replace(codename, suite, 1)} {components}")
+    return tuple(sorted(set(lines)))
+
+
+def sources() -> Sources:
+    """The machine's own sources, for the preferred suite where its mirror has that.
+
+    Raises:
+        MachineError: this is no Debian or Ubuntu, or apt knows no repository of it.
+    """
+    distribution, codename = machine()
+    if distribution not in EXTRA:
+        raise MachineError(f"cannot build images from the apt sources of {distribution or 'this system'}; use Debian or Ubuntu")
+    lines = source_lines(_targets(), distribution, codename, codename)
+    if not lines:
+        raise MachineError(f"apt knows no repository of {distribution} {codename}; check /etc/apt/sources.list.d")
+    if distribution == "debian" and codename != PREFERRED and _serves(lines, PREFERRED):
+        return Sources(PREFERRED, source_lines(_targets(), distribution, codename, PREFERRED))
+    return Sources(codename, lines)
+
+
+def _targets() -> str:
+    """What apt would download; it knows that only once its lists are there."""
+    found = _run(["apt-get", "indextargets", "--format", FIELDS, "Created-By: Packages"])
+    if not found.strip():
+        _run(["apt-get", "update", "-q"])
+        found = _run(["apt-get", "indextargets", "--format", FIELDS, "Created-By: Packages"])
+    return found
+
+
+def _serves(lines: Sequence[str], suite: str) -> bool:
+    """Whether the mirror of the first line has this suite: one small download tells."""
+    uri = lines[0].split()[2].rstrip("/")
+    argv = ["/usr/lib/apt/apt-helper", "download-file", f"{uri}/dists/{suite}/InRelease", "/dev/null"]
+    return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def _run(argv: Sequence[str]) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"{' '.join(argv[:2])} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout

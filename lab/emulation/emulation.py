@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -89,7 +89,7 @@ class Emulation:
         if self.state is None:
             return
         if self.shaper is not None:
-            await asyncio.to_thread(self.shaper.close)
+            await self.shaper.close()
         with step(self._emit, "teardown") as words:
             done = await cleanup.remove(self.state, self._run)
             words.append(f"{len(done)} objects")
@@ -133,7 +133,7 @@ class Emulation:
             return
         if os.geteuid() != 0:
             raise MachineError("building a lab needs root: run it with sudo")
-        self._kind = await asyncio.to_thread(choose, self._asked)
+        self._kind = await choose(self._asked, self._run)
         await asyncio.to_thread(self._daemon.ensure)
         self.state = State.create()
 
@@ -177,7 +177,7 @@ class Emulation:
         with step(self._emit, "links") as words:
             fabric = await self._open_fabric()
             wirings = [Wiring(link, self.pids[link.a], self.pids[link.b]) for link in links]
-            await asyncio.to_thread(fabric.add_links, wirings)
+            await fabric.add_links(wirings)
             words.append(f"{len(links)} links, shaped by {fabric.shaper.name}")
         self.links += links
 
@@ -186,19 +186,10 @@ class Emulation:
             state = self._state
             folder = state.folder / "shaper"
             folder.mkdir()
-            self.shaper = self._kind(state.lab_id, folder)
-            self._fabric = Fabric(state.lab_id, self.shaper, self._run_here(asyncio.get_running_loop()))
+            self.shaper = self._kind(state.lab_id, folder, self._run)
+            self._fabric = Fabric(state.lab_id, self.shaper, self._run)
             if not os.path.ismount(NETNS_MOUNT):
                 state.record("mount", NETNS_MOUNT)
             state.record("namespace", self._fabric.namespace)
-            await asyncio.to_thread(self._fabric.create)
+            await self._fabric.create()
         return self._fabric
-
-    def _run_here(self, loop: asyncio.AbstractEventLoop) -> Callable[[Sequence[str], str | None], str]:
-        """The lab's runner for the fabric, which works in a thread of its own."""
-
-        def run(argv: Sequence[str], stdin: str | None = None) -> str:
-            work = self._run(argv, stdin=(stdin or "").encode())
-            return asyncio.run_coroutine_threadsafe(work, loop).result().stdout
-
-        return run

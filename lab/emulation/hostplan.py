@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import addressing
 from lab.emulation.capabilities import HOST_CAPABILITIES
 from lab.emulation.containers import ContainerSpec
 from lab.emulation.state import LABEL, State
@@ -43,7 +44,9 @@ class Plan:
 def plans(state: State, topology: Topology, seed: Path, image: str = HOST_IMAGE) -> list[Plan]:
     """A plan for every host of a topology."""
     return [
-        host(state, h.name, h.number, h.site, tuple(topology.addresses(h.name)), seed, h.image or image, h.cpus)
+        host(
+            state, h.name, h.number, h.site, tuple(topology.addresses(h.name)), seed, h.image or image, h.cpus
+        )
         for h in topology.hosts
     ]
 
@@ -113,7 +116,9 @@ def labels(state: State, host_name: str) -> dict[str, str]:
     return {LABEL: state.lab_id, "lab.host": host_name}
 
 
-def next_link(hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]) -> LinkSpec:
+def next_link(
+    hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]
+) -> LinkSpec:
     """The link that comes after `links`: next number, next free interface at both ends.
 
     Raises:
@@ -122,6 +127,7 @@ def next_link(hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, p
     if a == b or any({link.a, link.b} == {a, b} for link in links):
         raise TopologyError(f"link {a}-{b}: {'both ends are one host' if a == b else 'it is there already'}")
     number = len(links) + 1
+    addresses = addressing.numbered(number, hosts.index(a) + 1, hosts.index(b) + 1)
     return LinkSpec(
         name=f"{a}-{b}",
         number=number,
@@ -132,9 +138,9 @@ def next_link(hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, p
         jitter=params.get("jitter", 0.0),
         loss=params.get("loss", 0.0),
         mtu=params.get("mtu", 1500),
-        subnet=f"192.168.{number}.0/24",
-        address_a=f"192.168.{number}.{hosts.index(a) + 1}",
-        address_b=f"192.168.{number}.{hosts.index(b) + 1}",
+        subnet=addresses.subnet,
+        address_a=addresses.address_a,
+        address_b=addresses.address_b,
         interface_a=_next_interface(links, a),
         interface_b=_next_interface(links, b),
     )

@@ -130,7 +130,9 @@ class Containernet(Mininet):
     def configHosts(self) -> None:
         """Nothing: hosts are configured when they are made."""
 
-    def addDocker(self, name: str, cls: type[Docker] = Docker, dimage: str | None = None, **params: Any) -> Docker:
+    def addDocker(
+        self, name: str, cls: type[Docker] = Docker, dimage: str | None = None, **params: Any
+    ) -> Docker:
         """Start a container as a host: the lab's own kind of host, or one of the image `dimage`."""
         self._loop.call(self.emulation.add_docker(name, image=dimage, **params))
         return self._show_host(name)

@@ -1,0 +1,50 @@
+"""lab cleanup: take off the machine what a killed lab left on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from lab.errors import LabError, MachineError
+
+
+def command(
+    all_: Annotated[bool, typer.Option("--all", help="Also labs whose command still runs.")] = False,
+) -> None:
+    """Take off the machine what labs left on it: containers, namespaces, links, processes. Needs root.
+
+    Reads the labs' own records, so nothing that somebody else made is touched. Labs whose
+    command still runs are left alone, unless --all is given.
+
+    Example: sudo python -m lab cleanup
+    """
+    if os.geteuid() != 0:
+        raise MachineError("cleanup needs root: sudo python -m lab cleanup")
+    done, failed = asyncio.run(_clean(all_))
+    for words in done:
+        typer.echo(f"removed {words}")
+    if not done and not failed:
+        typer.echo("nothing to remove")
+    if failed:
+        raise failed[0]
+
+
+async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
+    from lab.emulation import cleanup
+    from lab.emulation.daemon import Daemon
+    from lab.emulation.state import labs
+
+    states = [state for state in labs() if everything or not state.alive()]
+    for state in labs():
+        if state.alive() and not everything:
+            typer.echo(f"lab {state.lab_id} is left alone: its command still runs (see --all)")
+    daemon = Daemon()
+    if any(owned.kind == "container" for state in states for owned in state.owned()):
+        await asyncio.to_thread(daemon.ensure)
+    done, failed = await cleanup.remove_all(states)
+    if await asyncio.to_thread(daemon.release):
+        done.append("the Docker daemon that a lab had started")
+    return done, failed

@@ -7,12 +7,23 @@ import subprocess
 from pathlib import Path
 
 #: Kernel settings that a lab could be tempted to change.
-SYSCTLS = (
-    "net.ipv4.ip_forward net.core.rmem_max net.core.wmem_max net.core.netdev_max_backlog fs.file-max "
-    "net.ipv4.tcp_rmem net.ipv4.tcp_wmem net.ipv4.tcp_congestion_control kernel.pty.max "
-    "net.ipv4.neigh.default.gc_thresh1 net.ipv4.neigh.default.gc_thresh3 kernel.sched_rt_runtime_us "
-    "net.bridge.bridge-nf-call-iptables net.ipv4.conf.all.forwarding net.ipv6.conf.all.forwarding"
-).split()
+SYSCTLS = [
+    "net.ipv4.ip_forward",
+    "net.core.rmem_max",
+    "net.core.wmem_max",
+    "net.core.netdev_max_backlog",
+    "fs.file-max",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+    "net.ipv4.tcp_congestion_control",
+    "kernel.pty.max",
+    "net.ipv4.neigh.default.gc_thresh1",
+    "net.ipv4.neigh.default.gc_thresh3",
+    "kernel.sched_rt_runtime_us",
+    "net.bridge.bridge-nf-call-iptables",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv6.conf.all.forwarding",
+]
 
 
 def inventory() -> dict[str, list[str]]:
@@ -45,7 +56,17 @@ def _rules(program: str) -> list[str]:
 
 def _processes() -> list[str]:
     """Programs that a lab starts; what else runs on the machine is none of its business."""
-    mine = ("wired", "containerd-shim", "weaver", "tincd", "etcd", "flanneld", "netserver", "iperf3", "nsenter")
+    mine = (
+        "wired",
+        "containerd-shim",
+        "weaver",
+        "tincd",
+        "etcd",
+        "flanneld",
+        "netserver",
+        "iperf3",
+        "nsenter",
+    )
     found = []
     for folder in Path("/proc").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""The contract of an experiment: its grid, its measurement, its table and its figures.
+"""The contract of an experiment: its grid, its measurement, its tables and its figures.
 
 Repetition, order, store, resume, progress and verdicts are the engine's (`lab.runs`).
 """
@@ -9,19 +9,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lab.hosts.base import Endpoint
 from lab.topology import Topology
 
+if TYPE_CHECKING:
+    from lab.report.tables import Table
+    from lab.runs.folder import Run
+
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of everything: `repetitions` and `seconds` by metric; `rate` (Mbit/s) of the links, if it sets one."""
+    """How much of everything.
+
+    `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away) are by
+    metric; `rate` (Mbit/s) is that of the links, if the profile sets one, and `why` says why.
+    """
 
     name: str
     repetitions: Mapping[str, int]
     seconds: Mapping[str, float]
+    warmup: Mapping[str, float] = field(default_factory=dict)
     rate: float | None = None
     why: str = ""
 
@@ -35,20 +44,31 @@ class Cell:
     params: Mapping[str, Any] = field(default_factory=dict)
     repetitions: int = 1
     seconds: float = 1.0
+    warmup: float = 0.0
 
     @property
     def key(self) -> str:
         words = [self.overlay, self.metric] + [f"{k}={v}" for k, v in sorted(self.params.items())]
         return "/".join(words)
 
+    @property
+    def duration(self) -> float:
+        """How long one repetition takes (s), without the tools' own hand-shakes."""
+        return self.warmup + self.seconds
+
 
 @dataclass(frozen=True)
 class Reading:
-    """What one measurement gave: named values (unit in the name) and the tool's own output."""
+    """What one measurement gave.
+
+    `values` are numbers with their unit in the name; `raw` is the tool's own output, from
+    which `Experiment.parse` gives the same values again; `facts` are words about how it ran.
+    """
 
     values: Mapping[str, float]
     raw: str
     argv: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Experiment(ABC):
@@ -65,6 +85,13 @@ class Experiment(ABC):
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """The grid for one overlay."""
 
+    async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Get the endpoints ready to measure, e.g. start servers; called once per overlay."""
+
+    async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Put the endpoints in order again after a failed sample."""
+        await self.prepare(endpoints)
+
     @abstractmethod
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         """Measure one repetition of one cell; `endpoints` is keyed by host name.
@@ -74,5 +101,17 @@ class Experiment(ABC):
         """
 
     @abstractmethod
-    def figures(self, samples: Sequence[Mapping[str, Any]], folder: Path) -> Sequence[Path]:
+    def parse(self, metric: str, raw: str) -> Mapping[str, float]:
+        """The values in a tool's own output, without measuring again.
+
+        Raises:
+            MeasureError: the text is no measurement.
+        """
+
+    def tables(self, run: Run) -> Sequence[Table]:
+        """What the stored samples say, as tables; nothing that was not measured."""
+        return ()
+
+    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
         """Draw the experiment's figures from stored samples and return the files made."""
+        return ()

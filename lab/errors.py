@@ -74,8 +74,8 @@ class NotObtainable(OverlayError):
 class MeasureError(LabError, RuntimeError):
     """A measuring tool failed, or printed something that is no measurement."""
 
-    def __init__(self, tool: str, reason: str, raw: str = "") -> None:
-        self.tool, self.reason, self.raw = tool, reason, raw
+    def __init__(self, tool: str, reason: str, raw: str = "", argv: Sequence[str] = ()) -> None:
+        self.tool, self.reason, self.raw, self.argv = tool, reason, raw, tuple(argv)
         super().__init__(f"{tool}: {reason}")
 
 

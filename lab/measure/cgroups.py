@@ -1,0 +1,68 @@
+"""A host container's CPU time and throttling, from its control group (v1 and v2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class HostCpu:
+    """CPU time used, and time that the quota held tasks back (s), since the group was made."""
+
+    seconds: float
+    throttled: float
+
+    def since(self, before: HostCpu) -> dict[str, float]:
+        """What was added since `before`, as it is stored with a sample."""
+        return {
+            "cpu_s": round(self.seconds - before.seconds, 4),
+            "throttled_s": round(self.throttled - before.throttled, 4),
+        }
+
+
+def folders(membership: str, container: str, root: Path = ROOT) -> tuple[Path, ...]:
+    """Where the CPU figures of a container lie, from ``/proc/PID/cgroup`` of one of its processes.
+
+    A path is cut after the part that names the container: a host's daemon may have moved its
+    processes into groups below. One folder on v2, one or two on v1.
+    """
+    found = []
+    for line in membership.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and not {"cpu", "cpuacct"} & set(controllers.split(",")):
+            continue
+        parts = Path(path).parts
+        depth = next((n for n, part in enumerate(parts) if container in part), None)
+        if depth is not None:
+            found.append((root / controllers).joinpath(*parts[1 : depth + 1]))
+    return tuple(
+        folder for folder in found if (folder / "cpu.stat").exists() or (folder / "cpuacct.usage").exists()
+    )
+
+
+def read_cpu(where: tuple[Path, ...]) -> HostCpu:
+    """Sum up what the folders of one host say; a group that is gone counts as no time."""
+    usage, throttled = 0.0, 0.0
+    for folder in where:
+        stat = _pairs(folder / "cpu.stat")
+        if "usage_usec" in stat:
+            usage = stat["usage_usec"] / 1e6
+        elif acct := _text(folder / "cpuacct.usage"):
+            usage = int(acct) / 1e9
+        throttled = max(throttled, stat.get("throttled_usec", 0) / 1e6, stat.get("throttled_time", 0) / 1e9)
+    return HostCpu(usage, throttled)
+
+
+def _pairs(path: Path) -> dict[str, int]:
+    lines = (line.split() for line in _text(path).splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) == 2}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

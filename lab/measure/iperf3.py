@@ -1,0 +1,118 @@
+"""iperf3: TCP and UDP throughput. Builders of its argv, and parsers of its JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lab.errors import MeasureError
+
+NAME = "iperf3"
+PORT = 5201
+SERVER = (NAME, "-s")
+#: How long a client waits for its server to answer (ms); the chain's round trip is 161 ms.
+CONNECT_TIMEOUT = 5000
+#: What the 2016 study offered in every UDP measurement (Mbit/s): ``iperf3 -u -b 1000M``.
+UDP_OFFERED = 1000
+
+
+def tcp_argv(address: str, seconds: float, omit: float = 0.0) -> list[str]:
+    """One TCP stream for `seconds` (s), after `omit` seconds whose figures are left out."""
+    return [*_client(address, seconds), *(["-O", f"{omit:g}"] if omit else [])]
+
+
+def udp_argv(address: str, seconds: float, offered: float = UDP_OFFERED) -> list[str]:
+    """Datagrams at `offered` Mbit/s for `seconds` (s)."""
+    return [*_client(address, seconds), "-u", "-b", f"{offered:g}M"]
+
+
+def _client(address: str, seconds: float) -> list[str]:
+    return [NAME, "-c", address, "-J", "-t", f"{seconds:g}", "--connect-timeout", str(CONNECT_TIMEOUT)]
+
+
+def parse_tcp(raw: str) -> dict[str, float]:
+    """Sent and received throughput (Mbit/s), retransmitted segments, and the sender's mean RTT (ms).
+
+    Raises:
+        MeasureError: iperf3 said that it failed, or the text is no whole report of a TCP test.
+    """
+    end = _end(raw, "TCP")
+    sender = _get(end, raw, "streams", 0, "sender")
+    return {
+        "sent_mbps": _mbps(end, raw, "sum_sent"),
+        "received_mbps": _mbps(end, raw, "sum_received"),
+        "retransmits": _number(end, raw, "sum_sent", "retransmits"),
+        "mean_rtt_ms": _number(sender, raw, "mean_rtt") / 1000,
+    }
+
+
+def parse_udp(raw: str) -> dict[str, float]:
+    """What the sender sent and what the receiver got (Mbit/s), loss (%) and jitter (ms).
+
+    The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
+
+    Raises:
+        MeasureError: iperf3 said that it failed, or the text is no whole report of a UDP test.
+    """
+    end = _end(raw, "UDP")
+    return {
+        "sent_mbps": _mbps(end, raw, "sum_sent"),
+        "received_mbps": _mbps(end, raw, "sum_received"),
+        "lost_percent": _number(end, raw, "sum_received", "lost_percent"),
+        "jitter_ms": _number(end, raw, "sum_received", "jitter_ms"),
+    }
+
+
+def facts(raw: str) -> dict[str, str]:
+    """Words about a good run: version, and the congestion control at both ends (TCP only)."""
+    report = _report(raw)
+    said = {"version": str(report.get("start", {}).get("version", ""))}
+    for key in ("sender_tcp_congestion", "receiver_tcp_congestion"):
+        if key in report.get("end", {}):
+            said[key] = str(report["end"][key])
+    return said
+
+
+def _end(raw: str, protocol: str) -> Mapping[str, Any]:
+    report = _report(raw)
+    ran = _get(report, raw, "start", "test_start", "protocol")
+    if ran != protocol:
+        raise MeasureError(NAME, f"ran a {ran} test where {protocol} was asked", raw)
+    end = _get(report, raw, "end")
+    if not isinstance(end, Mapping) or not end:
+        raise MeasureError(NAME, "ended without its closing figures", raw)
+    return end
+
+
+def _report(raw: str) -> dict[str, Any]:
+    try:
+        report = json.loads(raw)
+    except ValueError as error:
+        raise MeasureError(NAME, f"printed no whole JSON report ({error}); see the raw output", raw) from None
+    if not isinstance(report, dict):
+        raise MeasureError(NAME, "printed JSON that is no report", raw)
+    if "error" in report:
+        raise MeasureError(NAME, f"said {str(report['error']).removeprefix('error - ')!r}", raw)
+    return report
+
+
+def _get(report: Any, raw: str, *path: str | int) -> Any:
+    for step in path:
+        try:
+            report = report[step]
+        except (KeyError, IndexError, TypeError):
+            where = ".".join(map(str, path))
+            raise MeasureError(NAME, f"left {where!r} out of its report", raw) from None
+    return report
+
+
+def _number(report: Any, raw: str, *path: str | int) -> float:
+    value = _get(report, raw, *path)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MeasureError(NAME, f"has {value!r} for {'.'.join(map(str, path))!r}, which is no number", raw)
+    return float(value)
+
+
+def _mbps(end: Any, raw: str, view: str) -> float:
+    return _number(end, raw, view, "bits_per_second") / 1e6

@@ -1,0 +1,46 @@
+"""Running one measuring tool inside an endpoint; what it printed is parsed elsewhere.
+
+The deadline holds at the far end: killing ``docker exec`` leaves the program inside the
+container alive, and a client that hangs there would spoil every sample after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.errors import HostTimeout, MeasureError
+from lab.hosts.base import Endpoint, Result
+from lab.hosts.common import with_deadline
+
+#: How much longer than asked a tool may take (s): five hops add a second of hand-shakes and,
+#: behind a full queue, the exchange of results takes a few more.
+GRACE = 20.0
+#: How much longer than the far end's deadline this end waits (s).
+MARGIN = 10.0
+
+
+async def execute(endpoint: Endpoint, argv: Sequence[str], seconds: float) -> Result:
+    """Run a tool that should take `seconds` (s); its status is for the tool's parser to judge.
+
+    Raises:
+        MeasureError: it had not ended `GRACE` seconds later.
+    """
+    limit = seconds + GRACE
+    try:
+        result = await endpoint.run(with_deadline(argv, limit), timeout=limit + MARGIN, check=False)
+    except HostTimeout as error:
+        raise hung(argv, limit, endpoint.name) from error
+    if result.status in (124, 137) and result.seconds >= limit:
+        raise hung(argv, limit, endpoint.name, text(result))
+    return result
+
+
+def hung(argv: Sequence[str], limit: float, where: str, raw: str = "") -> MeasureError:
+    """The error for a tool that did not end."""
+    reason = f"had not ended after {limit:g} s on {where} and was killed"
+    return MeasureError(argv[0], reason, raw, tuple(argv))
+
+
+def text(result: Result) -> str:
+    """All that a tool printed: what goes into the raw file of a failed sample."""
+    return "\n".join(part for part in (result.stdout.rstrip(), result.stderr.rstrip()) if part) + "\n"

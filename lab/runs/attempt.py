@@ -1,0 +1,115 @@
+"""One attempt at one repetition: the measurement, and everything that is recorded around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+
+from experiments.base import Experiment, Reading
+from lab.errors import CommandError, HostError, MeasureError, OverlayError
+from lab.events import Emit, SampleStarted
+from lab.hosts.base import Endpoint
+from lab.measure import links
+from lab.runs.lab import Lab
+from lab.runs.plan import Task
+from lab.runs.progress import Progress
+from lab.runs.sample import Sample, Verdict
+from lab.runs.verdict import verdict
+from overlays.base import Overlay
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A sample and the tool's own output."""
+
+    sample: Sample
+    raw: str
+
+
+@dataclass
+class Attempts:
+    """Measures tasks on one overlay, one after the other."""
+
+    experiment: Experiment
+    overlay: Overlay
+    endpoints: Mapping[str, Endpoint]
+    lab: Lab
+    run: str
+    progress: Progress
+    emit: Emit
+    #: What ran when last asked: what the overlay says after a sample it says before the next.
+    mode: Mapping[str, str] = field(default_factory=dict)
+
+    async def begin(self) -> None:
+        """Ask for the mode before the first sample."""
+        self.mode = dict(await self.overlay.mode())
+
+    async def measure(self, task: Task) -> Attempt:
+        """Measure one repetition; a failure of the tool, a host or the overlay becomes a failed sample."""
+        self._announce(task)
+        started, start = datetime.now(UTC), monotonic()
+        before = await self.lab.counters()
+        self.lab.machine.start()
+        reading, error = await self._reading(task)
+        machine = self.lab.machine.stop()
+        seconds = monotonic() - start
+        counted = links.difference(before, await self.lab.counters())
+        mode, lost = await self._mode()
+        trouble = tuple(filter(None, (error, lost)))
+        judged = verdict(seconds, machine, counted, (self.mode, mode), trouble)
+        asked, self.mode = self.mode, mode
+        sample = Sample(
+            run=self.run,
+            cell=task.cell.key,
+            overlay=task.cell.overlay,
+            metric=task.cell.metric,
+            params=dict(task.cell.params),
+            repetition=task.repetition,
+            attempt=self.progress.attempts(task) + 1,
+            started=started.isoformat(timespec="milliseconds"),
+            seconds=round(seconds, 4),
+            outcome="failed" if trouble else "ok",
+            error="; ".join(trouble) or None,
+            values=dict(reading.values),
+            facts=dict(reading.facts),
+            mode=dict(asked),
+            verdict=Verdict.model_validate(judged),
+            machine=machine,
+            links=counted,
+            congestion_control=reading.facts.get("sender_tcp_congestion"),
+            argv=list(reading.argv),
+        )
+        return Attempt(sample, reading.raw)
+
+    def _announce(self, task: Task) -> None:
+        progress = self.progress
+        self.emit(
+            SampleStarted(
+                task.cell.key,
+                task.repetition,
+                task.cell.repetitions,
+                progress.measured,
+                progress.total,
+                progress.left,
+            )
+        )
+
+    async def _reading(self, task: Task) -> tuple[Reading, str | None]:
+        """What the tool gave, or no values and what went wrong."""
+        try:
+            return await self.experiment.measure(task.cell, self.endpoints), None
+        except MeasureError as error:
+            return Reading({}, error.raw, error.argv), str(error)
+        except CommandError as error:
+            return Reading({}, error.stdout + error.stderr, error.argv), str(error)
+        except HostError as error:
+            return Reading({}, ""), str(error)
+
+    async def _mode(self) -> tuple[Mapping[str, str], str]:
+        """The overlay's mode after a sample, or the one before and what the overlay complains of."""
+        try:
+            return dict(await self.overlay.mode()), ""
+        except (OverlayError, HostError) as error:
+            return self.mode, f"the overlay did not stand the sample: {error}"

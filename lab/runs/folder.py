@@ -1,0 +1,230 @@
+"""A run's folder: written so that a kill at any instant loses no finished sample.
+
+A sample's raw output is on disk before its line in ``samples.jsonl`` is, and the line before
+the next sample starts. A line without its end is what a kill left of a write: resuming cuts
+it off and says so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import ValidationError
+
+from lab.errors import RunError
+from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
+from lab.runs.manifest import Manifest, Session
+from lab.runs.sample import SCHEMA, Sample
+
+MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a folder holds, for whoever reads it; `faults` name what could not be read."""
+
+    path: Path
+    manifest: Manifest
+    samples: Sequence[Sample]
+    faults: Sequence[str] = ()
+
+
+def read(path: Path) -> Run:
+    """Read a folder without touching it: a run under way, a finished or an interrupted one.
+
+    Raises:
+        RunError: no run folder, or one of another schema.
+    """
+    manifest = _manifest(path)
+    samples, faults, _ = _samples(path)
+    return Run(path, manifest, samples, faults)
+
+
+@dataclass
+class RunFolder:
+    """A folder that this process, and only it, may write; close it or use it as a context."""
+
+    path: Path
+    manifest: Manifest
+    samples: list[Sample] = field(default_factory=list)
+    #: What was cut off on opening, for the user to read; empty as a rule.
+    repaired: str = ""
+    _lock: IO[str] | None = None
+    _file: IO[bytes] | None = None
+
+    @classmethod
+    def create(cls, results: Path, manifest: Manifest) -> RunFolder:
+        """Make ``results/<experiment>-<UTC time>-<id>`` with its manifest.
+
+        Raises:
+            RunError: the folder cannot be made, or is there.
+        """
+        stamp = re.sub(r"[-:]|\.\d+|\+.*", "", manifest.created)
+        path = results / f"{manifest.experiment}-{stamp.rstrip('Z')}Z-{manifest.run}"
+        try:
+            (path / RAW).mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        folder = cls(path, manifest)
+        folder._open()
+        folder.save()
+        return folder
+
+    @classmethod
+    def resume(cls, path: Path, session: Session | None = None) -> RunFolder:
+        """Open a folder to go on with it.
+
+        Raises:
+            RunError: no run folder, one of another schema, one that another command writes
+                at this moment, or one with an unreadable line that is not the last.
+        """
+        folder = cls(path, _manifest(path))
+        folder._open()
+        folder.samples, faults, whole = _samples(path)
+        if faults and not folder._cut_off(faults, whole):
+            folder.close()
+            raise RunError(f"{path / SAMPLES} cannot be resumed: {faults[0]}; mend or remove that line first")
+        if session:
+            folder.manifest.sessions.append(session)
+            folder.save()
+        return folder
+
+    def _cut_off(self, faults: Sequence[str], whole: int) -> bool:
+        """Shorten the file to its whole lines, when the only fault is an end that is missing."""
+        if len(faults) != 1 or (self.path / SAMPLES).stat().st_size == whole:
+            return False
+        os.truncate(self.path / SAMPLES, whole)
+        self.repaired = f"{self.path / SAMPLES}: {faults[0]}; cut off, that sample will be measured again"
+        return True
+
+    def append(self, sample: Sample, raw: str) -> Sample:
+        """Put a sample and its raw output on disk, and return it as it was written."""
+        assert self._file is not None, "the folder is closed"
+        data = raw.encode()
+        name = f"{RAW}/{_slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
+        stored = sample.model_copy(update={"raw": name, "raw_sha256": hashlib.sha256(data).hexdigest()})
+        try:
+            with open(self.path / name, "wb") as file:
+                _write(file, data)
+            _write(self._file, stored.line().encode())
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: sample {sample.cell} #{sample.repetition} cannot be written: "
+                f"{error.strerror}; make room and go on with --resume"
+            ) from error
+        self.samples.append(stored)
+        return stored
+
+    def save(self) -> None:
+        """Write the manifest, whole or not at all."""
+        text = self.manifest.model_dump_json(indent=2) + "\n"
+        new = self.path / f".{MANIFEST}.new"
+        try:
+            with open(new, "wb") as file:
+                _write(file, text.encode())
+            new.replace(self.path / MANIFEST)
+        except OSError as error:
+            raise RunError(f"{self.path / MANIFEST} cannot be written: {error.strerror}") from error
+
+    def store(self, name: str, text: str) -> None:
+        """Keep some text with the run, e.g. an overlay's own report."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    @property
+    def run(self) -> Run:
+        """What the folder holds so far."""
+        return Run(self.path, self.manifest, tuple(self.samples))
+
+    def _open(self) -> None:
+        self._lock = open(self.path / LOCK, "a")  # noqa: SIM115  held until close()
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise RunError(
+                f"{self.path} is being written by another command; wait for it or end it"
+            ) from error
+        self._file = open(self.path / SAMPLES, "ab", buffering=0)  # noqa: SIM115
+
+    def close(self) -> None:
+        """Let go of the folder; a kill does the same."""
+        for file in (self._file, self._lock):
+            if file is not None:
+                file.close()
+        self._file = self._lock = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    """Write and wait until the disk has it."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _slug(key: str) -> str:
+    return re.sub(r"[^A-Za-z0-9=_.-]+", "_", key)
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        text = (path / MANIFEST).read_text()
+    except OSError as error:
+        raise RunError(f"{path} is no run folder: {MANIFEST} {error.strerror}") from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise _misfit(path / MANIFEST, text, error, MANIFEST_SCHEMA) from None
+
+
+def _samples(path: Path) -> tuple[list[Sample], list[str], int]:
+    """The whole samples, what is wrong with the others, and how many bytes whole lines take."""
+    try:
+        data = (path / SAMPLES).read_bytes()
+    except FileNotFoundError:
+        return [], [], 0
+    samples: list[Sample] = []
+    faults: list[str] = []
+    whole = data.rfind(b"\n") + 1
+    for number, line in enumerate(data[:whole].splitlines(), 1):
+        try:
+            samples.append(Sample.model_validate_json(line))
+        except ValidationError as error:
+            misfit = _misfit(path / SAMPLES, line.decode(errors="replace"), error, SCHEMA)
+            if "schema" in str(misfit):
+                raise misfit from None
+            faults.append(f"line {number} is no sample ({_first(error)})")
+    if data[whole:]:
+        faults.append(f"the last line ends in mid-air after {len(data) - whole} bytes")
+    return samples, faults, whole
+
+
+def _misfit(path: Path, text: str, error: ValidationError, schema: int) -> RunError:
+    found: Any = re.search(r'"schema_version":\s*(\S+?)[,}\s]', text)
+    if found and found[1] != str(schema):
+        return RunError(
+            f"{path} has schema {found[1]}, this lab reads schema {schema}; "
+            "read it with the version that wrote it"
+        )
+    return RunError(f"{path} cannot be read: {_first(error)}")
+
+
+def _first(error: ValidationError) -> str:
+    one = error.errors()[0]
+    return f"{'.'.join(map(str, one['loc'])) or 'line'}: {one['msg']}"

@@ -1,0 +1,82 @@
+"""The manifest of a run: all that one must know to read its samples, or to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lab.errors import RunError
+
+SCHEMA: Literal[1] = 1
+
+#: What a resumed run must have in common with its beginning: samples that differ in one of
+#: these do not belong into one mean.
+FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")
+FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
+
+
+class OverlayState(BaseModel):
+    """What became of an overlay: ``ok``, ``not obtainable`` or ``failed`` with a reason, ``pending``."""
+
+    state: Literal["pending", "ok", "not obtainable", "failed"] = "pending"
+    reason: str = ""
+    remedy: str = ""
+    settings: dict[str, str] = {}
+    mode: dict[str, str] = {}
+
+
+class Session(BaseModel):
+    """One command that worked on the run; the first made it, the others resumed it."""
+
+    started: str
+    command: list[str]
+    boot: str = ""
+
+
+class Manifest(BaseModel):
+    """``manifest.json``; see docs/results.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA
+    run: str
+    experiment: str
+    created: str
+    complete: bool = False
+    topology: dict[str, Any]
+    profile: dict[str, Any]
+    only: list[str] = []
+    #: Mbit/s of the links; None where the links differ.
+    rate: float | None = None
+    shaper: str = ""
+    seed: int = 0
+    overlays: dict[str, OverlayState] = {}
+    environment: dict[str, Any] = {}
+    calibration: dict[str, Any] = {}
+    #: Seconds by phase, and by overlay and phase.
+    timing: dict[str, Any] = {}
+    sessions: list[Session] = []
+
+
+def check_same(stored: Manifest, now: Manifest) -> None:
+    """Refuse to resume under other conditions than those that the stored samples had.
+
+    Raises:
+        RunError: something in `FIXED` or `FIXED_ENVIRONMENT` differs.
+    """
+    differing = [key for key in FIXED if getattr(stored, key) != getattr(now, key)]
+    was, is_ = stored.environment, now.environment
+    differing += [key for key in FIXED_ENVIRONMENT if was.get(key) != is_.get(key)]
+    if differing:
+        words = "; ".join(f"{key} was {_show(stored, key)}, is {_show(now, key)}" for key in differing)
+        raise RunError(f"run {stored.run} cannot be resumed here: {words}; start a new run instead")
+
+
+def _show(manifest: Manifest, key: str) -> str:
+    value = getattr(manifest, key, None)
+    value = manifest.environment.get(key) if value is None else value
+    if isinstance(value, Mapping):
+        return f"another ({len(value)} entries)"
+    return repr(value)

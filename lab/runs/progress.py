@@ -1,0 +1,68 @@
+"""What of a run is on disk, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from experiments.base import Cell
+from lab.runs.plan import Task
+from lab.runs.sample import Sample
+
+#: What a sample takes beside its measuring (s) until the first ones tell: two hand-shakes over
+#: the chain and the start of a program inside two containers.
+OVERHEAD = 1.0
+
+
+class Progress:
+    """Kept by the outcomes that were written, never by which files exist."""
+
+    def __init__(self, cells: Sequence[Cell], samples: Iterable[Sample] = ()) -> None:
+        self._cells = {cell.key: cell for cell in cells}
+        self._ok: set[tuple[str, int]] = set()
+        self._attempts: Counter[tuple[str, int]] = Counter()
+        self._extra: list[float] = []
+        for sample in samples:
+            self.add(sample)
+
+    def add(self, sample: Sample) -> None:
+        """Take note of a sample that is on disk."""
+        place = (sample.cell, sample.repetition)
+        self._attempts[place] += 1
+        if sample.ok:
+            self._ok.add(place)
+            if cell := self._cells.get(sample.cell):
+                self._extra.append(sample.seconds - cell.duration)
+
+    def done(self, task: Task) -> bool:
+        """Whether this repetition has been measured."""
+        return (task.cell.key, task.repetition) in self._ok
+
+    def finished(self, cell: Cell) -> bool:
+        """Whether all repetitions of a cell have been measured."""
+        return all(self.done(Task(cell, n)) for n in range(1, cell.repetitions + 1))
+
+    def attempts(self, task: Task) -> int:
+        """How often this repetition was tried so far."""
+        return self._attempts[task.cell.key, task.repetition]
+
+    @property
+    def total(self) -> int:
+        """All repetitions of all cells."""
+        return sum(cell.repetitions for cell in self._cells.values())
+
+    @property
+    def measured(self) -> int:
+        """The repetitions that are there."""
+        return sum(self.done(task) for task in self._tasks())
+
+    @property
+    def left(self) -> float:
+        """An estimate of the time (s) that the missing repetitions take, without bringing overlays up."""
+        extra = sum(self._extra) / len(self._extra) if self._extra else OVERHEAD
+        return sum(task.cell.duration + extra for task in self._tasks() if not self.done(task))
+
+    def _tasks(self) -> Iterable[Task]:
+        for cell in self._cells.values():
+            for repetition in range(1, cell.repetitions + 1):
+                yield Task(cell, repetition)

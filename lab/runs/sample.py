@@ -1,0 +1,75 @@
+"""A sample: one measured repetition of a cell, as it is stored (docs/results.md).
+
+The schema is versioned: a folder of another version is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Raised whenever a field changes its name or its meaning.
+SCHEMA: Literal[1] = 1
+
+State = Literal["valid", "host-bound", "emulator-bound", "broken"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Verdict(BaseModel):
+    """Whether a sample says something about the network; see `lab.runs.verdict`."""
+
+    model_config = ConfigDict(frozen=True)
+    state: State = "valid"
+    reasons: list[str] = []
+
+
+class Sample(BaseModel):
+    """One line of ``samples.jsonl``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA
+    run: str
+    cell: str
+    overlay: str
+    metric: str
+    params: dict[str, Any] = {}
+    #: Counts from 1; `attempt` too, and is above 1 where an earlier attempt failed.
+    repetition: int = Field(ge=1)
+    attempt: int = Field(1, ge=1)
+    #: ISO 8601, UTC.
+    started: str
+    #: Wall time of the measurement (s), hand-shakes included.
+    seconds: Finite
+    outcome: Literal["ok", "failed"]
+    error: str | None = None
+    values: dict[str, Finite] = {}
+    facts: dict[str, str] = {}
+    mode: dict[str, str] = {}
+    verdict: Verdict = Verdict()
+    machine: dict[str, Any] = {}
+    links: dict[str, Any] = {}
+    congestion_control: str | None = None
+    argv: list[str] = []
+    #: The tool's own output, relative to the run folder, and its SHA-256.
+    raw: str | None = None
+    raw_sha256: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the tool measured; the verdict says what that is worth."""
+        return self.outcome == "ok"
+
+    @property
+    def valid(self) -> bool:
+        """Whether the sample counts in a mean: measured, and not limited by the emulator or broken.
+
+        A host at its own CPU quota is part of what is emulated (the studies' VMs had one
+        vCPU), so such a sample counts; it stays marked.
+        """
+        return self.ok and self.verdict.state in ("valid", "host-bound")
+
+    def line(self) -> str:
+        """The sample as one line of JSON, with its newline."""
+        return self.model_dump_json() + "\n"

@@ -1,0 +1,87 @@
+"""Whether the emulator itself limited a sample: a pure function over what was recorded.
+
+A sample that is not valid is kept, marked and shown as such; it is neither dropped nor hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lab.runs.sample import State, Verdict
+
+#: Share of all CPU time in use above which the machine, not the network, sets the pace. The
+#: counters tick at 100 Hz and a sample lasts a second or more, so 5 % is above their noise.
+BUSY = 0.95
+#: Steal: a neighbour on the same physical machine took CPU that no record here shows.
+STEAL = 0.05
+#: Share of the time in which some task waited for a CPU while most of the CPUs were in use.
+#: Pressure alone proves little: a host at its quota raises it on an idle machine too.
+PRESSURE, PRESSURE_BUSY = 0.5, 0.85
+#: Share of the sample in which a host's own quota held it back.
+THROTTLED = 0.05
+#: How late (ms) a link may let the slowest hundredth of its packets go. The studies' shortest
+#: segment has an RTT of 4.7 ms; later than this, its figures would be the emulator's.
+LATE_MS = 1.0
+
+#: From worst to best: a sample takes the worst state that a reason gives it.
+ORDER: tuple[State, ...] = ("broken", "emulator-bound", "host-bound", "valid")
+
+
+def verdict(
+    seconds: float,
+    machine: Mapping[str, Any],
+    links: Mapping[str, Mapping[str, Any]],
+    modes: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    trouble: tuple[str, ...] = (),
+) -> Verdict:
+    """Judge one sample that took `seconds` (s).
+
+    Args:
+        seconds: wall time of the sample.
+        machine: what `lab.measure.machine` recorded.
+        links: per link and direction, what its shaper counted during the sample: `unasked` packets
+            dropped that nobody asked it to drop, and `late_p99_ms`.
+        modes: the overlay's mode before and after.
+        trouble: sentences from elsewhere that break a sample, e.g. a lost peer.
+    """
+    found: list[tuple[State, str]] = [("broken", text) for text in trouble]
+    found += [("broken", text) for text in _changed(*modes)]
+    found += [*_links(links), *_machine(machine), *_hosts(seconds, machine.get("hosts", {}))]
+    states = {state for state, _ in found}
+    state = next((state for state in ORDER if state in states), ORDER[-1])
+    return Verdict(state=state, reasons=[text for _, text in found])
+
+
+Found = Iterator[tuple[State, str]]
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            yield f"{key} went from {before.get(key)} to {after.get(key)} during the sample"
+
+
+def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:
+    for name, count in links.items():
+        if lost := count.get("unasked", 0):
+            yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that nobody asked it to drop"
+        if (late := count.get("late_p99_ms", 0)) > LATE_MS:
+            yield "emulator-bound", f"link {name} let 1 % of its packets go more than {late:.1f} ms late"
+
+
+def _machine(machine: Mapping[str, Any]) -> Found:
+    busy, pressure = machine.get("busy", 0.0), machine.get("pressure") or 0.0
+    if busy > BUSY:
+        yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy"
+    elif pressure > PRESSURE and busy > PRESSURE_BUSY:
+        yield "emulator-bound", f"tasks waited for a CPU {pressure:.0%} of the time at {busy:.0%} busy"
+    if (steal := machine.get("steal", 0.0)) > STEAL:
+        yield "emulator-bound", f"{steal:.0%} of the CPU time was taken by neighbours of this machine"
+
+
+def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Found:
+    for name, cpu in hosts.items():
+        share = cpu.get("throttled_s", 0.0) / seconds if seconds > 0 else 0.0
+        if share > THROTTLED:
+            yield "host-bound", f"{name} was held at its CPU quota {min(share, 1):.0%} of the time"

@@ -3,23 +3,75 @@
 Host A `ethN` —veth— port `<n>a` — bridge `br<n>` — port `<n>b` —veth— host B `ethM`
 
 Ports and bridges lie in the namespace ``lab-<id>``; nothing of a lab is ever in the root
-namespace. Shapers work on the ports, so that hosts see plain interfaces. A link is opened
-only after its shaper has read back what was asked.
+namespace. Shapers work on the ports, so that hosts see plain interfaces. A bridge passes
+nothing while it is down, and it is brought up only after the shaper has read back what was
+asked: no link ever carries traffic unshaped.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
+from ipaddress import ip_network
 
-from lab.emulation.shape import Wiring
+from lab.emulation import namespaces
+from lab.emulation.shape import Line, Wiring
 from lab.emulation.shaper import Shaper
+from lab.errors import CommandError
 from lab.hosts import process
 from lab.hosts.process import Run
+
+#: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
+QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
 
 
 def namespace(lab_id: str) -> str:
     """The name of a lab's network namespace."""
     return f"lab-{lab_id}"
+
+
+def build_lines(wiring: Wiring) -> list[str]:
+    """`ip` lines, for the lab's namespace, that make a link: closed, and without addresses."""
+    line, mtu = wiring.line, wiring.link.mtu
+    return [
+        *_veth(f"{line.number}a", line.interface_a, line.end_a, mtu),
+        *_veth(f"{line.number}b", line.interface_b, line.end_b, mtu),
+        f"link add {line.bridge} mtu {mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        f"link set {line.bridge} alias {line.name}",
+        f"link set {line.number}a master {line.bridge} up",
+        f"link set {line.number}b master {line.bridge} up",
+    ]
+
+
+def _veth(port: str, interface: str, end: str, mtu: int) -> list[str]:
+    return [f"link add {port} mtu {mtu} type veth peer name {interface} mtu {mtu} netns {end}"]
+
+
+def open_lines(lines: Sequence[Line]) -> list[str]:
+    """`ip` lines, for the lab's namespace, that let links pass packets."""
+    return [f"link set {line.bridge} up" for line in lines]
+
+
+def remove_lines(lines: Sequence[Line]) -> list[str]:
+    """`ip` lines, for the lab's namespace, that take links away; the hosts' interfaces go with the ports."""
+    return [f"link del {name}" for line in lines for name in (line.bridge, f"{line.number}a", f"{line.number}b")]
+
+
+def host_lines(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
+    """`ip` lines per host's namespace that give its interfaces their addresses and bring them up."""
+    lines: dict[str, list[str]] = defaultdict(list)
+    for wiring in wirings:
+        link, prefix = wiring.link, ip_network(wiring.link.subnet).prefixlen
+        for end, interface, address in (
+            (wiring.end_a, link.interface_a, link.address_a),
+            (wiring.end_b, link.interface_b, link.address_b),
+        ):
+            lines[namespaces.path(end)] += [
+                f"addr add {address}/{prefix} dev {interface}",
+                f"link set {interface} up",
+            ]
+    return lines
 
 
 class Fabric:
@@ -44,8 +96,11 @@ class Fabric:
 
         Raises:
             CommandError: there is such a namespace already, or no right to make one.
+            ShaperError: the shaper cannot work in it.
         """
-        raise NotImplementedError
+        await self.run(["ip", "netns", "add", self.namespace])
+        await self.run(namespaces.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
+        await self.shaper.prepare()
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:
         """Build links, shape them, read them back, then open them: interfaces up, with MTU and address.
@@ -54,12 +109,33 @@ class Fabric:
             CommandError: a host is gone, or an interface exists already.
             ShaperError: the shaper cannot do what a link asks; the link stays closed.
         """
-        raise NotImplementedError
+        lines = [wiring.line for wiring in wirings]
+        await self._ip(self.namespace, [line for wiring in wirings for line in build_lines(wiring)])
+        await self.shaper.apply(lines)
+        async with asyncio.TaskGroup() as group:
+            for end, todo in host_lines(wirings).items():
+                group.create_task(self._ip(end, todo))
+        await self._ip(self.namespace, open_lines(lines))
 
     async def remove_links(self, links: Sequence[str]) -> None:
-        """Take links away, with their interfaces in the hosts."""
-        raise NotImplementedError
+        """Take links away, with their interfaces in the hosts.
+
+        Raises:
+            CommandError: there is no such link.
+        """
+        lines = [self.shaper.lines[link] for link in links]
+        await self._ip(self.namespace, remove_lines(lines))
+        await self.shaper.remove(links)
 
     async def destroy(self) -> None:
         """End the shaper and remove the namespace, with all links. Doing it twice changes nothing."""
-        raise NotImplementedError
+        await self.shaper.close()
+        try:
+            await self.run(["ip", "netns", "del", self.namespace])
+        except CommandError as error:
+            if "No such file" not in error.stderr:
+                raise
+
+    async def _ip(self, end: str, lines: Sequence[str]) -> None:
+        if lines:
+            await self.run(namespaces.ip_batch(end), stdin=namespaces.script(lines))

@@ -6,22 +6,17 @@ namespace. It fails loudly: a link that cannot be shaped as asked carries nothin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from lab.emulation.shape import Line, Shape
+from lab.emulation.state import Process
 from lab.hosts import process
 from lab.hosts.process import Run
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process that a shaper keeps running; pid and start time (clock ticks since boot) name it for good."""
-
-    pid: int
-    start: int
+from lab.errors import MachineError, ShaperError, UnknownName
 
 
 @dataclass(frozen=True)
@@ -133,6 +128,14 @@ class Shaper(Protocol):
         ...
 
 
+def kinds() -> tuple[type[Shaper], ...]:
+    """All shapers, the preferred one first."""
+    from lab.emulation.netem import Netem
+    from lab.emulation.wire import Wire
+
+    return Netem, Wire
+
+
 async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
     """The shaper that this machine can have: netem, then the wire; or the one that is named.
 
@@ -140,4 +143,54 @@ async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
         UnknownName: no shaper has this name.
         MachineError: it, or neither, can be had; says why for each, and what to do.
     """
-    raise NotImplementedError
+    known = {kind.name: kind for kind in kinds()}
+    if name != "auto" and name not in known:
+        raise UnknownName("shaper", name, [*known, "auto"])
+    reasons = []
+    for kind in known.values() if name == "auto" else [known[name]]:
+        reason = await kind.probe(run)
+        if reason is None:
+            return kind
+        reasons.append(f"{kind.name}: {reason}")
+    raise MachineError(f"links cannot be shaped on this machine, so none is built ({'; '.join(reasons)})")
+
+
+def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
+    """Raise when lines ask for what a shaper cannot impose.
+
+    Raises:
+        ShaperError: names the link, the parameters, and the shaper that has them.
+    """
+    for line in lines:
+        if missing := (line.ab.asked | line.ba.asked) - kind.can:
+            others = [other.name for other in kinds() if missing <= other.can]
+            remedy = f"{' or '.join(others)} can (--shaper {others[0]})" if others else "no shaper here can"
+            raise ShaperError(f"{line.name}: {kind.name} cannot impose {', '.join(sorted(missing))}; {remedy}")
+
+
+class Asked:
+    """What is asked of each link of a lab, kept in a file that any process can take up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "lines.json"
+        self.lines: dict[str, Line] = self._load()
+
+    def _load(self) -> dict[str, Line]:
+        try:
+            words = json.loads(self._file.read_text())
+        except FileNotFoundError:
+            return {}
+        return {word["name"]: Line.from_json(word) for word in words}
+
+    def find(self, link: str) -> Line:
+        """Raises UnknownName when there is no such link."""
+        if link not in self.lines:
+            raise UnknownName("link", link, self.lines)
+        return self.lines[link]
+
+    def keep(self, lines: Mapping[str, Line]) -> None:
+        """Replace all lines, in the file first."""
+        temporary = self._file.with_suffix(".tmp")
+        temporary.write_text(json.dumps([line.as_json() for line in lines.values()]))
+        temporary.rename(self._file)
+        self.lines = dict(lines)

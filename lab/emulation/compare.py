@@ -1,0 +1,34 @@
+"""What was asked of a link against what it says it does, field by field."""
+
+from __future__ import annotations
+
+from lab.emulation.shape import Line, Shape
+from lab.errors import ShaperError
+
+#: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes.
+DELAY, RATE, LOSS, JITTER, QUEUE = 1e-3, 1e-6, 1e-4, 1e-3, 0
+
+
+def same(line: Line, direction: str, got: Shape) -> None:
+    """Return when a direction reads back as asked.
+
+    Raises:
+        ShaperError: the first field that differs, with both values.
+    """
+    asked = line.shape(direction)
+    pairs = {
+        "delay": (asked.delay, got.delay, DELAY, "ms"),
+        "rate": (asked.rate, got.rate, RATE * (asked.rate or 0.0), "Mbit/s"),
+        "loss": (asked.loss, got.loss, LOSS, "%"),
+        "jitter": (asked.jitter, got.jitter, JITTER, "ms"),
+        "queue": (asked.queue_bytes, got.queue_bytes, QUEUE, "bytes"),
+    }
+    for name, (want, have, slack, unit) in pairs.items():
+        differs = (want is None) != (have is None) or (
+            want is not None and have is not None and abs(want - have) > slack
+        )
+        if differs:
+            raise ShaperError(
+                f"{line.name} ({direction}): {name} was set to {want} {unit} and reads back as {have}; "
+                f"something else changed it, take the lab down and up again"
+            )

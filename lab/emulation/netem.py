@@ -1,0 +1,143 @@
+"""netem: the kernel's own network emulator, on the ports where packets leave a lab's namespace.
+
+Past a veth, never on the sender's own interface: there a held packet still counts against
+the sender's socket (TCP small queues), and TCP falls to a fraction of the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lab.emulation import compare, namespaces, tc
+from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation.shaper import Asked, Counters, refuse
+from lab.emulation.state import Process
+from lab.errors import CommandError, ShaperError
+from lab.hosts import process
+from lab.hosts.process import Run
+
+#: Packets that one direction holds for their delay; those that wait for the rate are counted apart.
+HELD_PACKETS = 100_000
+ROOT, LEAF = "root handle 1:", "parent 1:1 handle 2:"
+
+
+def impairment(verb: str, port: str, shape: Shape) -> str:
+    """The `tc` line of a direction's delay, jitter and loss. All are named each time: what is not would be kept."""
+    words = f"qdisc {verb} dev {port} {ROOT} netem limit {HELD_PACKETS} delay {shape.delay:.6f}ms"
+    if shape.jitter:
+        words += f" {shape.jitter:.6f}ms distribution normal"
+    return words + f" loss random {shape.loss:.6f}%"
+
+
+def commands(verb: str, line: Line, direction: str) -> list[str]:
+    """The `tc` lines of one direction: netem, and in it the token bucket of the rate."""
+    port, shape = line.port_out(direction), line.shape(direction)
+    return [impairment(verb, port, shape), tc.tbf(verb, port, LEAF, shape)]
+
+
+class Netem:
+    """The shaper of one lab where the kernel has netem; see `lab.emulation.shaper.Shaper`."""
+
+    name: ClassVar[str] = "netem"
+    can: ClassVar[frozenset[str]] = frozenset({"delay", "rate", "loss", "jitter", "queue"})
+
+    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
+        self.lab_id, self._run = lab_id, run
+        self._namespace = f"lab-{lab_id}"
+        self._asked = Asked(folder)
+
+    @classmethod
+    async def probe(cls, run: Run = process.run) -> str | None:
+        """Set a link's disciplines on the loopback of a namespace that goes with the command."""
+        line = Line("probe", 0, Shape(1.0, 10.0), Shape())
+        todo = [command.replace("dev 0b", "dev lo") for command in commands("add", line, "ab")]
+        try:
+            await run(["unshare", "--net", "tc", "-batch", "-"], stdin=namespaces.script(todo))
+        except CommandError as error:
+            said = (error.stderr.strip() or "no word").splitlines()[0]
+            return f"this kernel or user cannot have it ({said})"
+        return None
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        return self._asked.lines
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        return ()
+
+    async def prepare(self) -> None:
+        """Nothing: links are closed until `apply` has read them back."""
+
+    async def apply(self, lines: Sequence[Line]) -> None:
+        refuse(Netem, lines)
+        self._asked.keep({**self.lines, **{line.name: line for line in lines}})
+        adds = [command for line in lines for d in DIRECTIONS for command in commands("add", line, d)]
+        await tc.carry_out(self._namespace, adds, self._run)
+        await self._compare(lines)
+
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
+        line = self._asked.find(link).changed(tuple(directions), **params)
+        refuse(Netem, [line])
+        self._asked.keep({**self.lines, link: line})
+        changes = [command for d in directions for command in commands("change", line, d)]
+        await tc.carry_out(self._namespace, changes, self._run)
+        await self._compare([line])
+        return line
+
+    async def read_back(self, link: str) -> Mapping[str, Shape]:
+        return (await self._compare([self._asked.find(link)]))[link]
+
+    async def check(self) -> None:
+        await self._compare(list(self.lines.values()))
+
+    async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
+        qdiscs = await tc.show(self._namespace, self._run)
+        return {line.name: {d: count(line, d, qdiscs) for d in DIRECTIONS} for line in self.lines.values()}
+
+    async def cost(self) -> Mapping[str, float]:
+        return {}
+
+    async def remove(self, links: Sequence[str]) -> None:
+        self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
+
+    async def close(self) -> None:
+        """Nothing: the disciplines go with the namespace."""
+
+    async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
+        qdiscs = await tc.show(self._namespace, self._run)
+        got = {line.name: {d: shape(line, d, qdiscs) for d in DIRECTIONS} for line in lines}
+        for line in lines:
+            for direction in DIRECTIONS:
+                compare.same(line, direction, got[line.name][direction])
+        return got
+
+
+def shape(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Shape:
+    """What a direction reads back as.
+
+    Raises:
+        ShaperError: a discipline is missing, or its queue was cut.
+    """
+    options = tc.find(qdiscs, line, direction, "netem")["options"]
+    if options["limit"] != HELD_PACKETS:
+        raise ShaperError(f"{line.name} ({direction}): netem holds {options['limit']} packets, not {HELD_PACKETS}")
+    delay = options.get("delay", {})
+    rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
+    return Shape(
+        delay=delay.get("delay", 0.0) * 1e3,
+        jitter=delay.get("jitter", 0.0) * 1e3,
+        loss=options.get("loss-random", {}).get("loss", 0.0) * 100,
+        rate=rate,
+        queue=room,
+        mtu=line.shape(direction).mtu,
+    )
+
+
+def count(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Counters:
+    """What happened in a direction. netem counts what it loses on purpose and what it has no room for as one."""
+    held, bucket = (tc.find(qdiscs, line, direction, kind) for kind in ("netem", "tbf"))
+    unasked = 0 if line.shape(direction).loss else max(0, held["drops"] - bucket["drops"])
+    return Counters(bucket["packets"], bucket["bytes"], bucket["drops"], unasked)

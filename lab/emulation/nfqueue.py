@@ -1,0 +1,205 @@
+"""One netfilter queue as a delay line: the kernel holds the packets, this process only their numbers.
+
+The kernel numbers the packets of a queue in their order. A *batch verdict* accepts every
+packet up to a number, so that a constant delay costs one small message per batch, not per
+packet, and of a batch of arrivals only the last message needs to be read.
+
+Nothing here is ever passed early or by default: a queue without its process, and a queue
+that is full, drops (neither ``--queue-bypass`` nor ``NFQA_CFG_F_FAIL_OPEN`` is set).
+
+The wire's process imports this module and little else; it stays within the standard library.
+Numbers are from ``linux/netfilter/nfnetlink_queue.h`` and ``linux/netlink.h``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from bisect import bisect_left
+from collections import deque
+
+NETLINK_NETFILTER = 12
+NLMSG_ERROR = 2
+NLM_F_REQUEST, NLM_F_ACK = 1, 4
+NFNL_SUBSYS_QUEUE = 3
+NFQNL_MSG_PACKET, NFQNL_MSG_CONFIG, NFQNL_MSG_VERDICT_BATCH = 0, 2, 3
+NFQA_VERDICT_HDR = 2
+NFQA_CFG_CMD, NFQA_CFG_PARAMS, NFQA_CFG_QUEUE_MAXLEN, NFQA_CFG_MASK, NFQA_CFG_FLAGS = 1, 2, 3, 4, 5
+NFQNL_CFG_CMD_BIND, NFQNL_COPY_META, NF_ACCEPT = 1, 1, 1
+FAIL_OPEN, GSO = 1, 4
+SOL_NETLINK, NETLINK_NO_ENOBUFS = 270, 5
+SO_RCVBUFFORCE = 33
+MSG_DONTWAIT = 0x40
+
+#: Packets that one queue holds. 100 ms at 1 million packets/s: more than two cores can send.
+HELD_PACKETS = 100_000
+#: Bytes of messages that wait to be read: some 80,000 packets, should the process be kept from running.
+BACKLOG = 64 << 20
+#: Upper bounds of the classes in which lateness is counted, ns; the last class is open.
+EDGES = tuple(round(ms * 1e6) for ms in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100))
+
+_PACKET = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET
+_SLOTS, _SLOT = 1024, 64  # messages read in one call, bytes kept of each
+_HEAD = 20  # bytes of netlink and nfnetlink headers before the first attribute
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class _Msghdr(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("namelen", ctypes.c_uint32),
+        ("iov", ctypes.POINTER(_Iovec)),
+        ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("controllen", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    ]
+
+
+class _Mmsghdr(ctypes.Structure):
+    _fields_ = [("header", _Msghdr), ("length", ctypes.c_uint)]
+
+
+class Mailbox:
+    """Room for many netlink messages, read by one call; shared by all queues of a process."""
+
+    def __init__(self) -> None:
+        self.data = ctypes.create_string_buffer(_SLOTS * _SLOT)
+        start = ctypes.addressof(self.data)
+        self._iovecs = (_Iovec * _SLOTS)(*(_Iovec(start + i * _SLOT, _SLOT) for i in range(_SLOTS)))
+        self._headers = (_Mmsghdr * _SLOTS)()
+        for i in range(_SLOTS):
+            self._headers[i].header.iov = ctypes.pointer(self._iovecs[i])
+            self._headers[i].header.iovlen = 1
+
+    def read(self, fd: int) -> int:
+        """Read what waits, without waiting, and return the number of messages."""
+        return max(0, int(_libc.recvmmsg(fd, self._headers, _SLOTS, MSG_DONTWAIT, None)))
+
+    def last_packet(self, messages: int) -> tuple[int, int]:
+        """Of so many messages: how many are packets, and the number that the last of them has."""
+        others = 0
+        for slot in range(messages - 1, -1, -1):
+            at = slot * _SLOT
+            if struct.unpack_from("=H", self.data, at + 4)[0] == _PACKET:
+                return messages - others, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
+            others += 1
+        return 0, 0
+
+
+def message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
+    """A netlink message to a netfilter queue."""
+    body = struct.pack(">BBH", socket.AF_UNSPEC, 0, queue) + attributes
+    return struct.pack("=IHHII", 16 + len(body), NFNL_SUBSYS_QUEUE << 8 | kind, flags, 0, 0) + body
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """A netlink attribute, padded to four bytes."""
+    length = 4 + len(data)
+    return struct.pack("=HH", length, kind) + data + b"\0" * (-length % 4)
+
+
+def bind_message(queue: int) -> bytes:
+    """Ask for a queue's packets: no content, GSO packets whole, and never open when full."""
+    return message(
+        NFQNL_MSG_CONFIG,
+        NLM_F_REQUEST | NLM_F_ACK,
+        queue,
+        attribute(NFQA_CFG_CMD, struct.pack(">BBH", NFQNL_CFG_CMD_BIND, 0, socket.AF_UNSPEC))
+        + attribute(NFQA_CFG_PARAMS, struct.pack(">IB", 0, NFQNL_COPY_META))
+        + attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", HELD_PACKETS))
+        + attribute(NFQA_CFG_MASK, struct.pack(">I", FAIL_OPEN | GSO))
+        + attribute(NFQA_CFG_FLAGS, struct.pack(">I", GSO)),
+    )
+
+
+def verdict_message(queue: int) -> bytearray:
+    """Accept every packet up to a number, which is then written into its last four bytes."""
+    verdict = attribute(NFQA_VERDICT_HDR, struct.pack(">II", NF_ACCEPT, 0))
+    return bytearray(message(NFQNL_MSG_VERDICT_BATCH, NLM_F_REQUEST, queue, verdict))
+
+
+class Queue:
+    """A delay line on one netfilter queue of this process's network namespace.
+
+    Args:
+        number: of the queue, as the NFQUEUE rule has it.
+        delay: ns from arrival to release.
+        mailbox: shared room for messages.
+
+    Raises:
+        OSError: the queue belongs to another process, or there is no right to have it.
+    """
+
+    def __init__(self, number: int, delay: int, mailbox: Mailbox) -> None:
+        self.number, self.delay = number, delay
+        self.packets = self.batches = self.refused = self.latest = 0
+        self.lateness = [0] * (len(EDGES) + 1)
+        self._mailbox = mailbox
+        self._held: deque[tuple[int, int]] = deque()  # (deadline, number of the last packet) per batch
+        self._verdict = verdict_message(number)
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket.bind((0, 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BACKLOG)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
+        self._bind()
+
+    def _bind(self) -> None:
+        self._socket.send(bind_message(self.number))
+        self._socket.settimeout(1.0)
+        kind = _PACKET
+        while kind != NLMSG_ERROR:  # a packet may come before the answer; the kernel holds it for the next verdict
+            answer = self._socket.recv(256)
+            kind = struct.unpack_from("=H", answer, 4)[0]
+        self._socket.setblocking(False)
+        status = -struct.unpack_from("=i", answer, 16)[0]
+        if status:
+            self._socket.close()
+            raise OSError(status, f"netfilter queue {self.number}: {os.strerror(status)}")
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def take(self, arrived: int) -> int:
+        """Note the packets that came; `arrived` (ns) is when. Returns how many."""
+        packets, last = self._mailbox.last_packet(self._mailbox.read(self._socket.fileno()))
+        if packets:
+            deadline = arrived + self.delay
+            if self._held and self._held[-1][0] > deadline:
+                deadline = self._held[-1][0]  # a shorter delay was set: nothing overtakes, nothing leaves early
+            self._held.append((deadline, last))
+            self.packets += packets
+            self.batches += 1
+        return packets
+
+    def release(self, now: int) -> int | None:
+        """Let go what is due at `now` (ns); returns when the next is due, None when nothing is held."""
+        held = self._held
+        if held and held[0][0] <= now:
+            first, last = held.popleft()
+            while held and held[0][0] <= now:
+                last = held.popleft()[1]
+            self._accept(first, last, now - first)
+        return held[0][0] if held else None
+
+    def _accept(self, deadline: int, last: int, late: int) -> None:
+        struct.pack_into(">I", self._verdict, len(self._verdict) - 4, last)
+        try:
+            self._socket.send(self._verdict)
+        except OSError:  # no memory for the message: it is sent again with the next batch
+            self._held.appendleft((deadline, last))
+            self.refused += 1
+            return
+        self.lateness[bisect_left(EDGES, late)] += 1
+        if late > self.latest:
+            self.latest = late
+
+    def close(self) -> None:
+        """Give the queue up; the kernel drops what it holds."""
+        self._socket.close()

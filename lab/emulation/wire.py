@@ -1,0 +1,278 @@
+"""The wire: delays packets where the kernel has no netem, by holding them in netfilter queues.
+
+Packets of a link wait in a queue behind its bridge until the wire's process (`wired`)
+releases them; rate and loss are the kernel's work. It never fails open: a full queue or a
+dead process drops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lab.emulation import compare, namespaces, rules, tc, wired
+from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation.shaper import Asked, Counters, refuse
+from lab.emulation.state import Process
+from lab.errors import CommandError, LabError, ShaperError
+from lab.hosts import process
+from lab.hosts.process import Run
+
+#: What sends bridged packets, also tagged ones, through the packet filter of their own namespace.
+BRIDGED = tuple(
+    f"/proc/sys/net/bridge/bridge-nf-{what}"
+    for what in ("call-iptables", "call-ip6tables", "filter-vlan-tagged", "filter-pppoe-tagged")
+)
+ROOT = Path(__file__).resolve().parents[2]
+ANSWER_SECONDS = 10.0
+
+
+def start_command(lab_namespace: str, folder: Path) -> list[str]:
+    """The argv that starts the wire's process; it returns when the wire takes requests."""
+    python = [sys.executable, "-S", "-m", "lab.emulation.wired", str(folder), namespaces.path(lab_namespace)]
+    return namespaces.inside(lab_namespace, python)
+
+
+def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
+    """What to tell the wire's process: every queue with its delay, and how much earlier (ns) to release."""
+    delays = [
+        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6)) for line in lines for d in DIRECTIONS
+    ]
+    return {"do": "set", "delays": delays, "lead": lead}
+
+
+def ask(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """One request to a wire's process and its answer.
+
+    Raises:
+        OSError: nobody answers.
+        ShaperError: the wire could not do it.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.settimeout(ANSWER_SECONDS)
+        client.setsockopt(socket.SOL_SOCKET, 32, wired.LARGEST)  # SO_SNDBUFFORCE
+        client.connect(str(folder / wired.SOCKET))
+        client.send(json.dumps(asked).encode())
+        answer: dict[str, Any] = json.loads(client.recv(wired.LARGEST))
+    if "error" in answer:
+        raise ShaperError(f"the wire could not {asked['do']}: {answer['error']}")
+    return answer
+
+
+class Wire:
+    """The shaper of one lab where the kernel has no netem; see `lab.emulation.shaper.Shaper`."""
+
+    name: ClassVar[str] = "wire"
+    can: ClassVar[frozenset[str]] = frozenset({"delay", "rate", "loss", "queue"})
+
+    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
+        self.lab_id, self._folder, self._run = lab_id, folder, run
+        self._namespace = f"lab-{lab_id}"
+        self._asked = Asked(folder)
+        self._facts = folder / "wire.json"
+
+    @classmethod
+    async def probe(cls, run: Run = process.run) -> str | None:
+        """Send packets through a wire in a throw-away namespace."""
+        return None
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        return self._asked.lines
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        try:
+            facts = self._known()
+            return (Process(facts["pid"], facts["started"]),)
+        except ShaperError:
+            return ()
+
+    async def prepare(self) -> None:
+        """Drop everything in the lab's namespace that no rule names, and start the process."""
+        await self._run(namespaces.inside(self._namespace, ["tee", *BRIDGED]), stdin=b"1\n")
+        self._know(variant="nft", lead=0)
+        await self._filter([])
+        started = await self._run(
+            start_command(self._namespace, self._folder),
+            env={"LAB_ID": self.lab_id, "PYTHONPATH": str(ROOT)},
+        )
+        found = Process.of(int(started.stdout))
+        self._know(variant="nft", lead=0, pid=found.pid, started=found.started)
+
+    async def apply(self, lines: Sequence[Line]) -> None:
+        refuse(Wire, lines)
+        self._asked.keep({**self.lines, **{line.name: line for line in lines}})
+        adds = [tc.tbf("add", line.port_out(d), "root handle 1:", line.shape(d)) for line in lines for d in DIRECTIONS]
+        await tc.carry_out(self._namespace, adds, self._run)
+        await self._tell()
+        await self._filter(list(self.lines.values()))
+        await self._compare(lines)
+
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
+        line = self._asked.find(link).changed(tuple(directions), **params)
+        refuse(Wire, [line])
+        before = self._asked.lines[link]
+        self._asked.keep({**self.lines, link: line})
+        changes = [
+            tc.tbf("change", line.port_out(d), "root handle 1:", line.shape(d))
+            for d in DIRECTIONS
+            if tc.tbf("", "", "", line.shape(d)) != tc.tbf("", "", "", before.shape(d))
+        ]
+        await tc.carry_out(self._namespace, changes, self._run)
+        await self._tell()
+        if (line.ab.loss, line.ba.loss) != (before.ab.loss, before.ba.loss):
+            await self._filter(list(self.lines.values()))
+        await self._compare([line])
+        return line
+
+    async def read_back(self, link: str) -> Mapping[str, Shape]:
+        line = self._asked.find(link)
+        return (await self._compare([line]))[link]
+
+    async def check(self) -> None:
+        await self._compare(list(self.lines.values()))
+
+    async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
+        status, qdiscs = await self._status(), await tc.show(self._namespace, self._run)
+        return {
+            line.name: {d: count(line, d, status, tc.find(qdiscs, line, d, "tbf")) for d in DIRECTIONS}
+            for line in self.lines.values()
+        }
+
+    async def cost(self) -> Mapping[str, float]:
+        status = await self._status()
+        return {"cpu_seconds": status["cpu_seconds"], "looks": status["looks"], "realtime": status["realtime"]}
+
+    async def remove(self, links: Sequence[str]) -> None:
+        self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
+        await self._filter(list(self.lines.values()))
+        await self._tell()
+
+    async def close(self) -> None:
+        """End the wire's process and wait until it has gone."""
+        for found in self.processes:
+            if found.alive():
+                os.kill(found.pid, 15)
+            deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
+            while found.alive():
+                if asyncio.get_running_loop().time() > deadline:
+                    os.kill(found.pid, 9)
+                await asyncio.sleep(0.002)
+        self._facts.unlink(missing_ok=True)
+
+    def _know(self, **facts: Any) -> None:
+        self._facts.write_text(json.dumps(facts))
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = json.loads(self._facts.read_text())
+        except FileNotFoundError:
+            raise ShaperError(f"the wire of lab {self.lab_id} does not run; take the lab down") from None
+        return facts
+
+    async def _tell(self) -> None:
+        await self._talk(request(list(self.lines.values()), self._known()["lead"]))
+
+    async def _status(self) -> dict[str, Any]:
+        return await self._talk({"do": "status"})
+
+    async def _talk(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await asyncio.to_thread(ask, self._folder, asked)
+        except OSError as error:
+            raise ShaperError(
+                f"the wire of lab {self.lab_id} (process {self._known().get('pid')}) does not answer ({error}); "
+                f"its links drop every packet: take the lab down"
+            ) from error
+
+    async def _filter(self, lines: Sequence[Line]) -> None:
+        variant = self._known()["variant"]
+        for family in (4, 6):
+            argv = namespaces.inside(self._namespace, rules.restore(variant, family))
+            await self._run(argv, stdin=rules.table(lines))
+
+    async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
+        """What lines read back as, having been compared with what was asked."""
+        status, qdiscs = await self._status(), await tc.show(self._namespace, self._run)
+        tables = [await self._table(family) for family in (4, 6)]
+        await self._bridged()
+        got = {line.name: {d: shape(line, d, status, qdiscs, tables) for d in DIRECTIONS} for line in lines}
+        for line in lines:
+            for direction in DIRECTIONS:
+                compare.same(line, direction, got[line.name][direction])
+        return got
+
+    async def _table(self, family: int) -> rules.Rules:
+        argv = rules.save(self._known()["variant"], family)
+        return rules.parse((await self._run(namespaces.inside(self._namespace, argv))).stdout)
+
+    async def _bridged(self) -> None:
+        values = (await self._run(namespaces.inside(self._namespace, ["cat", *BRIDGED]))).stdout.split()
+        for path, value in zip(BRIDGED, values, strict=True):
+            if value != "1":
+                raise ShaperError(
+                    f"{Path(path).name} of {self._namespace} was changed to {value}: packets pass its links "
+                    f"without delay; take the lab down"
+                )
+
+
+def shape(
+    line: Line, direction: str, status: Mapping[str, Any], qdiscs: tc.Qdiscs, tables: Sequence[rules.Rules]
+) -> Shape:
+    """What a direction of a link reads back as.
+
+    Raises:
+        ShaperError: a part of it is missing.
+    """
+    port, number = line.port_in(direction), rules.queue_number(line, direction)
+    for table in tables:
+        if table.policy != "DROP" or table.others or table.queues.get(port) != number:
+            raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
+    if tables[0].loss.get(port) != tables[1].loss.get(port):
+        raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
+    queue = status["queues"].get(str(number))
+    if queue is None or "held" not in queue:
+        raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
+    rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
+    return Shape(
+        delay=queue["delay"] / 1e6, rate=rate, loss=tables[0].loss.get(port, 0.0), queue=room, mtu=line.shape(direction).mtu
+    )
+
+
+def count(line: Line, direction: str, status: Mapping[str, Any], bucket: Mapping[str, Any]) -> Counters:
+    """What happened in a direction, from the wire's status and the port's token bucket."""
+    queue = status["queues"][str(rules.queue_number(line, direction))]
+    return Counters(
+        packets=bucket["packets"],
+        bytes=bucket["bytes"],
+        overflow=bucket["drops"],
+        unasked=queue.get("full", 0) + queue.get("lost", 0),
+        lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
+    )
+
+
+def quantiles(counts: Sequence[int], edges: Sequence[int], latest: int) -> dict[str, float]:
+    """Lateness in ms: upper bounds of the classes that hold the median and the 99th percentile; the largest."""
+    total = sum(counts)
+    if not total:
+        return {}
+    bounds = [*edges, latest]
+    found = {"max": latest / 1e6}
+    for name, part in (("p50", 0.5), ("p99", 0.99)):
+        seen = 0
+        for number, bound in zip(counts, bounds, strict=True):
+            seen += number
+            if seen >= part * total:
+                found[name] = min(bound, latest) / 1e6
+                break
+    return found
+
+
+__all__ = ["Wire", "ask", "CommandError", "LabError"]

@@ -10,6 +10,7 @@ from time import monotonic
 
 from lab.errors import HostError, HostTimeout
 from lab.hosts.process import Run
+from lab.measure.together import together
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,31 @@ def run_argv(spec: ContainerSpec) -> list[str]:
     return [*argv, spec.image, *spec.command]
 
 
-async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, int]:
-    """Start containers side by side and return the process id of each by its name.
+@dataclass(frozen=True)
+class Started:
+    """A container that runs: its id in Docker, and its first process on this machine."""
+
+    id: str
+    pid: int
+
+
+async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, Started]:
+    """Start containers side by side; what became of each is keyed by its name.
 
     Raises:
         HostError: a container ended at once; the message has the end of its log.
     """
-    async with asyncio.TaskGroup() as group:
-        for spec in specs:
-            group.create_task(run(run_argv(spec), on=spec.hostname, timeout=60))
+    await together(run(run_argv(spec), on=spec.hostname, timeout=60) for spec in specs)
     names = [spec.name for spec in specs]
-    result = await run(["docker", "inspect", "--format", "{{.State.Pid}}", *names])
-    pids = dict(zip(names, map(int, result.stdout.split()), strict=True))
+    result = await run(["docker", "inspect", "--format", "{{.Id}} {{.State.Pid}}", *names])
+    lines = (line.split() for line in result.stdout.splitlines())
+    started = {name: Started(id_, int(pid)) for name, (id_, pid) in zip(names, lines, strict=True)}
     for spec in specs:
-        if not pids[spec.name]:
+        if not started[spec.name].pid:
             raise HostError(
                 f"{spec.hostname}: its container ended at once: {await last_words(spec.name, run)}"
             )
-    return pids
+    return started
 
 
 async def last_words(container: str, run: Run) -> str:

@@ -24,6 +24,7 @@ from lab.events import Emit, silent, step
 from lab.hosts import process
 from lab.hosts.container import ContainerHost
 from lab.hosts.process import Run
+from lab.measure.together import together
 from lab.topology import LinkSpec, Topology
 
 NETNS_MOUNT = "/run/netns"
@@ -50,6 +51,7 @@ class Emulation:
         self.topology = topology
         self.hosts: dict[str, ContainerHost] = {}
         self.pids: dict[str, int] = {}
+        self.container_ids: dict[str, str] = {}
         self.links: list[LinkSpec] = []
         self.state: State | None = None
         self.shaper: Shaper | None = None
@@ -94,7 +96,7 @@ class Emulation:
             done = await cleanup.remove(self.state, self._run)
             words.append(f"{len(done)} objects")
         self.state, self.shaper, self._fabric = None, None, None
-        self.hosts, self.pids, self.links = {}, {}, []
+        self.hosts, self.pids, self.container_ids, self.links = {}, {}, {}, []
         await asyncio.to_thread(self._daemon.release)
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
@@ -142,18 +144,17 @@ class Emulation:
             with step(self._emit, "hosts") as words:
                 await self._start_hosts(plans)
                 words.append(f"{len(plans)} containers")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._lay(links))
-            group.create_task(self._wait_for_docker([p for p in plans if p.socket]))
+        await together([self._lay(links), self._wait_for_docker([p for p in plans if p.socket])])
 
     async def _start_hosts(self, plans: Sequence[hostplan.Plan]) -> None:
         for plan in plans:
             self._state.record("container", plan.container.name)
             if plan.socket:
                 plan.socket.parent.mkdir(parents=True, exist_ok=True)
-        pids = await containers.start([plan.container for plan in plans], self._run)
+        started = await containers.start([plan.container for plan in plans], self._run)
         for plan in plans:
-            self.pids[plan.name] = pids[plan.container.name]
+            self.pids[plan.name] = started[plan.container.name].pid
+            self.container_ids[plan.name] = started[plan.container.name].id
             self.hosts[plan.name] = ContainerHost(
                 plan.name, plan.site, plan.addresses, plan.container.name, self._run
             )
@@ -162,12 +163,10 @@ class Emulation:
         if not plans:
             return
         with step(self._emit, "Docker on every host"):
-            await asyncio.gather(
-                *(
-                    containers.docker_answers(p.socket, p.name, p.container.name, self._run)
-                    for p in plans
-                    if p.socket
-                )
+            await together(
+                containers.docker_answers(p.socket, p.name, p.container.name, self._run)
+                for p in plans
+                if p.socket
             )
 
     async def _lay(self, links: Sequence[LinkSpec]) -> None:

@@ -1,0 +1,315 @@
+"""Putting the parts together for `emulate`: topology, experiment, overlays, lab, run folder."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.base import Experiment, Profile
+from lab import catalog
+from lab.errors import LabError, NotObtainable, RunError, UnknownName
+from lab.events import Emit, Event, Note, StepDone
+from lab.topology import Topology
+from overlays.base import Overlay
+
+if TYPE_CHECKING:
+    from lab.emulation.emulation import Emulation
+    from lab.hosts.process import Run
+    from lab.runs.folder import RunFolder
+    from lab.runs.lab import Lab
+    from lab.runs.manifest import Manifest, Session
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked of `emulate`; see its options."""
+
+    experiment: str
+    topology: str = ""
+    overlays: tuple[str, ...] = ()
+    profile: str = "quick"
+    rate: float | None = None
+    repetitions: int | None = None
+    duration: float | None = None
+    only: tuple[str, ...] = ()
+    seed: int | None = None
+    shaper: str = "auto"
+    resume: Path | None = None
+    results: Path = Path("results")
+    trace: Path | None = None
+    prompt: bool = False
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that is settled before anything is built."""
+
+    experiment: Experiment
+    topology: Topology
+    profile: Profile
+    overlays: Mapping[str, Overlay]
+
+
+def parts(asked: Asked) -> Parts:
+    """Find and check everything that was named.
+
+    Raises:
+        UnknownName: an experiment, topology, profile or overlay that nothing answers to.
+        NotObtainable: an overlay that was named and that this machine cannot supply.
+        RunError: the folder to resume is none, or of another experiment.
+    """
+    experiment = load_experiment(asked.experiment)
+    if asked.resume is not None:
+        return resumed(experiment, asked.resume)
+    if asked.profile not in experiment.profiles:
+        raise UnknownName("profile", asked.profile, experiment.profiles)
+    profile = adjusted(experiment.profiles[asked.profile], asked)
+    topology = catalog.topology(asked.topology or experiment.topology)
+    if profile.rate is not None:
+        topology = topology.with_rate(profile.rate)
+    return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
+
+
+def resumed(experiment: Experiment, path: Path) -> Parts:
+    """What a run folder was begun with: a resumed run is the same run."""
+    from lab.runs.folder import read
+
+    manifest = read(path).manifest
+    if manifest.experiment != experiment.name:
+        raise RunError(
+            f"{path} is a run of {manifest.experiment!r}; resume it with 'emulate {manifest.experiment}'"
+        )
+    return Parts(
+        experiment,
+        Topology.from_dict(manifest.topology),
+        Profile(**manifest.profile),
+        choose_overlays(experiment, tuple(manifest.overlays), insist=False),
+    )
+
+
+def load_experiment(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    module = catalog.load("experiments", name)
+    kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, Experiment)]
+    found: Experiment = next(k for k in kinds if k.__module__ == module.__name__)()
+    return found
+
+
+def adjusted(profile: Profile, asked: Asked) -> Profile:
+    """The profile with what the user set in its place."""
+    if asked.rate is not None:
+        if asked.rate <= 0:
+            raise LabError(f"--rate {asked.rate:g} is no rate; give Mbit/s above zero")
+        profile = replace(profile, rate=asked.rate, why="set by --rate")
+    if asked.repetitions is not None:
+        if asked.repetitions < 1:
+            raise LabError(f"--repetitions {asked.repetitions} measures nothing; give 1 or more")
+        profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, asked.repetitions))
+    if asked.duration is not None:
+        if asked.duration < 1:
+            raise LabError(f"--duration {asked.duration:g} is too short; the tools measure 1 s or more")
+        profile = replace(profile, seconds=dict.fromkeys(profile.seconds, asked.duration))
+    return profile
+
+
+def choose_overlays(
+    experiment: Experiment, named: Sequence[str], *, insist: bool = True
+) -> dict[str, Overlay]:
+    """Overlay objects by the name under which samples are stored.
+
+    One that was named must be obtainable; one that the experiment asks for on its own, or
+    'all', may turn out not to be, which the result table then says.
+    """
+    from overlays.options import parse
+
+    wanted = catalog.names("overlays") if tuple(named) == ("all",) else named or experiment.overlays
+    insist = insist and bool(named) and tuple(named) != ("all",)
+    chosen: dict[str, Overlay] = {}
+    for text in wanted:
+        overlay = parse(text)
+        if insist and (missing := overlay.obtainable()):
+            raise NotObtainable(text, missing.what, missing.remedy)
+        chosen[text] = overlay
+    return chosen
+
+
+def show_plan(asked: Asked) -> None:
+    """Print the cells of a run and the time that they take; nothing is built."""
+    from lab.runs.runner import plan_cells
+
+    settled = parts(asked)
+    grid = plan_cells(
+        settled.experiment, settled.topology, list(settled.overlays), settled.profile, asked.only
+    )
+    seconds = 0.0
+    for cells in grid.values():
+        for cell in cells:
+            seconds += cell.repetitions * cell.duration
+            print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
+    count = sum(len(cells) for cells in grid.values())
+    print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {_rate(settled)}")
+
+
+def _rate(settled: Parts) -> str:
+    rate, why = settled.profile.rate, settled.profile.why
+    return f"{rate:g} Mbit/s per link ({why})" if rate else "the topology's own rates"
+
+
+async def emulate(asked: Asked) -> int:
+    """Build, measure, show, take away; returns the exit status."""
+    from lab.cli.shared import progress
+    from lab.hosts import process
+
+    settled = parts(asked)
+    trace = process.Trace(asked.trace) if asked.trace else None
+    try:
+        with progress() as emit:
+            status, path = await _run(asked, settled, trace or process.run, emit)
+    finally:
+        if trace:
+            trace.close()
+    show_results(settled.experiment, path)
+    return status
+
+
+async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int, Path]:
+    from lab.emulation.emulation import Emulation
+    from lab.runs.journal import logging
+    from lab.runs.runner import run_experiment
+
+    emit(Note(f"{settled.experiment.name} on {settled.topology.name}: links at {_rate(settled)}"))
+    timing: dict[str, float] = {}
+    async with AsyncExitStack() as stack:
+        lab = Emulation(settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing))
+        await stack.enter_async_context(lab)
+        folder = stack.enter_context(_folder(asked, await _manifest(asked, settled, lab), emit))
+        folder.manifest.timing["bring-up"] = timing
+        folder.save()
+        emit(Note(f"results go to {folder.path}"))
+        if asked.prompt:
+            await asyncio.to_thread(_prompt, lab)
+        outcome = await run_experiment(
+            settled.experiment,
+            _measurable(lab, settled.topology),
+            settled.overlays,
+            settled.profile,
+            folder,
+            emit=logging(folder.path / "log", emit),
+        )
+    return outcome.status, folder.path
+
+
+def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
+    """An `Emit` that also keeps how long each step took (s)."""
+
+    def both(event: Event) -> None:
+        if isinstance(event, StepDone):
+            timing[event.step] = round(event.seconds, 3)
+        emit(event)
+
+    return both
+
+
+async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
+    from lab.emulation.calibrate import calibrate
+    from lab.runs.environment import environment
+    from lab.runs.manifest import Manifest, OverlayState
+
+    assert lab.shaper is not None, "a lab that is up has a shaper"
+    return Manifest(
+        run=secrets.token_hex(3),
+        experiment=settled.experiment.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        topology=settled.topology.to_dict(),
+        profile=asdict(settled.profile),
+        only=list(asked.only),
+        rate=settled.profile.rate,
+        shaper=lab.shaper.name,
+        seed=asked.seed if asked.seed is not None else secrets.randbelow(2**31),
+        overlays={
+            name: OverlayState(settings=dict(overlay.settings)) for name, overlay in settled.overlays.items()
+        },
+        environment=environment(await lab.versions()),
+        calibration=await calibrate(settled.topology.links, lab.hosts),
+        sessions=[_session()],
+    )
+
+
+def _session() -> Session:
+    from lab.runs.environment import boot
+    from lab.runs.manifest import Session
+
+    return Session(started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:], boot=boot())
+
+
+def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
+    """A new run folder, or the one to go on with, after a check that the conditions are the same."""
+    from lab.runs.folder import RunFolder, read
+    from lab.runs.manifest import check_same
+
+    if asked.resume is None:
+        return RunFolder.create(asked.results, manifest)
+    stored = read(asked.resume).manifest
+    same = {"only": stored.only, "seed": stored.seed}
+    check_same(stored, manifest.model_copy(update=same))
+    folder = RunFolder.resume(asked.resume, _session())
+    if folder.repaired:
+        emit(Note(folder.repaired))
+    return folder
+
+
+def _measurable(lab: Emulation, topology: Topology) -> Lab:
+    """The lab as the runner sees it: hosts, and what records the machine and the links."""
+    from lab.measure.cgroups import folders
+    from lab.measure.machine import Machine
+    from lab.runs.lab import Lab
+
+    assert lab.shaper is not None, "a lab that is up has a shaper"
+    groups = {
+        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
+        for name, pid in lab.pids.items()
+    }
+    return Lab(topology, lab.hosts, Machine(groups), lab.shaper.counters)
+
+
+def _prompt(lab: Emulation) -> None:
+    """Mininet's prompt on the running lab; measuring begins when it is left."""
+    from mininet.cli import CLI
+    from mininet.log import setLogLevel
+
+    from lab.emulation.network import Containernet
+
+    setLogLevel("info")
+    net = Containernet(lab)
+    try:
+        CLI(net)
+    finally:
+        net.stop()
+
+
+def show_results(experiment: Experiment, path: Path) -> None:
+    """Draw the figures, write the report, and print the tables of a run."""
+    from lab.cli.shared import show
+    from lab.report.html import write
+    from lab.runs.folder import read
+
+    run = read(path)
+    files: list[Path] = []
+    if run.samples:
+        files += experiment.figures(run, path / "figures")
+    files.append(write(run, experiment, path))
+    for table in experiment.tables(run):
+        print()
+        show(table)
+    print("\n" + "\n".join(str(file) for file in files))

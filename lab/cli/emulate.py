@@ -1,0 +1,98 @@
+"""lab emulate: run an experiment on an emulated network of Docker hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.errors import MachineError
+
+if TYPE_CHECKING:
+    from lab.cli import assemble
+
+
+def command(
+    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    topology: Annotated[
+        str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
+    ] = "",
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
+    ] = "quick",
+    rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
+    repetitions: Annotated[
+        int | None, typer.Option(help="Samples per cell, in place of the profile's.")
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds per sample, in place of the profile's.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
+    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the cells and the time they take; do nothing.")
+    ] = False,
+    cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
+) -> None:
+    """Run an experiment on Docker hosts with shaped links on this machine. Needs root.
+
+    Builds the network, puts one overlay after the other on it, measures, and takes all of it
+    away again. Samples are on disk one by one: an interrupted run goes on with --resume.
+
+    Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
+    """
+    from lab.cli import assemble
+
+    if weaver:
+        os.environ["LAB_WEAVER"] = weaver
+    asked = assemble.Asked(
+        experiment=experiment,
+        topology=topology,
+        overlays=tuple(overlay or ()),
+        profile=profile,
+        rate=rate,
+        repetitions=repetitions,
+        duration=duration,
+        only=tuple(only or ()),
+        seed=seed,
+        shaper=shaper,
+        resume=resume,
+        results=results,
+        trace=trace,
+        prompt=cli,
+    )
+    if dry_run:
+        assemble.show_plan(asked)
+        return
+    if os.geteuid() != 0:
+        raise MachineError(f"emulate needs root: sudo {sys.executable} -m lab emulate {experiment}")
+    sys.exit(asyncio.run(_until_told(asked)))
+
+
+async def _until_told(asked: assemble.Asked) -> int:
+    """Run; SIGTERM and a lost terminal end it as Ctrl-C does, with everything taken away."""
+    from lab.cli import assemble
+
+    task = asyncio.ensure_future(assemble.emulate(asked))
+    loop = asyncio.get_assemble_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        print("lab: interrupted; everything was taken away, samples are kept", file=sys.stderr)
+        return 130

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class LabError(Exception):
@@ -15,11 +16,19 @@ class LabError(Exception):
 
 
 class TopologyError(LabError, ValueError):
-    """A graph that is no topology; names every node and edge at fault."""
+    """A graph that is no topology; `faults` names every node and edge at fault."""
+
+    def __init__(self, message: str, faults: Iterable[str] = ()) -> None:
+        self.faults = tuple(faults)
+        super().__init__(message)
 
 
 class DslError(LabError, ValueError):
-    """A GTS DSL document that cannot be used; each fault has its line and column."""
+    """A GTS DSL document that cannot be used; each of `faults` has its `line` and `column`."""
+
+    def __init__(self, message: str, faults: Iterable[Any] = ()) -> None:
+        self.faults = tuple(faults)
+        super().__init__(message)
 
 
 class UnknownName(LabError, LookupError):

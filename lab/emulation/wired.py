@@ -30,6 +30,8 @@ from lab.emulation.nfqueue import EDGES, Mailbox, Queue
 PERIOD = 150_000
 #: ns that the process sleeps at least while packets come, however soon the next one is due.
 SHORTEST = PERIOD // 3
+#: ns between two arrivals that make the process stop waiting for single packets.
+CLOSE = 4 * PERIOD
 #: ns between two looks at whether the lab's namespace still has its name.
 HOUSEKEEPING = 1_000_000_000
 PRIORITY = 10
@@ -121,7 +123,7 @@ class Wire:
     def run(self) -> None:
         """Look after the queues until told to end."""
         clock, sleep, poll = time.monotonic_ns, time.sleep, self._epoll.poll
-        previous, due, busy = clock(), None, False
+        previous, due, busy, latest = clock(), None, False, 0
         housekeeping = previous + HOUSEKEEPING
         while self.running:
             if busy:
@@ -133,7 +135,11 @@ class Wire:
                 events = poll(1.0)
             now = clock()
             # Packets that were found after a sleep came at some time during it: half-way, on average.
-            busy = self._take(events, (previous + now) // 2 if busy else now)
+            got = self._take(events, (previous + now) // 2 if busy else now)
+            if got:
+                busy, latest = now - latest < CLOSE, now
+            else:
+                busy = False
             due = self._release(clock())
             previous = now
             self.looks += 1

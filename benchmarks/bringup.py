@@ -1,0 +1,178 @@
+"""How long a lab takes to come up and to go, beside the naive way, measured in one run.
+
+    sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--scale 2,6,12,24]
+
+Naive: start the hosts, then `docker load` the endpoint's image into each host's own Docker.
+The lab: every host's Docker starts from one shared image store. "Endpoints running" is one
+container on every host; "all pairs" is a packet between every two endpoints of an overlay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+from lab.emulation.seed import endpoint_seed
+from overlays.options import parse
+
+from lab.emulation import cleanup, containers, hostplan
+from lab.emulation.emulation import Emulation
+from lab.emulation.state import State
+from lab.errors import LabError
+from lab.events import Event, StepDone
+from lab.hosts import process
+from lab.hosts.container import ContainerHost
+from lab.measure.reach import all_pairs
+from lab.measure.together import together
+from lab.topology import Topology
+from topologies import linear
+
+IMAGE = "lab/gtsperf"
+SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
+
+
+def chain(hosts: int) -> Topology:
+    """A chain of this many hosts."""
+    return linear.topology(sites=[SITES[n % len(SITES)] for n in range(hosts)])
+
+
+async def naive(hosts: int, archive: Path) -> dict[str, float]:
+    """Seconds until an endpoint runs on every host, the image loaded into each host's Docker."""
+    state, start = State.create(), monotonic()
+    plans = [bare(plan) for plan in hostplan.plans(state, chain(hosts), endpoint_seed())]
+    try:
+        for plan in plans:
+            state.record("container", plan.container.name)
+            plan.socket.parent.mkdir(parents=True)
+        await containers.start([plan.container for plan in plans], process.run)
+        machines = [ContainerHost(p.name, p.site, (), p.container.name) for p in plans]
+        await together(
+            containers.docker_answers(p.socket, p.name, p.container.name, process.run) for p in plans
+        )
+        image = archive.read_bytes()
+        await together(m.run(["docker", "load"], stdin=image, timeout=300) for m in machines)
+        await together(m.run(endpoint_argv()) for m in machines)
+        took = monotonic() - start
+    finally:
+        await cleanup.remove(state)
+    return {"naive: endpoints running": took}
+
+
+def bare(plan: hostplan.Plan) -> hostplan.Plan:
+    """The same host without the shared image store."""
+    binds = {outside: inside for outside, inside in plan.container.binds.items() if "lab-seed" not in inside}
+    return replace(plan, container=replace(plan.container, binds=binds))
+
+
+def endpoint_argv() -> list[str]:
+    return ["docker", "run", "-d", "--name", "endpoint", "--network", "none", IMAGE]
+
+
+async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
+    """Seconds by phase of the lab's own way, MiB per host, and teardown."""
+    took: dict[str, float] = {}
+
+    def keep(event: Event) -> None:
+        if isinstance(event, StepDone):
+            took[f"lab: {event.step}"] = event.seconds
+
+    free, start = available(), monotonic()
+    built = Emulation(chain(hosts), emit=keep)
+    await built.up()
+    try:
+        await together(host.run(endpoint_argv()) for host in built.hosts.values())
+        took["lab: endpoints running"] = monotonic() - start
+        took["lab: MiB per host"] = (free - available()) / hosts
+        await together(host.run(["docker", "rm", "-f", "endpoint"]) for host in built.hosts.values())
+        for name in overlays:
+            took |= await overlay(built, name, took["lab: endpoints running"])
+    finally:
+        start = monotonic()
+        await built.down()
+        took["lab: teardown"] = monotonic() - start
+    return took
+
+
+async def overlay(built: Emulation, name: str, before: float) -> dict[str, float]:
+    """Seconds until all pairs of endpoints on an overlay reach each other."""
+    made, start = parse(name), monotonic()
+    if missing := made.obtainable():
+        print(f"{name}: not obtainable here: {missing.what}; {missing.remedy}")
+        return {}
+    assert built.topology is not None
+    try:
+        await made.install(tuple(built.hosts.values()), built.topology)
+        await made.ready(60)
+        ends = await together(made.attach(host) for host in built.hosts.values())
+        await all_pairs(dict(zip(built.hosts, ends, strict=True)))
+        took = monotonic() - start
+    finally:
+        await made.uninstall()
+    return {f"{name}: all pairs, from hosts up": took, f"{name}: all pairs, from nothing": took + before}
+
+
+def available() -> float:
+    """Memory that is free to use, MiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 1024
+
+
+def table(title: str, rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Print the median and the range of every figure, and return the medians."""
+    print(f"\n{title}\n{'':44}{'median':>9}{'min':>9}{'max':>9}")
+    medians = {}
+    for key in {k: None for r in rounds for k in r}:
+        values = [r[key] for r in rounds if key in r]
+        medians[key] = statistics.median(values)
+        print(f"{key:44}{medians[key]:9.2f}{min(values):9.2f}{max(values):9.2f}")
+    return medians
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--overlays", default="libnetwork,weave")
+    parser.add_argument("--scale", default="2,6,12,24", help="numbers of hosts, or '' for none")
+    asked = parser.parse_args()
+    names = [name for name in asked.overlays.split(",") if name]
+    from lab.emulation.daemon import Daemon
+
+    daemon = Daemon()
+    await asyncio.to_thread(daemon.ensure)
+    try:
+        await compare(asked.hosts, asked.rounds, names)
+        for hosts in [int(n) for n in asked.scale.split(",") if n]:
+            rows = [await lab(hosts, []) for _ in range(min(asked.rounds, 3))]
+            medians = table(f"{hosts} hosts (s, {len(rows)} rounds)", rows)
+            print(f"{'seconds per host':44}{medians['lab: endpoints running'] / hosts:9.2f}")
+    except LabError as error:
+        print(f"bringup: {error}")
+        raise SystemExit(1) from None
+    finally:
+        await asyncio.to_thread(daemon.release)
+
+
+async def compare(hosts: int, rounds: int, overlays: list[str]) -> None:
+    """The lab's way and the naive one in turn, so that both see the same machine."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder, "image.tar")
+        await process.run(["docker", "save", "-o", str(archive), IMAGE], timeout=120)
+        for number in range(rounds):
+            rows.append({**await naive(hosts, archive), **await lab(hosts, overlays)})
+            print(f"round {number + 1} of {rounds} is done", flush=True)
+    medians = table(f"{hosts} hosts (s, {rounds} rounds)", rows)
+    ratio = medians["lab: endpoints running"] / medians["naive: endpoints running"]
+    print(f"endpoints running: {ratio:.2f} of the naive way's time")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,109 @@
+"""Running processes: status, output, deadline, and a trace that keeps no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.errors import CommandError, HostTimeout
+from lab.hosts.base import Result
+from lab.hosts.common import parse_version, start_argv
+from lab.hosts.container import ContainerHost, exec_argv
+from lab.hosts.process import Trace, run
+
+
+def running(command: str) -> bool:
+    """Whether a process with this command line is there."""
+    return subprocess.run(["pgrep", "-f", command], capture_output=True, check=False).returncode == 0
+
+
+async def test_a_command_leaves_status_and_output() -> None:
+    result = await run(["sh", "-c", "cat; echo err >&2; exit 3"], stdin=b"in", check=False)
+    assert (result.status, result.stdout, result.stderr) == (3, "in", "err\n")
+
+
+async def test_a_failed_command_is_an_error_with_everything_in_it() -> None:
+    with pytest.raises(CommandError, match=r"AMS: .*status 3: no such thing") as caught:
+        await run(["sh", "-c", "echo no such thing >&2; exit 3"], on="AMS")
+    assert caught.value.argv[0] == "sh"
+
+
+async def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(CommandError, match="no-such-program is not installed"):
+        await run(["no-such-program"])
+
+
+async def test_a_deadline_ends_the_whole_process_group() -> None:
+    with pytest.raises(HostTimeout, match=r"had not ended after 0.2 s"):
+        await run(["sh", "-c", "sleep 61.25 & wait"], timeout=0.2)
+    assert not running("sleep 61.25")
+
+
+async def test_a_cancelled_command_does_not_live_on() -> None:
+    task = asyncio.create_task(run(["sleep", "61.5"]))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not running("sleep 61.5")
+
+
+async def test_a_trace_is_a_script_that_does_the_same_again(tmp_path: Path) -> None:
+    # given a trace of two commands, one with input
+    trace = Trace(tmp_path / "trace.sh")
+    out = tmp_path / "out put"
+    await trace(["tee", str(out)], on="AMS", stdin=b"first\n")
+    await trace(["sh", "-c", "exit 4"], on="PRG", check=False)
+    with pytest.raises(CommandError):
+        await trace(["false"], on="PRG")
+    trace.close()
+    # when it is replayed
+    out.unlink()
+    await run(["sh", str(tmp_path / "trace.sh")], check=False)
+    # then the same was done, and it says where, and with which status
+    assert out.read_text() == "first\n"
+    text = (tmp_path / "trace.sh").read_text()
+    assert "on AMS: status 0" in text
+    assert "on PRG: status 4" in text
+    assert "on PRG: status 1" in text
+
+
+async def test_a_trace_names_secrets_and_does_not_tell_them(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    result = await trace(["sh", "-c", "echo $PASSWORD"], env={"PASSWORD": "sesame"})
+    trace.close()
+    assert result.stdout == "sesame\n"
+    assert "sesame" not in (tmp_path / "trace.sh").read_text()
+    assert "with PASSWORD in its environment" in (tmp_path / "trace.sh").read_text()
+
+
+def test_a_secret_has_only_its_name_in_argv() -> None:
+    argv = exec_argv("c", ["weaver"], 60, has_input=False, env=["WEAVE_PASSWORD"])
+    assert argv[:5] == ["docker", "exec", "-e", "WEAVE_PASSWORD", "c"]
+
+
+async def test_the_far_ends_deadline_is_a_timeout_here() -> None:
+    async def slow(argv, **_):  # type: ignore[no-untyped-def]
+        await asyncio.sleep(0.3)
+        return Result(tuple(argv), 124, "", "", 0.3)
+
+    host = ContainerHost("AMS", "AMS", (), "c", slow)
+    with pytest.raises(HostTimeout, match=r"AMS: 'sleep 9' had not ended after 0.2 s"):
+        await host.run(["sleep", "9"], timeout=0.2)
+
+
+def test_a_daemon_is_started_once_and_in_a_session_of_its_own() -> None:
+    argv = start_argv("weave", ["weaver", "--port", "6783"], "/run/weave")
+    assert argv[:4] == ["start-stop-daemon", "--start", "--oknodo", "--background"]
+    assert argv[-4:] == ["--", "weaver", "--port", "6783"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("20.10.24+dfsg1\n", (20, 10, 24)), ("28.2.2", (28, 2, 2)), ("", ()), ("27.0.0-rc.1", (27, 0, 0))],
+)
+def test_versions(text: str, version: tuple[int, ...]) -> None:
+    assert parse_version(text) == version

@@ -1,0 +1,73 @@
+"""The record of what a lab owns: written before, read by whoever cleans up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.emulation import state
+from lab.emulation.cleanup import processes
+from lab.emulation.state import Process, State, labs
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(state, "RUN", tmp_path / "lab")
+    return tmp_path / "lab"
+
+
+def test_objects_come_back_in_the_order_in_which_they_were_recorded() -> None:
+    made = State.create()
+    made.record("container", "lab-x-AMS")
+    made.record("namespace", "lab-x")
+    assert [(o.kind, o.name) for o in State(made.lab_id).owned()] == [
+        ("container", "lab-x-AMS"),
+        ("namespace", "lab-x"),
+    ]
+
+
+def test_a_line_that_a_kill_cut_off_counts_as_nothing() -> None:
+    made = State.create()
+    made.record("container", "lab-x-AMS")
+    with (made.folder / "state.jsonl").open("a") as file:
+        file.write('{"kind": "contai')
+    assert [o.name for o in made.owned()] == ["lab-x-AMS"]
+
+
+def test_two_labs_never_share_an_id() -> None:
+    assert len({State.create().lab_id for _ in range(50)}) == 50
+
+
+def test_a_lab_is_alive_as_long_as_its_owner_is() -> None:
+    made = State.create()
+    assert made.alive()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        made.own(other.pid)
+        assert made.alive()
+        other.kill()
+    assert not made.alive()
+
+
+def test_a_process_number_that_was_given_again_is_not_the_owner() -> None:
+    me = Process.of(os.getpid())
+    assert me.alive()
+    assert not Process(me.pid, me.started - 1).alive()
+
+
+def test_forgetting_the_last_lab_leaves_no_folder(own_folder: Path) -> None:
+    one, two = State.create(), State.create()
+    one.forget()
+    assert [lab.lab_id for lab in labs()] == [two.lab_id]
+    two.forget()
+    assert not own_folder.exists()
+
+
+def test_orphans_are_found_by_the_id_in_their_environment() -> None:
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, "LAB_ID": "test-orphan"}) as orphan:
+        found = processes("test-orphan")
+        orphan.kill()
+    assert [p.pid for p in found] == [orphan.pid]
+    assert processes("test-orph") == []

@@ -35,17 +35,13 @@ def build_lines(wiring: Wiring) -> list[str]:
     """`ip` lines, for the lab's namespace, that make a link: closed, and without addresses."""
     line, mtu = wiring.line, wiring.link.mtu
     return [
-        *_veth(f"{line.number}a", line.interface_a, line.end_a, mtu),
-        *_veth(f"{line.number}b", line.interface_b, line.end_b, mtu),
+        f"link add {line.number}a mtu {mtu} type veth peer name {line.interface_a} mtu {mtu} netns {line.end_a}",
+        f"link add {line.number}b mtu {mtu} type veth peer name {line.interface_b} mtu {mtu} netns {line.end_b}",
         f"link add {line.bridge} mtu {mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
         f"link set {line.bridge} alias {line.name}",
         f"link set {line.number}a master {line.bridge} up",
         f"link set {line.number}b master {line.bridge} up",
     ]
-
-
-def _veth(port: str, interface: str, end: str, mtu: int) -> list[str]:
-    return [f"link add {port} mtu {mtu} type veth peer name {interface} mtu {mtu} netns {end}"]
 
 
 def open_lines(lines: Sequence[Line]) -> list[str]:
@@ -55,7 +51,8 @@ def open_lines(lines: Sequence[Line]) -> list[str]:
 
 def remove_lines(lines: Sequence[Line]) -> list[str]:
     """`ip` lines, for the lab's namespace, that take links away; the hosts' interfaces go with the ports."""
-    return [f"link del {name}" for line in lines for name in (line.bridge, f"{line.number}a", f"{line.number}b")]
+    names = [name for line in lines for name in (line.bridge, f"{line.number}a", f"{line.number}b")]
+    return [f"link del {name}" for name in names]
 
 
 def host_lines(wirings: Sequence[Wiring]) -> dict[str, list[str]]:

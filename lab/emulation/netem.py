@@ -24,7 +24,7 @@ ROOT, LEAF = "root handle 1:", "parent 1:1 handle 2:"
 
 
 def impairment(verb: str, port: str, shape: Shape) -> str:
-    """The `tc` line of a direction's delay, jitter and loss. All are named each time: what is not would be kept."""
+    """The `tc` line of a direction's delay, jitter and loss; all of them, as `change` may keep the others."""
     words = f"qdisc {verb} dev {port} {ROOT} netem limit {HELD_PACKETS} delay {shape.delay:.6f}ms"
     if shape.jitter:
         words += f" {shape.jitter:.6f}ms distribution normal"
@@ -123,7 +123,7 @@ def shape(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Shape:
     """
     options = tc.find(qdiscs, line, direction, "netem")["options"]
     if options["limit"] != HELD_PACKETS:
-        raise ShaperError(f"{line.name} ({direction}): netem holds {options['limit']} packets, not {HELD_PACKETS}")
+        raise ShaperError(f"{line.name} ({direction}): netem was set to hold {options['limit']} packets")
     delay = options.get("delay", {})
     rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
     return Shape(
@@ -137,7 +137,7 @@ def shape(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Shape:
 
 
 def count(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Counters:
-    """What happened in a direction. netem counts what it loses on purpose and what it has no room for as one."""
+    """What happened in a direction. netem does not tell loss on purpose from lack of room."""
     held, bucket = (tc.find(qdiscs, line, direction, kind) for kind in ("netem", "tbf"))
     unasked = 0 if line.shape(direction).loss else max(0, held["drops"] - bucket["drops"])
     return Counters(bucket["packets"], bucket["bytes"], bucket["drops"], unasked)

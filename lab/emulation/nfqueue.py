@@ -25,7 +25,7 @@ NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK = 1, 4
 NFNL_SUBSYS_QUEUE = 3
 NFQNL_MSG_PACKET, NFQNL_MSG_CONFIG, NFQNL_MSG_VERDICT_BATCH = 0, 2, 3
-NFQA_VERDICT_HDR = 2
+NFQA_VERDICT_HDR, NFQA_TIMESTAMP = 2, 4
 NFQA_CFG_CMD, NFQA_CFG_PARAMS, NFQA_CFG_QUEUE_MAXLEN, NFQA_CFG_MASK, NFQA_CFG_FLAGS = 1, 2, 3, 4, 5
 NFQNL_CFG_CMD_BIND, NFQNL_COPY_META, NF_ACCEPT = 1, 1, 1
 FAIL_OPEN, GSO = 1, 4
@@ -40,8 +40,11 @@ BACKLOG = 64 << 20
 #: Upper bounds of the classes in which lateness is counted, ns; the last class is open.
 EDGES = tuple(round(ms * 1e6) for ms in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100))
 
+#: ns; a packet that seems to have waited for longer shows that the clock was set meanwhile.
+OLDEST = 10_000_000_000
+
 _PACKET = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET
-_SLOTS, _SLOT = 1024, 64  # messages read in one call, bytes kept of each
+_SLOTS, _SLOT = 1024, 192  # messages read in one call, bytes kept of each
 _HEAD = 20  # bytes of netlink and nfnetlink headers before the first attribute
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -83,14 +86,25 @@ class Mailbox:
         return max(0, int(_libc.recvmmsg(fd, self._headers, _SLOTS, MSG_DONTWAIT, None)))
 
     def last_packet(self, messages: int) -> tuple[int, int]:
-        """Of so many messages: how many are packets, and the number that the last of them has."""
-        others = 0
+        """Of so many messages: how many are packets up to the last one, and the number which that one has."""
         for slot in range(messages - 1, -1, -1):
             at = slot * _SLOT
             if struct.unpack_from("=H", self.data, at + 4)[0] == _PACKET:
-                return messages - others, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
-            others += 1
+                return slot + 1, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
         return 0, 0
+
+    def stamp(self, slot: int) -> int | None:
+        """When the kernel received a packet (ns since 1970); None where it does not tell."""
+        at = slot * _SLOT
+        end = at + min(_SLOT, struct.unpack_from("=I", self.data, at)[0])
+        at += _HEAD
+        while at < end - 20:
+            length, kind = struct.unpack_from("=HH", self.data, at)
+            if kind == NFQA_TIMESTAMP:
+                seconds, micro = struct.unpack_from(">QQ", self.data, at + 4)
+                return int(seconds) * 1_000_000_000 + int(micro) * 1000
+            at += length + -length % 4
+        return None
 
 
 def message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
@@ -154,7 +168,7 @@ class Queue:
         self._socket.send(bind_message(self.number))
         self._socket.settimeout(1.0)
         kind = _PACKET
-        while kind != NLMSG_ERROR:  # a packet may come before the answer; the kernel holds it for the next verdict
+        while kind != NLMSG_ERROR:  # packets may come before the answer; they leave with the next verdict
             answer = self._socket.recv(256)
             kind = struct.unpack_from("=H", answer, 4)[0]
         self._socket.setblocking(False)
@@ -166,17 +180,29 @@ class Queue:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def take(self, arrived: int) -> int:
-        """Note the packets that came; `arrived` (ns) is when. Returns how many."""
+    def take(self, now: int, wall: int) -> int:
+        """Note the packets that came; `now` is the time by the monotonic clock, `wall` since 1970 (both ns).
+
+        Packets found together leave together, when the middle of their times of arrival says so.
+        Returns how many they are.
+        """
         packets, last = self._mailbox.last_packet(self._mailbox.read(self._socket.fileno()))
         if packets:
-            deadline = arrived + self.delay
+            deadline = now - self._age(packets, wall) + self.delay
             if self._held and self._held[-1][0] > deadline:
-                deadline = self._held[-1][0]  # a shorter delay was set: nothing overtakes, nothing leaves early
+                deadline = self._held[-1][0]  # a shorter delay was set: nothing overtakes
             self._held.append((deadline, last))
             self.packets += packets
             self.batches += 1
         return packets
+
+    def _age(self, packets: int, wall: int) -> int:
+        """How long ago (ns) the packets now in the mailbox came, on average."""
+        newest = self._mailbox.stamp(packets - 1)
+        if newest is None:
+            return 0
+        oldest = self._mailbox.stamp(0) or newest
+        return min(max(0, wall - (oldest + newest) // 2), OLDEST)
 
     def release(self, now: int) -> int | None:
         """Let go what is due at `now` (ns); returns when the next is due, None when nothing is held."""

@@ -15,6 +15,10 @@ from lab.emulation.shape import DIRECTIONS, Line
 #: The two programs of each family, by the variant that works on a kernel.
 VARIANTS = ("nft", "legacy")
 
+CAME = r"-A FORWARD -m physdev\s+--physdev-in (\S+) "
+QUEUED = re.compile(CAME + r"-j NFQUEUE --queue-num (\d+)")
+LOST = re.compile(CAME + r"-m statistic --mode random --probability (\S+) -j DROP")
+
 
 def restore(variant: str, family: int) -> list[str]:
     """The argv that replaces tables; `family` is 4 or 6."""
@@ -62,11 +66,7 @@ def parse(text: str) -> Rules:
     policy = re.search(r"^:FORWARD (\S+)", text, re.MULTILINE)
     queues, loss, others = {}, {}, []
     for rule in re.findall(r"^-A .*$", text, re.MULTILINE):
-        queue = re.fullmatch(r"-A FORWARD -m physdev\s+--physdev-in (\S+) -j NFQUEUE --queue-num (\d+)", rule)
-        lost = re.fullmatch(
-            r"-A FORWARD -m physdev\s+--physdev-in (\S+) -m statistic --mode random --probability (\S+) -j DROP",
-            rule,
-        )
+        queue, lost = QUEUED.fullmatch(rule), LOST.fullmatch(rule)
         if queue:
             queues[queue[1]] = int(queue[2])
         elif lost:

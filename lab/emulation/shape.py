@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lab.emulation import namespaces
-from lab.errors import ShaperError
+from lab.errors import ShaperError, UnknownName
 
 if TYPE_CHECKING:
     from lab.topology import LinkSpec
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: `ab` is what host A sends to host B. It enters the lab's namespace at port ``<number>a``
 #: and leaves it at port ``<number>b``.
 DIRECTIONS = ("ab", "ba")
+#: What can be set, and changed while a link runs.
+PARAMETERS = ("delay", "rate", "loss", "jitter", "queue")
 HEADER = 14  # bytes of an Ethernet header, which a queueing discipline counts
 LEAST_PACKETS = 64
 
@@ -41,9 +43,11 @@ class Shape:
 
     def __post_init__(self) -> None:
         if self.delay < 0 or self.jitter < 0:
-            raise ShaperError(f"a link cannot have a delay of {self.delay} ms with a jitter of {self.jitter} ms")
+            raise ShaperError(
+                f"a link cannot have a delay of {self.delay} ms and a jitter of {self.jitter} ms"
+            )
         if self.rate is not None and self.rate <= 0:
-            raise ShaperError(f"a link cannot have a rate of {self.rate} Mbit/s; leave it out for an unlimited one")
+            raise ShaperError(f"a link cannot have a rate of {self.rate} Mbit/s; None is an unlimited one")
         if not 0 <= self.loss <= 100:
             raise ShaperError(f"a link cannot lose {self.loss} % of its packets")
 
@@ -67,8 +71,7 @@ class Shape:
     @property
     def asked(self) -> frozenset[str]:
         """The parameters that this shape needs a shaper to have."""
-        wanted = {"delay": self.delay, "rate": self.rate, "loss": self.loss, "jitter": self.jitter}
-        return frozenset(name for name, value in wanted.items() if value) | ({"queue"} if self.queue else set())
+        return frozenset(name for name in PARAMETERS if getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,14 @@ class Line:
         """This line with some parameters of some directions set anew; `rtt` (ms) is half a delay each way.
 
         Raises:
-            ShaperError: there is no such parameter, or its value is absurd.
+            UnknownName: there is no such parameter.
+            ShaperError: its value is absurd.
         """
         if "rtt" in params:
             params = {**params, "delay": params["rtt"] / 2}
             del params["rtt"]
-        if unknown := set(params) - set(Shape.__dataclass_fields__) | (set(params) & {"mtu"}):
-            raise ShaperError(f"{self.name}: a running link has no parameter {', '.join(sorted(unknown))} to change")
+        for name in set(params) - set(PARAMETERS):
+            raise UnknownName("parameter of a running link", name, (*PARAMETERS, "rtt"))
         return replace(self, **{d: replace(self.shape(d), **params) for d in directions})
 
     def as_json(self) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Protocol
 
 from lab.emulation.shape import Line, Shape
 from lab.emulation.state import Process
+from lab.errors import MachineError, ShaperError, UnknownName
 from lab.hosts import process
 from lab.hosts.process import Run
-from lab.errors import MachineError, ShaperError, UnknownName
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,8 @@ def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
         if missing := (line.ab.asked | line.ba.asked) - kind.can:
             others = [other.name for other in kinds() if missing <= other.can]
             remedy = f"{' or '.join(others)} can (--shaper {others[0]})" if others else "no shaper here can"
-            raise ShaperError(f"{line.name}: {kind.name} cannot impose {', '.join(sorted(missing))}; {remedy}")
+            what = ", ".join(sorted(missing))
+            raise ShaperError(f"{line.name}: {kind.name} cannot impose {what}; {remedy}")
 
 
 class Asked:

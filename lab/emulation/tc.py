@@ -48,7 +48,9 @@ def rate_of(entry: Mapping[str, Any], asked: Shape) -> tuple[float | None, int]:
     """
     options = entry["options"]
     if abs(options["burst"] - burst(asked)) > ROUNDING * burst(asked):
-        raise ShaperError(f"{entry['dev']}: a burst of {options['burst']} bytes where {burst(asked)} were asked")
+        raise ShaperError(
+            f"{entry['dev']}: burst was set to {burst(asked)} and reads back as {options['burst']}"
+        )
     rate = options["rate"] * 8 / 1e6
     return None if rate == UNLIMITED else rate, options["limit"] - burst(asked)
 

@@ -20,13 +20,14 @@ from lab.emulation import compare, namespaces, rules, tc, wired, wireprobe
 from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
-from lab.errors import CommandError, LabError, ShaperError
+from lab.errors import CommandError, ShaperError
 from lab.hosts import process
 from lab.hosts.process import Run
 
 #: The wire's process starts without site-packages, in a tenth of the time; this is where it finds the lab.
 OWN_MODULES = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 ANSWER_SECONDS = 10.0
+ROOT = "root handle 1:"
 
 
 def start_command(lab_namespace: str, folder: Path) -> list[str]:
@@ -123,7 +124,7 @@ class Wire:
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Wire, lines)
         self._asked.keep({**self.lines, **{line.name: line for line in lines}})
-        adds = [tc.tbf("add", line.port_out(d), "root handle 1:", line.shape(d)) for line in lines for d in DIRECTIONS]
+        adds = [tc.tbf("add", line.port_out(d), ROOT, line.shape(d)) for line in lines for d in DIRECTIONS]
         await tc.carry_out(self._namespace, adds, self._run)
         await self._tell()
         await self._filter(list(self.lines.values()))
@@ -135,7 +136,7 @@ class Wire:
         before = self._asked.lines[link]
         self._asked.keep({**self.lines, link: line})
         changes = [
-            tc.tbf("change", line.port_out(d), "root handle 1:", line.shape(d))
+            tc.tbf("change", line.port_out(d), ROOT, line.shape(d))
             for d in DIRECTIONS
             if tc.tbf("", "", "", line.shape(d)) != tc.tbf("", "", "", before.shape(d))
         ]
@@ -162,7 +163,7 @@ class Wire:
 
     async def cost(self) -> Mapping[str, float]:
         status = await self._status()
-        return {"cpu_seconds": status["cpu_seconds"], "looks": status["looks"], "realtime": status["realtime"]}
+        return {name: float(status[name]) for name in ("cpu_seconds", "looks", "realtime")}
 
     async def remove(self, links: Sequence[str]) -> None:
         self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
@@ -202,8 +203,8 @@ class Wire:
             return await asyncio.to_thread(ask, self._folder, asked)
         except OSError as error:
             raise ShaperError(
-                f"the wire of lab {self.lab_id} (process {self._known().get('pid')}) does not answer ({error}); "
-                f"its links drop every packet: take the lab down"
+                f"the wire of lab {self.lab_id} (process {self._known().get('pid')}) does not answer "
+                f"({error}), and its links drop every packet; take the lab down"
             ) from error
 
     async def _filter(self, lines: Sequence[Line]) -> None:
@@ -228,7 +229,9 @@ class Wire:
         return rules.parse((await self._run(namespaces.inside(self._namespace, argv))).stdout)
 
     async def _bridged(self) -> None:
-        values = (await self._run(namespaces.inside(self._namespace, ["cat", *wireprobe.BRIDGED]))).stdout.split()
+        values = (
+            await self._run(namespaces.inside(self._namespace, ["cat", *wireprobe.BRIDGED]))
+        ).stdout.split()
         for path, value in zip(wireprobe.BRIDGED, values, strict=True):
             if value != "1":
                 raise ShaperError(
@@ -255,9 +258,8 @@ def shape(
     if queue is None or "held" not in queue:
         raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
     rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
-    return Shape(
-        delay=queue["delay"] / 1e6, rate=rate, loss=tables[0].loss.get(port, 0.0), queue=room, mtu=line.shape(direction).mtu
-    )
+    delay, loss = queue["delay"] / 1e6, tables[0].loss.get(port, 0.0)
+    return Shape(delay, rate, loss, queue=room, mtu=line.shape(direction).mtu)
 
 
 def count(line: Line, direction: str, status: Mapping[str, Any], bucket: Mapping[str, Any]) -> Counters:
@@ -273,7 +275,7 @@ def count(line: Line, direction: str, status: Mapping[str, Any], bucket: Mapping
 
 
 def quantiles(counts: Sequence[int], edges: Sequence[int], latest: int) -> dict[str, float]:
-    """Lateness in ms: upper bounds of the classes that hold the median and the 99th percentile; the largest."""
+    """Lateness in ms: the largest, and upper bounds of the classes of the median and the 99th percentile."""
     total = sum(counts)
     if not total:
         return {}
@@ -287,6 +289,3 @@ def quantiles(counts: Sequence[int], edges: Sequence[int], latest: int) -> dict[
                 found[name] = min(bound, latest) / 1e6
                 break
     return found
-
-
-__all__ = ["Wire", "ask", "CommandError", "LabError"]

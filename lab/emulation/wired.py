@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,16 @@ PERIOD = 150_000
 SHORTEST = PERIOD // 3
 #: ns between two arrivals that make the process stop waiting for single packets.
 CLOSE = 4 * PERIOD
+#: ns before a lonely packet is due at which the process wakes, to spend the rest of them awake.
+AHEAD = 100_000
+#: ns within which two clocks are read.
+SAME_MOMENT = 10_000
 #: ns between two looks at whether the lab's namespace still has its name.
 HOUSEKEEPING = 1_000_000_000
 PRIORITY = 10
+SO_TIMESTAMPNS = 35
 KERNEL_COUNTERS = "/proc/self/net/netfilter/nfnetlink_queue"
-SOCKET = "wire.sock"
+SOCKET, LOG = "wire.sock", "wire.log"
 LARGEST = 4 << 20  # bytes of a message on the control socket
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -77,6 +83,7 @@ class Wire:
         self._epoll = select.epoll()
         self._timer = Timer()
         self._epoll.register(self._timer.fd, select.EPOLLIN)
+        self._stamps = kernel_stamps()
         self._control: socket.socket | None = None
         self._clients: dict[int, socket.socket] = {}
 
@@ -123,37 +130,34 @@ class Wire:
     def run(self) -> None:
         """Look after the queues until told to end."""
         clock, sleep, poll = time.monotonic_ns, time.sleep, self._epoll.poll
-        previous, due, busy, latest = clock(), None, False, 0
-        housekeeping = previous + HOUSEKEEPING
+        due, busy, latest = None, False, 0
+        housekeeping = clock() + HOUSEKEEPING
         while self.running:
             if busy:
-                wait = PERIOD if due is None else min(PERIOD, max(SHORTEST, due - clock()))
-                sleep(wait / 1e9)
+                sleep((PERIOD if due is None else min(PERIOD, max(SHORTEST, due - clock()))) / 1e9)
                 events = poll(0)
             else:
-                self._timer.set(due or 0)
+                self._timer.set(0 if due is None else max(1, due - AHEAD))
                 events = poll(1.0)
-            now = clock()
-            # Packets that were found after a sleep came at some time during it: half-way, on average.
-            got = self._take(events, (previous + now) // 2 if busy else now)
-            if got:
+                while due is not None and 0 < due - clock() < AHEAD:
+                    pass  # waking up takes a time that varies; what is due now leaves on time
+            now, wall = both_clocks()
+            busy = False
+            if self._take(events, now, wall):
                 busy, latest = now - latest < CLOSE, now
-            else:
-                busy = False
             due = self._release(clock())
-            previous = now
             self.looks += 1
             if now > housekeeping:
                 housekeeping = now + HOUSEKEEPING
                 self.running = self.running and self._alive()
 
-    def _take(self, events: list[tuple[int, int]], arrived: int) -> bool:
+    def _take(self, events: list[tuple[int, int]], now: int, wall: int) -> bool:
         got = False
         for fd, _ in events:
             queue = self._by_fd.get(fd)
             if queue is None:
                 self._attend(fd)
-            elif queue.take(arrived):
+            elif queue.take(now, wall):
                 self._holding.add(queue)
                 got = True
         return got
@@ -172,10 +176,8 @@ class Wire:
     def _attend(self, fd: int) -> None:
         """Something other than a packet: the timer, a new client, or a client's request."""
         if fd == self._timer.fd:
-            try:
+            with suppress(BlockingIOError):
                 os.read(fd, 8)
-            except BlockingIOError:
-                pass
         elif self._control is not None and fd == self._control.fileno():
             client, _ = self._control.accept()
             client.setblocking(False)
@@ -235,6 +237,27 @@ class Wire:
         }
 
 
+def both_clocks() -> tuple[int, int]:
+    """Monotonic time and time since 1970 of the same moment, ns: read again when something came between."""
+    clock, tries = time.monotonic_ns, 5
+    while True:
+        before, wall, after = clock(), time.time_ns(), clock()
+        tries -= 1
+        if after - before < SAME_MOMENT or not tries:
+            return after, wall  # in this order a doubt makes packets late, never early
+
+
+def kernel_stamps() -> socket.socket:
+    """Have the kernel note when packets arrive, for as long as the socket that is returned is open.
+
+    So the time that this process takes to see a packet is part of its delay, not added to it,
+    and shows as lateness when it is longer.
+    """
+    stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stamping.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return stamping
+
+
 def kernel_counters() -> dict[int, dict[str, int]]:
     """What the kernel counts of every queue: packets held, dropped because full, and lost on the way up."""
     counters = {}
@@ -247,7 +270,7 @@ def kernel_counters() -> dict[int, dict[str, int]]:
 def same_namespace(name: str) -> bool:
     """Whether a path still leads to the network namespace of this process."""
     try:
-        there, here = os.stat(name), os.stat("/proc/self/ns/net")
+        there, here = Path(name).stat(), Path("/proc/self/ns/net").stat()
     except OSError:
         return False
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
@@ -256,7 +279,7 @@ def same_namespace(name: str) -> bool:
 def serve(folder: Path, name: str, ready: int) -> None:
     """Be the wire of the namespace whose path is `name`; say so on the descriptor `ready`."""
     os.setsid()
-    log = os.open(folder / "wire.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDWR)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
@@ -273,7 +296,7 @@ def main() -> int:
     """Start the wire, wait until it takes requests, print its process id, and leave it running."""
     folder, name = Path(sys.argv[1]), sys.argv[2]
     if not same_namespace(name):
-        print(f"not in the network namespace {name}", file=sys.stderr)
+        sys.stderr.write(f"not in the network namespace {name}\n")
         return 1
     reader, writer = os.pipe()
     if os.fork() == 0:
@@ -281,8 +304,9 @@ def main() -> int:
         serve(folder, name, writer)
         return 0
     os.close(writer)
-    pid = os.read(reader, 32)
-    print(pid.decode())
+    pid = os.read(reader, 32).decode()
+    sys.stdout.write(pid + "\n" if pid else "")
+    sys.stderr.write("" if pid else f"it ended at once; see {folder / LOG}\n")
     return 0 if pid else 1
 
 

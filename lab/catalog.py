@@ -12,7 +12,7 @@ from lab.errors import UnknownName
 from lab.topology import Topology
 
 KINDS = {"topologies": "topology", "overlays": "overlay", "experiments": "experiment"}
-NOT_NAMES = {"base"}
+NOT_NAMES = {"base", "options", "support"}
 
 
 def names(package: str) -> tuple[str, ...]:

@@ -6,12 +6,15 @@ parties register theirs under the entry point group ``lab.overlays``.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+from lab.errors import HostError, NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.hosts.common import LOGS
 from lab.topology import Topology
 
 ENDPOINT_IMAGE = "lab/gtsperf"
@@ -29,13 +32,14 @@ class Missing:
 class Option:
     """An option of an overlay: ``--overlay NAME:key=value``.
 
-    `values` lists what is valid; empty means free text. `help` is a few words.
+    `values` lists what is valid; empty means free text, or with `number` digits. `help` is a few words.
     """
 
     key: str
     default: str
     values: tuple[str, ...] = ()
     help: str = ""
+    number: bool = False
 
 
 class Overlay(ABC):
@@ -49,12 +53,21 @@ class Overlay(ABC):
     summary: ClassVar[str]
     #: How a packet gets over several hops: ``overlay`` (it forwards itself) or ``routed underlay``.
     hops: ClassVar[str]
+    #: What ``mode()["mode"]`` can be, for lists.
+    modes: ClassVar[tuple[str, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
 
     def __init__(self, **settings: str) -> None:
         self.settings: Mapping[str, str] = {o.key: settings.get(o.key, o.default) for o in self.options}
         self.hosts: tuple[Host, ...] = ()
         self.topology: Topology | None = None
+
+    @property
+    def on(self) -> Topology:
+        """The topology that the overlay was installed on."""
+        if self.topology is None:
+            raise OverlayError(f"{self.name} is not installed; call install first")
+        return self.topology
 
     @classmethod
     def obtainable(cls) -> Missing | None:
@@ -97,6 +110,88 @@ class Overlay(ABC):
     async def report(self) -> Mapping[str, Any]:
         """The overlay's own status per host, to be stored with the run."""
         return {}
+
+    async def counters(self) -> Mapping[str, int]:
+        """Counters of the overlay's data path, to be read before and after a sample; {} where it has none."""
+        return {}
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        """The names of the daemons that the overlay started on a host (see `Host.start`)."""
+        return ()
+
+    async def check(self) -> None:
+        """Return when every daemon of the overlay runs.
+
+        Raises:
+            OverlayError: names the daemon that does not, and its host, with its last words.
+        """
+        await asyncio.gather(*(self._check(host, name) for host in self.hosts for name in self.daemons(host)))
+
+    async def _check(self, host: Host, name: str) -> None:
+        if await host.alive(name):
+            return
+        said = (await host.run(["tail", "-n", "2", f"{LOGS}/{name}.log"], check=False)).stdout.strip()
+        raise OverlayError(
+            f"{self.name}: {name} on {host.name} no longer runs; its last words: {said or 'none'}"
+        )
+
+    async def watch(self, interval: float = 2.0) -> NoReturn:
+        """Check every `interval` (s) until a daemon is gone: to be run beside a measurement.
+
+        Raises:
+            OverlayError: see `check`.
+        """
+        while True:
+            await self.check()
+            await asyncio.sleep(interval)
+
+    async def logs(self) -> Mapping[str, bytes]:
+        """What every daemon wrote so far, by ``HOST/DAEMON.log``."""
+        names = [(host, name) for host in self.hosts for name in self.daemons(host)]
+        texts = await asyncio.gather(*(self._log(host, name) for host, name in names))
+        return {f"{host.name}/{name}.log": text for (host, name), text in zip(names, texts, strict=True)}
+
+    async def _log(self, host: Host, name: str) -> bytes:
+        try:
+            return await host.get(f"{LOGS}/{name}.log")
+        except HostError:
+            return b""
+
+    async def require(self, hosts: Sequence[Host]) -> None:
+        """Return when every host can run the overlay.
+
+        Raises:
+            NotObtainable: names the first host that cannot, with what it lacks and the remedy.
+        """
+        for host, facts in zip(hosts, await asyncio.gather(*(h.facts() for h in hosts)), strict=True):
+            for missing in self.prerequisites(facts):
+                raise NotObtainable(self.name, f"{host.name} lacks {missing.what}", missing.remedy)
+
+    async def relaunch(self) -> None:
+        """Start the overlay's daemons anew under the endpoints that are attached.
+
+        Raises:
+            OverlayError: this overlay has nothing that could be relaunched.
+        """
+        raise OverlayError(f"{self.name} has no daemon that can be relaunched under its endpoints")
+
+    async def join(self, host: Host) -> None:
+        """Take one more host of the topology into the running overlay.
+
+        Raises:
+            OverlayError: this overlay cannot.
+        """
+        raise OverlayError(
+            f"{self.name} cannot take in a host while it runs; uninstall it and install it anew"
+        )
+
+    async def leave(self, host: Host) -> None:
+        """Take the overlay off one host, leaving that host as it was, while the others go on.
+
+        Raises:
+            OverlayError: this overlay cannot.
+        """
+        raise OverlayError(f"{self.name} cannot lose a host while it runs; uninstall it and install it anew")
 
     @abstractmethod
     async def uninstall(self) -> None:

@@ -1,0 +1,264 @@
+"""Docker's own overlay driver (libnetwork): VXLAN between the hosts, in their kernels.
+
+Two modes. ``kv`` is the thesis's: every Docker daemon meets the others in a key-value store
+(Docker up to 20.10). ``swarm`` is what came after it: the daemons form a cluster. Both send
+straight from host to host, so the lab adds static routes over the links.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.errors import CommandError, NotObtainable, OverlayError
+from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.topology import Topology
+from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
+from overlays.support import docker_settings, endpoints, kernel, routes
+from overlays.support.batch import Batch
+from overlays.support.etcd import Etcd
+from overlays.support.polling import each, until
+
+NETWORK = "lab"
+#: Bytes that VXLAN adds: outer IPv4, UDP and VXLAN headers, and the inner Ethernet header.
+VXLAN = 50
+LAST_WITH_KV = (20, 10)
+#: Docker's own port in the cluster store; nothing listens there, it is only a name.
+ADVERTISED = 2376
+
+
+class Libnetwork(Overlay):
+    """Networks of the driver ``overlay``, across the Docker daemons of all hosts."""
+
+    name = "libnetwork"
+    summary = "Docker's own overlay networks: VXLAN in the kernel, straight from host to host"
+    hops = "routed underlay"
+    modes = ("kv", "swarm")
+    options = (
+        Option(
+            "mode", "auto", ("auto", "kv", "swarm"), "how the daemons meet; auto is kv where Docker has it"
+        ),
+        Option("encryption", "off", ("on", "off"), "IPsec between hosts; swarm only"),
+        Option("subnet", "10.50.0.0/16", (), "addresses of endpoints"),
+    )
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(**settings)
+        if self.settings["encryption"] == "on" and self.settings["mode"] == "kv":
+            raise OverlayError("libnetwork encrypts only in mode=swarm; leave out mode=kv or encryption=on")
+        self._swarm = self.settings["mode"] == "swarm" or self.settings["encryption"] == "on"
+        self._store: Etcd | None = None
+
+    def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
+        missing = []
+        if "vxlan" not in facts.link_kinds:
+            missing.append(Missing("the link kind 'vxlan' in its kernel", "load the vxlan module"))
+        if self.settings["mode"] == "kv" and facts.docker[:2] > LAST_WITH_KV:
+            missing.append(Missing("a Docker with cluster stores (up to 20.10)", "use mode=swarm"))
+        return missing
+
+    @property
+    def mtu(self) -> int:
+        """The MTU of endpoints, bytes: the least of all links, less what VXLAN adds."""
+        return min(link.mtu for link in self.on.links) - VXLAN - (36 if self._encrypted else 0)
+
+    @property
+    def _encrypted(self) -> bool:
+        return self.settings["encryption"] == "on"
+
+    @property
+    def _first(self) -> Host:
+        return self.hosts[0]
+
+    async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
+        self.topology = topology
+        await self.require(hosts)
+        await self._require_encryption(hosts)
+        facts = await each(lambda host: host.facts(), hosts)
+        if self.settings["mode"] == "auto" and any(f.docker[:2] > LAST_WITH_KV for f in facts):
+            self._swarm = True
+        self.hosts = tuple(hosts)
+        await (self._install_swarm() if self._swarm else self._install_kv())
+
+    async def _require_encryption(self, hosts: Sequence[Host]) -> None:
+        if self._encrypted and not all(await each(kernel.has_esp, hosts)):
+            raise NotObtainable(
+                "libnetwork with encryption=on", "the kernel has no IPsec (ESP)", "load the esp4 module"
+            )
+
+    async def _install_kv(self) -> None:
+        self._store = Etcd(self.name, self._first, self.on.address(self._first.name), 2379)
+        work = [self._store.start(), *(self._add_routes(host) for host in self.hosts)]
+        await each(lambda job: job, work)
+        await each(self._meet, self.hosts)
+        await self.add_network(NETWORK, self.settings["subnet"])
+
+    async def _add_routes(self, host: Host) -> None:
+        await routes.add(Batch(), host.name, self.on, self.name).on(host)
+
+    async def _meet(self, host: Host) -> None:
+        """Tell a Docker daemon where the others meet."""
+        assert self._store is not None, "kv mode has a store"
+        settings = {
+            "cluster-store": f"etcd://{self._store.address}:{self._store.port}",
+            "cluster-advertise": f"{self.on.address(host.name)}:{ADVERTISED}",
+        }
+        if await docker_settings.change(host, self.name, settings):
+            await docker_settings.reload(host)
+
+    async def _install_swarm(self) -> None:
+        await routes.install(self.hosts, self.on, self.name)
+        await self._first.run(swarm_argv("init", self.on.address(self._first.name)), check=False)
+        await each(self._join_swarm, self.hosts[1:])
+        await self.add_network(NETWORK, self.settings["subnet"])
+
+    async def _join_swarm(self, host: Host) -> None:
+        state = await host.run(["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"])
+        if state.stdout.strip() == "active":
+            return
+        token = (await self._first.run(["docker", "swarm", "join-token", "-q", "worker"])).stdout.strip()
+        batch = Batch().run(
+            [*swarm_argv("join", self.on.address(host.name)), "--token", token, self._manager]
+        )
+        await batch.on(host, timeout=60)
+
+    @property
+    def _manager(self) -> str:
+        return f"{self.on.address(self._first.name)}:2377"
+
+    async def add_network(self, name: str, subnet: str) -> None:
+        """Make one more network beside the first; its endpoints are isolated from those of the others.
+
+        Raises:
+            OverlayError: Docker refused; the message has its words.
+        """
+        if (await self._first.run(["docker", "network", "inspect", name], check=False)).status == 0:
+            return
+        argv = network_argv(name, subnet, self.mtu, swarm=self._swarm, encrypted=self._encrypted)
+
+        async def make() -> str:
+            made = await self._first.run(argv, check=False)
+            return made.stderr.strip() if made.status else ""
+
+        await until(make, 20, f"libnetwork: network {name!r} on {self._first.name}")
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        await each(
+            lambda host: until(
+                lambda: self._lacking(host), timeout, f"libnetwork on {host.name}: the cluster"
+            ),
+            self.hosts,
+        )
+
+    async def _lacking(self, host: Host) -> str:
+        """What a host's Docker says is missing until it has joined the others."""
+        if self._swarm:
+            state = await host.run(
+                ["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}"]
+            )
+            return "" if state.stdout.startswith("active") else state.stdout.strip()
+        seen = await host.run(
+            ["docker", "network", "inspect", "--format", "{{.Driver}}", NETWORK], check=False
+        )
+        if seen.stdout.strip() != "overlay":
+            return seen.stderr.strip() or f"it does not see network {NETWORK!r}"
+        return await self._absent() if host is self._first else ""
+
+    async def _absent(self) -> str:
+        """The hosts that are not in the store's list of nodes."""
+        assert self._store is not None, "kv mode has a store"
+        wanted = {f"{self.on.address(host.name)}:{ADVERTISED}" for host in self.hosts}
+        there = nodes(await self._store.keys("docker/nodes"))
+        return f"not in the store: {', '.join(sorted(wanted - there))}" if wanted - there else ""
+
+    async def attach(
+        self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint", network: str = NETWORK
+    ) -> Endpoint:
+        return await endpoints.attach(self.name, host, image, name, network)
+
+    async def mode(self) -> Mapping[str, str]:
+        version = (await self._first.facts()).docker
+        return {
+            "mode": "swarm" if self._swarm else "kv",
+            "encryption": "on" if self._encrypted else "off",
+            "mtu": str(self.mtu),
+            "version": ".".join(map(str, version)),
+        }
+
+    async def report(self) -> Mapping[str, Any]:
+        said = await each(lambda h: h.run(["docker", "network", "inspect", NETWORK], check=False), self.hosts)
+        return {h.name: json.loads(r.stdout or "[]") for h, r in zip(self.hosts, said, strict=True)}
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        return ("etcd-libnetwork",) if self._store is not None and host is self._first else ()
+
+    async def check(self) -> None:
+        await super().check()
+        await each(self._check_docker, self.hosts)
+
+    async def _check_docker(self, host: Host) -> None:
+        said = await host.run(["docker", "version", "--format", "{{.Server.Version}}"], check=False)
+        if said.status:
+            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.stderr.strip()}")
+
+    async def uninstall(self) -> None:
+        await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
+        if self.hosts:
+            await self._remove_networks()
+        await each(self._remove, reversed(self.hosts))
+        if self._store is not None:
+            await self._store.remove()
+        self.hosts, self._store = (), None
+
+    async def _remove_networks(self) -> None:
+        argv = [
+            "docker",
+            "network",
+            "ls",
+            "-q",
+            "--filter",
+            "driver=overlay",
+            "--filter",
+            "label=lab.overlay",
+        ]
+        listed = (await self._first.run(argv, check=False)).stdout.split()
+        if listed:
+            await self._first.run(["docker", "network", "rm", *listed], check=False)
+
+    async def _remove(self, host: Host) -> None:
+        if self._swarm:
+            gone = Batch().attempt(["docker", "swarm", "leave", "--force"])
+            gone.attempt(["docker", "network", "rm", "docker_gwbridge"])
+            await routes.drop(gone, self.name).on(host)
+            return
+        await routes.drop(Batch(), self.name).on(host)
+        try:
+            if await docker_settings.restore(host, self.name):
+                await docker_settings.restart(host)
+        except CommandError as error:
+            raise OverlayError(
+                f"libnetwork: Docker on {host.name} did not take its old settings back: {error}"
+            ) from error
+
+
+def swarm_argv(verb: str, address: str) -> list[str]:
+    """``docker swarm init`` or ``join`` on one address of the underlay."""
+    return ["docker", "swarm", verb, f"--advertise-addr={address}", "--listen-addr=0.0.0.0:2377"]
+
+
+def network_argv(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -> list[str]:
+    """The command that makes an overlay network; internal, so that endpoints get no way out of it."""
+    return [
+        *("docker", "network", "create", "--driver=overlay", "--internal", f"--subnet={subnet}"),
+        *("--label=lab.overlay=libnetwork", f"--opt=com.docker.network.driver.mtu={mtu}"),
+        *(["--attachable"] if swarm else []),
+        *(["--opt=encrypted"] if encrypted else []),
+        name,
+    ]
+
+
+def nodes(tree: Mapping[str, Any]) -> set[str]:
+    """The daemons (``address:port``) in a tree of etcd's v2 interface under ``docker/nodes``."""
+    found = {str(tree["value"])} if "value" in tree else set[str]()
+    return found.union(*(nodes(child) for child in tree.get("nodes", ())))

@@ -1,0 +1,92 @@
+"""Overlays by name, with options: ``weave:mode=sleeve,encryption=on`` becomes an overlay object.
+
+An overlay is a module of this package, or what another distribution registers under the
+entry point group ``lab.overlays``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+import overlays
+from lab.errors import OverlayError, UnknownName
+from overlays.base import Option, Overlay
+
+GROUP = "lab.overlays"
+NOT_OVERLAYS = {"base", "options", "support"}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all overlays, the lab's own and others'."""
+    own = {module.name for module in pkgutil.iter_modules(overlays.__path__)} - NOT_OVERLAYS
+    return tuple(sorted(own | {point.name for point in entry_points(group=GROUP)}))
+
+
+def load(name: str) -> type[Overlay]:
+    """The class of the overlay of this name.
+
+    Raises:
+        UnknownName: there is none; the error has the nearest name.
+        OverlayError: what is registered under this name is no overlay.
+    """
+    if name not in names():
+        raise UnknownName("overlay", name, names())
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return _checked(name, point.load())
+    module = importlib.import_module(f"overlays.{name}")
+    kinds = [k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__]
+    return _checked(name, next((k for k in kinds if issubclass(k, Overlay)), None))
+
+
+def _checked(name: str, kind: object) -> type[Overlay]:
+    if not (isinstance(kind, type) and issubclass(kind, Overlay)):
+        raise OverlayError(
+            f"overlay {name!r}: {kind!r} is no subclass of overlays.base.Overlay; see docs/overlays"
+        )
+    return kind
+
+
+def parse(text: str) -> Overlay:
+    """The overlay that ``NAME[:key=value[,key=value…]]`` asks for.
+
+    Raises:
+        UnknownName: there is no overlay of this name.
+        OverlayError: an option or a value that it does not have; the message lists those it has.
+    """
+    name, _, words = text.partition(":")
+    kind = load(name.strip())
+    return kind(**settings(kind, words))
+
+
+def settings(kind: type[Overlay], words: str) -> Mapping[str, str]:
+    """The options in ``key=value,key=value``, each checked against what the overlay has."""
+    known = {option.key: option for option in kind.options}
+    chosen: dict[str, str] = {}
+    for word in filter(None, (w.strip() for w in words.split(","))):
+        key, equals, value = word.partition("=")
+        if not equals or key not in known:
+            raise OverlayError(f"overlay {kind.name!r} has no option {key!r}; it has {_list(kind)}")
+        chosen[key] = _valid(kind, known[key], value)
+    return chosen
+
+
+def _valid(kind: type[Overlay], option: Option, value: str) -> str:
+    if option.values and value not in option.values:
+        raise OverlayError(
+            f"option {option.key!r} of overlay {kind.name!r} cannot be {value!r}; it is one of {', '.join(option.values)}"
+        )
+    if option.number and not value.isdigit():
+        raise OverlayError(
+            f"option {option.key!r} of overlay {kind.name!r} cannot be {value!r}; it is a number"
+        )
+    return value
+
+
+def _list(kind: type[Overlay]) -> str:
+    """All options with their values, for an error message."""
+    shown = [f"{o.key}={'|'.join(o.values) or o.default}" for o in kind.options]
+    return ", ".join(shown) or "none"

@@ -1,0 +1,1 @@
+"""What several overlays need: routes, endpoints, a key-value store, Docker's settings, netfilter's rules."""

@@ -1,0 +1,82 @@
+"""Several commands in one call: entering a host costs more than most of the commands themselves.
+
+Each command stays a list of words. They are quoted, and read by a shell from its standard
+input, so nothing of them stands in any argv.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from lab.hosts.base import Result, Runner
+from lab.hosts.common import LOGS, PIDS, start_argv, stop_argv
+
+#: Between two tries of a command that is waited for (s).
+PAUSE = 0.1
+
+
+class Batch:
+    """Commands and files for one host, in order; the first that fails ends the batch."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def run(self, argv: Sequence[str], *, quiet: bool = False) -> Batch:
+        """Add a command; `quiet` drops what it prints to standard output."""
+        self._lines.append(shlex.join(argv) + (" >/dev/null" if quiet else ""))
+        return self
+
+    def attempt(self, argv: Sequence[str]) -> Batch:
+        """Add a command that may fail, because what it removes may be gone already."""
+        self._lines.append(f"{shlex.join(argv)} >/dev/null 2>&1 || :")
+        return self
+
+    def feed(self, argv: Sequence[str], text: str) -> Batch:
+        """Add a command with `text` as its standard input."""
+        self._lines.append(f"printf %s {shlex.quote(text)} | {shlex.join(argv)}")
+        return self
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> Batch:
+        """Write a text file, making its folder."""
+        folder = path.rsplit("/", 1)[0] or "/"
+        self._lines.append(f"mkdir -p {shlex.quote(folder)}")
+        self._lines.append(f"printf %s {shlex.quote(text)} > {shlex.quote(path)}")
+        self._lines.append(f"chmod {mode:o} {shlex.quote(path)}")
+        return self
+
+    def start(self, name: str, argv: Sequence[str], cwd: str = "/") -> Batch:
+        """Start a daemon, as `Host.start` does; one of that name that runs is left as it is."""
+        return self.run(["mkdir", "-p", PIDS, LOGS, cwd]).run(start_argv(name, argv, cwd))
+
+    def stop(self, name: str) -> Batch:
+        """End a daemon, as `Host.stop` does, and delete its log."""
+        return self.run(stop_argv(name)).run(["rm", "-f", f"{LOGS}/{name}.log"])
+
+    def wait(self, argv: Sequence[str], seconds: float) -> Batch:
+        """Repeat a command until it succeeds, and go on in any case after about so many seconds.
+
+        The host asks itself, which costs far less than being asked.
+        """
+        self._lines.append(f"n={round(seconds / PAUSE)}")
+        self._lines.append(f"until {shlex.join(argv)} >/dev/null 2>&1 || [ $n -le 0 ]; do")
+        self._lines.append(f"sleep {PAUSE:g}; n=$((n-1)); done")
+        return self
+
+    @property
+    def script(self) -> str:
+        """The text that the shell reads."""
+        return "".join(line + "\n" for line in self._lines)
+
+    async def on(
+        self,
+        host: Runner,
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run the batch on a host; see `Runner.run`. Nothing is run for an empty batch."""
+        if not self._lines:
+            return Result(("sh", "-e"), 0, "", "", 0.0)
+        return await host.run(["sh", "-e"], stdin=self.script.encode(), timeout=timeout, check=check, env=env)

@@ -1,0 +1,74 @@
+"""A key-value store on one host, for overlays whose daemons meet in one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lab.hosts.base import Host
+from overlays.support.batch import Batch
+from overlays.support.polling import until
+
+
+class Etcd:
+    """An etcd of one member, with the v2 and v3 interfaces.
+
+    It belongs to one overlay, and has its own name, data and ports, so that two overlays on
+    the same hosts do not share one.
+    """
+
+    def __init__(self, overlay: str, host: Host, address: str, port: int) -> None:
+        self.host, self.address, self.port = host, address, port
+        self.daemon = f"etcd-{overlay}"
+        self._data = f"/var/lib/lab/{self.daemon}"
+
+    @property
+    def url(self) -> str:
+        """Where clients on every host find it."""
+        return f"http://{self.address}:{self.port}"
+
+    def argv(self) -> list[str]:
+        """The command of the daemon; peers have no business here, so that port stays on loopback."""
+        peer = f"http://127.0.0.1:{self.port + 1}"
+        return [
+            *("etcd", "--name=lab", f"--data-dir={self._data}", "--enable-v2=true", "--logger=zap"),
+            *(f"--listen-client-urls=http://0.0.0.0:{self.port}", f"--advertise-client-urls={self.url}"),
+            *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
+            *(f"--initial-cluster=lab={peer}", "--log-level=warn"),
+        ]
+
+    async def start(self, timeout: float = 30.0) -> None:
+        """Start it, or leave it running, and return once it answers.
+
+        Raises:
+            OverlayError: it gave no answer within `timeout` (s).
+        """
+        await self.host.start(self.daemon, self.argv())
+        await until(self._health, timeout, f"{self.daemon} on {self.host.name}: an answer")
+
+    async def _health(self) -> str:
+        argv = ["curl", "-sS", "--max-time", "2", f"http://127.0.0.1:{self.port}/health"]
+        result = await self.host.run(argv, check=False)
+        return "" if '"health":"true"' in result.stdout else result.stderr or result.stdout or "no answer"
+
+    async def keys(self, folder: str) -> dict[str, Any]:
+        """What the v2 interface has under a folder, as etcd writes it; {} when there is none."""
+        argv = [
+            "curl",
+            "-sS",
+            "--max-time",
+            "5",
+            f"http://127.0.0.1:{self.port}/v2/keys/{folder}?recursive=true",
+        ]
+        result = await self.host.run(argv, check=False)
+        return dict(json.loads(result.stdout).get("node", {})) if result.stdout.startswith("{") else {}
+
+    async def put_v3(self, key: str, value: str) -> None:
+        """Write a key through the v3 interface."""
+        argv = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", "put", key]
+        await self.host.run(argv, stdin=value.encode())
+
+    async def remove(self) -> None:
+        """End it and delete its data."""
+        await self.host.stop(self.daemon)
+        await Batch().run(["rm", "-rf", self._data]).attempt(["rmdir", "/var/lib/lab"]).on(self.host)

@@ -1,0 +1,94 @@
+"""Where the programs of an overlay come from on this machine: a variable, PATH, or a published image."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import OverlayError
+
+#: How long a registry may take to answer at all (s); then how long the image may take (s).
+ANSWER, PULL = 6.0, 300.0
+
+
+def given(variable: str, program: str) -> Path | None:
+    """The file that an environment variable names, or the program found on PATH; None without either.
+
+    Raises:
+        OverlayError: the variable is set, and names no file that can be run.
+    """
+    named = os.environ.get(variable)
+    if named:
+        if not (Path(named).is_file() and os.access(named, os.X_OK)):
+            raise OverlayError(
+                f"{variable} names {named}, which is no file that can be run; correct or unset it"
+            )
+        return Path(named)
+    found = shutil.which(program)
+    return Path(found) if found else None
+
+
+def from_images(images: Sequence[str], path: str, *, pull: bool) -> bytes | None:
+    """A file out of the first of these images that is here, or can be pulled; None when none can."""
+    if not shutil.which("docker"):
+        return None
+    here = [image for image in images if _docker("image", "inspect", image) is not None]
+    if not here and pull:
+        here = [image for image in images if _pull(image)][:1]
+    return _copy(here[0], path) if here else None
+
+
+def _docker(*words: str) -> bytes | None:
+    """What a docker command printed; None when it failed."""
+    done = subprocess.run(["docker", *words], capture_output=True, timeout=60, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _pull(image: str) -> bool:
+    """Pull an image, giving up early where no registry answers: its first line comes with the answer."""
+    with subprocess.Popen(
+        ["docker", "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+    ) as pulling:
+        assert pulling.stdout is not None
+        heard = select.select([pulling.stdout], [], [], ANSWER)[0] and pulling.stdout.read(1)
+        try:
+            pulling.communicate(timeout=PULL if heard else 0.1)
+        except subprocess.TimeoutExpired:
+            pulling.kill()
+    return pulling.returncode == 0
+
+
+def _copy(image: str, path: str) -> bytes:
+    """A file out of an image, by way of a container that is never started.
+
+    Raises:
+        OverlayError: the image has no such file.
+    """
+    made = _docker("create", image, "true")
+    if made is None:
+        raise OverlayError(
+            f"no container could be made of image {image} to copy {path} from; check 'docker info'"
+        )
+    container = made.decode().strip()
+    try:
+        archive = _docker("cp", f"{container}:{path}", "-")
+    finally:
+        _docker("rm", container)
+    if archive is None:
+        raise OverlayError(f"image {image} has no file {path}; give the program by hand")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        member = files.extractfile(files.getmembers()[0])
+        assert member is not None, "docker cp gives the file itself"
+        return member.read()
+
+
+def program(variable: str, name: str, images: Sequence[str], path: str) -> bytes | None:
+    """A program's bytes from wherever it can be had; None where it cannot."""
+    found = given(variable, name)
+    return found.read_bytes() if found else from_images(images, path, pull=True)

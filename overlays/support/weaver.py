@@ -1,0 +1,104 @@
+"""The Weave router's program: where it is, how it is started, and a kernel that lacks `dummy`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from lab.errors import OverlayError
+from overlays.support import supply
+
+IMAGES = ("weaveworks/weave:2.8.1", "rajchaudhuri/weave:2.9.0")
+IN_IMAGE = "/home/weave/weaver"
+ON_HOST = "/usr/local/lib/lab/weaver"
+STAMP = f"{ON_HOST}.sha256"
+FOLDER = "/run/weave"
+DATA = "/var/lib/weave"
+HTTP = "127.0.0.1:6784"
+REMEDY = (
+    "put the router's program on PATH as 'weaver' or name it in LAB_WEAVER; "
+    f"it is {IN_IMAGE} in the images {' and '.join(IMAGES)}"
+)
+
+
+@cache
+def program() -> bytes | None:
+    """The router's program: ``LAB_WEAVER``, PATH, or a published image; None where it cannot be had."""
+    return supply.program("LAB_WEAVER", "weaver", IMAGES, IN_IMAGE)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The program as it goes to hosts, and its SHA-256."""
+
+    data: bytes = field(repr=False)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+
+
+def without_dummy(binary: bytes) -> bytes:
+    """A copy of the router that makes an ``ifb`` where it would make a ``dummy`` link.
+
+    At its start the router makes a link of kind ``dummy`` for a moment, only to raise the MTU
+    of its bridge, and gives up on a kernel that has none. Any other kind of link that holds
+    no packets does as well. The five bytes of the kind are the only ones that change.
+
+    Raises:
+        OverlayError: the program is not one in which that place is known.
+    """
+    word, places, start = b"dummy", [], 0
+    while (found := binary.find(word, start)) >= 0:
+        if not binary.startswith(b" interface", found + len(word)):
+            places.append(found)
+        start = found + len(word)
+    if len(places) != 1:
+        raise OverlayError(
+            f"weave: this kernel lacks the link kind 'dummy', and the router's program has {len(places)} places "
+            "where it could be replaced, not one; use version 2.8.1, or a kernel with the dummy module"
+        )
+    return binary[: places[0]] + b"ifb\0\0" + binary[places[0] + len(word) :]
+
+
+@dataclass(frozen=True)
+class Router:
+    """What the router of one host is told. `mtu` 0 leaves it to the router."""
+
+    name: str
+    nickname: str
+    peers: tuple[str, ...]
+    seed: tuple[str, ...]
+    fastdp: bool
+    mtu: int
+    subnet: str
+
+    def argv(self) -> list[str]:
+        """The command of the router: neighbours only, no discovery, no name service of its own."""
+        return [
+            *(ON_HOST, "--name", self.name, "--nickname", self.nickname, "--port", "6783"),
+            *("--weave-bridge", "weave", "--datapath", "datapath", *([] if self.fastdp else ["--no-fastdp"])),
+            *(["--mtu", str(self.mtu)] if self.mtu else []),
+            *("--no-discovery", "--conn-limit", "200", "--no-dns", "--ipalloc-range", self.subnet),
+            *("--ipalloc-init", f"seed={','.join(self.seed)}", "--db-prefix", f"{DATA}/weave"),
+            *("--http-addr", HTTP, "--status-addr", "", "--docker-api", "unix:///var/run/docker.sock"),
+            *("--plugin", *self.peers),
+        ]
+
+
+def network_argv(name: str) -> list[str]:
+    """The command that makes Docker's network on the router's plugin, as the plugin makes its own, but internal."""
+    plugin = ["--driver=weavemesh", "--ipam-driver=weavemesh", "--opt=works.weave.multicast=true"]
+    return ["docker", "network", "create", "--internal", *plugin, name]
+
+
+def mac(number: int) -> str:
+    """A router's name, by the number of its host: a locally administered MAC address."""
+    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def macs(numbers: Sequence[int]) -> tuple[str, ...]:
+    """The names of all routers, which share the addresses among them from the start."""
+    return tuple(mac(number) for number in numbers)

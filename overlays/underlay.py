@@ -1,0 +1,51 @@
+"""The control: no overlay at all, as with the studies' virtual machines.
+
+An endpoint shares its host's network, with the same tools as every other endpoint. Static
+routes lead over the links, so a hop is one link of the underlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab.hosts.base import Endpoint, Host
+from lab.topology import Topology
+from overlays.base import ENDPOINT_IMAGE, Overlay
+from overlays.support import endpoints, routes
+from overlays.support.polling import each
+
+
+class Underlay(Overlay):
+    """Endpoints on the hosts' own network."""
+
+    name = "underlay"
+    summary = "no overlay: the hosts' own network, routed (the control, the thesis's VM)"
+    hops = "routed underlay"
+    modes = ("routed",)
+
+    async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
+        self.hosts, self.topology = tuple(hosts), topology
+        await routes.install(self.hosts, topology, self.name)
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        """Nothing to wait for: routes hold from the moment they are set."""
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        link = self.on.links_of(host.name)[0]
+        return await endpoints.attach(
+            self.name,
+            host,
+            image,
+            name,
+            "host",
+            interface=link.interface(host.name),
+            address=link.address(host.name),
+        )
+
+    async def mode(self) -> Mapping[str, str]:
+        return {"mode": "routed", "mtu": str(min(link.mtu for link in self.on.links))}
+
+    async def uninstall(self) -> None:
+        await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
+        await routes.remove(self.hosts, self.name)
+        self.hosts = ()

@@ -1,0 +1,265 @@
+"""Weave Net: routers in a mesh that forward for each other, in user space or in Open vSwitch's datapath.
+
+Each router is told its neighbours on the links and no one else, and discovery is off, so a
+packet to a far host passes every router on the way: a hop is a router of the overlay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.errors import HostError, OverlayError
+from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.topology import Topology
+from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
+from overlays.support import endpoints, netfilter, weave_status, weaver
+from overlays.support.batch import Batch
+from overlays.support.polling import each, until
+
+NETWORK = "lab-weave"
+RULES = re.compile(r"\bWEAVE\b|\bWEAVE-|Weave Net|-[io] weave\b")
+SOCKETS = ("/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock")
+
+
+class Weave(Overlay):
+    """Weave Net 2.8.1 or 2.9.0, as Docker's plugin ``weavemesh`` with its network ``weave``."""
+
+    name = "weave"
+    summary = "Weave Net: routers relay for each other, hop by hop (sleeve or fast datapath)"
+    hops = "overlay"
+    modes = ("sleeve", "fastdp")
+    options = (
+        Option("mode", "sleeve", ("sleeve", "fastdp", "auto"), "what carries packets between routers"),
+        Option("encryption", "off", ("on", "off"), "NaCl in sleeve, IPsec in fastdp"),
+        Option(
+            "mtu",
+            "1376",
+            (),
+            "bytes, the same for all modes so that they compare; 0 is the most that fits",
+            number=True,
+        ),
+        Option("subnet", "10.32.0.0/12", (), "addresses of endpoints"),
+    )
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(**settings)
+        self._password = os.environ.get("LAB_WEAVE_PASSWORD") or secrets.token_hex(16)
+        self._instead_of_dummy: dict[str, str] = {}
+
+    @classmethod
+    def obtainable(cls) -> Missing | None:
+        return None if weaver.program() else Missing("no Weave router's program is here", weaver.REMEDY)
+
+    def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
+        missing = []
+        if not {"dummy", "ifb"} & facts.link_kinds:
+            missing.append(Missing("the link kinds 'dummy' and 'ifb' in its kernel", "load the dummy module"))
+        if self.settings["mode"] == "fastdp" and "openvswitch" not in facts.link_kinds:
+            missing.append(
+                Missing("Open vSwitch in its kernel", "load the openvswitch module, or use mode=sleeve")
+            )
+        return missing
+
+    @property
+    def _fastdp(self) -> bool:
+        return self.settings["mode"] != "sleeve"
+
+    @property
+    def mtu(self) -> int:
+        """The MTU of endpoints, bytes: what was asked, or the most that fits through every link."""
+        if asked := int(self.settings["mtu"]):
+            return asked
+        least = min(link.mtu for link in self.on.links)
+        return least - (84 if self._fastdp else 62) - (24 if self.settings["encryption"] == "on" else 0)
+
+    async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
+        self.topology = topology
+        await self.require(hosts)
+        if (program := await asyncio.to_thread(weaver.program)) is None:
+            raise OverlayError(f"weave: no router's program is here; {weaver.REMEDY}")
+        self.hosts = tuple(hosts)
+        copies = {"dummy": weaver.Copy(program)}
+        if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
+            copies["ifb"] = weaver.Copy(weaver.without_dummy(program))
+        await each(lambda host: self._install(host, copies), self.hosts)
+
+    async def _install(self, host: Host, copies: Mapping[str, weaver.Copy]) -> None:
+        kind = "dummy" if "dummy" in (await host.facts()).link_kinds else "ifb"
+        self._instead_of_dummy[host.name] = kind
+        await _put_once(host, copies[kind])
+        await self._launch(host)
+
+    async def _launch(self, host: Host) -> None:
+        """Start the router and make Docker's network; a router that runs is left as it is.
+
+        The network is internal: endpoints get no second interface with a way out of the overlay.
+        """
+        launch = Batch().run(["mkdir", "-p", weaver.DATA, "/run/docker/plugins"])
+        launch.run(["rm", "-f", f"{weaver.FOLDER}/restart.sentinel"])  # it would bring old peers back
+        launch.start("weaver", self.router(host).argv(), weaver.FOLDER)
+        launch.wait(["curl", "-sf", "--max-time", "3", f"http://{weaver.HTTP}/status"], 20)
+        launch.attempt(weaver.network_argv(NETWORK))
+        env = {"CHECKPOINT_DISABLE": "1"}
+        if self.settings["encryption"] == "on":
+            env["WEAVE_PASSWORD"] = self._password
+        await launch.on(host, env=env)
+
+    def router(self, host: Host) -> weaver.Router:
+        """What a host's router is told."""
+        return weaver.Router(
+            name=weaver.mac(self.on.host(host.name).number),
+            nickname=host.name,
+            peers=self._peers(host),
+            seed=weaver.macs([self.on.host(h.name).number for h in self.hosts]),
+            fastdp=self._fastdp,
+            mtu=self.mtu,
+            subnet=self.settings["subnet"],
+        )
+
+    def _peers(self, host: Host) -> tuple[str, ...]:
+        """The addresses of the neighbours that have a router too, each on the link to it."""
+        present = {h.name for h in self.hosts}
+        links = self.on.links_of(host.name)
+        return tuple(link.address(n) for link in links if (n := link.other(host.name)) in present)
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        await each(
+            lambda host: until(
+                lambda: self._lacking(host), timeout, f"weave on {host.name}: a complete mesh"
+            ),
+            self.hosts,
+        )
+
+    async def _lacking(self, host: Host) -> str:
+        if (report := await self._report(host)) is None:
+            await self._check(host, "weaver")
+            return "the router does not answer yet"
+        names = weaver.macs([self.on.host(n.name).number for n in self.hosts if self._connected(host, n)])
+        return weave_status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
+
+    def _connected(self, a: Host, b: Host) -> bool:
+        return a is not b and not (self.on.separate_parts and not self._path(a, b))
+
+    def _path(self, a: Host, b: Host) -> Sequence[str]:
+        try:
+            return self.on.path(a.name, b.name)
+        except ValueError:
+            return ()
+
+    async def _report(self, host: Host) -> dict[str, Any] | None:
+        argv = ["curl", "-sf", "--max-time", "3", "-H", "Accept: application/json"]
+        result = await host.run([*argv, f"http://{weaver.HTTP}/report"], check=False)
+        return dict(json.loads(result.stdout)) if result.stdout.startswith("{") else None
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        return await endpoints.attach(self.name, host, image, name, NETWORK, interface="ethwe0")
+
+    async def mode(self) -> Mapping[str, str]:
+        reports = await self._reports()
+        connections = [(h, c) for h, r in reports.items() for c in r.connections]
+        modes = sorted({c.mode or c.state for _, c in connections})
+        odd = [f"{h}→{c.address} {c.mode or c.state}" for h, c in connections] if len(modes) > 1 else []
+        return {
+            "mode": "+".join(modes),
+            "encryption": "on" if connections and all(c.encrypted for _, c in connections) else "off",
+            "mtu": str(self.mtu),
+            "version": "+".join(sorted({r.version for r in reports.values()})),
+            **({"connections": ", ".join(odd)} if odd else {}),
+            **({"link kind": "dummy→ifb"} if "ifb" in self._instead_of_dummy.values() else {}),
+        }
+
+    async def _reports(self) -> dict[str, weave_status.Report]:
+        return {name: weave_status.parse(report) for name, report in (await self.report()).items()}
+
+    async def report(self) -> Mapping[str, Any]:
+        said = await each(self._report, self.hosts)
+        for host, report in zip(self.hosts, said, strict=True):
+            if report is None:
+                await self._check(host, "weaver")
+                raise OverlayError(f"weave: the router on {host.name} runs and gives no report")
+        return {host.name: report for host, report in zip(self.hosts, said, strict=True)}
+
+    async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
+        """Per host, the routers that it reaches by way of another one, by name: Via ≠ Dest in its own report."""
+        nick = {weaver.mac(self.on.host(h.name).number): h.name for h in self.hosts}
+        return {
+            host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}
+            for host, report in (await self._reports()).items()
+        }
+
+    async def counters(self) -> Mapping[str, int]:
+        """Lookups of every host's fast datapath, by ``HOST hit``, ``HOST missed``, ``HOST lost``."""
+        if not self._fastdp:
+            return {}
+        shown = await each(lambda host: host.run(["ovs-dpctl", "show", "datapath"], check=False), self.hosts)
+        pairs = zip(self.hosts, shown, strict=True)
+        return {
+            f"{host.name} {key}": count
+            for host, result in pairs
+            for key, count in weave_status.datapath_counters(result.stdout).items()
+        }
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        return ("weaver",)
+
+    async def relaunch(self) -> None:
+        fresh = Batch().stop("weaver").run(["rm", "-f", *SOCKETS])
+        await each(fresh.on, self.hosts)
+        await each(self._launch, self.hosts)
+        await self.ready()
+
+    async def join(self, host: Host) -> None:
+        self.hosts = (*self.hosts, host)
+        await self.install(self.hosts, self.on)
+        await each(lambda h: self._tell(h, "connect", self._address_to(h, host)), self._neighbours(host))
+
+    async def leave(self, host: Host) -> None:
+        neighbours = self._neighbours(host)
+        await self._remove(host)
+        self.hosts = tuple(h for h in self.hosts if h is not host)
+        await each(lambda h: self._tell(h, "forget", self._address_to(h, host)), neighbours)
+
+    def _neighbours(self, host: Host) -> list[Host]:
+        return [h for h in self.hosts if h.name in self.on.neighbours(host.name)]
+
+    def _address_to(self, a: Host, b: Host) -> str:
+        return self.on.link(a.name, b.name).address(b.name)
+
+    async def _tell(self, host: Host, what: str, peer: str) -> None:
+        await host.run(["curl", "-sf", "-d", f"peer={peer}", f"http://{weaver.HTTP}/{what}"])
+
+    async def uninstall(self) -> None:
+        await each(self._remove, self.hosts)
+        self.hosts = ()
+
+    async def _remove(self, host: Host) -> None:
+        """Endpoints first, while the plugin still answers; then the router and all that it made."""
+        await endpoints.remove_all(self.name, host)
+        gone = Batch()
+        for network in (NETWORK, "weave"):
+            gone.attempt(["docker", "network", "rm", network])
+        gone.stop("weaver")
+        for link in ("vethwe-bridge", "weave"):
+            gone.attempt(["ip", "link", "del", link])
+        gone.attempt(["ovs-dpctl", "del-dp", "datapath"])
+        gone.run(["rm", "-rf", weaver.FOLDER, weaver.DATA, weaver.ON_HOST, weaver.STAMP, *SOCKETS])
+        await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
+        await netfilter.remove(host, RULES)
+
+
+async def _put_once(host: Host, copy: weaver.Copy) -> None:
+    """Put the router's program on a host, unless the very same is there."""
+    there = await host.run(["cat", weaver.STAMP], check=False)
+    if there.stdout == copy.digest:
+        return
+    try:
+        await host.put(copy.data, weaver.ON_HOST, mode=0o755)
+        await host.put(copy.digest.encode(), weaver.STAMP)
+    except HostError as error:
+        raise OverlayError(f"weave: the router's program could not be put on {host.name}: {error}") from error

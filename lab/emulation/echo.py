@@ -1,4 +1,4 @@
-"""Round-trip times from one network namespace, by ICMP echo. ``python -m lab.emulation.echo ADDRESS COUNT MS``
+"""Round-trip times by ICMP echo. ``python -m lab.emulation.echo ADDRESS COUNT MILLISECONDS``
 
 The answer is timed by the kernel, so that waking this process up is no part of the figure.
 Prints a JSON list: one time in ms per request, null where no answer came within `PATIENCE`.
@@ -37,7 +37,7 @@ def parse(text: str) -> list[float | None]:
 
 def checksum(data: bytes) -> int:
     """The internet checksum (RFC 1071) of an even number of bytes."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

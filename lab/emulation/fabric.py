@@ -34,9 +34,10 @@ def namespace(lab_id: str) -> str:
 def build_lines(wiring: Wiring) -> list[str]:
     """`ip` lines, for the lab's namespace, that make a link: closed, and without addresses."""
     line, mtu = wiring.line, wiring.link.mtu
+    veth = f"mtu {mtu} type veth peer mtu {mtu} name"
     return [
-        f"link add {line.number}a mtu {mtu} type veth peer name {line.interface_a} mtu {mtu} netns {line.end_a}",
-        f"link add {line.number}b mtu {mtu} type veth peer name {line.interface_b} mtu {mtu} netns {line.end_b}",
+        f"link add {line.number}a {veth} {line.interface_a} netns {line.end_a}",
+        f"link add {line.number}b {veth} {line.interface_b} netns {line.end_b}",
         f"link add {line.bridge} mtu {mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
         f"link set {line.bridge} alias {line.name}",
         f"link set {line.number}a master {line.bridge} up",

@@ -114,7 +114,8 @@ class Line:
             del params["rtt"]
         for name in set(params) - set(PARAMETERS):
             raise UnknownName("parameter of a running link", name, (*PARAMETERS, "rtt"))
-        return replace(self, **{d: replace(self.shape(d), **params) for d in directions})
+        ab, ba = (replace(self.shape(d), **params) if d in directions else self.shape(d) for d in DIRECTIONS)
+        return replace(self, ab=ab, ba=ba)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Try the wire for real, and measure its constant lateness. ``unshare --net python -m lab.emulation.wireprobe``
+"""Try the wire, and measure its constant lateness. ``unshare --net python -m lab.emulation.wireprobe``
 
 In the network namespace of this process, which goes with it, a link is built whose two ends
 are here as well. Frames are sent in at one end and timed by the kernel at the other: what
@@ -103,7 +103,7 @@ def frame(number: int) -> bytes:
 
 def checksum(head: bytes) -> int:
     """The checksum of an IPv4 header (RFC 791)."""
-    total = sum(struct.unpack(f"!{len(head) // 2}H", head))
+    total: int = sum(struct.unpack(f"!{len(head) // 2}H", head))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

@@ -6,7 +6,7 @@ from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
 #: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes.
-DELAY, RATE, LOSS, JITTER, QUEUE = 1e-3, 1e-6, 1e-4, 1e-3, 0
+DELAY, RATE, LOSS, JITTER, QUEUE = 1e-3, 1e-3, 1e-4, 1e-3, 0
 
 
 def same(line: Line, direction: str, got: Shape) -> None:

@@ -20,7 +20,7 @@ from lab.hosts.process import Run
 
 #: Packets that one direction holds for their delay; those that wait for the rate are counted apart.
 HELD_PACKETS = 100_000
-ROOT, LEAF = "root handle 1:", "parent 1:1 handle 2:"
+ROOT = "root handle 2:"
 
 
 def impairment(verb: str, port: str, shape: Shape) -> str:
@@ -31,10 +31,18 @@ def impairment(verb: str, port: str, shape: Shape) -> str:
     return words + f" loss random {shape.loss:.6f}%"
 
 
-def commands(verb: str, line: Line, direction: str) -> list[str]:
-    """The `tc` lines of one direction: netem, and in it the token bucket of the rate."""
-    port, shape = line.port_out(direction), line.shape(direction)
-    return [impairment(verb, port, shape), tc.tbf(verb, port, LEAF, shape)]
+def add(line: Line, direction: str) -> list[str]:
+    """The `tc` lines of one direction: netem, and in it the rate."""
+    first = impairment("add", line.port_out(direction), line.shape(direction))
+    return [first, *tc.add(line, direction, "parent 2:1")]
+
+
+def change(line: Line, direction: str) -> list[str]:
+    """The `tc` lines that set one direction anew; packets under way keep their times."""
+    return [
+        impairment("change", line.port_out(direction), line.shape(direction)),
+        *tc.change(line, direction),
+    ]
 
 
 class Netem:
@@ -52,7 +60,7 @@ class Netem:
     async def probe(cls, run: Run = process.run) -> str | None:
         """Set a link's disciplines on the loopback of a namespace that goes with the command."""
         line = Line("probe", 0, Shape(1.0, 10.0), Shape())
-        todo = [command.replace("dev 0b", "dev lo") for command in commands("add", line, "ab")]
+        todo = [command.replace("dev 0b", "dev lo") for command in add(line, "ab")]
         try:
             await run(["unshare", "--net", "tc", "-batch", "-"], stdin=namespaces.script(todo))
         except CommandError as error:
@@ -74,7 +82,7 @@ class Netem:
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Netem, lines)
         self._asked.keep({**self.lines, **{line.name: line for line in lines}})
-        adds = [command for line in lines for d in DIRECTIONS for command in commands("add", line, d)]
+        adds = [command for line in lines for d in DIRECTIONS for command in add(line, d)]
         await tc.carry_out(self._namespace, adds, self._run)
         await self._compare(lines)
 
@@ -82,7 +90,7 @@ class Netem:
         line = self._asked.find(link).changed(tuple(directions), **params)
         refuse(Netem, [line])
         self._asked.keep({**self.lines, link: line})
-        changes = [command for d in directions for command in commands("change", line, d)]
+        changes = [command for d in directions for command in change(line, d)]
         await tc.carry_out(self._namespace, changes, self._run)
         await self._compare([line])
         return line
@@ -94,8 +102,9 @@ class Netem:
         await self._compare(list(self.lines.values()))
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
-        qdiscs = await tc.show(self._namespace, self._run)
-        return {line.name: {d: count(line, d, qdiscs) for d in DIRECTIONS} for line in self.lines.values()}
+        lines = list(self.lines.values())
+        rates = await tc.show(self._namespace, lines, self._run)
+        return {line.name: {d: count(line, d, rates) for d in DIRECTIONS} for line in lines}
 
     async def cost(self) -> Mapping[str, float]:
         return {}
@@ -107,25 +116,25 @@ class Netem:
         """Nothing: the disciplines go with the namespace."""
 
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
-        qdiscs = await tc.show(self._namespace, self._run)
-        got = {line.name: {d: shape(line, d, qdiscs) for d in DIRECTIONS} for line in lines}
+        rates = await tc.show(self._namespace, lines, self._run)
+        got = {line.name: {d: shape(line, d, rates) for d in DIRECTIONS} for line in lines}
         for line in lines:
             for direction in DIRECTIONS:
                 compare.same(line, direction, got[line.name][direction])
         return got
 
 
-def shape(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Shape:
+def shape(line: Line, direction: str, rates: tc.Rates) -> Shape:
     """What a direction reads back as.
 
     Raises:
         ShaperError: a discipline is missing, or its queue was cut.
     """
-    options = tc.find(qdiscs, line, direction, "netem")["options"]
+    options = rates.find(line, direction, "netem")["options"]
     if options["limit"] != HELD_PACKETS:
         raise ShaperError(f"{line.name} ({direction}): netem was set to hold {options['limit']} packets")
     delay = options.get("delay", {})
-    rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
+    rate, room = tc.rate_of(rates, line, direction)
     return Shape(
         delay=delay.get("delay", 0.0) * 1e3,
         jitter=delay.get("jitter", 0.0) * 1e3,
@@ -136,8 +145,9 @@ def shape(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Shape:
     )
 
 
-def count(line: Line, direction: str, qdiscs: tc.Qdiscs) -> Counters:
+def count(line: Line, direction: str, rates: tc.Rates) -> Counters:
     """What happened in a direction. netem does not tell loss on purpose from lack of room."""
-    held, bucket = (tc.find(qdiscs, line, direction, kind) for kind in ("netem", "tbf"))
-    unasked = 0 if line.shape(direction).loss else max(0, held["drops"] - bucket["drops"])
-    return Counters(bucket["packets"], bucket["bytes"], bucket["drops"], unasked)
+    held, port = (rates.find(line, direction, kind) for kind in ("netem", "htb"))
+    full = tc.overflow(rates, line, direction)
+    unasked = 0 if line.shape(direction).loss else max(0, held["drops"] - full)
+    return Counters(port["packets"], port["bytes"], full, unasked)

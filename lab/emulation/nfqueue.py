@@ -156,7 +156,7 @@ class Queue:
         self.packets = self.batches = self.refused = self.latest = 0
         self.lateness = [0] * (len(EDGES) + 1)
         self._mailbox = mailbox
-        self._held: deque[tuple[int, int]] = deque()  # (deadline, number of the last packet) per batch
+        self._held: deque[tuple[int, int, int]] = deque()  # deadline, number of the last packet, packets
         self._verdict = verdict_message(number)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._socket.bind((0, 0))
@@ -191,7 +191,7 @@ class Queue:
             deadline = now - self._age(packets, wall) + self.delay
             if self._held and self._held[-1][0] > deadline:
                 deadline = self._held[-1][0]  # a shorter delay was set: nothing overtakes
-            self._held.append((deadline, last))
+            self._held.append((deadline, last, packets))
             self.packets += packets
             self.batches += 1
         return packets
@@ -208,21 +208,22 @@ class Queue:
         """Let go what is due at `now` (ns); returns when the next is due, None when nothing is held."""
         held = self._held
         if held and held[0][0] <= now:
-            first, last = held.popleft()
+            first, last, packets = held.popleft()
             while held and held[0][0] <= now:
-                last = held.popleft()[1]
-            self._accept(first, last, now - first)
+                _, last, more = held.popleft()
+                packets += more
+            self._accept(first, last, packets, now - first)
         return held[0][0] if held else None
 
-    def _accept(self, deadline: int, last: int, late: int) -> None:
+    def _accept(self, deadline: int, last: int, packets: int, late: int) -> None:
         struct.pack_into(">I", self._verdict, len(self._verdict) - 4, last)
         try:
             self._socket.send(self._verdict)
         except OSError:  # no memory for the message: it is sent again with the next batch
-            self._held.appendleft((deadline, last))
+            self._held.appendleft((deadline, last, packets))
             self.refused += 1
             return
-        self.lateness[bisect_left(EDGES, late)] += 1
+        self.lateness[bisect_left(EDGES, late)] += packets
         if late > self.latest:
             self.latest = late
 

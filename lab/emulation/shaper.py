@@ -30,6 +30,8 @@ class Counters:
         unasked: packets dropped that no parameter asked for: a full or dead wire.
         lateness: how late packets were released, ms, by quantile (``p50``, ``p99``, ``max``);
             empty where the kernel does not tell.
+        late_counts: packets by class of lateness, each named by its upper bound (ms; infinity for
+            the last): of two readings the difference tells about the time between them.
     """
 
     packets: int
@@ -37,6 +39,7 @@ class Counters:
     overflow: int
     unasked: int
     lateness: Mapping[str, float] = field(default_factory=dict)
+    late_counts: Mapping[float, int] = field(default_factory=dict)
 
 
 class Shaper(Protocol):

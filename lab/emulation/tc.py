@@ -1,90 +1,154 @@
-"""`tc` commands and what `tc -j` says, for the queueing disciplines at a lab's ports.
+"""The rate of a link: `tc` commands, and what `tc` says of them.
 
-The rate of a direction is a token bucket (tbf) on the port where its packets leave. It is
-always there, also for a link without a rate (then at `UNLIMITED`): so a rate can be changed
-while packets wait, and every port counts.
+The rate of a direction is an htb class on the port where its packets leave, with a queue of
+bytes before it. It is always there, also for a link without a rate (then at `UNLIMITED`), so
+that a rate can be changed while packets wait, and every port counts.
+
+Why htb and not tbf: a packet larger than tbf's bucket is cut into segments, each of which
+costs a timer and wakes its receiver (at 500 Mbit/s a whole core in place of a quarter); and
+one that waits while the bucket is made smaller never leaves, nor does anything behind it.
+htb sends it whole and lets the following ones wait for as long as it takes.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lab.emulation import namespaces
-from lab.emulation.shape import Line, Shape
+from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.errors import ShaperError
 from lab.hosts.process import Run
 
 #: Mbit/s that no emulated link reaches: it stands for "no rate".
 UNLIMITED = 100_000.0
-#: What the rate passes in this time (s) may leave at once. TCP makes GSO packets of what its pacing sends
-#: in about 1 ms; a bucket that they do not fit into cuts them, and every packet then costs a timer and
-#: wakes its receiver: at 500 Mbit/s a whole core in place of a quarter. A larger bucket only lets bursts
-#: pass faster than the rate.
+#: Bytes of queue before a rate that nothing reaches: it is never full.
+ROOMY = 64 << 20
+#: What the rate passes in this time (s) may leave at once: it makes up for timers that come late.
 BURST_SECONDS = 2e-3
-#: Asked and got differ by rounding only: tc counts a bucket in ticks of 64 ns.
-ROUNDING = 0.01
+#: tc prints a rate to four digits at least, and a bucket in ticks of 64 ns.
+ROUNDING = 1e-2
 
-Qdiscs = Mapping[tuple[str, str], Mapping[str, Any]]
+_UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_CLASS = re.compile(
+    r"^class htb 1:([0-9a-f]+) .*?rate (\d+)([KMG]?)bit .*?burst ([\d.]+)([KM]?)b", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a lab's namespace says: disciplines by device and kind, and (Mbit/s, burst in bytes) by class."""
+
+    qdiscs: Mapping[tuple[str, str], Mapping[str, Any]]
+    classes: Mapping[int, tuple[float, float]]
+
+    def find(self, line: Line, direction: str, kind: str) -> Mapping[str, Any]:
+        """One port's discipline of a kind.
+
+        Raises:
+            ShaperError: the port has none: it was taken away.
+        """
+        port = line.port_out(direction)
+        if (port, kind) not in self.qdiscs:
+            raise ShaperError(
+                f"{line.name} ({direction}): port {port} has no {kind} any more; take the lab down"
+            )
+        return self.qdiscs[port, kind]
+
+
+def minor(line: Line, direction: str) -> int:
+    """The number of a direction's class, which no other direction of the lab has."""
+    return 2 * line.number + DIRECTIONS.index(direction)
 
 
 def burst(shape: Shape) -> int:
     """Bytes that may leave at once: what the rate passes in 2 ms, and never less than two full packets."""
-    rate = (shape.rate or UNLIMITED) * 1e6 / 8
-    return max(2 * shape.packet, round(rate * BURST_SECONDS))
+    return max(2 * shape.packet, round((shape.rate or UNLIMITED) * 1e6 / 8 * BURST_SECONDS))
 
 
-def tbf(verb: str, port: str, where: str, shape: Shape) -> str:
-    """The `tc` line that adds or changes a direction's rate; `where` is its place (``root handle 1:``)."""
-    rate = round((shape.rate or UNLIMITED) * 1e6)
-    limit = shape.queue_bytes + burst(shape)
-    return f"qdisc {verb} dev {port} {where} tbf rate {rate}bit burst {burst(shape)} limit {limit}"
+def room(shape: Shape) -> int:
+    """Bytes that may wait for the rate."""
+    return shape.queue_bytes if shape.rate else ROOMY
 
 
-def rate_of(entry: Mapping[str, Any], asked: Shape) -> tuple[float | None, int]:
-    """Rate (Mbit/s) and queue (bytes) that a tbf really has.
-
-    Raises:
-        ShaperError: its bucket is not the one for this rate.
-    """
-    options = entry["options"]
-    if abs(options["burst"] - burst(asked)) > ROUNDING * burst(asked):
-        raise ShaperError(
-            f"{entry['dev']}: burst was set to {burst(asked)} and reads back as {options['burst']}"
-        )
-    rate = options["rate"] * 8 / 1e6
-    return None if rate == UNLIMITED else rate, options["limit"] - burst(asked)
+def add(line: Line, direction: str, where: str) -> list[str]:
+    """The `tc` lines that give a direction its rate; `where` is the place on the port (``root``)."""
+    port, number = line.port_out(direction), minor(line, direction)
+    return [
+        f"qdisc add dev {port} {where} handle 1: htb default {number:x}",
+        *_settings("add", line, direction),
+    ]
 
 
-async def show(lab_namespace: str, run: Run) -> Qdiscs:
-    """Every queueing discipline of a lab's namespace by device and kind, with its counters."""
-    argv = namespaces.inside(lab_namespace, ["tc", "-j", "-r", "-s", "qdisc", "show"])
-    return parse((await run(argv)).stdout)
+def change(line: Line, direction: str) -> list[str]:
+    """The `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
+    return _settings("change", line, direction)
 
 
-def parse(text: str) -> Qdiscs:
-    """What ``tc -j qdisc show`` printed, by device and kind."""
-    return {(entry["dev"], entry["kind"]): entry for entry in json.loads(text or "[]")}
+def _settings(verb: str, line: Line, direction: str) -> list[str]:
+    port, number, shape = line.port_out(direction), minor(line, direction), line.shape(direction)
+    rate, bytes_ = f"{round((shape.rate or UNLIMITED) * 1e3)}kbit", burst(shape)
+    speed = f"rate {rate} ceil {rate} burst {bytes_} cburst {bytes_} quantum {shape.packet}"
+    return [
+        f"class {verb} dev {port} parent 1: classid 1:{number:x} htb {speed}",
+        f"qdisc {verb} dev {port} parent 1:{number:x} handle 3: bfifo limit {room(shape)}",
+    ]
 
 
-def find(qdiscs: Qdiscs, line: Line, direction: str, kind: str) -> Mapping[str, Any]:
-    """One port's discipline of a kind.
+def rate_of(rates: Rates, line: Line, direction: str) -> tuple[float | None, int | None]:
+    """Rate (Mbit/s) and queue (bytes, None when the default) that a direction really has.
 
     Raises:
-        ShaperError: the port has none: it was taken away.
+        ShaperError: a part is missing, was changed, or is gone round.
     """
-    port = line.port_out(direction)
-    if (port, kind) not in qdiscs:
-        raise ShaperError(f"{line.name} ({direction}): port {port} has no {kind} any more; take the lab down")
-    return qdiscs[port, kind]
+    shape, named = line.shape(direction), f"{line.name} ({direction})"
+    if passed := rates.find(line, direction, "htb")["options"]["direct_packets_stat"]:
+        raise ShaperError(f"{named}: {passed} packets went round its rate; take the lab down")
+    limit = rates.find(line, direction, "bfifo")["options"]["limit"]
+    number = minor(line, direction)
+    if number not in rates.classes:
+        raise ShaperError(f"{named}: port {line.port_out(direction)} has no rate; take the lab down")
+    rate, bucket = rates.classes[number]
+    if (
+        abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
+        and abs(bucket - burst(shape)) > ROUNDING * bucket
+    ):
+        raise ShaperError(f"{named}: burst was set to {burst(shape)} bytes and reads back as {bucket:g}")
+    return None if rate == UNLIMITED else rate, shape.queue if limit == room(shape) else limit
 
 
-async def carry_out(lab_namespace: str, lines: Sequence[str], run: Run) -> None:
+def overflow(rates: Rates, line: Line, direction: str) -> int:
+    """Packets dropped because the queue before the rate was full."""
+    return int(rates.find(line, direction, "bfifo")["drops"])
+
+
+async def show(lab_namespace: str, lines: Sequence[Line], run: Run) -> Rates:
+    """What the kernel says of the ports of lines, with its counters."""
+    qdiscs = await run(namespaces.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
+    ports = [f"class show dev {line.port_out(d)}" for line in lines for d in DIRECTIONS]
+    classes = await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(ports))
+    return parse(qdiscs.stdout, classes.stdout)
+
+
+def parse(qdiscs: str, classes: str) -> Rates:
+    """What ``tc -j -s qdisc show`` and ``tc class show`` printed."""
+    found = {(entry["dev"], entry["kind"]): entry for entry in json.loads(qdiscs or "[]")}
+    rates = {
+        int(number, 16): (int(rate) * _UNITS[unit] / 1e6, float(size) * _SIZES[sized])
+        for number, rate, unit, size, sized in _CLASS.findall(classes)
+    }
+    return Rates(found, rates)
+
+
+async def carry_out(lab_namespace: str, commands: Sequence[str], run: Run) -> None:
     """Run `tc` commands in a lab's namespace, in one process.
 
     Raises:
         CommandError: one of them failed.
     """
-    if lines:
-        await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(lines))
+    if commands:
+        await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(commands))

@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +28,6 @@ from lab.hosts.process import Run
 #: The wire's process starts without site-packages, in a tenth of the time; this is where it finds the lab.
 OWN_MODULES = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 ANSWER_SECONDS = 10.0
-ROOT = "root handle 1:"
 
 
 def start_command(lab_namespace: str, folder: Path) -> list[str]:
@@ -124,7 +124,7 @@ class Wire:
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Wire, lines)
         self._asked.keep({**self.lines, **{line.name: line for line in lines}})
-        adds = [tc.tbf("add", line.port_out(d), ROOT, line.shape(d)) for line in lines for d in DIRECTIONS]
+        adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
         await tc.carry_out(self._namespace, adds, self._run)
         await self._tell()
         await self._filter(list(self.lines.values()))
@@ -135,11 +135,7 @@ class Wire:
         refuse(Wire, [line])
         before = self._asked.lines[link]
         self._asked.keep({**self.lines, link: line})
-        changes = [
-            tc.tbf("change", line.port_out(d), ROOT, line.shape(d))
-            for d in DIRECTIONS
-            if tc.tbf("", "", "", line.shape(d)) != tc.tbf("", "", "", before.shape(d))
-        ]
+        changes = [command for d in DIRECTIONS for command in tc.change(line, d)]
         await tc.carry_out(self._namespace, changes, self._run)
         await self._tell()
         if (line.ab.loss, line.ba.loss) != (before.ab.loss, before.ba.loss):
@@ -155,11 +151,9 @@ class Wire:
         await self._compare(list(self.lines.values()))
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
-        status, qdiscs = await self._status(), await tc.show(self._namespace, self._run)
-        return {
-            line.name: {d: count(line, d, status, tc.find(qdiscs, line, d, "tbf")) for d in DIRECTIONS}
-            for line in self.lines.values()
-        }
+        lines = list(self.lines.values())
+        status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
+        return {line.name: {d: count(line, d, status, rates) for d in DIRECTIONS} for line in lines}
 
     async def cost(self) -> Mapping[str, float]:
         status = await self._status()
@@ -215,10 +209,10 @@ class Wire:
 
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
         """What lines read back as, having been compared with what was asked."""
-        status, qdiscs = await self._status(), await tc.show(self._namespace, self._run)
+        status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
         tables = [await self._table(family) for family in (4, 6)]
         await self._bridged()
-        got = {line.name: {d: shape(line, d, status, qdiscs, tables) for d in DIRECTIONS} for line in lines}
+        got = {line.name: {d: shape(line, d, status, rates, tables) for d in DIRECTIONS} for line in lines}
         for line in lines:
             for direction in DIRECTIONS:
                 compare.same(line, direction, got[line.name][direction])
@@ -241,7 +235,7 @@ class Wire:
 
 
 def shape(
-    line: Line, direction: str, status: Mapping[str, Any], qdiscs: tc.Qdiscs, tables: Sequence[rules.Rules]
+    line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates, tables: Sequence[rules.Rules]
 ) -> Shape:
     """What a direction of a link reads back as.
 
@@ -257,20 +251,26 @@ def shape(
     queue = status["queues"].get(str(number))
     if queue is None or "held" not in queue:
         raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
-    rate, room = tc.rate_of(tc.find(qdiscs, line, direction, "tbf"), line.shape(direction))
+    rate, room = tc.rate_of(rates, line, direction)
     delay, loss = queue["delay"] / 1e6, tables[0].loss.get(port, 0.0)
     return Shape(delay, rate, loss, queue=room, mtu=line.shape(direction).mtu)
 
 
-def count(line: Line, direction: str, status: Mapping[str, Any], bucket: Mapping[str, Any]) -> Counters:
-    """What happened in a direction, from the wire's status and the port's token bucket."""
-    queue = status["queues"][str(rules.queue_number(line, direction))]
+def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates) -> Counters:
+    """What happened in a direction, from the wire's status and the port's rate."""
+    queue, port = (
+        status["queues"][str(rules.queue_number(line, direction))],
+        rates.find(line, direction, "htb"),
+    )
     return Counters(
-        packets=bucket["packets"],
-        bytes=bucket["bytes"],
-        overflow=bucket["drops"],
+        packets=port["packets"],
+        bytes=port["bytes"],
+        overflow=tc.overflow(rates, line, direction),
         unasked=queue.get("full", 0) + queue.get("lost", 0),
         lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
+        late_counts=dict(
+            zip([edge / 1e6 for edge in status["edges"]] + [inf], queue["lateness"], strict=True)
+        ),
     )
 
 

@@ -19,9 +19,9 @@ from docker.errors import APIError, ImageNotFound
 
 from lab.events import Emit, Note, step
 from lab.images.builders import build
+from lab.places import STATE
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
-STATE = Path("/var/lib/lab")
 INPUTS = "lab.inputs"
 SUITE = "lab.suite"
 WAY = "lab.way"

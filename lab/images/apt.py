@@ -45,7 +45,9 @@ def source_lines(targets: str, distribution: str, codename: str, suite: str) -> 
         uri, release = words[0], words[1]
         if release == codename or release.startswith((f"{codename}-", f"{codename}/")):
             components = " ".join(("main", *EXTRA[distribution]))
-            lines.append(f"deb [signed-by={keyring}] {uri} {release.replace(codename, suite, 1)} {components}")
+            lines.append(
+                f"deb [signed-by={keyring}] {uri} {release.replace(codename, suite, 1)} {components}"
+            )
     return tuple(sorted(set(lines)))
 
 
@@ -57,10 +59,14 @@ def sources() -> Sources:
     """
     distribution, codename = machine()
     if distribution not in EXTRA:
-        raise MachineError(f"cannot build images from the apt sources of {distribution or 'this system'}; use Debian or Ubuntu")
+        raise MachineError(
+            f"cannot build images from the apt sources of {distribution or 'this system'}: use Debian"
+        )
     lines = source_lines(_targets(), distribution, codename, codename)
     if not lines:
-        raise MachineError(f"apt knows no repository of {distribution} {codename}; check /etc/apt/sources.list.d")
+        raise MachineError(
+            f"apt knows no repository of {distribution} {codename}; check /etc/apt/sources.list.d"
+        )
     if distribution == "debian" and codename != PREFERRED and _serves(lines, PREFERRED):
         return Sources(PREFERRED, source_lines(_targets(), distribution, codename, PREFERRED))
     return Sources(codename, lines)

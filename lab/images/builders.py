@@ -20,7 +20,7 @@ from lab.errors import MachineError
 from lab.events import Emit, Note
 from lab.images import apt
 
-REGISTRY_PATIENCE = 10.0  # s
+REGISTRY_PATIENCE = 10  # s
 #: Files that no program needs; dpkg leaves them out while it unpacks.
 LEFT_OUT = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
 
@@ -57,7 +57,7 @@ def base_out_of_reach(client: docker.DockerClient, base: str = f"debian:{apt.PRE
         pass
     patience, client.api.timeout = client.api.timeout, REGISTRY_PATIENCE
     try:
-        client.api.inspect_distribution(base)
+        client.api.inspect_distribution(base)  # type: ignore[no-untyped-call]
         return None
     except (APIError, requests.RequestException) as error:
         said = getattr(error, "explanation", None) or str(error)
@@ -66,7 +66,9 @@ def base_out_of_reach(client: docker.DockerClient, base: str = f"debian:{apt.PRE
         client.api.timeout = patience
 
 
-def _by_dockerfile(client: docker.DockerClient, role: str, tag: str, labels: Mapping[str, str], sources: Path) -> None:
+def _by_dockerfile(
+    client: docker.DockerClient, role: str, tag: str, labels: Mapping[str, str], sources: Path
+) -> None:
     """`docker build`; on the host's network, because the lab's own daemon has no bridge."""
     try:
         client.images.build(
@@ -80,7 +82,9 @@ def _by_dockerfile(client: docker.DockerClient, role: str, tag: str, labels: Map
             forcerm=True,
         )
     except (BuildError, APIError) as error:
-        raise MachineError(f"docker build of {tag} failed: {_last_line(str(error))}; try again, or see 'docker build {sources}'") from error
+        raise MachineError(
+            f"docker build of {tag} failed: {_last_line(str(error))}; try again"
+        ) from error
 
 
 def _by_apt(
@@ -95,11 +99,15 @@ def _by_apt(
 ) -> None:
     """mmdebstrap, then `docker import`."""
     if not shutil.which("mmdebstrap"):
-        raise MachineError(f"cannot build {tag}: no image registry in reach and no mmdebstrap; apt-get install mmdebstrap")
+        raise MachineError(
+            f"cannot build {tag}: no image registry in reach and no mmdebstrap; apt-get install mmdebstrap"
+        )
     served = apt.sources()
     if served.suite != apt.PREFERRED:
         emit(Note(f"{tag} is made of {served.suite}: this machine's apt does not serve {apt.PREFERRED}"))
-    shutil.rmtree(scratch, ignore_errors=True)  # an interrupted build's; the caller's lock says that none runs
+    shutil.rmtree(
+        scratch, ignore_errors=True
+    )  # an interrupted build's; the caller's lock says that none runs
     scratch.mkdir(parents=True)
     try:
         packages = _run(["sh", str(sources / "provision.sh"), "--packages", role, served.suite], tag).split()
@@ -112,7 +120,9 @@ def _by_apt(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def mmdebstrap(role: str, packages: Sequence[str], served: apt.Sources, sources: Path, root: Path) -> list[str]:
+def mmdebstrap(
+    role: str, packages: Sequence[str], served: apt.Sources, sources: Path, root: Path
+) -> list[str]:
     """The command that makes a root file system for `role` and runs `provision.sh` in it."""
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     return [

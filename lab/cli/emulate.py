@@ -88,7 +88,7 @@ async def _until_told(asked: assemble.Asked) -> int:
     from lab.cli import assemble
 
     task = asyncio.ensure_future(assemble.emulate(asked))
-    loop = asyncio.get_assemble_loop()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     try:

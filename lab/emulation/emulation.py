@@ -123,6 +123,17 @@ class Emulation:
         await self._add([], [spec])
         return spec
 
+    async def versions(self) -> dict[str, str]:
+        """What runs outside and inside: Docker's versions, and the images of the hosts."""
+        outside = await self._run(["docker", "version", "--format", "{{.Server.Version}}"])
+        first = next(iter(self.hosts.values()))
+        inside = ".".join(map(str, (await first.facts()).docker))
+        ids = await self._run(
+            ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
+        )
+        images = dict(line.split() for line in ids.stdout.splitlines())
+        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **images}
+
     @property
     def _state(self) -> State:
         if self.state is None:

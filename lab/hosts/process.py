@@ -6,12 +6,15 @@ A test gives another function in its place, and `Trace` one that also writes dow
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic
 from typing import Protocol
 
@@ -53,56 +56,61 @@ async def run(
         HostTimeout: it had not ended after `timeout` seconds.
     """
     start = monotonic()
-    source = _as_file(stdin)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=source if source is not None else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **env} if env else None,
-            start_new_session=True,
-        )
+        process = _spawn(argv, stdin, env)
     except FileNotFoundError as error:
         raise CommandError(on, argv, 127, "", f"{argv[0]} is not installed") from error
-    finally:
-        if source is not None:
-            os.close(source)
+    loop = asyncio.get_running_loop()
     try:
-        out, err = await asyncio.wait_for(process.communicate(), timeout)
+        ended = loop.run_in_executor(_THREADS, process.communicate)
+        out, err = await asyncio.wait_for(asyncio.shield(ended), timeout)
     except TimeoutError as error:
         raise HostTimeout(f"{on}: {shlex.join(argv)[:300]} had not ended after {timeout:g} s") from error
     finally:
-        await _end(process)
-    status = process.returncode if process.returncode is not None else -1
+        _end(process)
     result = Result(
-        tuple(argv), status, out.decode(errors="replace"), err.decode(errors="replace"), monotonic() - start
+        tuple(argv),
+        process.returncode,
+        out.decode(errors="replace"),
+        err.decode(errors="replace"),
+        monotonic() - start,
     )
-    if check and status:
-        raise CommandError(on, argv, status, result.stdout, result.stderr)
+    if check and result.status:
+        raise CommandError(on, argv, result.status, result.stdout, result.stderr)
     return result
 
 
-def _as_file(data: bytes | None) -> int | None:
-    """The input as a file in memory: a pipe of asyncio's takes time with the square of the length."""
-    if data is None:
-        return None
-    file = os.memfd_create("input")
-    with open(file, "wb", closefd=False) as stream:
-        stream.write(data)
-    os.lseek(file, 0, os.SEEK_SET)
-    return file
+#: Each running command has a thread that waits for it. asyncio's own processes can hang for good
+#: when they are cancelled while they start, and a cancelled command must always come back.
+_THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="command")
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the whole group of a process that still runs, and reap it."""
-    if process.returncode is not None:
-        return
+def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None) -> Popen[bytes]:
+    """Start a process in a session of its own; its input is a file in memory, which cannot block."""
+    source = os.memfd_create("input") if stdin is not None else DEVNULL
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    await process.wait()
+        if stdin is not None:
+            with open(source, "wb", closefd=False) as stream:
+                stream.write(stdin)
+            os.lseek(source, 0, os.SEEK_SET)
+        return Popen(
+            argv,
+            stdin=source,
+            stdout=PIPE,
+            stderr=PIPE,
+            env={**os.environ, **env} if env else None,
+            start_new_session=True,
+        )
+    finally:
+        if stdin is not None:
+            os.close(source)
+
+
+def _end(process: Popen[bytes]) -> None:
+    """Kill the whole group of a process that still runs; its thread reaps it."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 class Trace:

@@ -33,6 +33,8 @@ async def remove(state: State, run: Run = process.run) -> list[str]:
     done += await _end_processes(state)
     done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
+    # Docker may still have been making one when its command was killed
+    done += await _remove_containers(state, containers, run)
     state.forget()
     return done
 

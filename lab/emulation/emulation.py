@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from lab import images
 from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.daemon import Daemon
+from lab.emulation.daemon import Daemon, client
 from lab.emulation.fabric import Fabric
 from lab.emulation.seed import endpoint_seed
 from lab.emulation.shape import Wiring
@@ -88,16 +89,18 @@ class Emulation:
 
     async def down(self) -> None:
         """Take everything off the machine again; twice is as good as once."""
-        if self.state is None:
-            return
+        if self.state is not None:
+            await self._remove(self.state)
+        await asyncio.to_thread(self._daemon.release)
+
+    async def _remove(self, state: State) -> None:
         if self.shaper is not None:
             await self.shaper.close()
         with step(self._emit, "teardown") as words:
-            done = await cleanup.remove(self.state, self._run)
+            done = await cleanup.remove(state, self._run)
             words.append(f"{len(done)} objects")
         self.state, self.shaper, self._fabric = None, None, None
         self.hosts, self.pids, self.container_ids, self.links = {}, {}, {}, []
-        await asyncio.to_thread(self._daemon.release)
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
         """Add one host: the lab's own kind, or a plain container of `image` (see `hostplan.plain`)."""
@@ -131,8 +134,8 @@ class Emulation:
         ids = await self._run(
             ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
         )
-        images = dict(line.split() for line in ids.stdout.splitlines())
-        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **images}
+        found = dict(line.split() for line in ids.stdout.splitlines())
+        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **found}
 
     @property
     def _state(self) -> State:
@@ -148,6 +151,7 @@ class Emulation:
             raise MachineError("building a lab needs root: run it with sudo")
         self._kind = await choose(self._asked, self._run)
         await asyncio.to_thread(self._daemon.ensure)
+        await asyncio.to_thread(images.ensure, client(), self._emit)
         self.state = State.create()
 
     async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:

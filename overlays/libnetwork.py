@@ -23,6 +23,15 @@ from overlays.support.polling import each, until
 NETWORK = "lab"
 #: Bytes that VXLAN adds: outer IPv4, UDP and VXLAN headers, and the inner Ethernet header.
 VXLAN = 50
+#: Bytes that Docker reserves for IPsec's header and padding.
+ESP = 26
+#: Asks a Docker daemon for the network; its own client takes ten times as long to start.
+SEES_NETWORK = [
+    *("curl", "-sSf", "--max-time", "5", "--unix-socket", "/var/run/docker.sock"),
+    f"http://docker/networks/{NETWORK}",
+]
+#: Where the daemons of the cluster gossip (TCP and UDP).
+GOSSIP = 7946
 LAST_WITH_KV = (20, 10)
 #: Docker's own port in the cluster store; nothing listens there, it is only a name.
 ADVERTISED = 2376
@@ -60,8 +69,13 @@ class Libnetwork(Overlay):
 
     @property
     def mtu(self) -> int:
-        """The MTU of endpoints, bytes: the least of all links, less what VXLAN adds."""
-        return min(link.mtu for link in self.on.links) - VXLAN - (36 if self._encrypted else 0)
+        """The MTU of endpoints, bytes, as Docker reckons it: the links', less VXLAN's and IPsec's headers."""
+        least = self._link_mtu - VXLAN - (ESP if self._encrypted else 0)
+        return least - (least % 4 if self._encrypted else 0)
+
+    @property
+    def _link_mtu(self) -> int:
+        return min(link.mtu for link in self.on.links)
 
     @property
     def _encrypted(self) -> bool:
@@ -89,23 +103,30 @@ class Libnetwork(Overlay):
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._first, self.on.address(self._first.name), 2379)
-        work = [self._store.start(), *(self._add_routes(host) for host in self.hosts)]
-        await each(lambda job: job, work)
-        await each(self._meet, self.hosts)
+        await each(lambda job: job, [self._store.start(), routes.install(self.hosts, self.on, self.name)])
+        changed = await each(self._write_settings, self.hosts)
+        for host, new in zip(self.hosts, changed, strict=True):
+            if new:
+                await self._meet(host)
         await self.add_network(NETWORK, self.settings["subnet"])
 
-    async def _add_routes(self, host: Host) -> None:
-        await routes.add(Batch(), host.name, self.on, self.name).on(host)
-
-    async def _meet(self, host: Host) -> None:
-        """Tell a Docker daemon where the others meet."""
+    async def _write_settings(self, host: Host) -> bool:
+        """Write down for a Docker daemon where the others meet; False when it knows."""
         assert self._store is not None, "kv mode has a store"
         settings = {
             "cluster-store": f"etcd://{self._store.address}:{self._store.port}",
             "cluster-advertise": f"{self.on.address(host.name)}:{ADVERTISED}",
         }
-        if await docker_settings.change(host, self.name, settings):
-            await docker_settings.reload(host)
+        return await docker_settings.change(host, self.name, settings)
+
+    async def _meet(self, host: Host) -> None:
+        """Let a daemon register, and wait until it listens for its peers.
+
+        One after the other: a daemon tries once to join a peer that it finds in the store. One
+        that is registered and does not listen yet is lost for it, and the peers stay in two parts.
+        """
+        listens = ["ss", "-Hltn", "sport", "=", f":{GOSSIP}"]
+        await docker_settings.reload().wait(listens, 10, "LISTEN").on(host)
 
     async def _install_swarm(self) -> None:
         await routes.install(self.hosts, self.on, self.name)
@@ -135,7 +156,7 @@ class Libnetwork(Overlay):
         """
         if (await self._first.run(["docker", "network", "inspect", name], check=False)).status == 0:
             return
-        argv = network_argv(name, subnet, self.mtu, swarm=self._swarm, encrypted=self._encrypted)
+        argv = network_argv(name, subnet, self._link_mtu, swarm=self._swarm, encrypted=self._encrypted)
 
         async def make() -> str:
             made = await self._first.run(argv, check=False)
@@ -158,10 +179,8 @@ class Libnetwork(Overlay):
                 ["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}"]
             )
             return "" if state.stdout.startswith("active") else state.stdout.strip()
-        seen = await host.run(
-            ["docker", "network", "inspect", "--format", "{{.Driver}}", NETWORK], check=False
-        )
-        if seen.stdout.strip() != "overlay":
+        seen = await host.run(SEES_NETWORK, check=False)
+        if '"Driver":"overlay"' not in seen.stdout:
             return seen.stderr.strip() or f"it does not see network {NETWORK!r}"
         return await self._absent() if host is self._first else ""
 
@@ -203,6 +222,10 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.stderr.strip()}")
 
     async def uninstall(self) -> None:
+        if not self._swarm:
+            await each(
+                lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts
+            )
         await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
         if self.hosts:
             await self._remove_networks()
@@ -234,12 +257,10 @@ class Libnetwork(Overlay):
             return
         await routes.drop(Batch(), self.name).on(host)
         try:
-            if await docker_settings.restore(host, self.name):
-                await docker_settings.restart(host)
+            await docker_settings.restore(host, self.name)
         except CommandError as error:
-            raise OverlayError(
-                f"libnetwork: Docker on {host.name} did not take its old settings back: {error}"
-            ) from error
+            said = error.stderr.strip() or error.stdout.strip()
+            raise OverlayError(f"libnetwork: Docker on {host.name} did not restart: {said}") from error
 
 
 def swarm_argv(verb: str, address: str) -> list[str]:

@@ -75,14 +75,11 @@ def settings(kind: type[Overlay], words: str) -> Mapping[str, str]:
 
 
 def _valid(kind: type[Overlay], option: Option, value: str) -> str:
+    what = f"option {option.key!r} of overlay {kind.name!r} cannot be {value!r}"
     if option.values and value not in option.values:
-        raise OverlayError(
-            f"option {option.key!r} of overlay {kind.name!r} cannot be {value!r}; it is one of {', '.join(option.values)}"
-        )
+        raise OverlayError(f"{what}; it is one of {', '.join(option.values)}")
     if option.number and not value.isdigit():
-        raise OverlayError(
-            f"option {option.key!r} of overlay {kind.name!r} cannot be {value!r}; it is a number"
-        )
+        raise OverlayError(f"{what}; it is a number")
     return value
 
 

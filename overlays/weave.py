@@ -18,7 +18,7 @@ from lab.errors import HostError, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import endpoints, netfilter, weave_status, weaver
+from overlays.support import endpoints, netfilter, routes, weave_status, weaver
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -60,7 +60,7 @@ class Weave(Overlay):
         missing = []
         if not {"dummy", "ifb"} & facts.link_kinds:
             missing.append(Missing("the link kinds 'dummy' and 'ifb' in its kernel", "load the dummy module"))
-        if self.settings["mode"] == "fastdp" and "openvswitch" not in facts.link_kinds:
+        if self.settings["mode"] == "fastdp" and "openvswitch" not in facts.features:
             missing.append(
                 Missing("Open vSwitch in its kernel", "load the openvswitch module, or use mode=sleeve")
             )
@@ -140,17 +140,10 @@ class Weave(Overlay):
         if (report := await self._report(host)) is None:
             await self._check(host, "weaver")
             return "the router does not answer yet"
-        names = weaver.macs([self.on.host(n.name).number for n in self.hosts if self._connected(host, n)])
+        names = weaver.macs(
+            [self.on.host(n.name).number for n in self.hosts if routes.reaches(self.on, host.name, n.name)]
+        )
         return weave_status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
-
-    def _connected(self, a: Host, b: Host) -> bool:
-        return a is not b and not (self.on.separate_parts and not self._path(a, b))
-
-    def _path(self, a: Host, b: Host) -> Sequence[str]:
-        try:
-            return self.on.path(a.name, b.name)
-        except ValueError:
-            return ()
 
     async def _report(self, host: Host) -> dict[str, Any] | None:
         argv = ["curl", "-sf", "--max-time", "3", "-H", "Accept: application/json"]
@@ -186,7 +179,7 @@ class Weave(Overlay):
         return {host.name: report for host, report in zip(self.hosts, said, strict=True)}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Per host, the routers that it reaches by way of another one, by name: Via ≠ Dest in its own report."""
+        """Per host, whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
         nick = {weaver.mac(self.on.host(h.name).number): h.name for h in self.hosts}
         return {
             host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import shlex
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -72,22 +73,28 @@ class CommonHost(ABC):
         return self._facts
 
     async def _ask_facts(self) -> HostFacts:
-        uname = (await self.run(["uname", "-rm"])).stdout.split()
-        version = await self.run(["docker", "version", "--format", "{{.Server.Version}}"], check=False)
-        which = await self.run(["which", *BINARIES], check=False)
-        return HostFacts(
-            kernel=uname[0],
-            arch=uname[1],
-            docker=parse_version(version.stdout),
-            link_kinds=await self._link_kinds(),
-            binaries=frozenset(path.rsplit("/", 1)[-1] for path in which.stdout.split()),
-        )
+        return parse_facts((await self.run(["sh"], stdin=ask_facts().encode(), check=False)).stdout)
 
-    async def _link_kinds(self) -> frozenset[str]:
-        """Which kinds of link this host can make: each is made and removed again, in one call."""
-        result = await self.run(["ip", "-force", "-batch", "-"], stdin=_probe_links().encode(), check=False)
-        failed = {int(n) for n in re.findall(r"Command failed -:(\d+)", result.stderr)}
-        return frozenset(kind for n, kind in enumerate(LINK_KINDS) if 2 * n + 1 not in failed)
+
+def ask_facts() -> str:
+    """All questions to a host in one script: entering it once per question takes longer than the answers."""
+    return "\n".join(f"echo '{MARK} {name}'; {question} 2>&1" for name, question in QUESTIONS.items())
+
+
+def parse_facts(answers: str) -> HostFacts:
+    """What the script of `ask_facts` printed, as facts."""
+    parts = (part.partition("\n") for part in answers.split(MARK)[1:])
+    said = {name.strip(): text for name, _, text in parts}
+    kernel, arch = said["machine"].split()[:2]
+    failed = {int(n) for n in re.findall(r"Command failed -:(\d+)", said["links"])}
+    return HostFacts(
+        kernel=kernel,
+        arch=arch,
+        docker=parse_version(said["docker"].strip() if said["docker"][:1].isdigit() else ""),
+        link_kinds=frozenset(kind for n, kind in enumerate(LINK_KINDS) if 2 * n + 1 not in failed),
+        binaries=frozenset(path.rsplit("/", 1)[-1] for path in said["programs"].split()),
+        features=frozenset({"openvswitch"} if "ID:" in said["openvswitch"] else ()),
+    )
 
 
 def _probe_links() -> str:
@@ -95,6 +102,16 @@ def _probe_links() -> str:
     more = {"vxlan": " id 16000000 dstport 0"}
     lines = [f"link add labprobe type {kind}{more.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS]
     return "".join(lines)
+
+
+MARK = "=====lab"
+QUESTIONS = {
+    "machine": "uname -rm",
+    "docker": "docker version --format '{{.Server.Version}}'",
+    "programs": f"which {' '.join(BINARIES)}",
+    "links": f"printf %s {shlex.quote(_probe_links())} | ip -force -batch -",
+    "openvswitch": "genl ctrl get name ovs_datapath",
+}
 
 
 def start_argv(name: str, argv: Sequence[str], cwd: str) -> list[str]:

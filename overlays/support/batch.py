@@ -13,7 +13,7 @@ from lab.hosts.base import Result, Runner
 from lab.hosts.common import LOGS, PIDS, start_argv, stop_argv
 
 #: Between two tries of a command that is waited for (s).
-PAUSE = 0.1
+PAUSE = 0.05
 
 
 class Batch:
@@ -45,6 +45,11 @@ class Batch:
         self._lines.append(f"chmod {mode:o} {shlex.quote(path)}")
         return self
 
+    def then(self, other: Batch) -> Batch:
+        """Add all of another batch."""
+        self._lines += other._lines
+        return self
+
     def start(self, name: str, argv: Sequence[str], cwd: str = "/") -> Batch:
         """Start a daemon, as `Host.start` does; one of that name that runs is left as it is."""
         return self.run(["mkdir", "-p", PIDS, LOGS, cwd]).run(start_argv(name, argv, cwd))
@@ -53,13 +58,14 @@ class Batch:
         """End a daemon, as `Host.stop` does, and delete its log."""
         return self.run(stop_argv(name)).run(["rm", "-f", f"{LOGS}/{name}.log"])
 
-    def wait(self, argv: Sequence[str], seconds: float) -> Batch:
-        """Repeat a command until it succeeds, and go on in any case after about so many seconds.
+    def wait(self, argv: Sequence[str], seconds: float, text: str = "") -> Batch:
+        """Repeat a command until it succeeds and prints `text`; go on in any case after so many seconds.
 
         The host asks itself, which costs far less than being asked.
         """
+        said = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
         self._lines.append(f"n={round(seconds / PAUSE)}")
-        self._lines.append(f"until {shlex.join(argv)} >/dev/null 2>&1 || [ $n -le 0 ]; do")
+        self._lines.append(f"until {shlex.join(argv)} 2>/dev/null{said} || [ $n -le 0 ]; do")
         self._lines.append(f"sleep {PAUSE:g}; n=$((n-1)); done")
         return self
 

@@ -38,43 +38,52 @@ def restored(current: str, before: str) -> str:
     return json.dumps(settings, indent=1) if settings or old["file"] else ""
 
 
-async def read(host: Host, path: str) -> str:
-    """A file of the host; empty when there is none."""
-    result = await host.run(["cat", path], check=False)
-    return result.stdout if result.status == 0 else ""
+def parse_read(text: str, overlay: str) -> tuple[str, str]:
+    """Settings and backup out of what `read` printed: every line with its file's name before it."""
+    found = {SETTINGS: "", backup(overlay): ""}
+    for line in text.splitlines():
+        path, _, content = line.partition(":")
+        found[path] += content + "\n"
+    return found[SETTINGS], found[backup(overlay)]
+
+
+async def read(host: Host, overlay: str) -> tuple[str, str]:
+    """A host's settings and an overlay's backup of them; empty where there is no such file."""
+    listed = await host.run(["grep", "-H", "-s", "", SETTINGS, backup(overlay)], check=False)
+    return parse_read(listed.stdout, overlay)
 
 
 async def change(host: Host, overlay: str, new: Mapping[str, Any]) -> bool:
     """Write an overlay's settings; False when they were there already. Docker is not told yet."""
-    current = await read(host, SETTINGS)
+    current, before = await read(host, overlay)
     if current.strip() and all(json.loads(current).get(key) == value for key, value in new.items()):
         return False
-    text, before = changed(current, new)
+    text, undo = changed(current, new)
     batch = Batch().write(SETTINGS, text)
-    if not await read(host, backup(overlay)):
-        batch.write(backup(overlay), before)
+    if not before:
+        batch.write(backup(overlay), undo)
     await batch.on(host)
     return True
 
 
 async def restore(host: Host, overlay: str) -> bool:
-    """Take an overlay's settings back; False when there were none. Docker is not told yet."""
-    before = await read(host, backup(overlay))
+    """Take an overlay's settings back and restart Docker; False when there were none."""
+    current, before = await read(host, overlay)
     if not before:
         return False
-    text = restored(await read(host, SETTINGS), before)
+    text = restored(current, before)
     batch = Batch().write(SETTINGS, text) if text else Batch().run(["rm", "-f", SETTINGS])
-    await batch.run(["rm", "-f", backup(overlay)]).on(host)
+    await batch.then(restart()).run(["rm", "-f", backup(overlay)]).on(host, timeout=120)
     return True
 
 
-async def reload(host: Host) -> None:
+def reload() -> Batch:
     """Let the daemon read its settings again, where it can do so while it runs."""
-    await host.run(
-        ["start-stop-daemon", "--stop", "--signal", "HUP", "--oknodo", "--pidfile", "/var/run/docker.pid"]
+    return Batch().run(
+        ["start-stop-daemon", "--stop", "--quiet", "--signal", "HUP", "--pidfile", "/var/run/docker.pid"]
     )
 
 
-async def restart(host: Host) -> None:
+def restart() -> Batch:
     """End the daemon and start it again, for settings that it reads only once; its containers end too."""
-    await host.run([CONTROL, "restart"], timeout=120)
+    return Batch().run([CONTROL, "restart"])

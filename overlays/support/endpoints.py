@@ -13,6 +13,11 @@ from overlays.support.batch import Batch
 LABEL = "lab.overlay"
 
 
+def container(overlay: str, host: str, name: str) -> str:
+    """A container's name: unique on its host, and on a network that spans all hosts."""
+    return f"{overlay}-{name}-{host}"
+
+
 def run_argv(
     overlay: str, host: str, image: str, name: str, network: str, more: Sequence[str] = ()
 ) -> list[str]:
@@ -40,6 +45,7 @@ async def attach(
     Raises:
         OverlayError: Docker could not start it; the message has Docker's words.
     """
+    name = container(overlay, host.name, name)
     batch = Batch().run(run_argv(overlay, host.name, image, name, network, more), quiet=True)
     batch.run(["docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", name])
     try:
@@ -65,3 +71,19 @@ async def remove_all(overlay: str, host: Host) -> None:
     listed = await host.run(["docker", "ps", "-aq", "--filter", f"label={LABEL}={overlay}"], check=False)
     if listed.stdout.split():
         await host.run(["docker", "rm", "-f", "-v", *listed.stdout.split()])
+
+
+async def refuse_beside_others(overlay: str, host: Host, what: str) -> None:
+    """Return when no other overlay has endpoints on a host.
+
+    Raises:
+        OverlayError: one has, and `what` this overlay is about to do would end them.
+    """
+    form = f'{{{{.Names}}}} {{{{.Label "{LABEL}"}}}}'
+    listed = await host.run(["docker", "ps", "--filter", f"label={LABEL}", "--format", form])
+    others = [line.split()[0] for line in listed.stdout.splitlines() if line.split()[-1] != overlay]
+    if others:
+        raise OverlayError(
+            f"{overlay}: {what} on {host.name} would end the endpoints of another overlay there "
+            f"({', '.join(others)}); detach them first"
+        )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from lab.errors import OverlayError
 from lab.hosts.base import Host
 from overlays.support.batch import Batch
-from overlays.support.polling import until
 
 
 class Etcd:
@@ -43,13 +43,17 @@ class Etcd:
         Raises:
             OverlayError: it gave no answer within `timeout` (s).
         """
-        await self.host.start(self.daemon, self.argv())
-        await until(self._health, timeout, f"{self.daemon} on {self.host.name}: an answer")
-
-    async def _health(self) -> str:
-        argv = ["curl", "-sS", "--max-time", "2", f"http://127.0.0.1:{self.port}/health"]
-        result = await self.host.run(argv, check=False)
-        return "" if '"health":"true"' in result.stdout else result.stderr or result.stdout or "no answer"
+        ask = ["curl", "-sSf", "--max-time", "2", f"http://127.0.0.1:{self.port}/health"]
+        result = (
+            await Batch()
+            .start(self.daemon, self.argv())
+            .wait(ask, timeout)
+            .run(ask)
+            .on(self.host, check=False)
+        )
+        if '"health":"true"' not in result.stdout:
+            said = result.stderr.strip() or result.stdout.strip()
+            raise OverlayError(f"{self.daemon} on {self.host.name} gave no answer in {timeout:g} s: {said}")
 
     async def keys(self, folder: str) -> dict[str, Any]:
         """What the v2 interface has under a folder, as etcd writes it; {} when there is none."""
@@ -70,5 +74,5 @@ class Etcd:
 
     async def remove(self) -> None:
         """End it and delete its data."""
-        await self.host.stop(self.daemon)
-        await Batch().run(["rm", "-rf", self._data]).attempt(["rmdir", "/var/lib/lab"]).on(self.host)
+        gone = Batch().stop(self.daemon).run(["rm", "-rf", self._data])
+        await gone.attempt(["rmdir", "/var/lib/lab"]).on(self.host)

@@ -57,8 +57,8 @@ def without_dummy(binary: bytes) -> bytes:
         start = found + len(word)
     if len(places) != 1:
         raise OverlayError(
-            f"weave: this kernel lacks the link kind 'dummy', and the router's program has {len(places)} places "
-            "where it could be replaced, not one; use version 2.8.1, or a kernel with the dummy module"
+            "weave: this kernel lacks the link kind 'dummy', and the router's program names it in "
+            f"{len(places)} places, not in one; use version 2.8.1, or a kernel with the dummy module"
         )
     return binary[: places[0]] + b"ifb\0\0" + binary[places[0] + len(word) :]
 
@@ -89,7 +89,7 @@ class Router:
 
 
 def network_argv(name: str) -> list[str]:
-    """The command that makes Docker's network on the router's plugin, as the plugin makes its own, but internal."""
+    """The command that makes a network on the router's plugin, as the plugin makes its own, but internal."""
     plugin = ["--driver=weavemesh", "--ipam-driver=weavemesh", "--opt=works.weave.multicast=true"]
     return ["docker", "network", "create", "--internal", *plugin, name]
 

@@ -7,18 +7,17 @@ when `images/` changes.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from lab.events import Emit, Note, step
+from lab.events import Emit, step
 from lab.images.builders import build
+from lab.locks import alone
 from lab.places import STATE
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
@@ -88,7 +87,7 @@ def ensure(
     Raises:
         MachineError: no way to build one works here; the message has the remedy.
     """
-    with _alone(emit):
+    with alone("images", emit, "building images"):
         return [_ensure(client, emit, image, force) for image in images]
 
 
@@ -114,16 +113,3 @@ def _forget(client: docker.DockerClient, old: Built) -> None:
     except APIError as error:
         if error.status_code not in (404, 409):
             raise
-
-
-@contextmanager
-def _alone(emit: Emit) -> Iterator[None]:
-    """Let only one process at a time build images; the lock ends with its process."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    with (STATE / "images.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            emit(Note("another process builds images; waiting for it"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

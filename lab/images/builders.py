@@ -82,9 +82,7 @@ def _by_dockerfile(
             forcerm=True,
         )
     except (BuildError, APIError) as error:
-        raise MachineError(
-            f"docker build of {tag} failed: {_last_line(str(error))}; try again"
-        ) from error
+        raise MachineError(f"docker build of {tag} failed: {_last_line(str(error))}; try again") from error
 
 
 def _by_apt(

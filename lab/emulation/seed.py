@@ -1,0 +1,148 @@
+"""The seeded image store: endpoint images unpacked once, for the Docker daemons of all hosts.
+
+Loading an image into each host's daemon takes most of the time of a naive bring-up. Instead
+one daemon loads it once; a host starts from a copy of the store's index (some 100 KiB) whose
+layers are symbolic links into the seed, which is mounted read-only. What a host then
+writes, commits or removes stays its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.emulation import cleanup, containers, hostplan
+from lab.emulation.capabilities import HOST_CAPABILITIES
+from lab.emulation.containers import ContainerSpec
+from lab.emulation.state import State, labs
+from lab.errors import MachineError
+from lab.events import Emit, silent, step
+from lab.hosts import process
+from lab.locks import alone
+from lab.places import STATE
+
+SEEDS = STATE / "seed"
+ENDPOINT_IMAGE = "lab/gtsperf"
+#: What a layer is, beside its files: small things that the daemon of a host may rewrite.
+LAYER_FILES = ("link", "lower", "committed")
+
+
+def endpoint_seed(emit: Emit = silent) -> Path:
+    """The folder to mount on every host, made now if these images have none yet.
+
+    Raises:
+        MachineError: the lab's images are not built, or the store could not be made.
+    """
+    return seed([ENDPOINT_IMAGE], emit)
+
+
+def seed(images: Sequence[str], emit: Emit = silent) -> Path:
+    """As `endpoint_seed`, for any images of the machine's Docker daemon.
+
+    The folder's name is a hash of the ids of these images and of the host's, whose daemon
+    wrote the store.
+    """
+    ids = image_ids([hostplan.HOST_IMAGE, *images])
+    folder = SEEDS / hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
+    if folder.exists():
+        return folder
+    with alone("seed", emit, "unpacking the endpoint image"):
+        if not folder.exists():
+            with step(emit, "image store for the hosts"):
+                _make(folder, images)
+    return folder
+
+
+def image_ids(images: Sequence[str]) -> list[str]:
+    """The ids of images of the machine's Docker daemon.
+
+    Raises:
+        MachineError: one of them is not there.
+    """
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", *images]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise MachineError(f"an image is missing ({said}): sudo python -m lab images build")
+    return done.stdout.split()
+
+
+def _make(folder: Path, images: Sequence[str]) -> None:
+    """Load into a daemon of its own, take its store apart, and give it its name last of all."""
+    scratch = SEEDS / "unfinished"
+    shutil.rmtree(scratch, ignore_errors=True)  # an interrupted one's; the lock says that none is at work
+    raw, new = scratch / "raw", scratch / "new"
+    raw.mkdir(parents=True)
+    state = State.create()
+    try:
+        asyncio.run(_load(state, raw, scratch / "images.tar", images))
+        split(raw, new)
+        new.rename(folder)
+    finally:
+        asyncio.run(cleanup.remove(state))
+        shutil.rmtree(scratch, ignore_errors=True)
+    _forget_others(folder)
+
+
+async def _load(state: State, raw: Path, archive: Path, images: Sequence[str]) -> None:
+    """Run one host whose store is `raw`, and load the images into its daemon."""
+    shared = state.folder / "seed"
+    shared.mkdir()
+    spec = ContainerSpec(
+        name=hostplan.container_name(state, "seed"),
+        hostname="seed",
+        image=hostplan.HOST_IMAGE,
+        labels=hostplan.labels(state, "seed"),
+        capabilities=tuple(HOST_CAPABILITIES),
+        binds={str(raw): "/var/lib/docker", str(shared): hostplan.SHARED_INSIDE},
+        env={"LAB_ID": state.lab_id},
+    )
+    state.record("container", spec.name)
+    await containers.start([spec], process.run)
+    socket = shared / "docker.sock"
+    save = process.run(["docker", "save", "--output", str(archive), *images], timeout=300)
+    await asyncio.gather(save, containers.docker_answers(socket, "seed", spec.name, process.run))
+    await process.run(["docker", "--host", f"unix://{socket}", "load", "--input", str(archive)], timeout=300)
+    # ended in order, so that the store is whole on disk
+    await process.run(["docker", "exec", spec.name, "/usr/local/lib/lab/docker-daemon", "stop"])
+
+
+def split(raw: Path, new: Path) -> None:
+    """Take a daemon's store apart: `new/overlay2` has the layers, `new/template` is what a host copies.
+
+    Raises:
+        MachineError: the daemon did not use overlay2.
+    """
+    layers = raw / "overlay2"
+    if not layers.is_dir():
+        raise MachineError(
+            f"Docker's overlay2 does not work on the disk of {SEEDS}: put LAB_STATE_DIR on ext4 or xfs"
+        )
+    template = new / "template"
+    shutil.copytree(raw / "image", template / "image", symlinks=True)
+    shutil.copytree(layers / "l", template / "overlay2" / "l", symlinks=True)
+    for layer in (p for p in layers.iterdir() if (p / "diff").is_dir()):
+        _template_of_layer(layer, template / "overlay2" / layer.name)
+    layers.rename(new / "overlay2")
+
+
+def _template_of_layer(layer: Path, copy: Path) -> None:
+    copy.mkdir()
+    for name in LAYER_FILES:
+        if (layer / name).exists():
+            shutil.copy2(layer / name, copy / name)
+    if (layer / "work").is_dir():
+        (copy / "work").mkdir()
+    (copy / "diff").symlink_to(Path(hostplan.SEED_INSIDE) / "overlay2" / layer.name / "diff")
+
+
+def _forget_others(folder: Path) -> None:
+    """Delete the stores of older images, unless a lab may still use them."""
+    if not labs():
+        for other in SEEDS.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The wire's packet filter: which queue a packet waits in, which packets are lost.
 
-One table per address family, replaced as a whole: no packet ever meets half a rule set.
-What no rule names is dropped.
+One table per address family, in the namespace of the lab. What no rule names is dropped. All
+rules of a change come into force together: no packet ever meets half of them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ LOST = re.compile(CAME + r"-m statistic --mode random --probability (\S+) -j DRO
 
 
 def restore(variant: str, family: int) -> list[str]:
-    """The argv that replaces tables; `family` is 4 or 6."""
+    """The argv that takes whole tables; `family` is 4 or 6. For an empty namespace only: see `difference`."""
     return [_program(variant, family) + "-restore", "-w", "5"]
+
+
+def amend(variant: str, family: int) -> list[str]:
+    """The argv that takes the output of `difference`."""
+    return [*restore(variant, family), "--noflush"]
 
 
 def save(variant: str, family: int) -> list[str]:
@@ -39,16 +44,40 @@ def queue_number(line: Line, direction: str) -> int:
     return 2 * line.number + DIRECTIONS.index(direction)
 
 
+def of_port(line: Line, direction: str) -> list[str]:
+    """The rules of one direction, in the order in which a packet meets them."""
+    came = f"FORWARD -m physdev --physdev-in {line.port_in(direction)}"
+    rules = [f"{came} -j NFQUEUE --queue-num {queue_number(line, direction)}"]
+    if loss := line.shape(direction).loss:
+        rules.insert(0, f"{came} -m statistic --mode random --probability {loss / 100:.9f} -j DROP")
+    return rules
+
+
 def table(lines: Iterable[Line]) -> bytes:
     """The whole table, as the input of `restore`."""
-    rules = ["*mangle", ":FORWARD DROP [0:0]"]
-    for line in lines:
-        for direction in DIRECTIONS:
-            came = f"-A FORWARD -m physdev --physdev-in {line.port_in(direction)}"
-            if loss := line.shape(direction).loss:
-                rules.append(f"{came} -m statistic --mode random --probability {loss / 100:.9f} -j DROP")
-            rules.append(f"{came} -j NFQUEUE --queue-num {queue_number(line, direction)}")
-    return ("\n".join([*rules, "COMMIT"]) + "\n").encode()
+    rules = [f"-A {rule}" for line in lines for d in DIRECTIONS for rule in of_port(line, d)]
+    return _input([":FORWARD DROP [0:0]", *rules])
+
+
+def difference(before: Iterable[Line], after: Iterable[Line]) -> bytes | None:
+    """What turns one set of rules into another, at once, as the input of `amend`; None when nothing does.
+
+    Packets are held by a hook of the table: replacing the table would drop them all.
+    """
+    old, new = _by_port(before), _by_port(after)
+    changed = [port for port in {**old, **new} if old.get(port) != new.get(port)]
+    away = [f"-D {rule}" for port in changed for rule in old.get(port, [])]
+    return (
+        _input(away + [f"-A {rule}" for port in changed for rule in new.get(port, [])]) if changed else None
+    )
+
+
+def _by_port(lines: Iterable[Line]) -> dict[str, list[str]]:
+    return {line.port_in(d): of_port(line, d) for line in lines for d in DIRECTIONS}
+
+
+def _input(lines: list[str]) -> bytes:
+    return "\n".join(["*mangle", *lines, "COMMIT", ""]).encode()
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,9 @@ class Wire:
         if "reason" in finding:
             raise ShaperError(f"the wire cannot be had: {finding['reason']}")
         self._know(**finding)
-        await self._filter([])
+        for family in (4, 6):
+            argv = namespaces.inside(self._namespace, rules.restore(finding["variant"], family))
+            await self._run(argv, stdin=rules.table([]))
         started = await self._run(
             start_command(self._namespace, self._folder),
             env={"LAB_ID": self.lab_id, **OWN_MODULES},
@@ -123,23 +125,17 @@ class Wire:
 
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Wire, lines)
-        self._asked.keep({**self.lines, **{line.name: line for line in lines}})
         adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
         await tc.carry_out(self._namespace, adds, self._run)
-        await self._tell()
-        await self._filter(list(self.lines.values()))
+        await self._turn({**self.lines, **{line.name: line for line in lines}})
         await self._compare(lines)
 
     async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
         line = self._asked.find(link).changed(tuple(directions), **params)
         refuse(Wire, [line])
-        before = self._asked.lines[link]
-        self._asked.keep({**self.lines, link: line})
         changes = [command for d in DIRECTIONS for command in tc.change(line, d)]
         await tc.carry_out(self._namespace, changes, self._run)
-        await self._tell()
-        if (line.ab.loss, line.ba.loss) != (before.ab.loss, before.ba.loss):
-            await self._filter(list(self.lines.values()))
+        await self._turn({**self.lines, link: line})
         await self._compare([line])
         return line
 
@@ -160,9 +156,7 @@ class Wire:
         return {name: float(status[name]) for name in ("cpu_seconds", "looks", "realtime")}
 
     async def remove(self, links: Sequence[str]) -> None:
-        self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
-        await self._filter(list(self.lines.values()))
-        await self._tell()
+        await self._turn({name: line for name, line in self.lines.items() if name not in links})
 
     async def close(self) -> None:
         """End the wire's process and wait until it has gone."""
@@ -186,8 +180,17 @@ class Wire:
             raise ShaperError(f"the wire of lab {self.lab_id} does not run; take the lab down") from None
         return facts
 
-    async def _tell(self) -> None:
-        await self._talk(request(list(self.lines.values()), self._known()["lead"]))
+    async def _turn(self, lines: Mapping[str, Line]) -> None:
+        """From the lines that are asked to others: the process holds a queue before packets come to it."""
+        before = self._asked.lines
+        self._asked.keep(lines)
+        await self._talk(request(list({**before, **lines}.values()), self._known()["lead"]))
+        if amendment := rules.difference(before.values(), lines.values()):
+            for family in (4, 6):
+                argv = rules.amend(self._known()["variant"], family)
+                await self._run(namespaces.inside(self._namespace, argv), stdin=amendment)
+        if set(before) - set(lines):
+            await self._talk(request(list(lines.values()), self._known()["lead"]))
 
     async def _status(self) -> dict[str, Any]:
         return await self._talk({"do": "status"})
@@ -200,12 +203,6 @@ class Wire:
                 f"the wire of lab {self.lab_id} (process {self._known().get('pid')}) does not answer "
                 f"({error}), and its links drop every packet; take the lab down"
             ) from error
-
-    async def _filter(self, lines: Sequence[Line]) -> None:
-        variant = self._known()["variant"]
-        for family in (4, 6):
-            argv = namespaces.inside(self._namespace, rules.restore(variant, family))
-            await self._run(argv, stdin=rules.table(lines))
 
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
         """What lines read back as, having been compared with what was asked."""

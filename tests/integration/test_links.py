@@ -1,0 +1,499 @@
+"""Links between plain namespaces: what they impose, how they change, how they fail, what they leave.
+
+Every test runs on each shaper that this kernel has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.emulation import echo, namespaces, wire
+from lab.emulation.fabric import Fabric
+from lab.emulation.shape import Wiring
+from lab.emulation.shaper import Shaper, kinds
+from lab.emulation.state import start_time
+from lab.errors import CommandError, ShaperError, UnknownName
+from lab.hosts.process import run
+from lab.topology import LinkSpec
+
+LAB, A, B, C = "lnkt", "lnkt-a", "lnkt-b", "lnkt-c"
+OWN = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+LINK = LinkSpec(
+    "A-B",
+    1,
+    "A",
+    "B",
+    40.0,
+    50.0,
+    0.0,
+    0.0,
+    1500,
+    "192.168.1.0/24",
+    "192.168.1.1",
+    "192.168.1.2",
+    "eth1",
+    "eth1",
+)
+SECOND = replace(
+    LINK,
+    name="B-C",
+    number=2,
+    a="B",
+    b="C",
+    rtt=10.0,
+    rate=None,
+    subnet="192.168.2.0/24",
+    address_a="192.168.2.2",
+    address_b="192.168.2.3",
+    interface_a="eth2",
+)
+
+
+def usable() -> dict[str, str | None]:
+    """Each shaper, and why this kernel lacks it."""
+    if os.geteuid() != 0:
+        return {kind.name: "needs root" for kind in kinds()}
+    return {kind.name: asyncio.run(kind.probe()) for kind in kinds()}
+
+
+KINDS = {kind.name: kind for kind in kinds()}
+REASONS = usable()
+
+
+@pytest.fixture(
+    params=[n if not why else pytest.param(n, marks=pytest.mark.skip(why)) for n, why in REASONS.items()]
+)
+def shaper(request: pytest.FixtureRequest, tmp_path: Path) -> Shaper:
+    return KINDS[request.param](LAB, tmp_path)
+
+
+@pytest.fixture
+def wire_shaper(tmp_path: Path) -> wire.Wire:
+    if REASONS["wire"]:
+        pytest.skip(f"this kernel has no wire: {REASONS['wire']}")
+    return wire.Wire(LAB, tmp_path)
+
+
+@pytest.fixture
+def hosts() -> Iterator[None]:
+    """Three namespaces in place of hosts; what is in this machine's own namespace stays as it is."""
+    before = root_links()
+    for name in (A, B, C):
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+    yield
+    for name in (A, B, C):
+        subprocess.run(["ip", "netns", "del", name], check=True)
+    assert root_links() == before
+
+
+def root_links() -> set[str]:
+    return {entry["ifname"] for entry in json.loads(subprocess.check_output(["ip", "-j", "link"]))}
+
+
+@contextlib.asynccontextmanager
+async def links(shaper: Shaper, *specs: LinkSpec) -> AsyncIterator[Fabric]:
+    fabric = Fabric(LAB, shaper)
+    try:
+        await fabric.create()
+        await fabric.add_links([wiring(spec) for spec in specs])
+        yield fabric
+    finally:
+        await fabric.destroy()
+
+
+def wiring(spec: LinkSpec) -> Wiring:
+    return Wiring(spec, f"lnkt-{spec.a.lower()}", f"lnkt-{spec.b.lower()}")
+
+
+async def ping(address: str = LINK.address_b, count: int = 60, spacing: float = 15.0) -> list[float | None]:
+    """Round trips from host A, ms."""
+    done = await run(echo.command(A, address, count, spacing), env=OWN)
+    return echo.parse(done.stdout)
+
+
+def came(times: list[float | None]) -> list[float]:
+    return [t for t in times if t is not None]
+
+
+@contextlib.contextmanager
+def iperf_server(end: str) -> Iterator[None]:
+    if not shutil.which("iperf3"):
+        pytest.skip("iperf3 is not on PATH")
+    server = subprocess.Popen(namespaces.inside(end, ["iperf3", "-s", "-1"]), stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while ":1451 " not in Path(f"/proc/{server.pid}/net/tcp6").read_text():
+            assert time.monotonic() < deadline, "iperf3 does not listen"
+            time.sleep(0.01)
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+async def tcp(seconds: int = 3, address: str = LINK.address_b) -> dict:
+    """What an iperf3 client on host A reports."""
+    done = await run(
+        namespaces.inside(A, ["iperf3", "-c", address, "-t", str(seconds), "-O", "1", "-J"]), timeout=30
+    )
+    return json.loads(done.stdout)
+
+
+async def test_round_trip_is_what_was_asked(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        # other work on the machine can only make a reading worse: of three, the best counts
+        medians = [statistics.median(came(await ping())) for _ in range(3)]
+
+        best = min(medians, key=lambda m: abs(m - LINK.rtt))
+        assert abs(best - LINK.rtt) <= max(0.2, 0.01 * LINK.rtt), medians
+
+
+async def test_tcp_stays_below_the_rate_and_near_it(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        with iperf_server(B):
+            report = await tcp()
+
+        got = report["end"]["sum_received"]["bits_per_second"] / 1e6
+        assert 0.8 * LINK.rate < got <= LINK.rate
+        counters = (await shaper.counters())["A-B"]["ab"]
+        assert counters.packets > 1000
+        assert counters.unasked == 0
+
+
+async def test_loss_is_per_packet_and_in_its_band(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rtt=2.0, rate=None, loss=10.0)):
+        times = await ping(count=1500, spacing=1.0)
+
+        lost = times.count(None) / len(times)
+        both_ways = 1 - 0.9**2
+        assert abs(lost - both_ways) < 0.04  # four standard deviations
+
+
+async def test_change_keeps_a_running_flow_and_the_other_parameters(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        with iperf_server(B):
+            flow = asyncio.create_task(tcp(6))
+            await asyncio.sleep(2.5)
+            await shaper.change("A-B", rate=10.0)
+            await asyncio.sleep(1.5)
+            await shaper.change("A-B", rtt=80.0)
+            report = await flow
+
+        rates = [i["sum"]["bits_per_second"] / 1e6 for i in report["intervals"] if not i["sum"]["omitted"]]
+        assert rates[0] > 25
+        assert 0 < rates[-1] < 20  # the sender's view: its buffer is still being emptied
+        for got in (await shaper.read_back("A-B")).values():
+            assert got.rate == pytest.approx(10.0)
+            assert got.delay == pytest.approx(40.0, abs=1e-3)
+        assert statistics.median(came(await ping())) == pytest.approx(80.0, abs=0.8)
+
+
+async def test_change_drops_nothing_that_is_under_way(wire_shaper: wire.Wire, hosts: None) -> None:
+    async with links(wire_shaper, replace(LINK, rate=None)):
+        train = asyncio.create_task(ping(count=400, spacing=3.0))
+        for rtt in (4.0, 60.0, 1.0, 40.0):
+            await asyncio.sleep(0.2)
+            await wire_shaper.change("A-B", rtt=rtt)
+        times = await train
+
+        assert None not in times
+        assert min(came(times)) < 10 < 55 < max(came(times))
+
+
+async def test_one_direction_can_differ(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        await shaper.change("A-B", directions=["ba"], delay=5.0)
+
+        got = await shaper.read_back("A-B")
+        assert (got["ab"].delay, got["ba"].delay) == (pytest.approx(20.0), pytest.approx(5.0))
+        assert statistics.median(came(await ping())) == pytest.approx(25.0, abs=0.4)
+
+
+async def test_change_of_what_is_not_there_is_refused(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        with pytest.raises(UnknownName, match="A-B"):
+            await shaper.change("A-C", delay=1.0)
+        with pytest.raises(UnknownName, match="delay"):
+            await shaper.change("A-B", dealy=1.0)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "field"),
+    [
+        ("tc class change dev 1b classid 1:2 htb rate 40mbit burst 12500", "rate was set to 50.0 Mbit/s"),
+        ("tc qdisc change dev 1b parent 1:2 bfifo limit 9000", "queue was set"),
+        ("tc qdisc del dev 1a root", "has no"),
+        ("{delay}", "delay|packet filter"),
+    ],
+)
+async def test_read_back_sees_what_was_tampered_with(
+    shaper: Shaper, hosts: None, tamper: str, field: str
+) -> None:
+    delay = {
+        "netem": "tc qdisc change dev 1b root netem delay 3ms limit 100000",
+        "wire": "iptables-nft -t mangle -F FORWARD",
+    }[shaper.name]
+    async with links(shaper, LINK):
+        await shaper.check()
+        await run(namespaces.inside(f"lab-{LAB}", tamper.format(delay=delay).split()))
+
+        with pytest.raises(ShaperError, match=field):
+            await shaper.read_back("A-B")
+        with pytest.raises(ShaperError, match=r"A-B|1b"):
+            await shaper.check()
+
+
+async def test_bridges_that_no_longer_filter_are_noticed(wire_shaper: wire.Wire, hosts: None) -> None:
+    async with links(wire_shaper, LINK):
+        knob = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+        await run(namespaces.inside(f"lab-{LAB}", ["tee", knob]), stdin=b"0\n")
+
+        with pytest.raises(ShaperError, match="bridge-nf-call-iptables"):
+            await wire_shaper.check()
+        assert Path(knob).read_text() == "1\n", "the setting of this machine's own namespace is not touched"
+
+
+async def test_a_killed_wire_passes_nothing(wire_shaper: wire.Wire, hosts: None) -> None:
+    async with links(wire_shaper, LINK):
+        assert None not in await ping(count=5)
+        train = asyncio.create_task(ping(count=80, spacing=10.0))
+        while (await wire_shaper.counters())["A-B"]["ab"].packets < 20:
+            await asyncio.sleep(0.01)
+        (process,) = wire_shaper.processes
+
+        os.kill(process.pid, signal.SIGKILL)
+
+        times = await train
+        assert times[-20:] == [None] * 20, "held or later packets passed a dead wire"
+        assert await ping(count=5) == [None] * 5
+        with pytest.raises(ShaperError, match="does not answer"):
+            await wire_shaper.check()
+        with pytest.raises(ShaperError, match="drop every packet"):
+            await wire_shaper.counters()
+
+
+async def test_before_the_wire_holds_a_queue_nothing_passes(
+    wire_shaper: wire.Wire, hosts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(wire_shaper, "_talk", nothing)
+    monkeypatch.setattr(wire_shaper, "_compare", nothing)
+    async with links(wire_shaper, LINK):
+        assert await ping(count=5) == [None] * 5
+
+
+async def test_a_wire_that_cannot_be_read_back_keeps_its_links_closed(
+    wire_shaper: wire.Wire, hosts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabric = Fabric(LAB, wire_shaper)
+    try:
+        await fabric.create()
+        (process,) = wire_shaper.processes
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ShaperError):
+            await fabric.add_links([wiring(LINK)])
+        state = json.loads((await run(["ip", "-n", f"lab-{LAB}", "-j", "link", "show", "br1"])).stdout)
+        assert "UP" not in state[0]["flags"]
+    finally:
+        await fabric.destroy()
+
+
+async def test_an_overrun_wire_drops_and_counts(wire_shaper: wire.Wire, hosts: None) -> None:
+    async with links(wire_shaper, replace(LINK, rate=None)):
+        assert None not in await ping(count=3)
+        (process,) = wire_shaper.processes
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            flood = (
+                "import socket; s=socket.socket(2,2)\n"
+                "for _ in range(160000): s.sendto(b'x',('192.168.1.2',9))"
+            )
+            await run(namespaces.inside(A, [sys.executable, "-c", flood]))
+            assert await ping(count=2) == [None] * 2
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+
+        counters = (await wire_shaper.counters())["A-B"]
+        assert counters["ab"].unasked > 30_000
+        assert counters["ba"].unasked == 0
+        assert max(c.lateness["max"] for c in counters.values()) > 100
+
+
+async def test_ipv6_waits_as_well(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rate=None)):
+        for end, number in ((A, 1), (B, 2)):
+            await run(["ip", "-n", end, "addr", "add", f"fd00::{number}/64", "dev", "eth1", "nodad"])
+
+        assert 0.0195 < await udp6_crossing() < 0.030
+
+
+async def test_tagged_frames_wait_as_well(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rate=None)):
+        assert 0.0195 < await tagged_crossing() < 0.030
+
+
+async def tagged_crossing() -> float:
+    """How long (s) an IPv4 packet in a frame with a VLAN tag takes one way."""
+    common = "import socket,struct,time; from lab.emulation.wireprobe import frame, MARK; "
+    listen = common + (
+        "s=socket.socket(17,3,socket.htons(3)); s.bind(('eth1',0)); s.setsockopt(1,35,1);"
+        "print('up',flush=True)\n"
+        "while True:\n d,e,_,_=s.recvmsg(256,64)\n if MARK in d: break\n"
+        "a,b=struct.unpack('=qq',e[0][2][:16]); print(a+b/1e9)"
+    )
+    send = common + (
+        "s=socket.socket(17,3,0); s.bind(('eth1',0)); f=frame(1); print(time.time());"
+        "s.send(f[:12]+b'\\x81\\0\\0\\7'+f[12:])"
+    )
+    return await crossing(listen, send)
+
+
+async def udp6_crossing() -> float:
+    """How long (s) an IPv6 packet takes one way, after one that found the neighbour."""
+    listen = (
+        "import socket,struct; s=socket.socket(10,2); s.bind(('::',9000)); s.setsockopt(1,35,1);"
+        "print('up',flush=True)\n"
+        "for _ in range(2): d,e,_,_=s.recvmsg(64,64); a,b=struct.unpack('=qq',e[0][2][:16])\n"
+        "print(a+b/1e9)"
+    )
+    send = (
+        "import socket,time; s=socket.socket(10,2); s.sendto(b'1',('fd00::2',9000)); time.sleep(.3);"
+        "print(time.time()); s.sendto(b'2',('fd00::2',9000))"
+    )
+    return await crossing(listen, send)
+
+
+async def crossing(listen: str, send: str) -> float:
+    """Run a program on B that prints when a packet came, and one on A that prints when it left."""
+    receiver = await asyncio.create_subprocess_exec(
+        *namespaces.inside(B, [sys.executable, "-c", listen]),
+        stdout=subprocess.PIPE,
+        env={**os.environ, **OWN},
+    )
+    assert receiver.stdout is not None
+    await receiver.stdout.readline()
+    left = await run(namespaces.inside(A, [sys.executable, "-c", send]), env=OWN)
+    came, _ = await asyncio.wait_for(receiver.communicate(), 10)
+    return float(came) - float(left.stdout)
+
+
+async def test_links_come_and_go_while_others_run(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK) as fabric:
+        train = asyncio.create_task(ping(count=80, spacing=10.0))
+        await fabric.add_links([wiring(SECOND)])
+        assert set(shaper.lines) == {"A-B", "B-C"}
+        await shaper.check()
+        await fabric.remove_links(["B-C"])
+        await shaper.check()
+
+        assert None not in await train
+        assert set(shaper.lines) == {"A-B"}
+        left = json.loads((await run(["ip", "-n", B, "-j", "link"])).stdout)
+        assert {entry["ifname"] for entry in left} == {"lo", "eth1"}
+
+
+async def test_what_a_shaper_cannot_do_is_refused_by_name(wire_shaper: wire.Wire, hosts: None) -> None:
+    fabric = Fabric(LAB, wire_shaper)
+    try:
+        await fabric.create()
+        with pytest.raises(
+            ShaperError, match=r"A-B: wire cannot impose jitter; netem can \(--shaper netem\)"
+        ):
+            await fabric.add_links([wiring(replace(LINK, jitter=1.0))])
+    finally:
+        await fabric.destroy()
+
+
+async def test_a_host_that_is_gone_is_an_error_that_names_the_command(shaper: Shaper, hosts: None) -> None:
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    fabric = Fabric(LAB, shaper)
+    try:
+        await fabric.create()
+        with pytest.raises(CommandError):
+            await fabric.add_links([Wiring(LINK, A, gone.pid)])
+    finally:
+        await fabric.destroy()
+
+
+async def test_another_process_takes_up_a_lab(shaper: Shaper, hosts: None, tmp_path: Path) -> None:
+    async with links(shaper, LINK):
+        again = KINDS[shaper.name](LAB, tmp_path)
+
+        await again.check()
+        await again.change("A-B", rtt=20.0)
+
+        assert again.processes == shaper.processes
+        assert statistics.median(came(await ping())) == pytest.approx(20.0, abs=0.4)
+
+
+async def test_a_wire_ends_with_its_namespace(wire_shaper: wire.Wire, hosts: None) -> None:
+    async with links(wire_shaper, LINK):
+        (process,) = wire_shaper.processes
+        await run(["ip", "netns", "del", f"lab-{LAB}"])
+
+        deadline = time.monotonic() + 5
+        while start_time(process.pid) is not None:
+            assert time.monotonic() < deadline, "the wire outlives its namespace"
+            await asyncio.sleep(0.05)
+
+
+async def test_nothing_is_left_behind(shaper: Shaper, hosts: None, tmp_path: Path) -> None:
+    async with links(shaper, LINK, SECOND) as fabric:
+        running = shaper.processes
+        for process in running:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+            assert f"LAB_ID={LAB}".encode() in environment
+        assert root_links().isdisjoint({"1a", "1b", "br1", "eth1"})
+    await fabric.destroy()  # twice changes nothing
+
+    assert f"lab-{LAB}" not in (await run(["ip", "netns", "list"])).stdout
+    assert not any(process.alive() for process in running)
+    deadline = time.monotonic() + 5
+    while "eth1" in (await run(["ip", "-n", A, "link"])).stdout:  # the kernel takes a namespace apart later
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_two_labs_at_once(shaper: Shaper, hosts: None, tmp_path: Path) -> None:
+    other_folder = tmp_path / "other"
+    other_folder.mkdir()
+    other = Fabric(LAB + "2", KINDS[shaper.name](LAB + "2", other_folder))
+    async with links(shaper, LINK):
+        try:
+            await other.create()
+            await other.add_links([Wiring(replace(SECOND, number=1), B, C)])
+        finally:
+            await other.destroy()
+
+        await shaper.check()
+        assert None not in await ping(count=5)
+
+
+def test_a_queue_of_another_process_is_refused() -> None:
+    from lab.emulation.nfqueue import Mailbox, Queue
+
+    if REASONS["wire"]:
+        pytest.skip(f"this kernel has no wire: {REASONS['wire']}")
+    first = Queue(65000, 0, Mailbox())
+    try:
+        with pytest.raises(OSError, match="netfilter queue 65000"):
+            Queue(65000, 0, Mailbox())
+    finally:
+        first.close()

@@ -1,0 +1,75 @@
+"""lab images: build the images of hosts and endpoints, and say which are there."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from lab.errors import MachineError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints.")
+
+
+@app.command()
+def build(
+    force: Annotated[bool, typer.Option("--force", help="Also what is up to date.")] = False,
+) -> None:
+    """Build the images lab/host and lab/gtsperf, and the image store that hosts start from. Needs root.
+
+    From a public base image where a registry can be reached, else from this machine's own
+    apt sources. What is up to date is left alone.
+
+    Example: sudo python -m lab images build
+    """
+    from lab import images
+    from lab.cli.shared import progress
+    from lab.emulation.daemon import Daemon, client
+    from lab.emulation.seed import endpoint_seed
+
+    _root("build")
+    with progress() as emit:
+        daemon = Daemon(emit)
+        daemon.ensure()
+        try:
+            built = images.ensure(client(), emit, force=force)
+            endpoint_seed(emit)
+        finally:
+            daemon.release()
+    for image in built:
+        typer.echo(_words(image))
+
+
+@app.command(name="list")
+def list_() -> None:
+    """Say which images are there, of what, and whether they are up to date. Needs root.
+
+    Example: sudo python -m lab images list
+    """
+    from lab import images
+    from lab.emulation.daemon import Daemon, client
+
+    _root("list")
+    daemon = Daemon()
+    daemon.ensure()
+    try:
+        docker = client()
+        for image in images.IMAGES:
+            found = images.find(docker, image)
+            typer.echo(_words(found) if found else f"{image.tag}: not built; sudo python -m lab images build")
+    finally:
+        daemon.release()
+
+
+def _root(verb: str) -> None:
+    if os.geteuid() != 0:
+        raise MachineError(f"images {verb} needs root: sudo python -m lab images {verb}")
+
+
+def _words(image: object) -> str:
+    from lab.images import Built
+
+    assert isinstance(image, Built)
+    state = "up to date" if image.fresh else "out of date: run 'lab images build'"
+    return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.way}"

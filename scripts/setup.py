@@ -1,0 +1,170 @@
+"""Everything that the lab needs on a machine: system packages, a virtual environment, images.
+
+    python3 scripts/setup.py [--only-venv]
+
+Says what it is about to install, skips what is there, asks nothing. Interrupted at any
+moment, the next run goes on: a part counts as done only by the mark that is written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036  # what this sentence is for
+    sys.exit("the lab needs Python 3.11 or newer; name one: make PYTHON=/usr/bin/python3.11")
+
+import step
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOG = ROOT / "build" / "setup.log"
+#: Written last into the environment, with a hash of what went into it; and first, while it is made.
+INSTALLED, INSTALLING = VENV / ".lab-installed", VENV / ".lab-installing"
+INPUTS = ("requirements-build.lock", "requirements.lock", "pyproject.toml")
+PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off")
+#: Programs of this machine that the lab runs, and the package of each.
+PROGRAMS = {
+    "dockerd": "docker.io",
+    "docker": "docker.io",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "mmdebstrap": "mmdebstrap",
+    "nsenter": "util-linux",
+    "sysctl": "procps",
+}
+#: Suites whose docker.io has the `docker` command in it; later ones have a package docker-cli.
+WITH_CLIENT = ("bookworm", "jammy", "noble")
+#: Where Debian keeps programs for root; not on every user's PATH.
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def main(arguments: list[str]) -> None:
+    """Do all parts, or with ``--only-venv`` those that a linter needs."""
+    everything = "--only-venv" not in arguments
+    os.chdir(ROOT)
+    packages = missing_packages(everything)
+    environment = venv_is_current()
+    if everything and os.geteuid() != 0:
+        step.fail("this needs root, for Docker, network namespaces and apt: sudo make ...")
+    if packages and os.geteuid() != 0:
+        step.fail(f"this needs root once, to install {' '.join(packages)}: sudo make setup")
+    if everything or packages or not environment:
+        announce(packages, environment, everything)
+    if packages:
+        install_packages(packages)
+    if not environment:
+        install_venv()
+    if everything:
+        step.loud("images", [str(PYTHON), "-m", "lab", "images", "build"])
+
+
+def announce(packages: list[str], environment: bool, everything: bool) -> None:
+    """Say what is about to be installed, and what is there."""
+    step.say(f"Set-up of the lab in {ROOT}")
+    step.say(f"  system packages (apt): {' '.join(packages) or 'all there'}")
+    count = sum("==" in line for line in (ROOT / "requirements.lock").read_text().splitlines())
+    step.say(
+        "  Python packages: all there, in .venv"
+        if environment
+        else f"  Python packages: {count}, pinned in requirements.lock, into .venv ({sys.executable})"
+    )
+    if everything:
+        step.say("  images: lab/host and lab/gtsperf, some 600 MiB, where they are missing or out of date")
+
+
+def missing_packages(everything: bool) -> list[str]:
+    """The system packages that lack, in the order in which they are needed."""
+    where = f"{os.environ.get('PATH', '')}:{SBIN}"
+    lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=where)] if everything else []
+    if not PYTHON.exists() and not has_venv():
+        lacking.append("python3-venv")
+    return list(dict.fromkeys(lacking))
+
+
+def package_of(program: str) -> str:
+    """The package of a program on this suite."""
+    if program == "docker" and codename() not in WITH_CLIENT:
+        return "docker-cli"
+    return PROGRAMS[program]
+
+
+def codename() -> str:
+    lines = Path("/etc/os-release").read_text().splitlines()
+    return next((line.split("=")[1].strip('"') for line in lines if line.startswith("VERSION_CODENAME=")), "")
+
+
+def has_venv() -> bool:
+    """Whether this interpreter can make an environment with pip in it; Debian's own needs a package."""
+    argv = [sys.executable, "-c", "import venv, ensurepip"]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def install_packages(packages: list[str]) -> None:
+    """`apt-get update` and `install`, without a question."""
+    if not shutil.which("apt-get"):
+        step.fail(f"there is no apt-get here: install {' '.join(packages)} by hand, then run this again")
+    quietly = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "NEEDRESTART_MODE": "l",
+        "PATH": f"{os.environ['PATH']}:{SBIN}",
+    }
+    step.quiet("apt-get update", ["apt-get", "update", "-q"], LOG, quietly)
+    argv = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
+    step.quiet(f"apt-get install {' '.join(packages)}", argv, LOG, quietly)
+
+
+def venv_is_current() -> bool:
+    """Whether the environment was finished, for today's inputs."""
+    try:
+        return INSTALLED.read_text() == inputs_hash() and PYTHON.exists() and not INSTALLING.exists()
+    except OSError:
+        return False
+
+
+def inputs_hash() -> str:
+    digest = hashlib.sha256(str(ROOT).encode())
+    for name in INPUTS:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def install_venv() -> None:
+    """Make the environment, or bring it up to date; one that was never finished is made anew."""
+    if INSTALLING.exists() or not runs():
+        shutil.rmtree(VENV, ignore_errors=True)
+        VENV.mkdir()
+        INSTALLING.touch()
+        step.quiet(".venv", [sys.executable, "-m", "venv", str(VENV)], LOG)
+    INSTALLING.touch()
+    INSTALLED.unlink(missing_ok=True)
+    # mininet is served as source only: the tools that build it are pinned as well
+    locked = [*PIP, "--require-hashes", "--no-build-isolation", "--use-pep517", "-r"]
+    pip("Python packages: what builds others", [*locked, "requirements-build.lock"])
+    pip("Python packages", [*locked, "requirements.lock"])
+    pip("the lab itself", [*PIP, "--no-deps", "--no-build-isolation", "--editable", "."])
+    INSTALLED.with_suffix(".new").write_text(inputs_hash())
+    INSTALLED.with_suffix(".new").rename(INSTALLED)
+    INSTALLING.unlink()
+
+
+def runs() -> bool:
+    """Whether the environment's interpreter is there, new enough, and has pip."""
+    if not PYTHON.exists():
+        return False
+    argv = [str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def pip(name: str, arguments: list[str]) -> None:
+    step.quiet(name, [str(PYTHON), *arguments], LOG)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -81,7 +81,7 @@ class Emulation:
         try:
             await self._open()
             if self.topology is not None:
-                seed = await asyncio.to_thread(endpoint_seed)
+                seed = await asyncio.to_thread(endpoint_seed, self._emit)
                 await self._add(hostplan.plans(self._state, self.topology, seed), self.topology.links)
         except BaseException:
             await asyncio.shield(self.down())
@@ -113,7 +113,7 @@ class Emulation:
     async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> hostplan.Plan:
         if image not in (None, hostplan.HOST_IMAGE):
             return hostplan.plain(self._state, name, str(image), params)
-        seed = await asyncio.to_thread(endpoint_seed)
+        seed = await asyncio.to_thread(endpoint_seed, self._emit)
         number, site = len(self.hosts) + 1, params.get("site", name)
         return hostplan.host(self._state, name, number, site, (), seed, cpus=params.get("cpus"))
 

@@ -9,7 +9,9 @@ import typer
 
 from lab.errors import MachineError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints.")
+app = typer.Typer(
+    name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
+)
 
 
 @app.command()

@@ -1,0 +1,245 @@
+"""What this machine can and cannot do: every answer comes from trying, with the remedy beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.emulation.shaper import kinds
+from lab.hosts import process
+from lab.hosts.process import Run
+from lab.places import STATE
+
+State = Literal["ok", "missing", "optional", "unknown"]
+#: What a lab of six hosts, its images and their building take (bytes).
+DISK = 4 * 2**30
+#: Controllers with which Docker bounds containers; `cpu` is what holds a host to its share.
+CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+NEEDS_ROOT = "needs root to tell"
+#: Programs without which no lab is built, and the package of each.
+NEEDED = {
+    "docker": "docker.io",
+    "ip": "iproute2",
+    "tc": "iproute2",
+    "iptables": "iptables",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+}
+#: Kinds of link that some part of the lab makes: what for.
+LINK_KINDS = {
+    "veth": "every link",
+    "bridge": "Docker's network on each host",
+    "vxlan": "libnetwork and Flannel",
+    "dummy": "Weave's router (where it lacks, the lab changes a copy of the program to use ifb)",
+    "wireguard": "Flannel's backend of that name",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    `state` is ``ok``; ``missing``: no lab can be built without it; ``optional``: something
+    else cannot be done; ``unknown``: it could not be tried. `found` is what was seen.
+    """
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+async def examine(run: Run = process.run, *, root: bool | None = None) -> list[Finding]:
+    """Try everything, side by side; `root` says whether to try what only root may (found out if None)."""
+    is_root = os.geteuid() == 0 if root is None else root
+    groups = await asyncio.gather(
+        python(run),
+        programs(run),
+        docker(run, is_root),
+        control_groups(Path("/proc/self/mounts").read_text()),
+        shapers(run, is_root),
+        link_kinds(run, is_root),
+        open_vswitch(run),
+        disk(),
+    )
+    return [user(is_root), *(finding for group in groups for finding in group)]
+
+
+def user(is_root: bool) -> Finding:
+    """Whether this is root."""
+    if is_root:
+        return Finding("root", "ok", "yes")
+    return Finding("root", "optional", "no", "emulate, images and cleanup need it: sudo python -m lab …")
+
+
+async def python(_: Run) -> list[Finding]:
+    """The lab's Python packages, and whether somebody else's `lab` is in the way."""
+    return [_packages(), _clash(importlib.metadata.packages_distributions().get("lab", []), _lab_installed())]
+
+
+def _packages() -> Finding:
+    try:
+        needs = importlib.metadata.requires("overlay-lab") or []
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("Python packages", "optional", "the lab runs from its folder only", "make setup")
+    names = [re.split(r"[^\w.-]", need)[0] for need in needs if "extra ==" not in need]
+    lacking = [name for name in names if not _installed(name)]
+    if lacking:
+        return Finding("Python packages", "missing", f"no {', '.join(lacking)}", "make setup")
+    return Finding("Python packages", "ok", f"{len(names)}, all there")
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def _lab_installed() -> bool:
+    """Whether a distribution that is itself named `lab` is installed; ours is `overlay-lab`."""
+    return _installed("lab")
+
+
+def _clash(owners: Sequence[str], other: bool) -> Finding:
+    others = sorted({owner for owner in owners if owner != "overlay-lab"} | ({"lab"} if other else set()))
+    if others:
+        return Finding(
+            "name 'lab'", "missing", f"{', '.join(others)} brings it too", f"pip uninstall {' '.join(others)}"
+        )
+    return Finding("name 'lab'", "ok", "nobody else's distribution has it")
+
+
+async def programs(_: Run) -> list[Finding]:
+    """Programs on PATH; a Weave router and flanneld also by their variables."""
+    found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
+    remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
+    found.append(_program("mmdebstrap", remedy, "optional"))
+    for name, variable in (("weaver", "LAB_WEAVER"), ("flanneld", "LAB_FLANNELD")):
+        remedy = f"put it on PATH or name it in {variable}; without it that overlay may not be obtainable"
+        found.append(_program(name, remedy, "optional", os.environ.get(variable)))
+    return found
+
+
+def _program(name: str, remedy: str, without: State = "missing", named: str | None = None) -> Finding:
+    where = shutil.which(named or name, path=None if named else _path())
+    if where:
+        return Finding(name, "ok", where)
+    return Finding(name, without, f"not at {named}" if named else "not found", remedy)
+
+
+def _path() -> str:
+    """PATH, and where Debian keeps root's programs, which `sudo` adds."""
+    return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+async def docker(run: Run, is_root: bool) -> list[Finding]:
+    """Whether a daemon serves, or could be started, and with which storage."""
+    if not shutil.which("docker"):
+        return []
+    done = await run(["docker", "info", "--format", "{{.ServerVersion}} {{.Driver}}"], check=False)
+    if done.status == 0 and done.stdout.strip():
+        version, driver = done.stdout.split()[:2]
+        if driver in ("overlay2", "overlayfs"):
+            return [Finding("Docker", "ok", f"{version}, {driver}")]
+        return [
+            Finding("Docker", "optional", f"{version}, {driver}", "overlay2 is what the lab was tried on")
+        ]
+    if "permission denied" in done.stderr.lower() and not is_root:
+        return [Finding("Docker", "unknown", NEEDS_ROOT)]
+    return [_docker_off()]
+
+
+def _docker_off() -> Finding:
+    if not shutil.which("dockerd", path=_path()):
+        return Finding("Docker", "missing", "no daemon is installed", "apt-get install docker.io")
+    if Path("/run/systemd/system").exists():
+        return Finding("Docker", "missing", "installed, does not run", "systemctl start docker")
+    return Finding("Docker", "ok", "does not run; the lab starts a daemon while it needs one")
+
+
+async def control_groups(mounts: str) -> list[Finding]:
+    """Which version of control groups is mounted, and whether it has what bounds a host."""
+    rows = [line.split() for line in mounts.splitlines()]
+    own = {word for _, _, kind, words, *_ in rows if kind == "cgroup" for word in words.split(",")}
+    if own & set(CONTROLLERS):
+        return [_controllers("version 1", own)]
+    for _, point, kind, *_ in rows:
+        if kind == "cgroup2":
+            file = Path(point, "cgroup.controllers")
+            return [_controllers("version 2", set(file.read_text().split()) if file.exists() else set())]
+    return [Finding("control groups", "missing", "not mounted", "apt-get install cgroupfs-mount")]
+
+
+def _controllers(version: str, there: set[str]) -> Finding:
+    lacking = [name for name in CONTROLLERS if name not in there]
+    if lacking:
+        remedy = "boot with them enabled (cgroup_enable=…)"
+        return Finding("control groups", "missing", f"{version} without {', '.join(lacking)}", remedy)
+    return Finding("control groups", "ok", f"{version} with {', '.join(CONTROLLERS)}")
+
+
+async def shapers(run: Run, is_root: bool) -> list[Finding]:
+    """Each shaper tried in a namespace of its own; one of them is enough."""
+    if not is_root:
+        return [Finding(f"shaper {kind.name}", "unknown", NEEDS_ROOT) for kind in kinds()]
+    reasons = dict(zip(kinds(), await asyncio.gather(*(kind.probe(run) for kind in kinds())), strict=True))
+    without: State = "optional" if None in reasons.values() else "missing"
+    remedy = (
+        "one is enough" if without == "optional" else "use a kernel with sch_netem, or see the Vagrantfile"
+    )
+    return [
+        Finding(f"shaper {kind.name}", "ok", "works")
+        if reason is None
+        else Finding(f"shaper {kind.name}", without, reason, remedy)
+        for kind, reason in reasons.items()
+    ]
+
+
+async def link_kinds(run: Run, is_root: bool) -> list[Finding]:
+    """Each kind of link is made in a namespace that goes with the command."""
+    if not is_root:
+        return [Finding(f"link kind {kind}", "unknown", NEEDS_ROOT) for kind in LINK_KINDS]
+    return list(await asyncio.gather(*(_link_kind(run, kind) for kind in LINK_KINDS)))
+
+
+async def _link_kind(run: Run, kind: str) -> Finding:
+    more = ["id", "1", "dstport", "0"] if kind == "vxlan" else []
+    argv = ["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *more]
+    if (await run(argv, check=False)).status == 0:
+        return Finding(f"link kind {kind}", "ok", "can be made")
+    without: State = "missing" if kind in ("veth", "bridge") else "optional"
+    remedy = f"modprobe {kind}, or another kernel; for {LINK_KINDS[kind]}"
+    return Finding(f"link kind {kind}", without, "this kernel has none", remedy)
+
+
+async def open_vswitch(run: Run) -> list[Finding]:
+    """The kernel's datapath of Open vSwitch answers under its name, or does not."""
+    if not shutil.which("genl", path=_path()):
+        return [Finding("Open vSwitch", "unknown", "no program genl", "apt-get install iproute2")]
+    done = await run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
+    if done.status == 0 and "ovs_datapath" in done.stdout:
+        return [Finding("Open vSwitch", "ok", "the kernel has its datapath")]
+    remedy = "modprobe openvswitch, or another kernel; for Weave's fast datapath"
+    return [Finding("Open vSwitch", "optional", "this kernel has no datapath", remedy)]
+
+
+async def disk(folders: Sequence[Path] = (Path("/var/lib/docker"), STATE)) -> list[Finding]:
+    """Room for images and stores, on each disk that holds them."""
+    return [_room(folder) for folder in folders]
+
+
+def _room(folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    words = f"{free / 2**30:.1f} GiB free"
+    if free >= DISK:
+        return Finding(f"disk of {folder}", "ok", words)
+    return Finding(f"disk of {folder}", "missing", words, f"free {DISK / 2**30:.0f} GiB there")

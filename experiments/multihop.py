@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
+from experiments import _multihop_results
+from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP
 from experiments.base import Cell, Experiment, Profile, Reading
 from lab.errors import MeasureError
 from lab.hosts.base import Endpoint
 from lab.measure import iperf3, netperf, servers, tool
+from lab.report.tables import Table
+from lab.runs.folder import Run
 from lab.topology import Topology
-
-LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
 
 QUICK = Profile(
     name="quick",
@@ -104,3 +107,9 @@ class Multihop(Experiment):
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return TOOLS[metric].parse(raw)
+
+    def tables(self, run: Run) -> Sequence[Table]:
+        return _multihop_results.tables(run)
+
+    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+        return _multihop_results.figures(run, folder)

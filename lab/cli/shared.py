@@ -6,21 +6,18 @@ same is plain lines, each written out at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table as Grid
 from rich.text import Text
 
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepStarted
 from lab.report.tables import Table
 from lab.runs.journal import duration, line, telling
-
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
 
 MARKS = {"valid": "green", "host-bound": "yellow", "emulator-bound": "yellow", "broken": "red"}
 
@@ -83,39 +80,47 @@ class _Screen:
 
 
 def show(table: Table, console: Console | None = None) -> None:
-    """Print a table: ruled on a terminal, aligned plain text in a pipe."""
+    """Print a table: on a terminal in colour and no wider than it, in a pipe as aligned text."""
     console = console or Console(highlight=False)
     if console.is_terminal:
-        console.print(_ruled(table))
-    else:
-        console.print("\n".join(plain(table)), markup=False, soft_wrap=True)
+        _draw(table, console)
+        return
+    for words in lines(table):
+        console.print(words, markup=False, soft_wrap=True)
+
+
+def _draw(table: Table, console: Console) -> None:
+    """One rich table per section; where there is room, their columns stand under each other."""
+    natural = _widths(table)
+    fits = sum(natural) + 2 * len(natural) <= console.width
+    console.print(Text(table.title, "bold"))
+    for section in table.sections:
+        console.print(Text(section.heading, "cyan"))
+        drawn = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for column, width in zip(table.columns, natural, strict=True):
+            drawn.add_column(column, min_width=width if fits else None)
+        for row in section.rows:
+            drawn.add_row(*map(Text, row))
+        if section.rows:
+            console.print(drawn)
     for note in table.notes:
-        console.print(Text(note), soft_wrap=not console.is_terminal)
+        console.print(Text(note, "dim"))
 
 
-def plain(table: Table) -> list[str]:
+def lines(table: Table) -> Iterator[str]:
     """The lines of a table as aligned text."""
-    full = [list(row) for row in (table.columns, *table.rows) if len(row) > 1]
-    widths = [max(len(row[n]) for row in full) for n in range(len(table.columns))]
+    widths = _widths(table)
 
-    def aligned(row: list[str]) -> str:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        return "  ".join(cells).rstrip()
+    def aligned(row: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
-    rows = [aligned(list(row)) if len(row) > 1 else row[0] for row in table.rows]
-    return [table.title, aligned(list(table.columns)), "-" * (sum(widths) + 2 * (len(widths) - 1)), *rows]
+    yield from (table.title, aligned(table.columns))
+    for section in table.sections:
+        yield section.heading
+        yield from (aligned(row) for row in section.rows)
+    yield from table.notes
 
 
-def _ruled(table: Table) -> RichTable:
-    from rich.table import Table as RichTable
-
-    drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
-    for column in table.columns:
-        drawn.add_column(column)
-    for row in table.rows:
-        if len(row) == 1:
-            drawn.add_section()
-            drawn.add_row(Text(row[0], "bold"), *[""] * (len(table.columns) - 1))
-        else:
-            drawn.add_row(*(Text(cell) for cell in row))
-    return drawn
+def _widths(table: Table) -> list[int]:
+    rows = [table.columns, *(row for section in table.sections for row in section.rows)]
+    return [max(len(row[number]) for row in rows) for number in range(len(table.columns))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from math import isfinite
 from typing import Any, Protocol
 
 
@@ -26,13 +27,14 @@ class Counters(Protocol):
         ...
 
     @property
-    def lateness(self) -> Mapping[str, float]:
-        """How late packets were let go (ms), by quantile; empty where nobody knows."""
+    def late_counts(self) -> Mapping[float, int]:
+        """Packets by class of lateness, named by its upper bound (ms); empty where nobody knows."""
         ...
 
 
 Counts = Mapping[str, Mapping[str, Counters]]
 ReadCounters = Callable[[], Awaitable[Counts]]
+LATE_PART = 0.99
 _COUNTED = ("packets", "bytes", "overflow", "unasked")
 
 
@@ -42,13 +44,28 @@ async def no_counters() -> Counts:
 
 
 def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
-    """What was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out."""
+    """What was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out.
+
+    ``late_p99_ms`` is an upper bound; the last class has none, which is stored as None.
+    """
     found = {}
     for link, directions in after.items():
         for direction, now in directions.items():
             was = before.get(link, {}).get(direction)
             added = {key: getattr(now, key) - (getattr(was, key) if was else 0) for key in _COUNTED}
             if any(added.values()):
-                late = {f"late_{name}_ms": value for name, value in now.lateness.items()}
-                found[f"{link} {direction}"] = {**added, **late}
+                found[f"{link} {direction}"] = {
+                    **added,
+                    **_late(was.late_counts if was else {}, now.late_counts),
+                }
     return found
+
+
+def _late(before: Mapping[float, int], after: Mapping[float, int]) -> dict[str, float | None]:
+    counts = {bound: count - before.get(bound, 0) for bound, count in sorted(after.items())}
+    total, seen = sum(counts.values()), 0
+    for bound, count in counts.items():
+        seen += count
+        if total and seen >= LATE_PART * total:
+            return {"late_p99_ms": bound if isfinite(bound) else None}
+    return {}

@@ -18,7 +18,10 @@ OUTPUT = {
     "max_latency": "max_ms",
     "stddev_latency": "stddev_ms",
     "transaction_rate": "transactions_per_s",
+    "elapsed_time": "elapsed_s",
 }
+#: How much of a test may pass without a transaction: the one that its end cut off, and this (ms).
+SLACK_MS = 50.0
 
 
 def latency_argv(address: str, seconds: float) -> list[str]:
@@ -34,14 +37,20 @@ def parse_latency(raw: str) -> dict[str, float]:
     """Round-trip times in ms, and transactions per second.
 
     Raises:
-        MeasureError: netperf failed, left a figure out, or not one transaction went through.
+        MeasureError: netperf failed, left a figure out, got no answer, or lost one on the way. It
+            exits with status 0 in the last two cases: it waits for a lost answer until its time is up.
     """
     found = dict(re.findall(r"^([A-Z0-9_]+)=(\S*)\s*$", raw, re.MULTILINE))
     values = {}
     for theirs, ours in OUTPUT.items():
         values[ours] = _number(found.get(theirs.upper()), theirs, raw) / (1000 if ours.endswith("_ms") else 1)
     if values["transactions_per_s"] <= 0 or values["mean_ms"] <= 0:
-        raise MeasureError(NAME, "completed not one transaction", raw)
+        raise MeasureError(NAME, "got not one answer; see whether UDP passes between the endpoints", raw)
+    elapsed_ms = values["elapsed_s"] * 1000
+    idle = elapsed_ms * (1 - values["transactions_per_s"] * values["mean_ms"] / 1000)
+    if idle > 2 * values["max_ms"] + SLACK_MS:
+        reason = f"lost a datagram and measured nothing in the last {idle:.0f} ms of {elapsed_ms:.0f}"
+        raise MeasureError(NAME, reason, raw)
     return values
 
 

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Section:
+    """Rows of text under a heading; every row has a cell for every column of its table."""
+
+    heading: str
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of text. `notes` stand below it; a row of one cell is a heading across all columns."""
+    """Sections under common columns; `notes` stand below."""
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=tuple)

@@ -108,7 +108,7 @@ class RunFolder:
         """Put a sample and its raw output on disk, and return it as it was written."""
         assert self._file is not None, "the folder is closed"
         data = raw.encode()
-        name = f"{RAW}/{_slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
+        name = f"{RAW}/{slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
         stored = sample.model_copy(update={"raw": name, "raw_sha256": hashlib.sha256(data).hexdigest()})
         try:
             with open(self.path / name, "wb") as file:
@@ -178,7 +178,7 @@ def _write(file: IO[bytes], data: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _slug(key: str) -> str:
+def slug(key: str) -> str:
     return re.sub(r"[^A-Za-z0-9=_.-]+", "_", key)
 
 

@@ -66,8 +66,9 @@ def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:
     for name, count in links.items():
         if lost := count.get("unasked", 0):
             yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that nobody asked it to drop"
-        if (late := count.get("late_p99_ms", 0)) > LATE_MS:
-            yield "emulator-bound", f"link {name} let 1 % of its packets go more than {late:.1f} ms late"
+        late = count.get("late_p99_ms", 0.0)
+        if late is None or late > LATE_MS:
+            yield "emulator-bound", f"link {name} let 1 % of its packets go more than {LATE_MS:g} ms late"
 
 
 def _machine(machine: Mapping[str, Any]) -> Found:

@@ -1,0 +1,191 @@
+"""Tables and figures of the multi-hop experiment, from stored samples alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+from lab.published import SEGMENTS, ZISMER
+from lab.report import bars, conditions
+from lab.report.selection import Group, select, text
+from lab.report.statistics import Summary, total
+from lab.report.tables import Section, Table
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
+CLAIMS = {
+    LATENCY: "no latency is added: overall equals the sum of the segments, without variance",
+    TCP: "drops sharply after the first hop, then slightly with each",
+    UDP: "falls only slightly with each hop",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A run's samples as the experiment sees them: per overlay, by the hosts that were reached."""
+
+    run: Run
+
+    @cached_property
+    def topology(self) -> Topology:
+        return Topology.from_dict(self.run.manifest.topology)
+
+    @cached_property
+    def first(self) -> str:
+        return self.topology.hosts[0].name
+
+    @cached_property
+    def targets(self) -> Sequence[str]:
+        """All hosts but the first, by the number of hops from it."""
+        others = [host.name for host in self.topology.hosts[1:]]
+        return sorted(others, key=lambda name: self.topology.hops(self.first, name))
+
+    @cached_property
+    def overlays(self) -> Sequence[str]:
+        """The overlays that have samples, in the order in which they were measured."""
+        measured = {sample.overlay for sample in self.run.samples if sample.ok}
+        return [name for name in self.run.manifest.overlays if name in measured]
+
+    def group(self, overlay: str, metric: str, target: str, value: str) -> Group:
+        """The samples from the first host to another."""
+        params = {"from": self.first, "to": target}
+        return select(self.run.samples, overlay, metric, value, **params)
+
+    def cumulative(self, overlay: str, target: str) -> Summary | None:
+        """The sum of the segments' mean latencies (ms) on the way; None where one is missing."""
+        path = self.topology.path(self.first, target)
+        parts = []
+        for pair in pairwise(path):
+            link = self.topology.link(*pair)
+            ends = {"from": link.a, "to": link.b}
+            part = select(self.run.samples, overlay, SEGMENT, "mean_ms", **ends).summary
+            if part is None:
+                return None
+            parts.append(part)
+        return total(parts)
+
+    def published(self, target: str) -> float | None:
+        """The sum (ms) of the segments that the thesis published; None where it has not all of them."""
+        path = [self.topology.host(name).site for name in self.topology.path(self.first, target)]
+        known = {frozenset((s.a, s.b)): s.rtt for s in SEGMENTS if s.study == ZISMER}
+        figures = [known.get(frozenset(pair)) for pair in pairwise(path)]
+        return sum(f for f in figures if f is not None) if None not in figures else None
+
+
+def tables(run: Run) -> Sequence[Table]:
+    """Hops by overlay: latency, cumulative sum, TCP and UDP, beside what the thesis says."""
+    view = View(run)
+    columns = ["hops", "to", *view.overlays, "asked", "2016"]
+    sections = [
+        Section(f"latency, ms round trip (2016: {CLAIMS[LATENCY]})", _latency(view)),
+        Section("sum of the segments' latencies, ms (and what the overall latency adds to it)", _sums(view)),
+        Section(f"TCP received, Mbit/s (2016: {CLAIMS[TCP]})", _rates(view, TCP, "received_mbps")),
+        Section(f"UDP received, Mbit/s (2016: {CLAIMS[UDP]})", _rates(view, UDP, "received_mbps")),
+        Section("UDP sent, Mbit/s: the sender's view, which 2016 plotted", _rates(view, UDP, "sent_mbps")),
+    ]
+    measured = [s for s in sections if any(cell != "–" for row in s.rows for cell in row[2:-2])]
+    lacking = [Section(sentence, []) for sentence in conditions.overlays(run)]
+    title = f"multi-hop, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
+    return [Table(title, columns, [*measured, *lacking], _notes(view))]
+
+
+def _row(view: View, target: str, cells: Sequence[str], asked: str = "", published: str = "") -> list[str]:
+    return [str(view.topology.hops(view.first, target)), target, *cells, asked, published]
+
+
+def _latency(view: View) -> list[list[str]]:
+    rows = []
+    for target in view.targets:
+        cells = [text(view.group(name, LATENCY, target, "mean_ms")) for name in view.overlays]
+        asked, published = view.topology.rtt(view.first, target), view.published(target)
+        rows.append(_row(view, target, cells, f"{asked:.2f}", f"{published:.2f}" if published else ""))
+    return rows
+
+
+def _sums(view: View) -> list[list[str]]:
+    return [_row(view, t, [_sum(view, name, t) for name in view.overlays]) for t in view.targets]
+
+
+def _sum(view: View, overlay: str, target: str) -> str:
+    summed = view.cumulative(overlay, target)
+    overall = view.group(overlay, LATENCY, target, "mean_ms").summary
+    if summed is None:
+        return "–"
+    spread = f" ± {summed.sd:.2f}" if summed.sd is not None else ""
+    return f"{summed.mean:.2f}{spread}" + (f" ({overall.mean - summed.mean:+.2f})" if overall else "")
+
+
+def _rates(view: View, metric: str, value: str) -> list[list[str]]:
+    return [
+        _row(view, t, [text(view.group(name, metric, t, value), 1) for name in view.overlays])
+        for t in view.targets
+    ]
+
+
+def _notes(view: View) -> list[str]:
+    counts = [f"{n} × {metric}" for metric, n in view.run.manifest.profile.get("repetitions", {}).items()]
+    return [
+        f"{conditions.line(view.run)}; samples per cell: {', '.join(counts)}",
+        *conditions.verdicts(view.run),
+    ]
+
+
+def figures(run: Run, folder: Path) -> Sequence[Path]:
+    """The thesis's figures 15 and 16, one panel per overlay."""
+    view = View(run)
+    if not view.overlays:
+        return []
+    drawn = []
+    if any(sample.metric in (LATENCY, SEGMENT) for sample in run.samples if sample.ok):
+        drawn += bars.draw(_figure15(view), folder / "fig15-latency")
+    if any(sample.metric in (TCP, UDP) for sample in run.samples if sample.ok):
+        drawn += bars.draw(_figure16(view), folder / "fig16-throughput")
+    return drawn
+
+
+def _figure15(view: View) -> bars.Figure:
+    published = [view.published(target) for target in view.targets]
+    panels = [
+        bars.Panel(
+            conditions.with_mode(view.run, name),
+            [
+                bars.Series("overall latency", bars.BLUE, _bars(view, name, LATENCY, "mean_ms")),
+                bars.Series(
+                    "cumulative sum of segments",
+                    bars.ORANGE,
+                    [bars.computed(view.cumulative(name, target)) for target in view.targets],
+                ),
+            ],
+            published,
+        )
+        for name in view.overlays
+    ]
+    return _figure(view, "Latency across multiple hops", "round trip, ms (mean, sd)", panels)
+
+
+def _figure16(view: View) -> bars.Figure:
+    panels = [
+        bars.Panel(
+            conditions.with_mode(view.run, name),
+            [
+                bars.Series("TCP received", bars.BLUE, _bars(view, name, TCP, "received_mbps")),
+                bars.Series("UDP received", bars.ORANGE, _bars(view, name, UDP, "received_mbps")),
+            ],
+        )
+        for name in view.overlays
+    ]
+    return _figure(view, "UDP and TCP throughput across multiple hops", "Mbit/s (mean, sd)", panels)
+
+
+def _bars(view: View, overlay: str, metric: str, value: str) -> list[bars.Bar | None]:
+    return [bars.bar(view.group(overlay, metric, target, value)) for target in view.targets]
+
+
+def _figure(view: View, title: str, y: str, panels: Sequence[bars.Panel]) -> bars.Figure:
+    groups = [f"{view.topology.hops(view.first, target)}\n{target}" for target in view.targets]
+    caption = conditions.line(view.run)
+    return bars.Figure(title, caption, groups, f"hops from {view.first}", y, panels, "published 2016")

@@ -1,0 +1,162 @@
+"""Grouped bars of means with standard deviations, as the thesis drew them, with every sample as a dot.
+
+Colours are of Okabe and Ito's set, which colour-blind readers can tell apart; bars also
+differ in their hatching, for print without colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab.report.selection import Group
+from lab.report.statistics import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#000000"
+HATCHES = ("", "///", "...", "xxx")
+WIDTH = 0.8  # of a group of bars, in units of the distance between groups
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lab",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "hatch.linewidth": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A mean with its spread; the samples behind it, and those that do not count."""
+
+    mean: float
+    sd: float | None = None
+    valid: Sequence[float] = ()
+    invalid: Sequence[float] = ()
+    doubtful: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """Bars of one kind, one per group; None where nothing was measured."""
+
+    label: str
+    colour: str
+    bars: Sequence[Bar | None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes: groups of bars, and published values as marks."""
+
+    title: str
+    series: Sequence[Series]
+    published: Sequence[float | None] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels side by side with one scale; `caption` names rate, shaper and what is shown."""
+
+    title: str
+    caption: str
+    groups: Sequence[str]
+    x: str
+    y: str
+    panels: Sequence[Panel]
+    published: str = "published"
+
+
+def bar(group: Group) -> Bar | None:
+    """The bar of a group of samples."""
+    found = group.summary
+    return Bar(found.mean, found.sd, group.valid, group.invalid, group.doubtful) if found else None
+
+
+def computed(found: Summary | None) -> Bar | None:
+    """A bar that was computed, so that no single sample belongs to it."""
+    return Bar(found.mean, found.sd) if found else None
+
+
+def draw(figure: Figure, path: Path) -> list[Path]:
+    """Write ``path.svg`` and ``path.png`` and return both."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files = [path.with_suffix(".svg"), path.with_suffix(".png")]
+    with mpl.rc_context(STYLE):
+        size = (2 + 2.6 * len(figure.panels), 4.2)
+        drawing, axes = plt.subplots(1, len(figure.panels), figsize=size, sharey=True, squeeze=False)
+        for ax, panel in zip(axes[0], figure.panels, strict=True):
+            _panel(ax, panel, figure)
+        axes[0][0].set_ylabel(figure.y)
+        handles, labels = _legend(axes[0])
+        drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
+        drawing.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.01, 0.94), ncols=6, frameon=False)
+        drawing.text(0.02, 0.01, figure.caption, fontsize=7, va="bottom", wrap=True)
+        drawing.tight_layout(rect=(0, 0.05, 1, 0.9))
+        for file in files:
+            drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
+        plt.close(drawing)
+    return files
+
+
+def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
+    width = WIDTH / len(panel.series)
+    for number, series in enumerate(panel.series):
+        shift = (number - (len(panel.series) - 1) / 2) * width
+        for place, one in enumerate(series.bars):
+            if one is not None:
+                _bar(ax, place + shift, width * 0.94, one, series, HATCHES[number % len(HATCHES)])
+    for place, value in enumerate(panel.published):
+        if value is not None:
+            ends = (place - WIDTH / 2, place + WIDTH / 2)
+            ax.plot(
+                ends, (value, value), color=BLACK, lw=1.2, ls=(0, (4, 2)), label=figure.published, zorder=4
+            )
+    ax.set_title(panel.title, fontsize=9)
+    ax.set_xticks(range(len(figure.groups)), figure.groups)
+    ax.set_xlabel(figure.x)
+    ax.set_ylim(bottom=0)
+    ax.grid(axis="y", lw=0.4, alpha=0.5)
+    ax.set_axisbelow(True)
+
+
+def _bar(ax: Axes, x: float, width: float, one: Bar, series: Series, hatch: str) -> None:
+    """A filled bar; a hollow one with a broken outline where no sample counts."""
+    (drawn,) = ax.bar(x, one.mean, width, edgecolor="black", linewidth=0.6, hatch=hatch, color=series.colour)
+    drawn.set_label(series.label)
+    if one.doubtful:
+        drawn.set(facecolor="none", edgecolor=series.colour, linestyle="--")
+        drawn.set_label(f"{series.label} (no valid sample)")
+    if one.sd is not None:
+        ax.errorbar(x, one.mean, one.sd, color=BLACK, lw=0.9, capsize=2.5, zorder=3)
+    _dots(ax, x, width, one.valid, marker="o", s=7, facecolor="white", edgecolor=BLACK, label="sample")
+    _dots(ax, x, width, one.invalid, marker="x", s=12, color=VERMILION, label="sample that is not valid")
+
+
+def _dots(ax: Axes, x: float, width: float, values: Sequence[float], **look: object) -> None:
+    """Samples side by side in the order in which they were measured, so that none hides another."""
+    if values:
+        step = width * 0.6 / max(len(values), 2)
+        places = [x + (n - (len(values) - 1) / 2) * step for n in range(len(values))]
+        ax.scatter(places, values, linewidths=0.7, zorder=5, **look)  # type: ignore[arg-type]
+
+
+def _legend(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+    """Every label once, in the order of their first appearance."""
+    found: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)

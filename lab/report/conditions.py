@@ -1,0 +1,67 @@
+"""Under what a run was measured, in words: every table and figure says it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lab.runs.folder import Run
+from lab.runs.sample import State
+
+MEANING: dict[State, str] = {
+    "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
+    "emulator-bound": "this machine, not the network, set the pace; shown, not counted",
+    "broken": "the overlay or the tool did not stand the sample; shown, not counted",
+}
+
+
+def rate(run: Run) -> str:
+    """``links of 20 Mbit/s``, or that each link has its own rate."""
+    value = run.manifest.rate
+    return f"links of {value:g} Mbit/s" if value else "links of the topology's own rates"
+
+
+def line(run: Run) -> str:
+    """Rate, shaper, congestion control, profile and kernel of a run, in one line."""
+    manifest = run.manifest
+    used = sorted({s.congestion_control for s in run.samples if s.congestion_control})
+    words = [
+        f"{rate(run)}, shaped by {manifest.shaper or 'nobody here'}",
+        *([f"TCP {'+'.join(used)}"] if used else []),
+        f"profile {manifest.profile.get('name', '?')}",
+        f"Linux {manifest.environment.get('kernel', '?')}",
+        f"run {manifest.run}",
+    ]
+    return "; ".join(words)
+
+
+def with_mode(run: Run, overlay: str) -> str:
+    """An overlay's name, and what really carried its packets (``weave (sleeve)``)."""
+    modes = sorted({s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode})
+    return f"{overlay} ({', '.join(modes)})" if modes else overlay
+
+
+def overlays(run: Run) -> list[str]:
+    """A sentence for every overlay that has not been measured whole, and why."""
+    said = []
+    for name, overlay in run.manifest.overlays.items():
+        if overlay.state == "not obtainable":
+            said.append(f"{name}: not obtainable here: {overlay.reason}; {overlay.remedy}")
+        elif overlay.state == "failed":
+            said.append(f"{name}: failed: {overlay.reason}")
+        elif overlay.state == "pending":
+            said.append(f"{name}: not measured to its end")
+    return said
+
+
+def verdicts(run: Run) -> list[str]:
+    """How many samples there are of each verdict that is not ``valid``, and of failures."""
+    counts = Counter(sample.verdict.state for sample in run.samples if sample.ok)
+    total = sum(counts.values())
+    said = [
+        f"{counts[state]} of {total} samples {state}: {words}"
+        for state, words in MEANING.items()
+        if counts[state]
+    ]
+    if failed := sum(not sample.ok for sample in run.samples):
+        said.append(f"{failed} attempts failed; their raw output is in the run folder")
+    return [*said, *run.faults]

@@ -1,0 +1,151 @@
+"""One overlay of a run, from its installation to its removal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from experiments.base import Experiment
+from lab.errors import HostError, LabError, NotObtainable, OverlayError
+from lab.events import Emit, Note, SampleDone, step
+from lab.hosts.base import Endpoint
+from lab.measure.reach import all_pairs
+from lab.measure.together import together
+from lab.runs.attempt import Attempts
+from lab.runs.executor import Executor
+from lab.runs.folder import RunFolder, slug
+from lab.runs.lab import Lab
+from lab.runs.plan import Task, wanted
+from lab.runs.progress import Progress
+from lab.runs.sample import Sample
+from overlays.base import Overlay
+
+#: How long an overlay may take until it says that all hosts reach each other (s).
+READY = 120.0
+#: How long it has to find a lost peer again after a failed sample (s).
+RECOVERY = 60.0
+#: How long taking an overlay off the hosts may last after trouble or Ctrl-C (s).
+FAREWELL = 20.0
+
+
+@dataclass
+class Stages:
+    """Works one overlay through: install, ready, endpoints, measure, uninstall."""
+
+    name: str
+    overlay: Overlay
+    experiment: Experiment
+    lab: Lab
+    folder: RunFolder
+    progress: Progress
+    executor: Executor
+    emit: Emit
+    failures: Counter[str] = field(default_factory=Counter)
+
+    async def work_through(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """Measure the tasks that are not done yet; returns the overlay's last mode.
+
+        Raises:
+            NotObtainable: this machine cannot have the overlay.
+            OverlayError, HostError, MeasureError: it did not come up, or did not stand.
+        """
+        if missing := self.overlay.obtainable():
+            raise NotObtainable(self.name, missing.what, missing.remedy)
+        try:
+            endpoints = await self._bring_up()
+            mode = await self._measure(endpoints, tasks)
+        except asyncio.CancelledError:
+            await self._farewell()
+            raise
+        except LabError:
+            await self._report("failure")
+            await self._farewell()
+            raise
+        with self._phase("uninstall"):
+            await self.overlay.uninstall()
+        return mode
+
+    async def _bring_up(self) -> Mapping[str, Endpoint]:
+        hosts = self.lab.hosts
+        with self._phase("install"):
+            await self.overlay.install(tuple(hosts.values()), self.lab.topology)
+        with self._phase("ready"):
+            await self.overlay.ready(READY)
+        with self._phase("endpoints"):
+            attached = await together(self.overlay.attach(host) for host in hosts.values())
+        endpoints = dict(zip(hosts, attached, strict=True))
+        with self._phase("a packet between every two endpoints"):
+            await all_pairs(endpoints)
+        with self._phase("preparation"):
+            await self.experiment.prepare(endpoints)
+        return endpoints
+
+    async def _measure(self, endpoints: Mapping[str, Endpoint], tasks: Sequence[Task]) -> Mapping[str, str]:
+        await self._report("before")
+        with self._phase("measuring"):
+            run = self.folder.manifest.run
+            attempts = Attempts(
+                self.experiment, self.overlay, endpoints, self.lab, run, self.progress, self.emit
+            )
+            await attempts.begin()
+            missing = wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key])
+            async for measured in self.executor.results(missing, attempts.measure):
+                sample = self._keep(measured.sample, measured.raw)
+                if sample.verdict.state == "broken":
+                    await self._mend(sample, endpoints)
+        await self._report("after")
+        return attempts.mode
+
+    def _keep(self, sample: Sample, raw: str) -> Sample:
+        stored = self.folder.append(sample, raw)
+        self.progress.add(stored)
+        self.failures[stored.cell] += not stored.ok
+        self.emit(
+            SampleDone(stored.cell, stored.repetition, stored.outcome, stored.verdict.state, stored.values)
+        )
+        return stored
+
+    async def _mend(self, sample: Sample, endpoints: Mapping[str, Endpoint]) -> None:
+        """Say what broke a sample, wait until the overlay stands again, and start the servers anew."""
+        self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
+        with self._phase("mending"):
+            await self.overlay.ready(RECOVERY)
+            if not sample.ok:
+                await self.experiment.recover(endpoints)
+
+    async def _farewell(self) -> None:
+        """Uninstall after trouble: what goes wrong now is told, and does not hide the trouble."""
+        try:
+            with self._phase("uninstall"):
+                async with asyncio.timeout(FAREWELL):
+                    await self.overlay.uninstall()
+        except (LabError, TimeoutError) as error:
+            said = str(error) or f"no end within {FAREWELL:g} s"
+            self.emit(Note(f"{self.name} could not be taken off every host: {said}"))
+
+    async def _report(self, when: str) -> None:
+        """Keep the overlay's own words with the run; without them a run is no worse than before."""
+        try:
+            report: Mapping[str, Any] = await self.overlay.report()
+        except (OverlayError, HostError) as error:
+            report = {"error": str(error)}
+        if report:
+            text = json.dumps(report, indent=1, default=str)
+            self.folder.store(f"reports/{slug(self.name)}.{when}.json", text)
+
+    @contextmanager
+    def _phase(self, phase: str) -> Iterator[None]:
+        """A step whose time also goes into the manifest, added up over sessions."""
+        start = monotonic()
+        try:
+            with step(self.emit, f"{self.name}: {phase}"):
+                yield
+        finally:
+            timing = self.folder.manifest.timing.setdefault(self.name, {})
+            timing[phase] = round(timing.get(phase, 0.0) + monotonic() - start, 3)

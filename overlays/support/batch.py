@@ -45,6 +45,12 @@ class Batch:
         self._lines.append(f"chmod {mode:o} {shlex.quote(path)}")
         return self
 
+    def unless(self, check: Sequence[str], batch: Batch) -> Batch:
+        """Add another batch, to be run where a command that checks fails."""
+        self._lines.append(f"{shlex.join(check)} >/dev/null 2>&1 || {{")
+        self._lines += [*batch._lines, "}"]
+        return self
+
     def then(self, other: Batch) -> Batch:
         """Add all of another batch."""
         self._lines += other._lines

@@ -1,0 +1,72 @@
+"""Reading what a tinc daemon writes to its log when it is asked for its nodes (SIGUSR2).
+
+A line of tinc 1.0:
+`` AMS at 192.168.1.1 port 655 cipher 0 digest 0 maclength 4 compression 0 options d status 003a
+nexthop AMS via PRG pmtu 1468 (min 1468 max 1468)``
+The path MTU counts the inner Ethernet header. It is found by probes over UDP, so a known
+least one means that UDP works; until then the daemon sends over its TCP connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_NODE = re.compile(
+    r"^\s*(?P<name>\w+) at (?P<address>\S+) port \S+ cipher (?P<cipher>\d+) .*status (?P<status>[0-9a-f]+) "
+    r"nexthop (?P<nexthop>\S+) via \S+ pmtu (?P<pmtu>\d+) \(min (?P<least>\d+) max (?P<most>\d+)\)"
+)
+#: Bits of a node's status in tinc 1.0.
+VALID_KEY, REACHABLE = 0x02, 0x10
+BEGIN, END = "Nodes:", "End of nodes."
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as another one sees it; `nexthop` is whom packets to it are handed to."""
+
+    name: str
+    cipher: int
+    status: int
+    nexthop: str
+    pmtu: int
+    least: int
+    most: int
+
+    @property
+    def lacking(self) -> str:
+        """What is not settled yet on the direct way to this node; "" when all is."""
+        if not self.status & REACHABLE:
+            return f"{self.name} is not reachable"
+        if not (self.status & VALID_KEY and self.least):
+            return f"UDP to {self.name} is not confirmed"
+        if self.least != self.most:
+            return f"the path MTU to {self.name} is between {self.least} and {self.most}"
+        return ""
+
+
+def dump(log: str) -> str:
+    """The last complete list of nodes in a log; empty when there is none."""
+    end = log.rfind(END)
+    begin = log.rfind(BEGIN, 0, max(end, 0))
+    return log[begin:end] if 0 <= begin < end else ""
+
+
+def nodes(log: str) -> dict[str, Node]:
+    """The nodes of the last complete list, by name."""
+    found = (_NODE.match(line) for line in dump(log).splitlines())
+    return {m["name"]: _node(m) for m in found if m}
+
+
+def _node(m: re.Match[str]) -> Node:
+    numbers = (int(m[key]) for key in ("pmtu", "least", "most"))
+    return Node(m["name"], int(m["cipher"]), int(m["status"], 16), m["nexthop"], *numbers)
+
+
+def lacking(log: str, neighbours: Iterable[str], names: Iterable[str]) -> str:
+    """What is missing until every neighbour is settled and everybody can be reached; "" when nothing is."""
+    seen = nodes(log)
+    words = [seen[n].lacking if n in seen else f"{n} is unknown" for n in neighbours]
+    words += [f"{n} is not reachable" for n in names if n not in seen or not seen[n].status & REACHABLE]
+    return "; ".join(dict.fromkeys(filter(None, words)))

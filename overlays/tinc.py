@@ -1,0 +1,220 @@
+"""tinc: daemons that switch Ethernet frames and relay for each other, from Debian's own packages.
+
+Like Weave's sleeve it forwards in user space, hop by hop, so it is the control for it, and the
+multi-hop experiment is complete on every machine. Each daemon has connections to its
+neighbours on the links only, and is told to send to no one else directly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+from typing import Any
+
+from lab.errors import OverlayError
+from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.hosts.common import LOGS, PIDS
+from lab.topology import Topology
+from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
+from overlays.support import endpoints, routes, tinc_status
+from overlays.support.batch import Batch
+from overlays.support.polling import each, until
+
+NETWORK, BRIDGE, TAP = "lab-tinc", "br-tinc", "tinc0"
+FOLDER = "/etc/tinc/lab"
+DAEMON = "tincd"
+COMMAND = ["tincd", f"--config={FOLDER}", "--no-detach", "--debug=1"]
+PIDFILE, LOG = f"{PIDS}/{DAEMON}.pid", f"{LOGS}/{DAEMON}.log"
+KEY_BITS = 2048
+
+
+class Tinc(Overlay):
+    """tinc 1.0 in switch mode, its tap device a port of a bridge of Docker's on every host."""
+
+    name = "tinc"
+    summary = "tinc: daemons relay for each other in user space, hop by hop (the control for Weave)"
+    hops = "overlay"
+    modes = ("switch",)
+    options = (
+        Option("encryption", "off", ("on", "off"), "AES-256 and SHA-256 on every hop"),
+        Option("mtu", "1376", (), "bytes, by default as Weave's so that they compare", number=True),
+        Option("subnet", "10.60.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
+    )
+
+    def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
+        if "tincd" in facts.binaries:
+            return ()
+        return (Missing("the program tincd", "apt-get install tinc"),)
+
+    async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
+        self.topology = topology
+        await self.require(hosts)
+        self.hosts = tuple(hosts)
+        keys = dict(zip([h.name for h in hosts], await each(self._key, hosts), strict=True))
+        await each(lambda host: self._start(host, keys), self.hosts)
+
+    async def _key(self, host: Host) -> str:
+        """A host's public key, made when it has none."""
+        own = f"{FOLDER}/hosts/{node(host.name)}"
+        make = Batch().run(["mkdir", "-p", f"{FOLDER}/hosts"])
+        make.attempt(["tincd", f"--config={FOLDER}", f"--generate-keys={KEY_BITS}"])
+        batch = Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host))
+        batch.unless(["test", "-s", f"{FOLDER}/rsa_key.priv"], make)
+        return public_key((await batch.run(["cat", own]).on(host)).stdout)
+
+    def configuration(self, host: Host) -> str:
+        """The text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames."""
+        peers = "".join(f"ConnectTo = {node(name)}\n" for name in self._neighbours(host))
+        return (
+            f"Name = {node(host.name)}\nMode = switch\nDeviceType = tap\nInterface = {TAP}\n"
+            f"Device = /dev/net/tun\nAddressFamily = ipv4\n{peers}"
+        )
+
+    def host_file(self, host: Host, other: str, key: str) -> str:
+        """What one host's daemon is told of another; only neighbours have an address.
+
+        ``IndirectData`` makes a daemon hand packets for far nodes to the neighbour on the way.
+        """
+        address = f"Address = {self._address_to(host, other)}\n" if other in self._neighbours(host) else ""
+        encrypted = self.settings["encryption"] == "on"
+        cipher = "Cipher = aes-256-cbc\nDigest = sha256\n" if encrypted else "Cipher = none\nDigest = none\n"
+        return f"{address}IndirectData = yes\n{cipher}{key}"
+
+    def _neighbours(self, host: Host) -> list[str]:
+        present = {h.name for h in self.hosts}
+        return [name for name in self.on.neighbours(host.name) if name in present]
+
+    def _address_to(self, host: Host, other: str) -> str:
+        return self.on.link(host.name, other).address(other)
+
+    async def _start(self, host: Host, keys: Mapping[str, str]) -> None:
+        batch = Batch()
+        for other, key in keys.items():
+            batch.write(f"{FOLDER}/hosts/{node(other)}", self.host_file(host, other, key))
+        up = f"#!/bin/sh\nip link set {TAP} mtu {self.settings['mtu']} master {BRIDGE} up\n"
+        batch.write(f"{FOLDER}/tinc-up", up, mode=0o755)
+        made = ["docker", "network", "inspect", NETWORK]
+        batch.unless(made, Batch().run(self.network_argv(host), quiet=True))
+        batch.start(DAEMON, COMMAND)
+        await batch.on(host)
+
+    def network_argv(self, host: Host) -> list[str]:
+        """The command that makes Docker's bridge: one subnet everywhere, and a /24 of it for each host."""
+        part = self.part(host)
+        return [
+            *("docker", "network", "create", "--driver=bridge", "--internal", f"--ip-range={part}"),
+            *(f"--subnet={self.settings['subnet']}", f"--gateway={part[1]}"),
+            *(f"--opt=com.docker.network.bridge.name={BRIDGE}",),
+            *(f"--opt=com.docker.network.driver.mtu={self.settings['mtu']}", NETWORK),
+        ]
+
+    def part(self, host: Host) -> IPv4Network:
+        """The addresses that a host gives to its endpoints.
+
+        Raises:
+            OverlayError: the subnet is too small for a host of this number.
+        """
+        subnet, number = IPv4Network(self.settings["subnet"]), self.on.host(host.name).number
+        part = IPv4Network((int(subnet.network_address) + 256 * number, 24))
+        if not part.subnet_of(subnet):
+            raise OverlayError(
+                f"tinc: {subnet} has no /24 for host {host.name}, number {number}; set subnet=…"
+            )
+        return part
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        """Return once every hop runs over UDP with its path MTU known: before that tinc sends over TCP."""
+        await each(
+            lambda host: until(lambda: self._lacking(host), timeout, f"tinc on {host.name}: its mesh"),
+            self.hosts,
+        )
+
+    async def _lacking(self, host: Host) -> str:
+        """What a host's daemon says is missing; a packet to every other host makes it find its path MTUs."""
+        others = [o for o in self.hosts if o is not host and routes.reaches(self.on, host.name, o.name)]
+        knock = Batch()
+        for other in others:
+            if other.name in self._neighbours(host):
+                knock.attempt(["ping", "-c1", "-W1", str(self.part(other)[1])])
+        nodes_said = await self._nodes(host, knock)
+        names = [node(name) for name in self._neighbours(host)]
+        return tinc_status.lacking(nodes_said, names, [node(o.name) for o in others])
+
+    async def _nodes(self, host: Host, before: Batch | None = None) -> str:
+        """The list of nodes that a daemon writes to its log when it is asked for it."""
+        ask = ["start-stop-daemon", "--stop", "--quiet", "--signal", "USR2", "--pidfile", PIDFILE]
+        batch = (before or Batch()).run(ask).wait(["tail", "-n", "60", LOG], 0.5, tinc_status.END)
+        result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
+        if result.status:
+            await self._check(host, DAEMON)
+        return result.stdout
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        return await endpoints.attach(self.name, host, image, name, NETWORK)
+
+    async def mode(self) -> Mapping[str, str]:
+        said = await each(self._nodes, self.hosts)
+        hops = [(h.name, n) for h, text in zip(self.hosts, said, strict=True) for n in self._hops(h, text)]
+        direct = [n for _, n in hops]
+        tcp = [f"{name}→{n.name}" for name, n in hops if n.lacking]
+        return {
+            "mode": "switch",
+            "encryption": "on" if any(n.cipher for n in direct) else "off",
+            "mtu": self.settings["mtu"],
+            **({"over TCP": ", ".join(tcp)} if tcp else {}),
+        }
+
+    def _hops(self, host: Host, text: str) -> list[tinc_status.Node]:
+        """The neighbours in a daemon's list of nodes."""
+        names = {node(name) for name in self._neighbours(host)}
+        return [n for n in tinc_status.nodes(text).values() if n.name in names]
+
+    async def report(self) -> Mapping[str, Any]:
+        said = await each(self._nodes, self.hosts)
+        return {h.name: tinc_status.dump(text) for h, text in zip(self.hosts, said, strict=True)}
+
+    async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
+        """Per host, whom it reaches by way of another one: what its daemon says packets are handed to."""
+        name_of = {node(h.name): h.name for h in self.hosts}
+        said = await each(self._nodes, self.hosts)
+        return {
+            host.name: {
+                name_of[n.name]: name_of[n.nexthop]
+                for n in tinc_status.nodes(text).values()
+                if n.name in name_of and n.nexthop != n.name
+            }
+            for host, text in zip(self.hosts, said, strict=True)
+        }
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        return (DAEMON,)
+
+    async def relaunch(self) -> None:
+        await each(lambda host: host.stop(DAEMON), self.hosts)
+        await each(lambda h: Batch().start(DAEMON, COMMAND).on(h), self.hosts)
+        await self.ready()
+
+    async def uninstall(self) -> None:
+        await each(self._remove, self.hosts)
+        self.hosts = ()
+
+    async def _remove(self, host: Host) -> None:
+        await endpoints.remove_all(self.name, host)
+        gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
+        await gone.run(["rm", "-rf", FOLDER]).on(host)
+
+
+def node(name: str) -> str:
+    """A host's name as tinc takes it: letters, digits and underscores."""
+    return re.sub(r"[^A-Za-z0-9]", "_", name)
+
+
+def public_key(text: str) -> str:
+    """The key in a host file of tinc's."""
+    found = re.search(r"-----BEGIN RSA PUBLIC KEY-----.*?-----END RSA PUBLIC KEY-----\n", text, re.S)
+    if not found:
+        raise OverlayError(
+            "tinc: a daemon made no key; see whether 'tincd --generate-keys' works on the host"
+        )
+    return found[0]

@@ -56,7 +56,12 @@ class CommandError(HostError):
     def __init__(self, host: str, argv: Sequence[str], status: int, stdout: str, stderr: str) -> None:
         self.host, self.argv, self.status = host, tuple(argv), status
         self.stdout, self.stderr = stdout, stderr
-        said = (stderr.strip() or stdout.strip() or "nothing").splitlines()[-1][:300]
+        lines = (stderr.strip() or stdout.strip() or "nothing").splitlines()
+        # a program's advice on how to use it comes last and says nothing about what failed
+        telling = [
+            line for line in lines if line.strip() and not line.startswith(("Run '", "See '"))
+        ] or lines
+        said = telling[-1][:300]
         super().__init__(f"{host}: {' '.join(argv)[:300]!r} ended with status {status}: {said}")
 
 

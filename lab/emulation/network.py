@@ -39,15 +39,27 @@ class Docker(Node):
         super().__init__(name, inNamespace=True, **params)
         self.pid = containerPid
 
+    @classmethod
+    def checkSetup(cls) -> None:
+        """Nothing: Mininet's `mnexec` and `ifconfig` are not needed (see `enter`)."""
+
     def startShell(self, mnopts: str | None = None) -> None:
-        """Start no shell yet: most nodes never need one (see `sendCmd`)."""
+        """Start no shell yet: most nodes never need one (see `cmd`)."""
+
+    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command in the node's shell and return its output."""
+        self._have_shell()
+        return super().cmd(*args, **kwargs)
 
     def sendCmd(self, *args: Any, **kwargs: Any) -> None:
-        """Run a command in the node's shell, started now if it was not before."""
+        """Begin a command in the node's shell."""
+        self._have_shell()
+        super().sendCmd(*args, **kwargs)
+
+    def _have_shell(self) -> None:
         if self.shell is None:
             super().startShell()
             self.pid = self.containerPid
-        super().sendCmd(*args, **kwargs)
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         return Popen(enter(list(cmd), self.containerPid), **params)
@@ -55,7 +67,6 @@ class Docker(Node):
     def terminate(self) -> None:
         """End the node's shell; the container belongs to the network."""
         if self.shell is not None:
-            os.close(self.slave)
             super().terminate()
         self.shell = None
 
@@ -112,6 +123,7 @@ class Containernet(Mininet):
         refused = sorted(set(params) - set(known))
         if refused:
             raise LabError(f"Containernet(): {', '.join(refused)} cannot be had here; leave it out")
+        self.init()
         super().__init__(build=False)
         self._loop = _Loop()
         self._own = emulation is None
@@ -126,6 +138,8 @@ class Containernet(Mininet):
         """Check for root; the limits of this machine are left as they are."""
         if os.geteuid() != 0:
             raise MachineError("a network needs root: run it with sudo")
+        # Mininet calls its own `init`, by its own name, and that one sets sysctls
+        Mininet.inited = True
 
     def configHosts(self) -> None:
         """Nothing: hosts are configured when they are made."""
@@ -165,11 +179,13 @@ class Containernet(Mininet):
 
     def stop(self) -> None:
         """End the shells of all nodes; a network that made its own lab takes that off the machine."""
-        for host in self.hosts:
-            host.terminate()
-        if self._own:
-            self._loop.call(self.emulation.down())
-        self._loop.stop()
+        try:
+            for host in self.hosts:
+                host.terminate()
+        finally:
+            if self._own:
+                self._loop.call(self.emulation.down())
+            self._loop.stop()
 
     def _show_host(self, name: str) -> Docker:
         container = self.emulation.hosts[name].container

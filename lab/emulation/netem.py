@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, tc
+from lab.emulation import compare, namespaces, segments, tc
 from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
@@ -82,6 +82,7 @@ class Netem:
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Netem, lines)
         self._asked.keep({**self.lines, **{line.name: line for line in lines}})
+        await segments.cut([], lines, self._run)
         adds = [command for line in lines for d in DIRECTIONS for command in add(line, d)]
         await tc.carry_out(self._namespace, adds, self._run)
         await self._compare(lines)
@@ -89,6 +90,7 @@ class Netem:
     async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
         line = self._asked.find(link).changed(tuple(directions), **params)
         refuse(Netem, [line])
+        await segments.cut([self.lines[link]], [line], self._run)
         self._asked.keep({**self.lines, link: line})
         changes = [command for d in directions for command in change(line, d)]
         await tc.carry_out(self._namespace, changes, self._run)

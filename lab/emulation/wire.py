@@ -17,7 +17,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, rules, tc, wired, wireprobe
+from lab.emulation import compare, namespaces, rules, segments, tc, wired, wireprobe
 from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
@@ -184,6 +184,9 @@ class Wire:
         """From the lines that are asked to others: the process holds a queue before packets come to it."""
         before = self._asked.lines
         self._asked.keep(lines)
+        await segments.cut(
+            [line for name, line in before.items() if name in lines], lines.values(), self._run
+        )
         await self._talk(request(list({**before, **lines}.values()), self._known()["lead"]))
         if amendment := rules.difference(before.values(), lines.values()):
             for family in (4, 6):

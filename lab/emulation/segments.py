@@ -1,0 +1,50 @@
+"""Loss by the packet: hosts at a lossy link hand over single packets, not GSO packets of up to 64 KiB.
+
+Whatever drops a GSO packet drops forty of the link's packets in a row. So the interface of a
+host that sends into a lossy direction has its kernel cut such packets before they leave it.
+Only lossy directions pay for that, in CPU time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+
+from lab.emulation import namespaces
+from lab.emulation.shape import DIRECTIONS, Line
+from lab.hosts.process import Run
+
+#: Packets in a GSO packet: what Linux allows, and what loss needs.
+ANY, SINGLE = 65535, 1
+
+
+def lossy(lines: Iterable[Line]) -> dict[tuple[str, str], bool]:
+    """By namespace and interface of every sending end, whether its direction loses packets."""
+    ends = {}
+    for line in lines:
+        for direction in DIRECTIONS:
+            end = (line.end_a, line.interface_a) if direction == "ab" else (line.end_b, line.interface_b)
+            ends[end] = line.shape(direction).loss > 0
+    return ends
+
+
+def commands(before: Iterable[Line], after: Iterable[Line]) -> dict[str, list[str]]:
+    """`ip` lines per host's namespace, for the ends that begin or cease to lose packets."""
+    was, todo = lossy(before), defaultdict(list)
+    for (end, interface), now in lossy(after).items():
+        if now != was.get((end, interface), False):
+            todo[end].append(f"link set {interface} gso_max_segs {SINGLE if now else ANY}")
+    return dict(todo)
+
+
+async def cut(before: Iterable[Line], after: Iterable[Line], run: Run) -> None:
+    """Set the hosts' interfaces to what lines now ask for.
+
+    Raises:
+        CommandError: a host is gone.
+    """
+    todo = commands(before, after)
+    await asyncio.gather(
+        *(run(namespaces.ip_batch(end), stdin=namespaces.script(lines)) for end, lines in todo.items())
+    )

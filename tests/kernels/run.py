@@ -1,0 +1,87 @@
+"""Run a command on another kernel: user-mode Linux (Debian's package user-mode-linux).
+
+    python tests/kernels/run.py [--memory 768M] [--timeout 900] [COMMAND...]
+
+That kernel has netem, which not every machine has. Without a command it runs the tests of
+links on netem. It needs no image and no network, and it sees the machine's files read-only.
+It has one processor, and starting a process takes it 0.1 s: so figures from it say that netem
+is set right, not how fast it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+GUEST = str(Path(__file__).resolve().with_name("guest.py"))
+MODULES = [
+    *("veth", "bridge", "vxlan", "dummy", "openvswitch"),
+    *("sch_netem", "sch_htb"),
+    *("br_netfilter", "nfnetlink_queue", "xt_NFQUEUE", "xt_physdev", "xt_statistic"),
+    *("nf_tables", "nft_compat", "iptable_mangle", "ip6table_mangle"),
+]
+PYTEST = ["-m", "pytest", "-q", "--color=no", "--tb=short", "-p", "no:cacheprovider"]
+TESTS = [*PYTEST, "-o", "timeout=600", "tests/integration/test_links.py", "-k", "netem"]
+
+
+def argv(folder: Path, memory: str) -> list[str]:
+    """The kernel's command line; what follows ``--`` goes to process 1, whose orders are in the folder."""
+    console = ["con0=null,fd:1", "con=null", "ssl=null", "quiet"]
+    files = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
+    first = [f"init={sys.executable}", "--", GUEST, str(folder)]
+    return ["linux.uml", f"mem={memory}", *files, *console, *first]
+
+
+def show(stream: int) -> None:
+    """Pass the kernel's console on, without its own carriage returns."""
+    with os.fdopen(stream, "rb") as console:
+        for line in console:
+            sys.stdout.write(line.decode(errors="replace").replace("\r", ""))
+            sys.stdout.flush()
+
+
+def boot(memory: str, timeout: float, command: list[str]) -> int:
+    """Run a command under the other kernel; returns its status, or 124 when it did not end in time."""
+    with tempfile.TemporaryDirectory() as folder:
+        order = {"command": command, "directory": str(ROOT), "modules": MODULES}
+        Path(folder, "order.json").write_text(json.dumps(order))
+        reader, writer = os.pipe()
+        printer = threading.Thread(target=show, args=(reader,))
+        printer.start()
+        kernel = subprocess.Popen(
+            argv(Path(folder), memory), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer
+        )
+        os.close(writer)
+        try:
+            kernel.wait(timeout)
+        except subprocess.TimeoutExpired:
+            kernel.kill()
+            kernel.wait()
+        printer.join(5)
+        status = Path(folder, "status")
+        return int(status.read_text()) if status.exists() else 124
+
+
+def main() -> int:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
+    parser.add_argument("--memory", default="768M")
+    parser.add_argument("--timeout", type=float, default=900.0, help="s, for all of it")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="default: the tests of links")
+    asked = parser.parse_args()
+    if not shutil.which("linux.uml"):
+        sys.stderr.write("run.py: no linux.uml on PATH; install Debian's package user-mode-linux\n")
+        return 2
+    return boot(asked.memory, asked.timeout, asked.command or [sys.executable, *TESTS])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

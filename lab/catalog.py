@@ -1,18 +1,26 @@
-"""Things found by name: one module each, in a package of their own."""
+"""Things found by name: one module each, in a package of their own; and topologies also by file.
+
+A topology is asked for as ``NAME``, as ``NAME:key=value,key=value`` with the parameters of
+its module's function (a list is written ``AMS+PRG+BRA``), or as the name of a file.
+"""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
-from lab.errors import UnknownName
+from lab.errors import TopologyError, UnknownName
+from lab.events import Emit, silent
 from lab.topology import Topology
 
 KINDS = {"topologies": "topology", "overlays": "overlay", "experiments": "experiment"}
-NOT_NAMES = {"base", "options", "support"}
+NOT_NAMES = {"base"}
+SWITCHES = ("ofx", "vsi")
 
 
 def names(package: str) -> tuple[str, ...]:
@@ -34,12 +42,72 @@ def load(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
-def topology(name_or_file: str | Path, **params: Any) -> Topology:
-    """The topology of this name, with these parameters.
+def topology(
+    name_or_file: str | Path,
+    *,
+    sites: Mapping[str, tuple[float, float]] | None = None,
+    largest_component: bool = False,
+    switches: bool = False,
+    emit: Emit = silent,
+    **params: Any,
+) -> Topology:
+    """The topology of this name, with these parameters, or in this file.
+
+    Args:
+        name_or_file: see the top of this module.
+        sites: for files: sites beyond the known ones, as name to (latitude, longitude).
+        largest_component: for files: reduce a graph to what a topology can hold, and say so.
+        switches: let the switches of a testbed document pass, which no emulation can build.
+        emit: is told what was left out of a file.
+        params: for names: what the topology's function takes.
 
     Raises:
         UnknownName: there is none.
-        TopologyError: the parameters do not make a topology.
+        TopologyError: the parameters or the file do not make a topology.
+        DslError: the document has faults.
     """
-    made: Topology = load("topologies", str(name_or_file)).topology(**params)
-    return made
+    from lab.formats import files
+
+    if files.is_file(str(name_or_file)):
+        found = files.read(Path(name_or_file), sites=sites, largest_component=largest_component, emit=emit)
+    else:
+        name, _, words = str(name_or_file).partition(":")
+        function = load("topologies", name).topology
+        found = function(**{**_params(function, words, name), **params})
+    if not switches:
+        _refuse_switches(found)
+    return found
+
+
+def _refuse_switches(topology: Topology) -> None:
+    found = [host.name for host in topology.hosts if host.kind in SWITCHES]
+    if found:
+        raise TopologyError(
+            f"topology {topology.name!r} has OpenFlow switches ({', '.join(found[:10])}), "
+            "which the lab does not emulate; put a host or a link in their place"
+        )
+
+
+def _params(function: Any, words: str, name: str) -> dict[str, Any]:
+    """The parameters in ``key=value,key=value``, each as the type that the function declares."""
+    known = inspect.signature(function).parameters
+    hints = get_type_hints(function)
+    found = {}
+    for word in filter(None, words.split(",")):
+        key, _, value = word.partition("=")
+        if key not in known:
+            raise UnknownName(f"parameter of topology {name}", key, known)
+        found[key] = _typed(value, str(hints[key]), f"{key} of topology {name}")
+    return found
+
+
+def _typed(value: str, hint: str, what: str) -> Any:
+    if "Sequence" in hint:
+        return value.split("+")
+    wanted = next((kind for kind in (int, float) if kind.__name__ in hint), str)
+    try:
+        return None if value == "" and "None" in hint else wanted(value)
+    except ValueError:
+        raise TopologyError(
+            f"{what} must be {'a whole number' if wanted is int else 'a number'}, not {value!r}"
+        ) from None

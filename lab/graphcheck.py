@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
 import networkx as nx
 
 from lab.addressing import DENSE_LINKS
+from lab.nearest import nearest
 from lab.sites import SITES
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
@@ -34,7 +35,10 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
     """Everything that keeps a graph from being a topology; empty when nothing does."""
     if graph.is_directed() or graph.is_multigraph():
         return ["the graph must be undirected, with at most one link between two hosts"]
-    found = list(_site_faults(graph.graph.get("sites", {})))
+    sites = graph.graph.get("sites", {})
+    if not isinstance(sites, Mapping):
+        return [f"sites {sites!r} is no mapping of names to places"]
+    found = [*_site_faults(sites), *_odd(graph.graph)]
     for node, attributes in graph.nodes(data=True):
         found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, graph))
     for a, b, attributes in graph.edges(data=True):
@@ -47,7 +51,7 @@ def _site_faults(sites: Mapping[str, Any]) -> Iterator[str]:
         if not (isinstance(name, str) and SITE_NAME.fullmatch(name)):
             yield f"site {name!r}: a name has letters, digits, '_' and '-'"
         if not _is_place(place):
-            yield f"site {name!r}: its place must be latitude (-90 to 90) and longitude (-180 to 180) in degrees"
+            yield f"site {name!r}: its place must be latitude (-90 to 90) and longitude (-180 to 180)"
 
 
 def _is_place(place: Any) -> bool:
@@ -60,6 +64,7 @@ def _host_faults(node: Any, attributes: Mapping[str, Any], graph: nx.Graph[Any])
     if not (isinstance(node, str) and NAME.fullmatch(node)):
         yield "a name is a letter, then letters, digits, '_' or '-', at most 63 in all"
     yield from _unknown(attributes, NODE_ATTRIBUTES)
+    yield from _odd(attributes)
     yield from _bad_site(attributes.get("site"), graph.graph.get("sites", {}))
     yield from _out_of_range(attributes, ("cpus",))
     image = attributes.get("image")
@@ -81,19 +86,54 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
     if a == b:
         yield "it joins a host to itself"
     yield from _unknown(attributes, EDGE_ATTRIBUTES)
+    yield from _odd(attributes)
     yield from _out_of_range(attributes, ("rtt", "rate", "jitter", "loss", "mtu"))
     name = attributes.get("name")
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"\S+", name)):
         yield f"name {name!r} is not text without blanks"
-    rtt, jitter = attributes.get("rtt"), attributes.get("jitter")
-    if _number(rtt) and _number(jitter) and jitter > rtt / 2:
-        yield f"jitter {jitter:g} ms is more than the delay of {rtt / 2:g} ms in each direction"
+
+
+def late_faults(graph: nx.Graph[Any]) -> list[str]:
+    """What can only be told once every attribute has its value."""
+    found = []
+    for a, b, edge in graph.edges(data=True):
+        if edge["jitter"] > edge["rtt"] / 2:
+            what = f"jitter {edge['jitter']:g} ms is more than the {edge['rtt'] / 2:g} ms of each direction"
+            found.append(f"link {a!r}-{b!r}: {what}")
+    names = Counter(edge["name"] for _, _, edge in graph.edges(data=True) if edge.get("name"))
+    return found + [f"{times} links are named {name!r}" for name, times in names.items() if times > 1]
 
 
 def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     for name in attributes:
         if name not in known:
             yield f"unknown attribute {name!r}{_nearest(str(name), known)}"
+
+
+def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """What only the lab itself writes, but any file may hold."""
+    if not _number(attributes.get("order", 0)):
+        yield f"order {attributes['order']!r} is not a number"
+    gts = attributes.get("gts", {})
+    if not isinstance(gts, Mapping) or any(not _is_gts(key, value) for key, value in gts.items()):
+        yield f"gts {gts!r} is not what the lab writes"
+
+
+def _is_gts(key: Any, value: Any) -> bool:
+    """Whether this is a part of what a testbed document says beyond a topology (see `lab.dsl.compose`)."""
+    if key in ("id", "name"):
+        return isinstance(value, str)
+    if key in ("ports", "spare", "ends", "order"):
+        return isinstance(value, (list, tuple)) and all(isinstance(port, str) for port in value)
+    if key == "blocks":
+        return isinstance(value, (list, tuple)) and all(len(b) == 2 and _flat(b[1]) for b in value)
+    if key == "port_attributes":
+        return isinstance(value, Mapping) and all(_flat(inner) for inner in value.values())
+    return key == "attributes" and _flat(value)
+
+
+def _flat(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(v, (str, int, float)) for v in value.values())
 
 
 def _out_of_range(attributes: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
@@ -119,7 +159,7 @@ def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
     if len(parts) > 1:
         smaller = sorted(parts, key=len)[:-1]
         names = ", ".join(str(min(part, key=str)) for part in smaller)
-        yield f"it is in {len(parts)} parts that do not touch (those of {names} are apart) and does not say so"
+        yield f"it is in {len(parts)} parts that do not touch (that of {names} is apart) and does not say so"
 
 
 def _number(value: Any) -> TypeGuard[float]:
@@ -127,5 +167,5 @@ def _number(value: Any) -> TypeGuard[float]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else f" (known: {', '.join(sorted(known))})"
+    near = nearest(name, known)
+    return f" (did you mean {near!r}?)" if near else f" (known: {', '.join(sorted(known))})"

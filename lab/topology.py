@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_network
 from itertools import pairwise
 from typing import Any
 
 import networkx as nx
 
-from lab import addressing, graphcheck, sites
+from lab import graphcheck, sites, specs
 from lab.errors import TopologyError, UnknownName
+from lab.specs import MTU, HostSpec, LinkSpec
 
-MTU = 1500
+__all__ = ["MTU", "HostSpec", "LinkSpec", "Topology"]
+
 #: ms added per link when paths are compared, so that of two equally long ones the one with fewer
 #: hops wins and links without delay cannot make a routing loop.
 PER_HOP = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class HostSpec:
-    """A host: `number` counts from 1; `kind` is ``host``, or what else a testbed document has
-    (``baremetalserver``, and the switches ``ofx`` and ``vsi``); `cpus` and `image` None mean any."""
-
-    name: str
-    number: int
-    site: str
-    cpus: float | None = None
-    image: str | None = None
-    kind: str = "host"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSpec:
-    """A link between hosts `a` and `b`, `a` being the host with the lower number.
-
-    `rtt` (ms) is the round trip, half of it in each direction; `rate` in Mbit/s, None for
-    no limit; `jitter` in ms per direction; `loss` in percent per direction; `mtu` in bytes.
-    Interfaces count from eth1: eth0 is the control network of a real testbed's machines.
-    """
-
-    name: str
-    number: int
-    a: str
-    b: str
-    rtt: float
-    rate: float | None
-    jitter: float
-    loss: float
-    mtu: int
-    subnet: str
-    address_a: str
-    address_b: str
-    interface_a: str
-    interface_b: str
-
-    @property
-    def prefix(self) -> int:
-        """The length of the subnet's prefix in bits."""
-        return ip_network(self.subnet).prefixlen
-
-    def other(self, host: str) -> str:
-        """The host at the other end."""
-        return self.b if host == self.a else self.a
-
-    def address(self, host: str) -> str:
-        """The address that this host has on the link."""
-        return self.address_a if host == self.a else self.address_b
-
-    def interface(self, host: str) -> str:
-        """The interface that this host has on the link."""
-        return self.interface_a if host == self.a else self.interface_b
 
 
 class Topology:
@@ -98,11 +43,13 @@ class Topology:
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
         if found := graphcheck.faults(graph, separate_parts):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}")
+            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
         self.name, self.description, self.separate_parts = name, description, separate_parts
-        self._graph = _completed(graph)
-        self.hosts: tuple[HostSpec, ...] = tuple(_hosts(self._graph))
-        self.links: tuple[LinkSpec, ...] = tuple(_links(self._graph, self.hosts))
+        self._graph = specs.completed(graph)
+        if found := graphcheck.late_faults(self._graph):
+            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self.hosts: tuple[HostSpec, ...] = tuple(specs.number_hosts(self._graph))
+        self.links: tuple[LinkSpec, ...] = tuple(specs.number_links(self._graph, self.hosts))
         self._hosts = {host.name: host for host in self.hosts}
         self._ends = {frozenset((link.a, link.b)): link for link in self.links}
         self._names = {link.name: link for link in self.links}
@@ -111,9 +58,6 @@ class Topology:
             self._links_of[link.a].append(link)
             self._links_of[link.b].append(link)
         self._trees: dict[str, tuple[Mapping[str, float], Mapping[str, list[str]]]] = {}
-        if len(self._names) < len(self.links):
-            twice = sorted(n for n, times in Counter(link.name for link in self.links).items() if times > 1)
-            raise TopologyError(f"topology {name!r} is not valid: two links are named {', '.join(twice)}")
         self._sealed = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -124,13 +68,13 @@ class Topology:
     @property
     def graph(self) -> nx.Graph[Any]:
         """A frozen copy of the graph, with every attribute filled in."""
-        graph: nx.Graph[Any] = nx.freeze(_plain_copy(self._graph))
+        graph: nx.Graph[Any] = nx.freeze(specs.plain_copy(self._graph))
         return graph
 
     @property
     def sites(self) -> Mapping[str, sites.Site]:
         """The sites that have hosts here, by name."""
-        own = _own_sites(self._graph)
+        own = specs.own_sites(self._graph)
         return {host.site: sites.site(host.site, own) for host in self.hosts}
 
     def host(self, name: str) -> HostSpec:
@@ -234,7 +178,7 @@ class Topology:
 
     def with_rate(self, mbit: float | None) -> Topology:
         """The same topology with every link at this rate (Mbit/s); None takes the limits away."""
-        graph = _plain_copy(self._graph)
+        graph = specs.plain_copy(self._graph)
         for _, _, edge in graph.edges(data=True):
             edge["rate"] = mbit
         return Topology(
@@ -281,7 +225,9 @@ class Topology:
         gts = {n: at["gts"] for n, at in self._graph.nodes(data=True) if "gts" in at}
         wires = {link.name: self._graph.edges[link.a, link.b].get("gts") for link in self.links}
         about = (self.name, self.description, self.separate_parts)
-        return about, self.hosts, self.links, dict(self.sites), self._graph.graph.get("gts"), gts, wires
+        # the order of a document's text is no part of what the topology is
+        document = {k: v for k, v in self._graph.graph.get("gts", {}).items() if k != "order"}
+        return about, self.hosts, self.links, dict(self.sites), document, gts, wires
 
     def __reduce__(self) -> Any:
         return Topology.from_dict, (self.to_dict(),)
@@ -292,71 +238,3 @@ class Topology:
 
 def _weight(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
     return float(edge["rtt"]) + PER_HOP
-
-
-def _own_sites(graph: nx.Graph[Any]) -> list[sites.Site]:
-    own = graph.graph.get("sites", {}).items()
-    return [sites.Site(name.upper(), name, float(lat), float(lon)) for name, (lat, lon) in own]
-
-
-def _plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
-    """A copy that shares nothing that can change."""
-    fresh: nx.Graph[Any] = nx.Graph(**copy.deepcopy(graph.graph))
-    fresh.add_nodes_from((node, _copied(attributes)) for node, attributes in graph.nodes(data=True))
-    fresh.add_edges_from((a, b, _copied(attributes)) for a, b, attributes in graph.edges(data=True))
-    return fresh
-
-
-def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: copy.deepcopy(v) if k == "gts" else v for k, v in attributes.items()}
-
-
-def _completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
-    """A copy with every attribute of every host and link, in one form."""
-    full = _plain_copy(graph)
-    own = _own_sites(full)
-    for _, node in full.nodes(data=True):
-        node["site"] = node["site"].upper()
-        node["cpus"] = None if node.get("cpus") is None else float(node["cpus"])
-        node["image"], node["kind"] = node.get("image"), node.get("kind", "host")
-    for a, b, edge in full.edges(data=True):
-        if edge.get("rtt") is None:
-            end_a, end_b = (sites.site(full.nodes[end]["site"], own) for end in (a, b))
-            edge["rtt"] = sites.figure(end_a, end_b).rtt
-        edge["rtt"], edge["mtu"] = float(edge["rtt"]), int(edge.get("mtu") or MTU)
-        edge["rate"] = None if edge.get("rate") is None else float(edge["rate"])
-        edge["jitter"], edge["loss"] = float(edge.get("jitter") or 0), float(edge.get("loss") or 0)
-    return full
-
-
-def _hosts(graph: nx.Graph[Any]) -> Iterator[HostSpec]:
-    ordered = sorted(graph.nodes(data=True), key=lambda pair: pair[1].get("order", float("inf")))
-    for number, (name, node) in enumerate(ordered, start=1):
-        yield HostSpec(name, number, node["site"], node["cpus"], node["image"], node["kind"])
-
-
-def _links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[LinkSpec]:
-    numbers = {host.name: host.number for host in hosts}
-    used: Counter[str] = Counter()
-    numbered = addressing.fits_numbered(len(hosts), graph.number_of_edges())
-    ordered = sorted(graph.edges(data=True), key=lambda edge: edge[2].get("order", float("inf")))
-    for number, (u, v, edge) in enumerate(ordered, start=1):
-        a, b = sorted((u, v), key=lambda name: numbers[name])
-        used.update((a, b))
-        place = addressing.numbered(number, numbers[a], numbers[b]) if numbered else addressing.dense(number)
-        yield LinkSpec(
-            name=edge.get("name") or f"{a}-{b}",
-            number=number,
-            a=a,
-            b=b,
-            rtt=edge["rtt"],
-            rate=edge["rate"],
-            jitter=edge["jitter"],
-            loss=edge["loss"],
-            mtu=edge["mtu"],
-            subnet=place.subnet,
-            address_a=place.address_a,
-            address_b=place.address_b,
-            interface_a=f"eth{used[a]}",
-            interface_b=f"eth{used[b]}",
-        )

@@ -1,0 +1,95 @@
+"""The GTS DSL: the language of the GÉANT Testbeds Service's documents, read and written."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.dsl.document import Document
+    from lab.topology import Topology
+
+Sites = Mapping[str, tuple[float, float]]
+
+
+def read(text: str, *, source: str = "document", locations: Sites | None = None) -> Document:
+    """The checked document of a text in either dialect.
+
+    Args:
+        text: the text.
+        source: what messages call it, for example the file's name.
+        locations: further known locations, as name to (latitude, longitude).
+
+    Raises:
+        DslError: with every fault, each with line and column.
+    """
+    from lab.dsl.checks import check
+    from lab.dsl.faults import Faults
+    from lab.dsl.reader import Reading
+    from lab.sites import SITES
+
+    faults = Faults(text)
+    reading = Reading(text, faults)
+    raw = reading.document()
+    known = {*SITES, *(name.upper() for name in locations or ())}
+    document = check(raw, faults, known, reading.certain) if raw else None
+    faults.raise_if_any(source)
+    assert document is not None, "a text without a document has a fault"
+    return document
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Without Python's cycle collector: it walks over all that was read so far, again and again.
+
+    Nothing here makes cycles, and with it the time per host grows with their number.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def parse(
+    text: str,
+    *,
+    source: str = "document",
+    sites: Sites | None = None,
+    side: Mapping[str, Any] | None = None,
+) -> Topology:
+    """The topology of a text in either dialect; `side` is what a side file adds to it.
+
+    Raises:
+        DslError: with every fault, each with line and column.
+    """
+    from lab.dsl.faults import Fault
+    from lab.dsl.interpret import to_topology
+    from lab.dsl.side import refuse_strangers
+    from lab.errors import DslError, TopologyError
+
+    further = {**(sites or {}), **(side or {}).get("sites", {})}
+    try:
+        with collector_at_rest():
+            document = read(text, source=source, locations=further)
+            refuse_strangers(side or {}, document, f"the side file of {source}")
+            return to_topology(document, further, side or {})
+    except TopologyError as error:
+        fault = Fault(1, 1, document.name, str(error))
+        raise DslError(f"{source}:{fault}", [fault]) from error
+
+
+def export(topology: Topology, dialect: str = "v2") -> str:
+    """The text of a topology, in the dialect ``v2`` or ``typed``.
+
+    Raises:
+        TopologyError: the language cannot name its hosts or links apart.
+    """
+    from lab.dsl.compose import to_document
+    from lab.dsl.write import write
+
+    return write(to_document(topology), dialect)

@@ -1,0 +1,270 @@
+"""From a raw document to a checked one: every fault with its place, none left for later."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from lark import Token
+
+from lab.dsl.document import LINK, NODES, Adjacency, Attributes, Document, Port, Resource
+from lab.dsl.faults import Faults, expected
+from lab.dsl.grammar import RawAdjacency, RawAttribute, RawDocument, RawPart, RawResource
+from lab.dsl.service import number
+from lab.graphcheck import RANGES
+
+ID = re.compile(r"[A-Za-z0-9_$-]+")
+#: Inner blocks other than ports, by kind of resource.
+BLOCKS: Mapping[str, tuple[str, ...]] = {"vsi": ("controller",), "ofx": ("controller",)}
+#: Attributes that are numbers to us; the factor makes Mbit/s of them.
+RATES = {"capacity": 1.0, "bandwidth": 1.0, "lineRate": 1000.0}
+#: Ports up to which looking through them is as fast as an index, and smaller.
+FEW = 8
+_ESCAPE = re.compile(r"\\u+([0-9A-Fa-f]{4})|\\(.)")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "s": " "}
+
+
+def check(raw: RawDocument, faults: Faults, locations: Collection[str], certain: bool = True) -> Document:
+    """The document; what is wrong with it goes to `faults`.
+
+    Args:
+        raw: what was read.
+        faults: takes the faults.
+        locations: the names of known sites, in upper case.
+        certain: whether the text was read without guessing; otherwise what refers to
+            something else is not checked.
+    """
+    return _Checker(faults, locations).document(raw, certain)
+
+
+class _Checker:
+    def __init__(self, faults: Faults, locations: Collection[str]) -> None:
+        self._faults, self._locations = faults, locations
+
+    def document(self, raw: RawDocument, certain: bool) -> Document:
+        about = self._attributes(raw.attributes)
+        resources = self._resources(raw.resources)
+        by_id = self._by_id(resources)
+        adjacencies: list[Adjacency] = []
+        if certain:
+            adjacencies = _Meetings(self._faults, by_id).all(raw.adjacencies)
+            if not any(resource.kind in NODES for resource in resources):
+                self._faults.add(raw.at, raw.name, "it has no hosts; expected at least one host block")
+        texts = {name: self._text(about.pop(name, None), name) for name in ("id", "description")}
+        return Document(
+            raw.name,
+            texts["id"],
+            texts["description"] or "",
+            tuple(resources),
+            tuple(adjacencies),
+            self._rest(about),
+        )
+
+    def _resources(self, raw: list[RawResource]) -> list[Resource]:
+        """Takes the raw ones out of their list one by one, so that no text is in memory twice."""
+        raw.reverse()
+        found = []
+        while raw:
+            found.append(self._resource(raw.pop()))
+        return found
+
+    def _attributes(self, raw: Iterable[RawAttribute]) -> dict[str, RawAttribute]:
+        found: dict[str, RawAttribute] = {}
+        for attribute in raw:
+            if attribute.name in found:
+                self._faults.add(attribute.at, attribute.name, "given twice in one block; expected it once")
+            elif isinstance(attribute.value, Token):
+                attribute = attribute._replace(value=self._decoded(attribute.value, attribute.value_at))
+            found.setdefault(attribute.name, attribute)
+        return found
+
+    def _decoded(self, token: Token, at: int) -> str:
+        """The text between quotes, with its escapes taken out."""
+        inner = str(token[1:-1])
+        if token[0] == '"' and (found := re.search(r"(?<!\\)(?:\\\\)*(\$\{|\$[A-Za-z_])", inner)):
+            self._faults.add(
+                at + found.start(1), inner[found.start(1) :], "a Groovy variable; expected plain text"
+            )
+        plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPES.get(m[2], m[2]), inner)
+        return plain.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")
+
+    def _rest(self, attributes: Mapping[str, RawAttribute]) -> Attributes:
+        return tuple((name, attribute.value) for name, attribute in attributes.items())
+
+    def _text(self, attribute: RawAttribute | None, name: str) -> str | None:
+        if attribute is None or isinstance(attribute.value, str):
+            return attribute and attribute.value
+        self._faults.add(
+            attribute.value_at, str(attribute.value), f"{name} is no text; expected text in quotes"
+        )
+        return None
+
+    def _id(self, attribute: RawAttribute | None, what: str, at: int) -> str:
+        if attribute is None:
+            self._faults.add(at, what, 'it has no id; expected id="…"')
+            return ""
+        value = self._text(attribute, "id") or ""
+        if isinstance(attribute.value, str) and "${" not in value and not ID.fullmatch(value):
+            text = (
+                "an id has letters, digits, '_', '$' and '-'; expected at least one of them and nothing else"
+            )
+            self._faults.add(attribute.value_at, value, text)
+            return ""
+        return value
+
+    def _resource(self, raw: RawResource) -> Resource:
+        if raw.kind not in (*NODES, LINK):
+            self._faults.add(raw.at, raw.kind, f"unknown resource; {expected(raw.kind, (*NODES, LINK))}")
+        about = self._attributes(raw.attributes)
+        resource_id = self._id(about.pop("id", None), raw.kind, raw.at)
+        at = about["location"].value_at if "location" in about else raw.at
+        location = self._location(raw, about) if raw.kind in NODES else None
+        ports, blocks = self._parts(raw)
+        if raw.kind == LINK:
+            self._rates(about.values())
+        return Resource(raw.kind, resource_id, location, ports, self._rest(about), blocks, raw.at, at)
+
+    def _location(self, raw: RawResource, about: dict[str, RawAttribute]) -> str | None:
+        attribute = about.pop("location", None)
+        if attribute is None:
+            self._faults.add(raw.at, raw.kind, 'it has no location; expected location="…"')
+            return None
+        name = self._text(attribute, "location")
+        if name is not None and name.upper() not in self._locations:
+            self._faults.add(attribute.value_at, name, f"unknown location; {expected(name, self._locations)}")
+        return name and name.upper()
+
+    def _parts(self, raw: RawResource) -> tuple[tuple[Port, ...], tuple[tuple[str, Attributes], ...]]:
+        ports: dict[str, Port] = {}
+        blocks: list[tuple[str, Attributes]] = []
+        for part in raw.parts:
+            if part.name == "port":
+                self._port(part, ports)
+            elif part.name in BLOCKS.get(raw.kind, ()):
+                blocks.append((part.name, self._rest(self._attributes(part.attributes))))
+            else:
+                known = ("port", *BLOCKS.get(raw.kind, ()))
+                self._faults.add(
+                    part.at, part.name, f"unknown block in a {raw.kind}; {expected(part.name, known)}"
+                )
+        count = sum(part.name == "port" for part in raw.parts)
+        if raw.kind == LINK and count != 2:
+            self._faults.add(raw.at, raw.kind, f"it has {count} port{'s' * (count != 1)}; expected two")
+        return tuple(ports.values()), tuple(blocks)
+
+    def _port(self, part: RawPart, ports: dict[str, Port]) -> None:
+        about = self._attributes(part.attributes)
+        port = Port(self._id(about.pop("id", None), "port", part.at), self._rest(about), part.at)
+        self._rates(about.values())
+        if port.id and port.id in ports:
+            self._faults.add(part.at, port.id, "a second port with this id; expected ids that differ")
+        ports.setdefault(port.id, port)
+
+    def _rates(self, attributes: Iterable[RawAttribute]) -> None:
+        least, most, unit = RANGES["rate"]
+        for attribute in attributes:
+            if attribute.name not in RATES:
+                continue
+            rate = number(attribute.value)
+            if rate is None or not least <= rate * RATES[attribute.name] <= most:
+                factor = RATES[attribute.name]
+                span = f"{least / factor:g} to {most / factor:g} {'Gbit/s' if factor > 1 else unit}"
+                what = f"no {attribute.name}; expected a number, {span}"
+                self._faults.add(attribute.value_at, str(attribute.value), what)
+
+    def _by_id(self, resources: Sequence[Resource]) -> dict[str, Resource]:
+        found: dict[str, Resource] = {}
+        for resource in resources:
+            if resource.id in found:
+                line, column = self._faults.place(found[resource.id].at)
+                what = f"a second resource with this id, first at {line}:{column}; expected ids that differ"
+                self._faults.add(resource.at, resource.id, what)
+            elif resource.id:
+                found[resource.id] = resource
+        return found
+
+
+class _Meetings:
+    """Checks which port meets which."""
+
+    def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
+        self._faults, self._by_id = faults, by_id
+        self._used: dict[tuple[str, str], int] = {}
+        self._many: dict[str, dict[str, Port]] = {}
+        self._ends: defaultdict[str, list[str]] = defaultdict(list)
+        self._spoilt: set[str] = set()
+
+    def all(self, raw: Iterable[RawAdjacency]) -> list[Adjacency]:
+        found = [meeting for adjacency in raw if (meeting := self._meeting(adjacency))]
+        pairs: dict[frozenset[str], str] = {}
+        for link in self._by_id.values():
+            if link.kind == LINK and len(link.ports) == 2:
+                self._link(link, pairs)
+        return found
+
+    def _meeting(self, raw: RawAdjacency) -> Adjacency | None:
+        first, second = self._side(raw.a, raw.a_at), self._side(raw.b, raw.b_at)
+        if first is None or second is None:
+            self._spoilt.update(side[0].id for side in (first, second) if side)
+            return None
+        (a, a_port), (b, b_port) = first, second
+        if (a.kind == LINK) == (b.kind == LINK):
+            what = "two links meet" if a.kind == LINK else "no link is in it"
+            self._faults.add(
+                raw.a_at, raw.a, f"{what}; expected a port of a link and a port of something else"
+            )
+            return None
+        if a.kind == LINK:
+            (a, a_port), (b, b_port) = (b, b_port), (a, a_port)
+        self._ends[b.id].append(a.id)
+        return Adjacency(a.id, a_port, b.id, b_port, raw.a_at)
+
+    def _side(self, text: str, at: int) -> tuple[Resource, str] | None:
+        owner, _, name = (word.strip() for word in text.partition("."))
+        resource = self._by_id.get(owner)
+        if resource is None:
+            self._faults.add(
+                at, owner, f"adjacency to a resource that is not there; {expected(owner, self._by_id)}"
+            )
+            return None
+        port = self._port(resource, name)
+        if port is None:
+            known = expected(name, (port.id for port in resource.ports))
+            self._faults.add(
+                at + text.rindex(name), name, f"{resource.kind} {owner!r} has no such port; {known}"
+            )
+            self._spoilt.add(owner)
+            return None
+        if (first := self._used.setdefault((resource.id, port.id), at)) != at:
+            line, column = self._faults.place(first)
+            what = f"port used twice, first at {line}:{column}; expected one adjacency for each port"
+            self._faults.add(at, f"{owner}.{name}", what)
+            self._spoilt.add(owner)
+        return resource, port.id
+
+    def _port(self, resource: Resource, name: str) -> Port | None:
+        if len(resource.ports) <= FEW:
+            return next((port for port in resource.ports if port.id == name), None)
+        if resource.id not in self._many:
+            self._many[resource.id] = {port.id: port for port in resource.ports}
+        return self._many[resource.id].get(name)
+
+    def _link(self, link: Resource, pairs: dict[frozenset[str], str]) -> None:
+        ends = self._ends[link.id]
+        if link.id in self._spoilt:
+            return
+        if len(ends) < 2:
+            free = [port.id for port in link.ports if (link.id, port.id) not in self._used]
+            count = ("no end", "one end")[len(ends)]
+            what = f"the link has {count}; expected an adjacency for {' and '.join(free)}"
+            self._faults.add(link.at, link.id, what)
+        elif ends[0] == ends[1]:
+            self._faults.add(
+                link.at, link.id, f"the link joins {ends[0]!r} to itself; expected two ends that differ"
+            )
+        elif (pair := frozenset(ends)) in pairs:
+            what = f"a second link between {ends[0]} and {ends[1]}, beside {pairs[pair]!r}; expected one"
+            self._faults.add(link.at, link.id, what)
+        else:
+            pairs[pair] = link.id

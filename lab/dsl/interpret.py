@@ -1,0 +1,179 @@
+"""From a checked document to a topology; the counterpart of `lab.dsl.compose`.
+
+The order of a text means nothing: hosts and links are numbered by their ids in natural
+order (h2 before h10), unless a side file gives their numbers. What `compose` would
+choose by itself is not kept in ``gts``, so that a topology comes back as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import networkx as nx
+
+from lab.dsl.compose import document_name, link_prefix, port_names, rate_attributes
+from lab.dsl.document import ENDS, Attributes, Document, Resource, natural
+from lab.dsl.service import cpus_of, rate_of
+from lab.errors import TopologyError
+from lab.graphcheck import NAME
+from lab.topology import Topology
+
+#: link id to its two ends, the lower-numbered host first: (node id, port, port of the link).
+Ends = dict[str, list[tuple[str, str, str]]]
+Side = Mapping[str, Any]
+NOTHING: Side = {}
+
+
+def to_topology(
+    document: Document, sites: Mapping[str, tuple[float, float]] | None = None, side: Side = NOTHING
+) -> Topology:
+    """The topology of a document that has no faults.
+
+    Args:
+        document: what `lab.dsl.read` gave.
+        sites: further sites, as name to (latitude, longitude).
+        side: what a side file adds, by ids (`lab.dsl.side`).
+
+    Raises:
+        TopologyError: the side file asks for what no topology can be.
+    """
+    names = _names(document, side.get("hosts", NOTHING))
+    numbers = _numbers((node.id for node in document.nodes()), side.get("hosts", NOTHING))
+    link_numbers = _numbers((link.id for link in document.links()), side.get("links", NOTHING))
+    ends = _ends(document, numbers)
+    graph: nx.Graph[Any] = nx.Graph()
+    if further := {**(sites or {}), **side.get("sites", {})}:
+        graph.graph["sites"] = further
+    met = _met(ends, link_numbers)
+    for node in document.nodes():
+        about = _host(node, met[node.id], side.get("hosts", NOTHING).get(node.id, NOTHING))
+        graph.add_node(names[node.id], order=numbers[node.id], **about)
+        _keep(graph.nodes[names[node.id]], _node_gts(node, names[node.id], met[node.id]))
+    prefix = link_prefix(numbers)
+    for link in document.links():
+        a, b = (names[node] for node, _, _ in ends[link.id])
+        about = _wire(link, side.get("links", NOTHING).get(link.id, NOTHING))
+        graph.add_edge(a, b, order=link_numbers[link.id], **about)
+        _keep(graph.edges[a, b], _link_gts(link, ends[link.id], f"{prefix}{link_numbers[link.id]}"))
+    name = side.get("name", document.name)
+    _keep(graph.graph, _document_gts(document, name, link_numbers))
+    return Topology(
+        graph,
+        name=name,
+        description=document.description,
+        separate_parts=side.get("separate_parts", not nx.is_connected(graph)),
+    )
+
+
+def _names(document: Document, side: Side) -> dict[str, str]:
+    """The name of each node: the side file's, else its id where that can be a name, else made from it."""
+    given = {node.id: side.get(node.id, NOTHING).get("name", node.id) for node in document.nodes()}
+    names = {node: name for node, name in given.items() if NAME.fullmatch(name)}
+    taken = set(names.values())
+    if len(taken) < len(names):
+        twice = sorted({name for name in taken if list(names.values()).count(name) > 1})
+        raise TopologyError(f"the side file gives one name to two hosts: {', '.join(twice)}")
+    for node in sorted(given.keys() - names.keys(), key=natural):
+        names[node] = _free(node, taken)
+        taken.add(names[node])
+    return names
+
+
+def _free(node_id: str, taken: Iterable[str]) -> str:
+    base = re.sub(r"[^A-Za-z0-9_-]", "", node_id).lstrip("0123456789_-")[:50] or "host"
+    number, name = 1, base
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+def _numbers(ids: Iterable[str], side: Side) -> dict[str, int]:
+    """Numbers from 1: first what the side file numbers, in its order, then the rest in natural order."""
+    last = float("inf")
+    ordered = sorted(ids, key=lambda i: (side.get(i, NOTHING).get("number", last), natural(i)))
+    return {node: number for number, node in enumerate(ordered, start=1)}
+
+
+def _ends(document: Document, numbers: Mapping[str, int]) -> Ends:
+    ends: Ends = defaultdict(list)
+    for end in document.adjacencies:
+        ends[end.link].append((end.node, end.port, end.link_port))
+    for pair in ends.values():
+        pair.sort(key=lambda end: numbers[end[0]])
+    return ends
+
+
+def _met(ends: Ends, link_numbers: Mapping[str, int]) -> defaultdict[str, list[str]]:
+    """The ports of each node that meet a link, by the number of the link."""
+    met: defaultdict[str, list[str]] = defaultdict(list)
+    for link in sorted(ends, key=lambda link: link_numbers[link]):
+        for node, port, _ in ends[link]:
+            met[node].append(port)
+    return met
+
+
+def _host(node: Resource, met: list[str], side: Side) -> dict[str, Any]:
+    cpus = side["cpus"] if "cpus" in side else cpus_of(dict(node.attributes))
+    return {"site": node.location, "kind": node.kind, "cpus": cpus, "image": side.get("image")}
+
+
+def _wire(link: Resource, side: Side) -> dict[str, Any]:
+    rate = rate_of(dict(link.attributes), (dict(port.attributes) for port in link.ports))
+    known = {key: side[key] for key in ("rtt", "jitter", "loss", "mtu", "name") if key in side}
+    return {"rate": side.get("rate", rate), **known}
+
+
+def _keep(attributes: dict[str, Any], gts: Mapping[str, Any]) -> None:
+    if said := {key: value for key, value in gts.items() if value}:
+        attributes["gts"] = said
+
+
+def _node_gts(node: Resource, name: str, met: list[str]) -> dict[str, Any]:
+    spare = sorted({port.id for port in node.ports} - set(met), key=natural)
+    return {
+        "id": node.id if node.id != name else None,
+        "ports": met if met != port_names((), spare, len(met)) else None,
+        "spare": spare,
+        "port_attributes": _port_attributes(node),
+        "attributes": _plain(node.attributes),
+        "blocks": [[block, dict(inner)] for block, inner in sorted(node.blocks)],
+    }
+
+
+def _link_gts(link: Resource, ends: list[tuple[str, str, str]], default_id: str) -> dict[str, Any]:
+    at_ends = [end for _, _, end in ends]
+    attributes = _plain(link.attributes)
+    rate = rate_of(attributes, (dict(port.attributes) for port in link.ports))
+    return {
+        "id": link.id if link.id != default_id else None,
+        "ends": at_ends if at_ends != list(ENDS) else None,
+        "port_attributes": _port_attributes(link),
+        "attributes": attributes if attributes != rate_attributes(rate) or _quoted(attributes) else None,
+    }
+
+
+def _quoted(attributes: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, (str, bool)) for value in attributes.values())
+
+
+def _port_attributes(resource: Resource) -> dict[str, Any]:
+    ports = sorted(resource.ports, key=lambda port: natural(port.id))
+    return {port.id: _plain(port.attributes) for port in ports if port.attributes}
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    return dict(sorted(attributes))
+
+
+def _document_gts(document: Document, name: str, link_numbers: Mapping[str, int]) -> dict[str, Any]:
+    in_text = [link.id for link in document.links()]
+    return {
+        "name": document.name if document.name != document_name(name) else None,
+        "id": document.id if document.id != document.name else None,
+        "attributes": _plain(document.attributes),
+        "order": in_text if in_text != sorted(in_text, key=lambda link: link_numbers[link]) else None,
+    }

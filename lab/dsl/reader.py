@@ -1,0 +1,149 @@
+"""From text to a raw document; after a fault it goes on, so that all faults are found at once."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from lark import Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from lab.dsl.document import LINK, NODES
+from lab.dsl.faults import Faults
+from lab.dsl.grammar import WORDS, RawDocument, parser
+from lab.dsl.groovy import constructs
+
+#: Characters. Ten thousand hosts with twenty thousand links take half of it.
+LONGEST = 8 * 1024 * 1024
+#: Repairs after which a text is given up.
+PATIENCE = 500
+#: What stands in for a missing word.
+STAND_INS = {
+    "RBRACE": "}",
+    "COMMA": ",",
+    "EQUAL": "=",
+    "LBRACE": "{",
+    "TEXT": '""',
+    "PORT": "a.b",
+    "NAME": "a",
+}
+#: What may be missing, in the order in which it is tried; then whether the structure is sure after it.
+REPAIRS = (
+    *(("RBRACE",), ("COMMA",), ("EQUAL",), ("EQUAL", "TEXT"), ("LBRACE",), ("TEXT",), ("PORT",), ("NAME",)),
+    *(("COMMA", "PORT"), ("PORT", "COMMA", "PORT"), ("RBRACE", "RBRACE"), ("TEXT", "RBRACE")),
+)
+SURE = (("RBRACE",), ("RBRACE", "RBRACE"), ("COMMA",), ("EQUAL",), ("LBRACE",))
+BLOCKS = (*NODES, LINK, "port", "controller")
+
+
+class Reading:
+    """One pass over one text.
+
+    After it, `certain` says whether the repairs left the structure as it must have been
+    meant: only then does it make sense to look for what the text refers to.
+    """
+
+    def __init__(self, text: str, faults: Faults) -> None:
+        self.text, self.faults, self.certain = text, faults, True
+        self._repairs, self._last_line, self._last_end = 0, 0, -1
+        self._ended = False
+
+    def document(self) -> RawDocument | None:
+        """The raw document, or None when not even a repaired one could be made of the text."""
+        if len(self.text) > LONGEST:
+            self.faults.add(
+                LONGEST, self.text[LONGEST : LONGEST + 20], f"expected at most {LONGEST} characters"
+            )
+            return None
+        try:
+            found: Any = parser().parse(self.text, on_error=self._repair)
+        except UnexpectedInput:
+            self.certain = False
+            return None
+        return found if isinstance(found, RawDocument) else None
+
+    def _repair(self, error: UnexpectedInput) -> bool:
+        """Note the fault and mend the parser's state; False gives up."""
+        self._repairs += 1
+        if self._repairs == 1 and self._refuse_groovy():
+            return False
+        if self._repairs > PATIENCE or self.faults.full:
+            return False
+        if isinstance(error, UnexpectedCharacters):
+            return self._skip_characters(error)
+        return isinstance(error, UnexpectedToken) and self._mend(error)
+
+    def _refuse_groovy(self) -> bool:
+        for word, kind, at in constructs(self.text):
+            self.faults.add(at, word, f"a Groovy {kind}; expected every resource written out")
+        return bool(self.faults)
+
+    def _skip_characters(self, error: UnexpectedCharacters) -> bool:
+        """Pass over the rest of the line, or up to the next brace."""
+        start = error.pos_in_stream or 0
+        end = next((n for n in range(start + 1, len(self.text)) if self.text[n] in "{}\n"), len(self.text))
+        self._note(start, self.text[start:end].rstrip(), self._expected(error))
+        self.certain, self._last_end = False, end
+        parsing: Any = error.interactive_parser
+        parsing.lexer_thread.state.line_ctr.feed(self.text[start:end])
+        return True
+
+    def _mend(self, error: UnexpectedToken) -> bool:
+        token: Token = error.token
+        parsing: Any = error.interactive_parser
+        repair = self._missing(parsing, token)
+        if token.type == "$END":
+            self._note(len(self.text.rstrip()), "the end of the document", self._expected(error, repair))
+            return self._close(parsing)
+        start = token.start_pos or 0
+        self._note(start, str(token), self._expected(error, repair) + (" before it" if repair else ""))
+        self.certain = self.certain and repair in SURE
+        if not repair:
+            self._last_end = start + len(token)
+            return True
+        for kind in repair:
+            parsing.feed_token(Token(kind, STAND_INS[kind], start_pos=start))
+        parsing.feed_token(token)
+        return True
+
+    def _missing(self, parsing: Any, token: Token) -> tuple[str, ...]:
+        """The words after which this token would be right; empty when no repair makes it so."""
+        last = parsing.parser_state.value_stack[-1:]
+        opens_block = bool(last) and isinstance(last[0], Token) and last[0] in BLOCKS
+        for repair in [("LBRACE",), *REPAIRS] if opens_block else REPAIRS:
+            trial = parsing.copy(deepcopy_values=False)
+            # without its callbacks the trial cannot touch the values that it shares
+            trial.parser_state.parse_conf = copy(trial.parser_state.parse_conf)
+            trial.parser_state.parse_conf.callbacks = {}
+            for kind in repair:
+                if kind not in trial.accepts():
+                    break
+                trial.feed_token(Token(kind, STAND_INS[kind], start_pos=token.start_pos))
+            else:
+                if token.type in trial.accepts():
+                    return repair
+        return ()
+
+    def _close(self, parsing: Any) -> bool:
+        """At the end of the text: close what is open, once."""
+        if self._ended:
+            return False
+        self._ended, self.certain = True, False
+        while "RBRACE" in parsing.accepts():
+            parsing.feed_token(Token("RBRACE", "}"))
+        return "$END" in parsing.accepts()
+
+    def _expected(self, error: Any, repair: tuple[str, ...] = ()) -> str:
+        accepted = repair if repair in SURE else error.interactive_parser.accepts()
+        words = [WORDS[kind] for kind in WORDS if kind in accepted and kind not in ("TYPE", "KIND")]
+        if "ADJACENCY" in accepted:
+            return "expected an attribute, a resource, 'adjacency' or '}'"
+        return "expected " + (" or ".join(words) if words else "nothing more")
+
+    def _note(self, at: int, text: str, what: str) -> None:
+        """Keep a fault, unless it only follows from the one before."""
+        line, _ = self.faults.place(at)
+        follows = self._last_end >= 0 and not self.text[self._last_end : at].strip()
+        if line != self._last_line and not follows:
+            self.faults.add(at, text, what)
+        self._last_line = line

@@ -1,0 +1,141 @@
+"""The side file of a document: what the language cannot hold, in `NAME.lab.yaml` beside `NAME.dsl`.
+
+Comments would hold it too, but no parser of the service is known, so nobody knows whether
+it reads over them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.dsl.compose import to_document
+from lab.dsl.document import Document
+from lab.dsl.interpret import to_topology
+from lab.errors import DslError, TopologyError
+from lab.topology import LinkSpec, Topology
+
+HOST_FIELDS = ("name", "cpus", "image")
+LINK_FIELDS = ("rate", "jitter", "loss", "mtu")
+
+
+def path(document: Path) -> Path:
+    """Where the side file of a document lies."""
+    return document.with_name(f"{document.stem}.lab.yaml")
+
+
+def of(topology: Topology) -> dict[str, Any]:
+    """What the language cannot hold of a topology; hosts and links by their ids in the document.
+
+    That is every round trip, since none is in a document, and whatever else is not the
+    same when the document is read without this.
+    """
+    document = to_document(topology)
+    sites = topology.graph.graph.get("sites", {})
+    bare = to_topology(document, sites)
+    found = {
+        "lab": 1,
+        "name": _if_other(topology.name, bare.name),
+        "separate_parts": _if_other(topology.separate_parts, bare.separate_parts),
+        "sites": {name: [float(x) for x in place] for name, place in sites.items()},
+        "hosts": _hosts(topology, bare, document),
+        "links": _links(topology, bare, document),
+    }
+    return {key: value for key, value in found.items() if value not in (None, {})}
+
+
+def _if_other(value: Any, other: Any) -> Any:
+    return value if value != other else None
+
+
+def _hosts(topology: Topology, bare: Topology, document: Document) -> dict[str, Any]:
+    pairs = {
+        node.id: (topology.host(name), bare.host(other))
+        for node, name, other in zip(document.nodes(), topology.graph, bare.graph, strict=True)
+    }
+    renumbered = any(host.number != other.number for host, other in pairs.values())
+    found = {}
+    for node_id, (host, other) in pairs.items():
+        found[node_id] = {
+            key: getattr(host, key) for key in HOST_FIELDS if getattr(host, key) != getattr(other, key)
+        }
+        if renumbered:
+            found[node_id]["number"] = host.number
+    return {node_id: about for node_id, about in found.items() if about}
+
+
+def _links(topology: Topology, bare: Topology, document: Document) -> dict[str, Any]:
+    nodes = (node.id for node in document.nodes())
+    names = {node: both for node, *both in zip(nodes, topology.graph, bare.graph, strict=True)}
+    ends = defaultdict(list)
+    for end in document.adjacencies:
+        ends[end.link].append(names[end.node])
+    pairs = {
+        link_id: (topology.link(a, b), bare.link(other_a, other_b))
+        for link_id, ((a, other_a), (b, other_b)) in ends.items()
+    }
+    renumbered = any(link.number != other.number for link, other in pairs.values())
+    return {link_id: _link(link, other, renumbered) for link_id, (link, other) in pairs.items()}
+
+
+def _link(link: LinkSpec, other: LinkSpec, renumbered: bool) -> dict[str, Any]:
+    about: dict[str, Any] = {"rtt": link.rtt}
+    if link.name != f"{link.a}-{link.b}":
+        about["name"] = link.name
+    if renumbered:
+        about["number"] = link.number
+    return about | {
+        key: getattr(link, key) for key in LINK_FIELDS if getattr(link, key) != getattr(other, key)
+    }
+
+
+def losses(side: Mapping[str, Any]) -> list[str]:
+    """What a side file holds, in a few words per kind: ``rtt of 5 links``."""
+    found = []
+    for group in ("hosts", "links"):
+        counts: dict[str, int] = {}
+        for about in side.get(group, {}).values():
+            for key in about:
+                counts[key] = counts.get(key, 0) + 1
+        found += [f"{key} of {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
+    found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
+    return found + [f"the topology's {key}" for key in ("name", "separate_parts") if key in side]
+
+
+def text(topology: Topology, document: str) -> str:
+    """The side file of a topology whose document is in a file of this name."""
+    from lab.formats import yaml_text
+
+    return f"# What {document} cannot hold; every lab command reads it along.\n{yaml_text.dump(of(topology))}"
+
+
+def load(file: Path) -> dict[str, Any]:
+    """What a side file says.
+
+    Raises:
+        DslError: it is not valid.
+    """
+    from lab.formats import models
+
+    try:
+        found = models.load(models.SideModel, file.read_text("utf-8"), str(file))
+    except (TopologyError, UnicodeDecodeError) as error:
+        raise DslError(str(error)) from error
+    return found.model_dump(exclude_unset=True)
+
+
+def refuse_strangers(side: Mapping[str, Any], document: Document, source: str) -> None:
+    """Refuse a side file that speaks of what its document does not have.
+
+    Raises:
+        DslError: naming every such id.
+    """
+    known = {"hosts": {n.id for n in document.nodes()}, "links": {n.id for n in document.links()}}
+    strangers = [i for group, ids in known.items() for i in side.get(group, {}) if i not in ids]
+    if strangers:
+        names = ", ".join(sorted(strangers)[:20])
+        raise DslError(
+            f"{source} speaks of {names}, which its document does not have; remove it there or export again"
+        )

@@ -1,0 +1,140 @@
+"""Topologies from files, by what the file's name ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from lab import dsl
+from lab.errors import LabError, TopologyError
+from lab.events import Emit, Note, silent
+from lab.topology import Topology
+
+#: What a file's name may end in, and what that means.
+FORMS = {
+    ".dsl": "GTS DSL",
+    ".yaml": "the lab's own YAML",
+    ".yml": "the lab's own YAML",
+    ".json": "networkx node-link JSON",
+    ".graphml": "GraphML",
+    ".gml": "GML",
+}
+#: Bytes; a file beyond it is no topology.
+LONGEST = 64 * 1024 * 1024
+SIDE = ".lab.yaml"
+
+
+def is_file(name: str) -> bool:
+    """Whether this is meant to be a file: it is one, or ends like one."""
+    return Path(name).suffix.lower() in FORMS or Path(name).is_file() or "/" in name
+
+
+def read(
+    file: Path,
+    *,
+    sites: Mapping[str, tuple[float, float]] | None = None,
+    largest_component: bool = False,
+    emit: Emit = silent,
+) -> Topology:
+    """The topology in a file.
+
+    Args:
+        file: its name ends in one of `FORMS`.
+        sites: sites beyond the known ones, as name to (latitude, longitude).
+        largest_component: reduce a graph to what a topology can hold, and say so.
+        emit: is told what was left out.
+
+    Raises:
+        TopologyError: the file cannot be read, or is no topology.
+        DslError: the document has faults.
+    """
+    form = file.suffix.lower()
+    if form not in FORMS:
+        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMS)}")
+    if file.name.endswith(SIDE):
+        raise TopologyError(f"{file} is the side file of a document; name the .dsl file beside it")
+    text = _text(file)
+    if form == ".dsl":
+        return _dsl(file, text, sites)
+    if form in (".yaml", ".yml"):
+        return _yaml(file, text, sites)
+    graph = _graph(form, text, str(file))
+    if _is_ours(graph):
+        return _from_graph(graph, file, sites)
+    found, notes = _zoo(graph, file, largest_component)
+    for note in notes:
+        emit(Note(f"{file}: {note}"))
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > LONGEST:
+            raise TopologyError(f"{file} has more than {LONGEST >> 20} MiB; that is no topology")
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise TopologyError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TopologyError(
+            f"{file} is not UTF-8 text: byte {error.start} is {file.read_bytes()[error.start]:#x}"
+        ) from error
+
+
+def _dsl(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
+    from lab.dsl import side
+
+    beside = side.path(file)
+    return dsl.parse(
+        text, source=str(file), sites=sites, side=side.load(beside) if beside.is_file() else None
+    )
+
+
+def _yaml(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
+    from lab.formats import own
+
+    return own.read(text, str(file), sites)
+
+
+def _graph(form: str, text: str, source: str) -> nx.Graph[Any]:
+    from lab.formats import node_link
+
+    if form == ".json":
+        return node_link.graph(text, source)
+    parse: Callable[[str], Any] = nx.parse_graphml if form == ".graphml" else _gml
+    try:
+        found: nx.Graph[Any] = parse(text)
+    except LabError:
+        raise
+    except Exception as error:  # the parsers of networkx raise whatever their text makes them run into
+        what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise TopologyError(f"{source} is no {FORMS[form]}: {what}") from error
+    return found
+
+
+def _gml(text: str) -> Any:
+    return nx.parse_gml(text, label="id")
+
+
+def _is_ours(graph: nx.Graph[Any]) -> bool:
+    return any("site" in about for _, about in graph.nodes(data=True))
+
+
+def _from_graph(
+    graph: nx.Graph[Any], file: Path, sites: Mapping[str, tuple[float, float]] | None
+) -> Topology:
+    from lab.formats.node_link import ABOUT
+
+    about = {key: graph.graph.pop(key) for key in ABOUT if key in graph.graph}
+    about.setdefault("name", file.stem)
+    if sites:
+        graph.graph["sites"] = {**graph.graph.get("sites", {}), **sites}
+    return Topology(graph, **about)
+
+
+def _zoo(graph: nx.Graph[Any], file: Path, reduce: bool) -> tuple[Topology, list[str]]:
+    from lab.formats import zoo
+
+    return zoo.topology(graph, str(file), reduce)

@@ -1,0 +1,138 @@
+"""What our own YAML files may hold: topologies, and the side files of documents.
+
+The JSON Schema of a topology file is made from them and kept in
+``docs/topologies/topology.schema.json``, for editors that check while one types.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.errors import TopologyError
+from lab.formats import yaml_text
+from lab.graphcheck import NAME, RANGES
+
+
+def _range(name: str) -> Any:
+    least, most, unit = RANGES[name]
+    return Field(default=None, ge=least, le=most, description=unit)
+
+
+Name = Annotated[
+    str, Field(pattern=f"^{NAME.pattern}$", description="a letter, then letters, digits, _ and -")
+]
+Place = Annotated[
+    tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=180)]],
+    Field(description="latitude and longitude in degrees"),
+]
+
+
+class Model(BaseModel):
+    """Refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class HostModel(Model):
+    """A host."""
+
+    site: str = Field(description="one of the known sites, or one of this file's own")
+    cpus: float | None = _range("cpus")
+    image: str | None = Field(default=None, description="the container image that the host is made from")
+    kind: Literal["host", "ofx", "vsi", "baremetalserver"] = Field(
+        default="host", description="what the testbed calls it"
+    )
+
+
+class LinkModel(Model):
+    """A link; without `rtt` the published or estimated round trip between the two sites is taken."""
+
+    between: tuple[Name, Name] = Field(description="the two hosts")
+    rtt: float | None = _range("rtt")
+    rate: float | None = _range("rate")
+    jitter: float | None = _range("jitter")
+    loss: float | None = _range("loss")
+    mtu: int | None = _range("mtu")
+    name: str | None = Field(default=None, description="instead of the two hosts' names")
+
+
+class TopologyModel(Model):
+    """A topology."""
+
+    name: str
+    description: str = ""
+    separate_parts: bool = Field(default=False, description="it may consist of parts that do not touch")
+    sites: dict[str, Place] = Field(default={}, description="sites beyond the known ones")
+    hosts: dict[Name, str | HostModel] = Field(description="a site, or more than that", min_length=1)
+    links: list[LinkModel] = []
+
+
+class SideHost(Model):
+    """What a document cannot hold of a host."""
+
+    name: Name | None = None
+    number: int | None = Field(default=None, ge=1)
+    cpus: float | None = _range("cpus")
+    image: str | None = None
+
+
+class SideLink(Model):
+    """What a document cannot hold of a link."""
+
+    name: str | None = None
+    number: int | None = Field(default=None, ge=1)
+    rtt: float | None = _range("rtt")
+    rate: float | None = _range("rate")
+    jitter: float | None = _range("jitter")
+    loss: float | None = _range("loss")
+    mtu: int | None = _range("mtu")
+
+
+class SideModel(Model):
+    """What a document cannot hold; hosts and links by the ids that they have in it."""
+
+    lab: Literal[1] = Field(description="the version of this form")
+    name: str | None = None
+    separate_parts: bool | None = None
+    sites: dict[str, Place] = {}
+    hosts: dict[str, SideHost] = {}
+    links: dict[str, SideLink] = {}
+
+
+M = TypeVar("M", bound=Model)
+
+
+def load(model: type[M], text: str, source: str) -> M:
+    """The YAML text as this model.
+
+    Raises:
+        TopologyError: naming every fault, with its line.
+    """
+    data = yaml_text.load(text, source)
+    try:
+        # in JSON's terms and strictly: "5" is no number, but a list may be a pair
+        return model.model_validate_json(json.dumps(data, default=str), strict=True)
+    except ValidationError as error:
+        place = yaml_text.places(text)
+        faults = [_fault(fault, place) for fault in error.errors(include_url=False)]
+        raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error
+
+
+def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:
+    path = [step for step in fault["loc"] if step not in ("str", "HostModel", "[key]")]
+    said = {
+        "extra_forbidden": "not known here",
+        "missing": "is missing",
+        "string_pattern_mismatch": "a name is a letter, then letters, digits, '_' and '-'",
+    }
+    what = said.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:])
+    return f"{place(path)}: {'.'.join(map(str, path)) or 'the file'}: {what}"
+
+
+def schema() -> str:
+    """The JSON Schema of a topology file, as text."""
+    return json.dumps(TopologyModel.model_json_schema(), indent=2) + "\n"

@@ -1,0 +1,49 @@
+"""networkx's node-link JSON: hosts and links with the attributes of a topology's graph."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import networkx as nx
+
+from lab.errors import TopologyError
+from lab.topology import Topology
+
+#: What a topology says of itself, kept among the graph's attributes.
+ABOUT = ("name", "description", "separate_parts")
+
+
+def write(topology: Topology) -> str:
+    """The topology as JSON text."""
+    graph: nx.Graph[Any] = nx.Graph(topology.graph)
+    graph.graph |= {key: getattr(topology, key) for key in ABOUT}
+    return json.dumps(nx.node_link_data(graph, edges="edges"), indent=1, ensure_ascii=False) + "\n"
+
+
+def graph(text: str, source: str) -> nx.Graph[Any]:
+    """The graph of a JSON text, whose links may be called ``edges`` or ``links``.
+
+    Raises:
+        TopologyError: it is no node-link JSON.
+    """
+    try:
+        data = json.loads(text)
+        nodes = [node["id"] for node in data["nodes"]]
+        edges = "edges" if "edges" in data else "links"
+        joined = {end for edge in data[edges] for end in (edge["source"], edge["target"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise TopologyError(f"{source} is no node-link JSON: {what}") from error
+    twice = (
+        sorted({str(node) for node in nodes if nodes.count(node) > 1}) if len(set(nodes)) < len(nodes) else []
+    )
+    if twice or not joined <= set(nodes):
+        what = (
+            f"two nodes are called {', '.join(twice)}"
+            if twice
+            else f"no node {sorted(map(str, joined - set(nodes)))[0]!r}"
+        )
+        raise TopologyError(f"{source} is no topology: {what}")
+    found: nx.Graph[Any] = nx.node_link_graph(data, edges=edges)
+    return found

@@ -1,0 +1,85 @@
+"""YAML with line numbers in its errors, and without keys given twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import yaml
+
+from lab.errors import TopologyError
+
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+#: Bytes. Ten thousand hosts take a third of it.
+LONGEST = 8 * 1024 * 1024
+
+
+class _Once(Loader):  # type: ignore[misc]
+    """Refuses a key that is given twice, where YAML itself lets the later one win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        found: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return found
+
+
+def load(text: str, source: str) -> Any:
+    """The data of a YAML text.
+
+    Raises:
+        TopologyError: it is no YAML, or a key is given twice; with the line.
+    """
+    if len(text) > LONGEST:
+        raise TopologyError(f"{source} has more than {LONGEST} characters; split the topology")
+    try:
+        return yaml.load(text, Loader=_Once)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        raise TopologyError(f"{source}{_line(error)}: {_problem(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(getattr(error, "problem", None) or error).splitlines()[0]
+
+
+def places(text: str) -> Callable[[Sequence[Any]], str]:
+    """A function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
+    root = yaml.compose(text, Loader=Loader)
+
+    def place(path: Sequence[Any]) -> str:
+        node = root
+        for step in path:
+            child = _child(node, step)
+            if child is None:
+                break
+            node = child
+        return f":{node.start_mark.line + 1}" if node is not None else ""
+
+    return place
+
+
+def _child(node: Any, step: Any) -> Any:
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == str(step)), None)
+    return None
+
+
+def dump(data: Any) -> str:
+    """Data as YAML, in the order in which it stands; the same data always gives the same text."""
+    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text

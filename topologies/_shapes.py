@@ -1,0 +1,66 @@
+"""What the topology modules share: putting a shape of networkx on sites."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import networkx as nx
+
+from lab import sites
+from lab.errors import TopologyError
+
+#: The sites of the 2016 studies, in the order of the thesis's chain, then the other known ones.
+STUDIED = ("AMS", "PRG", "BRA", "LJU", "MIL")
+ALL = (*STUDIED, *(name for name in sites.SITES if name not in STUDIED))
+
+
+def names(places: Iterable[str]) -> list[str]:
+    """A host name per site: the site's, with a number from the second host on (AMS, AMS2)."""
+    seen: Counter[str] = Counter()
+    found = []
+    for place in places:
+        seen[place.upper()] += 1
+        found.append(place.upper() + (str(seen[place.upper()]) if seen[place.upper()] > 1 else ""))
+    return found
+
+
+def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None) -> nx.Graph[str]:
+    """A shape with its nodes, in order, on these sites; the sites come again when there are fewer.
+
+    Args:
+        shape: any undirected graph.
+        places: names of sites.
+        rate: of every link in Mbit/s, None for no limit.
+
+    Raises:
+        TopologyError: there are no sites.
+    """
+    if not places:
+        raise TopologyError("a topology needs at least one site")
+    on = list(islice(cycle(places), len(shape)))
+    graph: nx.Graph[str] = nx.Graph()
+    hosts = dict(zip(shape, names(on), strict=True))
+    graph.add_nodes_from((host, {"site": site}) for host, site in zip(hosts.values(), on, strict=True))
+    graph.add_edges_from((hosts[a], hosts[b], {"rate": rate}) for a, b in shape.edges)
+    return graph
+
+
+def measured(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
+    """The same graph with round trips between the sites as this study has them, where it has any."""
+    for a, b, edge in graph.edges(data=True):
+        end_a, end_b = (sites.site(graph.nodes[host]["site"]) for host in (a, b))
+        edge["rtt"] = sites.figure(end_a, end_b, study).rtt
+    return graph
+
+
+def at_least(least: int, what: str, count: int) -> None:
+    """Refuse a number that makes no sense.
+
+    Raises:
+        TopologyError: `count` is less than `least`.
+    """
+    if count < least:
+        raise TopologyError(f"{what} must be at least {least}, not {count}")

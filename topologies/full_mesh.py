@@ -1,0 +1,26 @@
+"""Every site linked with every other; by default the five of Hermans & de Niet.
+
+Source: Hermans & de Niet, *Docker overlay networks*, 2016. They asked for ten circuits
+between five sites and measured six, since Prague's machines did not work. Round trips are
+theirs (the mean of their three sets of machines); those to Prague are Zismer's or estimates.
+A path of two circuits can be faster than the one between its ends: LJU-MIL is 59.23 ms
+directly and 57.7 ms over BRA by their own figures. `rtt` of a topology is that of the
+fastest path; a packet to the address that a neighbour has on the common link takes that link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import networkx as nx
+
+from lab.published import HERMANS
+from lab.topology import Topology
+from topologies._shapes import STUDIED, at_least, measured, place
+
+
+def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:
+    """A full mesh of these sites; `rate` in Mbit/s for every link, None for no limit."""
+    at_least(2, "the number of sites in a mesh", len(sites))
+    graph = measured(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
+    return Topology(graph, name="full_mesh", description=f"Full mesh between {len(sites)} sites")

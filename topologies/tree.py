@@ -1,0 +1,24 @@
+"""A root with branches that branch again: one way between any two hosts, of very unlike lengths.
+
+Source: none of the studies; networkx's balanced tree on the known sites, the studied ones
+first. Round trips are published ones where there are any, else great-circle estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import networkx as nx
+
+from lab.topology import Topology
+from topologies._shapes import ALL, at_least, place
+
+
+def topology(
+    branches: int = 2, height: int = 2, sites: Sequence[str] = ALL, rate: float | None = None
+) -> Topology:
+    """Each host has this many branches, down to this height; sites come again when they run out."""
+    at_least(1, "branches of a tree", branches)
+    at_least(1, "height of a tree", height)
+    graph = place(nx.balanced_tree(branches, height), sites, rate)
+    return Topology(graph, name="tree", description=f"A tree of {len(graph)} hosts")

@@ -6,7 +6,6 @@ packet to a far host passes every router on the way: a hop is a router of the ov
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -14,11 +13,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.errors import HostError, OverlayError
+from lab.errors import OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import endpoints, netfilter, routes, weave_status, weaver
+from overlays.support import endpoints, netfilter, routes, supply, weave_status, weaver
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -81,18 +80,18 @@ class Weave(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        if (program := await asyncio.to_thread(weaver.program)) is None:
+        if (program := await supply.in_thread(weaver.program)) is None:
             raise OverlayError(f"weave: no router's program is here; {weaver.REMEDY}")
         self.hosts = tuple(hosts)
-        copies = {"dummy": weaver.Copy(program)}
+        copies = {"dummy": supply.Copy(program)}
         if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
-            copies["ifb"] = weaver.Copy(weaver.without_dummy(program))
+            copies["ifb"] = supply.Copy(weaver.without_dummy(program))
         await each(lambda host: self._install(host, copies), self.hosts)
 
-    async def _install(self, host: Host, copies: Mapping[str, weaver.Copy]) -> None:
+    async def _install(self, host: Host, copies: Mapping[str, supply.Copy]) -> None:
         kind = "dummy" if "dummy" in (await host.facts()).link_kinds else "ifb"
         self._instead_of_dummy[host.name] = kind
-        await _put_once(host, copies[kind])
+        await supply.put_once(host, copies[kind], weaver.ON_HOST)
         await self._launch(host)
 
     async def _launch(self, host: Host) -> None:
@@ -241,18 +240,8 @@ class Weave(Overlay):
         for link in ("vethwe-bridge", "weave"):
             gone.attempt(["ip", "link", "del", link])
         gone.attempt(["ovs-dpctl", "del-dp", "datapath"])
-        gone.run(["rm", "-rf", weaver.FOLDER, weaver.DATA, weaver.ON_HOST, weaver.STAMP, *SOCKETS])
+        gone.run(
+            ["rm", "-rf", weaver.FOLDER, weaver.DATA, weaver.ON_HOST, supply.stamp(weaver.ON_HOST), *SOCKETS]
+        )
         await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
         await netfilter.remove(host, RULES)
-
-
-async def _put_once(host: Host, copy: weaver.Copy) -> None:
-    """Put the router's program on a host, unless the very same is there."""
-    there = await host.run(["cat", weaver.STAMP], check=False)
-    if there.stdout == copy.digest:
-        return
-    try:
-        await host.put(copy.data, weaver.ON_HOST, mode=0o755)
-        await host.put(copy.digest.encode(), weaver.STAMP)
-    except HostError as error:
-        raise OverlayError(f"weave: the router's program could not be put on {host.name}: {error}") from error

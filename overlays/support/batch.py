@@ -32,6 +32,11 @@ class Batch:
         self._lines.append(f"{shlex.join(argv)} >/dev/null 2>&1 || :")
         return self
 
+    def show(self, argv: Sequence[str]) -> Batch:
+        """Add a command that may fail, for what it prints."""
+        self._lines.append(f"{shlex.join(argv)} 2>/dev/null || :")
+        return self
+
     def feed(self, argv: Sequence[str], text: str) -> Batch:
         """Add a command with `text` as its standard input."""
         self._lines.append(f"printf %s {shlex.quote(text)} | {shlex.join(argv)}")

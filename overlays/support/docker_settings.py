@@ -22,20 +22,27 @@ def backup(overlay: str) -> str:
     return f"/etc/docker/.before-{overlay}.json"
 
 
-def changed(current: str, new: Mapping[str, Any]) -> tuple[str, str]:
-    """The new text of the settings, and the text of the backup that undoes the change."""
+def changed(current: str, new: Mapping[str, Any], during: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """The new text of the settings, and the text of the backup that undoes the change.
+
+    `during` are settings that Docker needs only while it restarts on the old ones.
+    """
     settings: dict[str, Any] = json.loads(current) if current.strip() else {}
-    before = {"file": bool(current.strip()), "keys": {key: settings.get(key) for key in new}}
+    keys = {key: settings.get(key) for key in new}
+    before = {"file": bool(current.strip()), "keys": keys, "during": dict(during or {})}
     return json.dumps({**settings, **new}, indent=1), json.dumps(before)
 
 
-def restored(current: str, before: str) -> str:
-    """The text of the settings without an overlay's change; empty when there was no file."""
+def restored(current: str, before: str) -> tuple[str, str]:
+    """The settings without an overlay's change: as Docker restarts on them, and as they stay.
+
+    The second is empty when there was no file.
+    """
     settings: dict[str, Any] = json.loads(current) if current.strip() else {}
     old = json.loads(before)
-    settings |= old["keys"]
-    settings = {key: value for key, value in settings.items() if value is not None}
-    return json.dumps(settings, indent=1) if settings or old["file"] else ""
+    kept = {key: value for key, value in {**settings, **old["keys"]}.items() if value is not None}
+    stays = json.dumps(kept, indent=1) if kept or old["file"] else ""
+    return json.dumps({**old["during"], **kept}), stays
 
 
 def parse_read(text: str, overlay: str) -> tuple[str, str]:
@@ -53,12 +60,14 @@ async def read(host: Host, overlay: str) -> tuple[str, str]:
     return parse_read(listed.stdout, overlay)
 
 
-async def change(host: Host, overlay: str, new: Mapping[str, Any]) -> bool:
+async def change(
+    host: Host, overlay: str, new: Mapping[str, Any], during: Mapping[str, Any] | None = None
+) -> bool:
     """Write an overlay's settings; False when they were there already. Docker is not told yet."""
     current, before = await read(host, overlay)
     if current.strip() and all(json.loads(current).get(key) == value for key, value in new.items()):
         return False
-    text, undo = changed(current, new)
+    text, undo = changed(current, new, during)
     batch = Batch().write(SETTINGS, text)
     if not before:
         batch.write(backup(overlay), undo)
@@ -71,9 +80,13 @@ async def restore(host: Host, overlay: str) -> bool:
     current, before = await read(host, overlay)
     if not before:
         return False
-    text = restored(current, before)
-    batch = Batch().write(SETTINGS, text) if text else Batch().run(["rm", "-f", SETTINGS])
-    await batch.then(restart()).run(["rm", "-f", backup(overlay)]).on(host, timeout=120)
+    restarting, stays = restored(current, before)
+    batch = Batch().write(SETTINGS, restarting).then(restart())
+    if stays:
+        batch.write(SETTINGS, stays)
+    else:
+        batch.run(["rm", "-f", SETTINGS])
+    await batch.run(["rm", "-f", backup(overlay)]).on(host, timeout=120)
     return True
 
 

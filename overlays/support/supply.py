@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import io
 import os
 import select
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.errors import OverlayError
+from lab.errors import HostError, OverlayError
+from lab.hosts.base import Host
 
 #: How long a registry may take to answer at all (s); then how long the image may take (s).
 ANSWER, PULL = 6.0, 300.0
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The program as it goes to hosts, and its SHA-256."""
+
+    data: bytes = field(repr=False)
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
+
+
+def stamp(path: str) -> str:
+    """The file beside a program on a host that says which program it is."""
+    return f"{path}.sha256"
+
+
+async def put_once(host: Host, copy: Copy, path: str) -> None:
+    """Put a program on a host, unless the very same is there.
+
+    Raises:
+        OverlayError: the host did not take it.
+    """
+    there = await host.run(["cat", stamp(path)], check=False)
+    if there.stdout == copy.digest:
+        return
+    try:
+        await host.put(copy.data, path, mode=0o755)
+        await host.put(copy.digest.encode(), stamp(path))
+    except HostError as error:
+        raise OverlayError(f"{path} could not be put on {host.name}: {error}") from error
 
 
 def given(variable: str, program: str) -> Path | None:
@@ -86,6 +122,11 @@ def _copy(image: str, path: str) -> bytes:
         member = files.extractfile(files.getmembers()[0])
         assert member is not None, "docker cp gives the file itself"
         return member.read()
+
+
+async def in_thread(work: Callable[[], bytes | None]) -> bytes | None:
+    """A program's bytes, looked for, built or pulled while the event loop goes on."""
+    return await asyncio.to_thread(work)
 
 
 def program(variable: str, name: str, images: Sequence[str], path: str) -> bytes | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from lab.errors import OverlayError
@@ -13,7 +12,6 @@ from overlays.support import supply
 IMAGES = ("weaveworks/weave:2.8.1", "rajchaudhuri/weave:2.9.0")
 IN_IMAGE = "/home/weave/weaver"
 ON_HOST = "/usr/local/lib/lab/weaver"
-STAMP = f"{ON_HOST}.sha256"
 FOLDER = "/run/weave"
 DATA = "/var/lib/weave"
 HTTP = "127.0.0.1:6784"
@@ -27,17 +25,6 @@ REMEDY = (
 def program() -> bytes | None:
     """The router's program: ``LAB_WEAVER``, PATH, or a published image; None where it cannot be had."""
     return supply.program("LAB_WEAVER", "weaver", IMAGES, IN_IMAGE)
-
-
-@dataclass(frozen=True)
-class Copy:
-    """The program as it goes to hosts, and its SHA-256."""
-
-    data: bytes = field(repr=False)
-    digest: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", hashlib.sha256(self.data).hexdigest())
 
 
 def without_dummy(binary: bytes) -> bytes:

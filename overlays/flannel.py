@@ -1,0 +1,248 @@
+"""Flannel: every host leases a subnet, its Docker hands out that subnet, and flanneld connects them.
+
+What carries packets between hosts is the backend: VXLAN in the kernel, a user-space tunnel
+(``udp``), plain routes (``host-gw``), IP in IP, or WireGuard. All send straight from host to
+host, so the lab adds static routes over the links.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.errors import CommandError, OverlayError
+from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.topology import Topology
+from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
+from overlays.support import docker_settings, endpoints, flanneld, netfilter, routes, supply
+from overlays.support.batch import Batch
+from overlays.support.etcd import Etcd
+from overlays.support.polling import each, until
+
+PREFIX = "/coreos.com/network"
+PORT = 2389
+HEALTH = 8287
+SUBNET_FILE = "/run/flannel/subnet.env"
+RULES = re.compile(r"\bFLANNEL-|flanneld|-[io] (flannel\S*|docker0)\b.*flannel")
+DEVICES = ("flannel.1", "flannel0", "flannel.ipip", "flannel-wg")
+#: The kind of link that a backend's device is, where it has one.
+NEEDS = {"vxlan": "vxlan", "ipip": "ipip", "wireguard": "wireguard"}
+
+
+class Flannel(Overlay):
+    """flanneld on every host, leases in etcd, Docker's own bridge on the leased subnet."""
+
+    name = "flannel"
+    summary = "Flannel: a subnet per host, joined by VXLAN, UDP, routes, IPIP or WireGuard"
+    hops = "routed underlay"
+    modes = ("vxlan", "udp", "host-gw", "ipip", "wireguard")
+    options = (
+        Option("backend", "vxlan", modes, "what carries packets between hosts"),
+        Option("directrouting", "off", ("on", "off"), "vxlan: plain routes between hosts on one link"),
+        Option("subnet", "10.100.0.0/16", (), "the network that hosts lease a /24 of"),
+    )
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(**settings)
+        self._store: Etcd | None = None
+        self._leases: dict[str, Mapping[str, str]] = {}
+
+    @classmethod
+    def obtainable(cls) -> Missing | None:
+        if flanneld.here() or flanneld.program():
+            return None
+        return Missing("no flanneld is here, and no Go to build it", flanneld.REMEDY)
+
+    def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
+        kind = NEEDS.get(self._backend)
+        if kind and kind not in facts.link_kinds:
+            return (Missing(f"the link kind {kind!r} in its kernel", f"load the {kind} module"),)
+        return ()
+
+    @property
+    def _backend(self) -> str:
+        return self.settings["backend"]
+
+    async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
+        self.topology = topology
+        await self.require(hosts)
+        self._refuse_hops(hosts)
+        program = await supply.in_thread(flanneld.program)
+        if program is None:
+            raise OverlayError(f"flannel: no flanneld is here; {flanneld.REMEDY}")
+        self.hosts = tuple(hosts)
+        self._store = Etcd(self.name, self.hosts[0], topology.address(self.hosts[0].name), PORT)
+        copy = supply.Copy(program)
+        await each(lambda job: job, [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)])
+        await each(self._start, self.hosts)
+
+    def _refuse_hops(self, hosts: Sequence[Host]) -> None:
+        """Routes between hosts lead to gateways on a link of their own; over hops the kernel takes none."""
+        if self._backend != "host-gw":
+            return
+        for host in hosts:
+            far = [h.name for h in hosts if h is not host and not self._shares_link(host, h)]
+            if far:
+                raise OverlayError(
+                    f"flannel: backend host-gw needs every host on one link, and {host.name} shares none "
+                    f"with {far[0]}; use another backend, or a topology of two hosts"
+                )
+
+    def _shares_link(self, a: Host, b: Host) -> bool:
+        """Whether the first address of `b` lies on a link of `a`."""
+        links = self.on.links_of(a.name)
+        return any(
+            link.other(a.name) == b.name and link.address(b.name) == self._address(b) for link in links
+        )
+
+    def _address(self, host: Host) -> str:
+        return self.on.address(host.name)
+
+    async def _start_store(self) -> None:
+        assert self._store is not None, "install made it"
+        await self._store.start()
+        await self._store.put_v3(f"{PREFIX}/config", json.dumps(self.configuration()))
+
+    def configuration(self) -> Mapping[str, Any]:
+        """What flanneld reads under its prefix; the backend's type is always said."""
+        backend: dict[str, Any] = {"Type": self._backend}
+        if self._backend == "vxlan":
+            backend |= {"VNI": 1, "Port": 8472, "DirectRouting": self.settings["directrouting"] == "on"}
+        return {"Network": self.settings["subnet"], "SubnetLen": 24, "Backend": backend}
+
+    async def _prepare(self, host: Host, copy: supply.Copy) -> None:
+        await endpoints.refuse_beside_others(self.name, host, "setting Docker's bridge")
+        await routes.add(Batch(), host.name, self.on, self.name).on(host)
+        await supply.put_once(host, copy, flanneld.ON_HOST)
+
+    def argv(self, host: Host) -> list[str]:
+        """The command of a host's flanneld."""
+        assert self._store is not None, "install made it"
+        address = self._address(host)
+        return [
+            *(flanneld.ON_HOST, f"-etcd-endpoints={self._store.url}", f"-etcd-prefix={PREFIX}"),
+            *(f"-iface={address}", f"-public-ip={address}", "-ip-masq", f"-subnet-file={SUBNET_FILE}"),
+            *("-healthz-ip=127.0.0.1", f"-healthz-port={HEALTH}"),
+        ]
+
+    async def _start(self, host: Host) -> None:
+        """Start flanneld, and let its lease drive the host's Docker, as mk-docker-opts.sh does elsewhere."""
+        batch = Batch().run(["mkdir", "-p", "/run/flannel"]).start("flanneld", self.argv(host))
+        batch.wait(["test", "-s", SUBNET_FILE], 30)
+        batch.run(["cat", SUBNET_FILE]).show(["ip", "-o", "-4", "addr", "show", "docker0"])
+        result = await batch.on(host, check=False)
+        if result.status:
+            await self._check(host, "flanneld")
+            raise OverlayError(f"flannel: flanneld on {host.name} got no lease in 30 s; see its log")
+        lease = parse_lease(result.stdout)
+        self._leases[host.name] = lease
+        if await docker_settings.change(
+            host, self.name, docker_options(lease), bridge_address(result.stdout)
+        ):
+            await docker_settings.restart().on(host, timeout=120)
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        await each(
+            lambda host: until(lambda: self._lacking(host), timeout, f"flannel on {host.name}: its routes"),
+            self.hosts,
+        )
+
+    async def _lacking(self, host: Host) -> str:
+        """The other hosts' subnets that this one has no route to, as flanneld has set none yet."""
+        batch = Batch().run(
+            ["curl", "-sSf", "--max-time", "3", f"http://127.0.0.1:{HEALTH}/healthz"], quiet=True
+        )
+        result = await batch.run(["ip", "route", "show", "root", self.settings["subnet"]]).on(
+            host, check=False
+        )
+        if result.status:
+            await self._check(host, "flanneld")
+            return result.stderr.strip() or "flanneld does not answer yet"
+        if self._backend == "udp":  # one route for all; the rest is inside flanneld
+            return "" if "flannel0" in result.stdout else "no route into its tunnel"
+        others = [o.name for o in self.hosts if o is not host and self._reach(host, o)]
+        missing = [name for name in others if self._network(name) not in result.stdout]
+        return f"no route to {', '.join(missing)}" if missing else ""
+
+    def _reach(self, a: Host, b: Host) -> bool:
+        return routes.reaches(self.on, a.name, b.name)
+
+    def _network(self, host: str) -> str:
+        """A host's leased subnet, as a route names it (``10.100.7.0/24``)."""
+        address, _, length = self._leases[host]["FLANNEL_SUBNET"].partition("/")
+        return f"{address.rsplit('.', 1)[0]}.0/{length}"
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        return await endpoints.attach(self.name, host, image, name, "bridge")
+
+    async def mode(self) -> Mapping[str, str]:
+        direct = {"directrouting": "on"} if self.settings["directrouting"] == "on" else {}
+        mtus = {lease["FLANNEL_MTU"] for lease in self._leases.values()}
+        return {"mode": self._backend, "mtu": "+".join(sorted(mtus)), **direct}
+
+    async def report(self) -> Mapping[str, Any]:
+        shown = ["ip", "-s", "-d", "link", "show"]
+        batch = (
+            Batch().run(["cat", SUBNET_FILE]).run(["ip", "route", "show", "root", self.settings["subnet"]])
+        )
+        for device in DEVICES:
+            batch.show([*shown, device])
+        said = await each(lambda host: batch.on(host, check=False), self.hosts)
+        return {host.name: result.stdout for host, result in zip(self.hosts, said, strict=True)}
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        return ("flanneld", "etcd-flannel") if host is self.hosts[0] else ("flanneld",)
+
+    async def relaunch(self) -> None:
+        await each(lambda host: host.stop("flanneld"), self.hosts)
+        await each(self._start, self.hosts)
+        await self.ready()
+
+    async def uninstall(self) -> None:
+        await each(
+            lambda h: endpoints.refuse_beside_others(self.name, h, "resetting Docker's bridge"), self.hosts
+        )
+        await each(self._remove, self.hosts)
+        if self._store is not None:
+            await self._store.remove()
+        self.hosts, self._store, self._leases = (), None, {}
+
+    async def _remove(self, host: Host) -> None:
+        """Endpoints first, then flanneld, then Docker's old bridge; at last what is left."""
+        await endpoints.remove_all(self.name, host)
+        await Batch().stop("flanneld").on(host)
+        try:
+            await docker_settings.restore(host, self.name)
+        except CommandError as error:
+            said = error.stderr.strip() or error.stdout.strip()
+            raise OverlayError(f"flannel: Docker on {host.name} did not restart: {said}") from error
+        gone = Batch()
+        for device in DEVICES:
+            gone.attempt(["ip", "link", "del", device])
+        gone.attempt(["ip", "route", "flush", "root", self.settings["subnet"]])
+        gone.run(["rm", "-rf", "/run/flannel", flanneld.ON_HOST, supply.stamp(flanneld.ON_HOST)])
+        await routes.drop(gone, self.name).on(host)
+        await netfilter.remove(host, RULES)
+
+
+def parse_lease(text: str) -> Mapping[str, str]:
+    """The values in the file that flanneld writes for Docker."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key: value for key, _, value in pairs}
+
+
+def docker_options(lease: Mapping[str, str]) -> Mapping[str, Any]:
+    """Docker's settings for a lease; it masquerades only where flanneld does not."""
+    return {
+        "bip": lease["FLANNEL_SUBNET"],
+        "mtu": int(lease["FLANNEL_MTU"]),
+        "ip-masq": lease.get("FLANNEL_IPMASQ") != "true",
+    }
+
+
+def bridge_address(shown: str) -> Mapping[str, str]:
+    """The address of Docker's bridge, as the setting that gives it back: Docker would keep the lease's."""
+    found = re.search(r"\bdocker0\s+inet (\S+)", shown)
+    return {"bip": found[1]} if found else {}

@@ -1,0 +1,84 @@
+"""Flannel's program: where it is, or how it is built from its Go module, pinned by hashes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from lab.errors import OverlayError
+from overlays.support import supply
+
+MODULE = Path(__file__).resolve().parent.parent.parent / "images" / "flannel"
+PACKAGE = "github.com/flannel-io/flannel"
+IMAGES = ("ghcr.io/flannel-io/flannel:v0.28.9",)
+IN_IMAGE = "/opt/bin/flanneld"
+ON_HOST = "/usr/local/lib/lab/flanneld"
+#: The Go that the module's go.mod asks for.
+GO = (1, 26)
+REMEDY = (
+    f"install Go {GO[0]}.{GO[1]} or later (the lab then builds flanneld from its module), put 'flanneld' on "
+    f"PATH, name it in LAB_FLANNELD, or pull {IMAGES[0]}"
+)
+
+
+def has_go() -> bool:
+    """Whether this machine has a Go that can build the module."""
+    go = shutil.which("go")
+    if not go:
+        return False
+    said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    found = re.search(r"go(\d+)\.(\d+)", said)
+    return bool(found) and (int(found[1]), int(found[2])) >= GO if found else False
+
+
+def built() -> Path:
+    """Where the program is kept once it is built: named by the hash of all that it is built from."""
+    inputs = b"".join(f.read_bytes() for f in sorted(MODULE.rglob("*")) if f.is_file())
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache_home / "overlay-lab" / f"flanneld-{hashlib.sha256(inputs).hexdigest()[:16]}"
+
+
+def build() -> Path:
+    """Build the program if it is not there; takes about two minutes on two cores.
+
+    Raises:
+        OverlayError: the build failed; the message has the compiler's last line.
+    """
+    target = built()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            _compile(target)
+    return target
+
+
+def _compile(target: Path) -> None:
+    partial = target.with_suffix(".partial")
+    argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
+    done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {said}; {REMEDY}")
+    partial.rename(target)
+
+
+def here() -> bool:
+    """Whether the program is here, or can be built, without asking any registry."""
+    return bool(supply.given("LAB_FLANNELD", "flanneld")) or built().exists() or has_go()
+
+
+@cache
+def program() -> bytes | None:
+    """The program: ``LAB_FLANNELD``, PATH, built here, or a published image; None where it cannot be had."""
+    if found := supply.given("LAB_FLANNELD", "flanneld"):
+        return found.read_bytes()
+    if built().exists() or has_go():
+        return build().read_bytes()
+    return supply.from_images(IMAGES, IN_IMAGE, pull=True)

@@ -93,21 +93,32 @@ def tables(run: Run) -> Sequence[Table]:
     return [Table(title, columns, [*measured, *lacking], _notes(view))]
 
 
-def _row(view: View, target: str, cells: Sequence[str], asked: str = "", published: str = "") -> list[str]:
+def _row(view: View, target: str, cells: Sequence[str], asked: str, published: str = "") -> list[str]:
     return [str(view.topology.hops(view.first, target)), target, *cells, asked, published]
 
 
 def _latency(view: View) -> list[list[str]]:
-    rows = []
-    for target in view.targets:
-        cells = [text(view.group(name, LATENCY, target, "mean_ms")) for name in view.overlays]
-        asked, published = view.topology.rtt(view.first, target), view.published(target)
-        rows.append(_row(view, target, cells, f"{asked:.2f}", f"{published:.2f}" if published else ""))
-    return rows
+    return [
+        _row(
+            view,
+            t,
+            [text(view.group(name, LATENCY, t, "mean_ms")) for name in view.overlays],
+            *_times(view, t),
+        )
+        for t in view.targets
+    ]
 
 
 def _sums(view: View) -> list[list[str]]:
-    return [_row(view, t, [_sum(view, name, t) for name in view.overlays]) for t in view.targets]
+    return [
+        _row(view, t, [_sum(view, name, t) for name in view.overlays], *_times(view, t)) for t in view.targets
+    ]
+
+
+def _times(view: View, target: str) -> tuple[str, str]:
+    """What the links were asked to take to a host, and what was published for the same sites (ms)."""
+    published = view.published(target)
+    return f"{view.topology.rtt(view.first, target):.2f}", f"{published:.2f}" if published else ""
 
 
 def _sum(view: View, overlay: str, target: str) -> str:
@@ -116,14 +127,26 @@ def _sum(view: View, overlay: str, target: str) -> str:
     if summed is None:
         return "–"
     spread = f" ± {summed.sd:.2f}" if summed.sd is not None else ""
-    return f"{summed.mean:.2f}{spread}" + (f" ({overall.mean - summed.mean:+.2f})" if overall else "")
+    return f"{summed.mean:.2f}{spread}" + (f" ({_signed(overall.mean - summed.mean)})" if overall else "")
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _rates(view: View, metric: str, value: str) -> list[list[str]]:
     return [
-        _row(view, t, [text(view.group(name, metric, t, value), 1) for name in view.overlays])
+        _row(view, t, [text(view.group(name, metric, t, value), 1) for name in view.overlays], _rate(view, t))
         for t in view.targets
     ]
+
+
+def _rate(view: View, target: str) -> str:
+    """The rate of the slowest link on the way (Mbit/s)."""
+    path = view.topology.path(view.first, target)
+    rates = [view.topology.link(*pair).rate for pair in pairwise(path)]
+    known = [rate for rate in rates if rate is not None]
+    return f"{min(known):g}" if known else ""
 
 
 def _notes(view: View) -> list[str]:

@@ -95,8 +95,9 @@ def _draw(table: Table, console: Console) -> None:
     fits = sum(natural) + 2 * len(natural) <= console.width
     console.print(Text(table.title, "bold"))
     for section in table.sections:
+        first = section is table.sections[0]
         console.print(Text(section.heading, "cyan"))
-        drawn = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        drawn = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim", show_header=first)
         for column, width in zip(table.columns, natural, strict=True):
             drawn.add_column(column, min_width=width if fits else None)
         for row in section.rows:

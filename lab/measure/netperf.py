@@ -40,7 +40,7 @@ def parse_latency(raw: str) -> dict[str, float]:
         MeasureError: netperf failed, left a figure out, got no answer, or lost one on the way. It
             exits with status 0 in the last two cases: it waits for a lost answer until its time is up.
     """
-    found = dict(re.findall(r"^([A-Z0-9_]+)=(\S*)\s*$", raw, re.MULTILINE))
+    found = dict(re.findall(r"^([A-Z0-9_]+)=(\S*)[ \t]*\n", raw, re.MULTILINE))
     values = {}
     for theirs, ours in OUTPUT.items():
         values[ours] = _number(found.get(theirs.upper()), theirs, raw) / (1000 if ours.endswith("_ms") else 1)

@@ -120,7 +120,7 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
                 _bar(ax, place + shift, width * 0.94, one, series, HATCHES[number % len(HATCHES)])
     for place, value in enumerate(panel.published):
         if value is not None:
-            ends = (place - WIDTH / 2, place + WIDTH / 2)
+            ends = (place - 0.5, place + 0.5)
             ax.plot(
                 ends, (value, value), color=BLACK, lw=1.2, ls=(0, (4, 2)), label=figure.published, zorder=4
             )
@@ -141,16 +141,22 @@ def _bar(ax: Axes, x: float, width: float, one: Bar, series: Series, hatch: str)
         drawn.set_label(f"{series.label} (no valid sample)")
     if one.sd is not None:
         ax.errorbar(x, one.mean, one.sd, color=BLACK, lw=0.9, capsize=2.5, zorder=3)
-    _dots(ax, x, width, one.valid, marker="o", s=7, facecolor="white", edgecolor=BLACK, label="sample")
-    _dots(ax, x, width, one.invalid, marker="x", s=12, color=VERMILION, label="sample that is not valid")
+    _dots(ax, x, width, one)
 
 
-def _dots(ax: Axes, x: float, width: float, values: Sequence[float], **look: object) -> None:
-    """Samples side by side in the order in which they were measured, so that none hides another."""
-    if values:
-        step = width * 0.6 / max(len(values), 2)
-        places = [x + (n - (len(values) - 1) / 2) * step for n in range(len(values))]
-        ax.scatter(places, values, linewidths=0.7, zorder=5, **look)  # type: ignore[arg-type]
+def _dots(ax: Axes, x: float, width: float, one: Bar) -> None:
+    """Samples side by side, so that none hides another; first those that count."""
+    count = len(one.valid) + len(one.invalid)
+    step = width * 0.7 / max(count, 2)
+    places = [x + (n - (count - 1) / 2) * step for n in range(count)]
+    split = len(one.valid)
+    look: Any = {"linewidths": 0.7, "zorder": 5}
+    if one.valid:
+        dots: Any = {"s": 7, "facecolor": "white", "edgecolor": BLACK, "label": "sample"}
+        ax.scatter(places[:split], one.valid, **dots, **look)
+    if one.invalid:
+        crosses: Any = {"s": 14, "marker": "x", "color": VERMILION, "label": "sample that is not valid"}
+        ax.scatter(places[split:], one.invalid, **crosses, **look)
 
 
 def _legend(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:

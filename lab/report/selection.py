@@ -57,7 +57,7 @@ def select(samples: Iterable[Sample], overlay: str, metric: str, value: str, **p
 
 
 def text(group: Group, digits: int = 2) -> str:
-    """``21.83 ± 0.02 [21.80, 21.86]``: mean, standard deviation, 95 % interval; ``–`` where nothing is."""
+    """``21.83 ± 0.02 [21.80–21.86]``: mean, standard deviation, 95 % interval; ``–`` where nothing is."""
     found = group.summary
     if found is None:
         return "–"
@@ -65,5 +65,5 @@ def text(group: Group, digits: int = 2) -> str:
     if found.sd is not None:
         words.append(f"± {found.sd:.{digits}f}")
     if found.low is not None and not group.doubtful:
-        words.append(f"[{found.low:.{digits}f}, {found.high:.{digits}f}]")
+        words.append(f"[{found.low:.{digits}f}–{found.high:.{digits}f}]")
     return " ".join(words) + (f" ({group.mark})" if group.mark else "")

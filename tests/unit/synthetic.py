@@ -1,0 +1,84 @@
+"""A run of the multi-hop experiment that was never measured, for tests of tables and figures."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.base import Cell
+from experiments.multihop import QUICK, Multihop
+from lab.runs.folder import Run, RunFolder
+from lab.runs.manifest import Manifest, OverlayState, Session
+from lab.runs.sample import Sample, Verdict
+from lab.topology import Topology
+from topologies.linear import topology as linear
+
+Values = Callable[[Cell, Topology, random.Random], dict[str, float]]
+
+
+def plausible(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, float]:
+    """Figures of the right size: nothing more is meant by them."""
+    hops = cell.params["hops"]
+    if cell.metric in ("latency", "segment"):
+        rtt = topology.rtt(cell.params["from"], cell.params["to"])
+        return {"mean_ms": rtt + 0.1 * hops + chance.gauss(0, 0.05), "min_ms": rtt}
+    if cell.metric == "tcp":
+        return {"sent_mbps": 19.0, "received_mbps": max(18.5 - 2 * hops + chance.gauss(0, 0.5), 1.0)}
+    return {"sent_mbps": 640.0, "received_mbps": 19.2 - 0.1 * hops + chance.gauss(0, 0.1)}
+
+
+def synthetic(
+    path: Path,
+    overlays: tuple[str, ...] = ("underlay", "weave"),
+    *,
+    values: Values = plausible,
+    verdict: Callable[[Cell, int], Verdict] = lambda cell, repetition: Verdict(),
+    topology: Topology | None = None,
+    **more: Any,
+) -> Run:
+    """Write a run folder below `path` and return what it holds."""
+    topology = topology or linear(rate=20)
+    known: dict[str, Any] = {
+        "run": "5ynth1",
+        "experiment": "multihop",
+        "created": "2030-01-02T03:04:05+00:00",
+        "topology": topology.to_dict(),
+        "profile": asdict(QUICK),
+        "shaper": "wire",
+        "rate": 20.0,
+        "seed": 7,
+        "overlays": {name: OverlayState(state="ok", mode={"mode": "test"}) for name in overlays},
+        "environment": {"kernel": "6.1"},
+        "sessions": [Session(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],
+        "complete": True,
+    }
+    chance = random.Random(1)
+    with RunFolder.create(path, Manifest(**{**known, **more})) as folder:
+        for overlay in overlays:
+            for cell in Multihop().cells(topology, overlay, QUICK):
+                for repetition in range(1, cell.repetitions + 1):
+                    folder.append(_sample(cell, repetition, values(cell, topology, chance), verdict), "raw")
+        return folder.run
+
+
+def _sample(
+    cell: Cell, repetition: int, values: dict[str, float], verdict: Callable[[Cell, int], Verdict]
+) -> Sample:
+    return Sample(
+        run="5ynth1",
+        cell=cell.key,
+        overlay=cell.overlay,
+        metric=cell.metric,
+        params=dict(cell.params),
+        repetition=repetition,
+        started="2030-01-02T03:04:05.000+00:00",
+        seconds=1.0,
+        outcome="ok",
+        values=values,
+        mode={"mode": "test"},
+        verdict=verdict(cell, repetition),
+        congestion_control="bbr" if cell.metric == "tcp" else None,
+    )

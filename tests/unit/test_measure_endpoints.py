@@ -1,0 +1,112 @@
+"""Servers, reachability and running a tool, on endpoints that answer from a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import HostTimeout, MeasureError, OverlayError
+from lab.hosts.base import Endpoint, Result
+from lab.measure import reach, servers, tool
+from tests.unit.fakes import FakeHost
+
+LISTENING = (Path(__file__).parents[1] / "fixtures" / "ss-listening.txt").read_text()
+
+
+def endpoint(answer: Any, name: str = "AMS") -> Endpoint:
+    return Endpoint(FakeHost(name, answer), "c", f"192.0.2.{len(name)}", overlay="fake")  # type: ignore[arg-type]
+
+
+def ran(one: Endpoint) -> list[str]:
+    host = one.host
+    assert isinstance(host, FakeHost)
+    return [" ".join(argv) for argv in host.ran]
+
+
+def test_open_ports() -> None:
+    assert servers.open_ports(LISTENING) == {12865, 5201}
+    assert servers.open_ports("LISTEN 0 5 [::1]:6783 [::]:*\nLISTEN 0 5 127.0.0.1:80 0.0.0.0:*\n") == {
+        6783,
+        80,
+    }
+    assert servers.open_ports("") == set()
+
+
+async def test_servers_that_listen_are_left_alone() -> None:
+    one = endpoint(lambda argv: (0, LISTENING))
+    await servers.serve(one)
+    assert ran(one) == ["docker exec c ss -Hltn"] * 2
+
+
+async def test_servers_are_started_once_and_waited_for() -> None:
+    # given an endpoint whose ports open at the third look
+    looks = 0
+
+    def answer(argv: Sequence[str]) -> tuple[int, str]:
+        nonlocal looks
+        looks += "ss" in argv
+        return 0, LISTENING if looks > 3 else ""
+
+    one = endpoint(answer)
+    await servers.serve(one)
+    started = [line for line in ran(one) if " -d " in line]
+    assert started == ["docker exec -d c iperf3 -s", "docker exec -d c netserver -D"]
+
+
+async def test_a_server_that_never_listens_is_named() -> None:
+    one = endpoint(lambda argv: (0, LISTENING.splitlines()[0]))
+    with pytest.raises(MeasureError, match=r"iperf3 \(port 5201\): did not listen on AMS/c after 0.1 s"):
+        await servers.serve(one, deadline=0.1)
+
+
+async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
+    one = endpoint(lambda argv: (0, LISTENING))
+    await servers.restart_all([one])
+    assert ran(one)[0] == "docker exec c pkill -KILL -x iperf3|netperf|netserver"
+
+
+async def test_every_pair_is_asked_once() -> None:
+    ends = {name: endpoint(lambda argv: (0, ""), name) for name in ("A", "BB", "CCC")}
+    await reach.all_pairs(ends)
+    asked = [line.rsplit(" ", 1)[-1] for one in ends.values() for line in ran(one)]
+    assert asked == ["192.0.2.2", "192.0.2.3", "192.0.2.3"]
+
+
+async def test_silent_pairs_are_asked_again_and_then_named() -> None:
+    ends = {
+        "A": endpoint(lambda argv: (1, "") if argv[-1] == "192.0.2.2" else (0, ""), "A"),
+        "BB": endpoint(lambda argv: (0, ""), "BB"),
+        "CCC": endpoint(lambda argv: (0, ""), "CCC"),
+    }
+    with pytest.raises(OverlayError, match="fake: no packet passed between A–BB within 0 s"):
+        await reach.all_pairs(ends, deadline=0.0)
+
+
+async def test_a_tool_has_its_deadline_inside_the_endpoint() -> None:
+    one = endpoint(lambda argv: (0, "out"))
+    assert (await tool.execute(one, ["netperf"], 1.0)).stdout == "out"
+    assert ran(one) == ["docker exec c timeout -k 2 21 netperf"]
+
+
+async def test_a_tool_that_hangs_is_named_with_what_it_printed() -> None:
+    class Hanging(FakeHost):
+        async def run(self, argv: Sequence[str], **_: Any) -> Result:
+            return Result(tuple(argv), 124, "half of it", "", 21.0)
+
+    class Lost(FakeHost):
+        async def run(self, argv: Sequence[str], **_: Any) -> Result:
+            raise HostTimeout("AMS: no end")
+
+    for kind, raw in ((Hanging, "half of it\n"), (Lost, "")):
+        one = Endpoint(kind("AMS"), "c", "192.0.2.1")  # type: ignore[arg-type]
+        with pytest.raises(MeasureError, match="iperf3: had not ended after 21 s on AMS/c") as caught:
+            await tool.execute(one, ["iperf3", "-c"], 1.0)
+        assert caught.value.raw == raw
+        assert caught.value.argv == ("iperf3", "-c")
+
+
+def test_text_of_a_failure_has_both_streams() -> None:
+    assert tool.text(Result((), 1, "out\n", "err\n", 0)) == "out\nerr\n"

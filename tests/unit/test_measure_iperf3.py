@@ -1,0 +1,102 @@
+"""iperf3 3.12: its real reports, whole and broken (tests/fixtures/iperf3)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.errors import MeasureError
+from lab.measure import iperf3
+
+OUTPUTS = Path(__file__).parents[1] / "fixtures" / "iperf3"
+
+
+def output(name: str) -> str:
+    return (OUTPUTS / name).read_text()
+
+
+def test_tcp_has_both_ends_and_retransmissions() -> None:
+    report = json.loads(output("tcp.json"))["end"]
+    values = iperf3.parse_tcp(output("tcp.json"))
+    assert values["sent_mbps"] == report["sum_sent"]["bits_per_second"] / 1e6
+    assert values["received_mbps"] == report["sum_received"]["bits_per_second"] / 1e6
+    assert values["retransmits"] == report["sum_sent"]["retransmits"]
+    assert values["mean_rtt_ms"] == report["streams"][0]["sender"]["mean_rtt"] / 1000
+    assert 10 < values["received_mbps"] < 20.5, "recorded over a link of 20 Mbit/s"
+
+
+def test_udp_has_what_was_sent_and_what_arrived() -> None:
+    report = json.loads(output("udp.json"))["end"]
+    values = iperf3.parse_udp(output("udp.json"))
+    assert values["sent_mbps"] == report["sum_sent"]["bits_per_second"] / 1e6
+    assert values["received_mbps"] == report["sum_received"]["bits_per_second"] / 1e6
+    assert values["received_mbps"] != report["sum"]["bits_per_second"] / 1e6
+    assert set(values) == {"sent_mbps", "received_mbps", "lost_percent", "jitter_ms"}
+
+
+def test_congestion_control_and_version_are_facts() -> None:
+    assert iperf3.facts(output("tcp.json")) == {
+        "version": "iperf 3.12",
+        "sender_tcp_congestion": "bbr",
+        "receiver_tcp_congestion": "bbr",
+    }
+    assert iperf3.facts(output("udp.json")) == {"version": "iperf 3.12"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("server-absent.json", "unable to connect to server: Connection refused"),
+        ("unreachable.json", "unable to connect to server: Connection timed out"),
+        ("server-busy.json", "the server is busy running a test"),
+        ("server-killed.json", "control socket has closed unexpectedly"),
+        ("client-killed.json", "interrupt - the client has terminated"),
+        ("client-kill9.json", "no whole JSON report"),
+        ("truncated.json", "no whole JSON report"),
+    ],
+)
+def test_a_failed_run_is_an_error_with_its_text_and_never_a_zero(name: str, said: str) -> None:
+    """iperf3 -J exits with status 0 in most of these."""
+    for parse in (iperf3.parse_tcp, iperf3.parse_udp):
+        with pytest.raises(MeasureError, match=said) as caught:
+            parse(output(name))
+        assert caught.value.raw == output(name)
+
+
+@pytest.mark.parametrize("cut", range(0, 3800, 97))
+def test_wherever_a_report_breaks_off_it_is_no_measurement(cut: int) -> None:
+    with pytest.raises(MeasureError):
+        iperf3.parse_tcp(output("tcp.json").rstrip()[:cut])
+
+
+def test_the_wrong_kind_of_test_is_refused() -> None:
+    with pytest.raises(MeasureError, match="ran a UDP test where TCP was asked"):
+        iperf3.parse_tcp(output("udp.json"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["end"].pop("sum_received"), "left 'sum_received.bits_per_second' out"),
+        (lambda r: r["end"]["sum_sent"].update(bits_per_second="fast"), "'fast' .* is no number"),
+        (lambda r: r["end"]["sum_sent"].update(bits_per_second=None), "None .* is no number"),
+        (lambda r: r.update(end={}), "without its closing figures"),
+    ],
+)
+def test_a_report_that_lacks_something_says_what(change, said) -> None:  # type: ignore[no-untyped-def]
+    report = json.loads(output("tcp.json"))
+    change(report)
+    with pytest.raises(MeasureError, match=said):
+        iperf3.parse_tcp(json.dumps(report))
+
+
+def test_argv() -> None:
+    assert iperf3.tcp_argv("10.0.0.1", 2, 2) == (
+        ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000", "-O", "2"]
+    )
+    assert "-O" not in iperf3.tcp_argv("10.0.0.1", 120)
+    assert iperf3.udp_argv("10.0.0.1", 2) == (
+        ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000", "-u", "-b", "1000M"]
+    )

@@ -1,0 +1,101 @@
+"""What is recorded of the machine, its hosts and its links around a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+
+from lab.measure import cgroups, links, machine
+from lab.measure.machine import Machine, Snapshot
+
+V1 = """\
+9:name=systemd:/docker/0123abc
+4:memory:/docker/0123abc
+2:cpuacct:/docker/0123abc/init
+1:cpu:/docker/0123abc/init
+0::/docker/0123abc
+"""
+
+
+def test_shares_of_cpu_time() -> None:
+    before = Snapshot(10.0, machine.parse_stat("cpu  100 0 100 800 0 0 0 0 7 7\ncpu0 1\n"), 1_000_000)
+    after = Snapshot(12.0, machine.parse_stat("cpu  150 0 130 900 10 0 0 10 9 9\n"), 1_500_000)
+    found = machine.difference(before, after)
+    assert found == {"seconds": 2.0, "busy": 0.45, "steal": 0.05, "pressure": 0.25, "hosts": {}}
+
+
+def test_a_kernel_without_pressure_says_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text("cpu  1 0 1 8 0 0 0 0\n")
+    recorder = Machine(proc=tmp_path)
+    recorder.start()
+    assert "pressure" not in recorder.stop()
+
+
+def test_this_machine_can_be_recorded() -> None:
+    recorder = Machine()
+    recorder.start()
+    sum(range(100_000))
+    found = recorder.stop()
+    assert 0 <= found["busy"] <= 1
+    assert found["seconds"] > 0
+
+
+def test_groups_of_a_container_on_v1_are_those_above_its_daemon(tmp_path: Path) -> None:
+    for controller in ("cpu", "cpuacct"):
+        (tmp_path / controller / "docker/0123abc/init").mkdir(parents=True)
+    (tmp_path / "cpu/docker/0123abc/cpu.stat").write_text("nr_periods 5\nthrottled_time 250000000\n")
+    (tmp_path / "cpuacct/docker/0123abc/cpuacct.usage").write_text("1500000000\n")
+    found = cgroups.folders(V1, "0123abc", tmp_path)
+    assert {f.relative_to(tmp_path).as_posix() for f in found} == {
+        "cpu/docker/0123abc",
+        "cpuacct/docker/0123abc",
+    }
+    assert cgroups.read_cpu(found) == cgroups.HostCpu(1.5, 0.25)
+
+
+def test_groups_of_a_container_on_v2(tmp_path: Path) -> None:
+    scope = tmp_path / "system.slice/docker-0123abc.scope"
+    scope.mkdir(parents=True)
+    (scope / "cpu.stat").write_text("usage_usec 2500000\nnr_throttled 3\nthrottled_usec 750000\n")
+    found = cgroups.folders("0::/system.slice/docker-0123abc.scope/init\n", "0123abc", tmp_path)
+    assert found == (scope,)
+    assert cgroups.read_cpu(found) == cgroups.HostCpu(2.5, 0.75)
+
+
+def test_a_group_that_is_gone_counts_as_no_time(tmp_path: Path) -> None:
+    assert cgroups.folders(V1, "0123abc", tmp_path) == ()
+    assert cgroups.read_cpu((tmp_path / "gone",)) == cgroups.HostCpu(0, 0)
+
+
+def test_hosts_have_what_was_added() -> None:
+    before, after = cgroups.HostCpu(1.0, 0.5), cgroups.HostCpu(3.25, 0.75)
+    assert after.since(before) == {"cpu_s": 2.25, "throttled_s": 0.25}
+
+
+@dataclass(frozen=True)
+class Count:
+    packets: int = 0
+    bytes: int = 0
+    overflow: int = 0
+    unasked: int = 0
+    late_counts: dict[float, int] = field(default_factory=dict)
+
+
+def test_links_have_what_was_added_and_idle_ones_are_left_out() -> None:
+    before = {"AMS-PRG": {"ab": Count(10, 1000, 1), "ba": Count(5, 50)}}
+    after = {"AMS-PRG": {"ab": Count(110, 9000, 4, 2), "ba": Count(5, 50)}, "new": {"ab": Count(1, 60)}}
+    assert links.difference(before, after) == {
+        "AMS-PRG ab": {"packets": 100, "bytes": 8000, "overflow": 3, "unasked": 2},
+        "new ab": {"packets": 1, "bytes": 60, "overflow": 0, "unasked": 0},
+    }
+
+
+def test_lateness_is_that_of_the_sample_alone() -> None:
+    # given a link that was late before, and is not during the sample
+    before = {"l": {"ab": Count(1000, 1, late_counts={0.1: 0, 1.0: 0, inf: 1000})}}
+    after = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 2, inf: 1000})}}
+    assert links.difference(before, after)["l ab"]["late_p99_ms"] == 1.0
+    # and one that is beyond the last class during it
+    worse = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 0, inf: 1002})}}
+    assert links.difference(before, worse)["l ab"]["late_p99_ms"] is None

@@ -73,6 +73,13 @@ def run() -> None:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"lab: {error.strerror or error}{where}; nothing of the lab is left, 'lab doctor' tells more",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -1,0 +1,264 @@
+"""What overlays are made of: batches, routes, rules, settings, and reading daemons' own words."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import catalog
+from lab.errors import OverlayError
+from overlays import flannel, libnetwork, tinc
+from overlays.support import docker_settings, netfilter, routes, tinc_status, weave_status, weaver
+from overlays.support.batch import Batch
+from overlays.weave import RULES
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+CHAIN = catalog.topology("linear")
+
+
+def run(batch: Batch) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-e"], input=batch.script, capture_output=True, text=True, check=False)
+
+
+class TestBatch:
+    def test_words_reach_a_command_as_they_are(self) -> None:
+        odd = ["a b", "$HOME", "'q'", "*", "ü\n"]
+        assert run(Batch().run(["printf", "<%s>", *odd])).stdout == "".join(f"<{w}>" for w in odd)
+
+    def test_the_first_failure_ends_it(self) -> None:
+        done = run(Batch().run(["false"]).run(["echo", "not reached"]))
+        assert (done.returncode, done.stdout) == (1, "")
+
+    def test_an_attempt_may_fail(self) -> None:
+        assert run(Batch().attempt(["false"]).run(["echo", "reached"])).stdout == "reached\n"
+
+    def test_it_writes_files_and_feeds_commands(self, tmp_path: Path) -> None:
+        path = tmp_path / "new folder" / "file"
+        done = run(Batch().write(str(path), 'it\'s "so"\n', mode=0o600).feed(["cat"], "fed"))
+        assert path.read_text() == 'it\'s "so"\n'
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert done.stdout == "fed"
+
+    def test_a_wait_ends_when_the_text_is_there(self, tmp_path: Path) -> None:
+        path = tmp_path / "said"
+        path.write_text("ready now")
+        assert run(Batch().wait(["cat", str(path)], 30, "ready").run(["echo", "on"])).stdout == "on\n"
+
+    def test_a_wait_gives_up(self) -> None:
+        assert run(Batch().wait(["false"], 0.1).run(["echo", "on"])).stdout == "on\n"
+
+    def test_unless_runs_only_where_the_check_fails(self) -> None:
+        batch = Batch().unless(["true"], Batch().run(["echo", "a"]))
+        assert run(batch.unless(["false"], Batch().run(["echo", "b"]))).stdout == "b\n"
+
+
+class TestRoutes:
+    def test_every_other_subnet_and_every_other_host_has_one(self) -> None:
+        lines = routes.lines("PRG", CHAIN)
+        assert "192.168.5.0/24 via 192.168.2.3" in lines
+        assert "192.168.5.6/32 via 192.168.2.3 src 192.168.1.2" in lines
+
+    def test_a_neighbour_is_sent_to_from_the_first_address_too(self) -> None:
+        # PRG would else send to BRA from its address on that link, which a tunnel's peer does not know
+        assert "192.168.2.3/32 dev eth2 src 192.168.1.2" in routes.lines("PRG", CHAIN)
+
+    def test_overlays_have_routes_of_their_own(self) -> None:
+        marks = {routes.mark(name) for name in ("underlay", "libnetwork", "flannel")}
+        assert len(marks) == 3
+
+    def test_separate_parts_have_no_routes_to_each_other(self) -> None:
+        pairs = catalog.topology("four_pairs") if "four_pairs" in catalog.names("topologies") else None
+        if pairs is None:
+            pytest.skip("there is no topology of separate parts yet")
+        for host in pairs.hosts:
+            assert len([r for r in routes.lines(host.name, pairs) if "/32" in r]) == 1
+
+
+class TestNetfilter:
+    SAVED = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:DOCKER-USER - [0:0]
+:WEAVE-CANARY - [0:0]
+:WEAVE-EXPOSE - [0:0]
+-A INPUT -d 127.0.0.1/32 -p tcp -m comment --comment "Weave Net control port" -j DROP
+-A FORWARD -i weave -o weave -j ACCEPT
+-A FORWARD -o weave -j WEAVE-EXPOSE
+-A FORWARD -j DOCKER-USER
+-A WEAVE-EXPOSE -j RETURN
+COMMIT
+*nat
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+"""
+
+    def test_only_our_rules_and_chains_go(self) -> None:
+        lines = netfilter.removal(self.SAVED, RULES).splitlines()
+        assert lines[0] == "*filter"
+        assert "-D FORWARD -o weave -j WEAVE-EXPOSE" in lines
+        assert "-X WEAVE-CANARY" in lines
+        assert not [line for line in lines if "DOCKER" in line or "MASQUERADE" in line]
+        assert "*nat" not in lines
+
+    def test_chains_are_emptied_after_the_jumps_to_them_are_gone(self) -> None:
+        lines = netfilter.removal(self.SAVED, RULES).splitlines()
+        jump, empty = lines.index("-D FORWARD -o weave -j WEAVE-EXPOSE"), lines.index("-F WEAVE-EXPOSE")
+        assert jump < empty < lines.index("-X WEAVE-EXPOSE")
+        assert "-D WEAVE-EXPOSE -j RETURN" not in lines
+
+    def test_nothing_of_ours_is_nothing_to_do(self) -> None:
+        assert netfilter.removal(self.SAVED, re.compile("flannel")) == ""
+
+
+class TestDockerSettings:
+    def test_a_change_and_its_restoration_leave_what_was_there(self) -> None:
+        before = json.dumps({"debug": True, "mtu": 1400})
+        text, backup = docker_settings.changed(before, {"mtu": 1450, "bip": "10.1.1.1/24"})
+        assert json.loads(text) == {"debug": True, "mtu": 1450, "bip": "10.1.1.1/24"}
+        _, stays = docker_settings.restored(text, backup)
+        assert json.loads(stays) == json.loads(before)
+
+    def test_where_there_was_no_file_there_is_none_again(self) -> None:
+        text, backup = docker_settings.changed("", {"mtu": 1450}, {"bip": "172.17.0.1/16"})
+        restarting, stays = docker_settings.restored(text, backup)
+        assert json.loads(restarting) == {"bip": "172.17.0.1/16"}
+        assert stays == ""
+
+    def test_what_another_overlay_set_in_between_stays(self) -> None:
+        first, backup = docker_settings.changed("", {"a": 1})
+        both, _ = docker_settings.changed(first, {"b": 2})
+        assert json.loads(docker_settings.restored(both, backup)[1]) == {"b": 2}
+
+    def test_files_are_told_apart_in_one_listing(self) -> None:
+        listing = f'{docker_settings.SETTINGS}:{{\n{docker_settings.SETTINGS}: "a": 1}}\n'
+        current, before = docker_settings.parse_read(listing, "x")
+        assert json.loads(current) == {"a": 1}
+        assert before == ""
+
+
+class TestWeaver:
+    PROGRAM = b"\0plain%s* %scausedummy/auth\0creating dummy interface deleting dummy interface\0"
+
+    def test_only_the_kind_of_link_changes(self) -> None:
+        changed = weaver.without_dummy(self.PROGRAM)
+        assert len(changed) == len(self.PROGRAM)
+        assert b"causeifb\0\0/auth" in changed
+        assert changed.count(b"dummy interface") == 2
+
+    @pytest.mark.parametrize("program", [b"no such word", b"dummy/a dummy/b"])
+    def test_a_program_that_it_does_not_know_is_refused(self, program: bytes) -> None:
+        with pytest.raises(OverlayError, match="dummy"):
+            weaver.without_dummy(program)
+
+    def test_names_differ_for_every_host(self) -> None:
+        assert len({weaver.mac(n) for n in range(1, 1000)}) == 999
+        assert weaver.mac(1) == "02:00:00:00:00:01"
+
+    def test_the_router_is_told_its_neighbours_only_and_no_secret(self) -> None:
+        router = weaver.Router(
+            "02:00:00:00:00:01", "AMS", ("192.168.1.2",), ("a", "b"), False, 1376, "10.32.0.0/12"
+        )
+        argv = router.argv()
+        assert argv[-1] == "192.168.1.2"
+        assert "--no-discovery" in argv
+        assert "--no-fastdp" in argv
+        assert not [word for word in argv if "password" in word]
+
+
+class TestWeaveStatus:
+    def report(self, name: str) -> weave_status.Report:
+        return weave_status.parse(json.loads((FIXTURES / "weave" / f"report-{name}.json").read_text()))
+
+    def test_the_router_at_the_end_reaches_the_far_one_by_its_neighbour(self) -> None:
+        report = self.report("end")
+        assert report.multihop() == {weaver.mac(3): weaver.mac(2)}
+        assert report.version == "2.8.1"
+
+    def test_the_one_in_the_middle_reaches_both_directly(self) -> None:
+        assert self.report("middle").multihop() == {}
+
+    def test_nothing_is_lacking_when_all_neighbours_and_routes_are_there(self) -> None:
+        assert self.report("end").lacking(["192.168.1.2"], weaver.macs([1, 2, 3]), "sleeve") == ""
+
+    def test_a_missing_neighbour_and_a_missing_route_are_named(self) -> None:
+        words = self.report("end").lacking(["192.168.9.9"], weaver.macs([4]), "sleeve")
+        assert "192.168.9.9 not connected" in words
+        assert weaver.mac(4) in words
+
+    def test_sleeve_is_not_enough_where_fastdp_was_asked(self) -> None:
+        assert "runs in sleeve, not fastdp" in self.report("end").lacking(["192.168.1.2"], [], "fastdp")
+
+    def test_encryption_is_read_from_the_connection(self) -> None:
+        assert [c.encrypted for c in self.report("encrypted").connections] == [True]
+        assert [c.mtu for c in self.report("encrypted").connections] == [1414]
+
+    def test_datapath_counters(self) -> None:
+        shown = "datapath@datapath:\n  lookups: hit:1 missed:3106 lost:49\n  flows: 7\n"
+        assert weave_status.datapath_counters(shown) == {"hit": 1, "missed": 3106, "lost": 49}
+        assert weave_status.datapath_counters("") == {}
+
+
+class TestTinc:
+    LOG = (FIXTURES / "tinc" / "nodes.log").read_text()
+
+    def test_far_nodes_are_handed_to_the_neighbour_on_the_way(self) -> None:
+        seen = tinc_status.nodes(self.LOG)
+        assert seen["AMS2"].nexthop == "BRA"
+        assert seen["AMS"].nexthop == "AMS"
+
+    def test_a_settled_mesh_lacks_nothing(self) -> None:
+        assert tinc_status.lacking(self.LOG, ["AMS", "BRA"], ["AMS", "BRA", "LJU", "MIL", "AMS2"]) == ""
+
+    def test_a_hop_without_a_known_path_mtu_is_named(self) -> None:
+        log = self.LOG.replace("pmtu 1468 (min 1468 max 1468)", "pmtu 1518 (min 0 max 1518)")
+        assert "UDP to AMS is not confirmed" in tinc_status.lacking(log, ["AMS"], [])
+
+    def test_only_a_complete_list_counts(self) -> None:
+        assert tinc_status.nodes(self.LOG.split("End of nodes")[0]) == {}
+        assert tinc_status.lacking("", ["AMS"], ["AMS"]).startswith("AMS is unknown")
+
+    def test_a_key_is_found_in_a_host_file(self) -> None:
+        key = "-----BEGIN RSA PUBLIC KEY-----\nabc\n-----END RSA PUBLIC KEY-----\n"
+        assert tinc.public_key(f"Cipher = none\n{key}") == key
+        with pytest.raises(OverlayError, match="no key"):
+            tinc.public_key("")
+
+
+class TestFlannel:
+    ENV = "FLANNEL_SUBNET=10.100.52.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+
+    def test_a_lease_drives_docker(self) -> None:
+        options = flannel.docker_options(flannel.parse_lease(self.ENV))
+        assert options == {"bip": "10.100.52.1/24", "mtu": 1450, "ip-masq": False}
+
+    def test_docker_masquerades_where_flanneld_does_not(self) -> None:
+        lease = flannel.parse_lease(self.ENV.replace("true", "false"))
+        assert flannel.docker_options(lease)["ip-masq"] is True
+
+    def test_the_backend_is_always_said(self) -> None:
+        for backend in flannel.Flannel.modes:
+            assert flannel.Flannel(backend=backend).configuration()["Backend"]["Type"] == backend
+
+    def test_the_old_address_of_the_bridge_is_remembered(self) -> None:
+        shown = "4: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\\ valid_lft forever"
+        assert flannel.bridge_address(shown) == {"bip": "172.17.0.1/16"}
+        assert flannel.bridge_address("") == {}
+
+
+class TestLibnetwork:
+    def test_nodes_are_found_at_any_depth_of_the_store(self) -> None:
+        leaf = [{"key": "/a", "value": "192.168.1.1:2376"}, {"key": "/b", "value": "192.168.1.2:2376"}]
+        assert libnetwork.nodes({"nodes": [{"nodes": leaf}]}) == {"192.168.1.1:2376", "192.168.1.2:2376"}
+        assert libnetwork.nodes({}) == set()
+
+    def test_networks_have_no_way_out_and_can_be_attached_to(self) -> None:
+        argv = libnetwork.network_argv("lab", "10.50.0.0/16", 1500, swarm=True, encrypted=True)
+        assert {"--internal", "--attachable", "--opt=encrypted"} <= set(argv)
+        assert "--attachable" not in libnetwork.network_argv(
+            "lab", "10.50.0.0/16", 1500, swarm=False, encrypted=False
+        )

@@ -1,0 +1,212 @@
+"""An overlay gives the same commands to every kind of host: it sees only the protocol.
+
+Two implementations are driven with the same scripted answers; the commands that each host
+was given must be equal, in the same order, with the same input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lab import catalog
+from lab.errors import CommandError
+from lab.hosts.base import Host, Result
+from lab.hosts.common import MARK, QUESTIONS, CommonHost
+from lab.hosts.container import ContainerHost
+from lab.topology import Topology
+from overlays import options
+from overlays.support import flanneld, weaver
+
+CHAIN = catalog.topology("linear")
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+Call = tuple[tuple[str, ...], bytes | None, tuple[str, ...]]
+SPECS = ("underlay", "weave", "weave:encryption=on", "flannel", "flannel:backend=udp", "libnetwork", "tinc")
+SPECS += ("libnetwork:mode=swarm",)
+
+
+class RemoteHost(CommonHost):
+    """A host whose commands go another way than into a container, as those of a real machine do."""
+
+    def __init__(self, name: str, site: str, addresses: Sequence[str], take: Callable[..., Result]) -> None:
+        super().__init__(name, site, addresses)
+        self._take = take
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        result = self._take(self.name, argv, stdin, env)
+        if check and result.status:
+            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
+        return result
+
+
+class Script:
+    """Answers every command as a working host would, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[Call]] = defaultdict(list)
+
+    def take(
+        self, host: str, argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None
+    ) -> Result:
+        self.calls[host].append((tuple(argv), stdin, tuple(sorted(env or ()))))
+        status, said = answer(host, " ".join(argv) + (stdin or b"").decode(errors="replace"))
+        return Result(tuple(argv), status, said, "", 0.0)
+
+    async def run_here(
+        self,
+        argv: Sequence[str],
+        *,
+        on: str = "",
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """In place of this machine's runner: takes off what leads into a container."""
+        words = list(argv)
+        words = words[words.index("timeout") + 4 :]
+        return self.take(on, words, stdin, env)
+
+
+def answer(host: str, asked: str) -> tuple[int, str]:
+    """A status and an output for a command, by what occurs in it; the first match counts."""
+    if asked == "docker network inspect lab":
+        return 1, ""
+    answers: dict[str, tuple[int, str]] = {
+        MARK: (0, facts()),
+        "docker run": (0, json.dumps({n: {"IPAddress": "10.9.8.7"} for n in NETWORKS})),
+        "/report": (0, weave_report(host)),
+        "grep -H -s": (1, ""),
+        "cat /usr/local/lib/lab": (1, ""),
+        "--max-time 2 http": (0, '{"health":"true"}'),
+        "/v2/keys": (0, store()),
+        "/networks/lab": (0, '{"Driver":"overlay"}'),
+        "docker info": (0, "inactive" if "Swarm.Error" not in asked else "active"),
+        "join-token": (0, "TOKEN"),
+        "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
+        "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
+        "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
+        "USR2": (0, tinc_nodes(host)),
+    }
+    return next((said for part, said in answers.items() if part in asked), (0, ""))
+
+
+NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
+
+
+def lease(host: str) -> str:
+    return f"10.100.{CHAIN.host(host).number}"
+
+
+def facts() -> str:
+    said = {
+        "machine": "6.1.0 x86_64\n",
+        "docker": "20.10.24\n",
+        "programs": "/usr/sbin/tincd\n",
+        "links": "",
+        "openvswitch": "",
+    }
+    return "".join(f"{MARK} {name}\n{said[name]}" for name in QUESTIONS)
+
+
+def weave_report(host: str) -> str:
+    connections = [
+        {
+            "Address": f"{link.address(link.other(host))}:6783",
+            "State": "established",
+            "Attrs": {"name": "sleeve"},
+        }
+        for link in CHAIN.links_of(host)
+    ]
+    routes = [{"Dest": weaver.mac(h.number), "Via": weaver.mac(h.number)} for h in CHAIN.hosts]
+    own = weaver.mac(CHAIN.host(host).number)
+    router = {"Name": own, "Connections": connections, "UnicastRoutes": routes}
+    return json.dumps({"Ready": True, "Version": "2.8.1", "Router": router})
+
+
+def store() -> str:
+    leaves = [{"value": f"{CHAIN.address(h.name)}:2376"} for h in CHAIN.hosts]
+    return json.dumps({"node": {"nodes": leaves}})
+
+
+def tinc_nodes(host: str) -> str:
+    line = " {0} at 1.1.1.1 port 655 cipher 0 digest 0 status 003a nexthop {0} via x pmtu 9 (min 9 max 9)\n"
+    return (
+        "Nodes:\n" + "".join(line.format(h.name) for h in CHAIN.hosts if h.name != host) + "End of nodes.\n"
+    )
+
+
+async def drive(spec: str, make: Callable[[Topology, Script], Sequence[Host]]) -> Mapping[str, list[Call]]:
+    """Everything an overlay does in its life, on hosts of one kind."""
+    script = Script()
+    hosts = make(CHAIN, script)
+    overlay = options.parse(spec)
+    await overlay.install(hosts, CHAIN)
+    await overlay.ready(5)
+    for host in hosts:
+        await overlay.attach(host)
+    await overlay.mode()
+    await overlay.uninstall()
+    return script.calls
+
+
+def containers(topology: Topology, script: Script) -> Sequence[Host]:
+    return [
+        ContainerHost(h.name, h.site, topology.addresses(h.name), f"lab-{h.name}", script.run_here)
+        for h in topology.hosts
+    ]
+
+
+def machines(topology: Topology, script: Script) -> Sequence[Host]:
+    return [RemoteHost(h.name, h.site, topology.addresses(h.name), script.take) for h in topology.hosts]
+
+
+@pytest.fixture(autouse=True)
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that are never run stand in for the real ones."""
+    monkeypatch.setattr(weaver, "program", lambda: b"dummy")
+    monkeypatch.setattr(flanneld, "program", lambda: b"flanneld")
+    monkeypatch.setenv("LAB_WEAVE_PASSWORD", "very-secret-word")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+async def test_two_kinds_of_hosts_are_given_the_same_commands(spec: str) -> None:
+    emulated = await drive(spec, containers)
+    real = await drive(spec, machines)
+
+    assert set(emulated) == set(real) == {h.name for h in CHAIN.hosts}
+    for host in emulated:
+        assert emulated[host] == real[host]
+
+
+async def test_a_password_is_in_no_argv_and_no_input() -> None:
+    calls = await drive("weave:encryption=on", machines)
+
+    all_calls = [call for of_host in calls.values() for call in of_host]
+    assert not [c for c in all_calls if "very-secret-word" in " ".join(c[0]) + str(c[1])]
+    assert [c for c in all_calls if "WEAVE_PASSWORD" in c[2]]
+
+
+async def test_a_router_is_told_no_one_but_its_neighbours() -> None:
+    calls = await drive("weave", machines)
+
+    started = next(c[1] for c in calls["PRG"] if c[1] and b"--ipalloc-init" in c[1])
+    assert b"--plugin 192.168.1.1 192.168.2.3\n" in started
+
+
+@pytest.mark.parametrize("spec", ["weave", "tinc"])
+async def test_an_overlay_that_forwards_itself_gets_no_routes(spec: str) -> None:
+    calls = await drive(spec, machines)
+    assert not [c for of_host in calls.values() for c in of_host if c[1] and b"route replace" in c[1]]

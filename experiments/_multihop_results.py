@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.published import SEGMENTS, ZISMER
 from lab.report import bars, conditions
-from lab.report.selection import Group, select, text
+from lab.report.selection import NOTHING, Group, select, text
 from lab.report.statistics import Summary, total
 from lab.report.tables import Section, Table
 from lab.runs.folder import Run
@@ -87,7 +87,8 @@ def tables(run: Run) -> Sequence[Table]:
         Section(f"UDP received, Mbit/s (2016: {CLAIMS[UDP]})", _rates(view, UDP, "received_mbps")),
         Section("UDP sent, Mbit/s: the sender's view, which 2016 plotted", _rates(view, UDP, "sent_mbps")),
     ]
-    measured = [s for s in sections if any(cell != "–" for row in s.rows for cell in row[2:-2])]
+    sections = [Section(s.heading, [row for row in s.rows if set(row[2:-2]) - {NOTHING}]) for s in sections]
+    measured = [section for section in sections if section.rows]
     lacking = [Section(sentence, []) for sentence in conditions.overlays(run)]
     title = f"multi-hop, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
     return [Table(title, columns, [*measured, *lacking], _notes(view))]
@@ -125,7 +126,7 @@ def _sum(view: View, overlay: str, target: str) -> str:
     summed = view.cumulative(overlay, target)
     overall = view.group(overlay, LATENCY, target, "mean_ms").summary
     if summed is None:
-        return "–"
+        return NOTHING
     spread = f" ± {summed.sd:.2f}" if summed.sd is not None else ""
     return f"{summed.mean:.2f}{spread}" + (f" ({_signed(overall.mean - summed.mean)})" if overall else "")
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from lab.report.statistics import Summary, summary
 from lab.runs.sample import Sample
 
+#: What stands where nothing was measured.
+NOTHING = "–"
+
 
 @dataclass(frozen=True)
 class Group:
@@ -57,10 +60,10 @@ def select(samples: Iterable[Sample], overlay: str, metric: str, value: str, **p
 
 
 def text(group: Group, digits: int = 2) -> str:
-    """``21.83 ± 0.02 [21.80–21.86]``: mean, standard deviation, 95 % interval; ``–`` where nothing is."""
+    """``21.83 ± 0.02 [21.80–21.86]``: mean, standard deviation, 95 % interval; `NOTHING` where nothing is."""
     found = group.summary
     if found is None:
-        return "–"
+        return NOTHING
     words = [f"{found.mean:.{digits}f}"]
     if found.sd is not None:
         words.append(f"± {found.sd:.{digits}f}")

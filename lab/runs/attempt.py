@@ -49,12 +49,11 @@ class Attempts:
     async def measure(self, task: Task) -> Attempt:
         """Measure one repetition; a failure of the tool, a host or the overlay becomes a failed sample."""
         self._announce(task)
-        started, start = datetime.now(UTC), monotonic()
         before = await self.lab.counters()
+        started, start = datetime.now(UTC), monotonic()
         self.lab.machine.start()
         reading, error = await self._reading(task)
-        machine = self.lab.machine.stop()
-        seconds = monotonic() - start
+        machine, seconds = self.lab.machine.stop(), monotonic() - start
         counted = links.difference(before, await self.lab.counters())
         mode, lost = await self._mode()
         trouble = tuple(filter(None, (error, lost)))

@@ -25,14 +25,14 @@ class Progress:
         for sample in samples:
             self.add(sample)
 
-    def add(self, sample: Sample) -> None:
-        """Take note of a sample that is on disk."""
+    def add(self, sample: Sample, took: float | None = None) -> None:
+        """Take note of a sample that is on disk; `took` (s) is all the time that it cost, if known."""
         place = (sample.cell, sample.repetition)
         self._attempts[place] += 1
         if sample.ok:
             self._ok.add(place)
             if cell := self._cells.get(sample.cell):
-                self._extra.append(sample.seconds - cell.duration)
+                self._extra.append((took or sample.seconds) - cell.duration)
 
     def done(self, task: Task) -> bool:
         """Whether this repetition has been measured."""

@@ -95,16 +95,18 @@ class Stages:
             )
             await attempts.begin()
             missing = wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key])
+            start = monotonic()
             async for measured in self.executor.results(missing, attempts.measure):
-                sample = self._keep(measured.sample, measured.raw)
+                sample = self._keep(measured.sample, measured.raw, monotonic() - start)
                 if sample.verdict.state == "broken":
                     await self._mend(sample, endpoints)
+                start = monotonic()
         await self._report("after")
         return attempts.mode
 
-    def _keep(self, sample: Sample, raw: str) -> Sample:
+    def _keep(self, sample: Sample, raw: str, took: float) -> Sample:
         stored = self.folder.append(sample, raw)
-        self.progress.add(stored)
+        self.progress.add(stored, took)
         self.failures[stored.cell] += not stored.ok
         self.emit(
             SampleDone(stored.cell, stored.repetition, stored.outcome, stored.verdict.state, stored.values)

@@ -32,7 +32,7 @@ def plausible(cell: Cell, topology: Topology, chance: random.Random) -> dict[str
 
 def synthetic(
     path: Path,
-    overlays: tuple[str, ...] = ("underlay", "weave"),
+    measured: tuple[str, ...] = ("underlay", "weave"),
     *,
     values: Values = plausible,
     verdict: Callable[[Cell, int], Verdict] = lambda cell, repetition: Verdict(),
@@ -50,14 +50,14 @@ def synthetic(
         "shaper": "wire",
         "rate": 20.0,
         "seed": 7,
-        "overlays": {name: OverlayState(state="ok", mode={"mode": "test"}) for name in overlays},
+        "overlays": {name: OverlayState(state="ok", mode={"mode": "test"}) for name in measured},
         "environment": {"kernel": "6.1"},
         "sessions": [Session(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],
         "complete": True,
     }
     chance = random.Random(1)
     with RunFolder.create(path, Manifest(**{**known, **more})) as folder:
-        for overlay in overlays:
+        for overlay in measured:
             for cell in Multihop().cells(topology, overlay, QUICK):
                 for repetition in range(1, cell.repetitions + 1):
                     folder.append(_sample(cell, repetition, values(cell, topology, chance), verdict), "raw")

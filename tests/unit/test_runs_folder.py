@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from lab.errors import RunError
@@ -226,3 +227,9 @@ def test_kill_9_in_a_sample_loses_none_and_none_is_measured_twice(tmp_path: Path
     assert len(done.stdout.splitlines()) == 5 - finished
     assert len(run.samples) == len({(s.cell, s.repetition) for s in run.samples}) == 5
     assert run.manifest.complete
+
+
+def test_the_documented_schema_is_that_of_the_samples() -> None:
+    documented = json.loads((Path(__file__).parents[2] / "docs" / "sample.schema.json").read_text())
+    assert documented == Sample.model_json_schema()
+    jsonschema.validate(json.loads(sample().line()), documented)

@@ -26,6 +26,11 @@ suite() {
 # libpcap0.8 libdbus-1-3 what a dynamically linked Weave router asks for
 # conntrack ethtool tcpdump procps kmod iputils-ping curl   to look and to test
 packages() { # ROLE SUITE
+    case $1 in host | gtsperf) ;; *) fail "unknown role '$1'; known: host, gtsperf" ;; esac
+    package_words "$1" "$2" | tr ' ' '\n'
+}
+
+package_words() { # ROLE SUITE
     case $1 in
         host)
             echo ca-certificates conntrack curl docker.io ethtool etcd-client etcd-server \
@@ -40,8 +45,7 @@ packages() { # ROLE SUITE
         gtsperf)
             echo ethtool iperf3 iproute2 iputils-ping netperf procps sockperf stress-ng tcpdump
             ;;
-        *) fail "unknown role '$1'; known: host, gtsperf" ;;
-    esac | tr ' ' '\n'
+    esac
 }
 
 missing() { # ROLE
@@ -53,6 +57,7 @@ missing() { # ROLE
 # netperf lies in Debian's non-free component (Ubuntu: multiverse); name it beside the sources that are there
 add_component() {
     [ -z "$(apt-cache madison netperf)" ] || return 0
+    # shellcheck source=/dev/null
     distribution=$(. /etc/os-release && echo "$ID")
     component=non-free keyring=/usr/share/keyrings/$distribution-archive-keyring.gpg
     [ "$distribution" != ubuntu ] || component=multiverse
@@ -76,7 +81,7 @@ install_packages() { # ROLE
     # shellcheck disable=SC2086,SC2116  # a list of words, on one line
     say "$1: installing $(echo $lacking)"
     apt-get update -q
-    case " $(echo $lacking) " in *' netperf '*) add_component ;; esac
+    case $lacking in *netperf*) add_component ;; esac
     # shellcheck disable=SC2086  # a list of words
     apt-get install -q -y --no-install-recommends $lacking
     quiet_services "$lacking"

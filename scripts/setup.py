@@ -51,9 +51,9 @@ def main(arguments: list[str]) -> None:
     packages = missing_packages(everything)
     environment = venv_is_current()
     if everything and os.geteuid() != 0:
-        step.fail("this needs root, for Docker, network namespaces and apt: sudo make ...")
+        step.fail("the set-up needs root, for Docker, network namespaces and apt: put sudo before make")
     if packages and os.geteuid() != 0:
-        step.fail(f"this needs root once, to install {' '.join(packages)}: sudo make setup")
+        step.fail(f"the set-up needs root once, to install {' '.join(packages)}: sudo make setup")
     if everything or packages or not environment:
         announce(packages, environment, everything)
     if packages:

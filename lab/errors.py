@@ -31,6 +31,10 @@ class DslError(LabError, ValueError):
         super().__init__(message)
 
 
+class FileError(LabError, OSError):
+    """A file that cannot be written, or would be overwritten."""
+
+
 class UnknownName(LabError, LookupError):
     """A name that nothing answers to, with the nearest ones that something does."""
 

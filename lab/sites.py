@@ -6,13 +6,14 @@ where there is no published figure it is estimated from the great-circle distanc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from math import asin, cos, radians, sin, sqrt
 from statistics import fmean
 from typing import NamedTuple
 
-from lab.errors import UnknownName
+from lab.errors import TopologyError, UnknownName
 from lab.published import SEGMENTS, ZISMER, Segment
 
 EARTH_RADIUS = 6371.0088  # km, mean radius (IUGG)
@@ -66,6 +67,22 @@ def site(name: str, extra: Iterable[Site] = ()) -> Site:
     if name.upper() not in known:
         raise UnknownName("site", name, known)
     return known[name.upper()]
+
+
+def parse(text: str) -> tuple[str, tuple[float, float]]:
+    """A site as ``NAME=LAT,LON``: its name and its place in degrees.
+
+    Raises:
+        TopologyError: it is not of that form.
+    """
+    found = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_-]*)=(-?[0-9.]+),(-?[0-9.]+)", text.strip())
+    try:
+        place = (float(found[2]), float(found[3])) if found else (91.0, 0.0)
+    except ValueError:
+        place = (91.0, 0.0)
+    if not found or abs(place[0]) > 90 or abs(place[1]) > 180:
+        raise TopologyError(f"{text!r} is no site; write NAME=LAT,LON in degrees, such as OSL=59.91,10.75")
+    return found[1].upper(), place
 
 
 def published(a: str, b: str) -> tuple[Segment, ...]:

@@ -26,11 +26,13 @@ def topology(sites: Sequence[str] = CHAIN, rate: float | None = None) -> Topolog
     graph = place(nx.path_graph(len(sites)), sites, rate)
     if len(sites) <= len(ascii_uppercase):
         _call_as_in_the_appendix(graph)
+    if [site.upper() for site in sites] != list(CHAIN):
+        return Topology(graph, name="linear", description=f"A chain of {len(sites)} hosts")
+    graph.graph["gts"] = {"name": "WeaveHop", "id": "weave-hop"}
     return Topology(graph, name="linear", description="Test Weave's hop-routing feature")
 
 
 def _call_as_in_the_appendix(graph: nx.Graph[str]) -> None:
-    graph.graph["gts"] = {"name": "WeaveHop", "id": "weave-hop"}
     letters = dict(zip(graph, ascii_uppercase, strict=False))
     port = FIRST_PORT
     for host, letter in letters.items():

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lab.dsl.document import Document
     from lab.topology import Topology
 
+DIALECTS = ("v2", "typed")
 Sites = Mapping[str, tuple[float, float]]
 
 

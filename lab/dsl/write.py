@@ -11,7 +11,6 @@ from itertools import groupby
 
 from lab.dsl.document import LINK, Adjacency, Attributes, Document, Port, Resource, Value
 
-DIALECTS = ("v2", "typed")
 INDENT = "    "
 ESCAPES = {"\\": "\\\\", '"': '\\"', "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

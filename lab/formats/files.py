@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,10 @@ def read(
         TopologyError: the file cannot be read, or is no topology.
         DslError: the document has faults.
     """
-    form = file.suffix.lower()
-    if form not in FORMS:
-        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMS)}")
     if file.name.endswith(SIDE):
         raise TopologyError(f"{file} is the side file of a document; name the .dsl file beside it")
     text = _text(file)
+    form = _form(file, text)
     if form == ".dsl":
         return _dsl(file, text, sites)
     if form in (".yaml", ".yml"):
@@ -68,6 +67,16 @@ def read(
     for note in notes:
         emit(Note(f"{file}: {note}"))
     return found
+
+
+def _form(file: Path, text: str) -> str:
+    """By the end of the file's name; a document of the testbed may have any."""
+    form = file.suffix.lower()
+    if form not in FORMS and re.match(r"\ufeff?\s*(type\s+)?[A-Za-z_$][\w$]*\s*\{", text):
+        return ".dsl"
+    if form not in FORMS:
+        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMS)}")
+    return form
 
 
 def _text(file: Path) -> str:

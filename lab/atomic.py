@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all, and that do not vanish under another."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from lab.errors import FileError
+
+
+def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
+    """Write files that belong together: first each beside its place, then all into it.
+
+    Args:
+        files: what to write where.
+        force: overwrite what is there.
+
+    Raises:
+        FileError: one is there already and `force` is not set, or the disk refuses.
+    """
+    there = [str(path) for path in files if os.path.lexists(path)]
+    if there and not force:
+        raise FileError(f"{', '.join(there)} exists; --force overwrites it")
+    try:
+        with ExitStack() as stack:
+            waiting = {path: _beside(path, data, stack) for path, data in files.items()}
+            for path, temporary in waiting.items():
+                _place(temporary, path, force)
+    except FileExistsError as error:
+        raise FileError(f"{error.filename2 or error.filename} exists; --force overwrites it") from error
+    except OSError as error:
+        raise FileError(f"{', '.join(map(str, files))} cannot be written: {error.strerror}") from error
+
+
+def _beside(path: Path, data: bytes, stack: ExitStack) -> Path:
+    """The data in a temporary file in the same folder, which goes when the stack does."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    stack.callback(_remove, name)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o666 & ~_umask())
+    return Path(name)
+
+
+def _place(temporary: Path, path: Path, force: bool) -> None:
+    if force:
+        temporary.replace(path)
+    else:
+        path.hardlink_to(temporary)  # unlike a rename, this never overwrites
+
+
+def _remove(name: str) -> None:
+    with suppress(FileNotFoundError):
+        Path(name).unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,47 @@
+"""lab check: whether a file is a topology, and if not, everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from lab import catalog, sites
+from lab.cli.export_dsl import tell, warn
+from lab.errors import DslError
+
+
+def command(
+    file: Annotated[str, typer.Argument(help="A .dsl, .yaml, .json, .graphml or .gml file, or a name.")],
+    strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
+    site: Annotated[
+        list[str] | None, typer.Option(help="NAME=LAT,LON, a site beyond the known ones.")
+    ] = None,
+    largest_component: Annotated[
+        bool, typer.Option(help="Reduce a graph from a file to what a topology can hold.")
+    ] = False,
+) -> None:
+    """Check a topology or a GTS DSL document; every fault at once, each with line and column.
+
+    Example: python -m lab check testbed.dsl --site OSL=59.91,10.75
+    """
+    from lab.dsl import compose, service
+
+    try:
+        found = catalog.topology(
+            file,
+            sites=dict(map(sites.parse, site or ())),
+            largest_component=largest_component,
+            switches=True,
+            emit=tell,
+        )
+    except DslError as error:
+        if len(error.faults) < 2:
+            raise
+        typer.echo(error, err=True)
+        raise DslError(f"{file} has {len(error.faults)} faults") from error
+    warn(file, service.limits(compose.to_document(found)), strict)
+    kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
+    counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
+    typer.echo(f"{file}: {found.name}: {counted}, at {len(found.sites)} sites; no faults")

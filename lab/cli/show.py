@@ -1,0 +1,115 @@
+"""lab show: a topology as a table, or as a picture in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab import atomic, catalog, sites
+from lab.cli.export_dsl import tell
+from lab.errors import FileError
+from lab.topology import Topology
+
+
+def command(
+    topology: Annotated[
+        str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
+    site: Annotated[
+        list[str] | None, typer.Option(help="NAME=LAT,LON, a site beyond the known ones.")
+    ] = None,
+    largest_component: Annotated[
+        bool, typer.Option(help="Reduce a graph from a file to what a topology can hold.")
+    ] = False,
+) -> None:
+    """Show a topology: hosts, links, addresses and expected round trips, or a picture on the map.
+
+    Example: python -m lab show linear -o chain.svg
+    """
+    if output is not None and output.suffix.lower() not in FORMS:
+        raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
+    found = catalog.topology(
+        topology,
+        sites=dict(map(sites.parse, site or ())),
+        largest_component=largest_component,
+        switches=True,
+        emit=tell,
+    )
+    if output is None:
+        _table(found)
+    else:
+        atomic.write({output: FORMS[output.suffix.lower()](found)}, force=force)
+
+
+def _table(topology: Topology) -> None:
+    """On a terminal in colour and no wider than it, in a pipe as aligned text."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from lab.draw import summary
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        typer.echo(summary.text(topology), nl=False)
+        return
+    console.print(Text(summary.title(topology), "bold"))
+    for part in summary.parts(topology):
+        table = Table(title=Text(part.heading), title_justify="left", box=None)
+        for column in part.columns:
+            table.add_column(Text(column))
+        for row in part.rows:
+            table.add_row(*map(Text, row))
+        console.print()
+        console.print(table)
+
+
+def _picture(form: str) -> Callable[[Topology], bytes]:
+    def drawn(topology: Topology) -> bytes:
+        from lab.draw import chart
+
+        return chart.render(topology, form)
+
+    return drawn
+
+
+def _dot(topology: Topology) -> bytes:
+    from lab.draw import diagram
+
+    return diagram.dot(topology).encode()
+
+
+def _mermaid(topology: Topology) -> bytes:
+    from lab.draw import diagram
+
+    return diagram.mermaid(topology).encode()
+
+
+def _json(topology: Topology) -> bytes:
+    from lab.formats import node_link
+
+    return node_link.write(topology).encode()
+
+
+def _yaml(topology: Topology) -> bytes:
+    from lab.formats import own
+
+    return own.write(topology).encode()
+
+
+FORMS: dict[str, Callable[[Topology], bytes]] = {
+    ".svg": _picture("svg"),
+    ".png": _picture("png"),
+    ".dot": _dot,
+    ".mmd": _mermaid,
+    ".json": _json,
+    ".yaml": _yaml,
+}

@@ -1,0 +1,63 @@
+"""A topology as a picture: SVG or PNG, drawn by matplotlib where `lab.draw.places` says."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from lab.draw.places import HEIGHT, RADIUS, WIDTH, Label, picture
+from lab.topology import Topology
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, LINE, PAPER = "#1d3557", "#457b9d", "white"
+
+
+def figure(topology: Topology) -> Figure:
+    """The picture, one unit of its axes being one point."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(WIDTH / 72, HEIGHT / 72), facecolor=PAPER)
+    axes = made.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
+    axes.set_axis_off()
+    drawn = picture(topology)
+    for line in drawn.lines:
+        axes.plot(*zip(*line, strict=True), color=LINE, linewidth=1.6, zorder=1)
+    for label in drawn.link_labels:
+        _write(axes, label, "#333333", "normal", 2)
+    across, up = zip(*drawn.hosts.values(), strict=True)
+    axes.scatter(across, up, s=(2 * RADIUS) ** 2 * 0.8, color=INK, zorder=3)
+    for label in drawn.host_labels:
+        _write(axes, label, INK, "bold", 4)
+    _write(axes, drawn.title, "#333333", "normal", 4)
+    return made
+
+
+def _write(axes: Axes, label: Label, colour: str, weight: str, above: int) -> None:
+    axes.text(
+        label.box.x,
+        label.box.y,
+        "\n".join(label.lines),
+        fontsize=label.font,
+        color=colour,
+        fontweight=weight,
+        ha="center",
+        va="center",
+        linespacing=1.1,
+        zorder=above,
+        parse_math=False,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85},
+    )
+
+
+def render(topology: Topology, form: str) -> bytes:
+    """The picture as ``svg`` or ``png``; the same topology always gives the same bytes."""
+    import matplotlib
+
+    held = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
+        figure(topology).savefig(held, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {})
+    return held.getvalue()

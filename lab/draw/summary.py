@@ -1,0 +1,106 @@
+"""A topology in words: what a person wants to know before building it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import networkx as nx
+
+from lab.errors import TopologyError
+from lab.topology import LinkSpec, Topology
+
+#: Hosts up to which every pair's round trip is shown, and rows up to which all are.
+MATRIX, ROWS = 12, 60
+
+
+class Part(NamedTuple):
+    """A table: its heading, the names of its columns, its rows."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def title(topology: Topology) -> str:
+    """Name, description and size on one line."""
+    size = f"{len(topology.hosts)} hosts, {len(topology.links)} links, {len(topology.sites)} sites"
+    count = nx.number_connected_components(topology.graph)
+    size += f", {count} parts" if count > 1 else ""
+    return f"{topology.name}: {topology.description or 'no description'} ({size})"
+
+
+def parts(topology: Topology) -> Iterator[Part]:
+    """Tables of the hosts, the links and, when they are few, the round trips between all hosts."""
+    hosts = [
+        (
+            str(host.number),
+            host.name,
+            f"{host.site} {topology.sites[host.site].city}",
+            host.kind if host.kind != "host" else "",
+            f"{host.cpus:g}" if host.cpus is not None else "",
+            host.image or "",
+            " ".join(topology.addresses(host.name)),
+        )
+        for host in topology.hosts[:ROWS]
+    ]
+    yield _slim(
+        Part("Hosts", ("no", "name", "site", "kind", "cpus", "image", "addresses"), hosts),
+        len(topology.hosts),
+    )
+    links = [_link(link) for link in topology.links[:ROWS]]
+    columns = ("no", "name", "RTT ms", "rate Mbit/s", "jitter ms", "loss %", "MTU", "subnet", "addresses")
+    yield _slim(Part("Links", columns, links), len(topology.links))
+    if 1 < len(topology.hosts) <= MATRIX:
+        yield _matrix(topology)
+
+
+def _link(link: LinkSpec) -> tuple[str, ...]:
+    return (
+        str(link.number),
+        link.name,
+        f"{link.rtt:g}",
+        f"{link.rate:g}" if link.rate is not None else "",
+        f"{link.jitter:g}" if link.jitter else "",
+        f"{link.loss:g}" if link.loss else "",
+        str(link.mtu) if link.mtu != 1500 else "",
+        link.subnet,
+        f"{link.address_a} {link.address_b}",
+    )
+
+
+def _slim(part: Part, count: int) -> Part:
+    """Without the columns that say nothing, and with a last row that says how many rows are not shown."""
+    kept = [n for n in range(len(part.columns)) if n < 2 or any(row[n] for row in part.rows)]
+    rows = [tuple(row[n] for n in kept) for row in part.rows]
+    if count > len(rows):
+        rows.append(("…", f"and {count - len(rows)} more", *[""] * (len(kept) - 2)))
+    return Part(part.heading, tuple(part.columns[n] for n in kept), rows)
+
+
+def _matrix(topology: Topology) -> Part:
+    names = [host.name for host in topology.hosts]
+    rows = [(a, *(_way(topology, a, b) for b in names)) for a in names]
+    return Part("Expected round trip in ms, and hops, over the shortest path", ("", *names), rows)
+
+
+def _way(topology: Topology, a: str, b: str) -> str:
+    if a == b:
+        return "."
+    try:
+        return f"{topology.rtt(a, b):.2f} ({topology.hops(a, b)})"
+    except TopologyError:
+        return "apart"
+
+
+def text(topology: Topology) -> str:
+    """Title and tables as plain aligned text."""
+    lines = [title(topology)]
+    for part in parts(topology):
+        widths = [max(len(row[n]) for row in [part.columns, *part.rows]) for n in range(len(part.columns))]
+        lines += ["", part.heading]
+        for row in [part.columns, *part.rows]:
+            lines.append(
+                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            )
+    return "\n".join(lines) + "\n"

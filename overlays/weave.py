@@ -100,7 +100,8 @@ class Weave(Overlay):
         The network is internal: endpoints get no second interface with a way out of the overlay.
         """
         launch = Batch().run(["mkdir", "-p", weaver.DATA, "/run/docker/plugins"])
-        launch.run(["rm", "-f", f"{weaver.FOLDER}/restart.sentinel"])  # it would bring old peers back
+        old_peers = Batch().run(["rm", "-f", f"{weaver.FOLDER}/restart.sentinel"])
+        launch.unless_running("weaver", old_peers)
         launch.start("weaver", self.router(host).argv(), weaver.FOLDER)
         launch.wait(["curl", "-sf", "--max-time", "3", f"http://{weaver.HTTP}/status"], 20)
         launch.attempt(weaver.network_argv(NETWORK))
@@ -231,7 +232,12 @@ class Weave(Overlay):
         self.hosts = ()
 
     async def _remove(self, host: Host) -> None:
-        """Endpoints first, while the plugin still answers; then the router and all that it made."""
+        """Endpoints first, while the plugin still answers; then the router and all that it made.
+
+        Docker removes no network whose plugin is gone, so a router that died is started once more.
+        """
+        if not await host.alive("weaver"):
+            await self._launch(host)
         await endpoints.remove_all(self.name, host)
         gone = Batch()
         for network in (NETWORK, "weave"):

@@ -65,6 +65,10 @@ class Batch:
         """Start a daemon, as `Host.start` does; one of that name that runs is left as it is."""
         return self.run(["mkdir", "-p", PIDS, LOGS, cwd]).run(start_argv(name, argv, cwd))
 
+    def unless_running(self, name: str, batch: Batch) -> Batch:
+        """Add another batch, to be run where a daemon does not run."""
+        return self.unless(["start-stop-daemon", "--status", "--pidfile", f"{PIDS}/{name}.pid"], batch)
+
     def stop(self, name: str) -> Batch:
         """End a daemon, as `Host.stop` does, and delete its log."""
         return self.run(stop_argv(name)).run(["rm", "-f", f"{LOGS}/{name}.log"])

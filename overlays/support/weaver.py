@@ -52,7 +52,7 @@ def without_dummy(binary: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Router:
-    """What the router of one host is told. `mtu` 0 leaves it to the router."""
+    """What the router of one host is told. `mtu` 0 leaves it to the router; `docker` "" means no plugin."""
 
     name: str
     nickname: str
@@ -61,6 +61,7 @@ class Router:
     fastdp: bool
     mtu: int
     subnet: str
+    docker: str = "unix:///var/run/docker.sock"
 
     def argv(self) -> list[str]:
         """The command of the router: neighbours only, no discovery, no name service of its own."""
@@ -70,8 +71,9 @@ class Router:
             *(["--mtu", str(self.mtu)] if self.mtu else []),
             *("--no-discovery", "--conn-limit", "200", "--no-dns", "--ipalloc-range", self.subnet),
             *("--ipalloc-init", f"seed={','.join(self.seed)}", "--db-prefix", f"{DATA}/weave"),
-            *("--http-addr", HTTP, "--status-addr", "", "--docker-api", "unix:///var/run/docker.sock"),
-            *("--plugin", *self.peers),
+            *("--http-addr", HTTP, "--status-addr", "", "--docker-api", self.docker),
+            *(["--plugin"] if self.docker else []),
+            *self.peers,
         ]
 
 

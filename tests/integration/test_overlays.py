@@ -1,0 +1,413 @@
+"""The contract of every overlay and mode, on real daemons and real packets.
+
+One lab, the six-host chain; each overlay and mode that this kernel can do is installed on it,
+and every test below asks one thing of it. What cannot be had is skipped with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from time import monotonic
+from typing import Any, TypeVar
+
+import pytest
+
+from lab.emulation.emulation import Emulation
+from lab.errors import NotObtainable, OverlayError
+from lab.hosts.base import Endpoint, Host
+from lab.measure.reach import all_pairs
+from overlays.base import Overlay
+from overlays.libnetwork import Libnetwork
+from overlays.options import parse
+from overlays.weave import Weave
+from topologies import linear, point_to_point
+
+T = TypeVar("T")
+
+SPECS = (
+    "underlay",
+    "weave:mode=sleeve",
+    "weave:mode=sleeve,encryption=on",
+    "weave:mode=sleeve,mtu=0",
+    "weave:mode=fastdp",
+    "weave:mode=fastdp,encryption=on",
+    "libnetwork:mode=kv",
+    "libnetwork:mode=swarm",
+    "libnetwork:mode=swarm,encryption=on",
+    "flannel:backend=vxlan",
+    "flannel:backend=vxlan,directrouting=on",
+    "flannel:backend=udp",
+    "flannel:backend=ipip",
+    "flannel:backend=wireguard",
+    "tinc",
+    "tinc:encryption=on",
+)
+#: What a host has of its own: compared before an overlay is installed and after it is gone.
+INVENTORY = {
+    "links": "ip -br link | sed 's/[@ ].*//' | sort",
+    "addresses": "ip -br -4 addr | awk '{print $1, $3, $4}' | sed 's/@[^ ]*//' | sort",
+    "routes": "ip route | sed 's/ linkdown//' | sort",
+    "rules": "iptables-save | grep -e '^-A' -e '^:.* - ' | sed 's/ \\[.*//' | sort",
+    "xfrm": "ip xfrm state 2>/dev/null; ip xfrm policy 2>/dev/null",
+    "programs": "ps -eo comm= | grep -e weaver -e tincd -e etcd -e flanneld -e '^sleep$' | sort",
+    "containers": "docker ps -a --format '{{.Names}}'",
+    "networks": "docker network ls --format '{{.Name}} {{.Driver}}' | sort",
+    "swarm": "docker info --format '{{.Swarm.LocalNodeState}} {{.ClusterStore}}'",
+    "files": "find /etc /run /usr/local /var/log/lab /var/lib -xdev -type f -not -path '/var/lib/docker/*' "
+    "-not -path '*/docker/*' -not -path '*/containerd/*' -not -name '*.pid' -not -name dockerd.log | sort",
+}
+PAYLOAD = "LAB-PLAIN-TEXT-!"
+
+
+@dataclass
+class Running:
+    """An overlay that runs, with an endpoint on every host."""
+
+    loop: asyncio.Runner
+    lab: Emulation
+    overlay: Overlay
+    before: dict[str, dict[str, list[str]]]
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    gone: bool = False
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    def ping(self, a: str, b: str, *words: str) -> str:
+        """What ping prints between two endpoints; its status is not looked at."""
+        argv = ["ping", "-n", *words, self.endpoints[b].address]
+        result = self.do(self.endpoints[a].run(argv, check=False))
+        return result.stdout + result.stderr
+
+    @property
+    def hosts(self) -> list[Host]:
+        return list(self.lab.hosts.values())
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def lab(loop: asyncio.Runner, docker_daemon: None) -> Iterator[Emulation]:
+    emulation = Emulation(linear.topology(rate=200.0))
+    loop.run(emulation.up())
+    yield emulation
+    loop.run(emulation.down())
+
+
+@pytest.fixture(scope="module", params=SPECS)
+def running(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation) -> Iterator[Running]:
+    """The overlay of one specification, up on the chain; skipped with the reason where it cannot be."""
+    overlay = obtainable(request.param)
+    now = Running(loop, lab, overlay, {})
+    now.before = loop.run(inventory(now.hosts))
+    try:
+        loop.run(overlay.install(now.hosts, lab.topology))  # type: ignore[arg-type]
+    except NotObtainable as error:
+        pytest.skip(str(error))
+    try:
+        loop.run(overlay.ready(60))
+        attached = loop.run(attach(overlay, now.hosts))
+        now.endpoints = {e.host.name: e for e in attached}
+        yield now
+    finally:
+        if not now.gone:
+            loop.run(overlay.uninstall())
+
+
+def obtainable(spec: str) -> Overlay:
+    overlay = parse(spec)
+    if missing := overlay.obtainable():
+        pytest.skip(f"{overlay.name} is not obtainable here: {missing.what}; {missing.remedy}")
+    return overlay
+
+
+async def attach(overlay: Overlay, hosts: list[Host]) -> list[Endpoint]:
+    return list(await asyncio.gather(*(overlay.attach(host) for host in hosts)))
+
+
+async def inventory(hosts: list[Host]) -> dict[str, dict[str, list[str]]]:
+    """What every host has, by kind."""
+    script = "\n".join(f"echo '== {kind}'\n{command}" for kind, command in INVENTORY.items())
+
+    async def of(host: Host) -> dict[str, list[str]]:
+        said = (await host.run(["sh"], stdin=script.encode(), check=False)).stdout
+        parts = [part.split("\n") for part in said.split("== ")[1:]]
+        return {part[0]: [line for line in part[1:] if line] for part in parts}
+
+    return dict(zip([h.name for h in hosts], await asyncio.gather(*map(of, hosts)), strict=True))
+
+
+async def iperf(client: Endpoint, server: Endpoint, seconds: int) -> float:
+    """TCP throughput at the receiver, Mbit/s; waits for the server by trying."""
+    await server.start(["iperf3", "-s", "-1"])
+    end = monotonic() + 20
+    while True:
+        result = await client.run(
+            ["iperf3", "-J", "-t", str(seconds), "-c", server.address], check=False, timeout=seconds + 30
+        )
+        data = json.loads(result.stdout)
+        if "error" not in data:
+            return float(data["end"]["sum_received"]["bits_per_second"]) / 1e6
+        assert "refused" in data["error"], data["error"]
+        assert monotonic() < end, data["error"]
+
+
+def test_every_endpoint_reaches_every_other(running: Running) -> None:
+    running.do(all_pairs(running.endpoints, 30))
+
+
+def test_no_endpoint_has_a_way_out(running: Running) -> None:
+    # 192.0.2.0/24 is nobody's (RFC 5737)
+    argv = ["ip", "route", "get", "192.0.2.1"]
+    for name, endpoint in running.endpoints.items():
+        inside = running.do(endpoint.run(argv, check=False))
+        outside = running.do(running.lab.hosts[name].run(argv, check=False))
+        assert inside.status != 0 or outside.status != 0, inside.stdout
+
+
+def test_the_mode_says_what_was_asked(running: Running) -> None:
+    mode = running.do(running.overlay.mode())
+    settings = running.overlay.settings
+    asked = settings.get("backend") or settings.get("mode", mode["mode"])
+    assert mode["mode"] == asked
+    assert mode["mode"] in running.overlay.modes
+    assert mode.get("encryption", "off") == settings.get("encryption", "off")
+
+
+def test_the_mtu_is_exactly_the_largest_packet_that_fits(running: Running) -> None:
+    mtu = int(running.do(running.overlay.mode())["mtu"])
+    for far in ("PRG", "AMS2"):
+        before = running.do(fragments(running.hosts))
+        fits = running.ping("AMS", far, "-M", "do", "-c", "2", "-W", "2", "-s", str(mtu - 28))
+        assert " 0% packet loss" in fits, fits
+        too_long = running.ping("AMS", far, "-M", "do", "-c", "1", "-W", "2", "-s", str(mtu - 27))
+        assert "100% packet loss" in too_long, too_long
+        assert running.do(fragments(running.hosts)) == before
+
+
+async def fragments(hosts: list[Host]) -> list[int]:
+    """How many fragments each host's kernel has made so far."""
+    said = await asyncio.gather(*(host.run(["cat", "/proc/net/snmp"]) for host in hosts))
+    names, values = zip(*(re.findall(r"^Ip: (.*)$", result.stdout, re.M) for result in said), strict=True)
+    return [int(v.split()[n.split().index("FragCreates")]) for n, v in zip(names, values, strict=True)]
+
+
+def test_a_packet_passes_every_host_on_the_way(running: Running) -> None:
+    # given counters on the links of a host in the middle
+    before = running.do(received(running.lab.hosts["LJU"]))
+    # when packets go from end to end
+    assert " 0% packet loss" in running.ping("AMS", "AMS2", "-c", "20", "-i", "0.02", "-s", "100")
+    # then that host has received their bytes from both sides (a relay may put several into one datagram)
+    after = running.do(received(running.lab.hosts["LJU"]))
+    assert all(after[name] - before[name] >= 20 * 128 for name in ("eth1", "eth2"))
+
+
+async def received(host: Host) -> dict[str, int]:
+    shown = json.loads((await host.run(["ip", "-j", "-s", "link"])).stdout)
+    return {link["ifname"]: link["stats64"]["rx"]["bytes"] for link in shown}
+
+
+def test_a_hop_is_what_the_overlay_says(running: Running) -> None:
+    """Either its own routers relay, each handing on to its neighbour, or the underlay routes."""
+    proof = getattr(running.overlay, "multihop_proof", None)
+    path = running.lab.topology.path("AMS", "AMS2")  # type: ignore[union-attr]
+    if proof is None:
+        assert running.overlay.hops == "routed underlay"
+        routes = running.do(running.lab.hosts["AMS"].run(["ip", "route", "get", "192.168.5.6"]))
+        assert "via 192.168.1.2" in routes.stdout
+        return
+    assert running.overlay.hops == "overlay"
+    said = running.do(proof())
+    for host, onward in list(pairwise(path))[:-1]:
+        assert said[host]["AMS2"] == onward
+    routes = running.do(running.lab.hosts["AMS"].run(["ip", "route", "get", "192.168.5.6"], check=False))
+    assert routes.status != 0, "an overlay that relays must not have routes over the links"
+
+
+def test_tcp_survives_a_link_that_loses_one_packet_in_a_hundred(running: Running) -> None:
+    shaper = running.lab.shaper
+    assert shaper is not None
+    running.do(shaper.change("AMS-PRG", loss=1.0))
+    try:
+        assert running.do(iperf(running.endpoints["AMS"], running.endpoints["PRG"], 3)) > 0.1
+    finally:
+        running.do(shaper.change("AMS-PRG", loss=0.0))
+
+
+def test_what_is_encrypted_cannot_be_read_on_the_underlay(running: Running) -> None:
+    # given a capture on a host in the middle
+    capture = ["timeout", "6", "tcpdump", "-ni", "eth1", "-A", "-c", "40", "not", "icmp6"]
+    pattern = PAYLOAD.encode().hex()
+
+    async def both() -> str:
+        listening = asyncio.ensure_future(running.lab.hosts["BRA"].run(capture, check=False))
+        end = running.endpoints["AMS2"].address
+        argv = ["ping", "-n", "-c", "20", "-i", "0.2", "-s", "200", "-p", pattern, end]
+        await running.endpoints["AMS"].run(argv, check=False)
+        return (await listening).stdout
+
+    # when a known payload crosses it
+    seen = running.do(both())
+    # then it is there in the clear unless the overlay encrypts
+    assert len(seen) > 1000
+    assert (PAYLOAD in seen) == (running.overlay.settings.get("encryption", "off") == "off")
+
+
+def test_installing_twice_changes_nothing(running: Running) -> None:
+    before = running.do(inventory(running.hosts))
+    running.do(running.overlay.install(running.hosts, running.lab.topology))  # type: ignore[arg-type]
+    assert running.do(inventory(running.hosts)) == before
+    running.do(running.overlay.check())
+    assert " 0% packet loss" in running.ping("AMS", "AMS2", "-c", "3", "-i", "0.2", "-W", "2")
+
+
+def test_a_killed_daemon_is_noticed_and_named(running: Running) -> None:
+    host = running.hosts[1]
+    names = running.overlay.daemons(host)
+    if not names:
+        return  # nothing that the lab started; Docker itself is checked by its answer
+    pid = f"$(cat /run/lab/daemons/{names[0]}.pid)"
+
+    async def kill() -> float:
+        watching = asyncio.ensure_future(running.overlay.watch())
+        await asyncio.sleep(0.5)
+        await host.run(["sh"], stdin=f"kill -9 {pid}".encode())
+        start = monotonic()
+        with pytest.raises(OverlayError, match=f"{names[0]} on {host.name} no longer runs"):
+            await asyncio.wait_for(watching, 30)
+        return monotonic() - start
+
+    assert running.do(kill()) < 5.0
+
+
+def test_logs_of_every_daemon_can_be_had(running: Running) -> None:
+    logs = running.do(running.overlay.logs())
+    wanted = {f"{h.name}/{name}.log" for h in running.hosts for name in running.overlay.daemons(h)}
+    assert set(logs) == wanted
+    assert all(logs[name] for name in wanted if "etcd" not in name)
+
+
+def test_uninstalling_leaves_every_host_as_it_was(running: Running) -> None:
+    running.do(running.overlay.uninstall())
+    running.gone = True
+    after = running.do(inventory(running.hosts))
+    for host, kinds in running.before.items():
+        assert after[host] == kinds, host
+
+
+def test_ready_fails_with_the_overlays_own_words(loop: asyncio.Runner, lab: Emulation) -> None:
+    # given a mesh with a router that died at once
+    overlay = obtainable("tinc")
+    hosts = list(lab.hosts.values())
+    loop.run(overlay.install(hosts, lab.topology))  # type: ignore[arg-type]
+    try:
+        loop.run(hosts[2].stop("tincd"))
+        # then the failure says which host, and what its peers said
+        with pytest.raises(OverlayError, match=r"tinc on \w+: .*BRA|tincd on BRA no longer runs"):
+            loop.run(overlay.ready(6))
+    finally:
+        loop.run(overlay.uninstall())
+
+
+def test_two_overlays_at_once_do_not_disturb_each_other(loop: asyncio.Runner, lab: Emulation) -> None:
+    hosts = list(lab.hosts.values())
+    first, second = parse("libnetwork:mode=kv"), parse("tinc")
+    before = loop.run(inventory(hosts))
+    loop.run(first.install(hosts, lab.topology))  # type: ignore[arg-type]
+    try:
+        loop.run(first.ready(60))
+        own = {e.host.name: e for e in loop.run(attach(first, hosts))}
+        loop.run(second.install(hosts, lab.topology))  # type: ignore[arg-type]
+        loop.run(second.ready(60))
+        others = {e.host.name: e for e in loop.run(attach(second, hosts))}
+        loop.run(all_pairs(own, 30))
+        loop.run(all_pairs(others, 30))
+        # an overlay that would end the other's endpoints refuses and says whose they are
+        with pytest.raises(OverlayError, match="would end the endpoints of another overlay"):
+            loop.run(first.uninstall())
+        loop.run(second.uninstall())
+        loop.run(all_pairs(own, 30))
+    finally:
+        loop.run(second.uninstall())
+        loop.run(first.uninstall())
+    assert loop.run(inventory(hosts)) == before
+
+
+@pytest.mark.parametrize("mode", ["kv", "swarm"])
+def test_networks_side_by_side_are_isolated(loop: asyncio.Runner, lab: Emulation, mode: str) -> None:
+    hosts = list(lab.hosts.values())[:2]
+    overlay = Libnetwork(mode=mode)
+    loop.run(overlay.install(hosts, lab.topology))  # type: ignore[arg-type]
+    try:
+        loop.run(overlay.ready(60))
+        loop.run(overlay.add_network("second", "10.51.0.0/16"))
+
+        async def endpoints(network: str) -> list[Endpoint]:
+            return [await overlay.attach(host, name=network, network=network) for host in hosts]
+
+        one, two = loop.run(endpoints("lab")), loop.run(endpoints("second"))
+        # each network reaches its own far end, and not the other's
+        for here, there, expected in (
+            (one, one, True),
+            (two, two, True),
+            (one, two, False),
+            (two, one, False),
+        ):
+            argv = ["ping", "-n", "-c", "2", "-W", "2", there[1].address]
+            assert (loop.run(here[0].run(argv, check=False)).status == 0) is expected
+    finally:
+        loop.run(overlay.uninstall())
+
+
+def test_a_host_joins_and_leaves_a_running_mesh(loop: asyncio.Runner, lab: Emulation) -> None:
+    overlay = obtainable("weave:mode=sleeve")
+    assert isinstance(overlay, Weave)
+    hosts = list(lab.hosts.values())
+    before = loop.run(inventory(hosts))
+    loop.run(overlay.install(hosts[:2], lab.topology))  # type: ignore[arg-type]
+    try:
+        loop.run(overlay.ready(60))
+        loop.run(overlay.join(hosts[2]))
+        loop.run(overlay.ready(60))
+        own = {e.host.name: e for e in loop.run(attach(overlay, hosts[:3]))}
+        loop.run(all_pairs(own, 30))
+        loop.run(overlay.leave(hosts[2]))
+        assert loop.run(inventory([hosts[2]]))[hosts[2].name] == before[hosts[2].name]
+        del own[hosts[2].name]
+        loop.run(all_pairs(own, 30))
+    finally:
+        loop.run(overlay.uninstall())
+
+
+def test_plain_routes_carry_flannel_between_two_hosts(loop: asyncio.Runner, docker_daemon: None) -> None:
+    """The backend host-gw has no hops, so it runs where both hosts are on one link."""
+    overlay = obtainable("flannel:backend=host-gw")
+    topology = point_to_point.topology()
+
+    async def all_of_it() -> None:
+        async with Emulation(topology) as pair:
+            hosts: list[Host] = list(pair.hosts.values())
+            before = await inventory(hosts)
+            await overlay.install(hosts, topology)
+            await overlay.ready(60)
+            await all_pairs({e.host.name: e for e in await attach(overlay, hosts)}, 30)
+            assert (await overlay.mode())["mtu"] == "1500"
+            await overlay.uninstall()
+            assert await inventory(hosts) == before
+
+    loop.run(all_of_it())
+
+
+def test_plain_routes_over_hops_are_refused(loop: asyncio.Runner, lab: Emulation) -> None:
+    overlay = obtainable("flannel:backend=host-gw")
+    with pytest.raises(OverlayError, match="needs every host on one link"):
+        loop.run(overlay.install(list(lab.hosts.values()), lab.topology))  # type: ignore[arg-type]

@@ -25,6 +25,14 @@ CLAIMS = {
 
 
 @dataclass(frozen=True)
+class Sum:
+    """A sum of means; `doubtful` when a part of it has no valid sample."""
+
+    summary: Summary
+    doubtful: bool
+
+
+@dataclass(frozen=True)
 class View:
     """A run's samples as the experiment sees them: per overlay, by the hosts that were reached."""
 
@@ -55,18 +63,18 @@ class View:
         params = {"from": self.first, "to": target}
         return select(self.run.samples, overlay, metric, value, **params)
 
-    def cumulative(self, overlay: str, target: str) -> Summary | None:
+    def cumulative(self, overlay: str, target: str) -> Sum | None:
         """The sum of the segments' mean latencies (ms) on the way; None where one is missing."""
         path = self.topology.path(self.first, target)
-        parts = []
-        for pair in pairwise(path):
-            link = self.topology.link(*pair)
-            ends = {"from": link.a, "to": link.b}
-            part = select(self.run.samples, overlay, SEGMENT, "mean_ms", **ends).summary
-            if part is None:
-                return None
-            parts.append(part)
-        return total(parts)
+        links = [self.topology.link(*pair) for pair in pairwise(path)]
+        parts = [
+            select(self.run.samples, overlay, SEGMENT, "mean_ms", **{"from": link.a, "to": link.b})
+            for link in links
+        ]
+        found = [part.summary for part in parts if part.summary is not None]
+        if len(found) < len(parts):
+            return None
+        return Sum(total(found), any(part.doubtful for part in parts))
 
     def published(self, target: str) -> float | None:
         """The sum (ms) of the segments that the thesis published; None where it has not all of them."""
@@ -123,12 +131,18 @@ def _times(view: View, target: str) -> tuple[str, str]:
 
 
 def _sum(view: View, overlay: str, target: str) -> str:
-    summed = view.cumulative(overlay, target)
+    found = view.cumulative(overlay, target)
     overall = view.group(overlay, LATENCY, target, "mean_ms").summary
-    if summed is None:
+    if found is None:
         return NOTHING
-    spread = f" ± {summed.sd:.2f}" if summed.sd is not None else ""
-    return f"{summed.mean:.2f}{spread}" + (f" ({_signed(overall.mean - summed.mean)})" if overall else "")
+    words = [f"{found.summary.mean:.2f}"]
+    if found.summary.sd is not None:
+        words.append(f"± {found.summary.sd:.2f}")
+    if overall:
+        words.append(f"({_signed(overall.mean - found.summary.mean)})")
+    if found.doubtful:
+        words.append("(a segment is not valid)")
+    return " ".join(words)
 
 
 def _signed(value: float) -> str:
@@ -181,7 +195,7 @@ def _figure15(view: View) -> bars.Figure:
                 bars.Series(
                     "cumulative sum of segments",
                     bars.ORANGE,
-                    [bars.computed(view.cumulative(name, target)) for target in view.targets],
+                    [_sum_bar(view.cumulative(name, target)) for target in view.targets],
                 ),
             ],
             published,
@@ -207,6 +221,10 @@ def _figure16(view: View) -> bars.Figure:
 
 def _bars(view: View, overlay: str, metric: str, value: str) -> list[bars.Bar | None]:
     return [bars.bar(view.group(overlay, metric, target, value)) for target in view.targets]
+
+
+def _sum_bar(found: Sum | None) -> bars.Bar | None:
+    return bars.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
 
 
 def _figure(view: View, title: str, y: str, panels: Sequence[bars.Panel]) -> bars.Figure:

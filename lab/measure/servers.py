@@ -34,8 +34,7 @@ async def serve(endpoint: Endpoint, deadline: float = DEADLINE) -> None:
     Raises:
         MeasureError: a port was not open after `deadline` (s).
     """
-    for port in await _closed(endpoint):
-        await endpoint.start(SERVERS[port])
+    await together(endpoint.start(SERVERS[port]) for port in await _closed(endpoint))
     end = monotonic() + deadline
     while closed := await _closed(endpoint):
         if monotonic() > end:

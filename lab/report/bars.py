@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.report.selection import Group
-from lab.report.statistics import Summary
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -78,11 +77,6 @@ def bar(group: Group) -> Bar | None:
     """The bar of a group of samples."""
     found = group.summary
     return Bar(found.mean, found.sd, group.valid, group.invalid, group.doubtful) if found else None
-
-
-def computed(found: Summary | None) -> Bar | None:
-    """A bar that was computed, so that no single sample belongs to it."""
-    return Bar(found.mean, found.sd) if found else None
 
 
 def draw(figure: Figure, path: Path) -> list[Path]:

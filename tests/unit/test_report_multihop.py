@@ -83,6 +83,19 @@ def test_samples_that_do_not_count_are_marked_and_counted(tmp_path: Path) -> Non
     assert any(note.startswith("7 of 70 samples emulator-bound") for note in found.notes)
 
 
+def test_a_sum_of_segments_that_do_not_count_is_marked(tmp_path: Path) -> None:
+    def judged(cell: Cell, repetition: int) -> Verdict:
+        bad = cell.metric == "segment" and cell.params["from"] == "PRG"
+        return Verdict(state="emulator-bound" if bad else "valid")
+
+    run = synthetic(tmp_path, ("weave",), values=exact, verdict=judged)
+    sums = [row[2] for row in rows(table(run), "sum")]
+    assert sums[0] == "21.75 ± 0.00 (+0.00)"
+    assert sums[1] == "26.45 ± 0.00 (+0.00) (a segment is not valid)"
+    svg = Multihop().figures(run, tmp_path / "figures")[0].read_text()
+    assert "cumulative sum of segments (no valid sample)" in svg
+
+
 def test_an_overlay_that_cannot_be_had_has_a_line_of_its_own(tmp_path: Path) -> None:
     lacking = OverlayState(state="not obtainable", reason="no router is here", remedy="name one")
     overlays = {"underlay": OverlayState(state="ok"), "weave": lacking}

@@ -14,6 +14,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from ipaddress import ip_network
+from pathlib import Path
 
 from lab.emulation import namespaces
 from lab.emulation.shape import Line, Wiring
@@ -97,7 +98,8 @@ class Fabric:
             ShaperError: the shaper cannot work in it.
         """
         await self.run(["ip", "netns", "add", self.namespace])
-        await self.run(namespaces.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
+        if Path(QUIET[0]).exists():
+            await self.run(namespaces.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
         await self.shaper.prepare()
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:

@@ -59,8 +59,8 @@ class Netem:
     @classmethod
     async def probe(cls, run: Run = process.run) -> str | None:
         """Set a link's disciplines on the loopback of a namespace that goes with the command."""
-        line = Line("probe", 0, Shape(1.0, 10.0), Shape())
-        todo = [command.replace("dev 0b", "dev lo") for command in add(line, "ab")]
+        line = Line("probe", 1, Shape(1.0, 10.0), Shape())
+        todo = [command.replace("dev 1b", "dev lo") for command in add(line, "ab")]
         try:
             await run(["unshare", "--net", "tc", "-batch", "-"], stdin=namespaces.script(todo))
         except CommandError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.emulation.shape import DIRECTIONS, Line
 
@@ -18,6 +19,11 @@ VARIANTS = ("nft", "legacy")
 CAME = r"-A FORWARD -m physdev\s+--physdev-in (\S+) "
 QUEUED = re.compile(CAME + r"-j NFQUEUE --queue-num (\d+)")
 LOST = re.compile(CAME + r"-m statistic --mode random --probability (\S+) -j DROP")
+
+
+def families() -> tuple[int, ...]:
+    """The versions of IP that this kernel has."""
+    return (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
 
 
 def restore(variant: str, family: int) -> list[str]:

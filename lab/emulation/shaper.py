@@ -42,6 +42,16 @@ class Counters:
     late_counts: Mapping[float, int] = field(default_factory=dict)
 
 
+#: What each parameter means; the order is that of the table in the documentation.
+MEANINGS = {
+    "delay": "ms, one way, per direction; `rtt` sets half of it in each",
+    "rate": "Mbit/s with Ethernet headers, per direction",
+    "loss": "percent of the packets, each by its own chance, per direction",
+    "jitter": "ms, standard deviation of the delay, per direction; packets may overtake each other",
+    "queue": "bytes that wait for the rate; by default twice rate × 2 × delay, and 64 full packets at least",
+}
+
+
 class Shaper(Protocol):
     """Shapes the links of one lab. Its kind comes from `choose`: ``kind(lab_id, folder, run)``.
 
@@ -170,6 +180,16 @@ def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
             remedy = f"{' or '.join(others)} can (--shaper {others[0]})" if others else "no shaper here can"
             what = ", ".join(sorted(missing))
             raise ShaperError(f"{line.name}: {kind.name} cannot impose {what}; {remedy}")
+
+
+def abilities() -> str:
+    """Which shaper can impose what, as the table of ``docs/links.md``."""
+    known = kinds()
+    rows = [["parameter", *(kind.name for kind in known), "unit, and for what it holds"]]
+    rows += [["---"] * len(rows[0])]
+    for name, meaning in MEANINGS.items():
+        rows.append([f"`{name}`", *("yes" if name in kind.can else "no" for kind in known), meaning])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 class Asked:

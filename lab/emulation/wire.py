@@ -113,7 +113,7 @@ class Wire:
         if "reason" in finding:
             raise ShaperError(f"the wire cannot be had: {finding['reason']}")
         self._know(**finding)
-        for family in (4, 6):
+        for family in rules.families():
             argv = namespaces.inside(self._namespace, rules.restore(finding["variant"], family))
             await self._run(argv, stdin=rules.table([]))
         started = await self._run(
@@ -189,7 +189,7 @@ class Wire:
         )
         await self._talk(request(list({**before, **lines}.values()), self._known()["lead"]))
         if amendment := rules.difference(before.values(), lines.values()):
-            for family in (4, 6):
+            for family in rules.families():
                 argv = rules.amend(self._known()["variant"], family)
                 await self._run(namespaces.inside(self._namespace, argv), stdin=amendment)
         if set(before) - set(lines):
@@ -210,7 +210,7 @@ class Wire:
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
         """What lines read back as, having been compared with what was asked."""
         status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
-        tables = [await self._table(family) for family in (4, 6)]
+        tables = [await self._table(family) for family in rules.families()]
         await self._bridged()
         got = {line.name: {d: shape(line, d, status, rates, tables) for d in DIRECTIONS} for line in lines}
         for line in lines:
@@ -246,7 +246,7 @@ def shape(
     for table in tables:
         if table.policy != "DROP" or table.others or table.queues.get(port) != number:
             raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
-    if tables[0].loss.get(port) != tables[1].loss.get(port):
+    if any(table.loss.get(port) != tables[0].loss.get(port) for table in tables):
         raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
     queue = status["queues"].get(str(number))
     if queue is None or "held" not in queue:

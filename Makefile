@@ -11,13 +11,14 @@ ARGS ?=
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-kernels | bench | clean'
+	@echo 'make lint | test-unit | test-integration | test-kernels | bench | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
 test: setup lint
-	@$(VENV)/python scripts/step.py 'tests' -- $(VENV)/python -m pytest $(ARGS)
+	@echo '==> tests: unit, property, integration'
+	@$(VENV)/python -m pytest $(ARGS)
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -39,7 +40,7 @@ test-integration: setup
 	@$(VENV)/python -m pytest tests/integration $(ARGS)
 
 test-kernels: setup
-	@sh tests/kernels/run.sh $(ARGS)
+	@$(VENV)/python tests/kernels/run.py $(ARGS)
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(VENV)/python "$$script" || exit 1; done

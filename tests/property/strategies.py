@@ -1,0 +1,187 @@
+"""Strategies for topologies and for documents, for anybody's property tests.
+
+from tests.property.strategies import topologies
+
+@given(topologies())
+def test_something(topology): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import networkx as nx
+from hypothesis import strategies as st
+
+from lab.dsl.compose import to_document
+from lab.dsl.document import LINK, NODES, Attributes, Document, Resource, Value
+from lab.sites import SITES
+from lab.topology import Topology
+
+FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+NAMES = st.one_of(
+    st.integers(1, 12).map(lambda n: f"h{n}"),
+    st.integers(1, 9).map(lambda n: f"l{n}"),
+    st.sampled_from(
+        ["AMS", "AMS2", "a-b", "c", "a", "b-c", "port1", "src", "link1", "type", "host_1", "X" * 63]
+    ),
+    st.text(FIRST + "0123456789_-", min_size=1, max_size=8).filter(lambda n: n[0] in FIRST),
+)
+OWN_SITES = {"OSL": (59.91, 10.75), "NEW-YORK": (40.71, -74.0), "X1": (0.0, 0.0)}
+TEXTS = st.one_of(
+    st.just(""), st.text(max_size=20), st.sampled_from(['"', "\\", "${x}", "a\r\nb", "// no", "é😀"])
+)
+RTTS = st.one_of(st.just(0.0), st.floats(0, 10_000).map(lambda x: round(x, 3)), st.floats(0, 1))
+
+
+def _links(draw: Callable[[Any], Any], graph: nx.Graph[str]) -> None:
+    """A few attributes on every link; jitter fits the delay."""
+    for number, (_, _, link) in enumerate(graph.edges(data=True)):
+        if draw(st.booleans()):
+            link["rtt"] = draw(RTTS)
+            link["jitter"] = draw(st.sampled_from([0.0, 0.5])) * link["rtt"]
+        link["rate"] = draw(st.sampled_from([None, None, 10, 100.5, 0.001, 1_000_000]))
+        link["loss"] = draw(st.sampled_from([0.0, 0.0, 0.5, 99.9]))
+        link["mtu"] = draw(st.sampled_from([1500, 1500, 68, 65535]))
+        if draw(st.integers(0, 7)) == 0:
+            link["name"] = f"named{number}"
+
+
+@st.composite
+def topologies(draw: Callable[[Any], Any], max_hosts: int = 7, kinds: bool = True) -> Topology:
+    """Any valid topology of a few hosts, in one part or several, with own sites and numbers."""
+    names = draw(st.lists(NAMES, min_size=1, max_size=max_hosts, unique=True))
+    graph: nx.Graph[str] = nx.Graph()
+    sites = [*SITES, "prg"] if draw(st.booleans()) else [*SITES, *OWN_SITES]
+    if len(sites) > len(SITES) + 1:
+        graph.graph["sites"] = OWN_SITES
+    for name in names:
+        graph.add_node(name, site=draw(st.sampled_from(sites)))
+        if draw(st.integers(0, 3)) == 0:
+            graph.nodes[name].update(
+                cpus=draw(st.sampled_from([None, 0.5, 2])), image=draw(st.sampled_from([None, "a/b:1"]))
+            )
+        if kinds and draw(st.integers(0, 5)) == 0:
+            graph.nodes[name]["kind"] = draw(st.sampled_from(NODES))
+    pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]
+    if pairs:
+        graph.add_edges_from(draw(st.lists(st.sampled_from(pairs), max_size=12)))
+    _links(draw, graph)
+    if draw(st.booleans()):
+        for name, order in zip(graph, draw(st.permutations(range(len(graph)))), strict=True):
+            graph.nodes[name]["order"] = order
+    parts = not nx.is_connected(graph) or draw(st.booleans())
+    return Topology(graph, name=draw(st.one_of(NAMES, TEXTS)), description=draw(TEXTS), separate_parts=parts)
+
+
+ATTRIBUTES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
+    "host": {
+        "cpuSpeed": st.sampled_from([2, 2.5, "3"]),
+        "flavorId": st.sampled_from(["c2r2h10", "tiny"]),
+        "imageId": TEXTS,
+    },
+    "ofx": {"fabricIPv4": st.just("10.0.0.1"), "controllerPort": st.sampled_from(["6633", 6633])},
+    "vsi": {"switchMode": st.just("hard")},
+    "baremetalserver": {"image": st.just("debian.iso"), "flag": st.booleans()},
+    LINK: {"capacity": st.sampled_from([10, "10", 100.0, 0.5]), "bandwidth": st.sampled_from([500, "500"])},
+}
+
+
+@st.composite
+def attributes(draw: Callable[[Any], Any], kind: str) -> Attributes:
+    """Some attributes that a resource of this kind may have."""
+    known = ATTRIBUTES[kind]
+    chosen = draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=2))
+    return tuple((name, draw(known[name])) for name in chosen)
+
+
+@st.composite
+def documents(draw: Callable[[Any], Any]) -> Document:
+    """Any valid document: ids, ports and attributes as people choose them."""
+    plain = to_document(draw(topologies(max_hosts=5)))
+    rename = {
+        r.id: draw(st.sampled_from([r.id, f"x-{r.id}", f"${r.id}", f"9{r.id}"])) for r in plain.resources
+    }
+    resources = [_richer(draw, resource, rename[resource.id]) for resource in plain.resources]
+    ends = [end for end in plain.adjacencies]
+    name = draw(st.sampled_from(["Net", "A_B", "$x", "type1", plain.name]))
+    return Document(
+        name,
+        draw(st.sampled_from([None, name, "some id", ""])),
+        plain.description,
+        tuple(resources),
+        tuple(_renamed(end, rename) for end in ends),
+        draw(st.sampled_from([(), (("version", 2),)])),
+    )
+
+
+def _richer(draw: Callable[[Any], Any], resource: Resource, new_id: str) -> Resource:
+    from dataclasses import replace
+
+    from lab.dsl.document import Port
+
+    spare = draw(st.lists(st.sampled_from(["p", "eth9", "a-b", "port0"]), unique=True, max_size=2))
+    ports = resource.ports if resource.kind == LINK else (*resource.ports, *(Port(p) for p in spare))
+    lined = draw(st.sampled_from([(), (), (("lineRate", 1),), (("mode", "CONTROL"),)]))
+    ports = tuple(replace(port, attributes=lined) for port in ports)
+    more = draw(attributes(resource.kind)) if draw(st.booleans()) else resource.attributes
+    blocks = (("controller", (("ipv4", "1.2.3.4"), ("port", "6633"))),) if resource.kind == "vsi" else ()
+    return replace(resource, id=new_id, ports=ports, attributes=more, blocks=blocks)
+
+
+def _renamed(end: Any, rename: dict[str, str]) -> Any:
+    from dataclasses import replace
+
+    return replace(end, node=rename[end.node], link=rename[end.link])
+
+
+SPACES = st.sampled_from([" ", "\n", "\r\n", "\t", "  ", "\n\n\t ", " // a comment }\n", " /* { \n */ "])
+
+
+@st.composite
+def texts(draw: Callable[[Any], Any], document: Document) -> str:
+    """A text of this document: any order, spacing, quotes, line ends and case of sites."""
+    gap = draw(SPACES)
+    head = draw(st.sampled_from(["", "type "])) + document.name
+    about = [_pair(draw, "description", document.description)]
+    about += [] if document.id is None else [_pair(draw, "id", document.id)]
+    about += [_pair(draw, *pair) for pair in document.attributes]
+    blocks = [_block(draw, resource, gap) for resource in document.resources]
+    meetings = [
+        f"adjacency {comma.join(draw(st.permutations([f'{end.node}.{end.port}', f'{end.link}.{end.link_port}'])))}"
+        for end in document.adjacencies
+        for comma in [draw(st.sampled_from([", ", ",", " , ", ",\n"]))]
+    ]
+    items = draw(st.permutations([*about, *blocks, *meetings]))
+    brace = draw(st.sampled_from([" {", "{", "  {", "\n{"]))
+    return f"{draw(st.sampled_from(['', ' ', chr(10)]))}{head}{brace}{gap}{gap.join(items)}{gap}}}{draw(st.sampled_from(['', gap]))}"
+
+
+def _block(draw: Callable[[Any], Any], resource: Resource, gap: str) -> str:
+    words = [_pair(draw, "id", resource.id)]
+    if resource.location is not None:
+        words.append(
+            _pair(draw, "location", draw(st.sampled_from([resource.location, resource.location.lower()])))
+        )
+    words += [_pair(draw, *pair) for pair in resource.attributes]
+    for port in resource.ports:
+        inner = draw(
+            st.permutations([_pair(draw, "id", port.id), *(_pair(draw, *p) for p in port.attributes)])
+        )
+        words.append(f"port{draw(st.sampled_from(['', ' ', chr(9)]))}{{{' '.join(inner)}}}")
+    words += [
+        f"{name} {{ {' '.join(_pair(draw, *pair) for pair in inner)} }}" for name, inner in resource.blocks
+    ]
+    return f"{resource.kind} {{{gap}{gap.join(draw(st.permutations(words)))}{gap}}}"
+
+
+def _pair(draw: Callable[[Any], Any], name: str, value: Value) -> str:
+    equals = draw(st.sampled_from(["=", " = ", "= ", " ="]))
+    if not isinstance(value, str):
+        return f"{name}{equals}{str(value).lower()}"
+    from lab.dsl.write import _character
+
+    quote = draw(st.sampled_from(['"', "'"]))
+    plain = "".join(map(_character, value))
+    return f"{name}{equals}{quote}{plain.replace(chr(39), chr(92) + chr(39)) if quote == chr(39) else plain}{quote}"

@@ -165,9 +165,9 @@ def _rate(view: View, target: str) -> str:
 
 
 def _notes(view: View) -> list[str]:
-    counts = [f"{n} × {metric}" for metric, n in view.run.manifest.profile.get("repetitions", {}).items()]
     return [
-        f"{conditions.line(view.run)}; samples per cell: {', '.join(counts)}",
+        f"{conditions.line(view.run)}",
+        f"samples per cell: {', '.join(conditions.samples(view.run))}",
         *conditions.verdicts(view.run),
     ]
 

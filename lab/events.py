@@ -26,6 +26,14 @@ class StepDone:
 
 
 @dataclass(frozen=True)
+class StepFailed:
+    """A step ended in an error, or was interrupted, after `seconds` (s); the error itself tells why."""
+
+    step: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Note:
     """One sentence that the user should read."""
 
@@ -55,7 +63,7 @@ class SampleDone:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-Event = StepStarted | StepDone | Note | SampleStarted | SampleDone
+Event = StepStarted | StepDone | StepFailed | Note | SampleStarted | SampleDone
 Emit = Callable[[Event], None]
 
 
@@ -69,5 +77,9 @@ def step(emit: Emit, name: str) -> Iterator[list[str]]:
     emit(StepStarted(name))
     words: list[str] = []
     start = monotonic()
-    yield words
+    try:
+        yield words
+    except BaseException:
+        emit(StepFailed(name, monotonic() - start))
+        raise
     emit(StepDone(name, monotonic() - start, ", ".join(words)))

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
-from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepStarted
+from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted
 from lab.report.tables import Table
 from lab.runs.journal import duration, line, telling
 
@@ -51,6 +51,9 @@ class _Screen:
             case StepDone(step):
                 self._steps.pop(step, None)
                 self._console.print(Text.assemble(("✓ ", "green"), line(event)))
+            case StepFailed(step):
+                self._steps.pop(step, None)
+                self._console.print(Text.assemble(("✗ ", "red"), line(event)))
             case Note(text):
                 self._console.print(Text(text, "yellow"))
             case SampleStarted():
@@ -72,10 +75,10 @@ class _Screen:
         passed = monotonic() - since
         last = self._last.get(event.cell)
         return (
-            f"  [{event.done + 1}/{event.total}] {event.cell}  "
-            f"repetition {event.repetition} of {event.repetitions}"
-            + (f"  last {last}" if last else "")
-            + f"  {passed:.0f} s  about {duration(max(event.left - passed, 0))} left"
+            f"  [{event.done + 1}/{event.total}] {event.cell}  {passed:.0f} s\n"
+            f"    repetition {event.repetition} of {event.repetitions}"
+            + (f", last {last}" if last else "")
+            + f", about {duration(max(event.left - passed, 0))} left"
         )
 
 

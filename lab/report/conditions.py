@@ -34,6 +34,17 @@ def line(run: Run) -> str:
     return "; ".join(words)
 
 
+def samples(run: Run) -> list[str]:
+    """How many samples a cell of each metric has, how long they are, and what is left out of them."""
+    profile = run.manifest.profile
+    seconds, warmup = profile.get("seconds", {}), profile.get("warmup", {})
+    return [
+        f"{metric} {count} × {seconds.get(metric, 0):g} s"
+        + (f" after {warmup[metric]:g} s that do not count" if warmup.get(metric) else "")
+        for metric, count in profile.get("repetitions", {}).items()
+    ]
+
+
 def with_mode(run: Run, overlay: str) -> str:
     """An overlay's name, and what really carried its packets (``weave (sleeve)``)."""
     modes = sorted({s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepStarted
+from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted
 
 #: The value that stands for a sample where there is room for one: the first of these it has.
 TELLING = {"mean_ms": "ms", "received_mbps": "Mbit/s"}
@@ -38,6 +38,8 @@ def line(event: Event) -> str:
             return f"{step} …"
         case StepDone(step, seconds, detail):
             return f"{step}: done in {duration(seconds)}" + (f" ({detail})" if detail else "")
+        case StepFailed(step, seconds):
+            return f"{step}: failed after {duration(seconds)}"
         case Note(text):
             return text
         case SampleStarted(cell, repetition, repetitions, done, total, left):

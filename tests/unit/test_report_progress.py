@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from lab.cli.shared import progress, show
-from lab.events import Note, SampleDone, SampleStarted, StepDone, StepStarted
+from lab.events import Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted, step
 from lab.report.tables import Section, Table
 from lab.runs.journal import duration, line, logging
 
@@ -20,6 +20,8 @@ EVENTS = [
     SampleDone("weave/tcp/to=PRG", 2, "ok", "host-bound", {"sent_mbps": 20.0, "received_mbps": 19.125}),
     SampleDone("weave/latency/to=PRG", 1, "ok", "valid", {"mean_ms": 21.75}),
     SampleDone("weave/tcp/to=PRG", 3, "failed", "broken", {}),
+    StepStarted("weave: ready"),
+    StepFailed("weave: ready", 60.0),
     Note("weave is given up: [no] peers"),
 ]
 LINES = [
@@ -29,6 +31,8 @@ LINES = [
     "    19.12 Mbit/s (host-bound)",
     "    21.75 ms",
     "    failed (broken)",
+    "weave: ready …",
+    "weave: ready: failed after 1:00 min",
     "weave is given up: [no] peers",
 ]
 
@@ -65,6 +69,13 @@ def test_a_log_has_the_same_lines_with_their_time(tmp_path: Path) -> None:
     assert seen == EVENTS
     logged = (tmp_path / "log").read_text().splitlines()
     assert [entry.split(" ", 1)[1] for entry in logged] == LINES
+
+
+def test_a_step_that_ends_in_an_error_is_over_too() -> None:
+    seen: list[object] = []
+    with pytest.raises(ValueError, match="no"), step(seen.append, "links"):
+        raise ValueError("no")
+    assert [type(event) for event in seen] == [StepStarted, StepFailed]
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from lab.emulation.seed import endpoint_seed
-from overlays.options import parse
+# overlays.py beside this file has the name of a package, and a script's folder comes first
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.emulation import cleanup, containers, hostplan
 from lab.emulation.emulation import Emulation
+from lab.emulation.seed import endpoint_seed
 from lab.emulation.state import State
 from lab.errors import LabError
 from lab.events import Event, StepDone
@@ -30,6 +32,7 @@ from lab.hosts.container import ContainerHost
 from lab.measure.reach import all_pairs
 from lab.measure.together import together
 from lab.topology import Topology
+from overlays.options import parse
 from topologies import linear
 
 IMAGE = "lab/gtsperf"

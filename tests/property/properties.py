@@ -6,7 +6,7 @@ They stand apart from the tests so that the mutants (`test_mutants`) are put to 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any
 
 import networkx as nx
@@ -26,7 +26,7 @@ def sites_of(topology: Topology) -> dict[str, Any]:
 
 
 def held(topology: Topology) -> Any:
-    """What the language holds of a topology: ids and their sites, kinds, ports, links and rates; no numbers."""
+    """What the language holds of a topology: ids, sites, kinds, ports, links and rates; no numbers."""
     text = dsl.export(topology)
     document = dsl.read(text, locations=sites_of(topology))
     hosts = {(node.id, node.kind, node.location, node.ports, node.attributes) for node in document.nodes()}
@@ -92,7 +92,7 @@ def source_is_at_the_lower_number(topology: Topology) -> None:
 def addresses_never_collide(topology: Topology) -> None:
     subnets = [IPv4Network(link.subnet) for link in topology.links]
     ordered = sorted(subnets)
-    assert all(a.broadcast_address < b.network_address for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a.broadcast_address < b.network_address for a, b in pairwise(ordered))
     seen: set[IPv4Address] = set()
     interfaces: set[tuple[str, str]] = set()
     for link, subnet in zip(topology.links, subnets, strict=True):
@@ -206,13 +206,15 @@ def topology_or_place(text: str) -> None:
     try:
         found = dsl.parse(text)
     except DslError as error:
-        assert error.faults
-        for fault in error.faults:
-            assert 1 <= fault.line <= len(lines)
-            assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
-            assert fault.what
+        faults = error.faults
     else:
         assert isinstance(found, Topology)
+        return
+    assert faults
+    for fault in faults:
+        assert 1 <= fault.line <= len(lines)
+        assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1
+        assert fault.what
 
 
 #: What every topology is put to.

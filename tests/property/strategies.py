@@ -9,13 +9,14 @@ def test_something(topology): ...
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
 from hypothesis import strategies as st
 
 from lab.dsl.compose import to_document
-from lab.dsl.document import LINK, NODES, Attributes, Document, Resource, Value
+from lab.dsl.document import LINK, NODES, Attributes, Document, Port, Resource, Value
 from lab.sites import SITES
 from lab.topology import Topology
 
@@ -104,23 +105,18 @@ def documents(draw: Callable[[Any], Any]) -> Document:
         r.id: draw(st.sampled_from([r.id, f"x-{r.id}", f"${r.id}", f"9{r.id}"])) for r in plain.resources
     }
     resources = [_richer(draw, resource, rename[resource.id]) for resource in plain.resources]
-    ends = [end for end in plain.adjacencies]
     name = draw(st.sampled_from(["Net", "A_B", "$x", "type1", plain.name]))
     return Document(
         name,
         draw(st.sampled_from([None, name, "some id", ""])),
         plain.description,
         tuple(resources),
-        tuple(_renamed(end, rename) for end in ends),
+        tuple(_renamed(end, rename) for end in plain.adjacencies),
         draw(st.sampled_from([(), (("version", 2),)])),
     )
 
 
 def _richer(draw: Callable[[Any], Any], resource: Resource, new_id: str) -> Resource:
-    from dataclasses import replace
-
-    from lab.dsl.document import Port
-
     spare = draw(st.lists(st.sampled_from(["p", "eth9", "a-b", "port0"]), unique=True, max_size=2))
     ports = resource.ports if resource.kind == LINK else (*resource.ports, *(Port(p) for p in spare))
     lined = draw(st.sampled_from([(), (), (("lineRate", 1),), (("mode", "CONTROL"),)]))
@@ -131,57 +127,4 @@ def _richer(draw: Callable[[Any], Any], resource: Resource, new_id: str) -> Reso
 
 
 def _renamed(end: Any, rename: dict[str, str]) -> Any:
-    from dataclasses import replace
-
     return replace(end, node=rename[end.node], link=rename[end.link])
-
-
-SPACES = st.sampled_from([" ", "\n", "\r\n", "\t", "  ", "\n\n\t ", " // a comment }\n", " /* { \n */ "])
-
-
-@st.composite
-def texts(draw: Callable[[Any], Any], document: Document) -> str:
-    """A text of this document: any order, spacing, quotes, line ends and case of sites."""
-    gap = draw(SPACES)
-    head = draw(st.sampled_from(["", "type "])) + document.name
-    about = [_pair(draw, "description", document.description)]
-    about += [] if document.id is None else [_pair(draw, "id", document.id)]
-    about += [_pair(draw, *pair) for pair in document.attributes]
-    blocks = [_block(draw, resource, gap) for resource in document.resources]
-    meetings = [
-        f"adjacency {comma.join(draw(st.permutations([f'{end.node}.{end.port}', f'{end.link}.{end.link_port}'])))}"
-        for end in document.adjacencies
-        for comma in [draw(st.sampled_from([", ", ",", " , ", ",\n"]))]
-    ]
-    items = draw(st.permutations([*about, *blocks, *meetings]))
-    brace = draw(st.sampled_from([" {", "{", "  {", "\n{"]))
-    return f"{draw(st.sampled_from(['', ' ', chr(10)]))}{head}{brace}{gap}{gap.join(items)}{gap}}}{draw(st.sampled_from(['', gap]))}"
-
-
-def _block(draw: Callable[[Any], Any], resource: Resource, gap: str) -> str:
-    words = [_pair(draw, "id", resource.id)]
-    if resource.location is not None:
-        words.append(
-            _pair(draw, "location", draw(st.sampled_from([resource.location, resource.location.lower()])))
-        )
-    words += [_pair(draw, *pair) for pair in resource.attributes]
-    for port in resource.ports:
-        inner = draw(
-            st.permutations([_pair(draw, "id", port.id), *(_pair(draw, *p) for p in port.attributes)])
-        )
-        words.append(f"port{draw(st.sampled_from(['', ' ', chr(9)]))}{{{' '.join(inner)}}}")
-    words += [
-        f"{name} {{ {' '.join(_pair(draw, *pair) for pair in inner)} }}" for name, inner in resource.blocks
-    ]
-    return f"{resource.kind} {{{gap}{gap.join(draw(st.permutations(words)))}{gap}}}"
-
-
-def _pair(draw: Callable[[Any], Any], name: str, value: Value) -> str:
-    equals = draw(st.sampled_from(["=", " = ", "= ", " ="]))
-    if not isinstance(value, str):
-        return f"{name}{equals}{str(value).lower()}"
-    from lab.dsl.write import _character
-
-    quote = draw(st.sampled_from(['"', "'"]))
-    plain = "".join(map(_character, value))
-    return f"{name}{equals}{quote}{plain.replace(chr(39), chr(92) + chr(39)) if quote == chr(39) else plain}{quote}"

@@ -14,12 +14,62 @@ from lab.dsl.document import Document
 from lab.dsl.write import write
 from lab.sites import SITES
 from tests.property import properties
-from tests.property.strategies import OWN_SITES, documents, texts
+from tests.property.layouts import texts
+from tests.property.strategies import OWN_SITES, documents
 
 WORDS = (
-    "type host link ofx vsi baremetalserver port controller adjacency id location = { } , . \" ' // /* */ \n \r\n \t $ "
-    'h1 h2 l1 src dst port1 AMS BRA "h1" "AMS" h1.port1 l1.src 1 -2.5 true for ( ) each -> \\ ; \ufeff é'
-).split(" ")
+    *(
+        "type",
+        "host",
+        "link",
+        "ofx",
+        "vsi",
+        "baremetalserver",
+        "port",
+        "controller",
+        "adjacency",
+        "id",
+        "location",
+    ),
+    *(
+        "=",
+        "{",
+        "}",
+        ",",
+        ".",
+        '"',
+        "'",
+        "//",
+        "/*",
+        "*/",
+        "\n",
+        "\r\n",
+        "\t",
+        "$",
+        "h1",
+        "h2",
+        "l1",
+        "src",
+        "dst",
+    ),
+    *(
+        "port1",
+        "AMS",
+        "BRA",
+        '"h1"',
+        '"AMS"',
+        "h1.port1",
+        "l1.src",
+        "1",
+        "-2.5",
+        "true",
+        "for",
+        "(",
+        ")",
+        "each",
+    ),
+    *("->", "\\", ";", "\ufeff", "é"),
+)
 
 
 def everything(document: Document) -> Any:

@@ -19,14 +19,14 @@ from lab.events import Emit, silent
 from lab.topology import Topology
 
 KINDS = {"topologies": "topology", "overlays": "overlay", "experiments": "experiment"}
-NOT_NAMES = {"base"}
+NOT_NAMES = {"base", "options"}
 SWITCHES = ("ofx", "vsi")
 
 
 def names(package: str) -> tuple[str, ...]:
     """The names of all modules of a package (``topologies``, ``overlays``, ``experiments``)."""
     path = importlib.import_module(package).__path__
-    found = (module.name for module in pkgutil.iter_modules(path))
+    found = (module.name for module in pkgutil.iter_modules(path) if not module.ispkg)
     return tuple(sorted(name for name in found if name not in NOT_NAMES and not name.startswith("_")))
 
 

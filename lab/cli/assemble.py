@@ -131,13 +131,13 @@ def choose_overlays(
     One that was named must be obtainable; one that the experiment asks for on its own, or
     'all', may turn out not to be, which the result table then says.
     """
-    from overlays.options import parse
+    from overlays import options
 
-    wanted = catalog.names("overlays") if tuple(named) == ("all",) else named or experiment.overlays
+    wanted = options.names() if tuple(named) == ("all",) else named or experiment.overlays
     insist = insist and bool(named) and tuple(named) != ("all",)
     chosen: dict[str, Overlay] = {}
     for text in wanted:
-        overlay = parse(text)
+        overlay = options.parse(text)
         if insist and (missing := overlay.obtainable()):
             raise NotObtainable(text, missing.what, missing.remedy)
         chosen[text] = overlay

@@ -20,19 +20,38 @@ def command(
 
     Example: python -m lab list overlays
     """
-    from lab import catalog
-
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind of thing to list", kind, KINDS)
     for package in (kind,) if kind else KINDS:
         if kind is None:
             typer.echo(f"{package}:")
-        for name in catalog.names(package):
-            typer.echo(f"  {name:<16} {_summary(package, name)}")
+        if package == "overlays":
+            _overlays()
+        else:
+            _modules(package)
 
 
-def _summary(package: str, name: str) -> str:
-    """The first line of the module's docstring."""
+def _modules(package: str) -> None:
+    """Every module's name and the first line of its docstring."""
     from lab import catalog
 
-    return (catalog.load(package, name).__doc__ or "").strip().split("\n", 1)[0]
+    for name in catalog.names(package):
+        words = (catalog.load(package, name).__doc__ or "").strip().split("\n", 1)[0]
+        typer.echo(f"  {name:<16} {words}")
+
+
+def _overlays() -> None:
+    """Every overlay, its options, and whether this machine can supply it."""
+    from overlays import options
+
+    for name in options.names():
+        kind = options.load(name)
+        typer.echo(f"  {name:<16} {kind.summary}")
+        for option in kind.options:
+            values = "|".join(option.values) or "TEXT"
+            typer.echo(
+                f"  {'':<16}   {option.key}={values}  (default {option.default or 'none'})  {option.help}"
+            )
+        missing = kind().obtainable()
+        said = f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
+        typer.echo(f"  {'':<16}   {said}")

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from lab.errors import OverlayError
@@ -22,6 +23,8 @@ from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
 NETWORK = "lab-weave"
+#: How long a router may lack a route while all its connections are up (s).
+GOSSIP_PATIENCE = 5.0
 RULES = re.compile(r"\bWEAVE\b|\bWEAVE-|Weave Net|-[io] weave\b")
 SOCKETS = ("/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock")
 
@@ -129,12 +132,32 @@ class Weave(Overlay):
         return tuple(link.address(n) for link in links if (n := link.other(host.name)) in present)
 
     async def ready(self, timeout: float = 60.0) -> None:
-        await each(
-            lambda host: until(
-                lambda: self._lacking(host), timeout, f"weave on {host.name}: a complete mesh"
-            ),
-            self.hosts,
-        )
+        await each(lambda host: self._ready(host, timeout), self.hosts)
+
+    async def _ready(self, host: Host, timeout: float) -> None:
+        """Ask until a router lacks nothing; one that gossip has passed by is started anew.
+
+        Routers tell of a new connection once, and not to every neighbour, and repeat it after 30 s.
+        To a router that starts, its neighbours tell all they know at once.
+        """
+        since: list[float] = []
+
+        async def lacking() -> str:
+            words = await self._lacking(host)
+            if not words.startswith(weave_status.NO_ROUTE):
+                since.clear()
+            elif not since:
+                since.append(monotonic())
+            elif monotonic() - since[0] > GOSSIP_PATIENCE:
+                since.clear()
+                await self._stop(host)
+                await self._launch(host)
+            return words
+
+        await until(lacking, timeout, f"weave on {host.name}: a complete mesh")
+
+    async def _stop(self, host: Host) -> None:
+        await Batch().stop("weaver").run(["rm", "-f", *SOCKETS]).on(host)
 
     async def _lacking(self, host: Host) -> str:
         if (report := await self._report(host)) is None:
@@ -202,8 +225,7 @@ class Weave(Overlay):
         return ("weaver",)
 
     async def relaunch(self) -> None:
-        fresh = Batch().stop("weaver").run(["rm", "-f", *SOCKETS])
-        await each(fresh.on, self.hosts)
+        await each(self._stop, self.hosts)
         await each(self._launch, self.hosts)
         await self.ready()
 

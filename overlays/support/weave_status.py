@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NO_ROUTE = "no route to"
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -35,7 +37,7 @@ class Report:
         up = {c.address for c in self.connections if c.state == "established"}
         words = [f"{peer} {self._said(peer)}" for peer in peers if peer not in up]
         missing = sorted(set(names) - set(self.routes) - {self.name})
-        words += [f"no route to {', '.join(missing)}"] if missing else []
+        words += [f"{NO_ROUTE} {', '.join(missing)}"] if missing else []
         if not words and mode == "fastdp":
             words += [f"{c.address} runs in {c.mode}, not fastdp" for c in self.connections if c.mode != mode]
         if not words and any(c.mtu > 60_000 for c in self.connections):

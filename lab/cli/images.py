@@ -64,6 +64,29 @@ def list_() -> None:
         daemon.release()
 
 
+@app.command()
+def remove() -> None:
+    """Remove the images and the image stores made from them; the next build makes them anew. Needs root.
+
+    Refused while a lab is on this machine.
+
+    Example: sudo python -m lab images remove
+    """
+    from lab import images
+    from lab.emulation.daemon import Daemon, client
+    from lab.emulation.seed import forget_all
+
+    _root("remove")
+    daemon = Daemon()
+    daemon.ensure()
+    try:
+        forget_all()
+        for tag in images.remove(client()):
+            typer.echo(f"removed {tag}")
+    finally:
+        daemon.release()
+
+
 def _root(verb: str) -> None:
     if os.geteuid() != 0:
         raise MachineError(f"images {verb} needs root: sudo python -m lab images {verb}")

@@ -146,3 +146,14 @@ def _forget_others(folder: Path) -> None:
         for other in SEEDS.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def forget_all() -> None:
+    """Delete every store.
+
+    Raises:
+        MachineError: a lab is on this machine, whose hosts may use one.
+    """
+    if present := labs():
+        raise MachineError(f"lab {present[0].lab_id} is on this machine: take it down, or run 'lab cleanup'")
+    shutil.rmtree(SEEDS, ignore_errors=True)

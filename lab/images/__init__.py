@@ -15,6 +15,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
+from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images.builders import build
 from lab.locks import alone
@@ -113,3 +114,20 @@ def _forget(client: docker.DockerClient, old: Built) -> None:
     except APIError as error:
         if error.status_code not in (404, 409):
             raise
+
+
+def remove(client: docker.DockerClient) -> list[str]:
+    """Remove the images that are there; returns their tags.
+
+    Raises:
+        MachineError: a container still uses one.
+    """
+    there = [image.tag for image in IMAGES if find(client, image)]
+    for tag in there:
+        try:
+            client.images.remove(tag)
+        except APIError as error:
+            raise MachineError(
+                f"{tag} is in use: remove its containers first ({error.explanation})"
+            ) from error
+    return there

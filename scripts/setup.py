@@ -37,11 +37,12 @@ PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "sysctl": "procps",
+    "python": "python-is-python3",  # `sudo python -m lab`, as written
 }
+#: Where sudo looks for programs, whatever a user's PATH has.
+SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Suites whose docker.io has the `docker` command in it; later ones have a package docker-cli.
 WITH_CLIENT = ("bookworm", "jammy", "noble")
-#: Where Debian keeps programs for root; not on every user's PATH.
-SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def main(arguments: list[str]) -> None:
@@ -80,8 +81,7 @@ def announce(packages: list[str], environment: bool, everything: bool) -> None:
 
 def missing_packages(everything: bool) -> list[str]:
     """The system packages that lack, in the order in which they are needed."""
-    where = f"{os.environ.get('PATH', '')}:{SBIN}"
-    lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=where)] if everything else []
+    lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=SUDO_PATH)] if everything else []
     if not PYTHON.exists() and not has_venv():
         lacking.append("python3-venv")
     return list(dict.fromkeys(lacking))
@@ -113,7 +113,7 @@ def install_packages(packages: list[str]) -> None:
         **os.environ,
         "DEBIAN_FRONTEND": "noninteractive",
         "NEEDRESTART_MODE": "l",
-        "PATH": f"{os.environ['PATH']}:{SBIN}",
+        "PATH": f"{os.environ['PATH']}:{SUDO_PATH}",
     }
     step.quiet("apt-get update", ["apt-get", "update", "-q"], LOG, quietly)
     argv = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]

@@ -62,7 +62,7 @@ def test_an_environment_that_was_not_finished_is_not_done(setup: ModuleType, bro
 
 def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(setup)
-    there = {"ip", "nsenter", "sysctl", "docker"}
+    there = {"ip", "nsenter", "sysctl", "docker", "python"}
     monkeypatch.setattr("shutil.which", lambda name, path=None: name if name in there else None)
     assert setup.missing_packages(True) == ["docker.io", "iptables", "mmdebstrap"]
     assert setup.missing_packages(False) == []

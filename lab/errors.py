@@ -6,9 +6,10 @@ prints it and exits non-zero; a traceback is a bug.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from lab.nearest import nearest
 
 
 class LabError(Exception):
@@ -40,9 +41,8 @@ class UnknownName(LabError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
-        near = difflib.get_close_matches(name.lower(), [k.lower() for k in self.known], n=1)
-        nearest = next((k for k in self.known if near and k.lower() == near[0]), None)
-        hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(self.known) or 'none'}"
+        near = nearest(name, self.known)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(self.known) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {hint}")
 
 

@@ -210,7 +210,7 @@ def _along(line: Line, width: float, height: float) -> Iterator[Box]:
     length = hypot(bx - ax, by - ay) or 1.0
     across = (-(by - ay) / length, (bx - ax) / length)
     for side in (0.0, 14.0, -14.0, 28.0, -28.0, 44.0, -44.0, 60.0, -60.0):
-        for part in (0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82):
+        for part in (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8):
             x, y = _part(line, part)
             yield Box(x + across[0] * side, y + across[1] * side, width, height)
 
@@ -226,7 +226,7 @@ def _part(line: Line, part: float) -> Point:
 def _best(places: list[Box], taken: list[Box], lines: list[Line], own: Line | None = None) -> Box:
     """The first place that costs least; it is taken from then on."""
     others = [line for line in lines if line is not own]
-    stray = 1 if own is None else 8  # a link's label that leaves its line seems to belong to another
+    stray = 1 if own is None else 5  # a link's label that leaves its line seems to belong to another
 
     def cost(place: tuple[int, Box]) -> float:
         rank, box = place

@@ -82,7 +82,7 @@ class _Checker:
     def _decoded(self, token: Token, at: int) -> str:
         """The text between quotes, with its escapes taken out."""
         inner = str(token[1:-1])
-        if token[0] == '"' and (found := re.search(r"(?<!\\)(?:\\\\)*(\$\{|\$[A-Za-z_])", inner)):
+        if token[0] == '"' and (found := re.search(r"(?<!\\)(?:\\\\)*(\$\{)", inner)):
             self._faults.add(
                 at + found.start(1), inner[found.start(1) :], "a Groovy variable; expected plain text"
             )
@@ -93,7 +93,7 @@ class _Checker:
         return tuple((name, attribute.value) for name, attribute in attributes.items())
 
     def _text(self, attribute: RawAttribute | None, name: str) -> str | None:
-        if attribute is None or isinstance(attribute.value, str):
+        if attribute is None or attribute.value is None or isinstance(attribute.value, str):
             return attribute and attribute.value
         self._faults.add(
             attribute.value_at, str(attribute.value), f"{name} is no text; expected text in quotes"
@@ -117,13 +117,13 @@ class _Checker:
         if raw.kind not in (*NODES, LINK):
             self._faults.add(raw.at, raw.kind, f"unknown resource; {expected(raw.kind, (*NODES, LINK))}")
         about = self._attributes(raw.attributes)
+        at = about["id"].value_at if "id" in about else raw.at
         resource_id = self._id(about.pop("id", None), raw.kind, raw.at)
-        at = about["location"].value_at if "location" in about else raw.at
         location = self._location(raw, about) if raw.kind in NODES else None
         ports, blocks = self._parts(raw)
         if raw.kind == LINK:
             self._rates(about.values())
-        return Resource(raw.kind, resource_id, location, ports, self._rest(about), blocks, raw.at, at)
+        return Resource(raw.kind, resource_id, location, ports, self._rest(about), blocks, at)
 
     def _location(self, raw: RawResource, about: dict[str, RawAttribute]) -> str | None:
         attribute = about.pop("location", None)
@@ -164,12 +164,12 @@ class _Checker:
     def _rates(self, attributes: Iterable[RawAttribute]) -> None:
         least, most, unit = RANGES["rate"]
         for attribute in attributes:
-            if attribute.name not in RATES:
+            if attribute.name not in RATES or attribute.value is None:
                 continue
             rate = number(attribute.value)
             if rate is None or not least <= rate * RATES[attribute.name] <= most:
                 factor = RATES[attribute.name]
-                span = f"{least / factor:g} to {most / factor:g} {'Gbit/s' if factor > 1 else unit}"
+                span = f"{least / factor:g} to {most / factor:,.9g} {'Gbit/s' if factor > 1 else unit}"
                 what = f"no {attribute.name}; expected a number, {span}"
                 self._faults.add(attribute.value_at, str(attribute.value), what)
 
@@ -210,6 +210,7 @@ class _Meetings:
             return None
         (a, a_port), (b, b_port) = first, second
         if (a.kind == LINK) == (b.kind == LINK):
+            self._spoilt.update((a.id, b.id))
             what = "two links meet" if a.kind == LINK else "no link is in it"
             self._faults.add(
                 raw.a_at, raw.a, f"{what}; expected a port of a link and a port of something else"

@@ -30,7 +30,7 @@ class Resource:
     """A host, switch, server or link.
 
     `attributes` are all but id and location; `blocks` are the inner blocks that are no
-    ports (a switch's ``controller``), each a name and its attributes.
+    ports (a switch's ``controller``), each a name and its attributes; `at` is where the id stands.
     """
 
     kind: str
@@ -40,7 +40,6 @@ class Resource:
     attributes: Attributes = ()
     blocks: tuple[tuple[str, Attributes], ...] = ()
     at: int = field(default=0, compare=False)
-    location_at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

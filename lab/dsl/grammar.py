@@ -53,7 +53,10 @@ WORDS = {
 
 
 class RawAttribute(NamedTuple):
-    """`value` is a `Token` where it is text that has still to be decoded; the rest are offsets."""
+    """`value` is a `Token` where it is text that has still to be decoded, and None where it is missing.
+
+    The rest are offsets.
+    """
 
     name: str
     value: Any
@@ -130,6 +133,8 @@ def _at(token: Token) -> int:
 
 
 def _value(token: Token) -> Any:
+    if token.start_pos is None:
+        return None
     if token.type == "NUMBER":
         return int(token) if token.lstrip("-").isdecimal() else float(token)
     if token.type == "TRUTH":

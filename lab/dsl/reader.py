@@ -91,6 +91,8 @@ class Reading:
     def _mend(self, error: UnexpectedToken) -> bool:
         token: Token = error.token
         parsing: Any = error.interactive_parser
+        if self._quote(parsing, token):
+            return True
         repair = self._missing(parsing, token)
         if token.type == "$END":
             self._note(len(self.text.rstrip()), "the end of the document", self._expected(error, repair))
@@ -102,8 +104,19 @@ class Reading:
             self._last_end = start + len(token)
             return True
         for kind in repair:
-            parsing.feed_token(Token(kind, STAND_INS[kind], start_pos=start))
+            # a missing value has no place, so that nobody takes offence at it later
+            parsing.feed_token(Token(kind, STAND_INS[kind], start_pos=None if kind == "TEXT" else start))
         parsing.feed_token(token)
+        return True
+
+    def _quote(self, parsing: Any, token: Token) -> bool:
+        """Take a bare word for a text whose quotes are missing; a name before `=` is the next attribute."""
+        start = token.start_pos or 0
+        after = self.text[start + len(token) : start + len(token) + 20].lstrip()
+        if token.type != "NAME" or after[:1] == "=" or "TEXT" not in parsing.accepts():
+            return False
+        self._note(start, str(token), "expected text in quotes")
+        parsing.feed_token(Token("TEXT", f'"{token}"', start_pos=start - 1))
         return True
 
     def _missing(self, parsing: Any, token: Token) -> tuple[str, ...]:

@@ -1,0 +1,227 @@
+"""Topologies: what they refuse, how they number and address, which way packets go."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import networkx as nx
+import pytest
+
+from lab import catalog
+from lab.errors import TopologyError, UnknownName
+from lab.topology import Topology
+
+
+def graph(**edge: Any) -> nx.Graph[Any]:
+    """Two hosts with a link between them."""
+    made: nx.Graph[Any] = nx.Graph()
+    made.add_node("a", site="AMS")
+    made.add_node("b", site="BRA")
+    made.add_edge("a", "b", **edge)
+    return made
+
+
+def refused(made: nx.Graph[Any], **about: Any) -> tuple[str, ...]:
+    with pytest.raises(TopologyError) as caught:
+        Topology(made, name="x", **about)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("edge", "fault"),
+    [
+        ({"rtt": -1}, "link 'a'-'b': rtt -1 ms is not between 0 and 10000"),
+        ({"rtt": float("nan")}, "link 'a'-'b': rtt nan is not a number"),
+        ({"rtt": True}, "link 'a'-'b': rtt True is not a number"),
+        ({"rtt": "20"}, "link 'a'-'b': rtt '20' is not a number"),
+        ({"rate": 0}, "link 'a'-'b': rate 0 Mbit/s is not between 0.001 and 1e+06"),
+        ({"loss": 100}, "link 'a'-'b': loss 100 percent is not between 0 and 99.9"),
+        ({"mtu": 20}, "link 'a'-'b': mtu 20 bytes is not between 68 and 65535"),
+        ({"mtu": 1400.5}, "link 'a'-'b': mtu 1400.5 is not a whole number of bytes"),
+        ({"rtt": 10, "jitter": 6}, "link 'a'-'b': jitter 6 ms is more than the 5 ms of each direction"),
+        (
+            {"delay": 10},
+            "link 'a'-'b': unknown attribute 'delay' (known: gts, jitter, loss, mtu, name, order, rate, rtt)",
+        ),
+        ({"ratee": 10}, "link 'a'-'b': unknown attribute 'ratee' (did you mean 'rate'?)"),
+        ({"name": "a b"}, "link 'a'-'b': name 'a b' is not text without blanks"),
+        ({"order": "x"}, "link 'a'-'b': order 'x' is not a number"),
+        ({"gts": {"id": 1}}, "link 'a'-'b': gts {'id': 1} is not what the lab writes"),
+    ],
+)
+def test_a_link_that_cannot_be_is_refused(edge: dict[str, Any], fault: str) -> None:
+    assert refused(graph(**edge)) == (fault,)
+
+
+@pytest.mark.parametrize(
+    ("node", "fault"),
+    [
+        ({"site": "AMX"}, "host 'c': unknown site 'AMX' (did you mean 'AMS'?)"),
+        ({}, "host 'c': it has no site"),
+        ({"site": 5}, "host 'c': site 5 is not text"),
+        ({"site": "AMS", "cpus": 0}, "host 'c': cpus 0 CPUs is not between 0.01 and 1024"),
+        ({"site": "AMS", "image": "a b"}, "host 'c': image 'a b' is not the name of an image"),
+        (
+            {"site": "AMS", "kind": "router"},
+            "host 'c': kind 'router' is none of host, ofx, vsi, baremetalserver",
+        ),
+    ],
+)
+def test_a_host_that_cannot_be_is_refused(node: dict[str, Any], fault: str) -> None:
+    made = graph()
+    made.add_node("c", **node)
+
+    assert refused(made, separate_parts=True) == (fault,)
+
+
+def test_every_fault_is_named_at_once() -> None:
+    made = graph(rtt=-1)
+    made.add_node("9", site="XXX")
+    made.add_edge("a", "a", loss=200)
+
+    found = refused(made)
+
+    assert len(found) == 6
+    with pytest.raises(TopologyError, match="link 'a'-'a': it joins a host to itself"):
+        Topology(made, name="x")
+
+
+@pytest.mark.parametrize("kind", [nx.DiGraph, nx.MultiGraph])
+def test_only_simple_undirected_graphs_are_taken(kind: Callable[..., Any]) -> None:
+    assert refused(kind(graph())) == (
+        "the graph must be undirected, with at most one link between two hosts",
+    )
+
+
+def test_parts_that_do_not_touch_have_to_be_meant() -> None:
+    made = graph()
+    made.add_node("c", site="MIL")
+
+    assert refused(made) == ("it is in 2 parts that do not touch (that of c is apart) and does not say so",)
+    topology = Topology(made, name="x", separate_parts=True)
+    with pytest.raises(TopologyError, match="no path from a to c: they are in separate parts"):
+        topology.path("a", "c")
+    assert topology.routes("c") == ()
+    with pytest.raises(TopologyError, match="host 'c' of topology 'x' has no link"):
+        topology.address("c")
+
+
+def test_an_empty_graph_is_no_topology() -> None:
+    assert refused(nx.Graph()) == ("it has no hosts",)
+
+
+def test_the_chain_of_the_thesis() -> None:
+    chain = catalog.topology("linear")
+
+    assert [host.name for host in chain.hosts] == ["AMS", "PRG", "BRA", "LJU", "MIL", "AMS2"]
+    assert [link.rtt for link in chain.links] == [21.75, 4.70, 41.58, 52.57, 40.63]
+    assert [chain.hops("AMS", host.name) for host in chain.hosts] == [0, 1, 2, 3, 4, 5]
+    sums = [round(chain.rtt("AMS", host.name), 2) for host in chain.hosts]
+    assert sums == [0, 21.75, 26.45, 68.03, 120.60, 161.23]
+
+
+def test_addresses_interfaces_and_routes_of_the_chain() -> None:
+    chain = catalog.topology("linear")
+
+    link = chain.link("BRA", "PRG")
+    assert (link.name, link.number, link.subnet, link.prefix) == ("PRG-BRA", 2, "192.168.2.0/24", 24)
+    assert (link.address("PRG"), link.address("BRA")) == ("192.168.2.2", "192.168.2.3")
+    assert (link.interface("PRG"), link.interface("BRA")) == ("eth2", "eth1")
+    assert link.other("PRG") == "BRA"
+    assert chain.addresses("PRG") == ("192.168.1.2", "192.168.2.2")
+    assert chain.neighbours("PRG") == ("AMS", "BRA")
+    assert chain.routes("AMS") == tuple((f"192.168.{n}.0/24", "192.168.1.2") for n in (2, 3, 4, 5))
+
+
+def test_the_far_end_of_a_link_has_its_own_route_where_the_way_to_it_is_another() -> None:
+    """A ring of four: from a, one end of the far link is nearer over b, the other over d."""
+    made = nx.relabel_nodes(nx.cycle_graph(4), dict(enumerate("abcd")))
+    nx.set_node_attributes(made, "AMS", "site")
+    nx.set_edge_attributes(made, 1.0, "rtt")
+    made.edges["c", "d"]["rtt"] = 1.5
+    ring = Topology(made, name="ring")
+
+    far = ring.link("c", "d")
+
+    routes = dict(ring.routes("a"))
+    assert routes[far.subnet] == ring.link("a", "d").address("d")
+    assert routes[f"{far.address('c')}/32"] == ring.link("a", "b").address("b")
+
+
+def test_unknown_names_have_the_nearest_known_one() -> None:
+    chain = catalog.topology("linear")
+
+    with pytest.raises(UnknownName, match="unknown host 'PGR'; did you mean 'PRG'"):
+        chain.host("PGR")
+    with pytest.raises(UnknownName, match="unknown link 'AMS-BRA'"):
+        chain.link("AMS", "BRA")
+
+
+def test_a_topology_does_not_change() -> None:
+    chain = catalog.topology("linear")
+
+    with pytest.raises(AttributeError, match="a topology does not change"):
+        chain.name = "other"
+    with pytest.raises(nx.NetworkXError):
+        chain.graph.add_node("x")
+    chain.graph.nodes["AMS"]["site"] = "PRG"
+    chain.graph.nodes["AMS"]["gts"]["ports"].append("port99")
+    assert chain.host("AMS").site == "AMS"
+    assert chain == catalog.topology("linear")
+
+
+def test_the_graph_that_was_given_can_change_afterwards() -> None:
+    made = graph(gts={"ends": ["x", "y"]})
+    topology = Topology(made, name="x")
+
+    made.add_node("c", site="MIL")
+    made.edges["a", "b"]["gts"]["ends"].append("z")
+
+    assert len(topology.hosts) == 2
+    assert topology.to_dict()["links"][0]["gts"] == {"ends": ["x", "y"]}
+
+
+def test_a_rate_for_all_links_makes_another_topology() -> None:
+    chain = catalog.topology("linear")
+
+    slower = chain.with_rate(50)
+
+    assert {link.rate for link in slower.links} == {50.0}
+    assert {link.rate for link in chain.links} == {None}
+    assert slower.with_rate(None) == chain
+
+
+def test_plain_data_and_pickles_hold_all_of_it() -> None:
+    for name in catalog.names("topologies"):
+        topology = catalog.topology(name)
+        assert Topology.from_dict(json.loads(json.dumps(topology.to_dict()))) == topology
+        assert pickle.loads(pickle.dumps(topology)) == topology
+        assert hash(pickle.loads(pickle.dumps(topology))) == hash(topology)
+
+
+def test_names_of_links_stay_apart_where_those_of_hosts_are_ambiguous() -> None:
+    made: nx.Graph[str] = nx.Graph([("a", "b-c"), ("a-b", "c"), ("a", "a-b")])
+    nx.set_node_attributes(made, "AMS", "site")
+
+    topology = Topology(made, name="x")
+
+    assert sorted(link.name for link in topology.links) == ["a-a-b", "a-b-c", "a-b-c-3"]
+
+
+def test_beyond_254_hosts_addresses_are_dense() -> None:
+    made = nx.relabel_nodes(nx.path_graph(255), {n: f"h{n}" for n in range(255)})
+    nx.set_node_attributes(made, "AMS", "site")
+
+    topology = Topology(made, name="long")
+
+    assert topology.links[0].subnet == "100.64.0.0/30"
+    assert topology.links[253].address_b == "100.64.3.246"
+    assert topology.links[0].prefix == 30
+
+
+def test_published_figures_fill_in_round_trips_that_are_not_given() -> None:
+    assert Topology(graph(), name="x").links[0].rtt == 17.7
+    assert Topology(graph(rtt=3), name="x").links[0].rtt == 3.0

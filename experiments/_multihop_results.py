@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+from lab.errors import TopologyError
 from lab.published import SEGMENTS, ZISMER
 from lab.report import bars, conditions
 from lab.report.selection import NOTHING, Group, select, text
@@ -22,6 +24,16 @@ CLAIMS = {
     TCP: "drops sharply after the first hop, then slightly with each",
     UDP: "falls only slightly with each hop",
 }
+
+
+def targets(topology: Topology) -> list[str]:
+    """All hosts that the first one reaches, by the number of hops from it."""
+    first = topology.hosts[0].name
+    found = []
+    for host in topology.hosts[1:]:
+        with suppress(TopologyError):
+            found.append((topology.hops(first, host.name), host.number, host.name))
+    return [name for _, _, name in sorted(found)]
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,7 @@ class View:
 
     @cached_property
     def targets(self) -> Sequence[str]:
-        """All hosts but the first, by the number of hops from it."""
-        others = [host.name for host in self.topology.hosts[1:]]
-        return sorted(others, key=lambda name: self.topology.hops(self.first, name))
+        return targets(self.topology)
 
     @cached_property
     def overlays(self) -> Sequence[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from experiments import _multihop_results
-from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP
+from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP, targets
 from experiments.base import Cell, Experiment, Profile, Reading
 from lab.errors import MeasureError
 from lab.hosts.base import Endpoint
@@ -68,8 +68,8 @@ class Multihop(Experiment):
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Latency, TCP and UDP to every host, and the latency of every link on the way."""
-        first, *others = (host.name for host in topology.hosts)
+        """Latency, TCP and UDP to every host that the first one reaches, and the latency of every link."""
+        first, others = topology.hosts[0].name, targets(topology)
         pairs = {metric: [(first, other) for other in others] for metric in (LATENCY, TCP, UDP)}
         pairs[SEGMENT] = [(link.a, link.b) for link in topology.links]
         return [

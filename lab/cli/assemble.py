@@ -280,7 +280,7 @@ def _measurable(lab: Emulation, topology: Topology) -> Lab:
         name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
         for name, pid in lab.pids.items()
     }
-    return Lab(topology, lab.hosts, Machine(groups), lab.shaper.counters)
+    return Lab(topology, lab.hosts, Machine(groups), lab.shaper.counters, lab.shaper.check)
 
 
 def _prompt(lab: Emulation) -> None:

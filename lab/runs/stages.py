@@ -6,16 +6,17 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from time import monotonic
 from typing import Any
 
 from experiments.base import Experiment
-from lab.errors import HostError, LabError, NotObtainable, OverlayError
+from lab.errors import HostError, LabError, NotObtainable, OverlayError, TopologyError
 from lab.events import Emit, Note, SampleDone, step
 from lab.hosts.base import Endpoint
-from lab.measure.reach import all_pairs
+from lab.measure.reach import every_pair
 from lab.measure.together import together
 from lab.runs.attempt import Attempts
 from lab.runs.executor import Executor
@@ -81,10 +82,18 @@ class Stages:
             attached = await together(self.overlay.attach(host) for host in hosts.values())
         endpoints = dict(zip(hosts, attached, strict=True))
         with self._phase("a packet between every two endpoints"):
-            await all_pairs(endpoints)
+            await every_pair(endpoints, list(self._pairs()))
         with self._phase("preparation"):
             await self.experiment.prepare(endpoints)
         return endpoints
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """All pairs of hosts that the topology connects; its parts may be meant not to touch."""
+        topology = self.lab.topology
+        for a, b in combinations(self.lab.hosts, 2):
+            with suppress(TopologyError):
+                topology.path(a, b)
+                yield a, b
 
     async def _measure(self, endpoints: Mapping[str, Endpoint], tasks: Sequence[Task]) -> Mapping[str, str]:
         await self._report("before")
@@ -101,6 +110,7 @@ class Stages:
                 if sample.verdict.state == "broken":
                     await self._mend(sample, endpoints)
                 start = monotonic()
+        await self.lab.check()
         await self._report("after")
         return attempts.mode
 

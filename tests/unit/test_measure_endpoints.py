@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
 
 async def test_every_pair_is_asked_once() -> None:
     ends = {name: endpoint(lambda argv: (0, ""), name) for name in ("A", "BB", "CCC")}
-    await reach.all_pairs(ends)
+    await reach.every_pair(ends, list(combinations(ends, 2)))
     asked = [line.rsplit(" ", 1)[-1] for one in ends.values() for line in ran(one)]
     assert asked == ["192.0.2.2", "192.0.2.3", "192.0.2.3"]
 
@@ -82,7 +83,7 @@ async def test_silent_pairs_are_asked_again_and_then_named() -> None:
         "CCC": endpoint(lambda argv: (0, ""), "CCC"),
     }
     with pytest.raises(OverlayError, match="fake: no packet passed between A–BB within 0 s"):
-        await reach.all_pairs(ends, deadline=0.0)
+        await reach.every_pair(ends, list(combinations(ends, 2)), deadline=0.0)
 
 
 async def test_a_tool_has_its_deadline_inside_the_endpoint() -> None:

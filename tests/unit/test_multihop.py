@@ -11,6 +11,7 @@ from experiments.multihop import PAPER, QUICK, Multihop
 from lab.errors import MeasureError
 from lab.hosts.base import Endpoint
 from tests.unit.fakes import FakeHost
+from topologies.four_pairs import topology as four_pairs
 from topologies.linear import topology as linear
 
 OUTPUTS = Path(__file__).parents[1] / "fixtures"
@@ -85,3 +86,10 @@ async def test_a_failure_carries_the_tools_words_and_command() -> None:
         await Multihop().measure(cell, endpoints(raw, 1))
     assert caught.value.raw == raw.rstrip() + "\n"
     assert caught.value.argv[0] == "iperf3"
+
+
+def test_hosts_in_a_part_of_their_own_are_left_out() -> None:
+    pairs = four_pairs()
+    first = pairs.hosts[0].name
+    reached = {c.params["to"] for c in Multihop().cells(pairs, "weave", QUICK) if c.metric == "tcp"}
+    assert reached == {pairs.links_of(first)[0].other(first)}

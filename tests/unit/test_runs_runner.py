@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,16 @@ async def test_dead_shapers_end_the_run_with_its_samples_kept(tmp_path: Path) ->
         await go(folder, lab=lab, overlays={"fake": overlay})
     assert len(read(folder.path).samples) == 1
     assert overlay.told[-1] == "uninstall"
+
+
+async def test_links_that_no_longer_read_back_end_the_run(tmp_path: Path) -> None:
+    async def check() -> None:
+        raise ShaperError("AMS-PRG: rate was 20 Mbit/s, is 10")
+
+    lab = replace(fake_lab(), check=check)
+    with new_folder(tmp_path) as folder, pytest.raises(ShaperError):
+        await go(folder, lab=lab)
+    assert len(read(folder.path).samples) == 5
 
 
 async def test_a_busy_machine_marks_the_samples(tmp_path: Path) -> None:

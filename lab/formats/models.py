@@ -117,9 +117,13 @@ def load(model: type[M], text: str, source: str) -> M:
         # in JSON's terms and strictly: "5" is no number, but a list may be a pair
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
+        found = error.errors(include_url=False)
         place = yaml_text.places(text)
-        faults = [_fault(fault, place) for fault in error.errors(include_url=False)]
+        # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
+        faults = [_fault(f, place) for f in found if f["loc"][-1:] != ("str",)] or [_fault(found[0], place)]
         raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error
+    except (RecursionError, ValueError) as error:
+        raise TopologyError(f"{source}: a value refers to itself, or is nested too deeply") from error
 
 
 def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import networkx as nx
@@ -32,18 +33,14 @@ def graph(text: str, source: str) -> nx.Graph[Any]:
         nodes = [node["id"] for node in data["nodes"]]
         edges = "edges" if "edges" in data else "links"
         joined = {end for edge in data[edges] for end in (edge["source"], edge["target"])}
+        data = {"directed": False, "multigraph": False, "graph": {}, **data}
+        strangers = sorted(map(str, joined - set(nodes)))
+        twice = [str(node) for node, times in Counter(nodes).items() if times > 1]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise TopologyError(f"{source} is no node-link JSON: {what}") from error
-    twice = (
-        sorted({str(node) for node in nodes if nodes.count(node) > 1}) if len(set(nodes)) < len(nodes) else []
-    )
-    if twice or not joined <= set(nodes):
-        what = (
-            f"two nodes are called {', '.join(twice)}"
-            if twice
-            else f"no node {sorted(map(str, joined - set(nodes)))[0]!r}"
-        )
+    if twice or strangers:
+        what = f"two nodes are called {', '.join(twice)}" if twice else f"no node {strangers[0]!r}"
         raise TopologyError(f"{source} is no topology: {what}")
     found: nx.Graph[Any] = nx.node_link_graph(data, edges=edges)
     return found

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import networkx as nx
 
@@ -21,7 +21,7 @@ from lab.errors import TopologyError
 from lab.graphcheck import RANGES
 from lab.topology import Topology
 
-Reduced = tuple[nx.Graph[Any], list[str]]
+Reduced: TypeAlias = "tuple[nx.Graph[Any], list[str]]"
 
 
 def topology(graph: nx.Graph[Any], source: str, reduce: bool) -> tuple[Topology, list[str]]:

@@ -1,0 +1,76 @@
+"""The seeded store and the daemon's record: taken apart and put back, on plain folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.emulation import daemon, leftovers, seed
+from lab.emulation.leftovers import Before
+from lab.errors import MachineError
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """What a daemon leaves in its folder: two layers, an index, and what a host does not need."""
+    raw = tmp_path / "raw"
+    for name in ("base", "top"):
+        (raw / "overlay2" / name / "diff" / "etc").mkdir(parents=True)
+        (raw / "overlay2" / name / "link").write_text(name.upper())
+    (raw / "overlay2" / "top" / "lower").write_text("l/BASE")
+    (raw / "overlay2" / "top" / "work").mkdir()
+    (raw / "overlay2" / "l").mkdir()
+    (raw / "overlay2" / "l" / "BASE").symlink_to("../base/diff")
+    (raw / "overlay2" / "backingFsBlockDev").touch()
+    (raw / "image" / "overlay2").mkdir(parents=True)
+    (raw / "image" / "overlay2" / "repositories.json").write_text("{}")
+    (raw / "network").mkdir()
+    return raw
+
+
+def test_a_template_has_everything_but_the_files_of_the_layers(raw: Path, tmp_path: Path) -> None:
+    seed.split(raw, tmp_path / "new")
+    template = tmp_path / "new" / "template"
+    assert sorted(p.name for p in template.iterdir()) == ["image", "overlay2"]
+    assert (template / "overlay2" / "top" / "diff").readlink() == Path("/var/lib/lab-seed/overlay2/top/diff")
+    assert (template / "overlay2" / "top" / "lower").read_text() == "l/BASE"
+    assert (template / "overlay2" / "top" / "work").is_dir()
+    assert (template / "overlay2" / "l" / "BASE").readlink() == Path("../base/diff")
+    assert (tmp_path / "new" / "overlay2" / "top" / "diff" / "etc").is_dir()
+
+
+def test_a_store_of_another_driver_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vfs").mkdir()
+    with pytest.raises(MachineError, match="overlay2 does not work"):
+        seed.split(tmp_path, tmp_path / "new")
+
+
+def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:
+    argv = daemon.argv(daemon.Places(socket=tmp_path / "s"))
+    assert {"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"} <= set(argv)
+    assert f"--host=unix://{tmp_path}/s" in argv
+
+
+def test_only_what_was_not_there_before_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "CGROUPS", tmp_path / "cgroups")
+    theirs, new, busy = (tmp_path / "cgroups" / name / "docker" for name in ("cpu", "memory", "pids"))
+    theirs.mkdir(parents=True)
+    old = tmp_path / "exec"
+    old.mkdir()
+    before = Before.take([old, *leftovers.control_groups()])
+    new.mkdir(parents=True)
+    (busy / "container").mkdir(parents=True)
+    pidfile = tmp_path / "pid"
+    pidfile.touch()
+    leftovers.clear(before, [], [old, pidfile, tmp_path / "never"])
+    assert (theirs.exists(), new.exists(), busy.exists()) == (True, False, True)
+    assert (old.exists(), pidfile.exists()) == (True, False)
+
+
+def test_what_was_there_before_survives_on_disk(tmp_path: Path) -> None:
+    assert Before.read(tmp_path) is None
+    Before.take([tmp_path]).write(tmp_path)
+    assert Before.read(tmp_path) == Before(frozenset({str(tmp_path)}))
+    (tmp_path / leftovers.NAME).write_text("half")
+    assert Before.read(tmp_path) is None

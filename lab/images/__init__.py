@@ -102,18 +102,13 @@ def _ensure(client: docker.DockerClient, emit: Emit, image: Image, force: bool) 
         built = find(client, image)
         assert built, f"{image.tag} was built and is not there"
         words += [built.way, built.suite, f"{built.size / 2**20:.0f} MiB"]
-    if old and old.id != built.id:
-        _forget(client, old)
+    _forget_replaced(client)
     return built
 
 
-def _forget(client: docker.DockerClient, old: Built) -> None:
-    """Drop the image that a newer one replaced; containers that still use it keep it."""
-    try:
-        client.images.remove(old.id)
-    except APIError as error:
-        if error.status_code not in (404, 409):
-            raise
+def _forget_replaced(client: docker.DockerClient) -> None:
+    """Drop images that newer ones replaced, now or earlier; what a container still uses stays."""
+    client.images.prune(filters={"dangling": True, "label": INPUTS})
 
 
 def remove(client: docker.DockerClient) -> list[str]:

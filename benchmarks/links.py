@@ -201,7 +201,8 @@ async def packets(kind: type[Shaper], asked: argparse.Namespace) -> None:
         for rate in ("5M", "10M", "20M", "40M"):
             before, start = await shaper.cost(), time.monotonic()
             report = await iperf(
-                HOSTS[0], HOSTS[1], "192.168.0.2", "-u", "-l", "64", "-b", rate, "-t", str(asked.seconds)
+                *(HOSTS[0], HOSTS[1], "192.168.0.2"),
+                *("-u", "-l", "64", "-b", rate, "-t", str(asked.seconds), "-w", "4M"),
             )
             seconds, end = time.monotonic() - start, report["end"]["sum"]
             share, pps = used(before, await shaper.cost(), seconds), end["packets"] / end["seconds"]

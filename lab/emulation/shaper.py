@@ -197,9 +197,10 @@ class Asked:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "lines.json"
-        self.lines: dict[str, Line] = self._load()
 
-    def _load(self) -> dict[str, Line]:
+    @property
+    def lines(self) -> dict[str, Line]:
+        """Every link by its name, read anew: another process may have changed one."""
         try:
             words = json.loads(self._file.read_text())
         except FileNotFoundError:
@@ -208,13 +209,13 @@ class Asked:
 
     def find(self, link: str) -> Line:
         """Raises UnknownName when there is no such link."""
-        if link not in self.lines:
-            raise UnknownName("link", link, self.lines)
-        return self.lines[link]
+        lines = self.lines
+        if link not in lines:
+            raise UnknownName("link", link, lines)
+        return lines[link]
 
     def keep(self, lines: Mapping[str, Line]) -> None:
-        """Replace all lines, in the file first."""
+        """Replace all lines at once."""
         temporary = self._file.with_suffix(".tmp")
         temporary.write_text(json.dumps([line.as_json() for line in lines.values()]))
         temporary.rename(self._file)
-        self.lines = dict(lines)

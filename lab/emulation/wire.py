@@ -13,11 +13,10 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, rules, segments, tc, wired, wireprobe
+from lab.emulation import compare, namespaces, rules, segments, tc, wired, wireprobe, wirestate
 from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
@@ -47,14 +46,6 @@ async def trial(run: Run, frames: int = wireprobe.FRAMES) -> dict[str, Any]:
     return finding
 
 
-def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
-    """What to tell the wire's process: every queue with its delay, and how much earlier (ns) to release."""
-    delays = [
-        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6)) for line in lines for d in DIRECTIONS
-    ]
-    return {"do": "set", "delays": delays, "lead": lead}
-
-
 def ask(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """One request to a wire's process and its answer.
 
@@ -64,7 +55,7 @@ def ask(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.settimeout(ANSWER_SECONDS)
-        client.setsockopt(socket.SOL_SOCKET, 32, wired.LARGEST)  # SO_SNDBUFFORCE
+        client.setsockopt(socket.SOL_SOCKET, wired.SO_SNDBUFFORCE, wired.LARGEST)
         client.connect(str(folder / wired.SOCKET))
         client.send(json.dumps(asked).encode())
         answer: dict[str, Any] = json.loads(client.recv(wired.LARGEST))
@@ -149,7 +140,7 @@ class Wire:
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         lines = list(self.lines.values())
         status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
-        return {line.name: {d: count(line, d, status, rates) for d in DIRECTIONS} for line in lines}
+        return {line.name: {d: wirestate.count(line, d, status, rates) for d in DIRECTIONS} for line in lines}
 
     async def cost(self) -> Mapping[str, float]:
         status = await self._status()
@@ -182,18 +173,17 @@ class Wire:
 
     async def _turn(self, lines: Mapping[str, Line]) -> None:
         """From the lines that are asked to others: the process holds a queue before packets come to it."""
-        before = self._asked.lines
+        before = self.lines
         self._asked.keep(lines)
-        await segments.cut(
-            [line for name, line in before.items() if name in lines], lines.values(), self._run
-        )
-        await self._talk(request(list({**before, **lines}.values()), self._known()["lead"]))
+        kept = [line for name, line in before.items() if name in lines]
+        await segments.cut(kept, lines.values(), self._run)
+        await self._talk(wirestate.request(list({**before, **lines}.values()), self._known()["lead"]))
         if amendment := rules.difference(before.values(), lines.values()):
             for family in rules.families():
                 argv = rules.amend(self._known()["variant"], family)
                 await self._run(namespaces.inside(self._namespace, argv), stdin=amendment)
         if set(before) - set(lines):
-            await self._talk(request(list(lines.values()), self._known()["lead"]))
+            await self._talk(wirestate.request(list(lines.values()), self._known()["lead"]))
 
     async def _status(self) -> dict[str, Any]:
         return await self._talk({"do": "status"})
@@ -212,7 +202,10 @@ class Wire:
         status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
         tables = [await self._table(family) for family in rules.families()]
         await self._bridged()
-        got = {line.name: {d: shape(line, d, status, rates, tables) for d in DIRECTIONS} for line in lines}
+        got = {
+            line.name: {d: wirestate.shape(line, d, status, rates, tables) for d in DIRECTIONS}
+            for line in lines
+        }
         for line in lines:
             for direction in DIRECTIONS:
                 compare.same(line, direction, got[line.name][direction])
@@ -223,69 +216,10 @@ class Wire:
         return rules.parse((await self._run(namespaces.inside(self._namespace, argv))).stdout)
 
     async def _bridged(self) -> None:
-        values = (
-            await self._run(namespaces.inside(self._namespace, ["cat", *wireprobe.BRIDGED]))
-        ).stdout.split()
-        for path, value in zip(wireprobe.BRIDGED, values, strict=True):
+        found = await self._run(namespaces.inside(self._namespace, ["cat", *wireprobe.BRIDGED]))
+        for path, value in zip(wireprobe.BRIDGED, found.stdout.split(), strict=True):
             if value != "1":
                 raise ShaperError(
                     f"{Path(path).name} of {self._namespace} was changed to {value}: packets pass its links "
                     f"without delay; take the lab down"
                 )
-
-
-def shape(
-    line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates, tables: Sequence[rules.Rules]
-) -> Shape:
-    """What a direction of a link reads back as.
-
-    Raises:
-        ShaperError: a part of it is missing.
-    """
-    port, number = line.port_in(direction), rules.queue_number(line, direction)
-    for table in tables:
-        if table.policy != "DROP" or table.others or table.queues.get(port) != number:
-            raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
-    if any(table.loss.get(port) != tables[0].loss.get(port) for table in tables):
-        raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
-    queue = status["queues"].get(str(number))
-    if queue is None or "held" not in queue:
-        raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
-    rate, room = tc.rate_of(rates, line, direction)
-    delay, loss = queue["delay"] / 1e6, tables[0].loss.get(port, 0.0)
-    return Shape(delay, rate, loss, queue=room, mtu=line.shape(direction).mtu)
-
-
-def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates) -> Counters:
-    """What happened in a direction, from the wire's status and the port's rate."""
-    queue, port = (
-        status["queues"][str(rules.queue_number(line, direction))],
-        rates.find(line, direction, "htb"),
-    )
-    return Counters(
-        packets=port["packets"],
-        bytes=port["bytes"],
-        overflow=tc.overflow(rates, line, direction),
-        unasked=queue.get("full", 0) + queue.get("lost", 0),
-        lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
-        late_counts=dict(
-            zip([edge / 1e6 for edge in status["edges"]] + [inf], queue["lateness"], strict=True)
-        ),
-    )
-
-
-def quantiles(counts: Sequence[int], edges: Sequence[int], latest: int) -> dict[str, float]:
-    """Lateness in ms: the largest, and upper bounds of the classes of the median and the 99th percentile."""
-    total = sum(counts)
-    if not total:
-        return {}
-    bounds = [*edges, latest]
-    found = {"max": latest / 1e6}
-    for name, part in (("p50", 0.5), ("p99", 0.99)):
-        seen = 0
-        for number, bound in zip(counts, bounds, strict=True):
-            seen += number
-            if seen >= part * total:
-                found[name] = min(bound, latest) / 1e6
-                break
-    return found

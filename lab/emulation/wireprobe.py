@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from lab.emulation import namespaces, rules
 from lab.emulation.shape import Line
-from lab.emulation.wired import Wire
+from lab.emulation.wireloop import Loop
 
 DELAY = 2_000_000  # ns, of the link that is tried
 SPACING = 0.003  # s between frames: each meets an idle wire, as a ping does
@@ -142,7 +142,7 @@ def wire() -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            loop = Wire()
+            loop = Loop()
             loop.set({rules.queue_number(LINE, "ab"): DELAY, rules.queue_number(LINE, "ba"): DELAY}, 0)
             loop.hurry()
             os.write(writer, b"+")

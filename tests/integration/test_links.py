@@ -24,7 +24,7 @@ import pytest
 from lab.emulation import echo, namespaces, wire
 from lab.emulation.fabric import Fabric
 from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, kinds
+from lab.emulation.shaper import Shaper, choose, kinds
 from lab.emulation.state import start_time
 from lab.errors import CommandError, ShaperError, UnknownName
 from lab.hosts.process import run
@@ -161,6 +161,11 @@ async def tcp(seconds: int = 3, address: str = LINK.address_b) -> dict:
         namespaces.inside(A, ["iperf3", "-c", address, "-t", str(seconds), "-O", "1", "-J"]), timeout=30
     )
     return json.loads(done.stdout)
+
+
+async def test_one_shaper_at_least_works_here() -> None:
+    """Without this, a broken shaper would only be skipped."""
+    assert await choose("auto") in KINDS.values()
 
 
 async def test_round_trip_is_what_was_asked(shaper: Shaper, hosts: None) -> None:

@@ -164,3 +164,12 @@ async def test_a_named_shaper_that_cannot_be_had_is_an_error() -> None:
         await shaper.choose("wire", Kernel(netem=True, wire=True, root=False))
     with pytest.raises(UnknownName, match="did you mean 'netem'"):
         await shaper.choose("nettem", Kernel(netem=True, wire=True))
+
+
+def test_the_documented_table_is_the_codes() -> None:
+    page = Path(__file__).parents[2] / "docs" / "links.md"
+
+    assert shaper.abilities() in page.read_text(), (
+        "put the output of lab.emulation.shaper.abilities() into docs/links.md"
+    )
+    assert {name for kind in shaper.kinds() for name in kind.can} == set(shaper.MEANINGS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import nfqueue, rules, tc, wire, wired, wireprobe
+from lab.emulation import nfqueue, rules, tc, wire, wired, wireloop, wireprobe, wirestate
 from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
@@ -43,10 +43,10 @@ COMMIT
 
 
 def status(**of_ten: Any) -> dict[str, Any]:
-    late = [0] * (len(wired.EDGES) + 1)
+    late = [0] * (len(nfqueue.EDGES) + 1)
     quiet = {"delay": 20_000_000, "held": 0, "full": 0, "lost": 0, "lateness": late, "latest": 0}
     ten = {**quiet, "delay": 10_000_000, **of_ten}
-    return {"edges": list(wired.EDGES), "queues": {"10": ten, "11": quiet}}
+    return {"edges": list(nfqueue.EDGES), "queues": {"10": ten, "11": quiet}}
 
 
 def test_nothing_passes_that_no_rule_names() -> None:
@@ -80,7 +80,7 @@ def test_a_change_of_rules_touches_only_what_changes_and_all_at_once() -> None:
 
 
 def test_requests_are_in_nanoseconds_per_queue() -> None:
-    assert wire.request([LINE], 70_000) == {
+    assert wirestate.request([LINE], 70_000) == {
         "do": "set",
         "delays": [(10, 10_000_000), (11, 20_000_000)],
         "lead": 70_000,
@@ -88,7 +88,7 @@ def test_requests_are_in_nanoseconds_per_queue() -> None:
 
 
 def test_what_the_kernel_and_the_process_say_is_read_back() -> None:
-    got = {d: wire.shape(LINE, d, status(), RATES, [table(), table()]) for d in ("ab", "ba")}
+    got = {d: wirestate.shape(LINE, d, status(), RATES, [table(), table()]) for d in ("ab", "ba")}
 
     assert got["ab"] == Shape(10.0, 50.0)
     assert (got["ba"].delay, got["ba"].rate) == (20.0, None)
@@ -107,7 +107,7 @@ def test_what_the_kernel_and_the_process_say_is_read_back() -> None:
 )
 def test_a_part_that_is_missing_is_told(tables: list[str], process: dict[str, Any], words: str) -> None:
     with pytest.raises(ShaperError, match=words):
-        wire.shape(LINE, "ab", process, RATES, [table(text) for text in tables])
+        wirestate.shape(LINE, "ab", process, RATES, [table(text) for text in tables])
 
 
 def test_rules_that_nobody_here_wrote_are_told() -> None:
@@ -117,17 +117,17 @@ def test_rules_that_nobody_here_wrote_are_told() -> None:
 
 
 def test_drops_of_the_wire_itself_are_unasked() -> None:
-    counted = wire.count(LINE, "ab", status(full=3, lost=4), RATES)
+    counted = wirestate.count(LINE, "ab", status(full=3, lost=4), RATES)
 
     assert (counted.packets, counted.bytes, counted.overflow, counted.unasked) == (9, 900, 1, 7)
     assert counted.lateness == {}
 
 
 def test_lateness_is_told_by_class_and_by_quantile() -> None:
-    late = [0] * (len(wired.EDGES) + 1)
+    late = [0] * (len(nfqueue.EDGES) + 1)
     late[0], late[4], late[-1] = 90, 9, 1
 
-    counted = wire.count(LINE, "ab", status(lateness=late, latest=250_000_000), RATES)
+    counted = wirestate.count(LINE, "ab", status(lateness=late, latest=250_000_000), RATES)
 
     assert counted.lateness == {"max": 250.0, "p50": 0.02, "p99": 0.2}
     assert counted.late_counts[0.02] == 90
@@ -151,14 +151,14 @@ async def test_a_dead_process_is_one_sentence(tmp_path: Path) -> None:
     assert shaper.processes == ()
 
 
-@pytest.mark.parametrize("module", [wired, nfqueue])
+@pytest.mark.parametrize("module", [wired, wireloop, nfqueue])
 def test_the_process_imports_next_to_nothing(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     foreign = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
-    assert foreign <= {"lab.emulation.nfqueue"}
+    assert foreign <= {"lab.emulation.nfqueue", "lab.emulation.wireloop"}
 
 
 def test_a_trial_packet_is_a_valid_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.emulation import nfqueue, wired
+from lab.emulation import nfqueue, wired, wireloop
 from lab.emulation.nfqueue import Mailbox, Queue
 
 MS = 1_000_000
@@ -174,9 +174,9 @@ def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
 
 
 def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
-    wire = wired.Wire()
+    loop = wireloop.Loop()
 
     for nonsense in (b"{", b"[]", b'{"do": "set"}', b'{"do": "set", "delays": [["x", 1]], "lead": 0}'):
-        assert "error" in wire._answer(nonsense)
-    assert wire.running
-    wire._stamps.close()
+        assert "error" in wired.answer(loop, nonsense)
+    assert loop.running
+    loop._stamps.close()

@@ -1,0 +1,188 @@
+"""The loop that looks after the queues of one lab: when to look, when to wait, when to let go.
+
+It looks every `PERIOD` while packets come, and blocks while none do: being woken for every
+packet would cost most of a core.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from lab.emulation.nfqueue import Mailbox, Queue
+
+#: ns between two looks while packets come. Shorter costs more CPU, longer makes delays coarser.
+PERIOD = 150_000
+#: ns that the process sleeps at least while packets come, however soon the next one is due.
+SHORTEST = PERIOD // 3
+#: ns between two arrivals that make the process stop waiting for single packets.
+CLOSE = 4 * PERIOD
+#: ns before a lonely packet is due at which the process wakes, to spend the rest of them awake.
+AHEAD = 100_000
+#: ns within which two clocks are read.
+SAME_MOMENT = 10_000
+#: ns between two looks at whether the lab's namespace still has its name.
+HOUSEKEEPING = 1_000_000_000
+PRIORITY = 10
+SO_TIMESTAMPNS = 35
+PR_SET_TIMERSLACK = 29
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Timer:
+    """A file descriptor that gets readable at a point in time; `epoll` by itself rounds up to 1 ms."""
+
+    def __init__(self) -> None:
+        nonblocking = os.O_NONBLOCK | os.O_CLOEXEC
+        self.fd = int(_libc.timerfd_create(time.CLOCK_MONOTONIC, nonblocking))
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def set(self, at: int) -> None:
+        """Be readable at `at` (ns, monotonic clock); 0 is never."""
+        value = struct.pack("=qqqq", 0, 0, at // 1_000_000_000, at % 1_000_000_000)
+        _libc.timerfd_settime(self.fd, 1, value, None)
+
+    def read(self) -> None:
+        """Be no longer readable."""
+        with suppress(BlockingIOError):
+            os.read(self.fd, 8)
+
+
+class Loop:
+    """The queues of one lab.
+
+    Args:
+        alive: asked about once a second; the loop ends when it says no.
+    """
+
+    def __init__(self, alive: Callable[[], bool] = lambda: True) -> None:
+        self.queues: dict[int, Queue] = {}
+        self.delays: dict[int, int] = {}
+        self.lead = self.looks = 0
+        self.running, self.realtime = True, False
+        self._alive = alive
+        self._mailbox = Mailbox()
+        self._by_fd: dict[int, Queue] = {}
+        self._holding: set[Queue] = set()
+        self._epoll = select.epoll()
+        self._timer = Timer()
+        self._others: dict[int, Callable[[], None]] = {}
+        self.watch(self._timer.fd, self._timer.read)
+        self._stamps = kernel_stamps()
+
+    def watch(self, fd: int, ready: Callable[[], None]) -> None:
+        """Have a function called whenever a descriptor can be read."""
+        self._others[fd] = ready
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def forget(self, fd: int) -> None:
+        """Watch a descriptor no longer."""
+        self._epoll.unregister(fd)
+        del self._others[fd]
+
+    def hurry(self) -> None:
+        """Be woken in time: real-time priority where that is allowed, fine timers in any case."""
+        _libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)  # 1 ns
+        gc.disable()  # nothing here makes cycles; a collection would hold packets up
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+            self.realtime = True
+        except PermissionError:
+            self.realtime = False
+
+    def set(self, delays: dict[int, int], lead: int) -> None:
+        """Have exactly these queues, with these delays (ns); each packet leaves `lead` (ns) before its time.
+
+        Packets that are held keep their times. The packets of a queue that is no more are dropped.
+        """
+        for number in set(self.queues) - set(delays):
+            queue = self.queues.pop(number)
+            self._epoll.unregister(queue.fileno())
+            del self._by_fd[queue.fileno()]
+            self._holding.discard(queue)
+            queue.close()
+        self.lead, self.delays = lead, delays
+        for number, delay in delays.items():
+            if number in self.queues:
+                self.queues[number].delay = max(0, delay - lead)
+            else:
+                queue = Queue(number, max(0, delay - lead), self._mailbox)
+                self.queues[number] = self._by_fd[queue.fileno()] = queue
+                self._epoll.register(queue.fileno(), select.EPOLLIN)
+
+    def run(self) -> None:
+        """Look after the queues until told to end."""
+        clock, sleep, poll = time.monotonic_ns, time.sleep, self._epoll.poll
+        due, busy, latest = None, False, 0
+        housekeeping = clock() + HOUSEKEEPING
+        while self.running:
+            if busy:
+                sleep((PERIOD if due is None else min(PERIOD, max(SHORTEST, due - clock()))) / 1e9)
+                events = poll(0)
+            else:
+                self._timer.set(0 if due is None else max(1, due - AHEAD))
+                events = poll(1.0)
+                while due is not None and 0 < due - clock() < AHEAD:
+                    pass  # waking up takes a time that varies; what is due now leaves on time
+            now, wall = both_clocks()
+            busy = False
+            if self._take(events, now, wall):
+                busy, latest = now - latest < CLOSE, now
+            due = self._release(clock())
+            self.looks += 1
+            if now > housekeeping:
+                housekeeping = now + HOUSEKEEPING
+                self.running = self.running and self._alive()
+
+    def _take(self, events: list[tuple[int, int]], now: int, wall: int) -> bool:
+        """Take what came; returns whether packets were among it."""
+        got = False
+        for fd, _ in events:
+            if queue := self._by_fd.get(fd):
+                if queue.take(now, wall):
+                    self._holding.add(queue)
+                    got = True
+            elif ready := self._others.get(fd):
+                ready()
+        return got
+
+    def _release(self, now: int) -> int | None:
+        """Let go all that is due; returns when the next is."""
+        first = None
+        for queue in list(self._holding):
+            due = queue.release(now)
+            if due is None:
+                self._holding.discard(queue)
+            elif first is None or due < first:
+                first = due
+        return first
+
+
+def both_clocks() -> tuple[int, int]:
+    """Monotonic time and time since 1970 of the same moment, ns: read again when something came between."""
+    clock, tries = time.monotonic_ns, 5
+    while True:
+        before, wall, after = clock(), time.time_ns(), clock()
+        tries -= 1
+        if after - before < SAME_MOMENT or not tries:
+            return after, wall  # in this order a doubt makes packets late, never early
+
+
+def kernel_stamps() -> socket.socket:
+    """Have the kernel note when packets arrive, for as long as the socket that is returned is open.
+
+    So the time that this process takes to see a packet is part of its delay, not added to it,
+    and shows as lateness when it is longer.
+    """
+    stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stamping.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return stamping

@@ -1,0 +1,74 @@
+"""What is told to the wire's process, and what its status, the rules and the rates say of a link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+from lab.emulation import rules, tc
+from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation.shaper import Counters
+from lab.errors import ShaperError
+
+
+def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
+    """What to tell the wire's process: every queue with its delay, and how much earlier (ns) to release."""
+    delays = [
+        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6)) for line in lines for d in DIRECTIONS
+    ]
+    return {"do": "set", "delays": delays, "lead": lead}
+
+
+def shape(
+    line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates, tables: Sequence[rules.Rules]
+) -> Shape:
+    """What a direction of a link reads back as.
+
+    Raises:
+        ShaperError: a part of it is missing.
+    """
+    port, number = line.port_in(direction), rules.queue_number(line, direction)
+    for table in tables:
+        if table.policy != "DROP" or table.others or table.queues.get(port) != number:
+            raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
+    if any(table.loss.get(port) != tables[0].loss.get(port) for table in tables):
+        raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
+    queue = status["queues"].get(str(number))
+    if queue is None or "held" not in queue:
+        raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
+    rate, room = tc.rate_of(rates, line, direction)
+    delay, loss = queue["delay"] / 1e6, tables[0].loss.get(port, 0.0)
+    return Shape(delay, rate, loss, queue=room, mtu=line.shape(direction).mtu)
+
+
+def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates) -> Counters:
+    """What happened in a direction, from the wire's status and the port's rate."""
+    queue = status["queues"][str(rules.queue_number(line, direction))]
+    port = rates.find(line, direction, "htb")
+    bounds = [*(edge / 1e6 for edge in status["edges"]), inf]
+    return Counters(
+        packets=port["packets"],
+        bytes=port["bytes"],
+        overflow=tc.overflow(rates, line, direction),
+        unasked=queue.get("full", 0) + queue.get("lost", 0),
+        lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
+        late_counts=dict(zip(bounds, queue["lateness"], strict=True)),
+    )
+
+
+def quantiles(counts: Sequence[int], edges: Sequence[int], latest: int) -> dict[str, float]:
+    """Lateness in ms: the largest, and upper bounds of the classes of the median and the 99th percentile."""
+    total = sum(counts)
+    if not total:
+        return {}
+    bounds = [*edges, latest]
+    found = {"max": latest / 1e6}
+    for name, part in (("p50", 0.5), ("p99", 0.99)):
+        seen = 0
+        for number, bound in zip(counts, bounds, strict=True):
+            seen += number
+            if seen >= part * total:
+                found[name] = min(bound, latest) / 1e6
+                break
+    return found

@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from time import monotonic
 
@@ -29,7 +30,7 @@ from lab.errors import LabError
 from lab.events import Event, StepDone
 from lab.hosts import process
 from lab.hosts.container import ContainerHost
-from lab.measure.reach import all_pairs
+from lab.measure.reach import every_pair
 from lab.measure.together import together
 from lab.topology import Topology
 from overlays.options import parse

@@ -20,6 +20,7 @@ import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -33,7 +34,7 @@ from lab.emulation.emulation import Emulation
 from lab.errors import LabError, NotObtainable
 from lab.hosts.base import Endpoint, Host
 from lab.measure.cgroups import folders, read_cpu
-from lab.measure.reach import all_pairs
+from lab.measure.reach import every_pair
 from lab.topology import Topology
 from overlays.base import Overlay
 from overlays.options import parse
@@ -75,7 +76,7 @@ async def up(overlay: Overlay, hosts: Sequence[Host], topology: Topology) -> dic
     attached = await asyncio.gather(*(overlay.attach(host) for host in hosts))
     endpoints = {e.host.name: e for e in attached}
     marks.append(monotonic())
-    await all_pairs(endpoints, 60)
+    await every_pair(endpoints, list(combinations(endpoints, 2)), 60)
     marks.append(monotonic())
     names = ("install", "ready", "attach", "pairs")
     spans = {name: b - a for name, a, b in zip(names, marks, marks[1:], strict=False)}

@@ -30,6 +30,8 @@ SEES_NETWORK = [
     *("curl", "-sSf", "--max-time", "5", "--unix-socket", "/var/run/docker.sock"),
     f"http://docker/networks/{NETWORK}",
 ]
+#: Where the kernels' tunnels meet (UDP).
+TUNNEL = 4789
 #: Where the daemons of the cluster gossip (TCP and UDP).
 GOSSIP = 7946
 LAST_WITH_KV = (20, 10)
@@ -103,12 +105,16 @@ class Libnetwork(Overlay):
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._first, self.on.address(self._first.name), 2379)
-        await each(lambda job: job, [self._store.start(), routes.install(self.hosts, self.on, self.name)])
+        await each(lambda job: job, [self._store.start(), each(self._add_routes, self.hosts)])
         changed = await each(self._write_settings, self.hosts)
         for host, new in zip(self.hosts, changed, strict=True):
             if new:
                 await self._meet(host)
         await self.add_network(NETWORK, self.settings["subnet"])
+
+    async def _add_routes(self, host: Host) -> None:
+        batch = routes.add(Batch(), host.name, self.on, self.name)
+        await routes.add_tunnel(batch, host.name, self.on, self.name, TUNNEL).on(host)
 
     async def _write_settings(self, host: Host) -> bool:
         """Write down for a Docker daemon where the others meet; False when it knows."""
@@ -129,7 +135,7 @@ class Libnetwork(Overlay):
         await docker_settings.reload().wait(listens, 10, "LISTEN").on(host)
 
     async def _install_swarm(self) -> None:
-        await routes.install(self.hosts, self.on, self.name)
+        await each(self._add_routes, self.hosts)
         await self._first.run(swarm_argv("init", self.on.address(self._first.name)), check=False)
         await each(self._join_swarm, self.hosts[1:])
         await self.add_network(NETWORK, self.settings["subnet"])

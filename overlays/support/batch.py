@@ -6,6 +6,7 @@ input, so nothing of them stands in any argv.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -79,9 +80,9 @@ class Batch:
         The host asks itself, which costs far less than being asked.
         """
         said = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
-        self._lines.append(f"n={round(seconds / PAUSE)}")
-        self._lines.append(f"until {shlex.join(argv)} 2>/dev/null{said} || [ $n -le 0 ]; do")
-        self._lines.append(f"sleep {PAUSE:g}; n=$((n-1)); done")
+        self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
+        self._lines.append(f"until {shlex.join(argv)} 2>/dev/null{said} || [ $(date +%s) -ge $end ]; do")
+        self._lines.append(f"sleep {PAUSE:g}; done")
         return self
 
     @property

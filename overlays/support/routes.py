@@ -9,33 +9,32 @@ from zlib import crc32
 
 from lab.errors import TopologyError
 from lab.hosts.base import Host
-from lab.topology import HostSpec, Topology
+from lab.topology import Topology
 from overlays.support.batch import Batch
 from overlays.support.polling import each
 
 
 def mark(overlay: str) -> int:
-    """The protocol number and metric of an overlay's routes, 150 to 249.
+    """The protocol number, metric and table of an overlay's routes, 150 to 249.
 
     Routes of two overlays to one subnet differ in metric, so each can be taken away alone.
     """
     return 150 + crc32(overlay.encode()) % 100
 
 
-def lines(host: str, topology: Topology) -> list[str]:
-    """The routes of one host, as ``ip`` takes them: destination, next hop, own address.
+def to_subnets(host: str, topology: Topology) -> list[str]:
+    """The routes of one host to every subnet that is not its own, as ``ip`` takes them."""
+    return [f"{subnet} via {gateway}" for subnet, gateway in topology.routes(host)]
 
-    Beside a route to every subnet there is one to the first address of every other host, with
-    the host's own first address as the source. A tunnel in the kernel needs that: it drops what
-    comes from another address than the one it knows for the sender, and without the route a
-    host with two links would send from whichever of them the packet leaves by.
+
+def to_hosts(host: str, topology: Topology) -> list[str]:
+    """Routes to the first address of every other host, with the host's own first address as the source.
+
+    A tunnel in the kernel drops what comes from another address than the one it knows for the
+    sender, and a host with two links sends from whichever of them the packet leaves by.
     """
-    to_subnets = [f"{subnet} via {gateway}" for subnet, gateway in topology.routes(host)]
-    return to_subnets + [_to_host(host, other.name, topology) for other in _others(host, topology)]
-
-
-def _others(host: str, topology: Topology) -> list[HostSpec]:
-    return [h for h in topology.hosts if h.name != host and reaches(topology, host, h.name)]
+    others = [h.name for h in topology.hosts if h.name != host and reaches(topology, host, h.name)]
+    return [_to_host(host, other, topology) for other in others]
 
 
 def reaches(topology: Topology, a: str, b: str) -> bool:
@@ -57,13 +56,30 @@ def _to_host(host: str, other: str, topology: Topology) -> str:
 def add(batch: Batch, host: str, topology: Topology, overlay: str) -> Batch:
     """Add to a batch the routes of one host."""
     tail = f"proto {mark(overlay)} metric {mark(overlay)}"
-    text = "".join(f"route replace {line} {tail}\n" for line in lines(host, topology))
-    return batch.feed(["ip", "-batch", "-"], text) if text else batch
+    return _feed(batch, [f"route replace {line} {tail}" for line in to_subnets(host, topology)])
+
+
+def add_tunnel(batch: Batch, host: str, topology: Topology, overlay: str, port: int) -> Batch:
+    """Add to a batch the routes of a tunnel's datagrams: a table of their own, chosen by their UDP port.
+
+    Other programs of the host go on choosing their source address as before.
+    """
+    table = mark(overlay)
+    _feed(batch, [f"route replace {line} table {table}" for line in to_hosts(host, topology)])
+    rule = ["ipproto", "udp", "dport", str(port), "lookup", str(table), "priority", str(table)]
+    return batch.attempt(["ip", "rule", "add", *rule])
+
+
+def _feed(batch: Batch, lines: list[str]) -> Batch:
+    return batch.feed(["ip", "-batch", "-"], "".join(f"{line}\n" for line in lines)) if lines else batch
 
 
 def drop(batch: Batch, overlay: str) -> Batch:
     """Add to a batch the removal of all routes of an overlay on a host."""
-    return batch.attempt(["ip", "route", "flush", "proto", str(mark(overlay))])
+    number = str(mark(overlay))
+    batch.attempt(["ip", "rule", "del", "priority", number])
+    batch.attempt(["ip", "route", "flush", "table", number])
+    return batch.attempt(["ip", "route", "flush", "proto", number])
 
 
 async def install(hosts: tuple[Host, ...], topology: Topology, overlay: str) -> None:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations, pairwise
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ import pytest
 from lab.emulation.emulation import Emulation
 from lab.errors import NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host
-from lab.measure.reach import all_pairs
+from lab.measure.reach import every_pair
 from overlays.base import Overlay
 from overlays.libnetwork import Libnetwork
 from overlays.options import parse
@@ -52,6 +52,7 @@ INVENTORY = {
     "links": "ip -br link | sed 's/[@ ].*//' | sort",
     "addresses": "ip -br -4 addr | awk '{print $1, $3, $4}' | sed 's/@[^ ]*//' | sort",
     "routes": "ip route | sed 's/ linkdown//' | sort",
+    "policy": "ip rule",
     "rules": "iptables-save | grep -e '^-A' -e '^:.* - ' | sed 's/ \\[.*//' | sort",
     "xfrm": "ip xfrm state 2>/dev/null; ip xfrm policy 2>/dev/null",
     "programs": "ps -eo comm= | grep -e weaver -e tincd -e etcd -e flanneld -e '^sleep$' | sort",
@@ -132,6 +133,10 @@ def obtainable(spec: str) -> Overlay:
 
 async def attach(overlay: Overlay, hosts: list[Host]) -> list[Endpoint]:
     return list(await asyncio.gather(*(overlay.attach(host) for host in hosts)))
+
+
+async def all_pairs(endpoints: dict[str, Endpoint], deadline: float) -> None:
+    await every_pair(endpoints, list(combinations(endpoints, 2)), deadline)
 
 
 async def inventory(hosts: list[Host]) -> dict[str, dict[str, list[str]]]:

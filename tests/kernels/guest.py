@@ -52,6 +52,14 @@ def load(names: list[str]) -> None:
                     sys.stderr.write(f"guest: {module}: {os.strerror(ctypes.get_errno())}\n")
 
 
+def wait_as_first(pid: int) -> int:
+    """Wait for a process and return its status; meanwhile bury the orphans, as process 1 has to."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)
+
+
 def main() -> None:
     folder = sys.argv[1]  # what follows is the kernel's own, such as console=tty0
     order = json.loads(Path(folder, "order.json").read_text())
@@ -67,8 +75,8 @@ def main() -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
         "LAB_REPORT": REPORT,
     }
-    done = subprocess.run(order["command"], cwd=order["directory"], env=environment, check=False)
-    Path(REPORT, "status").write_text(str(done.returncode))
+    command = subprocess.Popen(order["command"], cwd=order["directory"], env=environment)
+    Path(REPORT, "status").write_text(str(wait_as_first(command.pid)))
 
 
 if __name__ == "__main__":

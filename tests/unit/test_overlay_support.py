@@ -57,14 +57,19 @@ class TestBatch:
 
 
 class TestRoutes:
-    def test_every_other_subnet_and_every_other_host_has_one(self) -> None:
-        lines = routes.lines("PRG", CHAIN)
-        assert "192.168.5.0/24 via 192.168.2.3" in lines
-        assert "192.168.5.6/32 via 192.168.2.3 src 192.168.1.2" in lines
+    def test_every_subnet_that_is_not_its_own_has_one(self) -> None:
+        assert routes.to_subnets("PRG", CHAIN) == [f"192.168.{n}.0/24 via 192.168.2.3" for n in (3, 4, 5)]
 
-    def test_a_neighbour_is_sent_to_from_the_first_address_too(self) -> None:
-        # PRG would else send to BRA from its address on that link, which a tunnel's peer does not know
-        assert "192.168.2.3/32 dev eth2 src 192.168.1.2" in routes.lines("PRG", CHAIN)
+    def test_tunnels_leave_from_the_first_address(self) -> None:
+        assert "192.168.5.6/32 via 192.168.2.3 src 192.168.1.2" in routes.to_hosts("PRG", CHAIN)
+        # to BRA they would else leave from the address on that link, which BRA's tunnel does not know
+        assert "192.168.2.3/32 dev eth2 src 192.168.1.2" in routes.to_hosts("PRG", CHAIN)
+
+    def test_only_a_tunnels_own_datagrams_take_them(self) -> None:
+        script = routes.add_tunnel(Batch(), "PRG", CHAIN, "libnetwork", 4789).script
+        table = routes.mark("libnetwork")
+        assert f"src 192.168.1.2 table {table}" in script
+        assert f"ipproto udp dport 4789 lookup {table} priority {table}" in script
 
     def test_overlays_have_routes_of_their_own(self) -> None:
         marks = {routes.mark(name) for name in ("underlay", "libnetwork", "flannel")}
@@ -75,7 +80,7 @@ class TestRoutes:
         if pairs is None:
             pytest.skip("there is no topology of separate parts yet")
         for host in pairs.hosts:
-            assert len([r for r in routes.lines(host.name, pairs) if "/32" in r]) == 1
+            assert len(routes.to_hosts(host.name, pairs)) == 1
 
 
 class TestNetfilter:

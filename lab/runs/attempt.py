@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,8 +55,8 @@ class Attempts:
         self.lab.machine.start()
         reading, error = await self._reading(task)
         machine, seconds = self.lab.machine.stop(), monotonic() - start
-        counted = links.difference(before, await self.lab.counters())
-        mode, lost = await self._mode()
+        after, (mode, lost) = await asyncio.gather(self.lab.counters(), self._mode())
+        counted = links.difference(before, after)
         trouble = tuple(filter(None, (error, lost)))
         judged = verdict(seconds, machine, counted, (self.mode, mode), trouble)
         asked, self.mode = self.mode, mode

@@ -16,7 +16,8 @@ BUSY = 0.95
 #: Steal: a neighbour on the same physical machine took CPU that no record here shows.
 STEAL = 0.05
 #: Share of the time in which some task waited for a CPU while most of the CPUs were in use.
-#: Pressure alone proves little: a host at its quota raises it on an idle machine too.
+#: Pressure alone proves little: two tasks that wake together wait for each other, a moment long,
+#: on a machine that has CPU to spare.
 PRESSURE, PRESSURE_BUSY = 0.5, 0.85
 #: Share of the sample in which a host's own quota held it back.
 THROTTLED = 0.05

@@ -113,7 +113,8 @@ async def overlay(built: Emulation, name: str, before: float) -> dict[str, float
         await made.install(tuple(built.hosts.values()), built.topology)
         await made.ready(60)
         ends = await together(made.attach(host) for host in built.hosts.values())
-        await all_pairs(dict(zip(built.hosts, ends, strict=True)))
+        endpoints = dict(zip(built.hosts, ends, strict=True))
+        await every_pair(endpoints, list(combinations(endpoints, 2)))
         took = monotonic() - start
     finally:
         await made.uninstall()

@@ -65,10 +65,11 @@ def measure(address: str, count: int, milliseconds: float) -> list[float | None]
     sent: list[int] = []
     times: list[float | None] = [None] * count
     start, missing = time.monotonic(), count
-    while missing and time.monotonic() < start + count * milliseconds / 1e3 + PATIENCE:
+    last = start
+    while missing and (len(sent) < count or time.monotonic() < last + PATIENCE):
         due = start + len(sent) * milliseconds / 1e3
         if len(sent) < count and time.monotonic() >= due:
-            packet = request(identity, len(sent))
+            packet, last = request(identity, len(sent)), time.monotonic()
             sent.append(time.time_ns())
             link.sendto(packet, (address, 0))
             continue

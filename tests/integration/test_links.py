@@ -200,18 +200,18 @@ async def test_loss_is_per_packet_and_in_its_band(shaper: Shaper, hosts: None) -
 
 async def test_loss_hits_packets_not_trains_of_them(shaper: Shaper, hosts: None) -> None:
     async with links(shaper, replace(LINK, rtt=1.0, rate=None)):
-        assert await largest_packet() > 20_000, "without loss, packets of many segments pass whole"
+        assert await largest_packet() > 5_000, "without loss, packets of many segments pass whole"
         await shaper.change("A-B", loss=0.1)
         assert await largest_packet() <= LINK.mtu + 14
         await shaper.change("A-B", loss=0.0)
-        assert await largest_packet() > 20_000
+        assert await largest_packet() > 5_000
 
 
 async def largest_packet() -> int:
     """The largest packet of a short TCP flow that reaches B, bytes."""
     watch = (
-        "import socket; s=socket.socket(17,3,socket.htons(3)); s.bind(('eth1',0)); print('up',flush=True)\n"
-        "l=socket.create_server(('',9001)); s.settimeout(.5); n=0\n"
+        "import socket; s=socket.socket(17,3,socket.htons(3)); s.bind(('eth1',0)); s.settimeout(1)\n"
+        "l=socket.create_server(('',9001)); n=0; print('up',flush=True)\n"
         "try:\n while True: n=max(n,s.recv_into(bytearray(70000)))\n"
         "except TimeoutError: print(n)"
     )

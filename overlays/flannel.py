@@ -200,6 +200,23 @@ class Flannel(Overlay):
         await each(self._start, self.hosts)
         await self.ready()
 
+    async def join(self, host: Host) -> None:
+        self.hosts = (*self.hosts, host)
+        await self.install(self.hosts, self.on)
+
+    async def leave(self, host: Host) -> None:
+        """Take a host off, and its lease out of the store: the others then drop their routes to it."""
+        assert self._store is not None, "it is installed"
+        if host is self.hosts[0]:
+            raise OverlayError(
+                f"flannel cannot lose {host.name}, which has the store; uninstall it on all hosts"
+            )
+        await self._remove(host)
+        subnet = self._network(host.name).replace("/", "-")
+        await self._store.delete_v3(f"{PREFIX}/subnets/{subnet}")
+        self.hosts = tuple(h for h in self.hosts if h is not host)
+        del self._leases[host.name]
+
     async def uninstall(self) -> None:
         await each(
             lambda h: endpoints.refuse_beside_others(self.name, h, "resetting Docker's bridge"), self.hosts

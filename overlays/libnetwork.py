@@ -227,6 +227,19 @@ class Libnetwork(Overlay):
         if said.status:
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.stderr.strip()}")
 
+    async def join(self, host: Host) -> None:
+        self.hosts = (*self.hosts, host)
+        await self.install(self.hosts, self.on)
+
+    async def leave(self, host: Host) -> None:
+        if host is self._first:
+            raise OverlayError(
+                f"libnetwork cannot lose {host.name}, where the others meet; uninstall it on all hosts"
+            )
+        await endpoints.remove_all(self.name, host)
+        await self._remove(host)
+        self.hosts = tuple(h for h in self.hosts if h is not host)
+
     async def uninstall(self) -> None:
         if not self._swarm:
             await each(

@@ -13,7 +13,8 @@ from importlib.metadata import entry_points
 
 import overlays
 from lab.errors import OverlayError, UnknownName
-from overlays.base import Option, Overlay
+from lab.hosts.base import HostFacts
+from overlays.base import Missing, Option, Overlay
 
 GROUP = "lab.overlays"
 NOT_OVERLAYS = {"base", "options", "support"}
@@ -81,6 +82,13 @@ def _valid(kind: type[Overlay], option: Option, value: str) -> str:
     if option.number and not value.isdigit():
         raise OverlayError(f"{what}; it is a number")
     return value
+
+
+def modes(kind: type[Overlay], facts: HostFacts) -> Mapping[str, Missing | None]:
+    """What a host with these facts lacks for each mode of an overlay; None where it can run it."""
+    chooses = next((o.key for o in kind.options if set(kind.modes) <= set(o.values)), None)
+    made = {mode: kind(**({chooses: mode} if chooses else {})) for mode in kind.modes}
+    return {mode: next(iter(overlay.prerequisites(facts)), None) for mode, overlay in made.items()}
 
 
 def _list(kind: type[Overlay]) -> str:

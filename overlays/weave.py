@@ -61,7 +61,9 @@ class Weave(Overlay):
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = []
         if not {"dummy", "ifb"} & facts.link_kinds:
-            missing.append(Missing("the link kinds 'dummy' and 'ifb' in its kernel", "load the dummy module"))
+            missing.append(
+                Missing("both of the link kinds 'dummy' and 'ifb' in its kernel", "load the dummy module")
+            )
         if self.settings["mode"] == "fastdp" and "openvswitch" not in facts.features:
             missing.append(
                 Missing("Open vSwitch in its kernel", "load the openvswitch module, or use mode=sleeve")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -41,9 +42,11 @@ def _modules(package: str) -> None:
 
 
 def _overlays() -> None:
-    """Every overlay, its options, and whether this machine can supply it."""
+    """Every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
+    from lab.hosts import kernel
     from overlays import options
 
+    facts = asyncio.run(kernel.facts())
     for name in options.names():
         kind = options.load(name)
         typer.echo(f"  {name:<16} {kind.summary}")
@@ -55,3 +58,6 @@ def _overlays() -> None:
         missing = kind().obtainable()
         said = f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
         typer.echo(f"  {'':<16}   {said}")
+        for mode, lacking in (options.modes(kind, facts) if facts else {}).items():
+            why = f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else "this kernel can"
+            typer.echo(f"  {'':<16}   mode {mode}: {why}")

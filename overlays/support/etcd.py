@@ -72,6 +72,11 @@ class Etcd:
         argv = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", "put", key]
         await self.host.run(argv, stdin=value.encode())
 
+    async def delete_v3(self, key: str) -> None:
+        """Delete a key through the v3 interface."""
+        argv = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", "del", key]
+        await self.host.run(argv)
+
     async def remove(self) -> None:
         """End it and delete its data."""
         gone = Batch().stop(self.daemon).run(["rm", "-rf", self._data])

@@ -71,7 +71,7 @@ def _compile(target: Path) -> None:
 
 def here() -> bool:
     """Whether the program is here, or can be built, without asking any registry."""
-    return bool(supply.given("LAB_FLANNELD", "flanneld")) or built().exists() or has_go()
+    return bool(supply.given("LAB_FLANNELD", "flanneld")) or os.access(built(), os.X_OK) or has_go()
 
 
 @cache
@@ -79,6 +79,6 @@ def program() -> bytes | None:
     """The program: ``LAB_FLANNELD``, PATH, built here, or a published image; None where it cannot be had."""
     if found := supply.given("LAB_FLANNELD", "flanneld"):
         return found.read_bytes()
-    if built().exists() or has_go():
+    if os.access(built(), os.X_OK) or has_go():
         return build().read_bytes()
     return supply.from_images(IMAGES, IN_IMAGE, pull=True)

@@ -24,7 +24,6 @@ from lab.measure.reach import every_pair
 from overlays.base import Overlay
 from overlays.libnetwork import Libnetwork
 from overlays.options import parse
-from overlays.weave import Weave
 from topologies import linear, point_to_point
 
 T = TypeVar("T")
@@ -373,9 +372,11 @@ def test_networks_side_by_side_are_isolated(loop: asyncio.Runner, lab: Emulation
         loop.run(overlay.uninstall())
 
 
-def test_a_host_joins_and_leaves_a_running_mesh(loop: asyncio.Runner, lab: Emulation) -> None:
-    overlay = obtainable("weave:mode=sleeve")
-    assert isinstance(overlay, Weave)
+@pytest.mark.parametrize(
+    "spec", ["weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm"]
+)
+def test_a_host_joins_and_leaves_a_running_overlay(loop: asyncio.Runner, lab: Emulation, spec: str) -> None:
+    overlay = obtainable(spec)
     hosts = list(lab.hosts.values())
     before = loop.run(inventory(hosts))
     loop.run(overlay.install(hosts[:2], lab.topology))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.errors import OverlayError, UnknownName
+from lab.hosts.base import HostFacts
 from overlays import options
 from overlays.base import Overlay
 
@@ -57,6 +58,16 @@ def test_a_wrong_option_or_value_lists_the_right_ones(text: str, listed: str) ->
     with pytest.raises(OverlayError) as caught:
         options.parse(text)
     assert listed in str(caught.value)
+
+
+def test_modes_that_a_kernel_cannot_do_are_told_from_those_that_it_can() -> None:
+    facts = HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"}), frozenset({"tincd"}))
+
+    assert options.modes(options.load("weave"), facts)["sleeve"] is None
+    assert "Open vSwitch" in options.modes(options.load("weave"), facts)["fastdp"].what  # type: ignore[union-attr]
+    lacking = {m for m, missing in options.modes(options.load("flannel"), facts).items() if missing}
+    assert lacking == {"ipip", "wireguard"}
+    assert options.modes(options.load("tinc"), facts) == {"switch": None}
 
 
 def test_libnetwork_cannot_encrypt_in_kv_mode() -> None:

@@ -16,6 +16,8 @@ from lab.emulation.shape import DIRECTIONS, Line
 #: The two programs of each family, by the variant that works on a kernel.
 VARIANTS = ("nft", "legacy")
 
+#: A table without rules, as the input of `restore`.
+OPEN = b"*mangle\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"
 CAME = r"-A FORWARD -m physdev\s+--physdev-in (\S+) "
 QUEUED = re.compile(CAME + r"-j NFQUEUE --queue-num (\d+)")
 LOST = re.compile(CAME + r"-m statistic --mode random --probability (\S+) -j DROP")

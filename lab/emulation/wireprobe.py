@@ -80,14 +80,15 @@ def variant() -> str:
     for name in rules.VARIANTS:
         try:
             for family in rules.families():
-                do(
-                    rules.restore(name, family),
-                    rules.table([LINE]),
-                    f"iptables-{name} has no NFQUEUE for bridges",
-                )
+                lacking = f"iptables-{name} has no NFQUEUE for bridges"
+                do(rules.restore(name, family), rules.table([LINE]), lacking)
             return name
         except Unfit as unfit:
             reasons.append(str(unfit))
+            for family in rules.families():  # what one family took must not delay the next variant's packets
+                subprocess.run(
+                    rules.restore(name, family), input=rules.OPEN, check=False, capture_output=True
+                )
     raise Unfit("; ".join(reasons))
 
 

@@ -15,6 +15,8 @@ from lab import addressing, sites
 
 #: Bytes, on a link that says nothing else.
 MTU = 1500
+#: Attributes of a whole graph that a topology keeps.
+KEPT = ("sites", "gts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,9 @@ def own_sites(graph: nx.Graph[Any]) -> list[sites.Site]:
 
 
 def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
-    """A copy that shares nothing that can change."""
-    fresh: nx.Graph[Any] = nx.Graph(**copy.deepcopy(graph.graph))
+    """A copy that shares nothing that can change; of the graph's own attributes only those that count."""
+    fresh: nx.Graph[Any] = nx.Graph()
+    fresh.graph.update({key: copy.deepcopy(graph.graph[key]) for key in KEPT if key in graph.graph})
     fresh.add_nodes_from((node, _copied(attributes)) for node, attributes in graph.nodes(data=True))
     fresh.add_edges_from((a, b, _copied(attributes)) for a, b, attributes in graph.edges(data=True))
     return fresh

@@ -205,15 +205,18 @@ class Topology:
             TopologyError: it is not valid.
         """
         about = {key: data[key] for key in ("name", "description", "separate_parts") if key in data}
-        graph: nx.Graph[Any] = nx.Graph(
-            **{k: copy.deepcopy(v) for k, v in data.items() if k not in (*about, "hosts", "links")}
-        )
-        for host in data["hosts"]:
-            graph.add_node(host["name"], **{k: copy.deepcopy(v) for k, v in host.items() if k != "name"})
-        for link in data["links"]:
-            rest = {k: copy.deepcopy(v) for k, v in link.items() if k not in ("a", "b")}
-            graph.add_edge(link["a"], link["b"], **rest)
-        return Topology(graph, **about)
+        graph: nx.Graph[Any] = nx.Graph()
+        graph.graph.update({key: data[key] for key in specs.KEPT if key in data})
+        try:
+            for host in data["hosts"]:
+                graph.add_node(host["name"], **{key: value for key, value in host.items() if key != "name"})
+            for link in data["links"]:
+                rest = {key: value for key, value in link.items() if key not in ("a", "b")}
+                graph.add_edge(link["a"], link["b"], **rest)
+            name = about.pop("name")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise TopologyError(f"this is no topology as the lab writes it down: {error!r}") from error
+        return Topology(graph, name=name, **about)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Topology) and self._key() == other._key()

@@ -33,7 +33,7 @@ def graph(text: str, source: str) -> nx.Graph[Any]:
         nodes = [node["id"] for node in data["nodes"]]
         edges = "edges" if "edges" in data else "links"
         joined = {end for edge in data[edges] for end in (edge["source"], edge["target"])}
-        data = {"directed": False, "multigraph": False, "graph": {}, **data}
+        data = {"directed": False, "multigraph": False, **data, "graph": dict(data.get("graph", {}))}
         strangers = sorted(map(str, joined - set(nodes)))
         twice = [str(node) for node, times in Counter(nodes).items() if times > 1]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

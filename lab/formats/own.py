@@ -26,10 +26,10 @@ def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None
         graph.add_node(
             name, **({"site": host} if isinstance(host, str) else host.model_dump(exclude_none=True))
         )
-    for link in model.links:
+    for number, link in enumerate(model.links):
         _refuse(link, graph, source)
         a, b = link.between
-        graph.add_edge(a, b, **link.model_dump(exclude_none=True, exclude={"between"}))
+        graph.add_edge(a, b, order=number, **link.model_dump(exclude_none=True, exclude={"between"}))
     parts = model.separate_parts
     return Topology(graph, name=model.name, description=model.description, separate_parts=parts)
 

@@ -37,7 +37,7 @@ def topology(graph: nx.Graph[Any], source: str, reduce: bool) -> tuple[Topology,
     """
     notes: list[str] = []
     for step in (_one_link_each, _placed, _distinct, _connected):
-        reduced, said = step(nx.Graph(graph) if graph.number_of_nodes() == 0 else graph)
+        reduced, said = step(graph)
         if said and not reduce:
             raise TopologyError(f"{source}: {said[0]}; --largest-component makes a topology of what is left")
         graph, notes = reduced, notes + said
@@ -55,7 +55,8 @@ def _one_link_each(graph: nx.Graph[Any]) -> Reduced:
         parallel += pair in best
         if a != b and (pair not in best or (_rate(edge) or 0) > (_rate(best[pair][2]) or 0)):
             best[pair] = (a, b, edge)
-    simple: nx.Graph[Any] = nx.Graph(**graph.graph)
+    simple: nx.Graph[Any] = nx.Graph()
+    simple.graph.update(graph.graph)
     simple.add_nodes_from(graph.nodes(data=True))
     simple.add_edges_from(best.values())
     said = [f"{loops} edges join a node to itself and were left out"] if loops else []
@@ -101,7 +102,8 @@ def _connected(graph: nx.Graph[Any]) -> Reduced:
 
 
 def _ours(graph: nx.Graph[Any]) -> nx.Graph[Any]:
-    made: nx.Graph[Any] = nx.Graph(sites={str(n).upper(): _place(at) for n, at in graph.nodes(data=True)})
+    made: nx.Graph[Any] = nx.Graph()
+    made.graph["sites"] = {str(n).upper(): _place(at) for n, at in graph.nodes(data=True)}
     if len(made.graph["sites"]) < len(graph):
         twice = [name for name, n in Counter(str(node).upper() for node in graph).items() if n > 1]
         raise TopologyError(

@@ -15,7 +15,7 @@ from lab.dsl.reader import Reading
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW)
-settings.register_profile("thorough", max_examples=3000, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TRIED = {"documents": 0}

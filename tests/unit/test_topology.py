@@ -225,3 +225,11 @@ def test_beyond_254_hosts_addresses_are_dense() -> None:
 def test_published_figures_fill_in_round_trips_that_are_not_given() -> None:
     assert Topology(graph(), name="x").links[0].rtt == 17.7
     assert Topology(graph(rtt=3), name="x").links[0].rtt == 3.0
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"name": "x"}, {"name": "x", "hosts": [5], "links": []}, {"hosts": [], "links": []}]
+)
+def test_data_that_is_no_topology_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(TopologyError):
+        Topology.from_dict(data)

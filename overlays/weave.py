@@ -53,6 +53,8 @@ class Weave(Overlay):
         super().__init__(**settings)
         self._password = os.environ.get("LAB_WEAVE_PASSWORD") or secrets.token_hex(16)
         self._instead_of_dummy: dict[str, str] = {}
+        #: The routers that shared the addresses out at the start; one that joins later is told the same.
+        self._seed: tuple[str, ...] = ()
 
     @classmethod
     def obtainable(cls) -> Missing | None:
@@ -88,6 +90,7 @@ class Weave(Overlay):
         if (program := await supply.in_thread(weaver.program)) is None:
             raise OverlayError(f"weave: no router's program is here; {weaver.REMEDY}")
         self.hosts = tuple(hosts)
+        self._seed = self._seed or weaver.macs([topology.host(h.name).number for h in hosts])
         copies = {"dummy": supply.Copy(program)}
         if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
             copies["ifb"] = supply.Copy(weaver.without_dummy(program))
@@ -121,7 +124,7 @@ class Weave(Overlay):
             name=weaver.mac(self.on.host(host.name).number),
             nickname=host.name,
             peers=self._peers(host),
-            seed=weaver.macs([self.on.host(h.name).number for h in self.hosts]),
+            seed=self._seed,
             fastdp=self._fastdp,
             mtu=self.mtu,
             subnet=self.settings["subnet"],
@@ -253,7 +256,7 @@ class Weave(Overlay):
 
     async def uninstall(self) -> None:
         await each(self._remove, self.hosts)
-        self.hosts = ()
+        self.hosts, self._seed = (), ()
 
     async def _remove(self, host: Host) -> None:
         """Endpoints first, while the plugin still answers; then the router and all that it made.

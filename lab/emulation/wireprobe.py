@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lab.emulation import namespaces, rules
 from lab.emulation.shape import Line
@@ -85,10 +86,9 @@ def variant() -> str:
             return name
         except Unfit as unfit:
             reasons.append(str(unfit))
-            for family in rules.families():  # what one family took must not delay the next variant's packets
-                subprocess.run(
-                    rules.restore(name, family), input=rules.OPEN, check=False, capture_output=True
-                )
+            with suppress(Unfit):  # what one family took must not delay the next variant's packets
+                for family in rules.families():
+                    do(rules.restore(name, family), rules.OPEN, "")
     raise Unfit("; ".join(reasons))
 
 

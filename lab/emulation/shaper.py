@@ -165,7 +165,10 @@ async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
         if reason is None:
             return kind
         reasons.append(f"{kind.name}: {reason}")
-    raise MachineError(f"links cannot be shaped on this machine, so none is built ({'; '.join(reasons)})")
+    raise MachineError(
+        f"links cannot be shaped on this machine, so none is built ({'; '.join(reasons)}); "
+        f"the box of the Vagrantfile has a kernel with netem"
+    )
 
 
 def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:

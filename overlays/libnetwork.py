@@ -269,13 +269,13 @@ class Libnetwork(Overlay):
             await self._first.run(["docker", "network", "rm", *listed], check=False)
 
     async def _remove(self, host: Host) -> None:
+        """Leave the cluster, and restart Docker: its driver does not let go of either mode while it runs."""
+        gone = Batch()
         if self._swarm:
-            gone = Batch().attempt(["docker", "swarm", "leave", "--force"])
-            gone.attempt(["docker", "network", "rm", "docker_gwbridge"])
-            await routes.drop(gone, self.name).on(host)
-            return
-        await routes.drop(Batch(), self.name).on(host)
+            gone.attempt(["docker", "swarm", "leave", "--force"])
+            gone.attempt(["docker", "network", "rm", "docker_gwbridge"]).then(docker_settings.restart())
         try:
+            await routes.drop(gone, self.name).on(host, timeout=120)
             await docker_settings.restore(host, self.name)
         except CommandError as error:
             said = error.stderr.strip() or error.stdout.strip()

@@ -34,6 +34,8 @@ T = TypeVar("T")
 class Docker(Node):
     """A Mininet node that is a running container."""
 
+    shell: Popen[Any] | None
+
     def __init__(self, name: str, container: str, containerPid: int, **params: Any) -> None:
         self.container, self.containerPid = container, containerPid
         super().__init__(name, inNamespace=True, **params)

@@ -93,4 +93,5 @@ def export(topology: Topology, dialect: str = "v2") -> str:
     from lab.dsl.compose import to_document
     from lab.dsl.write import write
 
-    return write(to_document(topology), dialect)
+    with collector_at_rest():
+        return write(to_document(topology), dialect)

@@ -11,9 +11,11 @@ is set right, not how fast it is.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +52,15 @@ def show(stream: int) -> None:
             sys.stdout.flush()
 
 
+def end(kernel: subprocess.Popen[bytes]) -> None:
+    """Kill a kernel that still runs, with its processes, which are this machine's as well."""
+    if kernel.poll() is None:
+        for kill in (lambda: os.killpg(kernel.pid, signal.SIGKILL), kernel.kill):
+            with contextlib.suppress(ProcessLookupError):
+                kill()
+    kernel.wait()
+
+
 def boot(memory: str, timeout: float, command: list[str]) -> int:
     """Run a command under the other kernel; returns its status, or 124 when it did not end in time."""
     with tempfile.TemporaryDirectory() as folder:
@@ -65,8 +76,9 @@ def boot(memory: str, timeout: float, command: list[str]) -> int:
         try:
             kernel.wait(timeout)
         except subprocess.TimeoutExpired:
-            kernel.kill()
-            kernel.wait()
+            sys.stderr.write(f"run.py: the other kernel had not ended after {timeout:g} s\n")
+        finally:
+            end(kernel)
         printer.join(5)
         status = Path(folder, "status")
         return int(status.read_text()) if status.exists() else 124
@@ -79,6 +91,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=900.0, help="s, for all of it")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="default: the tests of links")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not shutil.which("linux.uml"):
         sys.stderr.write("run.py: no linux.uml on PATH; install Debian's package user-mode-linux\n")
         return 2

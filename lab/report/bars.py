@@ -94,6 +94,7 @@ def draw(figure: Figure, path: Path) -> list[Path]:
         for ax, panel in zip(axes[0], figure.panels, strict=True):
             _panel(ax, panel, figure)
         axes[0][0].set_ylabel(figure.y)
+        axes[0][0].set_ylim(bottom=0)  # after the last panel: it ends the growing of the common scale
         handles, labels = _legend(axes[0])
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
         drawing.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.01, 0.94), ncols=6, frameon=False)
@@ -121,7 +122,6 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
     ax.set_title(panel.title, fontsize=9)
     ax.set_xticks(range(len(figure.groups)), figure.groups)
     ax.set_xlabel(figure.x)
-    ax.set_ylim(bottom=0)
     ax.grid(axis="y", lw=0.4, alpha=0.5)
     ax.set_axisbelow(True)
 

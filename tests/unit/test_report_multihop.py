@@ -158,6 +158,27 @@ def test_figures_15_and_16_are_drawn_as_svg_and_png(tmp_path: Path) -> None:
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
 
 
+def test_no_panel_is_cut_off_by_the_scale_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given two overlays, of which the second is much faster than the first
+    def unequal(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, float]:
+        return {
+            "mean_ms": 20.0,
+            "sent_mbps": 900.0,
+            "received_mbps": 90.0 if cell.overlay == "weave" else 5.0,
+        }
+
+    from matplotlib import pyplot as plt
+
+    tops: list[float] = []
+    monkeypatch.setattr(plt, "close", lambda f: tops.extend(ax.get_ylim()[1] for ax in f.axes))
+    run = synthetic(tmp_path, ("underlay", "weave"), values=unequal)
+    Multihop().figures(run, tmp_path / "figures")
+    monkeypatch.undo()
+    plt.close("all")
+    assert len(tops) == 4
+    assert min(tops[2:]) > 90
+
+
 def test_the_same_samples_give_the_same_drawing(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("weave",))
     one = Multihop().figures(run, tmp_path / "a")[0].read_text()

@@ -216,7 +216,7 @@ def _samples(path: Path) -> tuple[list[Sample], list[str], int]:
 
 
 def _misfit(path: Path, text: str, error: ValidationError, schema: int) -> RunError:
-    found: Any = re.search(r'"schema_version":\s*(\S+?)[,}\s]', text)
+    found: Any = re.search(r'"schema(?:_version)?":\s*(\S+?)[,}\s]', text)
     if found and found[1] != str(schema):
         return RunError(
             f"{path} has schema {found[1]}, this lab reads schema {schema}; "

@@ -42,7 +42,7 @@ def test_keys_are_unique_over_overlays() -> None:
 
 def test_quick_takes_minutes_and_paper_what_it_took_in_2016() -> None:
     quick = Multihop().cells(linear(), "weave", QUICK)
-    assert 60 < sum(c.repetitions * c.duration for c in quick) < 160
+    assert 60 < sum(c.repetitions * c.duration for c in quick) <= 160
     assert all(c.repetitions >= 3 for c in quick), "enough for an interval"
     paper = Multihop().cells(linear(), "weave", PAPER)
     assert {(c.repetitions, c.seconds) for c in paper} == {(20, 120)}
@@ -76,7 +76,7 @@ async def test_tcp_names_its_congestion_control_and_leaves_its_start_out() -> No
     cell = next(c for c in Multihop().cells(linear(), "weave", QUICK) if c.metric == "tcp")
     reading = await Multihop().measure(cell, endpoints(raw))
     assert reading.facts["sender_tcp_congestion"] == "bbr"
-    assert " ".join(reading.argv).endswith("-O 2")
+    assert " ".join(reading.argv).endswith("-O 3")
 
 
 async def test_a_failure_carries_the_tools_words_and_command() -> None:

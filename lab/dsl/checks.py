@@ -132,7 +132,8 @@ class _Checker:
             return None
         name = self._text(attribute, "location")
         if name is not None and name.upper() not in self._locations:
-            self._faults.add(attribute.value_at, name, f"unknown location; {expected(name, self._locations)}")
+            what = f"unknown location; {expected(name, self._locations)} --site {name}=LAT,LON adds it"
+            self._faults.add(attribute.value_at, name, what)
         return name and name.upper()
 
     def _parts(self, raw: RawResource) -> tuple[tuple[Port, ...], tuple[tuple[str, Attributes], ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -37,10 +37,13 @@ def topology(graph: nx.Graph[Any], source: str, reduce: bool) -> tuple[Topology,
     """
     notes: list[str] = []
     for step in (_one_link_each, _placed, _distinct, _connected):
-        reduced, said = step(graph)
-        if said and not reduce:
-            raise TopologyError(f"{source}: {said[0]}; --largest-component makes a topology of what is left")
-        graph, notes = reduced, notes + said
+        graph, said = step(graph)
+        notes += said
+        if not graph:
+            raise TopologyError(f"{source}: no node has Latitude and Longitude, so there are no delays")
+    if notes and not reduce:
+        what = "; ".join(notes)
+        raise TopologyError(f"{source}: {what}; only --largest-component makes a topology of this")
     name = re.sub(r"\s+", " ", str(graph.graph.get("Network") or graph.graph.get("label") or source)).strip()
     return Topology(_ours(graph), name=name, description=f"From {source}"), notes
 
@@ -59,35 +62,29 @@ def _one_link_each(graph: nx.Graph[Any]) -> Reduced:
     simple.graph.update(graph.graph)
     simple.add_nodes_from(graph.nodes(data=True))
     simple.add_edges_from(best.values())
-    said = [f"{loops} edges join a node to itself and were left out"] if loops else []
-    return simple, said + (
-        [f"{parallel} edges lie beside a faster one and were left out"] if parallel else []
-    )
+    said = [f"edges that join a node to itself: {loops}, left out"] if loops else []
+    return simple, said + ([f"edges beside a faster one: {parallel}, left out"] if parallel else [])
 
 
 def _placed(graph: nx.Graph[Any]) -> Reduced:
     """Without the nodes that have no place."""
     lost = [node for node, about in graph.nodes(data=True) if _place(about) is None]
-    said = [f"{_some(graph, lost)} have no Latitude and Longitude and were left out"] if lost else []
+    said = [f"nodes without Latitude and Longitude: {_some(graph, lost)}, left out"] if lost else []
     return nx.Graph(graph.subgraph(n for n in graph if n not in set(lost))), said
 
 
 def _distinct(graph: nx.Graph[Any]) -> Reduced:
-    """With a number after each label that comes again."""
+    """With a number after each label that comes again, be it in other letters' case: sites have none."""
     by_name = defaultdict(list)
     for node in graph:
-        by_name[_name(node, graph.nodes[node])].append(node)
-    names = {name: nodes for name, nodes in by_name.items() if len(nodes) == 1}
-    labels = {nodes[0]: name for name, nodes in names.items()}
-    twice = [name for name in by_name if name not in names]
-    for name in twice:
-        for node in by_name[name]:
-            number = 1
-            while f"{name}-{number}" in names:
-                number += 1
-            names[f"{name}-{number}"] = [node]
-            labels[node] = f"{name}-{number}"
-    said = [f"several nodes are called {', '.join(sorted(twice)[:10])}, and were numbered"] if twice else []
+        by_name[_name(node, graph.nodes[node]).upper()].append(node)
+    labels: dict[Any, str] = {}
+    twice = []
+    for nodes in by_name.values():
+        name = _name(nodes[0], graph.nodes[nodes[0]])
+        labels |= {node: name if len(nodes) == 1 else f"{name}-{n}" for n, node in enumerate(nodes, start=1)}
+        twice += [name] if len(nodes) > 1 else []
+    said = [f"several nodes are called {', '.join(sorted(twice)[:10])}: numbered"] if twice else []
     return nx.relabel_nodes(graph, {node: labels[node] for node in graph}), said
 
 
@@ -97,18 +94,13 @@ def _connected(graph: nx.Graph[Any]) -> Reduced:
     if len(parts) < 2:
         return graph, []
     lost = [node for node in graph if node not in parts[0]]
-    said = f"it is in {len(parts)} parts; {_some(graph, lost)} are apart from the largest and were left out"
+    said = f"it is in {len(parts)} parts; nodes apart from the largest: {_some(graph, lost)}, left out"
     return nx.Graph(graph.subgraph(n for n in graph if n in parts[0])), [said]
 
 
 def _ours(graph: nx.Graph[Any]) -> nx.Graph[Any]:
     made: nx.Graph[Any] = nx.Graph()
     made.graph["sites"] = {str(n).upper(): _place(at) for n, at in graph.nodes(data=True)}
-    if len(made.graph["sites"]) < len(graph):
-        twice = [name for name, n in Counter(str(node).upper() for node in graph).items() if n > 1]
-        raise TopologyError(
-            f"nodes differ only in upper and lower case: {', '.join(sorted(twice))}; rename one of each"
-        )
     made.add_nodes_from((node, {"site": str(node).upper()}) for node in graph)
     made.add_edges_from(
         (a, b, {"rtt": _rtt(graph, a, b), "rate": _rate(at)}) for a, b, at in graph.edges(data=True)
@@ -152,4 +144,4 @@ def _name(node: Any, about: dict[str, Any]) -> str:
 
 def _some(graph: nx.Graph[Any], nodes: Iterable[Any]) -> str:
     names = [str(graph.nodes[node].get("label") or node) for node in nodes]
-    return f"{len(names)} nodes ({', '.join(names[:10])}{', …' if len(names) > 10 else ''})"
+    return f"{len(names)} ({', '.join(names[:10])}{', …' if len(names) > 10 else ''})"

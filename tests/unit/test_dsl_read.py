@@ -66,7 +66,7 @@ def test_all_faults_of_a_document_are_told_at_once() -> None:
 
 
 def test_the_error_names_file_line_column_text_and_what_was_expected() -> None:
-    with pytest.raises(DslError, match=r"^net.dsl:1:29: 'AMZ': unknown location; expected 'AMS'\?$"):
+    with pytest.raises(DslError, match=r"^net.dsl:1:29: 'AMZ': unknown location; expected 'AMS'\? --site AMZ=LAT,LON adds it$"):
         dsl.parse(
             'N { host { id="a" location="AMZ" } }',
             source="net.dsl",

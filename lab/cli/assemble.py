@@ -168,13 +168,16 @@ def _rate(settled: Parts) -> str:
 
 async def emulate(asked: Asked) -> int:
     """Build, measure, show, take away; returns the exit status."""
+    from rich.console import Console
+
     from lab.cli.shared import progress
     from lab.hosts import process
 
     settled = parts(asked)
     trace = process.Trace(asked.trace) if asked.trace else None
     try:
-        with progress() as emit:
+        # Mininet's prompt and a live display cannot share a terminal
+        with progress(Console(force_terminal=False, highlight=False) if asked.prompt else None) as emit:
             status, path = await _run(asked, settled, trace or process.run, emit)
     finally:
         if trace:

@@ -145,6 +145,9 @@ class Stages:
         """Keep the overlay's own words with the run; without them a run is no worse than before."""
         try:
             report: Mapping[str, Any] = await self.overlay.report()
+            # uninstalling removes the daemons' logs, so they are fetched each time
+            for name, text in (await self.overlay.logs()).items():
+                self.folder.store(f"logs/{slug(self.name)}/{name}", text.decode(errors="replace"))
         except (OverlayError, HostError) as error:
             report = {"error": str(error)}
         if report:

@@ -77,6 +77,9 @@ class FakeOverlay(Overlay):
         self._do("mode")
         return dict(self.now)
 
+    async def logs(self) -> Mapping[str, bytes]:
+        return {"AMS/faked.log": b"not after uninstall" if "uninstall" in self.told else b"all is well"}
+
     async def uninstall(self) -> None:
         self._do("uninstall")
 

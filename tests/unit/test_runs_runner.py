@@ -68,6 +68,12 @@ async def test_an_overlay_is_installed_ready_and_taken_off_again(tmp_path: Path)
     assert overlay.told[-1] == "uninstall"
 
 
+async def test_the_daemons_logs_are_kept_before_the_overlay_goes(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as folder:
+        await go(folder)
+    assert (folder.path / "logs/fake/AMS/faked.log").read_text() == "all is well"
+
+
 async def test_a_sample_is_on_disk_before_the_next_one_starts(tmp_path: Path) -> None:
     # given an experiment that looks at the disk when it is asked to measure
     lines: list[int] = []

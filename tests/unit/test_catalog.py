@@ -22,6 +22,15 @@ def test_every_shipped_topology_is_found_and_says_what_it_shows_and_from_where()
         assert "Source:" in said or "Waxman" in said
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_topology_has_a_page_with_a_picture(name: str) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "topologies"
+
+    assert f"[{name}]({name}.md)" in (docs / "README.md").read_text()
+    assert f"(figures/{name}.svg)" in (docs / f"{name}.md").read_text()
+    assert (docs / "figures" / f"{name}.svg").is_file()
+
+
 def test_an_unknown_name_has_the_nearest_one() -> None:
     with pytest.raises(UnknownName, match="unknown topology 'lineer'; did you mean 'linear'"):
         catalog.topology("lineer")

@@ -146,8 +146,8 @@ class Stages:
         try:
             report: Mapping[str, Any] = await self.overlay.report()
             # uninstalling removes the daemons' logs, so they are fetched each time
-            for name, text in (await self.overlay.logs()).items():
-                self.folder.store(f"logs/{slug(self.name)}/{name}", text.decode(errors="replace"))
+            for name, log in (await self.overlay.logs()).items():
+                self.folder.store(f"logs/{slug(self.name)}/{name}", log.decode(errors="replace"))
         except (OverlayError, HostError) as error:
             report = {"error": str(error)}
         if report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab import atomic, catalog, sites
+from lab import catalog, sites
 from lab.dsl import DIALECTS, compose, service, side, write
 from lab.errors import DslError, UnknownName
 from lab.events import Event, Note
@@ -56,8 +56,11 @@ def command(
         _say_losses(found, "; -o FILE keeps it beside the document")
         typer.echo(text, nl=False)
         return
-    beside = side.path(output)
-    atomic.write({beside: side.text(found, output.name).encode(), output: text.encode()}, force=force)
+    from lab import atomic
+    from lab.formats import side_file
+
+    beside = side_file.path(output)
+    atomic.write({beside: side_file.text(found, output.name).encode(), output: text.encode()}, force=force)
     _say_losses(found, f"; it is in {beside}")
 
 

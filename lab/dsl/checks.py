@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lark import Token
 
 from lab.dsl.document import LINK, NODES, Adjacency, Attributes, Document, Port, Resource
 from lab.dsl.faults import Faults, expected
-from lab.dsl.grammar import RawAdjacency, RawAttribute, RawDocument, RawPart, RawResource
+from lab.dsl.grammar import RawAttribute, RawDocument, RawPart, RawResource
+from lab.dsl.meetings import Meetings
 from lab.dsl.service import number
 from lab.graphcheck import RANGES
 
@@ -19,8 +19,6 @@ ID = re.compile(r"[A-Za-z0-9_$-]+")
 BLOCKS: Mapping[str, tuple[str, ...]] = {"vsi": ("controller",), "ofx": ("controller",)}
 #: Attributes that are numbers to us; the factor makes Mbit/s of them.
 RATES = {"capacity": 1.0, "bandwidth": 1.0, "lineRate": 1000.0}
-#: Ports up to which looking through them is as fast as an index, and smaller.
-FEW = 8
 _ESCAPE = re.compile(r"\\u+([0-9A-Fa-f]{4})|\\(.)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "s": " "}
 
@@ -48,7 +46,7 @@ class _Checker:
         by_id = self._by_id(resources)
         adjacencies: list[Adjacency] = []
         if certain:
-            adjacencies = _Meetings(self._faults, by_id).all(raw.adjacencies)
+            adjacencies = Meetings(self._faults, by_id).all(raw.adjacencies)
             if not any(resource.kind in NODES for resource in resources):
                 self._faults.add(raw.at, raw.name, "it has no hosts; expected at least one host block")
         texts = {name: self._text(about.pop(name, None), name) for name in ("id", "description")}
@@ -184,89 +182,3 @@ class _Checker:
             elif resource.id:
                 found[resource.id] = resource
         return found
-
-
-class _Meetings:
-    """Checks which port meets which."""
-
-    def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
-        self._faults, self._by_id = faults, by_id
-        self._used: dict[tuple[str, str], int] = {}
-        self._many: dict[str, dict[str, Port]] = {}
-        self._ends: defaultdict[str, list[str]] = defaultdict(list)
-        self._spoilt: set[str] = set()
-
-    def all(self, raw: Iterable[RawAdjacency]) -> list[Adjacency]:
-        found = [meeting for adjacency in raw if (meeting := self._meeting(adjacency))]
-        pairs: dict[frozenset[str], str] = {}
-        for link in self._by_id.values():
-            if link.kind == LINK and len(link.ports) == 2:
-                self._link(link, pairs)
-        return found
-
-    def _meeting(self, raw: RawAdjacency) -> Adjacency | None:
-        first, second = self._side(raw.a, raw.a_at), self._side(raw.b, raw.b_at)
-        if first is None or second is None:
-            self._spoilt.update(side[0].id for side in (first, second) if side)
-            return None
-        (a, a_port), (b, b_port) = first, second
-        if (a.kind == LINK) == (b.kind == LINK):
-            self._spoilt.update((a.id, b.id))
-            what = "two links meet" if a.kind == LINK else "no link is in it"
-            self._faults.add(
-                raw.a_at, raw.a, f"{what}; expected a port of a link and a port of something else"
-            )
-            return None
-        if a.kind == LINK:
-            (a, a_port), (b, b_port) = (b, b_port), (a, a_port)
-        self._ends[b.id].append(a.id)
-        return Adjacency(a.id, a_port, b.id, b_port, raw.a_at)
-
-    def _side(self, text: str, at: int) -> tuple[Resource, str] | None:
-        owner, _, name = (word.strip() for word in text.partition("."))
-        resource = self._by_id.get(owner)
-        if resource is None:
-            self._faults.add(
-                at, owner, f"adjacency to a resource that is not there; {expected(owner, self._by_id)}"
-            )
-            return None
-        port = self._port(resource, name)
-        if port is None:
-            known = expected(name, (port.id for port in resource.ports))
-            self._faults.add(
-                at + text.rindex(name), name, f"{resource.kind} {owner!r} has no such port; {known}"
-            )
-            self._spoilt.add(owner)
-            return None
-        if (first := self._used.setdefault((resource.id, port.id), at)) != at:
-            line, column = self._faults.place(first)
-            what = f"port used twice, first at {line}:{column}; expected one adjacency for each port"
-            self._faults.add(at, f"{owner}.{name}", what)
-            self._spoilt.add(owner)
-        return resource, port.id
-
-    def _port(self, resource: Resource, name: str) -> Port | None:
-        if len(resource.ports) <= FEW:
-            return next((port for port in resource.ports if port.id == name), None)
-        if resource.id not in self._many:
-            self._many[resource.id] = {port.id: port for port in resource.ports}
-        return self._many[resource.id].get(name)
-
-    def _link(self, link: Resource, pairs: dict[frozenset[str], str]) -> None:
-        ends = self._ends[link.id]
-        if link.id in self._spoilt:
-            return
-        if len(ends) < 2:
-            free = [port.id for port in link.ports if (link.id, port.id) not in self._used]
-            count = ("no end", "one end")[len(ends)]
-            what = f"the link has {count}; expected an adjacency for {' and '.join(free)}"
-            self._faults.add(link.at, link.id, what)
-        elif ends[0] == ends[1]:
-            self._faults.add(
-                link.at, link.id, f"the link joins {ends[0]!r} to itself; expected two ends that differ"
-            )
-        elif (pair := frozenset(ends)) in pairs:
-            what = f"a second link between {ends[0]} and {ends[1]}, beside {pairs[pair]!r}; expected one"
-            self._faults.add(link.at, link.id, what)
-        else:
-            pairs[pair] = link.id

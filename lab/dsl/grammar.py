@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from lark import Lark, Token, Transformer, v_args
 
 GRAMMAR = r"""
-start: TYPE? NAME "{" (attribute | adjacency | resource)* "}"
+start: TYPE? (NAME | KIND) "{" (attribute | adjacency | resource)* "}"
 resource: (KIND | NAME) "{" (attribute | part)* "}"
 part: NAME "{" attribute* "}"
 attribute: NAME "=" (TEXT | NUMBER | TRUTH)
@@ -109,7 +109,7 @@ class _Compact(Transformer[Token, RawDocument]):
     """Turns each rule into a small tuple as soon as it is read: tokens are large."""
 
     def start(self, *items: Any) -> RawDocument:
-        name = next(item for item in items if isinstance(item, Token) and item.type == "NAME")
+        name = next(item for item in items if isinstance(item, Token) and item.type != "TYPE")
         attributes, resources = _of(RawAttribute, items), _of(RawResource, items)
         return RawDocument(str(name), attributes, resources, _of(RawAdjacency, items), _at(name))
 

@@ -1,29 +1,23 @@
-"""The side file of a document: what the language cannot hold, in `NAME.lab.yaml` beside `NAME.dsl`.
+"""What the language cannot hold of a topology, as data that goes beside its document.
 
 Comments would hold it too, but no parser of the service is known, so nobody knows whether
-it reads over them.
+it reads over them. `lab.formats.side_file` has the file.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from lab.dsl.compose import to_document
 from lab.dsl.document import Document
 from lab.dsl.interpret import to_topology
-from lab.errors import DslError, TopologyError
+from lab.errors import DslError
 from lab.topology import LinkSpec, Topology
 
 HOST_FIELDS = ("name", "cpus", "image")
 LINK_FIELDS = ("rate", "jitter", "loss", "mtu")
-
-
-def path(document: Path) -> Path:
-    """Where the side file of a document lies."""
-    return document.with_name(f"{document.stem}.lab.yaml")
 
 
 def of(topology: Topology) -> dict[str, Any]:
@@ -102,28 +96,6 @@ def losses(side: Mapping[str, Any]) -> list[str]:
         found += [f"{key} of {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
     found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
     return found + [f"the topology's {key}" for key in ("name", "separate_parts") if key in side]
-
-
-def text(topology: Topology, document: str) -> str:
-    """The side file of a topology whose document is in a file of this name."""
-    from lab.formats import yaml_text
-
-    return f"# What {document} cannot hold; every lab command reads it along.\n{yaml_text.dump(of(topology))}"
-
-
-def load(file: Path) -> dict[str, Any]:
-    """What a side file says.
-
-    Raises:
-        DslError: it is not valid.
-    """
-    from lab.formats import models
-
-    try:
-        found = models.load(models.SideModel, file.read_text("utf-8"), str(file))
-    except (TopologyError, UnicodeDecodeError) as error:
-        raise DslError(str(error)) from error
-    return found.model_dump(exclude_unset=True)
 
 
 def refuse_strangers(side: Mapping[str, Any], document: Document, source: str) -> None:

@@ -93,12 +93,12 @@ def _text(file: Path) -> str:
 
 
 def _dsl(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
-    from lab.dsl import side
+    beside = file.with_name(f"{file.stem}{SIDE}")
+    if not beside.is_file():
+        return dsl.parse(text, source=str(file), sites=sites)
+    from lab.formats import side_file
 
-    beside = side.path(file)
-    return dsl.parse(
-        text, source=str(file), sites=sites, side=side.load(beside) if beside.is_file() else None
-    )
+    return dsl.parse(text, source=str(file), sites=sites, side=side_file.load(beside))
 
 
 def _yaml(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:

@@ -24,9 +24,8 @@ FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NAMES = st.one_of(
     st.integers(1, 12).map(lambda n: f"h{n}"),
     st.integers(1, 9).map(lambda n: f"l{n}"),
-    st.sampled_from(
-        ["AMS", "AMS2", "a-b", "c", "a", "b-c", "port1", "src", "link1", "type", "host_1", "X" * 63]
-    ),
+    st.sampled_from(["AMS", "AMS2", "a-b", "c", "a", "b-c", "port1", "src", "link1", "host_1", "X" * 63]),
+    st.sampled_from(["type", "host", "link", "port", "controller", "adjacency", "true"]),
     st.text(FIRST + "0123456789_-", min_size=1, max_size=8).filter(lambda n: n[0] in FIRST),
 )
 OWN_SITES = {"OSL": (59.91, 10.75), "NEW-YORK": (40.71, -74.0), "X1": (0.0, 0.0)}

@@ -10,10 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lab import catalog, dsl
-from lab.dsl import side
 from lab.errors import DslError, TopologyError
 from lab.events import Event, Note
-from lab.formats import models, node_link, own, yaml_text
+from lab.formats import models, node_link, own, side_file, yaml_text
 from lab.topology import Topology
 
 ROOT = Path(__file__).parents[2]
@@ -294,7 +293,7 @@ def test_a_document_is_read_with_its_side_file(tmp_path: Path) -> None:
     chain = catalog.topology("linear")
     file = written(tmp_path, "chain.dsl", dsl.export(chain))
     alone = catalog.topology(file)
-    written(tmp_path, "chain.lab.yaml", side.text(chain, "chain.dsl"))
+    written(tmp_path, "chain.lab.yaml", side_file.text(chain, "chain.dsl"))
 
     assert [host.name for host in alone.hosts] == [f"host{letter}" for letter in "ABCDEF"]
     assert catalog.topology(file) == chain
@@ -324,7 +323,7 @@ def test_an_edited_document_keeps_what_its_side_file_says_of_the_rest(tmp_path: 
     chain = catalog.topology("linear")
     added = 'host { id="hostG" location="PAR" port { id="p" } port { id="q" } }\n'
     file = written(tmp_path, "chain.dsl", dsl.export(chain).replace("    link {", added + "    link {", 1))
-    written(tmp_path, "chain.lab.yaml", side.text(chain, "chain.dsl"))
+    written(tmp_path, "chain.lab.yaml", side_file.text(chain, "chain.dsl"))
 
     topology = catalog.topology(file)
 

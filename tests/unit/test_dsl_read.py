@@ -226,3 +226,9 @@ def test_comments_and_a_byte_order_mark_are_read_over() -> None:
     text = "\ufeff/* a { */" + pair().replace("\n", " // }\r\n")
 
     assert len(dsl.parse(text).links) == 1
+
+
+@pytest.mark.parametrize("name", ["host", "link", "vsi", "type", "adjacency", "true", "port"])
+def test_a_document_may_be_called_like_a_word_of_the_language(name: str) -> None:
+    for head in (name, f"type {name}"):
+        assert dsl.parse(f'{head} {{ host {{ id="{name}" location="AMS" }} }}').name == name

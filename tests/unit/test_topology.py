@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -233,3 +235,13 @@ def test_published_figures_fill_in_round_trips_that_are_not_given() -> None:
 def test_data_that_is_no_topology_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(TopologyError):
         Topology.from_dict(data)
+
+
+def test_topologies_and_the_language_know_nobody_who_knows_them() -> None:
+    root = Path(__file__).parents[2] / "lab"
+    names = ("topology", "specs", "graphcheck", "addressing", "sites", "published")
+    modules = [root / f"{name}.py" for name in names]
+    known = r"^\s*(?:from|import) (?:lab\.|lab import .*|)(?:catalog|formats|draw|cli|topologies)\b"
+    knows = re.compile(known, re.MULTILINE)
+    for module in [*modules, *(root / "dsl").glob("*.py")]:
+        assert not knows.search(module.read_text()), module

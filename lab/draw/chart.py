@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from lab.draw.places import HEIGHT, RADIUS, WIDTH, Label, picture
+from lab.draw.geometry import HEIGHT, WIDTH
+from lab.draw.places import RADIUS, Label, picture
 from lab.topology import Topology
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from math import cos, hypot, pi, radians, sin
 from typing import NamedTuple
 
 from lab.draw.diagram import host_label, link_label
+from lab.draw.geometry import HEIGHT, WIDTH, Box, Line, Point, along, bent, crosses, distance
 from lab.topology import Topology
 
-WIDTH, HEIGHT, MARGIN = 864.0, 648.0, 64.0
+MARGIN = 64.0
 HOST_FONT, LINK_FONT = 11.0, 9.0
 RADIUS = 7.0
 #: Of the font's size; a bold sans is a little wider than this for capitals only.
@@ -23,43 +23,8 @@ CHARACTER, LINE = 0.68, 1.3
 APART = 48.0
 #: A link keeps this far from hosts that it does not end at; it bends where it would not.
 CLEAR = RADIUS + 5.0
-#: Straight pieces of a bent link.
-PIECES = 24
-
-
-class Point(NamedTuple):
-    """A place in the picture."""
-
-    x: float
-    y: float
-
-
-Line = tuple[Point, ...]
-
-
-class Box(NamedTuple):
-    """A rectangle around a centre."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def overlap(self, other: Box) -> float:
-        """The area that two boxes share, in square points."""
-        wide = (self.width + other.width) / 2 - abs(self.x - other.x)
-        high = (self.height + other.height) / 2 - abs(self.y - other.y)
-        return wide * high if wide > 0 and high > 0 else 0.0
-
-    def outside(self) -> float:
-        """How far it lies beyond the picture."""
-        return max(
-            0.0,
-            self.width / 2 - self.x,
-            self.x + self.width / 2 - WIDTH,
-            self.height / 2 - self.y,
-            self.y + self.height / 2 - HEIGHT,
-        )
+#: Hosts, and links, up to which there are labels; beyond, nobody could read them.
+MOST = 120
 
 
 class Label(NamedTuple):
@@ -83,8 +48,11 @@ class Picture(NamedTuple):
 def picture(topology: Topology) -> Picture:
     """Places for the hosts, links and labels of a topology."""
     hosts = _spread(topology, _on_map(topology))
-    lines = [_line(hosts, link.a, link.b) for link in topology.links]
-    title = _title(topology)
+    few = len(topology.links) <= MOST and len(hosts) <= MOST
+    lines = [_line(hosts, link.a, link.b, bend=few) for link in topology.links]
+    title = _title(topology, "" if few else f"; more than {MOST} hosts or links, so without labels")
+    if not few:
+        return Picture(title, hosts, lines, [], [])
     taken = [title.box, *(Box(x, y, 2 * RADIUS + 2, 2 * RADIUS + 2) for x, y in hosts.values())]
     host_labels = [_host_label(topology, name, point, taken, lines) for name, point in hosts.items()]
     link_labels = [
@@ -94,7 +62,7 @@ def picture(topology: Topology) -> Picture:
     return Picture(title, hosts, lines, host_labels, link_labels)
 
 
-def _title(topology: Topology) -> Label:
+def _title(topology: Topology, more: str = "") -> Label:
     words = (
         topology.name
         if topology.description in ("", topology.name)
@@ -102,6 +70,7 @@ def _title(topology: Topology) -> Label:
     )
     words = " ".join(words.split())
     words = words if len(words) <= 90 else words[:89] + "…"
+    words += more
     width, height = _size([words], HOST_FONT)
     return Label((words,), Box(width / 2 + 12, HEIGHT - height / 2 - 6, width, height), HOST_FONT)
 
@@ -146,40 +115,14 @@ def _beside(site: Point, n: int, count: int) -> Point:
     return Point(site.x + radius * cos(angle), site.y + radius * sin(angle))
 
 
-def _line(hosts: dict[str, Point], a: str, b: str) -> Line:
+def _line(hosts: dict[str, Point], a: str, b: str, bend: bool) -> Line:
     """A straight line, or the least bent one that keeps clear of all other hosts."""
     others = [point for name, point in hosts.items() if name not in (a, b)]
-    for bend in (0.0, 0.12, -0.12, 0.2, -0.2, 0.3, -0.3):
-        line = _bent(hosts[a], hosts[b], bend)
-        if all(_distance(point, line) > CLEAR for point in others):
+    for part in (0.0, 0.12, -0.12, 0.2, -0.2, 0.3, -0.3) if bend else ():
+        line = bent(hosts[a], hosts[b], part)
+        if all(distance(point, line) > CLEAR for point in others):
             return line
-    return _bent(hosts[a], hosts[b], 0.0)
-
-
-def _bent(a: Point, b: Point, bend: float) -> Line:
-    """A quadratic curve whose middle lies beside the straight one by half of this part of its length."""
-    if not bend:
-        return (a, b)
-    way = Point((a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend)
-    parts = [n / PIECES for n in range(PIECES + 1)]
-    return tuple(
-        Point(
-            *((1 - t) ** 2 * p + 2 * t * (1 - t) * q + t * t * r for p, q, r in zip(a, way, b, strict=True))
-        )
-        for t in parts
-    )
-
-
-def _distance(point: Point, line: Line) -> float:
-    return min(_to_piece(point, a, b) for a, b in pairwise(line))
-
-
-def _to_piece(point: Point, a: Point, b: Point) -> float:
-    across, up = b.x - a.x, b.y - a.y
-    square = across * across + up * up
-    part = ((point.x - a.x) * across + (point.y - a.y) * up) / square if square else 0.0
-    part = min(1.0, max(0.0, part))
-    return hypot(point.x - a.x - part * across, point.y - a.y - part * up)
+    return bent(hosts[a], hosts[b], 0.0)
 
 
 def _size(lines: Iterable[str], font: float) -> tuple[float, float]:
@@ -211,46 +154,23 @@ def _along(line: Line, width: float, height: float) -> Iterator[Box]:
     across = (-(by - ay) / length, (bx - ax) / length)
     for side in (0.0, 14.0, -14.0, 28.0, -28.0, 44.0, -44.0, 60.0, -60.0):
         for part in (0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8):
-            x, y = _part(line, part)
+            x, y = along(line, part)
             yield Box(x + across[0] * side, y + across[1] * side, width, height)
-
-
-def _part(line: Line, part: float) -> Point:
-    """The point at this part of a line's pieces."""
-    piece = min(int(part * (len(line) - 1)), len(line) - 2)
-    rest = part * (len(line) - 1) - piece
-    (ax, ay), (bx, by) = line[piece], line[piece + 1]
-    return Point(ax + (bx - ax) * rest, ay + (by - ay) * rest)
 
 
 def _best(places: list[Box], taken: list[Box], lines: list[Line], own: Line | None = None) -> Box:
     """The first place that costs least; it is taken from then on."""
     others = [line for line in lines if line is not own]
     stray = 1 if own is None else 5  # a link's label that leaves its line seems to belong to another
-
-    def cost(place: tuple[int, Box]) -> float:
-        rank, box = place
+    least, best = float("inf"), places[0]
+    for rank, box in enumerate(places):
+        if stray * rank >= least:
+            break
         covered = sum(box.overlap(other) for other in taken)
-        crossed = sum(any(_crosses(box, piece) for piece in pairwise(line)) for line in others)
-        return 1000 * (covered > 0) + covered + 500 * box.outside() + 60 * crossed + stray * rank
-
-    box = min(enumerate(places), key=cost)[1]
-    taken.append(box)
-    return box
-
-
-def _crosses(box: Box, line: tuple[Point, Point]) -> bool:
-    """Whether a line passes through a box (Liang and Barsky, ACM ToG 3(1), 1984)."""
-    (ax, ay), (bx, by) = line
-    enter, leave = 0.0, 1.0
-    for step, near, far in (
-        (bx - ax, box.x - box.width / 2 - ax, box.x + box.width / 2 - ax),
-        (by - ay, box.y - box.height / 2 - ay, box.y + box.height / 2 - ay),
-    ):
-        if step == 0:
-            if near > 0 or far < 0:
-                return False
-            continue
-        first, last = sorted((near / step, far / step))
-        enter, leave = max(enter, first), min(leave, last)
-    return enter < leave
+        cost = stray * rank + 1000 * (covered > 0) + covered + 500 * box.outside()
+        if cost < least:
+            cost += 60 * sum(crosses(box, line) for line in others)
+        if cost < least:
+            least, best = cost, box
+    taken.append(best)
+    return best

@@ -9,7 +9,8 @@ import pytest
 
 from lab import catalog
 from lab.draw import chart, diagram, summary
-from lab.draw.places import HEIGHT, WIDTH, Box, Point, picture
+from lab.draw.geometry import HEIGHT, WIDTH, Box, Point, distance
+from lab.draw.places import picture
 from lab.topology import Topology
 
 SHIPPED = catalog.names("topologies")
@@ -49,12 +50,10 @@ def test_text_as_matplotlib_sets_it_fits_the_boxes(shipped: Topology) -> None:
 
 
 def test_no_link_passes_through_a_host_that_it_does_not_end_at(shipped: Topology) -> None:
-    from lab.draw.places import _distance
-
     drawn = picture(shipped)
     for link, line in zip(shipped.links, drawn.lines, strict=True):
         for name, place in drawn.hosts.items():
-            assert name in (link.a, link.b) or _distance(place, line) > 7, (link.name, name)
+            assert name in (link.a, link.b) or distance(place, line) > 7, (link.name, name)
 
 
 def test_hosts_stand_where_their_sites_lie() -> None:
@@ -105,3 +104,12 @@ def test_the_summary_of_many_hosts_is_cut_and_of_parts_says_so() -> None:
     pairs = summary.text(catalog.topology("four_pairs"))
     assert "4 parts" in pairs
     assert "apart" in pairs
+
+
+def test_many_hosts_are_drawn_without_labels_and_the_title_says_so() -> None:
+    drawn = picture(catalog.topology("grid", rows=12, columns=12))
+
+    assert len(drawn.hosts) == 144
+    assert not drawn.host_labels
+    assert not drawn.link_labels
+    assert drawn.title.lines[0].endswith("; more than 120 hosts or links, so without labels")

@@ -15,6 +15,8 @@ from lab.draw.geometry import HEIGHT, WIDTH, Box, Line, Point, along, bent, cros
 from lab.topology import Topology
 
 MARGIN = 64.0
+#: Above the map, for the title.
+TOP = 28.0
 HOST_FONT, LINK_FONT = 11.0, 9.0
 RADIUS = 7.0
 #: Of the font's size; a bold sans is a little wider than this for capitals only.
@@ -82,12 +84,12 @@ def _on_map(topology: Topology) -> dict[str, Point]:
     flat = {name: (s.longitude * cos(radians(middle)), s.latitude) for name, s in found.items()}
     left, right = min(x for x, _ in flat.values()), max(x for x, _ in flat.values())
     low, high = min(y for _, y in flat.values()), max(y for _, y in flat.values())
-    wide, tall = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
+    wide, tall = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN - TOP
     scale = min(wide / (right - left) if right > left else 1e9, tall / (high - low) if high > low else 1e9)
     scale = 1.0 if scale == 1e9 else scale
     centre = ((left + right) / 2, (low + high) / 2)
     return {
-        name: Point(WIDTH / 2 + (x - centre[0]) * scale, HEIGHT / 2 + (y - centre[1]) * scale)
+        name: Point(WIDTH / 2 + (x - centre[0]) * scale, (HEIGHT - TOP) / 2 + (y - centre[1]) * scale)
         for name, (x, y) in flat.items()
     }
 
@@ -108,7 +110,7 @@ def _beside(site: Point, n: int, count: int) -> Point:
     if count <= 6:
         y = site.y + APART * ((count - 1) / 2 - n)
         shift = max(0.0, MARGIN / 2 - (site.y - APART * (count - 1) / 2))
-        drop = max(0.0, site.y + APART * (count - 1) / 2 - (HEIGHT - MARGIN / 2))
+        drop = max(0.0, site.y + APART * (count - 1) / 2 - (HEIGHT - TOP - MARGIN / 2))
         return Point(site.x, y + shift - drop)
     radius = min(APART * count / (2 * pi), HEIGHT / 2 - MARGIN)
     angle = 2 * pi * n / count

@@ -97,7 +97,15 @@ def draw(figure: Figure, path: Path) -> list[Path]:
         axes[0][0].set_ylim(bottom=0)  # after the last panel: it ends the growing of the common scale
         handles, labels = _legend(axes[0])
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
-        drawing.legend(handles, labels, loc="upper left", bbox_to_anchor=(0.01, 0.94), ncols=6, frameon=False, fontsize="small")
+        drawing.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(0.01, 0.94),
+            ncols=6,
+            frameon=False,
+            fontsize="small",
+        )
         drawing.text(0.02, 0.01, figure.caption, fontsize=7, va="bottom", wrap=True)
         drawing.tight_layout(rect=(0, 0.05, 1, 0.9))
         for file in files:

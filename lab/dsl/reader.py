@@ -15,6 +15,9 @@ from lab.dsl.groovy import constructs
 
 #: Characters. Ten thousand hosts with twenty thousand links take half of it.
 LONGEST = 8 * 1024 * 1024
+#: Attributes, blocks and adjacencies in all, by the signs that each of them needs. The same ten
+#: thousand hosts take half of it; a text of nothing else would take minutes.
+MOST = 600_000
 #: Repairs after which a text is given up.
 PATIENCE = 500
 #: What stands in for a missing word.
@@ -52,8 +55,12 @@ class Reading:
         """The raw document, or None when not even a repaired one could be made of the text."""
         if len(self.text) > LONGEST:
             self.faults.add(
-                LONGEST, self.text[LONGEST : LONGEST + 20], f"expected at most {LONGEST} characters"
+                LONGEST, self.text[LONGEST : LONGEST + 20], f"expected at most {LONGEST:,} characters"
             )
+            return None
+        if sum(self.text.count(sign) for sign in "={,") > MOST:
+            what = f"expected at most {MOST:,} attributes, blocks and adjacencies in all"
+            self.faults.add(0, self.text[:20], what)
             return None
         try:
             found: Any = parser().parse(self.text, on_error=self._repair)

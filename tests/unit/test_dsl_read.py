@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import dsl
-from lab.dsl.reader import LONGEST
+from lab.dsl.reader import LONGEST, MOST
 from lab.errors import DslError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "dsl"
@@ -205,9 +205,19 @@ def test_an_id_that_no_host_can_have_as_a_name_is_kept_apart_from_it() -> None:
     assert r'id="\$1st"' in dsl.export(topology)
 
 
-@pytest.mark.parametrize("text", ["x" * (LONGEST + 1), "a{" * (LONGEST // 2 + 1)])
-def test_a_text_that_is_too_long_is_refused_before_it_is_read(text: str) -> None:
-    assert faults(text)[0].startswith(f"1:{LONGEST + 1}: ")
+def test_a_text_that_is_too_long_is_refused_before_it_is_read() -> None:
+    assert faults("x" * 10_000_000) == [
+        f"1:{LONGEST + 1}: '{'x' * 20}': expected at most 8,388,608 characters"
+    ]
+
+
+@pytest.mark.parametrize("part", ["a=1 ", "host {} "])
+def test_a_text_of_too_many_parts_is_refused_before_it_is_read(part: str) -> None:
+    text = "Net { " + part * (MOST + 1)
+
+    assert faults(text[:LONGEST])[0].endswith(
+        "expected at most 600,000 attributes, blocks and adjacencies in all"
+    )
 
 
 def test_a_deeply_nested_document_is_refused_without_a_deep_stack() -> None:

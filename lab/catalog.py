@@ -45,7 +45,7 @@ def load(package: str, name: str) -> ModuleType:
 def topology(
     name_or_file: str | Path,
     *,
-    sites: Mapping[str, tuple[float, float]] | None = None,
+    places: Mapping[str, tuple[float, float]] | None = None,
     largest_component: bool = False,
     switches: bool = False,
     emit: Emit = silent,
@@ -55,7 +55,7 @@ def topology(
 
     Args:
         name_or_file: see the top of this module.
-        sites: for files: sites beyond the known ones, as name to (latitude, longitude).
+        places: for files: sites beyond the known ones, as name to (latitude, longitude).
         largest_component: for files: reduce a graph to what a topology can hold, and say so.
         switches: let the switches of a testbed document pass, which no emulation can build.
         emit: is told what was left out of a file.
@@ -69,9 +69,14 @@ def topology(
     from lab.formats import files
 
     if files.is_file(str(name_or_file)):
-        found = files.read(Path(name_or_file), sites=sites, largest_component=largest_component, emit=emit)
+        found = files.read(Path(name_or_file), sites=places, largest_component=largest_component, emit=emit)
     else:
         name, _, words = str(name_or_file).partition(":")
+        if places or largest_component:
+            raise TopologyError(
+                f"topology {name} comes by name, with the known sites and in one piece; "
+                "--site and --largest-component are for files"
+            )
         function = load("topologies", name).topology
         found = function(**{**_params(function, words, name), **params})
     if not switches:

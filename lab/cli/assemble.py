@@ -7,13 +7,14 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.base import Experiment, Profile
 from lab import catalog
+from lab.cli.export_dsl import tell
 from lab.errors import LabError, NotObtainable, RunError, UnknownName
 from lab.events import Emit, Event, Note, StepDone
 from lab.topology import Topology
@@ -33,6 +34,8 @@ class Asked:
 
     experiment: str
     topology: str = ""
+    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    largest_component: bool = False
     overlays: tuple[str, ...] = ()
     profile: str = "quick"
     rate: float | None = None
@@ -71,7 +74,12 @@ def parts(asked: Asked) -> Parts:
     if asked.profile not in experiment.profiles:
         raise UnknownName("profile", asked.profile, experiment.profiles)
     profile = adjusted(experiment.profiles[asked.profile], asked)
-    topology = catalog.topology(asked.topology or experiment.topology)
+    topology = catalog.topology(
+        asked.topology or experiment.topology,
+        places=asked.places,
+        largest_component=asked.largest_component,
+        emit=tell,
+    )
     if profile.rate is not None:
         topology = topology.with_rate(profile.rate)
     return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))

@@ -16,10 +16,10 @@ def command(
     file: Annotated[str, typer.Argument(help="A .dsl, .yaml, .json, .graphml or .gml file, or a name.")],
     strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
     site: Annotated[
-        list[str] | None, typer.Option(help="NAME=LAT,LON, a site beyond the known ones.")
+        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
     ] = None,
     largest_component: Annotated[
-        bool, typer.Option(help="Reduce a graph from a file to what a topology can hold.")
+        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
     ] = False,
 ) -> None:
     """Check a topology or a GTS DSL document; every fault at once, each with line and column.
@@ -31,7 +31,7 @@ def command(
     try:
         found = catalog.topology(
             file,
-            sites=dict(map(sites.parse, site or ())),
+            places=dict(map(sites.parse, site or ())),
             largest_component=largest_component,
             switches=True,
             emit=tell,

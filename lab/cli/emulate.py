@@ -22,6 +22,12 @@ def command(
     topology: Annotated[
         str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
     ] = "",
+    site: Annotated[
+        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
+    ] = None,
+    largest_component: Annotated[
+        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
+    ] = False,
     overlay: Annotated[
         list[str] | None,
         typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
@@ -55,6 +61,7 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
+    from lab import sites
     from lab.cli import assemble
 
     if weaver:
@@ -62,6 +69,8 @@ def command(
     asked = assemble.Asked(
         experiment=experiment,
         topology=topology,
+        places=dict(map(sites.parse, site or ())),
+        largest_component=largest_component,
         overlays=tuple(overlay or ()),
         profile=profile,
         rate=rate,

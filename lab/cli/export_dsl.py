@@ -26,10 +26,10 @@ def command(
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
     strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
     site: Annotated[
-        list[str] | None, typer.Option(help="NAME=LAT,LON, a site beyond the known ones.")
+        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
     ] = None,
     largest_component: Annotated[
-        bool, typer.Option(help="Reduce a graph from a file to what a topology can hold.")
+        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
     ] = False,
 ) -> None:
     """Print a topology as a GTS DSL document; without arguments the thesis's chain of six.
@@ -44,7 +44,7 @@ def command(
         raise UnknownName("dialect", dialect, DIALECTS)
     found = catalog.topology(
         topology,
-        sites=dict(map(sites.parse, site or ())),
+        places=dict(map(sites.parse, site or ())),
         largest_component=largest_component,
         switches=True,
         emit=tell,

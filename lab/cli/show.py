@@ -24,10 +24,10 @@ def command(
     ] = None,
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
     site: Annotated[
-        list[str] | None, typer.Option(help="NAME=LAT,LON, a site beyond the known ones.")
+        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
     ] = None,
     largest_component: Annotated[
-        bool, typer.Option(help="Reduce a graph from a file to what a topology can hold.")
+        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
     ] = False,
 ) -> None:
     """Show a topology: hosts, links, addresses and expected round trips, or a picture on the map.
@@ -38,7 +38,7 @@ def command(
         raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
     found = catalog.topology(
         topology,
-        sites=dict(map(sites.parse, site or ())),
+        places=dict(map(sites.parse, site or ())),
         largest_component=largest_component,
         switches=True,
         emit=tell,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lab.draw.geometry import HEIGHT, WIDTH
-from lab.draw.places import RADIUS, Label, picture
+from lab.draw.places import Label, picture
 from lab.topology import Topology
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ INK, LINE, PAPER = "#1d3557", "#457b9d", "white"
 
 def figure(topology: Topology) -> Figure:
     """The picture, one unit of its axes being one point."""
+    from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
     made = Figure(figsize=(WIDTH / 72, HEIGHT / 72), facecolor=PAPER)
@@ -25,32 +26,38 @@ def figure(topology: Topology) -> Figure:
     axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.set_axis_off()
     drawn = picture(topology)
-    for line in drawn.lines:
-        axes.plot(*zip(*line, strict=True), color=LINE, linewidth=1.6, zorder=1)
+    axes.add_collection(LineCollection(drawn.lines, colors=LINE, linewidths=drawn.thickness, zorder=1))
     for label in drawn.link_labels:
         _write(axes, label, "#333333", "normal", 2)
     across, up = zip(*drawn.hosts.values(), strict=True)
-    axes.scatter(across, up, s=(2 * RADIUS) ** 2 * 0.8, color=INK, zorder=3)
+    axes.scatter(across, up, s=(2 * drawn.radius) ** 2 * 0.8, color=INK, zorder=3)
     for label in drawn.host_labels:
         _write(axes, label, INK, "bold", 4)
-    _write(axes, drawn.title, "#333333", "normal", 4)
+    _write(axes, drawn.title, "#333333", "normal", 4, "left")
     return made
 
 
-def _write(axes: Axes, label: Label, colour: str, weight: str, above: int) -> None:
+def _write(
+    axes: Axes,
+    label: Label,
+    colour: str,
+    weight: str,
+    above: int,
+    align: Literal["left", "center"] = "center",
+) -> None:
     axes.text(
-        label.box.x,
+        label.box.x if align == "center" else label.box.x - label.box.width / 2,
         label.box.y,
         "\n".join(label.lines),
         fontsize=label.font,
         color=colour,
         fontweight=weight,
-        ha="center",
+        ha=align,
         va="center",
         linespacing=1.1,
         zorder=above,
         parse_math=False,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85},
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1},
     )
 
 

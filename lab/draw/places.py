@@ -6,8 +6,8 @@ All in points (1/72 inch), from the lower left corner. Nothing here draws.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from math import cos, hypot, pi, radians, sin
+from collections.abc import Callable, Iterable, Iterator
+from math import cos, hypot, pi, radians, sin, sqrt
 from typing import NamedTuple
 
 from lab.draw.diagram import host_label, link_label
@@ -18,7 +18,7 @@ MARGIN = 64.0
 #: Above the map, for the title.
 TOP = 28.0
 HOST_FONT, LINK_FONT = 11.0, 9.0
-RADIUS = 7.0
+RADIUS, THICKNESS = 7.0, 1.6
 #: Of the font's size; a bold sans is a little wider than this for capitals only.
 CHARACTER, LINE = 0.68, 1.3
 #: Between hosts at one site.
@@ -41,6 +41,8 @@ class Picture(NamedTuple):
     """All that is drawn: hosts by name, and a line per link."""
 
     title: Label
+    radius: float
+    thickness: float
     hosts: dict[str, Point]
     lines: list[Line]
     host_labels: list[Label]
@@ -49,19 +51,26 @@ class Picture(NamedTuple):
 
 def picture(topology: Topology) -> Picture:
     """Places for the hosts, links and labels of a topology."""
-    hosts = _spread(topology, _on_map(topology))
-    few = len(topology.links) <= MOST and len(hosts) <= MOST
-    lines = [_line(hosts, link.a, link.b, bend=few) for link in topology.links]
-    title = _title(topology, "" if few else f"; more than {MOST} hosts or links, so without labels")
-    if not few:
-        return Picture(title, hosts, lines, [], [])
+    if len(topology.links) > MOST or len(topology.hosts) > MOST:
+        return _crowd(topology)
+    hosts = _spread(topology, _beside)
+    lines = [_line(hosts, link.a, link.b) for link in topology.links]
+    title = _title(topology)
     taken = [title.box, *(Box(x, y, 2 * RADIUS + 2, 2 * RADIUS + 2) for x, y in hosts.values())]
     host_labels = [_host_label(topology, name, point, taken, lines) for name, point in hosts.items()]
     link_labels = [
         _link_label(tuple(link_label(link)), line, taken, lines)
         for link, line in zip(topology.links, lines, strict=True)
     ]
-    return Picture(title, hosts, lines, host_labels, link_labels)
+    return Picture(title, RADIUS, THICKNESS, hosts, lines, host_labels, link_labels)
+
+
+def _crowd(topology: Topology) -> Picture:
+    """Small hosts, thin straight lines and no labels: work that grows with what there is, no faster."""
+    hosts = _spread(topology, _around)
+    lines: list[Line] = [(hosts[link.a], hosts[link.b]) for link in topology.links]
+    title = _title(topology, f"; more than {MOST} hosts or links, so without labels")
+    return Picture(title, RADIUS / 3, THICKNESS / 5, hosts, lines, [], [])
 
 
 def _title(topology: Topology, more: str = "") -> Label:
@@ -94,33 +103,49 @@ def _on_map(topology: Topology) -> dict[str, Point]:
     }
 
 
-def _spread(topology: Topology, sites: dict[str, Point]) -> dict[str, Point]:
-    """Hosts at one site in a column around its place, or on a circle when they are many."""
+def _spread(topology: Topology, place: Callable[[Point, int, int], Point]) -> dict[str, Point]:
+    """Hosts at one site stand apart around its place."""
+    sites = _on_map(topology)
     at_site = defaultdict(list)
     for host in topology.hosts:
         at_site[host.site].append(host.name)
     found: dict[str, Point] = {}
     for site, names in at_site.items():
         for n, name in enumerate(names):
-            found[name] = _beside(sites[site], n, len(names))
+            found[name] = place(sites[site], n, len(names))
     return {host.name: found[host.name] for host in topology.hosts}
 
 
 def _beside(site: Point, n: int, count: int) -> Point:
+    """In a column, or on a circle when they are many."""
     if count <= 6:
-        y = site.y + APART * ((count - 1) / 2 - n)
-        shift = max(0.0, MARGIN / 2 - (site.y - APART * (count - 1) / 2))
-        drop = max(0.0, site.y + APART * (count - 1) / 2 - (HEIGHT - TOP - MARGIN / 2))
-        return Point(site.x, y + shift - drop)
-    radius = min(APART * count / (2 * pi), HEIGHT / 2 - MARGIN)
-    angle = 2 * pi * n / count
-    return Point(site.x + radius * cos(angle), site.y + radius * sin(angle))
+        half = APART * (count - 1) / 2
+        return Point(site.x, _within(site, 0, half).y + half - APART * n)
+    radius = min(APART * count / (2 * pi), (HEIGHT - TOP - MARGIN) / 2)
+    return _round(_within(site, radius, radius), radius, 2 * pi * n / count)
 
 
-def _line(hosts: dict[str, Point], a: str, b: str, bend: bool) -> Line:
+def _around(site: Point, n: int, count: int) -> Point:
+    """In a spiral that fills a disc evenly (Vogel, Mathematical Biosciences 44, 1979)."""
+    radius = min(1.2 * RADIUS * sqrt(count - 1), APART)
+    return _round(_within(site, radius, radius), radius * sqrt(n / max(1, count - 1)), n * pi * (3 - sqrt(5)))
+
+
+def _round(middle: Point, radius: float, angle: float) -> Point:
+    return Point(middle.x + radius * cos(angle), middle.y + radius * sin(angle))
+
+
+def _within(middle: Point, wide: float, high: float) -> Point:
+    """A middle from which this half width and height stay in the picture."""
+    x = min(max(middle.x, wide + MARGIN / 2), WIDTH - wide - MARGIN / 2)
+    y = min(max(middle.y, high + MARGIN / 2), HEIGHT - TOP - high - MARGIN / 2)
+    return Point(x, y)
+
+
+def _line(hosts: dict[str, Point], a: str, b: str) -> Line:
     """A straight line, or the least bent one that keeps clear of all other hosts."""
     others = [point for name, point in hosts.items() if name not in (a, b)]
-    for part in (0.0, 0.12, -0.12, 0.2, -0.2, 0.3, -0.3) if bend else ():
+    for part in (0.0, 0.12, -0.12, 0.2, -0.2, 0.3, -0.3):
         line = bent(hosts[a], hosts[b], part)
         if all(distance(point, line) > CLEAR for point in others):
             return line

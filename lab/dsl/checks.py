@@ -130,7 +130,7 @@ class _Checker:
             return None
         name = self._text(attribute, "location")
         if name is not None and name.upper() not in self._locations:
-            what = f"unknown location; {expected(name, self._locations)} --site {name}=LAT,LON adds it"
+            what = f"unknown location; {expected(name, self._locations)} (--site {name}=LAT,LON adds it)"
             self._faults.add(attribute.value_at, name, what)
         return name and name.upper()
 

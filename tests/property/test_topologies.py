@@ -64,6 +64,7 @@ def test_generators_are_valid_connected_and_reproducible(made: tuple[str, dict[s
     name, params = made
     topology = catalog.topology(name, **params)
     assert topology == catalog.topology(name, **params)
+    assert set(topology.sites) <= set(params.get("sites", SITES))
     assert nx.is_connected(topology.graph) or topology.separate_parts
     assert topology.separate_parts == (name == "four_pairs")
     properties.addresses_never_collide(topology)

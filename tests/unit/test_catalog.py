@@ -104,6 +104,14 @@ def test_mesh_and_star_have_the_round_trips_of_the_study_that_measured_them() ->
     assert [(link.rtt, link.rate) for link in star.links] == [(17.7, 10.0), (13.0, 10.0), (44.7, 10.0)]
 
 
+@pytest.mark.parametrize("given", [{"places": {"OSL": (59.91, 10.75)}}, {"largest_component": True}])
+def test_what_is_for_files_is_refused_with_a_name(given: dict[str, object]) -> None:
+    """It was taken and forgotten, and a list of sites given by that name with it."""
+    with pytest.raises(TopologyError, match="--site and --largest-component are for files"):
+        catalog.topology("linear", **given)
+    assert [host.site for host in catalog.topology("linear", sites=["BRA", "MIL"]).hosts] == ["BRA", "MIL"]
+
+
 def test_switches_are_refused_unless_they_are_asked_for() -> None:
     document = Path(__file__).parents[1] / "fixtures" / "dsl" / "switches.dsl"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from itertools import combinations
+from math import hypot
 
 import pytest
 
 from lab import catalog
-from lab.draw import chart, diagram, summary
+from lab.draw import chart, diagram, places, summary
 from lab.draw.geometry import HEIGHT, WIDTH, Box, Point, distance
 from lab.draw.places import picture
 from lab.topology import Topology
@@ -63,11 +65,15 @@ def test_hosts_stand_where_their_sites_lie() -> None:
     assert drawn.hosts["MIL"].y < drawn.hosts["LJU"].y < drawn.hosts["BRA"].y < drawn.hosts["AMS"].y
 
 
-def test_hosts_at_one_site_stand_apart_and_inside() -> None:
-    for count in (2, 4, 6, 7, 12):
-        hosts = picture(catalog.topology("linear", sites=["AMS"] * count)).hosts.values()
-        for a, b in combinations(hosts, 2):
-            assert max(abs(a.x - b.x), abs(a.y - b.y)) > 14
+@pytest.mark.parametrize("count", [2, 4, 6, 7, 12, 40, 100, 140, 400])
+def test_hosts_at_one_site_stand_apart_and_inside(count: int) -> None:
+    for sites in (["AMS"] * count, ["MAD"] * count + ["CPH"] * count):
+        drawn = picture(catalog.topology("linear", sites=sites))
+        hosts = list(drawn.hosts.values())
+        assert len(set(hosts)) == len(sites)
+        if count <= 100:
+            at_one_site = combinations(hosts[:count], 2)
+            assert all(hypot(a.x - b.x, a.y - b.y) > 2 * drawn.radius for a, b in at_one_site)
         assert all(isinstance(p, Point) and 0 < p.x < WIDTH and 0 < p.y < HEIGHT for p in hosts)
 
 
@@ -113,3 +119,27 @@ def test_many_hosts_are_drawn_without_labels_and_the_title_says_so() -> None:
     assert not drawn.host_labels
     assert not drawn.link_labels
     assert drawn.title.lines[0].endswith("; more than 120 hosts or links, so without labels")
+
+
+def test_the_work_for_a_picture_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It once grew with links times hosts times places: minutes for 300 hosts."""
+    counts = Counter[str]()
+
+    def counted(name: str) -> None:
+        work = getattr(places, name)
+        monkeypatch.setattr(places, name, lambda *given: (counts.update([name]), work(*given))[1])
+
+    for name in ("distance", "crosses", "bent"):
+        counted(name)
+    picture(catalog.topology("random", hosts=300))
+    assert not counts, "without labels nothing is searched for"
+
+    picture(catalog.topology("full_mesh", sites=["AMS", "MAD"] * 8))
+    assert counts["distance"] < 120 * 16 * 7
+    assert 0 < counts["crosses"] < 1_000_000
+
+
+def test_a_picture_has_as_many_parts_for_ten_thousand_links_as_for_two_hundred() -> None:
+    """A matplotlib line of its own for each link takes a millisecond to make and to draw."""
+    few, many = (chart.figure(catalog.topology("random", hosts=hosts)) for hosts in (50, 300))
+    assert len(few.axes[0].get_children()) == len(many.axes[0].get_children())

@@ -72,7 +72,7 @@ def test_the_error_names_file_line_column_text_and_what_was_expected() -> None:
     fault = caught.value.faults[0]
     assert (fault.line, fault.column, fault.text) == (1, 29, "AMZ")
     assert str(caught.value) == f"net.dsl:1:29: 'AMZ': {fault.what}"
-    assert fault.what == "unknown location; expected 'AMS'? --site AMZ=LAT,LON adds it"
+    assert fault.what == "unknown location; expected 'AMS'? (--site AMZ=LAT,LON adds it)"
 
 
 @pytest.mark.parametrize(

@@ -347,7 +347,7 @@ def test_sites_of_ones_own_help_with_every_form(tmp_path: Path) -> None:
         file = written(tmp_path, name, text)
         with pytest.raises((TopologyError, DslError)):
             catalog.topology(file)
-        assert catalog.topology(file, sites=place).hosts[0].site == "OSL"
+        assert catalog.topology(file, places=place).hosts[0].site == "OSL"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ straight from host to host, so the lab adds static routes over the links.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from lab.errors import CommandError, NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import docker_settings, endpoints, kernel, routes
+from overlays.support import docker_api, docker_settings, endpoints, kernel, routes
 from overlays.support.batch import Batch
 from overlays.support.etcd import Etcd
 from overlays.support.polling import each, until
@@ -25,15 +24,12 @@ NETWORK = "lab"
 VXLAN = 50
 #: Bytes that Docker reserves for IPsec's header and padding.
 ESP = 26
-#: Asks a Docker daemon for the network; its own client takes ten times as long to start.
-SEES_NETWORK = [
-    *("curl", "-sSf", "--max-time", "5", "--unix-socket", "/var/run/docker.sock"),
-    f"http://docker/networks/{NETWORK}",
-]
 #: Where the kernels' tunnels meet (UDP).
 TUNNEL = 4789
 #: Where the daemons of the cluster gossip (TCP and UDP).
 GOSSIP = 7946
+#: Where the cluster's manager listens (TCP).
+CLUSTER = 2377
 LAST_WITH_KV = (20, 10)
 #: Docker's own port in the cluster store; nothing listens there, it is only a name.
 ADVERTISED = 2376
@@ -60,6 +56,7 @@ class Libnetwork(Overlay):
             raise OverlayError("libnetwork encrypts only in mode=swarm; leave out mode=kv or encryption=on")
         self._swarm = self.settings["mode"] == "swarm" or self.settings["encryption"] == "on"
         self._store: Etcd | None = None
+        self._meets: Host | None = None
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = []
@@ -84,8 +81,10 @@ class Libnetwork(Overlay):
         return self.settings["encryption"] == "on"
 
     @property
-    def _first(self) -> Host:
-        return self.hosts[0]
+    def _meeting(self) -> Host:
+        """The host with the store, or with the cluster's manager."""
+        assert self._meets is not None, "install chooses it"
+        return self._meets
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
@@ -95,6 +94,7 @@ class Libnetwork(Overlay):
         if self.settings["mode"] == "auto" and any(f.docker[:2] > LAST_WITH_KV for f in facts):
             self._swarm = True
         self.hosts = tuple(hosts)
+        self._meets = self._meets or centre(self.hosts, topology)
         await (self._install_swarm() if self._swarm else self._install_kv())
 
     async def _require_encryption(self, hosts: Sequence[Host]) -> None:
@@ -104,12 +104,12 @@ class Libnetwork(Overlay):
             )
 
     async def _install_kv(self) -> None:
-        self._store = Etcd(self.name, self._first, self.on.address(self._first.name), 2379)
+        self._store = Etcd(self.name, self._meeting, self.on.address(self._meeting.name), 2379)
         await each(lambda job: job, [self._store.start(), each(self._add_routes, self.hosts)])
         changed = await each(self._write_settings, self.hosts)
-        for host, new in zip(self.hosts, changed, strict=True):
-            if new:
-                await self._meet(host)
+        new = [host for host, is_new in zip(self.hosts, changed, strict=True) if is_new]
+        for host in sorted(new, key=lambda h: h is not self._meeting):
+            await self._meet(host)
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _add_routes(self, host: Host) -> None:
@@ -136,23 +136,22 @@ class Libnetwork(Overlay):
 
     async def _install_swarm(self) -> None:
         await each(self._add_routes, self.hosts)
-        await self._first.run(swarm_argv("init", self.on.address(self._first.name)), check=False)
-        await each(self._join_swarm, self.hosts[1:])
+        await self._cluster(self._meeting, "swarm/init", {})
+        said = await docker_api.call(self._meeting, "GET", "swarm")
+        if not said.ok:
+            raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
+        manager = f"{self.on.address(self._meeting.name)}:{CLUSTER}"
+        how = {"RemoteAddrs": [manager], "JoinToken": said.json["JoinTokens"]["Worker"]}
+        others = [host for host in self.hosts if host is not self._meeting]
+        await each(lambda host: self._cluster(host, "swarm/join", how), others)
         await self.add_network(NETWORK, self.settings["subnet"])
 
-    async def _join_swarm(self, host: Host) -> None:
-        state = await host.run(["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"])
-        if state.stdout.strip() == "active":
-            return
-        token = (await self._first.run(["docker", "swarm", "join-token", "-q", "worker"])).stdout.strip()
-        batch = Batch().run(
-            [*swarm_argv("join", self.on.address(host.name)), "--token", token, self._manager]
-        )
-        await batch.on(host, timeout=60)
-
-    @property
-    def _manager(self) -> str:
-        return f"{self.on.address(self._first.name)}:2377"
+    async def _cluster(self, host: Host, path: str, more: Mapping[str, Any]) -> None:
+        """Let a daemon begin a cluster or join one; one that is in it stays."""
+        own = {"ListenAddr": f"0.0.0.0:{CLUSTER}", "AdvertiseAddr": self.on.address(host.name)}
+        said = await docker_api.call(host, "POST", path, {**own, **more})
+        if not said.ok and said.status != docker_api.ALREADY:
+            raise OverlayError(f"libnetwork: {path} on {host.name}: {said.words}")
 
     async def add_network(self, name: str, subnet: str) -> None:
         """Make one more network beside the first; its endpoints are isolated from those of the others.
@@ -160,15 +159,15 @@ class Libnetwork(Overlay):
         Raises:
             OverlayError: Docker refused; the message has its words.
         """
-        if (await self._first.run(["docker", "network", "inspect", name], check=False)).status == 0:
+        if (await docker_api.call(self._meeting, "GET", f"networks/{name}")).ok:
             return
-        argv = network_argv(name, subnet, self._link_mtu, swarm=self._swarm, encrypted=self._encrypted)
+        wanted = network(name, subnet, self._link_mtu, swarm=self._swarm, encrypted=self._encrypted)
 
         async def make() -> str:
-            made = await self._first.run(argv, check=False)
-            return made.stderr.strip() if made.status else ""
+            made = await docker_api.call(self._meeting, "POST", "networks/create", wanted)
+            return "" if made.ok else made.words
 
-        await until(make, 20, f"libnetwork: network {name!r} on {self._first.name}")
+        await until(make, 20, f"libnetwork: network {name!r} on {self._meeting.name}")
 
     async def ready(self, timeout: float = 60.0) -> None:
         await each(
@@ -181,14 +180,26 @@ class Libnetwork(Overlay):
     async def _lacking(self, host: Host) -> str:
         """What a host's Docker says is missing until it has joined the others."""
         if self._swarm:
-            state = await host.run(
-                ["docker", "info", "--format", "{{.Swarm.LocalNodeState}} {{.Swarm.Error}}"]
-            )
-            return "" if state.stdout.startswith("active") else state.stdout.strip()
-        seen = await host.run(SEES_NETWORK, check=False)
-        if '"Driver":"overlay"' not in seen.stdout:
-            return seen.stderr.strip() or f"it does not see network {NETWORK!r}"
-        return await self._absent() if host is self._first else ""
+            return await self._not_ready() if host is self._meeting else await self._outside(host)
+        seen = await docker_api.call(host, "GET", f"networks/{NETWORK}")
+        if not seen.ok or seen.json["Driver"] != "overlay":
+            return f"it does not see network {NETWORK!r}: {seen.words}"
+        return await self._absent() if host is self._meeting else ""
+
+    async def _outside(self, host: Host) -> str:
+        """Why a daemon is no part of the cluster, by its own words."""
+        said = await docker_api.call(host, "GET", "info")
+        state = said.json["Swarm"] if said.ok else {"Error": said.words}
+        return "" if state.get("LocalNodeState") == "active" else state["Error"] or "not in the cluster"
+
+    async def _not_ready(self) -> str:
+        """The hosts to which the manager would give nothing to do yet: attaching there would fail."""
+        said = await docker_api.call(self._meeting, "GET", "nodes")
+        if not said.ok:
+            return said.words
+        there = {node["Status"]["Addr"] for node in said.json if node["Status"]["State"] == "ready"}
+        late = [host.name for host in self.hosts if self.on.address(host.name) not in there]
+        return f"not ready for the manager: {', '.join(late)}" if late else ""
 
     async def _absent(self) -> str:
         """The hosts that are not in the store's list of nodes."""
@@ -203,7 +214,7 @@ class Libnetwork(Overlay):
         return await endpoints.attach(self.name, host, image, name, network)
 
     async def mode(self) -> Mapping[str, str]:
-        version = (await self._first.facts()).docker
+        version = (await self._meeting.facts()).docker
         return {
             "mode": "swarm" if self._swarm else "kv",
             "encryption": "on" if self._encrypted else "off",
@@ -212,27 +223,27 @@ class Libnetwork(Overlay):
         }
 
     async def report(self) -> Mapping[str, Any]:
-        said = await each(lambda h: h.run(["docker", "network", "inspect", NETWORK], check=False), self.hosts)
-        return {h.name: json.loads(r.stdout or "[]") for h, r in zip(self.hosts, said, strict=True)}
+        said = await each(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"), self.hosts)
+        return {h.name: r.json if r.ok else r.words for h, r in zip(self.hosts, said, strict=True)}
 
     def daemons(self, host: Host) -> Sequence[str]:
-        return ("etcd-libnetwork",) if self._store is not None and host is self._first else ()
+        return ("etcd-libnetwork",) if self._store is not None and host is self._meeting else ()
 
     async def check(self) -> None:
         await super().check()
         await each(self._check_docker, self.hosts)
 
     async def _check_docker(self, host: Host) -> None:
-        said = await host.run(["docker", "version", "--format", "{{.Server.Version}}"], check=False)
-        if said.status:
-            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.stderr.strip()}")
+        said = await docker_api.call(host, "GET", "_ping", seconds=5)
+        if not said.ok:
+            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.words}")
 
     async def join(self, host: Host) -> None:
         self.hosts = (*self.hosts, host)
         await self.install(self.hosts, self.on)
 
     async def leave(self, host: Host) -> None:
-        if host is self._first:
+        if host is self._meeting:
             raise OverlayError(
                 f"libnetwork cannot lose {host.name}, where the others meet; uninstall it on all hosts"
             )
@@ -251,7 +262,7 @@ class Libnetwork(Overlay):
         await each(self._remove, reversed(self.hosts))
         if self._store is not None:
             await self._store.remove()
-        self.hosts, self._store = (), None
+        self.hosts, self._store, self._meets = (), None, None
 
     async def _remove_networks(self) -> None:
         argv = [
@@ -264,9 +275,9 @@ class Libnetwork(Overlay):
             "--filter",
             "label=lab.overlay",
         ]
-        listed = (await self._first.run(argv, check=False)).stdout.split()
+        listed = (await self._meeting.run(argv, check=False)).stdout.split()
         if listed:
-            await self._first.run(["docker", "network", "rm", *listed], check=False)
+            await self._meeting.run(["docker", "network", "rm", *listed], check=False)
 
     async def _remove(self, host: Host) -> None:
         """Leave the cluster, and restart Docker: its driver does not let go of either mode while it runs."""
@@ -282,23 +293,34 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: Docker on {host.name} did not restart: {said}") from error
 
 
-def swarm_argv(verb: str, address: str) -> list[str]:
-    """``docker swarm init`` or ``join`` on one address of the underlay."""
-    return ["docker", "swarm", verb, f"--advertise-addr={address}", "--listen-addr=0.0.0.0:2377"]
-
-
-def network_argv(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -> list[str]:
-    """The command that makes an overlay network; internal, so that endpoints get no way out of it."""
-    return [
-        *("docker", "network", "create", "--driver=overlay", "--internal", f"--subnet={subnet}"),
-        *("--label=lab.overlay=libnetwork", f"--opt=com.docker.network.driver.mtu={mtu}"),
-        *(["--attachable"] if swarm else []),
-        *(["--opt=encrypted"] if encrypted else []),
-        name,
-    ]
+def network(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -> dict[str, Any]:
+    """An overlay network as Docker is asked for it; internal, so that endpoints get no way out of it."""
+    return {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": "overlay",
+        "Internal": True,
+        "Attachable": swarm,
+        "IPAM": {"Config": [{"Subnet": subnet}]},
+        "Labels": {"lab.overlay": "libnetwork"},
+        "Options": {"com.docker.network.driver.mtu": str(mtu), **({"encrypted": ""} if encrypted else {})},
+    }
 
 
 def nodes(tree: Mapping[str, Any]) -> set[str]:
     """The daemons (``address:port``) in a tree of etcd's v2 interface under ``docker/nodes``."""
     found = {str(tree["value"])} if "value" in tree else set[str]()
     return found.union(*(nodes(child) for child in tree.get("nodes", ())))
+
+
+def centre(hosts: Sequence[Host], topology: Topology) -> Host:
+    """The host from which the farthest other one is nearest: every daemon asks it many times over."""
+    return min(hosts, key=lambda h: max(_distances(h, hosts, topology), default=0.0))
+
+
+def _distances(host: Host, others: Sequence[Host], topology: Topology) -> list[float]:
+    return [
+        topology.rtt(host.name, other.name)
+        for other in others
+        if routes.reaches(topology, host.name, other.name)
+    ]

@@ -19,11 +19,11 @@ from lab.emulation.fabric import Fabric
 from lab.emulation.seed import endpoint_seed
 from lab.emulation.shape import Wiring
 from lab.emulation.shaper import Shaper, choose
-from lab.emulation.state import State
+from lab.emulation.state import Process, State
 from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import process
-from lab.hosts.container import ContainerHost
+from lab.hosts.container import ContainerHost, Inside
 from lab.hosts.process import Run
 from lab.measure.together import together
 from lab.topology import LinkSpec, Topology
@@ -168,10 +168,10 @@ class Emulation:
                 plan.socket.parent.mkdir(parents=True, exist_ok=True)
         started = await containers.start([plan.container for plan in plans], self._run)
         for plan in plans:
-            self.pids[plan.name] = started[plan.container.name].pid
+            pid = self.pids[plan.name] = started[plan.container.name].pid
             self.container_ids[plan.name] = started[plan.container.name].id
             self.hosts[plan.name] = ContainerHost(
-                plan.name, plan.site, plan.addresses, plan.container.name, self._run
+                plan.name, plan.site, plan.addresses, plan.container.name, self._run, _inside(plan, pid)
             )
 
     async def _wait_for_docker(self, plans: Sequence[hostplan.Plan]) -> None:
@@ -207,3 +207,12 @@ class Emulation:
             state.record("namespace", self._fabric.namespace)
             await self._fabric.create()
         return self._fabric
+
+
+def _inside(plan: hostplan.Plan, pid: int) -> Inside | None:
+    """How commands get into a host; a user's own image keeps Docker's confinement."""
+    container = plan.container
+    if container.confined:
+        return None
+    env = {"HOSTNAME": container.hostname, **container.env}
+    return Inside(pid, Process.of(pid).started, container.capabilities, env)

@@ -1,8 +1,10 @@
-"""A host that is a Docker container of this machine: commands go through ``docker exec``."""
+"""A host that is a Docker container of this machine: commands enter its namespaces."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 from lab.errors import CommandError, HostTimeout
@@ -12,10 +14,28 @@ from lab.hosts.common import CommonHost, with_deadline
 
 #: How much longer than the command's own deadline this end waits for the far end (s).
 GRACE = 15.0
+#: The script that a command goes through to get into a host.
+ENTER = Path(__file__).with_name("enter")
+#: What a command in a container finds in its environment, as Docker has it.
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A container's first process, told by its start time (clock ticks), and what its commands may do."""
+
+    pid: int
+    started: int
+    capabilities: Sequence[str]
+    env: Mapping[str, str]
 
 
 class ContainerHost(CommonHost):
-    """A `Host` on a running container; it does not own the container."""
+    """A `Host` on a running container; it does not own the container.
+
+    Without `inside`, commands go through ``docker exec``, which every container takes and which
+    keeps Docker's own confinement.
+    """
 
     def __init__(
         self,
@@ -24,10 +44,11 @@ class ContainerHost(CommonHost):
         addresses: Sequence[str],
         container: str,
         run: process.Run = process.run,
+        inside: Inside | None = None,
     ) -> None:
         super().__init__(name, site, addresses)
         self.container = container
-        self._run = run
+        self._run, self._inside = run, inside
 
     async def run(
         self,
@@ -39,7 +60,11 @@ class ContainerHost(CommonHost):
         env: Mapping[str, str] | None = None,
     ) -> Result:
         start = monotonic()
-        full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
+        if self._inside:
+            full = enter_argv(self._inside, argv, timeout)
+            env = process.Whole({**ENVIRONMENT, **self._inside.env}, env or {})
+        else:
+            full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
         result = await self._run(
             full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
         )
@@ -49,6 +74,12 @@ class ContainerHost(CommonHost):
         if check and result.status:
             raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
         return result
+
+
+def enter_argv(inside: Inside, argv: Sequence[str], timeout: float) -> list[str]:
+    """The command that runs `argv` in the container's namespaces and control groups."""
+    allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
+    return [str(ENTER), str(inside.pid), str(inside.started), allowed, *with_deadline(argv, timeout)]
 
 
 def exec_argv(

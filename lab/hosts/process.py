@@ -25,6 +25,17 @@ from lab.hosts.base import Result
 MACHINE = "this machine"
 
 
+class Whole(dict[str, str]):
+    """All of a command's environment; any other mapping is added to this process's own.
+
+    `given` is the part that was asked for with the command.
+    """
+
+    def __init__(self, always: Mapping[str, str], given: Mapping[str, str]) -> None:
+        super().__init__({**always, **given})
+        self.given = given
+
+
 class Run(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
@@ -98,12 +109,18 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
             stdin=source,
             stdout=PIPE,
             stderr=PIPE,
-            env={**os.environ, **env} if env else None,
+            env=_environment(env),
             start_new_session=True,
         )
     finally:
         if stdin is not None:
             os.close(source)
+
+
+def _environment(env: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if env is None or isinstance(env, Whole):
+        return env
+    return {**os.environ, **env}
 
 
 def _end(process: Popen[bytes]) -> None:
@@ -158,7 +175,8 @@ class Trace:
         stdin: bytes | None,
         env: Mapping[str, str] | None,
     ) -> None:
-        names = f", with {' '.join(env)} in its environment" if env else ""
+        given = env.given if isinstance(env, Whole) else env
+        names = f", with {' '.join(given)} in its environment" if given else ""
         self._file.write(
             f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from time import monotonic
 
 from lab.errors import OverlayError
 from lab.hosts.base import Endpoint
@@ -12,47 +11,51 @@ from lab.measure.together import together
 
 #: How long one answer may take (s); the longest round trip of the studies is 0.17 s.
 PATIENCE = 2
-#: How many pairs are asked at once: each costs a process in two containers.
-AT_ONCE = 16
+#: Between two tries (s), where the first fails at once.
+PAUSE = 0.1
+#: How much longer than its pings an endpoint may take (s).
+GRACE = 20.0
 
 
-def ping_argv(address: str) -> list[str]:
-    """One echo request, and at most `PATIENCE` seconds for its answer."""
-    return ["ping", "-n", "-q", "-c", "1", "-W", str(PATIENCE), address]
+def ask_script(addresses: Sequence[str], deadline: float) -> str:
+    """Shell lines that ask all addresses at once, again and again, and print those that answered.
+
+    The first packets of a new path may be lost, or come back as an error: some overlays ask for
+    the way only when there is something to send.
+    """
+    ping = f"ping -n -q -c 1 -i 0.2 -w {PATIENCE}"
+    tries = "until {ping} {a} >/dev/null 2>&1; do [ $(date +%s) -lt $end ] || exit 1; sleep {pause:g}; done"
+    asked = [f"({tries.format(ping=ping, a=a, pause=PAUSE)}; echo {a}) &\n" for a in addresses]
+    return "".join([f"end=$(($(date +%s) + {deadline:.0f}))\n", *asked, "wait\n"])
 
 
 async def every_pair(
-    endpoints: Mapping[str, Endpoint], pairs: Sequence[tuple[str, str]], deadline: float = 30.0
+    endpoints: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]], deadline: float = 30.0
 ) -> None:
     """Return once a packet has gone between the two of each pair and back.
 
-    An echo and its answer cross a pair in both directions, so each pair is named once.
+    An echo and its answer cross a pair in both directions, so each pair is named once. Entering
+    an endpoint costs more than the pings, so each asks all of its own at once.
 
     Raises:
         OverlayError: a pair was still silent after `deadline` (s).
     """
-    silent = list(pairs)
-    end = monotonic() + deadline
-    while silent := await _silent(endpoints, silent):
-        if monotonic() > end:
-            named = ", ".join(f"{a}–{b}" for a, b in silent[:5]) + (" …" if len(silent) > 5 else "")
-            what = next(iter(endpoints.values())).overlay or "overlay"
-            raise OverlayError(
-                f"{what}: no packet passed between {named} within {deadline:g} s; "
-                "see the overlay's report in the run folder"
-            )
+    asked: dict[str, list[str]] = defaultdict(list)
+    for a, b in pairs:
+        asked[a].append(b)
+    silent = await together(_silent(endpoints, a, others, deadline) for a, others in asked.items())
+    if missing := [pair for row in silent for pair in row]:
+        named = ", ".join(f"{a}–{b}" for a, b in missing[:5]) + (" …" if len(missing) > 5 else "")
+        what = next(iter(endpoints.values())).overlay or "overlay"
+        raise OverlayError(
+            f"{what}: no packet passed between {named} within {deadline:g} s; "
+            "see the overlay's report in the run folder"
+        )
 
 
 async def _silent(
-    endpoints: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]]
+    endpoints: Mapping[str, Endpoint], a: str, others: Sequence[str], deadline: float
 ) -> list[tuple[str, str]]:
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def answers(a: str, b: str) -> bool:
-        async with room:
-            result = await endpoints[a].run(ping_argv(endpoints[b].address), check=False)
-        return result.status == 0
-
-    pairs = list(pairs)
-    heard = await together(answers(a, b) for a, b in pairs)
-    return [pair for pair, ok in zip(pairs, heard, strict=True) if not ok]
+    script = ask_script([endpoints[b].address for b in others], deadline)
+    said = await endpoints[a].run(["sh"], stdin=script.encode(), timeout=deadline + GRACE, check=False)
+    return [(a, b) for b in others if endpoints[b].address not in said.stdout.split()]

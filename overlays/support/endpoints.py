@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.errors import CommandError, OverlayError
 from lab.hosts.base import Endpoint, Host
-from overlays.support.batch import Batch
+from overlays.support import docker_api
 
 LABEL = "lab.overlay"
 
@@ -46,19 +45,22 @@ async def attach(
         OverlayError: Docker could not start it; the message has Docker's words.
     """
     name = container(overlay, host.name, name)
-    batch = Batch().run(run_argv(overlay, host.name, image, name, network, more), quiet=True)
-    batch.run(["docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", name])
     try:
-        result = await batch.on(host)
+        await host.run(run_argv(overlay, host.name, image, name, network, more))
     except CommandError as error:
         said = error.stderr.strip() or error.stdout.strip()
         raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {said}") from error
-    found = address or address_of(json.loads(result.stdout), network)
+    found = address or await _address(host, name, network)
     if not found:
         raise OverlayError(
             f"{overlay}: endpoint {name!r} on {host.name} got no address on network {network!r}"
         )
     return Endpoint(host, name, found, interface, overlay)
+
+
+async def _address(host: Host, name: str, network: str) -> str:
+    said = await docker_api.call(host, "GET", f"containers/{name}/json")
+    return address_of(said.json["NetworkSettings"]["Networks"], network) if said.ok else ""
 
 
 def address_of(networks: Mapping[str, Any], network: str) -> str:

@@ -90,6 +90,21 @@ async def test_no_host_is_privileged(nothing_left: None) -> None:
     assert "ALL" not in shown
 
 
+LOOK = """
+grep -E '^(Cap|Seccomp|NoNewPrivs|Groups)' /proc/self/status; readlink /proc/self/ns/*
+cat /proc/self/cgroup; env | sort; id; pwd; umask; ulimit -a
+"""
+
+
+async def test_a_command_is_confined_as_docker_confines_it(nothing_left: None) -> None:
+    """It enters a host without Docker's help, and must not be able to do more, or count elsewhere."""
+    async with Emulation(point_to_point.topology()) as lab:
+        host = lab.hosts["AMS"]
+        ours = (await host.run(["sh", "-c", LOOK])).stdout
+        dockers = (await process.run(["docker", "exec", host.container, "sh", "-c", LOOK])).stdout
+    assert ours == dockers
+
+
 async def test_cpus_of_a_host_are_enforced(nothing_left: None) -> None:
     # given a host with a quarter of a processor
     graph = point_to_point.topology().graph.copy()

@@ -25,10 +25,13 @@ class FakeHost:
 
     def __init__(self, name: str, answer: Answer = lambda argv: (0, "")) -> None:
         self.name, self.site, self.addresses = name, name, ("192.0.2.1",)
-        self.answer, self.ran = answer, list[tuple[str, ...]]()
+        self.answer, self.ran, self.fed = answer, list[tuple[str, ...]](), list[str]()
 
-    async def run(self, argv: Sequence[str], *, check: bool = True, **_: Any) -> Result:
+    async def run(
+        self, argv: Sequence[str], *, check: bool = True, stdin: bytes | None = None, **_: Any
+    ) -> Result:
         self.ran.append(tuple(argv))
+        self.fed += [] if stdin is None else [stdin.decode()]
         status, stdout = self.answer(argv)
         return Result(tuple(argv), status, stdout, "", 0.0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from lab.errors import HostTimeout, MeasureError, OverlayError
+from lab.hosts import process
 from lab.hosts.base import Endpoint, Result
 from lab.measure import reach, servers, tool
 from tests.unit.fakes import FakeHost
@@ -25,6 +28,12 @@ def ran(one: Endpoint) -> list[str]:
     host = one.host
     assert isinstance(host, FakeHost)
     return [" ".join(argv) for argv in host.ran]
+
+
+def fed(one: Endpoint) -> list[str]:
+    host = one.host
+    assert isinstance(host, FakeHost)
+    return host.fed
 
 
 def test_open_ports() -> None:
@@ -69,21 +78,36 @@ async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
     assert ran(one)[0] == "docker exec c pkill -KILL -x iperf3|netperf|netserver"
 
 
-async def test_every_pair_is_asked_once() -> None:
-    ends = {name: endpoint(lambda argv: (0, ""), name) for name in ("A", "BB", "CCC")}
-    await reach.every_pair(ends, list(combinations(ends, 2)))
-    asked = [line.rsplit(" ", 1)[-1] for one in ends.values() for line in ran(one)]
-    assert asked == ["192.0.2.2", "192.0.2.3", "192.0.2.3"]
+def answers(*heard: str) -> Any:
+    """Endpoints of three hosts, of which each hears these addresses."""
+    return {name: endpoint(lambda argv: (0, "\n".join(heard)), name) for name in ("A", "BB", "CCC")}
 
 
-async def test_silent_pairs_are_asked_again_and_then_named() -> None:
-    ends = {
-        "A": endpoint(lambda argv: (1, "") if argv[-1] == "192.0.2.2" else (0, ""), "A"),
-        "BB": endpoint(lambda argv: (0, ""), "BB"),
-        "CCC": endpoint(lambda argv: (0, ""), "CCC"),
-    }
-    with pytest.raises(OverlayError, match="fake: no packet passed between A–BB within 0 s"):
-        await reach.every_pair(ends, list(combinations(ends, 2)), deadline=0.0)
+async def test_every_endpoint_is_entered_once_and_every_pair_asked_once() -> None:
+    ends = answers("192.0.2.2", "192.0.2.3")
+    await reach.every_pair(ends, combinations(ends, 2))
+    asked = [re.findall(r"echo (\S+)\)", text) for one in ends.values() for text in fed(one)]
+    assert [len(ran(one)) for one in ends.values()] == [1, 1, 0]
+    assert asked == [["192.0.2.2", "192.0.2.3"], ["192.0.2.3"]]
+
+
+async def test_silent_pairs_are_named() -> None:
+    ends = answers("192.0.2.3")
+    with pytest.raises(OverlayError, match="fake: no packet passed between A–BB within 1 s"):
+        await reach.every_pair(ends, combinations(ends, 2), deadline=1.0)
+
+
+async def test_addresses_are_asked_until_they_answer_and_silent_ones_not_printed(tmp_path: Path) -> None:
+    """The script itself, with a `ping` that hears one address never, and another at the second try."""
+    ping = tmp_path / "ping"
+    ping.write_text(
+        "#!/bin/sh\nfor to; do :; done\n"
+        f'[ "$to" != 192.0.2.2 ] || exit 1\n[ -e {tmp_path}/$to ] || {{ : > {tmp_path}/$to; exit 1; }}\n'
+    )
+    ping.chmod(0o755)
+    script = reach.ask_script(["192.0.2.1", "192.0.2.2", "192.0.2.3"], 2.0)
+    said = await process.run(["sh"], stdin=script.encode(), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert sorted(said.stdout.split()) == ["192.0.2.1", "192.0.2.3"]
 
 
 async def test_a_tool_has_its_deadline_inside_the_endpoint() -> None:

@@ -6,15 +6,17 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
 from overlays import flannel, libnetwork, tinc
-from overlays.support import docker_settings, netfilter, routes, tinc_status, weave_status, weaver
+from overlays.support import docker_api, docker_settings, netfilter, routes, tinc_status, weave_status, weaver
 from overlays.support.batch import Batch
 from overlays.weave import RULES
+from tests.unit.fakes import FakeHost
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 CHAIN = catalog.topology("linear")
@@ -262,8 +264,38 @@ class TestLibnetwork:
         assert libnetwork.nodes({}) == set()
 
     def test_networks_have_no_way_out_and_can_be_attached_to(self) -> None:
-        argv = libnetwork.network_argv("lab", "10.50.0.0/16", 1500, swarm=True, encrypted=True)
-        assert {"--internal", "--attachable", "--opt=encrypted"} <= set(argv)
-        assert "--attachable" not in libnetwork.network_argv(
-            "lab", "10.50.0.0/16", 1500, swarm=False, encrypted=False
-        )
+        wanted = libnetwork.network("lab", "10.50.0.0/16", 1500, swarm=True, encrypted=True)
+        assert wanted["Internal"]
+        assert wanted["Attachable"]
+        assert "encrypted" in wanted["Options"]
+        plain = libnetwork.network("lab", "10.50.0.0/16", 1500, swarm=False, encrypted=False)
+        assert plain["Internal"]
+        assert not plain["Attachable"]
+        assert "encrypted" not in plain["Options"]
+
+    def test_daemons_meet_where_the_farthest_of_them_is_nearest(self) -> None:
+        """On the chain AMS–PRG–BRA–LJU–MIL–AMS2 that is LJU: 93.2 ms to AMS2, 68.03 to AMS."""
+        chain = catalog.topology("linear")
+        hosts: Any = [FakeHost(h.name) for h in chain.hosts]
+        assert libnetwork.centre(hosts, chain).name == "LJU"
+        assert libnetwork.centre(hosts[:3], chain).name == "PRG"
+
+
+class TestDockerApi:
+    """Answers as ``curl -w`` prints them."""
+
+    @staticmethod
+    async def ask(status: int, printed: str) -> docker_api.Answer:
+        return await docker_api.call(FakeHost("AMS", lambda argv: (status, printed)), "GET", "x")  # type: ignore[arg-type]
+
+    async def test_an_answer_is_its_status_and_its_text(self) -> None:
+        said = await self.ask(0, '{"Driver":"overlay"}\n200')
+        assert (said.ok, said.json) == (True, {"Driver": "overlay"})
+
+    async def test_docker_s_own_words_are_kept_of_an_error(self) -> None:
+        said = await self.ask(0, '{"message":"network lab not found"}\n404')
+        assert (said.ok, said.words) == (False, "network lab not found")
+
+    async def test_no_answer_is_an_error_too(self) -> None:
+        said = await self.ask(7, "\n000")
+        assert (said.ok, said.status, said.words) == (False, 0, "Docker gave no answer")

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from lab import catalog
 from lab.errors import CommandError
 from lab.hosts.base import Host, Result
 from lab.hosts.common import MARK, QUESTIONS, CommonHost
-from lab.hosts.container import ContainerHost
+from lab.hosts.container import ContainerHost, Inside
+from lab.hosts.process import Whole
 from lab.topology import Topology
 from overlays import options
 from overlays.support import flanneld, weaver
@@ -77,24 +79,23 @@ class Script:
         """In place of this machine's runner: takes off what leads into a container."""
         words = list(argv)
         words = words[words.index("timeout") + 4 :]
-        return self.take(on, words, stdin, env)
+        return self.take(on, words, stdin, env.given if isinstance(env, Whole) else env)
 
 
 def answer(host: str, asked: str) -> tuple[int, str]:
     """A status and an output for a command, by what occurs in it; the first match counts."""
-    if asked == "docker network inspect lab":
-        return 1, ""
     answers: dict[str, tuple[int, str]] = {
         MARK: (0, facts()),
-        "docker run": (0, json.dumps({n: {"IPAddress": "10.9.8.7"} for n in NETWORKS})),
+        "http://docker/containers/": api({"NetworkSettings": {"Networks": dict.fromkeys(NETWORKS, ADDRESS)}}),
         "/report": (0, weave_report(host)),
         "grep -H -s": (1, ""),
         "cat /usr/local/lib/lab": (1, ""),
         "--max-time 2 http": (0, '{"health":"true"}'),
         "/v2/keys": (0, store()),
-        "/networks/lab": (0, '{"Driver":"overlay"}'),
-        "docker info": (0, "inactive" if "Swarm.Error" not in asked else "active"),
-        "join-token": (0, "TOKEN"),
+        "/networks/lab": api({"Driver": "overlay"}),
+        "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
+        "http://docker/nodes": api([{"Status": {"Addr": a, "State": "ready"}} for a in ADDRESSES]),
+        "http://docker/swarm": api({"JoinTokens": {"Worker": "TOKEN"}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
         "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
@@ -103,6 +104,13 @@ def answer(host: str, asked: str) -> tuple[int, str]:
     return next((said for part, said in answers.items() if part in asked), (0, ""))
 
 
+def api(said: Any) -> tuple[int, str]:
+    """What curl prints of an answer of Docker's."""
+    return 0, f"{json.dumps(said)}\n200"
+
+
+ADDRESSES = [CHAIN.address(h.name) for h in CHAIN.hosts]
+ADDRESS = {"IPAddress": "10.9.8.7"}
 NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
 
 
@@ -164,7 +172,14 @@ async def drive(spec: str, make: Callable[[Topology, Script], Sequence[Host]]) -
 
 def containers(topology: Topology, script: Script) -> Sequence[Host]:
     return [
-        ContainerHost(h.name, h.site, topology.addresses(h.name), f"lab-{h.name}", script.run_here)
+        ContainerHost(
+            h.name,
+            h.site,
+            topology.addresses(h.name),
+            f"lab-{h.name}",
+            script.run_here,
+            Inside(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
+        )
         for h in topology.hosts
     ]
 

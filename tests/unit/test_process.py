@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from lab.errors import CommandError, HostTimeout
 from lab.hosts.base import Result
 from lab.hosts.common import parse_version, start_argv
-from lab.hosts.container import ContainerHost, exec_argv
-from lab.hosts.process import Trace, run
+from lab.hosts.container import ContainerHost, Inside, exec_argv
+from lab.hosts.process import Trace, Whole, run
 
 
 def running(command: str) -> bool:
@@ -83,6 +84,34 @@ async def test_a_trace_names_secrets_and_does_not_tell_them(tmp_path: Path) -> N
 def test_a_secret_has_only_its_name_in_argv() -> None:
     argv = exec_argv("c", ["weaver"], 60, has_input=False, env=["WEAVE_PASSWORD"])
     assert argv[:5] == ["docker", "exec", "-e", "WEAVE_PASSWORD", "c"]
+
+
+async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path: Path) -> None:
+    seen: dict[str, object] = {}
+
+    async def run_here(argv, **more):  # type: ignore[no-untyped-def]
+        seen.update(more, argv=argv)
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    inside = Inside(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
+    await ContainerHost("AMS", "AMS", (), "c", run_here, inside).run(["ip", "link"], env={"PASSWORD": "x"})
+    argv = " ".join(seen["argv"][1:])  # type: ignore[index]
+    assert argv == "42 4711 -all,+net_admin,+chown timeout -k 2 60 ip link"
+    env = seen["env"]
+    assert isinstance(env, Whole)
+    assert sorted(env) == ["HOME", "LAB_ID", "PASSWORD", "PATH"]
+    # and a trace names only what was given
+    trace = Trace(tmp_path / "trace.sh")
+    await trace(["true"], env=env)
+    trace.close()
+    assert "with PASSWORD in its environment" in (tmp_path / "trace.sh").read_text()
+
+
+async def test_a_container_that_ended_is_not_entered() -> None:
+    """Its number may be another process's by now."""
+    inside = Inside(os.getpid(), 4711, (), {})
+    with pytest.raises(CommandError, match="its container has ended"):
+        await ContainerHost("AMS", "AMS", (), "c", run, inside).run(["true"])
 
 
 async def test_the_far_ends_deadline_is_a_timeout_here() -> None:

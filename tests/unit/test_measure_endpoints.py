@@ -80,7 +80,10 @@ async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
 
 def answers(*heard: str) -> Any:
     """Endpoints of three hosts, of which each hears these addresses."""
-    return {name: endpoint(lambda argv: (0, "\n".join(heard)), name) for name in ("A", "BB", "CCC")}
+    ends = {name: endpoint(lambda argv: (0, "\n".join(heard)), name) for name in ("A", "BB", "CCC")}
+    for one in ends.values():
+        one.host.silent = True  # type: ignore[attr-defined]
+    return ends
 
 
 async def test_every_endpoint_is_entered_once_and_every_pair_asked_once() -> None:

@@ -15,6 +15,7 @@ from lab.hosts.base import Endpoint
 from lab.topology import Topology
 
 if TYPE_CHECKING:
+    from lab.report.claims import Claim
     from lab.report.tables import Table
     from lab.runs.folder import Run
 
@@ -24,7 +25,8 @@ class Profile:
     """How much of everything.
 
     `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away) are by
-    metric; `rate` (Mbit/s) is that of the links, if the profile sets one, and `why` says why.
+    metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
+    profile sets them, and `why` says why.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Profile:
     warmup: Mapping[str, float] = field(default_factory=dict)
     rate: float | None = None
     why: str = ""
+    cpus: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ class Experiment(ABC):
     topology: ClassVar[str]
     overlays: ClassVar[tuple[str, ...]]
     profiles: ClassVar[Mapping[str, Profile]]
+    #: What the studies said about the question, as code (`lab.report.claims`).
+    claims: ClassVar[Sequence[Claim]] = ()
+    #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
+    interval: ClassVar[float | None] = None
 
     @abstractmethod
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:

@@ -7,17 +7,14 @@ segments' latencies, TCP and UDP throughput by iperf3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments import _multihop_results
+from experiments import _multihop_claims, _multihop_results
 from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP, targets
-from experiments.base import Cell, Experiment, Profile, Reading
-from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
-from lab.measure import iperf3, netperf, servers, tool
+from experiments._traffic import Tool, Traffic, latency, tcp, udp
+from experiments.base import Cell, Profile
 from lab.report.tables import Table
 from lab.runs.folder import Run
 from lab.topology import Topology
@@ -39,32 +36,21 @@ PAPER = Profile(
 )
 
 
-@dataclass(frozen=True)
-class Tool:
-    """How a metric is measured: argv for (address, seconds, warm-up), and the parser of the output."""
-
-    argv: Callable[[str, float, float], list[str]]
-    parse: Callable[[str], Mapping[str, float]]
-    facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
-
-
-_NETPERF = Tool(lambda to, s, _: netperf.latency_argv(to, s), netperf.parse_latency)
-TOOLS: Mapping[str, Tool] = {
-    LATENCY: _NETPERF,
-    SEGMENT: _NETPERF,
-    TCP: Tool(iperf3.tcp_argv, iperf3.parse_tcp, iperf3.facts),
-    UDP: Tool(lambda to, s, _: iperf3.udp_argv(to, s), iperf3.parse_udp, iperf3.facts),
-}
-
-
-class Multihop(Experiment):
+class Multihop(Traffic):
     """From the first host of a topology to every other; for a chain, one hop more each time."""
 
     name = "multihop"
     summary = "latency and throughput over one to five hops, per overlay"
     source = "Zismer 2016, section 4.3.2, figures 15 and 16"
     topology = "linear"
+    claims = _multihop_claims.CLAIMS
     overlays = ("underlay", "weave", "libnetwork")
+    tools: ClassVar[Mapping[str, Tool]] = {
+        LATENCY: latency(),
+        SEGMENT: latency(),
+        TCP: tcp(),
+        UDP: udp(),
+    }
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
@@ -73,40 +59,10 @@ class Multihop(Experiment):
         pairs = {metric: [(first, other) for other in others] for metric in (LATENCY, TCP, UDP)}
         pairs[SEGMENT] = [(link.a, link.b) for link in topology.links]
         return [
-            Cell(
-                overlay,
-                metric,
-                {"from": a, "to": b, "hops": topology.hops(a, b)},
-                profile.repetitions[metric],
-                profile.seconds[metric],
-                profile.warmup.get(metric, 0.0),
-            )
+            self.cell(overlay, metric, profile, **{"from": a, "to": b, "hops": topology.hops(a, b)})
             for metric, ends in pairs.items()
             for a, b in ends
         ]
-
-    async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """Servers on every endpoint."""
-        await servers.serve_all(endpoints.values())
-
-    async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """What a failed client left behind is ended, and the servers begin anew."""
-        await servers.restart_all(endpoints.values())
-
-    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        used = TOOLS[cell.metric]
-        source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
-        argv = used.argv(target.address, cell.seconds, cell.warmup)
-        result = await tool.execute(source, argv, cell.duration)
-        raw = result.stdout if result.status == 0 else tool.text(result)
-        try:
-            values = used.parse(raw)
-        except MeasureError as error:
-            raise MeasureError(error.tool, error.reason, tool.text(result), argv) from None
-        return Reading(values, raw, tuple(argv), used.facts(raw))
-
-    def parse(self, metric: str, raw: str) -> Mapping[str, float]:
-        return TOOLS[metric].parse(raw)
 
     def tables(self, run: Run) -> Sequence[Table]:
         return _multihop_results.tables(run)

@@ -181,6 +181,16 @@ class Topology:
         graph = specs.plain_copy(self._graph)
         for _, _, edge in graph.edges(data=True):
             edge["rate"] = mbit
+        return self._with(graph)
+
+    def with_cpus(self, cpus: float | None) -> Topology:
+        """The same topology with so many CPUs for every host; None takes the limits away."""
+        graph = specs.plain_copy(self._graph)
+        for _, node in graph.nodes(data=True):
+            node["cpus"] = cpus
+        return self._with(graph)
+
+    def _with(self, graph: nx.Graph[Any]) -> Topology:
         return Topology(
             graph, name=self.name, description=self.description, separate_parts=self.separate_parts
         )

@@ -7,6 +7,7 @@ routes lead over the links, so a hop is one link of the underlay.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lab.hosts.base import Endpoint, Host
 from lab.topology import Topology
@@ -31,15 +32,18 @@ class Underlay(Overlay):
         """Nothing to wait for: routes hold from the moment they are set."""
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        link = self.on.links_of(host.name)[0]
-        return await endpoints.attach(
+        links = self.on.links_of(host.name)
+        endpoint = await endpoints.attach(
             self.name,
             host,
             image,
             name,
             "host",
-            interface=link.interface(host.name),
-            address=link.address(host.name),
+            interface=links[0].interface(host.name),
+            address=links[0].address(host.name),
+        )
+        return replace(
+            endpoint, neighbours={link.other(host.name): link.address(host.name) for link in links}
         )
 
     async def mode(self) -> Mapping[str, str]:

@@ -23,6 +23,7 @@ from overlays.base import Overlay
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
     from lab.hosts.process import Run
+    from lab.report.claims import Claim
     from lab.runs.folder import RunFolder
     from lab.runs.lab import Lab
     from lab.runs.manifest import Manifest, Session
@@ -82,6 +83,8 @@ def parts(asked: Asked) -> Parts:
     )
     if profile.rate is not None:
         topology = topology.with_rate(profile.rate)
+    if profile.cpus is not None:
+        topology = topology.with_cpus(profile.cpus)
     return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
 
 
@@ -112,6 +115,11 @@ def load_experiment(name: str) -> Experiment:
     kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, Experiment)]
     found: Experiment = next(k for k in kinds if k.__module__ == module.__name__)()
     return found
+
+
+def all_claims() -> list[Claim]:
+    """The claims of every experiment, by the names of the experiments."""
+    return [claim for name in catalog.names("experiments") for claim in load_experiment(name).claims]
 
 
 def adjusted(profile: Profile, asked: Asked) -> Profile:
@@ -170,8 +178,10 @@ def show_plan(asked: Asked) -> None:
 
 
 def _rate(settled: Parts) -> str:
-    rate, why = settled.profile.rate, settled.profile.why
-    return f"{rate:g} Mbit/s per link ({why})" if rate else "the topology's own rates"
+    rate, cpus, why = settled.profile.rate, settled.profile.cpus, settled.profile.why
+    words = f"{rate:g} Mbit/s per link" if rate else "the topology's own rates"
+    words += f", {cpus:g} CPUs per host" if cpus else ""
+    return words + (f" ({why})" if why else "")
 
 
 async def emulate(asked: Asked) -> int:
@@ -191,7 +201,7 @@ async def emulate(asked: Asked) -> int:
         if trace:
             trace.close()
     show_results(settled.experiment, path)
-    return status
+    return max(status, tell_faults(settled.experiment, path))
 
 
 async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int, Path]:
@@ -212,7 +222,7 @@ async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int,
             await asyncio.to_thread(_prompt, lab)
         outcome = await run_experiment(
             settled.experiment,
-            _measurable(lab, settled.topology),
+            _measurable(lab, settled),
             settled.overlays,
             settled.profile,
             folder,
@@ -280,7 +290,7 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     return folder
 
 
-def _measurable(lab: Emulation, topology: Topology) -> Lab:
+def _measurable(lab: Emulation, settled: Parts) -> Lab:
     """The lab as the runner sees it: hosts, and what records the machine and the links."""
     from lab.measure.cgroups import folders
     from lab.measure.machine import Machine
@@ -291,7 +301,8 @@ def _measurable(lab: Emulation, topology: Topology) -> Lab:
         name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
         for name, pid in lab.pids.items()
     }
-    return Lab(topology, lab.hosts, Machine(groups), lab.shaper.counters, lab.shaper.check)
+    machine = Machine(groups, interval=settled.experiment.interval)
+    return Lab(settled.topology, lab.hosts, machine, lab.shaper.counters, lab.shaper.check)
 
 
 def _prompt(lab: Emulation) -> None:
@@ -307,6 +318,17 @@ def _prompt(lab: Emulation) -> None:
         CLI(net)
     finally:
         net.stop()
+
+
+def tell_faults(experiment: Experiment, path: Path) -> int:
+    """Hold a finished run against its manifest; says what is not whole, and then returns 1."""
+    from lab.runs.folder import read
+    from lab.runs.verify import faults
+
+    found = faults(read(path), experiment)
+    for sentence in found:
+        print(sentence, file=sys.stderr)
+    return 1 if found else 0
 
 
 def show_results(experiment: Experiment, path: Path) -> None:

@@ -112,7 +112,9 @@ class Host(Runner, Protocol):
 class Endpoint:
     """A measurement container on a host, attached to an overlay.
 
-    `address` is what its peers send to; `interface` its device on the overlay.
+    `address` is what its peers send to; `interface` its device on the overlay. `neighbours` has
+    the addresses that go over one link to this end, by the host at the other end, where an
+    endpoint has an address per link.
     """
 
     host: Host
@@ -120,11 +122,15 @@ class Endpoint:
     address: str
     interface: str = "eth0"
     overlay: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    neighbours: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"{self.host.name}/{self.container}"
+
+    def address_for(self, host: str) -> str:
+        """What the endpoint on another host sends to: over the link between them, where there is one."""
+        return self.neighbours.get(host, self.address)
 
     async def run(
         self,

@@ -15,16 +15,34 @@ SERVER = (NAME, "-s")
 CONNECT_TIMEOUT = 5000
 #: What the 2016 study offered in every UDP measurement (Mbit/s): ``iperf3 -u -b 1000M``.
 UDP_OFFERED = 1000
+#: Bytes of data in a datagram: iperf3's own choice until version 3.1.4, so that of 2016 (later
+#: ones take what fits into one packet), and that of iperf 2, which Hermans & de Niet used.
+UDP_2016, UDP_IPERF2 = 8192, 1470
 
 
-def tcp_argv(address: str, seconds: float, omit: float = 0.0) -> list[str]:
-    """One TCP stream for `seconds` (s), after `omit` seconds whose figures are left out."""
-    return [*_client(address, seconds), *(["-O", f"{omit:g}"] if omit else [])]
+def tcp_argv(
+    address: str,
+    seconds: float,
+    omit: float = 0.0,
+    *,
+    window: int | None = None,
+    congestion: str | None = None,
+) -> list[str]:
+    """One TCP stream for `seconds` (s), after `omit` seconds whose figures are left out.
+
+    `window` (bytes) sets the socket buffers at both ends, `congestion` the sender's control.
+    """
+    argv = [*_client(address, seconds), *(["-O", f"{omit:g}"] if omit else [])]
+    argv += ["-w", str(window)] if window else []
+    return [*argv, *(["-C", congestion] if congestion else [])]
 
 
-def udp_argv(address: str, seconds: float, offered: float = UDP_OFFERED) -> list[str]:
-    """Datagrams at `offered` Mbit/s for `seconds` (s)."""
-    return [*_client(address, seconds), "-u", "-b", f"{offered:g}M"]
+def udp_argv(
+    address: str, seconds: float, offered: float = UDP_OFFERED, *, datagram: int | None = None
+) -> list[str]:
+    """Datagrams at `offered` Mbit/s for `seconds` (s), each with `datagram` bytes of data."""
+    size = ["-l", str(datagram)] if datagram else []
+    return [*_client(address, seconds), "-u", "-b", f"{offered:g}M", *size]
 
 
 def _client(address: str, seconds: float) -> list[str]:
@@ -48,19 +66,23 @@ def parse_tcp(raw: str) -> dict[str, float]:
 
 
 def parse_udp(raw: str) -> dict[str, float]:
-    """What the sender sent and what the receiver got (Mbit/s), loss (%) and jitter (ms).
+    """What the sender sent and what the receiver got (Mbit/s), loss (%), jitter (ms), bytes a datagram.
 
     The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
 
     Raises:
-        MeasureError: iperf3 said that it failed, or the text is no whole report of a UDP test.
+        MeasureError: iperf3 said that it failed, nothing arrived, or the text is no whole report of a
+            UDP test.
     """
     end = _end(raw, "UDP")
+    if _number(end, raw, "sum_received", "packets") <= 0:
+        raise MeasureError(NAME, "sent datagrams of which not one arrived", raw)
     return {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
         "received_mbps": _mbps(end, raw, "sum_received"),
         "lost_percent": _number(end, raw, "sum_received", "lost_percent"),
         "jitter_ms": _number(end, raw, "sum_received", "jitter_ms"),
+        "datagram_bytes": _number(_report(raw), raw, "start", "test_start", "blksize"),
     }
 
 

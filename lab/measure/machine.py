@@ -1,14 +1,17 @@
 """What the machine went through while a sample was measured: CPU, steal, pressure, hosts' quotas.
 
 Read from /proc and the hosts' cgroups at the start and at the end of a sample; nothing runs
-in between, so the record costs the measurement no CPU.
+in between, so the record costs the measurement no CPU. Where an experiment asks for the hosts'
+CPU over time, a thread reads one small file per host now and then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, Protocol
 
@@ -37,23 +40,70 @@ class Snapshot:
     hosts: Mapping[str, HostCpu] = field(default_factory=dict)
 
 
+class Timeline:
+    """The CPU time of every host, read every `interval` (s) by a thread until it is stopped."""
+
+    def __init__(self, hosts: Mapping[str, tuple[Path, ...]], interval: float) -> None:
+        self._hosts, self._interval = hosts, interval
+        self._points: list[tuple[float, dict[str, float]]] = []
+        self._over = Event()
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> dict[str, Any]:
+        """Per host the CPUs in use (1 is one whole CPU) at each time (s, the end of its interval)."""
+        self._over.set()
+        self._thread.join()
+        return shares(self._points)
+
+    def _read(self) -> None:
+        while True:
+            used = {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
+            self._points.append((monotonic(), used))
+            if self._over.wait(self._interval):
+                return
+
+
+def shares(points: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
+    """CPUs in use between each two readings of the CPU time (s) of hosts."""
+    steps = list(pairwise(points))
+    return {
+        "at_s": [round(at - points[0][0], 3) for _, (at, _) in steps],
+        "hosts": {
+            name: [round((b[name] - a[name]) / max(at - was, 1e-9), 3) for (was, a), (at, b) in steps]
+            for name in (points[0][1] if points else ())
+        },
+    }
+
+
 class Machine:
-    """Records the machine between `start` and `stop`; `hosts` maps a host's name to its cgroup's folders."""
+    """Records the machine between `start` and `stop`.
+
+    `hosts` maps a host's name to its cgroup's folders; with an `interval` (s) the record also
+    has a ``timeline`` of the hosts' CPU.
+    """
 
     def __init__(
-        self, hosts: Mapping[str, tuple[Path, ...]] | None = None, proc: Path = Path("/proc")
+        self,
+        hosts: Mapping[str, tuple[Path, ...]] | None = None,
+        proc: Path = Path("/proc"),
+        interval: float | None = None,
     ) -> None:
-        self._hosts, self._proc = dict(hosts or {}), proc
+        self._hosts, self._proc, self._interval = dict(hosts or {}), proc, interval
         self._before: Snapshot | None = None
+        self._timeline: Timeline | None = None
 
     def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
+        if self._interval is not None:
+            self._timeline = Timeline(self._hosts, self._interval)
 
     def stop(self) -> dict[str, Any]:
         """Return what happened since `start`; see `difference`."""
         assert self._before is not None, "stop() without start()"
-        return difference(self._before, self._snapshot())
+        timeline = {"timeline": self._timeline.stop()} if self._timeline else {}
+        return {**difference(self._before, self._snapshot()), **timeline}
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(

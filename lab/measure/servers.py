@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 
 from lab.errors import MeasureError
@@ -16,10 +16,10 @@ from lab.measure.together import together
 DEADLINE = 10.0
 #: How often the open ports are asked for (s); one question costs a ``docker exec``.
 POLL = 0.05
-SERVERS: dict[int, Sequence[str]] = {iperf3.PORT: iperf3.SERVER, netperf.PORT: netperf.SERVER}
+SERVERS: Mapping[int, Sequence[str]] = {iperf3.PORT: iperf3.SERVER, netperf.PORT: netperf.SERVER}
 LISTENING = ("ss", "-Hltn")
 #: Every program that a failed sample may leave behind in an endpoint, client or server.
-END = ("pkill", "-KILL", "-x", "iperf3|netperf|netserver")
+END = ("pkill", "-KILL", "-x", "iperf3|netperf|netserver|stress-ng")
 
 
 def open_ports(listening: str) -> set[int]:
@@ -28,33 +28,40 @@ def open_ports(listening: str) -> set[int]:
     return {int(c[3].rsplit(":", 1)[1]) for c in columns if len(c) > 3 and c[3].rsplit(":", 1)[1].isdigit()}
 
 
-async def serve(endpoint: Endpoint, deadline: float = DEADLINE) -> None:
+def wanted(iperf3_ports: Sequence[int] = ()) -> Mapping[int, Sequence[str]]:
+    """The servers by port: one of each tool, and one of iperf3 on each further port named."""
+    more = {port: [*iperf3.SERVER, "-p", str(port)] for port in iperf3_ports if port != iperf3.PORT}
+    return {**SERVERS, **more}
+
+
+async def serve(endpoint: Endpoint, deadline: float = DEADLINE, ports: Sequence[int] = ()) -> None:
     """Start the servers that do not listen yet, and return once all do.
 
     Raises:
         MeasureError: a port was not open after `deadline` (s).
     """
-    await together(endpoint.start(SERVERS[port]) for port in await _closed(endpoint))
+    all_of_them = wanted(ports)
+    await together(endpoint.start(all_of_them[port]) for port in await _closed(endpoint, all_of_them))
     end = monotonic() + deadline
-    while closed := await _closed(endpoint):
+    while closed := await _closed(endpoint, all_of_them):
         if monotonic() > end:
-            names = ", ".join(f"{SERVERS[port][0]} (port {port})" for port in closed)
+            names = ", ".join(f"{all_of_them[port][0]} (port {port})" for port in closed)
             raise MeasureError(names, f"did not listen on {endpoint.name} after {deadline:g} s")
         await asyncio.sleep(POLL)
 
 
-async def serve_all(endpoints: Iterable[Endpoint]) -> None:
-    """`serve` on every endpoint, side by side."""
-    await together(serve(endpoint) for endpoint in endpoints)
+async def serve_all(endpoints: Iterable[Endpoint], ports: Sequence[int] = ()) -> None:
+    """`serve` on every endpoint, side by side; `ports` are those of further iperf3 servers."""
+    await together(serve(endpoint, ports=ports) for endpoint in endpoints)
 
 
-async def restart_all(endpoints: Iterable[Endpoint]) -> None:
+async def restart_all(endpoints: Iterable[Endpoint], ports: Sequence[int] = ()) -> None:
     """End whatever a failed sample left on every endpoint and start the servers again."""
     endpoints = list(endpoints)
     await together(endpoint.run(END, check=False) for endpoint in endpoints)
-    await serve_all(endpoints)
+    await serve_all(endpoints, ports)
 
 
-async def _closed(endpoint: Endpoint) -> list[int]:
-    ports = open_ports((await endpoint.run(LISTENING)).stdout)
-    return [port for port in SERVERS if port not in ports]
+async def _closed(endpoint: Endpoint, servers: Mapping[int, Sequence[str]]) -> list[int]:
+    listening = open_ports((await endpoint.run(LISTENING)).stdout)
+    return [port for port in servers if port not in listening]

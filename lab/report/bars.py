@@ -6,7 +6,7 @@ differ in their hatching, for print without colour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,11 +53,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes: groups of bars, and published values as marks."""
+    """One set of axes: groups of bars, and published values as marks.
+
+    A group has one mark across it, or a list of marks, one across each of its bars.
+    """
 
     title: str
     series: Sequence[Series]
-    published: Sequence[float | None] = field(default_factory=tuple)
+    published: Sequence[float | Sequence[float | None] | None] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def draw(figure: Figure, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     files = [path.with_suffix(".svg"), path.with_suffix(".png")]
     with mpl.rc_context(STYLE):
-        size = (2 + 2.6 * len(figure.panels), 4.2)
+        size = (2 + _width(figure) * len(figure.panels), 4.2)
         drawing, axes = plt.subplots(1, len(figure.panels), figsize=size, sharey=True, squeeze=False)
         for ax, panel in zip(axes[0], figure.panels, strict=True):
             _panel(ax, panel, figure)
@@ -121,17 +124,47 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
         for place, one in enumerate(series.bars):
             if one is not None:
                 _bar(ax, place + shift, width * 0.94, one, series, HATCHES[number % len(HATCHES)])
-    for place, value in enumerate(panel.published):
-        if value is not None:
-            ends = (place - 0.5, place + 0.5)
-            ax.plot(
-                ends, (value, value), color=BLACK, lw=1.2, ls=(0, (4, 2)), label=figure.published, zorder=4
-            )
+    for left, right, value in _marks(panel, width):
+        ax.plot(
+            (left, right),
+            (value, value),
+            color=BLACK,
+            lw=1.2,
+            ls=(0, (4, 2)),
+            label=figure.published,
+            zorder=4,
+        )
     ax.set_title(panel.title, fontsize=9)
     ax.set_xticks(range(len(figure.groups)), figure.groups)
+    if _crowded(figure):
+        ax.tick_params(axis="x", rotation=90, labelsize=8)
     ax.set_xlabel(figure.x)
     ax.grid(axis="y", lw=0.4, alpha=0.5)
     ax.set_axisbelow(True)
+
+
+def _crowded(figure: Figure) -> bool:
+    """Whether the groups' names would run into each other."""
+    longest = max((len(line) for group in figure.groups for line in group.split("\n")), default=0)
+    return len(figure.groups) * (longest + 1) > 26 * _width(figure) / 2.6
+
+
+def _width(figure: Figure) -> float:
+    """Inches for a panel: what the thesis's five groups of two bars need, and more for more bars."""
+    count = len(figure.groups) * max(len(panel.series) for panel in figure.panels)
+    return max(2.6, min(0.16 * count, 5.2))
+
+
+def _marks(panel: Panel, width: float) -> Iterator[tuple[float, float, float]]:
+    """Where the published values go: left and right end, and height."""
+    for place, marked in enumerate(panel.published):
+        if isinstance(marked, Sequence):
+            left = place - len(panel.series) / 2 * width
+            for number, value in enumerate(marked):
+                if value is not None:
+                    yield left + number * width, left + (number + 1) * width, value
+        elif marked is not None:
+            yield place - 0.5, place + 0.5, marked
 
 
 def _bar(ax: Axes, x: float, width: float, one: Bar, series: Series, hatch: str) -> None:

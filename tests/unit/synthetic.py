@@ -1,15 +1,15 @@
-"""A run of the multi-hop experiment that was never measured, for tests of tables and figures."""
+"""Runs that were never measured, for tests of tables, figures and claims."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.base import Cell
-from experiments.multihop import QUICK, Multihop
+from experiments.base import Cell, Experiment
+from experiments.multihop import Multihop
 from lab.runs.folder import Run, RunFolder
 from lab.runs.manifest import Manifest, OverlayState, Session
 from lab.runs.sample import Sample, Verdict
@@ -37,20 +37,29 @@ def synthetic(
     values: Values = plausible,
     verdict: Callable[[Cell, int], Verdict] = lambda cell, repetition: Verdict(),
     topology: Topology | None = None,
+    experiment: Experiment | None = None,
+    repetitions: int | None = None,
+    mode: Mapping[str, str] | None = None,
+    facts: Mapping[str, str] | None = None,
+    facts_of: Callable[[Cell], Mapping[str, str]] | None = None,
     **more: Any,
 ) -> Run:
     """Write a run folder below `path` and return what it holds."""
     topology = topology or linear(rate=20)
+    experiment = experiment or Multihop()
+    profile = experiment.profiles["quick"]
     known: dict[str, Any] = {
         "run": "5ynth1",
-        "experiment": "multihop",
+        "experiment": experiment.name,
         "created": "2030-01-02T03:04:05+00:00",
         "topology": topology.to_dict(),
-        "profile": asdict(QUICK),
+        "profile": asdict(profile),
         "shaper": "wire",
         "rate": 20.0,
         "seed": 7,
-        "overlays": {name: OverlayState(state="ok", mode={"mode": "test"}) for name in measured},
+        "overlays": {
+            name: OverlayState(state="ok", mode=dict(mode or {"mode": "test"})) for name in measured
+        },
         "environment": {"kernel": "6.1"},
         "sessions": [Session(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],
         "complete": True,
@@ -58,9 +67,14 @@ def synthetic(
     chance = random.Random(1)
     with RunFolder.create(path, Manifest(**{**known, **more})) as folder:
         for overlay in measured:
-            for cell in Multihop().cells(topology, overlay, QUICK):
-                for repetition in range(1, cell.repetitions + 1):
-                    folder.append(_sample(cell, repetition, values(cell, topology, chance), verdict), "raw")
+            for cell in experiment.cells(topology, overlay, profile):
+                for repetition in range(1, (repetitions or cell.repetitions) + 1):
+                    sample = _sample(cell, repetition, values(cell, topology, chance), verdict)
+                    said = {
+                        "mode": dict(mode or sample.mode),
+                        "facts": dict(facts_of(cell) if facts_of else facts or {}),
+                    }
+                    folder.append(sample.model_copy(update=said), "raw")
         return folder.run
 
 

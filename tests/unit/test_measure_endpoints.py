@@ -75,7 +75,7 @@ async def test_a_server_that_never_listens_is_named() -> None:
 async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
     one = endpoint(lambda argv: (0, LISTENING))
     await servers.restart_all([one])
-    assert ran(one)[0] == "docker exec c pkill -KILL -x iperf3|netperf|netserver"
+    assert ran(one)[0] == "docker exec c pkill -KILL -x iperf3|netperf|netserver|stress-ng"
 
 
 def answers(*heard: str) -> Any:

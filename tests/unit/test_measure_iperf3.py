@@ -33,7 +33,27 @@ def test_udp_has_what_was_sent_and_what_arrived() -> None:
     assert values["sent_mbps"] == report["sum_sent"]["bits_per_second"] / 1e6
     assert values["received_mbps"] == report["sum_received"]["bits_per_second"] / 1e6
     assert values["received_mbps"] != report["sum"]["bits_per_second"] / 1e6
-    assert set(values) == {"sent_mbps", "received_mbps", "lost_percent", "jitter_ms"}
+    assert set(values) == {"sent_mbps", "received_mbps", "lost_percent", "jitter_ms", "datagram_bytes"}
+
+
+@pytest.mark.parametrize("size", [1470, 8192])
+def test_the_size_of_datagrams_is_read_back(size: int) -> None:
+    assert iperf3.parse_udp(output(f"udp-{size}.json"))["datagram_bytes"] == size
+    assert iperf3.udp_argv("192.0.2.1", 2, datagram=size)[-2:] == ["-l", str(size)]
+
+
+def test_datagrams_of_which_none_arrived_are_a_failure_and_no_zero() -> None:
+    report = json.loads(output("udp.json"))
+    report["end"]["sum_received"] |= {"packets": 0, "bits_per_second": 0}
+    with pytest.raises(MeasureError, match="not one arrived"):
+        iperf3.parse_udp(json.dumps(report))
+
+
+def test_a_window_and_a_congestion_control_are_asked_for_and_seen() -> None:
+    argv = iperf3.tcp_argv("192.0.2.1", 2, 1, window=64000, congestion="reno")
+    assert argv[-6:] == ["-O", "1", "-w", "64000", "-C", "reno"]
+    assert iperf3.facts(output("reno.json"))["sender_tcp_congestion"] == "reno"
+    assert iperf3.parse_tcp(output("window.json"))["received_mbps"] > 0
 
 
 def test_congestion_control_and_version_are_facts() -> None:
@@ -55,6 +75,8 @@ def test_congestion_control_and_version_are_facts() -> None:
         ("client-killed.json", "interrupt - the client has terminated"),
         ("client-kill9.json", "no whole JSON report"),
         ("truncated.json", "no whole JSON report"),
+        ("window-refused.json", "socket buffer size not set correctly"),
+        ("congestion-unknown.json", "congestion control algorithm not supported on this host"),
     ],
 )
 def test_a_failed_run_is_an_error_with_its_text_and_never_a_zero(name: str, said: str) -> None:

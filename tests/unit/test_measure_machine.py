@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
 from lab.measure import cgroups, links, machine
-from lab.measure.machine import Machine, Snapshot
+from lab.measure.machine import Machine, Snapshot, shares
 
 V1 = """\
 9:name=systemd:/docker/0123abc
@@ -99,3 +100,29 @@ def test_lateness_is_that_of_the_sample_alone() -> None:
     # and one that is beyond the last class during it
     worse = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 0, inf: 1002})}}
     assert links.difference(before, worse)["l ab"]["late_p99_ms"] is None
+
+
+def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:
+    points = [(10.0, {"AMS": 1.0}), (10.5, {"AMS": 1.25}), (11.5, {"AMS": 2.25})]
+    assert shares(points) == {"at_s": [0.5, 1.5], "hosts": {"AMS": [0.5, 1.0]}}
+    assert shares([]) == {"at_s": [], "hosts": {}}
+
+
+def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Path) -> None:
+    group = tmp_path / "AMS"
+    group.mkdir()
+    (group / "cpu.stat").write_text("usage_usec 1000000\n")
+    recorder = Machine({"AMS": (group,)}, interval=0.01)
+    recorder.start()
+    end = time.monotonic() + 5
+    while time.monotonic() < end and len(recorder._timeline._points) < 3:  # type: ignore[union-attr]
+        time.sleep(0.005)
+    record = recorder.stop()["timeline"]
+    assert len(record["at_s"]) >= 2
+    assert set(record["hosts"]["AMS"]) == {0.0}, "nothing was used"
+    assert "timeline" not in _stopped(Machine({"AMS": (group,)}))
+
+
+def _stopped(recorder: Machine) -> dict[str, object]:
+    recorder.start()
+    return recorder.stop()

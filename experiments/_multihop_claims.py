@@ -1,0 +1,146 @@
+"""What the thesis says about several hops, as code.
+
+The thesis's words ("sharply", "slightly", "no") have no figures; the bands here are ours, and
+every answer names its own.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP, View
+from lab.report.claims import OPEN, Band, Check, Claim, Finding, compare, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import Group, select
+from lab.report.statistics import excess, ratio, spread
+from lab.runs.folder import Run
+
+#: "Equal": within 1 % of the sum, or 0.5 ms, whichever is more.
+EQUAL_SHARE, EQUAL_MS = 0.01, 0.5
+#: "No variance": a standard deviation of at most 1 % of the mean.
+NIL = Band(high=0.01)
+#: "Slightly": with each hop at most a tenth less, and not more either.
+SLIGHTLY_PER_HOP = 0.9
+#: "Dramatically": at least a third less at once.
+SHARPLY = Band(high=0.67)
+#: The claims are about Weave; what else was measured stands beside it as the control.
+WEAVE = "weave"
+
+
+def _weaves(run: Run) -> list[str]:
+    return [name for name in measured(run) if name.split(":")[0] == WEAVE]
+
+
+def no_latency(run: Run) -> list[Check]:
+    """Overall latency less the sum of the segments', for two hops and more."""
+    view = View(run)
+    return [
+        _excess(view, name, target)
+        for name in _weaves(run)
+        for target in view.targets
+        if view.topology.hops(view.first, target) > 1
+    ]
+
+
+def _excess(view: View, overlay: str, target: str) -> Check:
+    topology = view.topology
+    links = [topology.link(*pair) for pair in pairwise(topology.path(view.first, target))]
+    whole = view.group(overlay, LATENCY, target, "mean_ms")
+    parts = [
+        select(view.run.samples, overlay, SEGMENT, "mean_ms", **{"from": link.a, "to": link.b})
+        for link in links
+    ]
+    reasons = [lacking(whole, "the path"), *(lacking(part, "a segment") for part in parts)]
+    room = max(EQUAL_MS, EQUAL_SHARE * sum(link.rtt for link in links))
+    return Check(
+        f"{with_mode(view.run, overlay)} over {len(links)} hops",
+        Band(-room, room),
+        lambda confidence: excess(whole.valid, [part.valid for part in parts], confidence),
+        next(filter(None, reasons), ""),
+        "ms",
+    )
+
+
+def no_variance(run: Run) -> list[Check]:
+    """Spread of the latency between repetitions, for every number of hops."""
+    view = View(run)
+    checks = []
+    for name in _weaves(run):
+        for target in view.targets:
+            group = view.group(name, LATENCY, target, "mean_ms")
+            label = f"{with_mode(run, name)} to {target}"
+            reason = lacking(group, label)
+            checks.append(Check(label, NIL, lambda c, group=group: spread(group.valid, c), reason))  # type: ignore[misc]
+    return checks
+
+
+def udp_slightly(run: Run) -> list[Check | Finding]:
+    """UDP over the most hops, by UDP over one."""
+    return [_over(run, name, UDP, 1, last=True) for name in _weaves(run)]
+
+
+def tcp_sharply(run: Run) -> list[Check | Finding]:
+    """TCP over two hops by TCP over one."""
+    return [_over(run, name, TCP, 1, band=SHARPLY) for name in _weaves(run)]
+
+
+def tcp_then_slightly(run: Run) -> list[Check | Finding]:
+    """TCP over the most hops, by TCP over two."""
+    return [_over(run, name, TCP, 2, last=True) for name in _weaves(run)]
+
+
+def _over(
+    run: Run, overlay: str, metric: str, start: int, *, last: bool = False, band: Band | None = None
+) -> Check | Finding:
+    """Throughput to a farther host by that to the one `start` hops away: the next, or the last."""
+    view = View(run)
+    hops = {view.topology.hops(view.first, target): target for target in view.targets}
+    end = max(hops) if last else start + 1
+    label = f"{with_mode(run, overlay)}: {end} hops by {start}"
+    if start not in hops or end not in hops or end <= start:
+        return Finding(OPEN, f"{label}: the topology has no such hops")
+
+    def group(count: int) -> tuple[str, Group]:
+        return f"{metric} over {count} hops", view.group(overlay, metric, hops[count], "received_mbps")
+
+    fitting = band or Band(SLIGHTLY_PER_HOP ** (end - start), 1.0)
+    return compare(label, fitting, group(end), group(start), ratio, "times")
+
+
+CLAIMS = (
+    Claim(
+        "Several hops add no latency: it equals the sum of the segments'",
+        "Zismer 2016, section 5.2, figure 15",
+        "multihop",
+        "mean UDP round trip over Weave less the sum of the segments', per number of hops",
+        no_latency,
+    ),
+    Claim(
+        "The latency has no variance",
+        "Zismer 2016, section 5.2, figure 15",
+        "multihop",
+        "standard deviation of the mean round trips of repetitions, as a share of their mean",
+        no_variance,
+    ),
+    Claim(
+        "UDP throughput falls only slightly with each hop",
+        "Zismer 2016, section 5.2, figure 16",
+        "multihop",
+        "UDP received over the most hops by that over one",
+        udp_slightly,
+    ),
+    Claim(
+        "TCP throughput drops sharply after the first hop",
+        "Zismer 2016, section 5.2, figure 16",
+        "multihop",
+        "TCP received over two hops by that over one",
+        tcp_sharply,
+    ),
+    Claim(
+        "After the second hop, TCP throughput falls only slightly with each",
+        "Zismer 2016, section 5.2, figure 16",
+        "multihop",
+        "TCP received over the most hops by that over two",
+        tcp_then_slightly,
+    ),
+)

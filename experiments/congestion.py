@@ -1,0 +1,90 @@
+"""Congestion: TCP over one to five hops by congestion control, and what Weave's datapath counted.
+
+Ours: the thesis saw TCP drop after the first hop and could not explain it (section 6.3). If the
+control of the sender is the reason, the drop changes with it; if relayed packets miss the flows
+of Weave's fast datapath and go up to user space, the counters of the routers in the middle show
+it: they are read before and after every sample (``datapath`` in samples.jsonl).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from experiments._multihop_results import targets
+from experiments._traffic import TCP, Tool, Traffic
+from experiments.base import Cell, Profile
+from lab.measure import iperf3
+from lab.report.charts import Chart, Line
+from lab.topology import Topology
+
+CONTROLS = ("bbr", "cubic", "reno")
+
+QUICK = Profile(
+    name="quick",
+    repetitions={TCP: 3},
+    seconds={TCP: 3},
+    warmup={TCP: 3},
+    rate=20,
+    why="a rate that two cores carry through five hops forwarded in user space",
+)
+PAPER = Profile(
+    name="paper",
+    repetitions={TCP: 20},
+    seconds={TCP: 120},
+    rate=1000,
+    why="the rate of the testbed's ports in 2016",
+)
+
+
+class Congestion(Traffic):
+    """From the first host of a chain to every other, with three congestion controls."""
+
+    name = "congestion"
+    summary = "bbr, cubic and reno over one to five hops"
+    source = "ours; the question of Zismer 2016, section 6.3"
+    topology = "linear"
+    overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {
+        TCP: Tool(
+            lambda to, cell: iperf3.tcp_argv(
+                to, cell.seconds, cell.warmup, congestion=cell.params["control"]
+            ),
+            iperf3.parse_tcp,
+            iperf3.facts,
+        )
+    }
+    charts = (
+        Chart(
+            name="congestion",
+            title="TCP throughput over several hops by congestion control",
+            x=("hops",),
+            x_label="hops",
+            y_label="received, Mbit/s",
+            lines=tuple(Line(name, TCP, "received_mbps", {"control": name}) for name in CONTROLS),
+        ),
+        Chart(
+            name="congestion-retransmits",
+            title="Segments sent again, by congestion control",
+            x=("hops",),
+            x_label="hops",
+            y_label="retransmitted segments",
+            lines=tuple(Line(name, TCP, "retransmits", {"control": name}) for name in CONTROLS),
+            digits=0,
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every control to every host that the first one reaches."""
+        first = topology.hosts[0].name
+        return [
+            self.cell(
+                overlay,
+                TCP,
+                profile,
+                **{"from": first, "to": other, "hops": topology.hops(first, other), "control": control},
+            )
+            for other in targets(topology)
+            for control in CONTROLS
+        ]

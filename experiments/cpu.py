@@ -1,0 +1,117 @@
+"""CPU: TCP and UDP throughput while another process takes CPU away for a part of the time.
+
+Zismer 2016, sections 4.3.1 and 5.1.1 and figures 10 and 11: ``stress-ng -c 1`` at the sender runs
+for 0 to 100 % of the measuring time; a share of the CPU cannot be asked for, since stress-ng
+yields to iperf3. The CPU of every host is read twice a second while a sample lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from experiments._traffic import BOUND, QUARTER, TCP, UDP, Tool, Traffic, apply, ends, tcp, udp
+from experiments.base import Cell, Profile, Reading
+from lab.hosts.base import Endpoint
+from lab.measure import stress
+from lab.measure.iperf3 import UDP_2016
+from lab.measure.together import both
+from lab.report import timeline
+from lab.report.charts import Chart, Line
+from lab.report.claims import Claim, Finding, Trending, follow, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import select
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+#: Percent of the measuring time during which stress-ng runs.
+SHARES = tuple(range(0, 101, 20))
+
+QUICK = Profile(
+    name="quick",
+    repetitions={TCP: 3, UDP: 3},
+    seconds={TCP: 3, UDP: 3},
+    warmup={TCP: 1},
+    rate=1000,
+    cpus=QUARTER,
+    why=BOUND,
+)
+PAPER = Profile(
+    name="paper",
+    repetitions={TCP: 20, UDP: 20},
+    seconds={TCP: 120, UDP: 120},
+    rate=1000,
+    cpus=1,
+    why="the testbed's ports, and one vCPU per host, as in 2016",
+)
+
+
+def falling(run: Run) -> list[Finding]:
+    """Whether TCP and UDP fall with the time that stress-ng runs, per overlay."""
+    return follow([_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False)
+
+
+def _by_share(run: Run, overlay: str, metric: str) -> Trending:
+    groups = {s: select(run.samples, overlay, metric, "received_mbps", stress=s) for s in SHARES}
+    reasons = [lacking(group, f"{share} %") for share, group in groups.items()]
+    varied = [float(share) for share, group in groups.items() for _ in group.valid]
+    values = [value for group in groups.values() for value in group.valid]
+    return Trending(f"{with_mode(run, overlay)} {metric}", varied, values, next(filter(None, reasons), ""))
+
+
+CLAIMS = (
+    Claim(
+        "Throughput falls with the CPU that is taken away, TCP and UDP alike",
+        "Zismer 2016, section 5.1.1, figure 11",
+        "cpu",
+        "TCP and UDP received, by the share of the time that stress-ng runs",
+        falling,
+    ),
+)
+
+
+class Cpu(Traffic):
+    """From the first host to its neighbour, while the first one has other work to do."""
+
+    name = "cpu"
+    summary = "TCP and UDP while another process takes the CPU"
+    source = "Zismer 2016, section 5.1.1, figures 10 and 11"
+    topology = "point_to_point"
+    claims = CLAIMS
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    interval = 0.5
+    tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016)}
+    charts = (
+        Chart(
+            name="fig11-cpu",
+            title="Throughput while stress-ng runs for a share of the time",
+            x=("stress",),
+            x_label="% of the time that stress-ng runs",
+            y_label="received, Mbit/s",
+            lines=(Line("TCP", TCP, "received_mbps"), Line("UDP", UDP, "received_mbps")),
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every share, for TCP and UDP."""
+        return [
+            self.cell(overlay, metric, profile, stress=share, **ends(topology))
+            for metric in self.tools
+            for share in SHARES
+        ]
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
+        source = endpoints[cell.params["from"]]
+        reading, _ = await both(apply(self.tools[cell.metric], cell, endpoints), self._load(cell, source))
+        return reading
+
+    async def _load(self, cell: Cell, source: Endpoint) -> None:
+        """Other work from the end of the warm-up on, for the cell's share of the time."""
+        if seconds := cell.seconds * cell.params["stress"] / 100:
+            await asyncio.sleep(cell.warmup)
+            await stress.one_cpu(source, seconds)
+
+    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+        return [*timeline.draw(run, folder / "fig10-cpu"), *super().figures(run, folder)]

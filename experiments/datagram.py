@@ -1,0 +1,157 @@
+"""Datagram: UDP throughput by the size of datagrams around the MTU, 1000 to 2000 bytes.
+
+Zismer 2016, section 4.3.1 ("Impact of fragmentation") and figure 12: a datagram that does not
+fit into one packet is cut into fragments, which costs CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
+from experiments.base import Cell, Profile, Reading
+from lab.hosts.base import Endpoint
+from lab.measure import iperf3, offload
+from lab.report.charts import Chart, Line
+from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, compare, follow, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import Group, select
+from lab.report.statistics import ratio
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+#: Bytes of data in a datagram.
+SIZES = tuple(range(1000, 2001, 100))
+
+QUICK = Profile(name="quick", repetitions={UDP: 3}, seconds={UDP: 1}, rate=1000, cpus=QUARTER, why=BOUND)
+PAPER = Profile(
+    name="paper",
+    repetitions={UDP: 20},
+    seconds={UDP: 120},
+    rate=1000,
+    cpus=1,
+    why="the testbed's ports, and one vCPU per host, as in 2016",
+)
+
+
+#: "By about 30 %", as a band; and what is no drop.
+THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
+
+
+def _udp(run: Run, overlay: str, size: int) -> tuple[str, Group]:
+    group = select(run.samples, overlay, UDP, "received_mbps", size=size)
+    return f"{overlay} with {size} bytes", group
+
+
+def limits(run: Run) -> dict[str, int]:
+    """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
+    mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
+    return {name: offload.payload(int(mtus[name])) for name in measured(run) if name in mtus}
+
+
+def _across(run: Run, overlay: str, limit: int, band: Band) -> Check | Finding:
+    """The first size above a limit as a multiple of the last one below it."""
+    below, above = [s for s in SIZES if s <= limit], [s for s in SIZES if s > limit]
+    label = f"{with_mode(run, overlay)} from {max(below, default=0)} to {min(above, default=0)} bytes"
+    if not below or not above:
+        return Finding(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
+    return compare(label, band, _udp(run, overlay, above[0]), _udp(run, overlay, below[-1]), ratio, "times")
+
+
+def dropping(run: Run) -> list[Check | Finding]:
+    """Across each overlay's own MTU."""
+    return [_across(run, name, limit, THIRTY_LESS) for name, limit in limits(run).items()]
+
+
+def later(run: Run) -> list[Check | Finding]:
+    """Across the least MTU, of the overlays that have a larger one."""
+    found = limits(run)
+    larger = [name for name, limit in found.items() if limit > min(found.values())]
+    if not larger:
+        return [Finding(OPEN, "all that was measured has the same MTU")]
+    return [_across(run, name, min(found.values()), NO_DROP) for name in larger]
+
+
+def rising(run: Run) -> list[Finding]:
+    """Whether throughput rises with the size as long as a datagram is one packet."""
+    rows = []
+    for name, limit in limits(run).items():
+        groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
+        reasons = [lacking(group, f"{size} bytes") for size, group in groups.items()]
+        varied = [float(size) for size, group in groups.items() for _ in group.valid]
+        values = [value for group in groups.values() for value in group.valid]
+        rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))
+    return follow(rows, rising=True)
+
+
+CLAIMS = (
+    Claim(
+        "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
+        "Zismer 2016, section 5.1.2, figure 12",
+        "datagram",
+        "UDP received with the first size above each overlay's MTU, by that with the last one below",
+        dropping,
+    ),
+    Claim(
+        "The drop comes later for overlays with a larger MTU",
+        "Zismer 2016, section 5.1.2, figure 12",
+        "datagram",
+        "UDP received across the least MTU, of the overlays whose own is larger",
+        later,
+    ),
+    Claim(
+        "Without fragments, larger datagrams give more UDP throughput",
+        "Zismer 2016, section 5.1.2, figure 12",
+        "datagram",
+        "UDP received by the size of datagrams that fit into one packet",
+        rising,
+    ),
+)
+
+
+class Datagram(Traffic):
+    """From the first host to its neighbour, in datagrams of eleven sizes."""
+
+    name = "datagram"
+    summary = "UDP by the size of datagrams, 1000 to 2000 bytes"
+    source = "Zismer 2016, section 5.1.2, figure 12"
+    topology = "point_to_point"
+    claims = CLAIMS
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {
+        UDP: Tool(
+            lambda to, cell: iperf3.udp_argv(to, cell.seconds, datagram=cell.params["size"]),
+            iperf3.parse_udp,
+            iperf3.facts,
+        )
+    }
+    charts = (
+        Chart(
+            name="fig12-datagram",
+            title="UDP throughput by the size of datagrams",
+            x=("size",),
+            x_label="bytes of data in a datagram",
+            y_label="received, Mbit/s",
+            lines=(Line("UDP", UDP, "received_mbps"),),
+        ),
+        Chart(
+            name="fig12-datagram-sent",
+            title="UDP by the size of datagrams, the sender's view that 2016 plotted",
+            x=("size",),
+            x_label="bytes of data in a datagram",
+            y_label="sent, Mbit/s",
+            lines=(Line("UDP", UDP, "sent_mbps"),),
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every size."""
+        return [self.cell(overlay, UDP, profile, size=size, **ends(topology)) for size in SIZES]
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
+        source = endpoints[cell.params["from"]]
+        mtu = await offload.mtu(source, source.interface)
+        reading = await apply(self.tools[UDP], cell, endpoints)
+        return replace(reading, facts={**reading.facts, "mtu": str(mtu)})

@@ -1,0 +1,137 @@
+"""Fragmentation: UDP throughput by the number of fragments of a datagram, with and without offload.
+
+Zismer 2016, sections 4.3.1 and 5.1.3 and figure 13: datagrams just small enough for 1, 2, 3, …
+packets of the overlay's own MTU, up to about 10,000 bytes. The thesis switched ``ufo``; that left
+Linux in 4.14, so here segmentation offload is switched, which the fragments of an overlay's outer
+packets may still meet, and every sample says that ``ufo`` is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
+from experiments.base import Cell, Profile, Reading
+from lab.hosts.base import Endpoint
+from lab.measure import iperf3, offload
+from lab.report.charts import Chart, Line
+from lab.report.claims import OPEN, Claim, Finding, Trending, follow, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import select
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+#: Seven packets of 1500 bytes carry 10,352 bytes of data.
+FRAGMENTS = tuple(range(1, 8))
+STATES = ("on", "off")
+
+QUICK = Profile(name="quick", repetitions={UDP: 3}, seconds={UDP: 1}, rate=1000, cpus=QUARTER, why=BOUND)
+PAPER = Profile(
+    name="paper",
+    repetitions={UDP: 20},
+    seconds={UDP: 120},
+    rate=1000,
+    cpus=1,
+    why="the testbed's ports, and one vCPU per host, as in 2016",
+)
+
+
+def gains(run: Run) -> list[Finding]:
+    """Whether offload's gain for UDP rises with the fragments; nobody can tell where there is no ufo."""
+    if any(sample.facts.get("ufo") == offload.NO_UFO for sample in run.samples):
+        words = f"offload of UDP's fragmentation (ufo) is {offload.NO_UFO}; gso and tso do not touch it"
+        return [Finding(OPEN, words)]
+    return follow([_gain(run, name) for name in measured(run)], rising=True)
+
+
+def _gain(run: Run, overlay: str) -> Trending:
+    """Each sample with offload as a multiple of the mean without, by the number of fragments."""
+    varied: list[float] = []
+    gained: list[float] = []
+    for count in FRAGMENTS:
+        on, off = (
+            select(run.samples, overlay, UDP, "received_mbps", fragments=count, offload=s) for s in STATES
+        )
+        if reason := lacking(on, f"{count} fragments on") or lacking(off, f"{count} fragments off"):
+            return Trending(with_mode(run, overlay), [], [], reason)
+        base = sum(off.valid) / len(off.valid)
+        varied += [count] * len(on.valid)
+        gained += [value / base for value in on.valid]
+    return Trending(with_mode(run, overlay), varied, gained)
+
+
+def by_size(run: Run) -> list[Finding]:
+    """Whether throughput rises with the size of datagrams, all of whose packets are full."""
+    rows = []
+    for name in measured(run):
+        groups = {
+            count: select(run.samples, name, UDP, "received_mbps", fragments=count, offload="on")
+            for count in FRAGMENTS
+        }
+        reasons = [lacking(group, f"{count} fragments") for count, group in groups.items()]
+        varied = [float(count) for count, group in groups.items() for _ in group.valid]
+        values = [value for group in groups.values() for value in group.valid]
+        rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))
+    return follow(rows, rising=True)
+
+
+CLAIMS = (
+    Claim(
+        "Offload lifts UDP the more, the more fragments a datagram has",
+        "Zismer 2016, section 5.1.3, figure 13",
+        "fragmentation",
+        "UDP received with offload by UDP received without, by the number of fragments",
+        gains,
+    ),
+    Claim(
+        "On a larger scale, larger datagrams give more UDP throughput although they are fragmented",
+        "Zismer 2016, section 5.1.3, figure 13",
+        "fragmentation",
+        "UDP received by the number of fragments, with offload",
+        by_size,
+    ),
+)
+
+
+class Fragmentation(Traffic):
+    """From the first host to its neighbour; sizes follow from the MTU of the sender's device."""
+
+    name = "fragmentation"
+    summary = "UDP by the number of fragments, with and without offload"
+    source = "Zismer 2016, section 5.1.3, figure 13"
+    topology = "point_to_point"
+    claims = CLAIMS
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {UDP: Tool(lambda to, cell: [], iperf3.parse_udp, iperf3.facts)}
+    charts = (
+        Chart(
+            name="fig13-fragmentation",
+            title="UDP throughput by fragments, with and without offload",
+            x=("fragments",),
+            x_label="packets per datagram, each full",
+            y_label="received, Mbit/s",
+            lines=tuple(Line(f"offload {s}", UDP, "received_mbps", {"offload": s}) for s in reversed(STATES)),
+            note="ufo, which the thesis switched, is gone from Linux since 4.14; gso and tso were switched",
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every number of fragments, with and without."""
+        return [
+            self.cell(overlay, UDP, profile, fragments=count, offload=state, **ends(topology))
+            for count in FRAGMENTS
+            for state in STATES
+        ]
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
+        source = endpoints[cell.params["from"]]
+        said = await offload.switch(source, cell.params["offload"])
+        bytes_of_packet = await offload.mtu(source, source.interface)
+        size = offload.payload(bytes_of_packet, cell.params["fragments"])
+        used = replace(
+            self.tools[UDP], argv=lambda to, cell: iperf3.udp_argv(to, cell.seconds, datagram=size)
+        )
+        reading = await apply(used, cell, endpoints)
+        return replace(reading, facts={**reading.facts, **said, "mtu": str(bytes_of_packet)})

@@ -1,0 +1,167 @@
+"""Paths: which way each overlay goes round a ring, and how long it is dark when a circuit fails.
+
+Zismer 2016, section 7.1, names this as future work: how packets are routed where there are
+different ways between two routers. A way is known by its round trip: in the ring of the thesis's
+chain, AMS–PRG–BRA–LJU–MIL–AMS, no two ways between two sites take the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar
+
+import networkx as nx
+
+from experiments._traffic import LATENCY, Tool, Traffic, latency
+from experiments.base import Cell, Profile, Reading
+from lab.hosts.base import Endpoint, Host
+from lab.measure import failure, tool
+from lab.measure.together import both, together
+from lab.report.charts import Chart, Line
+from lab.report.selection import select
+from lab.report.tables import Section, Table
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+FAILURE = "failure"
+#: The circuit is back for this share of the time that it was away: an overlay that found another
+#: way needs less to go on there than to find it.
+BACK = 0.5
+
+QUICK = Profile(
+    name="quick",
+    repetitions={LATENCY: 3, FAILURE: 1},
+    seconds={LATENCY: 2, FAILURE: 90},
+    rate=20,
+    why="a rate that two cores carry round the ring, forwarded in user space",
+)
+PAPER = Profile(
+    name="paper",
+    repetitions={LATENCY: 20, FAILURE: 20},
+    seconds={LATENCY: 120, FAILURE: 180},
+    rate=1000,
+    why="the rate of the testbed's ports in 2016",
+)
+
+
+class Paths(Traffic):
+    """From the first host to every other; then the first link is cut, and later mended."""
+
+    name = "paths"
+    summary = "which way round a ring, and how long dark when a circuit fails"
+    source = "Zismer 2016, section 7.1 (future work)"
+    topology = "ring"
+    overlays = ("underlay", "weave", "tinc", "libnetwork")
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
+    charts = (
+        Chart(
+            name="paths-dark",
+            title="How long nobody answers when a circuit fails and returns",
+            x=(),
+            x_label="",
+            y_label="s",
+            lines=(
+                Line("circuit fails", FAILURE, "dark_s"),
+                Line("found another way (1: yes, 0: waited for the circuit)", FAILURE, "around"),
+                Line("circuit returns, longest silence", FAILURE, "gap_s"),
+            ),
+            digits=2,
+        ),
+        Chart(
+            name="paths-latency",
+            title="Latency from the first host round the ring",
+            x=("to",),
+            x_label="to",
+            y_label="round trip, ms",
+            lines=(Line("UDP request and response", LATENCY, "mean_ms"),),
+            digits=2,
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """The latency to every other host, and the failure of the first link."""
+        first, link = topology.hosts[0].name, topology.links_of(topology.hosts[0].name)[0]
+        there = [
+            self.cell(overlay, LATENCY, profile, **{"from": first, "to": host.name})
+            for host in topology.hosts[1:]
+        ]
+        cut = failure.named((end, link.interface(end)) for end in (first, link.other(first)))
+        ends = {"from": first, "to": link.other(first)}
+        return [*there, self.cell(overlay, FAILURE, profile, cut=cut, **ends)]
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
+        if cell.metric == LATENCY:
+            return await super().measure(cell, endpoints)
+        source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
+        whole = failure.LEAD + cell.seconds * (1 + BACK)
+        argv = failure.ping_argv(target.address, whole)
+        devices = {
+            endpoints[name].host: device for name, device in failure.parsed(cell.params["cut"]).items()
+        }
+        watched = tool.execute(source, argv, whole)
+        result, (cut, restored) = await both(watched, _fail(devices, source, cell))
+        raw = failure.record(result.stdout, cut, restored)
+        return Reading(self.parse(FAILURE, raw), raw, tuple(argv))
+
+    def parse(self, metric: str, raw: str) -> Mapping[str, float]:
+        return failure.parse(raw) if metric == FAILURE else super().parse(metric, raw)
+
+    def tables(self, run: Run) -> Sequence[Table]:
+        return [ways(run), *super().tables(run)]
+
+
+async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float]:
+    """Cut the circuit for the cell's seconds; returns when it was cut and mended, by the sender's clock."""
+    await asyncio.sleep(failure.LEAD)
+    async with _cut(devices):
+        cut = await _now(clock)
+        await asyncio.sleep(cell.seconds)
+    return cut, await _now(clock)
+
+
+@asynccontextmanager
+async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
+    """The circuit is dark inside, and mended however this is left."""
+    try:
+        await together(host.run(failure.cut_argv(name, insert=True)) for host, name in devices.items())
+        yield
+    finally:
+        await together(failure.mend(host, name) for host, name in devices.items())
+
+
+async def _now(endpoint: Endpoint) -> float:
+    """The time (s since the epoch) where the answers are timed."""
+    return float((await endpoint.run(["date", "+%s.%N"])).stdout)
+
+
+def ways(run: Run) -> Table:
+    """The way of every overlay to every host: the one whose links sum up to the measured round trip."""
+    topology = Topology.from_dict(run.manifest.topology)
+    first = topology.hosts[0].name
+    overlays = [name for name in run.manifest.overlays if any(s.overlay == name for s in run.samples if s.ok)]
+    rows = []
+    for host in topology.hosts[1:]:
+        cells = [_way(run, topology, name, first, host.name) for name in overlays]
+        rows.append([host.name, "–".join(topology.path(first, host.name)), *cells])
+    heading = (
+        "the way whose links' round trips come nearest to what was measured, and by how much they differ"
+    )
+    return Table(f"ways from {first}", ["to", "least round trip", *overlays], [Section(heading, rows)])
+
+
+def _way(run: Run, topology: Topology, overlay: str, source: str, target: str) -> str:
+    found = select(run.samples, overlay, LATENCY, "mean_ms", **{"from": source, "to": target}).summary
+    if found is None:
+        return "–"
+    graph = topology.graph
+    lengths = {
+        tuple(path): nx.path_weight(graph, path, "rtt") for path in nx.all_simple_paths(graph, source, target)
+    }
+    path, length = min(lengths.items(), key=lambda item: abs(item[1] - found.mean))
+    return f"{'–'.join(path)} ({found.mean - length:+.2f} ms)"

@@ -1,0 +1,176 @@
+"""Streaming: one server and clients around it, more of them each time: jitter, latency, loss.
+
+Hermans & de Niet 2016: a star around BRA; 1, 3 and 9 clients at each of AMS, MIL and LJU take a
+bursty stream of 1 Mbit/s each; both ends are limited to 10 Mbit/s, so that nine do not fit. All
+sites stream at the same time. The limit that Cisco set for video is 30 ms of jitter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from experiments._traffic import LATENCY, Tool, Traffic, latency
+from experiments.base import Cell, Profile, Reading
+from lab.errors import MeasureError
+from lab.hosts.base import Endpoint
+from lab.measure import iperf3, netperf, servers, streams, tool
+from lab.measure.together import together
+from lab.published import STREAMING
+from lab.report.charts import Chart, Line, Place
+from lab.report.claims import Band, Check, Claim, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import select
+from lab.report.statistics import location
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+STREAM = "stream"
+WORKERS = (1, 3, 9)
+SITES = ("AMS", "MIL", "LJU")
+
+QUICK = Profile(
+    name="quick",
+    repetitions={LATENCY: 3, STREAM: 5},
+    seconds={LATENCY: 1, STREAM: 5},
+    rate=10,
+    why="both ends were limited to 10 Mbit/s in 2016",
+)
+PAPER = Profile(
+    name="paper",
+    repetitions={LATENCY: 5, STREAM: 5},
+    seconds={LATENCY: 180, STREAM: 180},
+    rate=10,
+    why="both ends were limited to 10 Mbit/s in 2016",
+)
+
+
+def published(overlay: str, place: Place, line: Line) -> float | None:
+    """Their jitter (ms) at a client site; the control stands beside their machines."""
+    platform = "vm" if overlay == "underlay" else overlay
+    value, _, client = line.value.partition(" ")
+    if value != "jitter_ms":
+        return None
+    rows = [s for s in STREAMING if (s.platform, s.client, (s.workers,)) == (platform, client, place)]
+    return rows[0].jitter if rows else None
+
+
+def jitter(run: Run, band: Band) -> list[Check]:
+    """Per overlay and client site, with the most clients."""
+    checks = []
+    for name in measured(run):
+        for site in SITES:
+            group = select(run.samples, name, STREAM, f"jitter_ms {site}", workers=max(WORKERS))
+            label = f"{with_mode(run, name)} {site}"
+            reason = lacking(group, label)
+            checks.append(
+                Check(label, band, lambda c, group=group: location(group.valid, c), reason, "ms")  # type: ignore[misc]
+            )
+    return checks
+
+
+CLAIMS = (
+    Claim(
+        "With nine sessions per site the jitter of streams is at most 2 ms",
+        "Hermans & de Niet 2016; Zismer 2016, section 2",
+        "streaming",
+        "jitter of the streams at each client site, nine clients at each",
+        lambda run: jitter(run, Band(high=2.0)),
+    ),
+    Claim(
+        "The jitter of streams is below the 30 ms that Cisco set as the limit for video",
+        "Hermans & de Niet 2016; Zismer 2016, section 2",
+        "streaming",
+        "jitter of the streams at each client site, nine clients at each",
+        lambda run: jitter(run, Band(high=30.0)),
+    ),
+)
+
+
+class Streaming(Traffic):
+    """From the first host, the server, to each of its neighbours."""
+
+    name = "streaming"
+    summary = "1, 3 and 9 clients per site take streams from one server"
+    source = "Hermans & de Niet 2016"
+    topology = "star"
+    claims = CLAIMS
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
+    charts = (
+        Chart(
+            name="streaming-jitter",
+            title="Jitter of streams from one server",
+            x=("workers",),
+            x_label="clients per site",
+            y_label="jitter, ms",
+            lines=tuple(Line(site, STREAM, f"jitter_ms {site}") for site in SITES),
+            digits=2,
+            published=published,
+        ),
+        Chart(
+            name="streaming-loss",
+            title="Loss of streams from one server",
+            x=("workers",),
+            x_label="clients per site",
+            y_label="lost, %",
+            lines=tuple(Line(site, STREAM, f"lost_percent {site}") for site in SITES),
+        ),
+        Chart(
+            name="streaming-latency",
+            title="Latency to the server while it streams",
+            x=("workers",),
+            x_label="clients per site",
+            y_label="round trip, ms",
+            lines=(Line("first client site", STREAM, "latency_ms"),),
+            digits=2,
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every number of clients, and the latency of every circuit without any."""
+        server = topology.hosts[0].name
+        clients = topology.neighbours(server)
+        idle = [self.cell(overlay, LATENCY, profile, **{"from": client, "to": server}) for client in clients]
+        return idle + [
+            self.cell(overlay, STREAM, profile, server=server, clients="+".join(clients), workers=count)
+            for count in WORKERS
+        ]
+
+    async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """A server per client site on every endpoint: iperf3's takes one test at a time."""
+        await servers.serve_all(endpoints.values(), ports(endpoints))
+
+    async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
+        await servers.restart_all(endpoints.values(), ports(endpoints))
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
+        if cell.metric == LATENCY:
+            return await super().measure(cell, endpoints)
+        server = endpoints[cell.params["server"]]
+        clients = cell.params["clients"].split("+")
+        asked = {
+            name: streams.argv(server.address_for(name), port, cell.seconds, cell.params["workers"])
+            for name, port in zip(clients, ports(endpoints), strict=False)
+        }
+        beside = netperf.latency_argv(server.address_for(clients[0]), cell.seconds)
+        results = await together(
+            tool.execute(endpoints[name], argv, cell.duration)
+            for name, argv in [*asked.items(), (clients[0], beside)]
+        )
+        texts = [r.stdout if r.status == 0 else tool.text(r) for r in results]
+        raw = streams.join(dict(zip([*clients, LATENCY], texts, strict=True)))
+        argv = asked[clients[0]]
+        try:
+            values = self.parse(STREAM, raw)
+        except MeasureError as error:
+            raise MeasureError(error.tool, error.reason, raw, argv) from None
+        return Reading(values, raw, tuple(argv), iperf3.facts(texts[0]))
+
+    def parse(self, metric: str, raw: str) -> Mapping[str, float]:
+        return streams.parse(raw, LATENCY) if metric == STREAM else super().parse(metric, raw)
+
+
+def ports(endpoints: Mapping[str, Endpoint]) -> list[int]:
+    """A port of an iperf3 server for each endpoint that may be a client."""
+    return [iperf3.PORT + number for number in range(len(endpoints))]

@@ -1,0 +1,115 @@
+"""Throughput: TCP and UDP between two sites, on each overlay and without one.
+
+Zismer 2016, section 4.3.1 (experiment 1) and figure 1, which is from Hermans & de Niet 2016:
+Amsterdam to Bratislava. iperf3 as it was in 2016 puts 8192 bytes into a datagram; iperf 2,
+with which Hermans & de Niet measured, 1470.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from experiments._traffic import BOUND, QUARTER, TCP, UDP, UDP_SMALL, Tool, Traffic, ends, tcp, udp
+from experiments.base import Cell, Profile
+from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
+from lab.published import THROUGHPUTS
+from lab.report.charts import CONTROL, Chart, Line, Place
+from lab.report.claims import Band, Check, Claim, compare, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import select
+from lab.report.statistics import ratio
+from lab.runs.folder import Run
+from lab.topology import Topology
+
+QUICK = Profile(
+    name="quick",
+    repetitions={TCP: 5, UDP: 5, UDP_SMALL: 5},
+    seconds={TCP: 2, UDP: 2, UDP_SMALL: 2},
+    warmup={TCP: 1},
+    rate=1000,
+    cpus=QUARTER,
+    why=BOUND,
+)
+PAPER = Profile(
+    name="paper",
+    repetitions={TCP: 20, UDP: 20, UDP_SMALL: 20},
+    seconds={TCP: 120, UDP: 120, UDP_SMALL: 120},
+    rate=1000,
+    cpus=1,
+    why="the testbed's ports, and one vCPU per host, as in 2016",
+)
+
+
+def published(overlay: str, _: Place, line: Line) -> float | None:
+    """What Hermans & de Niet have between Amsterdam and Bratislava; the control is the mean of their VMs."""
+    platform = "vm" if overlay == "underlay" else "docker"
+    rows = [r for r in THROUGHPUTS if {r.a, r.b} == {"AMS", "BRA"} and r.platform == platform]
+    rows = [r for r in rows if platform == "vm" or r.instance == overlay]
+    figures = {TCP: [r.tcp for r in rows], UDP_SMALL: [r.udp for r in rows]}.get(line.metric, [])
+    return sum(figures) / len(figures) if figures else None
+
+
+def against_control(run: Run, metric: str, band: Band) -> list[Check]:
+    """Every overlay's throughput as a multiple of the control's."""
+    control = select(run.samples, CONTROL, metric, "received_mbps")
+    return [
+        compare(
+            with_mode(run, name),
+            band,
+            (name, select(run.samples, name, metric, "received_mbps")),
+            (CONTROL, control),
+            ratio,
+            f"of the {CONTROL}'s",
+        )
+        for name in measured(run, CONTROL)
+    ]
+
+
+CLAIMS = (
+    Claim(
+        "The UDP throughput of the overlays is below that of the machine",
+        "Hermans & de Niet 2016; Zismer 2016, figure 1",
+        "throughput",
+        f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
+        lambda run: against_control(run, UDP_SMALL, Band(high=1)),
+    ),
+    Claim(
+        "The TCP throughput of the overlays, with offload, is at or above that of the machine",
+        "Zismer 2016, figures 1 and 14",
+        "throughput",
+        "TCP received, each overlay's by the control's",
+        lambda run: against_control(run, TCP, Band(low=1)),
+    ),
+)
+
+
+class Throughput(Traffic):
+    """From the first host to its neighbour, as much as goes through."""
+
+    name = "throughput"
+    summary = "TCP and UDP between two sites, per overlay"
+    source = "Zismer 2016, figure 1 (Hermans & de Niet 2016)"
+    topology = "point_to_point"
+    claims = CLAIMS
+    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016), UDP_SMALL: udp(UDP_IPERF2)}
+    charts = (
+        Chart(
+            name="fig01-throughput",
+            title="TCP and UDP throughput",
+            x=(),
+            x_label="",
+            y_label="received, Mbit/s",
+            lines=(
+                Line("TCP", TCP, "received_mbps"),
+                Line(f"UDP, datagrams of {UDP_2016} bytes", UDP, "received_mbps"),
+                Line(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
+            ),
+            published=published,
+        ),
+    )
+
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """TCP, and UDP with the datagrams of each of the two studies' tools."""
+        return [self.cell(overlay, metric, profile, **ends(topology)) for metric in self.tools]

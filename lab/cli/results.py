@@ -1,0 +1,61 @@
+"""lab results: a run's samples for other programs; its checks; its values derived again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.errors import LabError
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Write samples as CSV.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write samples as Parquet (pyarrow).")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; samples.csv in the folder by default.")
+    ] = None,
+    reparse: Annotated[
+        bool, typer.Option("--reparse", help="Derive every value again from the raw outputs.")
+    ] = False,
+) -> None:
+    """Check a run folder, print its tables, and write its samples for other programs.
+
+    Without options: the tables, and whether the folder is whole. Nothing is measured, and the
+    stored samples are never changed.
+
+    Example: python -m lab results results/multihop-… --csv
+    """
+    from dataclasses import replace
+
+    from lab.cli.assemble import load_experiment
+    from lab.cli.shared import show
+    from lab.report import export
+    from lab.runs import verify
+    from lab.runs.folder import read
+
+    if csv and parquet:
+        raise LabError("--csv and --parquet are two files; ask for one after the other")
+    found = read(run)
+    experiment = load_experiment(found.manifest.experiment)
+    said: list[str] = []
+    if reparse:
+        pairs = list(export.reparsed(found, experiment))
+        found = replace(found, samples=[sample for sample, _ in pairs])
+        said = [sentence for _, sentence in pairs if sentence]
+        print(f"{len(pairs)} samples parsed again, {len(said)} of them not as stored", file=sys.stderr)
+    if csv or parquet:
+        path = output or run / f"samples.{'csv' if csv else 'parquet'}"
+        (export.write_csv if csv else export.write_parquet)(found.samples, path)
+        print(path)
+    else:
+        for table in experiment.tables(found):
+            show(table)
+            print()
+    for sentence in said + verify.faults(found, experiment):
+        print(sentence, file=sys.stderr)
+        said = said or [sentence]
+    sys.exit(1 if said else 0)

@@ -1,0 +1,26 @@
+"""lab scorecard: what runs say about the claims of the studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, of one or more experiments.")],
+) -> None:
+    """Print every claim of the studies with its answer: reproduced, not reproduced, cannot be told.
+
+    Each answer has its evidence with an interval, or the reason why there is none.
+
+    Example: python -m lab scorecard results/*
+    """
+    from lab.cli.assemble import all_claims
+    from lab.cli.shared import show
+    from lab.report.claims import scorecard
+    from lab.report.scoreboard import table
+    from lab.runs.folder import read
+
+    show(table(scorecard(all_claims(), [read(path) for path in runs])))

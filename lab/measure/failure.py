@@ -1,0 +1,107 @@
+"""A circuit that fails and returns: cutting it, and how long nobody answers meanwhile.
+
+A circuit is cut by dropping what arrives over it at both ends. The devices stay up, as those of a
+machine do when a circuit fails somewhere behind its port: an overlay has to notice by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from lab.errors import MeasureError
+from lab.hosts.base import Runner
+
+NAME = "ping"
+#: Time between two echo requests (s), and so the grain of all times here.
+INTERVAL = 0.1
+#: How long answers are watched before the cut (s).
+LEAD = 2.0
+_ANSWER = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", re.MULTILINE)
+
+
+class Answer(NamedTuple):
+    """An answer: when it came (s since the epoch) and the round trip (ms)."""
+
+    at: float
+    rtt: float
+
+    @property
+    def sent(self) -> float:
+        return self.at - self.rtt / 1000
+
+
+def ping_argv(address: str, seconds: float) -> list[str]:
+    """Echo requests every `INTERVAL` for `seconds` (s), each answer with its time."""
+    return [NAME, "-n", "-D", "-O", "-i", f"{INTERVAL:g}", "-w", f"{seconds:.0f}", address]
+
+
+def cut_argv(interface: str, *, insert: bool) -> list[str]:
+    """Drop what arrives over a device, or no longer."""
+    return [
+        *("iptables", "-w", "-t", "mangle", "-I" if insert else "-D"),
+        *("PREROUTING", "-i", interface, "-j", "DROP"),
+    ]
+
+
+async def mend(host: Runner, interface: str) -> None:
+    """Take the rule of `cut_argv` away, however often it is there."""
+    while (await host.run(cut_argv(interface, insert=False), check=False)).status == 0:
+        pass
+
+
+def parse(raw: str) -> dict[str, float]:
+    """How long nobody answered (s) after the cut and after the return, and the round trips (ms).
+
+    `dark_s` counts from the cut to the first answer to a request sent after it. `around` is 1
+    where that came before the circuit returned, over another way, and 0 where nobody answered
+    until it did: then `dark_s` is no property of the overlay. `gap_s` is the longest silence
+    after the return.
+
+    Raises:
+        MeasureError: there was no answer before the cut, or none any more after the return.
+    """
+    try:
+        record = json.loads(raw)
+        text, cut, restored = record["ping"], float(record["cut"]), float(record["restored"])
+    except (ValueError, KeyError, TypeError):
+        raise MeasureError(NAME, "left no whole record of a circuit's failure", raw) from None
+    answers = [Answer(float(at), float(rtt)) for at, _, rtt in _ANSWER.findall(text)]
+    before = [a for a in answers if a.at < cut]
+    detour = [a for a in answers if a.sent > cut and a.at < restored]
+    after = [a for a in answers if a.sent > restored]
+    if not before or not after:
+        when = "before the circuit was cut" if not before else "after the circuit had returned"
+        raise MeasureError(NAME, f"got no answer {when}", raw)
+    first = (detour or after)[0]
+    values = {
+        "dark_s": first.at - cut,
+        "around": float(bool(detour)),
+        "gap_s": _longest_silence([restored, *(a.at for a in after)]),
+        "rtt_before_ms": median(a.rtt for a in before),
+        "rtt_after_ms": median(a.rtt for a in after[-len(after) // 2 :]),
+    }
+    return values | ({"rtt_detour_ms": median(a.rtt for a in detour)} if detour else {})
+
+
+def _longest_silence(times: Sequence[float]) -> float:
+    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+
+
+def record(ping: str, cut: float, restored: float) -> str:
+    """The raw text of a sample, from which `parse` gives its values."""
+    return json.dumps({"cut": cut, "restored": restored, "ping": ping}, indent=1) + "\n"
+
+
+def named(ends: Iterable[tuple[str, str]]) -> str:
+    """The two ends of a circuit as a parameter: ``AMS:eth1+PRG:eth2``."""
+    return "+".join(f"{host}:{interface}" for host, interface in ends)
+
+
+def parsed(ends: str) -> Mapping[str, str]:
+    """What `named` wrote: the device by host."""
+    return dict(end.split(":", 1) for end in ends.split("+"))

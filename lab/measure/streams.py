@@ -1,0 +1,80 @@
+"""Streams from a server to several clients at once: iperf3 in bursts, and the latency meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from lab.errors import MeasureError
+from lab.measure import iperf3, netperf
+
+#: A stream: 1 Mbit/s in bursts of ten datagrams (Hermans & de Niet 2016: bursty streams of 1 Mbit/s).
+RATE, BURST, DATAGRAM = 1, 10, iperf3.UDP_IPERF2
+#: How often each stream's rate is taken (s): least and most of a stream are of these.
+INTERVAL = 1.0
+
+
+def argv(server: str, port: int, seconds: float, workers: int) -> list[str]:
+    """A client site's request: `workers` streams from the server to it for `seconds` (s)."""
+    return [
+        *(iperf3.NAME, "-c", server, "-p", str(port), "-J", "-t", f"{seconds:g}", "-i", f"{INTERVAL:g}"),
+        *("--connect-timeout", str(iperf3.CONNECT_TIMEOUT)),
+        *("-R", "-u", "-P", str(workers), "-b", f"{RATE}M/{BURST}", "-l", str(DATAGRAM)),
+    ]
+
+
+def join(outputs: Mapping[str, str]) -> str:
+    """The tools' outputs of one sample, by what they are of, as one text."""
+    return json.dumps(outputs, indent=1) + "\n"
+
+
+def parse(raw: str, latency: str) -> dict[str, float]:
+    """Per client site jitter (ms), loss (%) and bit rates of a stream (kbit/s); of all of them together
+    the worst; and the latency (ms) beside them, which stands under the name `latency`.
+
+    Raises:
+        MeasureError: one of the outputs is no measurement.
+    """
+    try:
+        outputs: dict[str, str] = json.loads(raw)
+        sites = {name: site(text) for name, text in outputs.items() if name != latency}
+        values = netperf.parse_latency(outputs[latency])
+    except (ValueError, AttributeError, KeyError):
+        raise MeasureError(iperf3.NAME, "left no whole set of outputs of streams", raw) from None
+    named = {f"{key} {name}": value for name, found in sites.items() for key, value in found.items()}
+    worst = {key: max(found[key] for found in sites.values()) for key in ("jitter_ms", "lost_percent")}
+    return {**worst, "latency_ms": values["mean_ms"], "latency_p99_ms": values["p99_ms"], **named}
+
+
+def site(raw: str) -> dict[str, float]:
+    """What arrived at one client site: means over its streams.
+
+    Raises:
+        MeasureError: iperf3 failed, or a stream got nothing.
+    """
+    values = iperf3.parse_udp(raw)
+    report = json.loads(raw)
+    rates = [rates for rates in _rates(report) if rates]
+    streams = [stream["udp"] for stream in report["end"]["streams"]]
+    if len(rates) != len(streams) or not all(stream["packets"] for stream in streams):
+        raise MeasureError(iperf3.NAME, "has a stream of which nothing arrived", raw)
+    return {
+        "jitter_ms": fmean(stream["jitter_ms"] for stream in streams),
+        "lost_percent": values["lost_percent"],
+        "mean_kbps": fmean(stream["bits_per_second"] for stream in streams) / 1000,
+        "least_kbps": fmean(min(row) for row in rates) / 1000,
+        "most_kbps": fmean(max(row) for row in rates) / 1000,
+    }
+
+
+def _rates(report: Mapping[str, Any]) -> Sequence[Sequence[float]]:
+    """Per stream its rates (bit/s), without the short interval that the end of the test cut off."""
+    streams = [stream for interval in report.get("intervals", ()) for stream in interval["streams"]]
+    longest = max((stream["seconds"] for stream in streams), default=0.0)
+    found: dict[int, list[float]] = {}
+    for stream in streams:
+        if stream["seconds"] > longest / 2:
+            found.setdefault(stream["socket"], []).append(stream["bits_per_second"])
+    return list(found.values())

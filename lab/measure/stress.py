@@ -1,0 +1,32 @@
+"""stress-ng: other work for a host's CPU."""
+
+from __future__ import annotations
+
+from lab.errors import MeasureError
+from lab.hosts.base import Endpoint
+from lab.hosts.common import with_deadline
+
+NAME = "stress-ng"
+#: What ``timeout`` returns when it ended the program at its deadline, as here is meant.
+TIMED_OUT = 124
+#: How much longer than asked the call itself may take (s).
+MARGIN = 20.0
+
+
+def argv(seconds: float) -> list[str]:
+    """One worker on one CPU, as in the thesis, ended after `seconds` (s): its own ``-t`` takes whole ones."""
+    return with_deadline([NAME, "-c", "1", "--quiet"], seconds)
+
+
+async def one_cpu(endpoint: Endpoint, seconds: float) -> None:
+    """Keep one CPU of an endpoint's host busy for `seconds` (s).
+
+    Raises:
+        MeasureError: stress-ng ended before its time, so the CPU was not busy.
+    """
+    asked = argv(seconds)
+    result = await endpoint.run(asked, check=False, timeout=seconds + MARGIN)
+    if result.status != TIMED_OUT:
+        said = (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
+        reason = f"ended with status {result.status} before its {seconds:g} s were over; it said {said!r}"
+        raise MeasureError(NAME, reason, result.stdout + result.stderr, asked)

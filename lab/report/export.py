@@ -1,0 +1,97 @@
+"""A run's samples as rows for other programs, and their values derived again from the raw outputs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.base import Experiment
+from lab.errors import MachineError, MeasureError
+from lab.runs.folder import Run
+from lab.runs.sample import Sample
+from lab.runs.verify import raw_fault
+
+#: What of a sample stands in columns of its own, before its parameters and values.
+PLAIN = (
+    "run",
+    "overlay",
+    "metric",
+    "cell",
+    "repetition",
+    "attempt",
+    "started",
+    "seconds",
+    "outcome",
+    "error",
+)
+
+
+def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """A flat row per sample; every row has every column, None where a sample has nothing."""
+    flat = [_row(sample) for sample in samples]
+    columns = list(dict.fromkeys(name for row in flat for name in row))
+    return [{name: row.get(name) for name in columns} for row in flat]
+
+
+def _row(sample: Sample) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(sample, name) for name in PLAIN}
+    row["verdict"], row["valid"] = sample.verdict.state, sample.valid
+    row["reasons"] = "; ".join(sample.verdict.reasons)
+    row["mode"], row["congestion_control"] = sample.mode.get("mode"), sample.congestion_control
+    row |= {f"param.{name}": value for name, value in sample.params.items()}
+    return row | {f"value.{name}": value for name, value in sample.values.items()}
+
+
+def write_csv(samples: Sequence[Sample], path: Path) -> None:
+    """One line per sample; what a sample lacks is empty, never zero."""
+    found = rows(samples)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(found[0]) if found else list(PLAIN))
+        writer.writeheader()
+        writer.writerows(found)
+
+
+def write_parquet(samples: Sequence[Sample], path: Path) -> None:
+    """The same as Parquet.
+
+    Raises:
+        MachineError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MachineError(
+            "--parquet needs pyarrow, which is not installed; pip install pyarrow, or use --csv"
+        ) from None
+    parquet.write_table(pyarrow.Table.from_pylist(rows(samples)), path)
+
+
+def reparsed(run: Run, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
+    """Every sample with its values derived again from its raw output, and what is to be said about it.
+
+    A raw file that is gone or edited, or that is no measurement any more, leaves the sample as
+    it was stored, with a sentence; so does a failed sample, without one.
+    """
+    for sample in run.samples:
+        if not sample.ok:
+            yield sample, ""
+        elif fault := raw_fault(run.path, sample):
+            yield sample, fault
+        else:
+            yield _derived(run, experiment, sample)
+
+
+def _derived(run: Run, experiment: Experiment, sample: Sample) -> tuple[Sample, str]:
+    where = f"{sample.cell} #{sample.repetition}"
+    try:
+        values = dict(experiment.parse(sample.metric, (run.path / str(sample.raw)).read_text()))
+    except MeasureError as error:
+        return sample, f"{where}: its raw output is no measurement to this version: {error}"
+    changed = sorted(
+        name for name in values.keys() | sample.values.keys() if values.get(name) != sample.values.get(name)
+    )
+    said = f"{where}: {', '.join(changed)} differ from what was stored" if changed else ""
+    return sample.model_copy(update={"values": values}), said

@@ -1,0 +1,60 @@
+"""Whether a run folder holds what its manifest says: every cell its samples, every raw file its sum."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.base import Experiment, Profile
+from lab.runs.folder import Run
+from lab.runs.progress import Progress
+from lab.runs.runner import plan_cells
+from lab.runs.sample import Sample
+from lab.topology import Topology
+
+
+def faults(run: Run, experiment: Experiment) -> list[str]:
+    """A sentence for everything that is not as it should be; empty for a whole run."""
+    return [*run.faults, *_raw_files(run), *_cells(run, experiment), *_strangers(run)]
+
+
+def _raw_files(run: Run) -> Iterator[str]:
+    for sample in run.samples:
+        if fault := raw_fault(run.path, sample):
+            yield fault
+
+
+def raw_fault(folder: Path, sample: Sample) -> str:
+    """What is wrong with a sample's raw file; empty when it is there and as it was written."""
+    where = f"{sample.cell} #{sample.repetition}"
+    if sample.raw is None:
+        return f"{where} names no raw file"
+    try:
+        data = (folder / sample.raw).read_bytes()
+    except OSError as error:
+        return f"{where}: {sample.raw} cannot be read: {error.strerror}"
+    if hashlib.sha256(data).hexdigest() != sample.raw_sha256:
+        return f"{where}: {sample.raw} is not what was written: its checksum differs"
+    return ""
+
+
+def _cells(run: Run, experiment: Experiment) -> Iterator[str]:
+    """Cells without all their samples, of the overlays that could be had."""
+    manifest = run.manifest
+    names = [name for name, state in manifest.overlays.items() if state.state != "not obtainable"]
+    topology = Topology.from_dict(manifest.topology)
+    grid = plan_cells(experiment, topology, names, Profile(**manifest.profile), manifest.only)
+    for name, cells in grid.items():
+        progress = Progress(cells, run.samples)
+        missing = [cell.key for cell in cells if not progress.finished(cell)]
+        if missing:
+            first = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+            yield f"{name}: {len(missing)} of {len(cells)} cells lack samples: {first}"
+
+
+def _strangers(run: Run) -> Iterator[str]:
+    """Samples of another run, e.g. of a file that was put together by hand."""
+    others = sorted({sample.run for sample in run.samples} - {run.manifest.run})
+    if others:
+        yield f"samples of other runs are among them: {', '.join(others)}"

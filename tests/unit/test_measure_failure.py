@@ -1,0 +1,65 @@
+"""A circuit's failure, from the answers of ping -D: recorded, cut short, and made up where it matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.errors import MeasureError
+from lab.measure import failure
+
+RECORDED = (Path(__file__).parents[1] / "fixtures/ping/answers.txt").read_text()
+
+
+def answers(*times: float, rtt: float = 20.0) -> str:
+    """Lines as ping prints them."""
+    return "".join(
+        f"[{at:.6f}] 64 bytes from 10.0.0.3: icmp_seq={n} ttl=64 time={rtt} ms\n"
+        for n, at in enumerate(times, 1)
+    )
+
+
+def test_a_recorded_ping_is_read() -> None:
+    cut, restored = 1795477777.4, 1795477777.8
+    values = failure.parse(failure.record(RECORDED, cut, restored))
+    assert values["around"] == 1
+    assert values["rtt_before_ms"] == pytest.approx(18.15)
+    assert values["dark_s"] == pytest.approx(1795477777.522938 - cut, abs=1e-6)
+
+
+def test_the_dark_time_ends_with_the_first_answer_over_another_way() -> None:
+    text = answers(1.0, 1.1, 1.2) + answers(5.0, 5.1, rtt=80) + answers(10.1, 10.2, 10.3)
+    values = failure.parse(failure.record(text, 1.25, 10.0))
+    assert values["dark_s"] == pytest.approx(3.75)
+    assert values["around"] == 1
+    assert (values["rtt_before_ms"], values["rtt_detour_ms"], values["rtt_after_ms"]) == (20, 80, 20)
+    assert values["gap_s"] == pytest.approx(0.1)
+
+
+def test_an_answer_on_its_way_when_the_circuit_was_cut_ends_nothing() -> None:
+    values = failure.parse(failure.record(answers(1.0, 1.26) + answers(4.0), 1.25, 3.0))
+    assert values["dark_s"] == pytest.approx(2.75)
+    assert values["around"] == 0
+    assert "rtt_detour_ms" not in values
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (failure.record(answers(5.0), 1.0, 3.0), "no answer before"),
+        (failure.record(answers(0.5), 1.0, 3.0), "no answer after"),
+        (failure.record(RECORDED, 1.0, 3.0)[:50], "no whole record"),
+        ("{}", "no whole record"),
+        ("[]", "no whole record"),
+    ],
+)
+def test_what_is_no_failure_of_a_circuit_is_an_error(raw: str, said: str) -> None:
+    with pytest.raises(MeasureError, match=said):
+        failure.parse(raw)
+
+
+def test_ends_are_named_and_read_back() -> None:
+    text = failure.named([("AMS", "eth1"), ("PRG", "eth2")])
+    assert text == "AMS:eth1+PRG:eth2"
+    assert failure.parsed(text) == {"AMS": "eth1", "PRG": "eth2"}

@@ -1,0 +1,67 @@
+"""Streams to several sites at once: iperf3's own reports, whole and broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.errors import MeasureError
+from lab.measure import offload, streams
+
+OUTPUTS = Path(__file__).parents[1] / "fixtures"
+STREAM = (OUTPUTS / "iperf3/stream.json").read_text()
+LATENCY = (OUTPUTS / "netperf/udp_rr.txt").read_text()
+
+
+def test_a_site_has_the_means_of_its_streams() -> None:
+    values = streams.site(STREAM)
+    report = json.loads(STREAM)["end"]["streams"]
+    assert values["jitter_ms"] == pytest.approx(sum(s["udp"]["jitter_ms"] for s in report) / 3)
+    assert values["least_kbps"] < values["mean_kbps"] < values["most_kbps"]
+    assert 900 < values["mean_kbps"] < 1100, "streams of 1 Mbit/s"
+
+
+def test_the_worst_site_stands_for_all() -> None:
+    report = json.loads(STREAM)
+    worse = json.loads(json.dumps(report).replace('"lost_percent": 0', '"lost_percent": 7'))
+    raw = streams.join({"AMS": json.dumps(report), "MIL": json.dumps(worse), "latency": LATENCY})
+    values = streams.parse(raw, "latency")
+    assert values["lost_percent AMS"] == 0
+    assert values["lost_percent"] == values["lost_percent MIL"] == 7
+    assert values["latency_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"AMS": STREAM},
+        {"AMS": STREAM[:900], "latency": LATENCY},
+        {"AMS": (OUTPUTS / "iperf3/server-busy.json").read_text(), "latency": LATENCY},
+        {"AMS": json.dumps(json.loads(STREAM) | {"intervals": []}), "latency": LATENCY},
+    ],
+)
+def test_anything_less_is_an_error_and_never_a_zero(outputs: dict[str, str]) -> None:
+    with pytest.raises(MeasureError):
+        streams.parse(streams.join(outputs), "latency")
+
+
+def test_features_are_read_and_ufo_is_gone() -> None:
+    found = offload.parse_features((OUTPUTS / "ethtool/features-off.txt").read_text())
+    assert found["tcp-segmentation-offload"] == found["generic-segmentation-offload"] == "off"
+    assert offload.UFO not in found
+    assert found["large-receive-offload"] == "off", "what cannot be changed has a state too"
+    with pytest.raises(MeasureError, match="listed no feature"):
+        offload.parse_features("Cannot get device feature names: No such device")
+
+
+@pytest.mark.parametrize(
+    ("mtu", "fragments", "size"), [(1500, 1, 1472), (1450, 1, 1422), (1500, 2, 2952), (1376, 2, 2700)]
+)
+def test_payloads_fill_their_packets(mtu: int, fragments: int, size: int) -> None:
+    assert offload.payload(mtu, fragments) == size
+    ip = size + 8  # one byte more needs one packet more
+    room = (mtu - 20) // 8 * 8
+    needed = 1 + max(0, -(-(ip - (mtu - 20)) // room))
+    assert needed == fragments

@@ -1,0 +1,115 @@
+"""Charts: which samples make a bar, what stands in the table, and what is never there."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from experiments.base import Cell
+from experiments.encryption import Encryption
+from experiments.mesh import Mesh
+from experiments.throughput import Throughput, published
+from lab import catalog
+from lab.report import bars, charts
+from lab.report.charts import Line, View, table
+from lab.runs.sample import Verdict
+from lab.topology import Topology
+from tests.unit.synthetic import synthetic
+
+POINT = catalog.topology("point_to_point")
+
+
+def halves(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+    """Every overlay carries half of what the control does."""
+    return {
+        "received_mbps": (100 if cell.overlay == "underlay" else 50) + chance.gauss(0, 0.5),
+        "mean_ms": 1.0,
+    }
+
+
+def rows(run: object, chart: charts.Chart, heading: str) -> list[list[str]]:
+    found = next(s for s in table(run, chart).sections if heading in s.heading)  # type: ignore[arg-type]
+    return [list(row) for row in found.rows]
+
+
+def test_a_ratio_to_the_control_has_its_interval(tmp_path: Path) -> None:
+    run = synthetic(tmp_path, ("underlay", "weave"), experiment=Throughput(), topology=POINT, values=halves)
+    ((_, control, weave),) = rows(run, Throughput.charts[0], "TCP, as a multiple of underlay's")
+    assert control == "–"
+    assert weave.startswith("0.50 [")
+
+
+def test_too_few_samples_have_a_mean_and_no_ratio(tmp_path: Path) -> None:
+    run = synthetic(
+        tmp_path,
+        ("underlay", "weave"),
+        experiment=Throughput(),
+        topology=POINT,
+        values=halves,
+        repetitions=2,
+    )
+    headings = [section.heading for section in table(run, Throughput.charts[0]).sections]
+    assert not any("as a multiple" in heading for heading in headings)
+    ((_, control, _weave),) = rows(run, Throughput.charts[0], "TCP, received")
+    assert "[" not in control
+
+
+def test_samples_that_do_not_count_are_shown_and_in_no_ratio(tmp_path: Path) -> None:
+    run = synthetic(
+        tmp_path,
+        ("underlay", "weave"),
+        experiment=Throughput(),
+        topology=POINT,
+        values=halves,
+        verdict=lambda cell, n: Verdict(state="emulator-bound" if cell.overlay == "weave" else "valid"),
+    )
+    ((_, _control, weave),) = rows(run, Throughput.charts[0], "TCP, received")
+    assert "none of 5 valid" in weave
+    assert not any("as a multiple" in s.heading for s in table(run, Throughput.charts[0]).sections)
+
+
+def test_each_kind_of_encryption_is_compared_with_its_own_overlay(tmp_path: Path) -> None:
+    names = ("tinc", "tinc:encryption=on")
+    run = synthetic(tmp_path, names, experiment=Encryption(), topology=POINT, values=halves)
+    ((_, clear, encrypted),) = rows(run, Encryption.charts[0], "TCP, as a multiple of tinc's")
+    assert clear == "–"
+    assert encrypted.startswith("1.0")
+
+
+def test_places_of_numbers_are_in_their_order_and_of_circuits_named(tmp_path: Path) -> None:
+    mesh = catalog.topology("full_mesh")
+    run = synthetic(tmp_path, ("underlay",), experiment=Mesh(), topology=mesh, values=halves)
+    words = [row[0] for row in rows(run, Mesh.charts[0], "UDP request")]
+    assert len(words) == 10
+    assert words[0] == "AMS–BRA"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "metric", "figure"),
+    [("weave", "tcp", 209.8), ("weave", "udp1470", 128.9), ("weave", "udp", None), ("tinc", "tcp", None)],
+)
+def test_published_figures_stand_where_there_are_some(
+    overlay: str, metric: str, figure: float | None
+) -> None:
+    assert published(overlay, (), Line("", metric, "")) == figure
+
+
+def test_the_control_stands_beside_the_mean_of_their_machines() -> None:
+    assert published("underlay", (), Line("", "tcp", "")) == pytest.approx((148.9 + 188.5 + 187.2) / 3)
+
+
+def test_marks_lie_over_their_own_bars() -> None:
+    panel = bars.Panel(
+        "", [bars.Series("a", "", []), bars.Series("b", "", [])], [[1.0, None], [None, 2.0], 3.0]
+    )
+    assert list(bars._marks(panel, 0.4)) == [(-0.4, 0.0, 1.0), (1.0, 1.4, 2.0), (1.5, 2.5, 3.0)]
+
+
+def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
+    run = synthetic(tmp_path, ("underlay",), experiment=Throughput(), topology=POINT, values=halves)
+    failed = [s.model_copy(update={"outcome": "failed"}) for s in run.samples]
+    from dataclasses import replace
+
+    assert not View(replace(run, samples=failed), Throughput.charts[0]).samples

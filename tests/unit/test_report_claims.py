@@ -1,0 +1,221 @@
+"""Claims on runs that were made up to be true, false and undecidable; and the scorecard of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.base import Cell, Experiment
+from lab import catalog
+from lab.cli.assemble import all_claims, load_experiment
+from lab.measure import offload
+from lab.report.claims import (
+    OPEN,
+    REFUTED,
+    REPRODUCED,
+    Band,
+    Check,
+    Claim,
+    Trending,
+    Verdict,
+    follow,
+    judge,
+    scorecard,
+)
+from lab.report.scoreboard import table
+from lab.report.statistics import Estimate
+from lab.runs.folder import Run
+from lab.runs.sample import Verdict as SampleVerdict
+from lab.topology import Topology
+from tests.unit.synthetic import synthetic
+
+MTU = {"underlay": 1500, "libnetwork": 1450, "weave": 1376}
+Truth = Callable[[Cell], dict[str, float]]
+
+
+def made_up(path: Path, name: str, truth: Truth, spread: float = 0.005, **more: Any) -> Run:
+    """A run of all cells whose values scatter by `spread` (a share) around what `truth` says."""
+    experiment: Experiment = load_experiment(name)
+    topology = catalog.topology(experiment.topology)
+
+    def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+        return {key: value * (1 + chance.gauss(0, spread)) for key, value in truth(cell).items()}
+
+    overlays = ("underlay", "libnetwork", "weave")
+    more = {"repetitions": 5, **more}
+    return synthetic(path, overlays, experiment=experiment, topology=topology, values=values, **more)
+
+
+def answers(run: Run) -> list[Verdict]:
+    return [claim.answer(run).verdict for claim in load_experiment(run.manifest.experiment).claims]
+
+
+def rate(mbps: float) -> dict[str, float]:
+    return {"received_mbps": mbps, "sent_mbps": mbps}
+
+
+def as_in_2016(cell: Cell) -> dict[str, float]:
+    """What the studies say, as a world in which it holds."""
+    overlay, params = cell.overlay, cell.params
+    over = overlay != "underlay"
+    hops = params.get("hops", 1)
+    if cell.metric in ("latency", "segment"):
+        rtts = {("AMS", "PRG"): 21.75, ("PRG", "BRA"): 4.7, ("BRA", "LJU"): 41.58, ("LJU", "MIL"): 52.57}
+        sums = [21.75, 26.45, 68.03, 120.6, 161.23]
+        base = rtts.get((params["from"], params["to"]), 40.63) if cell.metric == "segment" else sums[hops - 1]
+        return {"mean_ms": base + (0.05 if over else 0)}
+    if "stress" in params:
+        return rate(100 - params["stress"] * 0.5)
+    if "offload" in params and "fragments" not in params:
+        without = 70.0 if over else 100.0
+        return rate(without * 2 if params["offload"] == "on" and over else without)
+    if "size" in params:
+        fits = params["size"] <= offload.payload(MTU[overlay])
+        return rate(params["size"] / 10 * (1 if fits else 0.63))
+    if "hops" in params:
+        return rate(100.0 * 0.97 ** (hops - 1) if cell.metric == "udp" else (100, 50, 48, 46, 44)[hops - 1])
+    return rate(120.0 if cell.metric == "tcp" and over else 50.0 if over else 100.0)
+
+
+def upside_down(cell: Cell) -> dict[str, float]:
+    """A world in which the studies are wrong."""
+    found, params = as_in_2016(cell), cell.params
+    if cell.metric in ("latency", "segment"):
+        return {"mean_ms": found["mean_ms"] + (5.0 if cell.overlay != "underlay" else 0)}
+    if "stress" in params:
+        return rate(50 + params["stress"] * 0.5)
+    if "size" in params:
+        fits = params["size"] <= offload.payload(MTU["weave"])
+        return rate((3000 - params["size"]) / 10 * (1 if fits else 0.4))
+    if "hops" in params:
+        return rate((100, 95, 20, 15, 10)[params["hops"] - 1])
+    return rate(10000 / found["received_mbps"])
+
+
+NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_in_a_world_as_the_studies_say_every_claim_is_reproduced(name: str, tmp_path: Path) -> None:
+    spread = 0.0005 if name in ("mesh", "multihop") else 0.005
+    run = made_up(tmp_path, name, as_in_2016, spread, facts_of=lambda cell: {"mtu": str(MTU[cell.overlay])})
+    claims = load_experiment(name).claims
+    told = [(claim.text, claim.answer(run).verdict, claim.answer(run).text) for claim in claims]
+    assert {verdict for _, verdict, _ in told} == {REPRODUCED}, told
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_in_another_world_they_are_not(name: str, tmp_path: Path) -> None:
+    run = made_up(tmp_path, name, upside_down, 0.0005, facts_of=lambda cell: {"mtu": str(MTU[cell.overlay])})
+    verdicts = dict(zip([c.text for c in load_experiment(name).claims], answers(run), strict=True))
+    level = "The latency has no variance"
+    assert {v for text, v in verdicts.items() if text != level} == {REFUTED}, verdicts
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_of_two_samples_a_cell_nothing_can_be_told_but_trends(name: str, tmp_path: Path) -> None:
+    run = made_up(tmp_path, name, as_in_2016, repetitions=2)
+    assert set(answers(run)) == {OPEN}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_samples_that_the_emulator_limited_decide_nothing(name: str, tmp_path: Path) -> None:
+    run = made_up(
+        tmp_path,
+        name,
+        as_in_2016,
+        facts_of=lambda cell: {"mtu": str(MTU[cell.overlay])},
+        verdict=lambda cell, repetition: SampleVerdict(state="emulator-bound", reasons=["CPU"]),
+    )
+    for claim in load_experiment(name).claims:
+        answer = claim.answer(run)
+        assert answer.verdict == OPEN
+        assert "no valid sample" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("jitter", "verdicts"), [(1.0, [REPRODUCED] * 2), (50.0, [REFUTED] * 2), (10.0, [REFUTED, REPRODUCED])]
+)
+def test_jitter_against_both_limits(jitter: float, verdicts: list[Verdict], tmp_path: Path) -> None:
+    values = {f"jitter_ms {site}": jitter for site in ("AMS", "MIL", "LJU")} | {"mean_ms": 1.0}
+    assert answers(made_up(tmp_path, "streaming", lambda cell: values)) == verdicts
+
+
+def test_offload_of_fragments_cannot_be_told_where_linux_has_none(tmp_path: Path) -> None:
+    def growing(cell: Cell) -> dict[str, float]:
+        gain = 1 + 0.1 * cell.params["fragments"] if cell.params["offload"] == "on" else 1
+        return rate(50 * gain)
+
+    gone = made_up(tmp_path / "a", "fragmentation", growing, facts={"ufo": offload.NO_UFO})
+    claim = load_experiment("fragmentation").claims[0]
+    assert claim.answer(gone).verdict == OPEN
+    assert "gone from Linux since 4.14" in claim.answer(gone).text
+    # where a kernel has it, the samples tell
+    assert claim.answer(made_up(tmp_path / "b", "fragmentation", growing)).verdict == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("estimate", "verdict"),
+    [
+        (Estimate(1, 0.8, 1.2), REPRODUCED),
+        (Estimate(3, 2.5, 3.5), REFUTED),
+        (Estimate(1.9, 1.7, 2.1), OPEN),
+        (None, OPEN),
+    ],
+)
+def test_an_interval_decides_only_when_it_lies_within_or_without(
+    estimate: Estimate | None, verdict: Verdict
+) -> None:
+    found = judge(Check("x", Band(0.5, 2.0), lambda confidence: estimate))
+    assert found.verdict == verdict
+    if estimate:
+        assert "claimed 0.5 to 2" in found.text
+
+
+def test_more_checks_make_wider_intervals() -> None:
+    asked: list[float] = []
+
+    def estimate(confidence: float) -> Estimate:
+        asked.append(confidence)
+        return Estimate(1, 1, 1)
+
+    checks = [Check(str(n), Band(), estimate) for n in range(5)]
+    claim = Claim("c", "s", "x", "m", lambda run: checks)
+    claim.answer(None)  # type: ignore[arg-type]
+    assert asked == pytest.approx([0.99] * 5)
+
+
+def test_trends_of_chance_are_rarely_taken_for_trends() -> None:
+    chance = random.Random(5)
+    wrong = 0
+    for _ in range(200):
+        places = [float(n) for n in range(6) for _ in range(3)]
+        rows = [Trending("r", places, [chance.random() for _ in places]) for _ in range(3)]
+        wrong += any(finding.verdict != OPEN for finding in follow(rows, rising=True))
+    assert wrong <= 0.05 * 200 + 5
+
+
+def test_the_scorecard_has_every_claim_and_says_which_run_is_missing(tmp_path: Path) -> None:
+    run = made_up(tmp_path, "throughput", as_in_2016)
+    lines = scorecard(all_claims(), [run, run])
+    assert {line.claim.text for line in lines} == {claim.text for claim in all_claims()}
+    assert len([line for line in lines if line.run == run.manifest.run]) == 4, "two claims, two runs"
+    absent = next(line for line in lines if line.claim.experiment == "streaming")
+    assert absent.answer.verdict == OPEN
+    assert "no run of streaming; make one with 'emulate streaming'" in absent.answer.text
+    drawn = table(lines)
+    assert drawn.title.startswith("scorecard: 4 reproduced, 0 not reproduced")
+    assert all(len(row) == len(drawn.columns) for section in drawn.sections for row in section.rows)
+
+
+def test_an_overlay_that_cannot_be_had_is_the_reason(tmp_path: Path) -> None:
+    experiment = load_experiment("multihop")
+    state = {"state": "not obtainable", "reason": "no router", "remedy": "get one"}
+    run = synthetic(tmp_path, ("underlay",), overlays={"underlay": {"state": "ok"}, "weave": state})
+    for claim in experiment.claims:
+        assert claim.answer(run).verdict == OPEN
+        assert "weave: not obtainable here: no router" in claim.answer(run).text

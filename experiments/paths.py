@@ -146,7 +146,7 @@ def ways(run: Run) -> Table:
     first = topology.hosts[0].name
     overlays = [name for name in run.manifest.overlays if any(s.overlay == name for s in run.samples if s.ok)]
     rows = []
-    for host in topology.hosts[1:]:
+    for host in topology.hosts[1:] if overlays else ():
         cells = [_way(run, topology, name, first, host.name) for name in overlays]
         rows.append([host.name, "–".join(topology.path(first, host.name)), *cells])
     heading = (

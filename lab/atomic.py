@@ -23,14 +23,14 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
     """
     there = [str(path) for path in files if os.path.lexists(path)]
     if there and not force:
-        raise FileError(f"{', '.join(there)} exists; --force overwrites it")
+        raise FileError(f"{' and '.join(there)} exist{'s' * (len(there) == 1)}; --force overwrites")
     try:
         with ExitStack() as stack:
             waiting = {path: _beside(path, data, stack) for path, data in files.items()}
             for path, temporary in waiting.items():
                 _place(temporary, path, force)
     except FileExistsError as error:
-        raise FileError(f"{error.filename2 or error.filename} exists; --force overwrites it") from error
+        raise FileError(f"{error.filename2 or error.filename} exists; --force overwrites") from error
     except OSError as error:
         raise FileError(f"{', '.join(map(str, files))} cannot be written: {error.strerror}") from error
 

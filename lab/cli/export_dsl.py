@@ -83,9 +83,8 @@ def warn(topology: str, limits: list[service.Limit], strict: bool) -> None:
         typer.echo(f"warning: {name}: {first[name]}{more}", err=True)
     if strict and limits:
         kinds = ", ".join(sorted(counts))
-        raise DslError(
-            f"{topology} runs into {len(limits)} limits of the service ({kinds}) and --strict is set"
-        )
+        count = f"{len(limits)} limit{'s' * (len(limits) != 1)}"
+        raise DslError(f"{topology} runs into {count} of the service ({kinds}) and --strict is set")
 
 
 def _say_losses(topology: Topology, where: str) -> None:

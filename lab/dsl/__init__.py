@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,15 +27,16 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
         DslError: with every fault, each with line and column.
     """
     from lab.dsl.checks import check
-    from lab.dsl.faults import Faults
+    from lab.dsl.faults import Enough, Faults
     from lab.dsl.reader import Reading
     from lab.sites import SITES
 
-    faults = Faults(text)
-    reading = Reading(text, faults)
-    raw = reading.document()
+    faults, document = Faults(text), None
     known = {*SITES, *(name.upper() for name in locations or ())}
-    document = check(raw, faults, known, reading.certain) if raw else None
+    with suppress(Enough):
+        reading = Reading(text, faults)
+        if raw := reading.document():
+            document = check(raw, faults, known, reading.certain)
     faults.raise_if_any(source)
     assert document is not None, "a text without a document has a fault"
     return document

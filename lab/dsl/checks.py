@@ -14,7 +14,8 @@ from lab.dsl.meetings import Meetings
 from lab.dsl.service import number
 from lab.graphcheck import RANGES
 
-ID = re.compile(r"[A-Za-z0-9_$-]+")
+LONGEST_NAME = 200
+ID = re.compile(rf"[A-Za-z0-9_$-]{{1,{LONGEST_NAME}}}")
 #: Inner blocks other than ports, by kind of resource.
 BLOCKS: Mapping[str, tuple[str, ...]] = {"vsi": ("controller",), "ofx": ("controller",)}
 #: Attributes that are numbers to us; the factor makes Mbit/s of them.
@@ -41,6 +42,8 @@ class _Checker:
         self._faults, self._locations = faults, locations
 
     def document(self, raw: RawDocument, certain: bool) -> Document:
+        if len(raw.name) > LONGEST_NAME:
+            self._faults.add(raw.at, raw.name, f"expected a name of at most {LONGEST_NAME} characters")
         about = self._attributes(raw.attributes)
         resources = self._resources(raw.resources)
         by_id = self._by_id(resources)
@@ -105,7 +108,8 @@ class _Checker:
         value = self._text(attribute, "id") or ""
         if isinstance(attribute.value, str) and "${" not in value and not ID.fullmatch(value):
             text = (
-                "an id has letters, digits, '_', '$' and '-'; expected at least one of them and nothing else"
+                "an id has letters, digits, '_', '$' and '-'; "
+                f"expected 1 to {LONGEST_NAME} of them and nothing else"
             )
             self._faults.add(attribute.value_at, value, text)
             return ""
@@ -130,7 +134,7 @@ class _Checker:
             return None
         name = self._text(attribute, "location")
         if name is not None and name.upper() not in self._locations:
-            what = f"unknown location; {expected(name, self._locations)} (--site {name}=LAT,LON adds it)"
+            what = f"unknown location; {expected(name, self._locations)} (--site {name[:20]}=LAT,LON adds it)"
             self._faults.add(attribute.value_at, name, what)
         return name and name.upper()
 

@@ -11,6 +11,7 @@ in the attribute ``gts`` of the graph, its nodes and its edges. Where that says 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ def link_prefix(taken: Iterable[str]) -> str:
 
 def _refuse_twins(ids: Sequence[str], name: str) -> None:
     if len(set(ids)) < len(ids):
-        twins = sorted({i for i in ids if ids.count(i) > 1})
+        twins = sorted(i for i, count in Counter(ids).items() if count > 1)
         raise TopologyError(
             f"topology {name!r} cannot be written: two resources have the id {', '.join(twins)}"
         )

@@ -23,6 +23,10 @@ class Fault(NamedTuple):
         return f"{self.line}:{self.column}: {shortened(self.text)}: {self.what}"
 
 
+class Enough(Exception):
+    """As many faults were found as are told: looking for more would be work for nobody."""
+
+
 class Faults:
     """Collects the faults of one text, by their offset in it, at most `most` of them."""
 
@@ -35,14 +39,18 @@ class Faults:
         return bool(self._found)
 
     @property
-    def full(self) -> bool:
-        """Whether as many were found as are kept."""
+    def _full(self) -> bool:
         return len(self._found) >= self._most
 
     def add(self, at: int, text: str, what: str) -> None:
-        """Keep a fault; `at` is the offset of the offending text."""
-        if not self.full:
-            self._found[at, what] = Fault(*self.place(at), text, what)
+        """Keep a fault; `at` is the offset of the offending text.
+
+        Raises:
+            Enough: it is the last that is kept.
+        """
+        self._found[at, what] = Fault(*self.place(at), text, what)
+        if self._full:
+            raise Enough
 
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of an offset."""
@@ -61,7 +69,7 @@ class Faults:
             return
         faults = sorted(self._found.values())
         lines = [f"{source}:{fault}" for fault in faults]
-        if self.full:
+        if self._full:
             lines.append(f"{source}: there may be more; these are the first {len(faults)}")
         raise DslError("\n".join(lines), faults)
 

@@ -8,7 +8,7 @@ choose by itself is not kept in ``gts``, so that a topology comes back as it was
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -74,21 +74,23 @@ def _names(document: Document, side: Side) -> dict[str, str]:
     names = {node: name for node, name in given.items() if NAME.fullmatch(name)}
     taken = set(names.values())
     if len(taken) < len(names):
-        twice = sorted({name for name in taken if list(names.values()).count(name) > 1})
+        twice = sorted(name for name, count in Counter(names.values()).items() if count > 1)
         raise TopologyError(f"the side file gives one name to two hosts: {', '.join(twice)}")
+    made: Counter[str] = Counter()
     for node in sorted(given.keys() - names.keys(), key=natural):
-        names[node] = _free(node, taken)
+        names[node] = _free(node, taken, made)
         taken.add(names[node])
     return names
 
 
-def _free(node_id: str, taken: Iterable[str]) -> str:
+def _free(node_id: str, taken: Iterable[str], made: Counter[str]) -> str:
+    """A name that is not taken; `made` counts how many were tried for each beginning."""
     base = re.sub(r"[^A-Za-z0-9_-]", "", node_id).lstrip("0123456789_-")[:50] or "host"
-    number, name = 1, base
-    while name in taken:
-        number += 1
-        name = f"{base}-{number}"
-    return name
+    while True:
+        made[base] += 1
+        name = base if made[base] == 1 else f"{base}-{made[base]}"
+        if name not in taken:
+            return name
 
 
 def _numbers(ids: Iterable[str], side: Side) -> dict[str, int]:

@@ -74,7 +74,7 @@ class Reading:
         self._repairs += 1
         if self._repairs == 1 and self._refuse_groovy():
             return False
-        if self._repairs > PATIENCE or self.faults.full:
+        if self._repairs > PATIENCE:
             return False
         if isinstance(error, UnexpectedCharacters):
             return self._skip_characters(error)

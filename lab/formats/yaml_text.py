@@ -13,6 +13,10 @@ Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 #: Bytes. Ten thousand hosts take a third of it.
 LONGEST = 8 * 1024 * 1024
+#: Levels of nesting; ours need four.
+DEEPEST = 20
+OPENS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
+CLOSES = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 
 
 class _Once(Loader):  # type: ignore[misc]
@@ -34,14 +38,29 @@ def load(text: str, source: str) -> Any:
     """The data of a YAML text.
 
     Raises:
-        TopologyError: it is no YAML, or a key is given twice; with the line.
+        TopologyError: it is no YAML, it nests too deeply, it has an alias, or a key is given
+            twice; with the line.
     """
     if len(text) > LONGEST:
         raise TopologyError(f"{source} has more than {LONGEST} characters; split the topology")
     try:
+        _refuse_what_grows(text)
         return yaml.load(text, Loader=_Once)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise TopologyError(f"{source}{_line(error)}: {_problem(error)}") from error
+
+
+def _refuse_what_grows(text: str) -> None:
+    """A hundred lines of aliases can stand for billions of values; the C loader dies of deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        depth += isinstance(event, OPENS) - isinstance(event, CLOSES)
+        mark: Any = event.start_mark
+        if depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
+        if isinstance(event, yaml.AliasEvent):
+            problem = f"an alias, *{event.anchor}; write the value itself"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
 def _line(error: Exception) -> str:

@@ -61,7 +61,7 @@ def test_nothing_is_overwritten_without_force(lab: Lab, tmp_path: Path) -> None:
 
     status, _, err = lab("export-dsl", "-o", file)
     assert status == 1
-    assert err.splitlines()[-1] == f"lab: {file} exists; --force overwrites it"
+    assert err.splitlines()[-1] == f"lab: {file} exists; --force overwrites"
     assert file.read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["chain.dsl"]
 
@@ -81,7 +81,7 @@ def test_files_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
     # somebody makes the file between the look and the write
     monkeypatch.setattr(atomic.os.path, "lexists", lambda _: False)
     (tmp_path / "a").write_text("theirs")
-    with pytest.raises(FileError, match="exists; --force overwrites it"):
+    with pytest.raises(FileError, match="exists; --force overwrites"):
         atomic.write({tmp_path / "a": b"1"})
     assert (tmp_path / "a").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -150,7 +150,7 @@ def test_show_draws_every_form(lab: Lab, tmp_path: Path, form: str) -> None:
 
     assert lab("show", "linear", "-o", file) == (0, "", "")
     assert file.stat().st_size > 100
-    assert lab("show", "linear", "-o", file)[2] == f"lab: {file} exists; --force overwrites it\n"
+    assert lab("show", "linear", "-o", file)[2] == f"lab: {file} exists; --force overwrites\n"
     if form in ("json", "yaml"):
         assert catalog.topology(file).links == catalog.topology("linear").links
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from lab import dsl
+from lab.dsl import interpret, meetings
 from lab.dsl.reader import LONGEST, MOST
 from lab.errors import DslError
 
@@ -230,6 +232,45 @@ def test_many_faults_are_cut_short() -> None:
     found = faults("Net { " + 'host { location="AMZ" } ' * 5000 + "}")
 
     assert len(found) == 200
+
+
+def test_nothing_is_looked_for_beyond_the_faults_that_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nearest name was looked for tens of thousands of times, for faults that nobody was told."""
+    asked = Counter[str]()
+    monkeypatch.setattr(meetings, "expected", lambda *_: asked.update("x") or "expected another")
+    hosts = "".join(f'host {{ id="host{n}" location="AMS" }}' for n in range(1000))
+    found = faults(f"Net {{ {hosts} {''.join(f'adjacency h{n}.p, l{n}.src ' for n in range(1000))} }}")
+
+    assert len(found) == asked.total() == 200
+
+
+def test_a_fault_does_not_repeat_a_long_text() -> None:
+    for text in ("Q" * 1_000_000, "1" * 1_000_000):
+        for document in (
+            f'Net {{ host {{ id="a" location="{text}" }} }}',
+            f'Net {{ host {{ id="{text}" location="AMS" }} }}',
+            f'N{text} {{ host {{ id="a" location="AMS" }} }}',
+        ):
+            (said,) = faults(document)
+            assert len(said) < 300
+
+
+def test_names_for_many_hosts_are_made_in_one_pass() -> None:
+    """Each name was once sought from the first number on, for minutes in a document of numbers."""
+    ids = [str(n) for n in range(1, 301)]
+    looks = Counter[str]()
+
+    class Taken(set[str]):
+        def __contains__(self, name: object) -> bool:
+            looks.update(["look"])
+            return super().__contains__(name)
+
+    taken, made = Taken(), Counter[str]()
+    for each in ids:
+        taken.add(interpret._free(each, taken, made))
+
+    assert taken == {"host", *(f"host-{n}" for n in range(2, 301))}
+    assert looks["look"] == 300
 
 
 def test_comments_and_a_byte_order_mark_are_read_over() -> None:

@@ -152,6 +152,7 @@ def test_export_imports_nothing_heavy() -> None:
         "jinja2",
         "pyroute2",
         "pandas",
+        "pydantic",
     }
 
     assert done.stdout.startswith("WeaveHop {")

@@ -123,6 +123,14 @@ def test_what_is_wrong_in_yaml_is_said_with_its_line(old: str, new: str, said: l
     assert str(caught.value).splitlines() == said
 
 
+def test_yaml_that_grows_beyond_its_text_is_refused() -> None:
+    """A C loader that met deep nesting ended the process; nested aliases took for ever."""
+    with pytest.raises(TopologyError, match=r"^net.yaml:1:26: it is nested too deeply$"):
+        own.read("name: " + "[" * 100_000, "net.yaml")
+    with pytest.raises(TopologyError, match=r"^net.yaml:2:8: an alias, \*a; write the value itself$"):
+        own.read("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "net.yaml")
+
+
 def test_all_faults_of_a_yaml_file_are_told_at_once() -> None:
     with pytest.raises(TopologyError) as caught:
         own.read(YAML.replace("cpus: 2", "cpu: 2").replace("loss: 0.1", "loss: 101"), "x")

@@ -80,15 +80,19 @@ def _form(file: Path, text: str) -> str:
 
 
 def _text(file: Path) -> str:
+    """The text, with every end of a line as a newline; a pipe or a device is read no further than a file."""
     try:
-        if file.stat().st_size > LONGEST:
-            raise TopologyError(f"{file} has more than {LONGEST >> 20} MiB; that is no topology")
-        return file.read_text("utf-8")
+        with file.open("rb") as opened:
+            data = opened.read(LONGEST + 1)
     except OSError as error:
         raise TopologyError(f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > LONGEST:
+        raise TopologyError(f"{file} has more than {LONGEST >> 20} MiB; that is no topology")
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise TopologyError(
-            f"{file} is not UTF-8 text: byte {error.start} is {file.read_bytes()[error.start]:#x}"
+            f"{file} is not UTF-8 text: byte {error.start} is {data[error.start]:#x}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from lab import catalog, dsl
 from lab.errors import DslError, TopologyError
 from lab.events import Event, Note
-from lab.formats import models, node_link, own, side_file, yaml_text
+from lab.formats import files, models, node_link, own, side_file, yaml_text
 from lab.topology import Topology
 
 ROOT = Path(__file__).parents[2]
@@ -373,6 +373,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             catalog.topology(tmp_path / name)
     with pytest.raises(TopologyError, match="cannot be read: Is a directory"):
         catalog.topology(f"{tmp_path}/.")
+
+
+def test_no_more_is_read_than_a_topology_can_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A device has no size; reading it whole would take all memory."""
+    monkeypatch.setattr(files, "LONGEST", 1 << 20)
+    for file in (Path("/dev/zero"), written(tmp_path, "large.dsl", "x" * (1 << 20) + "x")):
+        with pytest.raises(TopologyError, match="has more than 1 MiB; that is no topology"):
+            catalog.topology(file)
 
 
 def test_topologies_of_our_own_graphml_attributes_are_ours(tmp_path: Path) -> None:

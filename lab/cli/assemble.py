@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from experiments.base import Experiment, Profile
 from lab import catalog
 from lab.cli.export_dsl import tell
-from lab.errors import LabError, NotObtainable, RunError, UnknownName
+from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
 from lab.events import Emit, Event, Note, StepDone
 from lab.topology import Topology
 from overlays.base import Overlay
@@ -67,6 +67,7 @@ def parts(asked: Asked) -> Parts:
     Raises:
         UnknownName: an experiment, topology, profile or overlay that nothing answers to.
         NotObtainable: an overlay that was named and that this machine cannot supply.
+        TopologyError: the topology has faults, or no links.
         RunError: the folder to resume is none, or of another experiment.
     """
     experiment = load_experiment(asked.experiment)
@@ -81,6 +82,8 @@ def parts(asked: Asked) -> Parts:
         largest_component=asked.largest_component,
         emit=tell,
     )
+    if not topology.links:
+        raise TopologyError(f"topology {topology.name!r} has no links, so there is nothing to measure on it")
     if profile.rate is not None:
         topology = topology.with_rate(profile.rate)
     if profile.cpus is not None:

@@ -44,4 +44,5 @@ def command(
     warn(file, service.limits(compose.to_document(found)), strict)
     kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
     counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
-    typer.echo(f"{file}: {found.name}: {counted}, at {len(found.sites)} sites; no faults")
+    places = f"{len(found.sites)} site{'s' * (len(found.sites) != 1)}"
+    typer.echo(f"{file}: {found.name}: {counted}, at {places}; no faults")

@@ -63,12 +63,12 @@ def _table(topology: Topology) -> None:
         return
     console.print(Text(summary.title(topology), "bold"))
     for part in summary.parts(topology):
-        table = Table(title=Text(part.heading), title_justify="left", box=None)
+        table = Table(box=None)
         for column in part.columns:
             table.add_column(Text(column))
         for row in part.rows:
             table.add_row(*map(Text, row))
-        console.print()
+        console.print(Text(f"\n{part.heading}", "cyan"))
         console.print(table)
 
 

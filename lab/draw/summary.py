@@ -24,7 +24,8 @@ class Part(NamedTuple):
 
 def title(topology: Topology) -> str:
     """Name, description and size on one line."""
-    size = f"{len(topology.hosts)} hosts, {len(topology.links)} links, {len(topology.sites)} sites"
+    counts = {"host": topology.hosts, "link": topology.links, "site": topology.sites}
+    size = ", ".join(f"{len(found)} {word}{'s' * (len(found) != 1)}" for word, found in counts.items())
     count = nx.number_connected_components(topology.graph)
     size += f", {count} parts" if count > 1 else ""
     return f"{topology.name}: {topology.description or 'no description'} ({size})"

@@ -127,6 +127,25 @@ def test_check_tells_every_fault_with_its_place(lab: Lab) -> None:
     ]
 
 
+def test_what_is_for_documents_holds_in_an_emulation_too(lab: Lab, tmp_path: Path) -> None:
+    """Before anything is built: switches are refused, further sites are taken, bare metal is a host."""
+    file = tmp_path / "net.dsl"
+    ends = 'host {id="a" location="OSL" port {id="p"}} baremetalserver {id="b" location="AMS" port {id="p"}}'
+    file.write_text(f'x {{ {ends} link {{ id="l" port {{ id="src" }} port {{ id="dst" }} }} }}')
+    emulate = ("emulate", "multihop", "--dry-run", "--overlay", "underlay", "--topology")
+
+    assert lab(*emulate, FIXTURES / "switches.dsl")[2].startswith(
+        "lab: topology 'Switched' has OpenFlow switches (ofxAMS, vsi_PRG), which the lab does not emulate;"
+    )
+    assert "'l': the link has no end" in lab(*emulate, file, "--site", "OSL=59.91,10.75")[2]
+    file.write_text(file.read_text()[:-1] + "adjacency a.p, l.src adjacency b.p, l.dst }")
+    assert "unknown location" in lab(*emulate, file)[2]
+    status, out, _ = lab(*emulate, file, "--site", "OSL=59.91,10.75")
+    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  5 × 1 s")
+    file.write_text('x { host { id="a" location="AMS" } host { id="b" location="AMS" } }')
+    assert lab(*emulate, file)[2] == "lab: topology 'x' has no links, so there is nothing to measure on it\n"
+
+
 def test_check_learns_of_further_sites(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "osl.dsl"
     file.write_text('x { host { id="a" location="OSL" } }')

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, NoReturn
 
 from lab.errors import HostError, NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
-from lab.hosts.common import LOGS
+from lab.hosts.common import LOGS, PIDS
 from lab.topology import Topology
+from overlays.support import watching
 
 ENDPOINT_IMAGE = "lab/gtsperf"
 
@@ -135,15 +136,20 @@ class Overlay(ABC):
             f"{self.name}: {name} on {host.name} no longer runs; its last words: {said or 'none'}"
         )
 
-    async def watch(self, interval: float = 2.0) -> NoReturn:
-        """Check every `interval` (s) until a daemon is gone: to be run beside a measurement.
+    def pidfiles(self, host: Host) -> Mapping[str, str]:
+        """Where on a host the process ids of all that has to run for the overlay stand, by daemon."""
+        return {name: f"{PIDS}/{name}.pid" for name in self.daemons(host)}
+
+    async def watch(self) -> NoReturn:
+        """Wait until a daemon is gone: to be run beside a measurement, which it hardly disturbs.
 
         Raises:
             OverlayError: see `check`.
         """
         while True:
+            await watching.until_one_ends({host: self.pidfiles(host) for host in self.hosts})
             await self.check()
-            await asyncio.sleep(interval)
+            await asyncio.sleep(watching.INTERVAL)
 
     async def logs(self) -> Mapping[str, bytes]:
         """What every daemon wrote so far, by ``HOST/DAEMON.log``."""

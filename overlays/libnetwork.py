@@ -229,6 +229,10 @@ class Libnetwork(Overlay):
     def daemons(self, host: Host) -> Sequence[str]:
         return ("etcd-libnetwork",) if self._store is not None and host is self._meeting else ()
 
+    def pidfiles(self, host: Host) -> Mapping[str, str]:
+        """Docker's daemon is the overlay here, beside the store."""
+        return {**super().pidfiles(host), "dockerd": "/var/run/docker.pid"}
+
     async def check(self) -> None:
         await super().check()
         await each(self._check_docker, self.hosts)

@@ -144,7 +144,7 @@ class Tinc(Overlay):
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """The list of nodes that a daemon writes to its log when it is asked for it."""
         ask = ["start-stop-daemon", "--stop", "--quiet", "--signal", "USR2", "--pidfile", PIDFILE]
-        batch = (before or Batch()).run(ask).wait(["tail", "-n", "60", LOG], 0.5, tinc_status.END)
+        batch = (before or Batch()).provoke(ask, ["grep", "-c", tinc_status.END, LOG], 1)
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
             await self._check(host, DAEMON)
@@ -157,12 +157,12 @@ class Tinc(Overlay):
         said = await each(self._nodes, self.hosts)
         hops = [(h.name, n) for h, text in zip(self.hosts, said, strict=True) for n in self._hops(h, text)]
         direct = [n for _, n in hops]
-        tcp = [f"{name}→{n.name}" for name, n in hops if n.lacking]
+        odd = [f"{name}→{n.name}: {n.lacking}" for name, n in hops if n.lacking]
         return {
             "mode": "switch",
+            "connections": ", ".join([f"{len(hops) - len(odd)} over UDP", *odd]),
             "encryption": "on" if any(n.cipher for n in direct) else "off",
             "mtu": self.settings["mtu"],
-            **({"over TCP": ", ".join(tcp)} if tcp else {}),
         }
 
     def _hops(self, host: Host, text: str) -> list[tinc_status.Node]:

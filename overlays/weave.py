@@ -18,7 +18,7 @@ from lab.errors import OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import endpoints, netfilter, routes, supply, weave_status, weaver
+from overlays.support import datapath, endpoints, netfilter, routes, supply, weave_status, weaver
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -183,15 +183,18 @@ class Weave(Overlay):
 
     async def mode(self) -> Mapping[str, str]:
         reports = await self._reports()
-        connections = [(h, c) for h, r in reports.items() for c in r.connections]
-        modes = sorted({c.mode or c.state for _, c in connections})
-        odd = [f"{h}→{c.address} {c.mode or c.state}" for h, c in connections] if len(modes) > 1 else []
+        carried = {
+            f"{host.name}→{peer}": reports[host.name].carried(peer)
+            for host in self.hosts
+            for peer in self._peers(host)
+        }
+        up = [c for r in reports.values() for c in r.connections if c.established]
         return {
-            "mode": "+".join(modes),
-            "encryption": "on" if connections and all(c.encrypted for _, c in connections) else "off",
+            "mode": "+".join(sorted(set(carried.values()))),
+            "connections": weave_status.summary(carried),
+            "encryption": "on" if up and all(c.encrypted for c in up) else "off",
             "mtu": str(self.mtu),
             "version": "+".join(sorted({r.version for r in reports.values()})),
-            **({"connections": ", ".join(odd)} if odd else {}),
             **({"link kind": "dummy→ifb"} if "ifb" in self._instead_of_dummy.values() else {}),
         }
 
@@ -218,13 +221,10 @@ class Weave(Overlay):
         """Lookups of every host's fast datapath, by ``HOST hit``, ``HOST missed``, ``HOST lost``."""
         if not self._fastdp:
             return {}
-        shown = await each(lambda host: host.run(["ovs-dpctl", "show", "datapath"], check=False), self.hosts)
-        pairs = zip(self.hosts, shown, strict=True)
-        return {
-            f"{host.name} {key}": count
-            for host, result in pairs
-            for key, count in weave_status.datapath_counters(result.stdout).items()
-        }
+        facts = await each(lambda host: host.facts(), self.hosts)
+        able = [h for h, f in zip(self.hosts, facts, strict=True) if "openvswitch" in f.features]
+        pairs = zip(able, await each(datapath.counters, able), strict=True)
+        return {f"{host.name} {key}": count for host, one in pairs for key, count in one.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
         return ("weaver",)
@@ -272,9 +272,10 @@ class Weave(Overlay):
         gone.stop("weaver")
         for link in ("vethwe-bridge", "weave"):
             gone.attempt(["ip", "link", "del", link])
-        gone.attempt(["ovs-dpctl", "del-dp", "datapath"])
         gone.run(
             ["rm", "-rf", weaver.FOLDER, weaver.DATA, weaver.ON_HOST, supply.stamp(weaver.ON_HOST), *SOCKETS]
         )
         await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
+        if self._fastdp:
+            await datapath.delete(host)
         await netfilter.remove(host, RULES)

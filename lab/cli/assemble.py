@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from lab.runs.manifest import Manifest, Session
 
 
+#: What to do with a sample during which an overlay's mode changed; either way it is kept.
+FALLBACKS = ("mark", "relaunch")
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the user asked of `emulate`; see its options."""
@@ -45,6 +49,7 @@ class Asked:
     only: tuple[str, ...] = ()
     seed: int | None = None
     shaper: str = "auto"
+    on_fallback: str = "mark"
     resume: Path | None = None
     results: Path = Path("results")
     trace: Path | None = None
@@ -65,12 +70,14 @@ def parts(asked: Asked) -> Parts:
     """Find and check everything that was named.
 
     Raises:
-        UnknownName: an experiment, topology, profile or overlay that nothing answers to.
+        UnknownName: an experiment, topology, profile, overlay or `FALLBACKS` that nothing answers to.
         NotObtainable: an overlay that was named and that this machine cannot supply.
         TopologyError: the topology has faults, or no links.
         RunError: the folder to resume is none, or of another experiment.
     """
     experiment = load_experiment(asked.experiment)
+    if asked.on_fallback not in FALLBACKS:
+        raise UnknownName("answer to a fall-back", asked.on_fallback, FALLBACKS)
     if asked.resume is not None:
         return resumed(experiment, asked.resume)
     if asked.profile not in experiment.profiles:
@@ -261,6 +268,7 @@ async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
         rate=settled.profile.rate,
         shaper=lab.shaper.name,
         seed=asked.seed if asked.seed is not None else secrets.randbelow(2**31),
+        on_fallback="relaunch" if asked.on_fallback == "relaunch" else "mark",
         overlays={
             name: OverlayState(settings=dict(overlay.settings)) for name, overlay in settled.overlays.items()
         },

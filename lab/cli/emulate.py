@@ -45,6 +45,10 @@ def command(
     only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
     shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    on_fallback: Annotated[
+        str,
+        typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
+    ] = "mark",
     weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
@@ -79,6 +83,7 @@ def command(
         only=tuple(only or ()),
         seed=seed,
         shaper=shaper,
+        on_fallback=on_fallback,
         resume=resume,
         results=results,
         trace=trace,

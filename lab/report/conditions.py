@@ -73,6 +73,21 @@ def verdicts(run: Run) -> list[str]:
         for state, words in MEANING.items()
         if counts[state]
     ]
+    said += fallbacks(run)
     if failed := sum(not sample.ok for sample in run.samples):
         said.append(f"{failed} attempts failed; their raw output is in the run folder")
     return [*said, *run.faults]
+
+
+def fallbacks(run: Run) -> list[str]:
+    """A sentence for every overlay whose mode changed while it was measured: how often, and what first."""
+    said = []
+    for name in run.manifest.overlays:
+        changed = [sample for sample in run.samples if sample.overlay == name and sample.changed]
+        if changed:
+            first = changed[0]
+            said.append(
+                f"{name}: its mode had changed in {len(changed)} samples, first in "
+                f"{first.cell} #{first.repetition}: {'; '.join(first.changed)}"
+            )
+    return said

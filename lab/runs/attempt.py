@@ -17,7 +17,8 @@ from lab.runs.lab import Lab
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample, Verdict
-from lab.runs.verdict import verdict
+from lab.runs.verdict import changes, verdict
+from lab.runs.watch import Watch
 from overlays.base import Overlay
 
 
@@ -27,6 +28,15 @@ class Attempt:
 
     sample: Sample
     raw: str
+
+
+@dataclass(frozen=True)
+class State:
+    """An overlay after a sample: its mode, its data path's counters, and what it complains of."""
+
+    mode: Mapping[str, str]
+    counters: Mapping[str, int]
+    trouble: str = ""
 
 
 @dataclass
@@ -40,26 +50,35 @@ class Attempts:
     run: str
     progress: Progress
     emit: Emit
+    watch: Watch
     #: What ran when last asked: what the overlay says after a sample it says before the next.
     mode: Mapping[str, str] = field(default_factory=dict)
+    #: What ran before the first sample: what every sample is held against.
+    first: Mapping[str, str] = field(default_factory=dict)
 
     async def begin(self) -> None:
         """Ask for the mode before the first sample."""
+        self.mode = self.first = dict(await self.overlay.mode())
+
+    async def ask_again(self) -> str:
+        """Ask for the mode after the overlay was mended; says what of it is not as at first, "" if all is."""
         self.mode = dict(await self.overlay.mode())
+        return "; ".join(changes(self.first, self.mode, self.mode))
 
     async def measure(self, task: Task) -> Attempt:
         """Measure one repetition; a failure of the tool, a host or the overlay becomes a failed sample."""
         self._announce(task)
-        before = await self.lab.counters()
+        before, said = await asyncio.gather(self.lab.counters(), self._counters())
         started, start = datetime.now(UTC), monotonic()
         self.lab.machine.start()
         reading, error = await self._reading(task)
         machine, seconds = self.lab.machine.stop(), monotonic() - start
-        after, (mode, lost) = await asyncio.gather(self.lab.counters(), self._mode())
+        after, overlay = await asyncio.gather(self.lab.counters(), self._state())
         counted = links.difference(before, after)
-        trouble = tuple(filter(None, (error, lost)))
-        judged = verdict(seconds, machine, counted, (self.mode, mode), trouble)
-        asked, self.mode = self.mode, mode
+        trouble = list(dict.fromkeys(filter(None, (error, overlay.trouble))))
+        changed = changes(self.first, self.mode, overlay.mode)
+        judged = verdict(seconds, machine, counted, [*trouble, *changed])
+        asked, self.mode = self.mode, overlay.mode
         sample = Sample(
             run=self.run,
             cell=task.cell.key,
@@ -75,6 +94,9 @@ class Attempts:
             values=dict(reading.values),
             facts=dict(reading.facts),
             mode=dict(asked),
+            mode_after=dict(overlay.mode) if overlay.mode != asked else {},
+            changed=changed,
+            datapath={key: count - said.get(key, 0) for key, count in overlay.counters.items()},
             verdict=Verdict.model_validate(judged),
             machine=machine,
             links=counted,
@@ -99,17 +121,25 @@ class Attempts:
     async def _reading(self, task: Task) -> tuple[Reading, str | None]:
         """What the tool gave, or no values and what went wrong."""
         try:
-            return await self.experiment.measure(task.cell, self.endpoints), None
+            return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), None
         except MeasureError as error:
             return Reading({}, error.raw, error.argv), str(error)
         except CommandError as error:
             return Reading({}, error.stdout + error.stderr, error.argv), str(error)
-        except HostError as error:
+        except (HostError, OverlayError) as error:
             return Reading({}, ""), str(error)
 
-    async def _mode(self) -> tuple[Mapping[str, str], str]:
-        """The overlay's mode after a sample, or the one before and what the overlay complains of."""
+    async def _counters(self) -> Mapping[str, int]:
+        """The data path's counters; an overlay that does not tell them now says why after the sample."""
         try:
-            return dict(await self.overlay.mode()), ""
+            return await self.overlay.counters()
+        except (OverlayError, HostError):
+            return {}
+
+    async def _state(self) -> State:
+        """What the overlay says after a sample: where it says nothing, the mode is that of before."""
+        try:
+            mode, counters = await asyncio.gather(self.overlay.mode(), self.overlay.counters())
         except (OverlayError, HostError) as error:
-            return self.mode, f"the overlay did not stand the sample: {error}"
+            return State(self.mode, {}, str(error))
+        return State(dict(mode), counters)

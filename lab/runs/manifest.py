@@ -52,6 +52,7 @@ class Manifest(BaseModel):
     rate: float | None = None
     shaper: str = ""
     seed: int = 0
+    on_fallback: Literal["mark", "relaunch"] = "mark"
     overlays: dict[str, OverlayState] = {}
     environment: dict[str, Any] = {}
     calibration: dict[str, Any] = {}

@@ -15,10 +15,16 @@ OVERHEAD = 1.0
 
 
 class Progress:
-    """Kept by the outcomes that were written, never by which files exist."""
+    """Kept by the outcomes that were written, never by which files exist.
 
-    def __init__(self, cells: Sequence[Cell], samples: Iterable[Sample] = ()) -> None:
+    A repetition in which the overlay's mode changed is measured again `repeats` times at most;
+    after that the last one stands, marked.
+    """
+
+    def __init__(self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0) -> None:
         self._cells = {cell.key: cell for cell in cells}
+        self._repeats = repeats
+        self._changed: Counter[tuple[str, int]] = Counter()
         self._ok: set[tuple[str, int]] = set()
         self._attempts: Counter[tuple[str, int]] = Counter()
         self._extra: list[float] = []
@@ -29,7 +35,8 @@ class Progress:
         """Take note of a sample that is on disk; `took` (s) is all the time that it cost, if known."""
         place = (sample.cell, sample.repetition)
         self._attempts[place] += 1
-        if sample.ok:
+        self._changed[place] += bool(sample.changed)
+        if sample.ok and not (sample.changed and self._changed[place] <= self._repeats):
             self._ok.add(place)
             if cell := self._cells.get(sample.cell):
                 self._extra.append((took or sample.seconds) - cell.duration)

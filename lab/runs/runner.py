@@ -18,7 +18,7 @@ from lab.runs.lab import Lab
 from lab.runs.manifest import OverlayState
 from lab.runs.plan import chosen, order
 from lab.runs.progress import Progress
-from lab.runs.stages import Stages
+from lab.runs.stages import RELAUNCHES, Stages
 from lab.topology import Topology
 from overlays.base import Overlay
 
@@ -65,7 +65,8 @@ async def run_experiment(
         lab: hosts and links, up and shaped.
         overlays: by the name under which their samples are stored.
         profile: how often and how long.
-        folder: opened by `RunFolder.create` or `RunFolder.resume`; seed and filter are in its manifest.
+        folder: opened by `RunFolder.create` or `RunFolder.resume`; seed, filter and what to do when an
+            overlay falls back are in its manifest.
         emit: told of every step and sample.
         executor: who measures; by default this process, one sample at a time.
 
@@ -74,7 +75,9 @@ async def run_experiment(
         ShaperError: the links are no longer shaped; nothing measured on them counts.
     """
     cells = plan_cells(experiment, lab.topology, list(overlays), profile, folder.manifest.only)
-    progress = Progress([cell for row in cells.values() for cell in row], folder.samples)
+    every = [cell for row in cells.values() for cell in row]
+    repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
+    progress = Progress(every, folder.samples, repeats)
     states = folder.manifest.overlays
     try:
         for name, overlay in overlays.items():

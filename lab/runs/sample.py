@@ -47,6 +47,12 @@ class Sample(BaseModel):
     values: dict[str, Finite] = {}
     facts: dict[str, str] = {}
     mode: dict[str, str] = {}
+    #: The overlay's mode after the sample, where it was another one than before; and in words what
+    #: changed, or was no longer as at the overlay's first sample.
+    mode_after: dict[str, str] = {}
+    changed: list[str] = []
+    #: What the overlay's data path counted during the sample.
+    datapath: dict[str, int] = {}
     verdict: Verdict = Verdict()
     machine: dict[str, Any] = {}
     links: dict[str, Any] = {}

@@ -25,12 +25,16 @@ from lab.runs.lab import Lab
 from lab.runs.plan import Task, wanted
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample
+from lab.runs.watch import Watch
 from overlays.base import Overlay
+from overlays.support.polling import until
 
 #: How long an overlay may take until it says that all hosts reach each other (s).
 READY = 120.0
 #: How long it has to find a lost peer again after a failed sample (s).
 RECOVERY = 60.0
+#: How often a repetition in which the overlay fell back is measured again on relaunched daemons.
+RELAUNCHES = 2
 #: How long taking an overlay off the hosts may last after trouble or Ctrl-C (s).
 FAREWELL = 20.0
 
@@ -48,6 +52,7 @@ class Stages:
     executor: Executor
     emit: Emit
     failures: Counter[str] = field(default_factory=Counter)
+    relaunches: int = 0
 
     async def work_through(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         """Measure the tasks that are not done yet; returns the overlay's last mode.
@@ -97,22 +102,26 @@ class Stages:
 
     async def _measure(self, endpoints: Mapping[str, Endpoint], tasks: Sequence[Task]) -> Mapping[str, str]:
         await self._report("before")
-        with self._phase("measuring"):
+        async with Watch(self.overlay) as watch:
             run = self.folder.manifest.run
             attempts = Attempts(
-                self.experiment, self.overlay, endpoints, self.lab, run, self.progress, self.emit
+                self.experiment, self.overlay, endpoints, self.lab, run, self.progress, self.emit, watch
             )
-            await attempts.begin()
-            missing = wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key])
-            start = monotonic()
-            async for measured in self.executor.results(missing, attempts.measure):
-                sample = self._keep(measured.sample, measured.raw, monotonic() - start)
-                if sample.verdict.state == "broken":
-                    await self._mend(sample, endpoints)
-                start = monotonic()
+            with self._phase("measuring"):
+                await self._all(attempts, tasks)
         await self.lab.check()
         await self._report("after")
         return attempts.mode
+
+    async def _all(self, attempts: Attempts, tasks: Sequence[Task]) -> None:
+        await attempts.begin()
+        missing = wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key])
+        start = monotonic()
+        async for measured in self.executor.results(missing, attempts.measure):
+            sample = self._keep(measured.sample, measured.raw, monotonic() - start)
+            if sample.verdict.state == "broken":
+                await self._mend(sample, attempts)
+            start = monotonic()
 
     def _keep(self, sample: Sample, raw: str, took: float) -> Sample:
         stored = self.folder.append(sample, raw)
@@ -123,13 +132,42 @@ class Stages:
         )
         return stored
 
-    async def _mend(self, sample: Sample, endpoints: Mapping[str, Endpoint]) -> None:
-        """Say what broke a sample, wait until the overlay stands again, and start the servers anew."""
+    async def _mend(self, sample: Sample, attempts: Attempts) -> None:
+        """Say what broke a sample, and see to it that the overlay stands again before the next one.
+
+        Raises:
+            OverlayError: it does not stand again.
+        """
         self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
+        await self.overlay.check()
+        if sample.changed and self.folder.manifest.on_fallback == "relaunch":
+            await self._relaunch(attempts)
+        elif sample.mode_after or not sample.ok:
+            await self._wait(sample)
+            await attempts.watch.again()
+        if not sample.ok:
+            await self.experiment.recover(attempts.endpoints)
+        await attempts.ask_again()
+
+    async def _relaunch(self, attempts: Attempts) -> None:
+        """Start the overlay's daemons anew, as the 2016 study did by hand, until its mode is as at first."""
+        self.relaunches += 1
+        await self._report(f"relaunch-{self.relaunches}")
+        with self._phase("relaunch"):
+            await self.overlay.relaunch()
+            await until(attempts.ask_again, RECOVERY, f"{self.name}: its first mode, after a relaunch,")
+            await every_pair(attempts.endpoints, list(self._pairs()))
+            await attempts.watch.again()
+
+    async def _wait(self, sample: Sample) -> None:
+        """Give the overlay time to mend itself; one that only fell back may go on as it is, marked."""
         with self._phase("mending"):
-            await self.overlay.ready(RECOVERY)
-            if not sample.ok:
-                await self.experiment.recover(endpoints)
+            try:
+                await self.overlay.ready(RECOVERY)
+            except OverlayError as error:
+                if not sample.ok:
+                    raise
+                self.emit(Note(f"{self.name} goes on, and what it measures so does not count: {error}"))
 
     async def _farewell(self) -> None:
         """Uninstall after trouble: what goes wrong now is told, and does not hide the trouble."""
@@ -145,9 +183,10 @@ class Stages:
         """Keep the overlay's own words with the run; without them a run is no worse than before."""
         try:
             report: Mapping[str, Any] = await self.overlay.report()
-            # uninstalling removes the daemons' logs, so they are fetched each time
+            # uninstalling and relaunching remove the daemons' logs, so they are fetched each time
+            part = f"{when}/" if when.startswith("relaunch") else ""
             for name, log in (await self.overlay.logs()).items():
-                self.folder.store(f"logs/{slug(self.name)}/{name}", log.decode(errors="replace"))
+                self.folder.store(f"logs/{slug(self.name)}/{part}{name}", log.decode(errors="replace"))
         except (OverlayError, HostError) as error:
             report = {"error": str(error)}
         if report:

@@ -5,7 +5,7 @@ A sample that is not valid is kept, marked and shown as such; it is neither drop
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lab.runs.sample import State, Verdict
@@ -33,8 +33,7 @@ def verdict(
     seconds: float,
     machine: Mapping[str, Any],
     links: Mapping[str, Mapping[str, Any]],
-    modes: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
-    trouble: tuple[str, ...] = (),
+    trouble: Sequence[str] = (),
 ) -> Verdict:
     """Judge one sample that took `seconds` (s).
 
@@ -43,24 +42,34 @@ def verdict(
         machine: what `lab.measure.machine` recorded.
         links: per link and direction, what its shaper counted during the sample: `unasked` packets
             dropped that nobody asked it to drop, and `late_p99_ms`.
-        modes: the overlay's mode before and after.
-        trouble: sentences from elsewhere that break a sample, e.g. a lost peer.
+        trouble: sentences from elsewhere that break a sample, e.g. a lost peer, or what `changes` says.
     """
     found: list[tuple[State, str]] = [("broken", text) for text in trouble]
-    found += [("broken", text) for text in _changed(*modes)]
     found += [*_links(links), *_machine(machine), *_hosts(seconds, machine.get("hosts", {}))]
     states = {state for state, _ in found}
     state = next((state for state in ORDER if state in states), ORDER[-1])
     return Verdict(state=state, reasons=[text for _, text in found])
 
 
+def changes(first: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What of an overlay's mode changed during a sample, or was not as at the overlay's first sample.
+
+    Without the second, a silent fall-back would break one sample, and those that follow it would
+    count as if they had been measured in the mode that was asked for.
+    """
+    said = [
+        f"{key} went from {old} to {new} during the sample" for key, old, new in _differing(before, after)
+    ]
+    return said + [f"{key} was {now}, no longer {old}" for key, old, now in _differing(first, before)]
+
+
+def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for key in sorted(a.keys() | b.keys()):
+        if a.get(key) != b.get(key):
+            yield key, a.get(key, "absent"), b.get(key, "absent")
+
+
 Found = Iterator[tuple[State, str]]
-
-
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            yield f"{key} went from {before.get(key)} to {after.get(key)} during the sample"
 
 
 def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:

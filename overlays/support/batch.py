@@ -85,6 +85,16 @@ class Batch:
         self._lines.append(f"sleep {PAUSE:g}; done")
         return self
 
+    def provoke(self, ask: Sequence[str], shows: Sequence[str], seconds: float) -> Batch:
+        """Run a command, and wait until another one prints something else than before, at most so long."""
+        said = f"$({shlex.join(shows)} 2>/dev/null || :)"
+        self._lines.append(f"was={said}")
+        self.run(ask)
+        self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
+        self._lines.append(f'until [ "{said}" != "$was" ] || [ $(date +%s) -ge $end ]; do')
+        self._lines.append(f"sleep {PAUSE:g}; done")
+        return self
+
     @property
     def script(self) -> str:
         """The text that the shell reads."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,10 @@ class Connection:
     encrypted: bool
     info: str
 
+    @property
+    def established(self) -> bool:
+        return self.state == "established"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -34,7 +37,7 @@ class Report:
 
     def lacking(self, peers: Iterable[str], names: Iterable[str], mode: str) -> str:
         """What is missing until every peer is connected and every name has a route; "" when nothing is."""
-        up = {c.address for c in self.connections if c.state == "established"}
+        up = {c.address for c in self.connections if c.established}
         words = [f"{peer} {self._said(peer)}" for peer in peers if peer not in up]
         missing = sorted(set(names) - set(self.routes) - {self.name})
         words += [f"{NO_ROUTE} {', '.join(missing)}"] if missing else []
@@ -47,6 +50,13 @@ class Report:
     def _said(self, peer: str) -> str:
         of_peer = [f"{c.state}: {c.info}" for c in self.connections if c.address == peer]
         return ", ".join(of_peer) or "not connected"
+
+    def carried(self, peer: str) -> str:
+        """What carries packets to a neighbour: ``sleeve``, ``fastdp``, or the state of what is not up."""
+        of_peer = sorted(
+            (c for c in self.connections if c.address == peer), key=lambda c: c.established, reverse=True
+        )
+        return (of_peer[0].mode or of_peer[0].state) if of_peer else "not connected"
 
     def multihop(self) -> dict[str, str]:
         """The routers that are reached by way of another one (Via ≠ Dest), and by which."""
@@ -77,7 +87,8 @@ def _connection(said: Mapping[str, Any]) -> Connection:
     )
 
 
-def datapath_counters(shown: str) -> dict[str, int]:
-    """The lookups of a datapath out of ``ovs-dpctl show``: hit, missed, lost; {} where it shows none."""
-    found = re.search(r"lookups: hit:(\d+) missed:(\d+) lost:(\d+)", shown)
-    return dict(zip(("hit", "missed", "lost"), map(int, found.groups()), strict=True)) if found else {}
+def summary(carried: Mapping[str, str]) -> str:
+    """``10 fastdp``, or ``8 fastdp, AMS→192.168.1.2 sleeve, …``: whatever is not of the best kind by name."""
+    best = next((mode for mode in ("fastdp", "sleeve") if mode in carried.values()), "")
+    odd = [f"{ends} {mode}" for ends, mode in carried.items() if mode != best]
+    return ", ".join([*([f"{len(carried) - len(odd)} {best}"] if best else []), *odd])

@@ -13,7 +13,16 @@ import pytest
 from lab import catalog
 from lab.errors import OverlayError
 from overlays import flannel, libnetwork, tinc
-from overlays.support import docker_api, docker_settings, netfilter, routes, tinc_status, weave_status, weaver
+from overlays.support import (
+    datapath,
+    docker_api,
+    docker_settings,
+    netfilter,
+    routes,
+    tinc_status,
+    weave_status,
+    weaver,
+)
 from overlays.support.batch import Batch
 from overlays.weave import RULES
 from tests.unit.fakes import FakeHost
@@ -52,6 +61,15 @@ class TestBatch:
 
     def test_a_wait_gives_up(self) -> None:
         assert run(Batch().wait(["false"], 0.1).run(["echo", "on"])).stdout == "on\n"
+
+    def test_it_waits_for_what_a_command_provokes(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        log.write_text("old\n")
+        later = f"(sleep 0.2; echo new >> {log}) &"
+        done = run(
+            Batch().provoke(["sh", "-c", later], ["grep", "-c", "", str(log)], 5).run(["cat", str(log)])
+        )
+        assert done.stdout == "old\nnew\n"
 
     def test_unless_runs_only_where_the_check_fails(self) -> None:
         batch = Batch().unless(["true"], Batch().run(["echo", "a"]))
@@ -204,10 +222,20 @@ class TestWeaveStatus:
         assert [c.encrypted for c in self.report("encrypted").connections] == [True]
         assert [c.mtu for c in self.report("encrypted").connections] == [1414]
 
+    def test_what_carries_packets_is_told_for_every_neighbour(self) -> None:
+        report = self.report("end")
+        assert report.carried("192.168.1.2") == "sleeve"
+        assert report.carried("192.168.9.9") == "not connected"
+
+    def test_what_is_not_of_the_best_kind_is_named(self) -> None:
+        assert weave_status.summary({"AMS→b": "sleeve", "PRG→a": "sleeve"}) == "2 sleeve"
+        mixed = weave_status.summary({"AMS→b": "sleeve", "PRG→a": "fastdp", "PRG→c": "pending"})
+        assert mixed == "1 fastdp, AMS→b sleeve, PRG→c pending"
+        assert weave_status.summary({"AMS→b": "failed"}) == "AMS→b failed"
+
     def test_datapath_counters(self) -> None:
-        shown = "datapath@datapath:\n  lookups: hit:1 missed:3106 lost:49\n  flows: 7\n"
-        assert weave_status.datapath_counters(shown) == {"hit": 1, "missed": 3106, "lost": 49}
-        assert weave_status.datapath_counters("") == {}
+        assert datapath.parse("hit:1 missed:3106 lost:49\n") == {"hit": 1, "missed": 3106, "lost": 49}
+        assert datapath.parse("") == {}
 
 
 class TestTinc:

@@ -219,20 +219,6 @@ async def test_a_peer_lost_during_a_sample_is_named_and_the_sample_is_measured_a
     assert outcome.status == 0
 
 
-async def test_a_mode_that_changes_during_a_sample_breaks_it_and_is_said(tmp_path: Path) -> None:
-    class Falling(FakeOverlay):
-        async def mode(self) -> Mapping[str, str]:
-            self.now = {"mode": "fast" if self.told.count("mode") < 2 else "sleeve"}
-            return await super().mode()
-
-    events: list[Event] = []
-    with new_folder(tmp_path) as folder:
-        await go(folder, overlays={"fake": Falling()}, events=events)
-    states = [s.verdict.state for s in read(folder.path).samples]
-    assert states == ["valid", "broken", "valid", "valid", "valid"]
-    assert any("mode went from fast to sleeve" in e.text for e in events if isinstance(e, Note))
-
-
 async def test_dead_shapers_end_the_run_with_its_samples_kept(tmp_path: Path) -> None:
     asked = 0
 

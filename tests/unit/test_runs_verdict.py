@@ -55,9 +55,13 @@ def test_the_links(link: dict[str, Any], state: str) -> None:
 
 
 def test_a_mode_that_changes_or_other_trouble_breaks_a_sample() -> None:
-    changed = verdict(1, FINE, {}, ({"mode": "fastdp"}, {"mode": "sleeve"}))
+    fast, sleeve = {"mode": "fastdp"}, {"mode": "sleeve"}
+    changed = verdict(1, FINE, {}, v.changes(fast, fast, sleeve))
     assert changed.state == "broken"
     assert changed.reasons == ["mode went from fastdp to sleeve during the sample"]
+    # what is measured after it is measured in another mode than was asked for
+    assert v.changes(fast, sleeve, sleeve) == ["mode was sleeve, no longer fastdp"]
+    assert v.changes(fast, fast, fast) == []
     assert verdict(1, FINE, {}, trouble=("a peer was lost",)).reasons == ["a peer was lost"]
 
 

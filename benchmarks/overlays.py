@@ -1,6 +1,6 @@
 """What each overlay costs, side by side in one run.
 
-    sudo .venv/bin/python benchmarks/overlays.py [--overlay weave ...] [--idle 20] [--gib 0.5] [--part pair]
+    sudo .venv/bin/python benchmarks/overlays.py [--overlay weave ...] [--idle 15] [--seconds 6] [--part pair]
 
 On the six-host chain: seconds until the overlay's status is good, and until all pairs of endpoints
 reach each other; install on six hosts beside its slowest install on one; MiB per host; CPU
@@ -20,6 +20,7 @@ import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from time import monotonic
@@ -33,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.emulation.emulation import Emulation
 from lab.errors import LabError, NotObtainable
 from lab.hosts.base import Endpoint, Host
+from lab.interrupts import until_told
 from lab.measure.cgroups import folders, read_cpu
 from lab.measure.reach import every_pair
 from lab.topology import Topology
@@ -45,7 +47,7 @@ SPECS = (
     *("libnetwork:mode=kv", "libnetwork:mode=swarm", "flannel:backend=vxlan", "flannel:backend=udp"),
     *("flannel:backend=ipip", "flannel:backend=wireguard", "tinc", "tinc:encryption=on"),
 )
-MIB, GIB = 2**20, 2**30
+GIB = 2**30
 
 
 def groups(lab: Emulation, host: str) -> tuple[Path, ...]:
@@ -83,26 +85,38 @@ async def up(overlay: Overlay, hosts: Sequence[Host], topology: Topology) -> dic
     return {**spans, "total": marks[-1] - marks[0], "endpoints": endpoints}
 
 
-async def on_six(spec: str, lab: Emulation, topology: Topology, idle: float) -> dict[str, float]:
+@dataclass(frozen=True)
+class Bare:
+    """What hosts without any overlay take, together: memory (MiB), and CPU seconds per second."""
+
+    memory: float
+    cpu: float
+
+
+async def bare(lab: Emulation, idle: float) -> Bare:
+    return Bare(await resident(list(lab.hosts.values())), await rest(lab, idle) / idle)
+
+
+async def on_six(
+    spec: str, lab: Emulation, topology: Topology, idle: float, without: Bare
+) -> dict[str, float]:
     """Figures on the chain."""
     hosts = list(lab.hosts.values())
-    before = await resident(hosts)
-    resting = await rest(lab, idle)
     overlay = parse(spec)
     try:
         took = await up(overlay, hosts, topology)
         with_it = await resident(hosts)
-        idling = await rest(lab, idle)
+        idling = await rest(lab, idle) / idle
     finally:
         await overlay.uninstall()
     single = max([await install_on_one(spec, host, topology) for host in (hosts[0], hosts[-1])])
     return {
-        "install s": took["install"],
+        "install, s": took["install"],
         "× one host": took["install"] / single,
-        "ready s": took["install"] + took["ready"],
-        "all pairs s": took["total"],
-        "MiB/host": (with_it - before) / len(hosts),
-        "CPU s/idle min": (idling - resting) * 60 / idle / len(hosts),
+        "ready, s": took["install"] + took["ready"],
+        "all pairs, s": took["total"],
+        "MiB/host": (with_it - without.memory) / len(hosts),
+        "CPU s/idle min": (idling - without.cpu) * 60 / len(hosts),
     }
 
 
@@ -123,7 +137,7 @@ async def install_on_one(spec: str, host: Host, topology: Topology) -> float:
         await overlay.uninstall()
 
 
-async def on_two(spec: str, lab: Emulation, topology: Topology, gib: float) -> dict[str, float]:
+async def on_two(spec: str, lab: Emulation, topology: Topology, seconds: float) -> dict[str, float]:
     """Figures on two hosts without delay."""
     overlay = parse(spec)
     try:
@@ -131,11 +145,11 @@ async def on_two(spec: str, lab: Emulation, topology: Topology, gib: float) -> d
         a, b = ends.values()
         rtt = await round_trip(a, b)
         before = cpu(lab)
-        rate = await transfer(a, b, gib)
+        sent = await transfer(a, b, seconds)
         used = cpu(lab) - before
     finally:
         await overlay.uninstall()
-    return {"CPU s/GiB": used / gib, "Mbit/s": rate, "RTT µs": rtt}
+    return {"CPU s/GiB": used / sent["GiB"], "Mbit/s": sent["Mbit/s"], "RTT, µs": rtt}
 
 
 async def round_trip(a: Endpoint, b: Endpoint) -> float:
@@ -145,15 +159,16 @@ async def round_trip(a: Endpoint, b: Endpoint) -> float:
     return statistics.median(times) * 1000
 
 
-async def transfer(a: Endpoint, b: Endpoint, gib: float) -> float:
-    """Send so many GiB over TCP; returns Mbit/s at the receiver."""
+async def transfer(a: Endpoint, b: Endpoint, seconds: float) -> dict[str, float]:
+    """Send for so many seconds over TCP; returns what arrived, and Mbit/s at the receiver."""
     await b.start(["iperf3", "-s", "-1"])
     end = monotonic() + 20
     while True:
-        argv = ["iperf3", "-J", "-n", str(round(gib * GIB)), "-c", b.address]
-        data = json.loads((await a.run(argv, check=False, timeout=300)).stdout)
+        argv = ["iperf3", "-J", "-t", f"{seconds:g}", "-c", b.address]
+        data = json.loads((await a.run(argv, check=False, timeout=seconds + 30)).stdout)
         if "error" not in data:
-            return float(data["end"]["sum_received"]["bits_per_second"]) / 1e6
+            got = data["end"]["sum_received"]
+            return {"GiB": float(got["bytes"]) / GIB, "Mbit/s": float(got["bits_per_second"]) / 1e6}
         if monotonic() > end:
             raise LabError(f"iperf3 from {a.name} to {b.name}: {data['error']}")
 
@@ -181,58 +196,81 @@ async def measure(spec: str, work: Any) -> Mapping[str, float] | str:
     return figures
 
 
-async def table(title: str, specs: Sequence[str], topology: Topology, work: Any, base: str = "") -> None:
-    """Measure every overlay on one lab and print a line as each is done."""
-    print(f"\n{title}")
-    reference: Mapping[str, float] = {}
+SIX = ("install, s", "× one host", "ready, s", "all pairs, s", "MiB/host", "CPU s/idle min")
+TWO = ("CPU s/GiB", "Mbit/s", "RTT, µs", "CPU, %", "throughput, %", "RTT added, µs")
+NAME = max(map(len, SPECS)) + 2
+
+
+def headed(title: str, columns: Sequence[str]) -> None:
+    print(f"\n{title}\n{'':{NAME}}" + "".join(f"{column:>16}" for column in columns), flush=True)
+
+
+def row(spec: str, figures: Mapping[str, float] | str, columns: Sequence[str]) -> None:
+    """Print a line as soon as it is measured."""
+    if isinstance(figures, str):
+        words = figures
+    else:
+        words = "".join(f"{figures[c]:16.3g}" if c in figures else f"{'–':>16}" for c in columns)
+    print(f"{spec:{NAME}}{words}", flush=True)
+
+
+def compared(figures: Mapping[str, float], base: Mapping[str, float]) -> Mapping[str, float]:
+    """Figures, and what they are beside the underlay's."""
+    return {
+        **figures,
+        "CPU, %": 100 * (figures["CPU s/GiB"] / base["CPU s/GiB"] - 1),
+        "throughput, %": 100 * (figures["Mbit/s"] / base["Mbit/s"] - 1),
+        "RTT added, µs": figures["RTT, µs"] - base["RTT, µs"],
+    }
+
+
+async def chain(specs: Sequence[str], idle: float) -> None:
+    topology = linear.topology(rate=200.0)
+    headed("six hosts in a chain, published round trips, 200 Mbit/s", SIX)
     async with Emulation(topology) as lab:
+        without = await bare(lab, idle)
         for spec in specs:
-            figures = await measure(spec, lambda s: work(s, lab, topology))
-            if isinstance(figures, str):
-                print(f"{spec:34} {figures}", flush=True)
-                continue
-            reference = reference or (figures if spec == base else {})
-            print(
-                f"{spec:34} " + "  ".join(f"{k} {v:.3g}" for k, v in compared(figures, reference)), flush=True
-            )
+            row(spec, await measure(spec, lambda s: on_six(s, lab, topology, idle, without)), SIX)
 
 
-def compared(figures: Mapping[str, float], base: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Figures, followed by what they are beside the underlay's, where those are known."""
-    more = []
-    if base and figures is not base:
-        more = [
-            ("CPU vs underlay %", 100 * (figures["CPU s/GiB"] / base["CPU s/GiB"] - 1)),
-            ("throughput vs underlay %", 100 * (figures["Mbit/s"] / base["Mbit/s"] - 1)),
-            ("RTT added µs", figures["RTT µs"] - base["RTT µs"]),
-        ]
-    return [*figures.items(), *more]
+async def two_hosts(specs: Sequence[str], seconds: float) -> None:
+    """The underlay always comes first: the others are held against it."""
+    topology, base = pair(), dict[str, float]()
+    headed("two hosts, a link without delay or limit; % and added: beside the underlay", TWO)
+    async with Emulation(topology) as lab:
+        for spec in ("underlay", *(s for s in specs if s != "underlay")):
+            figures = await measure(spec, lambda s: on_two(s, lab, topology, seconds))
+            if base and not isinstance(figures, str):
+                figures = compared(figures, base)
+            elif not isinstance(figures, str):
+                base = dict(figures)
+            row(spec, figures, TWO)
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--overlay", action="append", help="default: all overlays and modes")
-    parser.add_argument("--idle", type=float, default=20.0, help="s to watch an idle overlay")
-    parser.add_argument("--gib", type=float, default=0.5, help="GiB to send over TCP")
-    parser.add_argument("--part", choices=["all", "chain", "pair"], default="all")
-    asked = parser.parse_args()
+async def both(asked: argparse.Namespace) -> None:
     specs = asked.overlay or SPECS
-    chain = linear.topology(rate=200.0)
-
-    async def six(spec: str, lab: Emulation, topology: Topology) -> dict[str, float]:
-        return await on_six(spec, lab, topology, asked.idle)
-
-    async def two(spec: str, lab: Emulation, topology: Topology) -> dict[str, float]:
-        return await on_two(spec, lab, topology, asked.gib)
-
     if asked.part != "pair":
-        await table("six hosts in a chain, published round trips, 200 Mbit/s", specs, chain, six)
+        await chain(specs, asked.idle)
     if asked.part != "chain":
-        await table("two hosts, a link without delay or limit", specs, pair(), two, base="underlay")
+        await two_hosts(specs, asked.seconds)
     print("\nWeerasinghe & Abel 2014, VXLAN: +21 % cycles per packet, −31.8 % throughput, +32.5 % latency")
 
 
+def main() -> None:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
+    parser.add_argument("--overlay", action="append", help="default: all overlays and modes")
+    parser.add_argument("--idle", type=float, default=15.0, help="s to watch an idle overlay")
+    parser.add_argument("--seconds", type=float, default=6.0, help="s to send over TCP")
+    parser.add_argument("--part", choices=["all", "chain", "pair"], default="all")
+    asked = parser.parse_args()
+    try:
+        asyncio.run(until_told(both(asked)))
+    except asyncio.CancelledError:
+        sys.exit("overlays: interrupted; everything was taken away")
+    except LabError as error:
+        sys.exit(f"overlays: {error}")
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

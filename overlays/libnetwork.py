@@ -260,6 +260,7 @@ class Libnetwork(Overlay):
             await each(
                 lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts
             )
+        await each(lambda host: docker_settings.start().on(host, timeout=120, check=False), self.hosts)
         await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
         if self.hosts:
             await self._remove_networks()

@@ -195,6 +195,26 @@ class Tinc(Overlay):
         await each(lambda h: Batch().start(DAEMON, COMMAND).on(h), self.hosts)
         await self.ready()
 
+    async def join(self, host: Host) -> None:
+        before, after = self.hosts, (*self.hosts, host)
+        routes.refuse_gap(self.name, self.on, after)
+        await self.install(after, self.on)
+        await each(self._reread, before)
+
+    async def leave(self, host: Host) -> None:
+        rest = tuple(other for other in self.hosts if other is not host)
+        routes.refuse_gap(self.name, self.on, rest)
+        await self._remove(host)
+        self.hosts = rest
+        forget = ["rm", "-f", f"{FOLDER}/hosts/{node(host.name)}"]
+        await each(lambda other: other.run(forget), rest)
+        await each(self._reread, rest)
+
+    async def _reread(self, host: Host) -> None:
+        """Let a daemon look at its files again: it connects to new neighbours, and drops those that went."""
+        hang_up = ["start-stop-daemon", "--stop", "--quiet", "--signal", "HUP", "--pidfile", PIDFILE]
+        await Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host)).run(hang_up).on(host)
+
     async def uninstall(self) -> None:
         await each(self._remove, self.hosts)
         self.hosts = ()

@@ -235,14 +235,15 @@ class Weave(Overlay):
         await self.ready()
 
     async def join(self, host: Host) -> None:
-        self.hosts = (*self.hosts, host)
-        await self.install(self.hosts, self.on)
+        routes.refuse_gap(self.name, self.on, (*self.hosts, host))
+        await self.install((*self.hosts, host), self.on)
         await each(lambda h: self._tell(h, "connect", self._address_to(h, host)), self._neighbours(host))
 
     async def leave(self, host: Host) -> None:
-        neighbours = self._neighbours(host)
+        neighbours, rest = self._neighbours(host), tuple(h for h in self.hosts if h is not host)
+        routes.refuse_gap(self.name, self.on, rest)
         await self._remove(host)
-        self.hosts = tuple(h for h in self.hosts if h is not host)
+        self.hosts = rest
         await each(lambda h: self._tell(h, "forget", self._address_to(h, host)), neighbours)
 
     def _neighbours(self, host: Host) -> list[Host]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,19 +93,16 @@ def command(
         return
     if os.geteuid() != 0:
         raise MachineError(f"emulate needs root: sudo {sys.executable} -m lab emulate {experiment}")
-    sys.exit(asyncio.run(_until_told(asked)))
+    sys.exit(_run(asked))
 
 
-async def _until_told(asked: assemble.Asked) -> int:
-    """Run; SIGTERM and a lost terminal end it as Ctrl-C does, with everything taken away."""
+def _run(asked: assemble.Asked) -> int:
+    """Run; what a signal ends is taken away as at the end."""
     from lab.cli import assemble
+    from lab.interrupts import until_told
 
-    task = asyncio.ensure_future(assemble.emulate(asked))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
     try:
-        return await task
+        return asyncio.run(until_told(assemble.emulate(asked)))
     except asyncio.CancelledError:
         print("lab: interrupted; everything was taken away, samples are kept", file=sys.stderr)
         return 130

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.errors import UnknownName
+
+if TYPE_CHECKING:
+    from lab.hosts.base import HostFacts
+    from overlays.base import Overlay
 
 KINDS = ("topologies", "overlays", "experiments")
 
@@ -50,14 +55,28 @@ def _overlays() -> None:
     for name in options.names():
         kind = options.load(name)
         typer.echo(f"  {name:<16} {kind.summary}")
-        for option in kind.options:
-            values = "|".join(option.values) or "TEXT"
-            typer.echo(
-                f"  {'':<16}   {option.key}={values}  (default {option.default or 'none'})  {option.help}"
-            )
-        missing = kind().obtainable()
-        said = f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
-        typer.echo(f"  {'':<16}   {said}")
-        for mode, lacking in (options.modes(kind, facts) if facts else {}).items():
-            why = f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else "this kernel can"
-            typer.echo(f"  {'':<16}   mode {mode}: {why}")
+        for line in [*_options(kind), _obtainable(kind), *_modes(kind, facts)]:
+            typer.echo(f"  {'':<16}   {line}")
+
+
+def _options(kind: type[Overlay]) -> Iterator[str]:
+    for option in kind.options:
+        values = "|".join(option.values) or ("NUMBER" if option.number else "TEXT")
+        yield f"{option.key}={values}  (default {option.default or 'none'})  {option.help}"
+
+
+def _obtainable(kind: type[Overlay]) -> str:
+    missing = kind.obtainable()
+    return f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
+
+
+def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:
+    """What hosts with these facts can do; the kernel may not let everybody ask."""
+    from overlays import options
+
+    if facts is None:
+        yield f"modes {', '.join(kind.modes)}: this kernel lets only root try them; run as root"
+        return
+    for mode, lacking in options.modes(kind, facts).items():
+        why = f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else "this kernel can"
+        yield f"mode {mode}: {why}"

@@ -97,6 +97,11 @@ def reload() -> Batch:
     )
 
 
+def start() -> Batch:
+    """Start a daemon that has died; one that runs is left as it is."""
+    return Batch().run([CONTROL, "start"])
+
+
 def restart() -> Batch:
     """End the daemon and start it again, for settings that it reads only once; its containers end too."""
     return Batch().run([CONTROL, "restart"])

@@ -5,9 +5,13 @@ An overlay that forwards by itself must not have them: its hops would no longer 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import combinations
 from zlib import crc32
 
-from lab.errors import TopologyError
+import networkx as nx
+
+from lab.errors import OverlayError, TopologyError
 from lab.hosts.base import Host
 from lab.topology import Topology
 from overlays.support.batch import Batch
@@ -43,6 +47,24 @@ def reaches(topology: Topology, a: str, b: str) -> bool:
         return bool(topology.path(a, b))
     except TopologyError:
         return False
+
+
+def refuse_gap(overlay: str, topology: Topology, hosts: Iterable[Host]) -> None:
+    """Return when the hosts of an overlay that relays reach each other through one another.
+
+    Raises:
+        OverlayError: names two that only a host without the overlay joins.
+    """
+    names = [host.name for host in hosts]
+    part = {
+        name: found for found in nx.connected_components(topology.graph.subgraph(names)) for name in found
+    }
+    for a, b in combinations(names, 2):
+        if b not in part[a] and reaches(topology, a, b):
+            raise OverlayError(
+                f"{overlay}: {a} would reach {b} only through a host that does not have the overlay; "
+                "let hosts join from their neighbours on, and leave from the ends"
+            )
 
 
 def _to_host(host: str, other: str, topology: Topology) -> str:

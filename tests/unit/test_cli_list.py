@@ -1,0 +1,44 @@
+"""`lab list overlays`: what can run here, and what is missing for the rest."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from lab.cli.main import app
+from lab.hosts import kernel
+from lab.hosts.base import HostFacts
+from overlays import options
+from overlays.support import weaver
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
+    async def answer() -> HostFacts | None:
+        return facts
+
+    monkeypatch.setattr(kernel, "facts", answer)
+    monkeypatch.setattr(weaver, "program", lambda: None)
+    done = CliRunner().invoke(app, ["list", "overlays"])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_every_overlay_has_its_modes_and_what_is_missing_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"})))
+
+    for name in options.names():
+        kind = options.load(name)
+        assert f"  {name:<16} {kind.summary}" in said
+        assert all(f"mode {mode}: " in said for mode in kind.modes)
+    assert "mode sleeve: this kernel can" in said
+    assert "mode fastdp: a host here lacks Open vSwitch in its kernel; load the openvswitch module" in said
+    assert "mode wireguard: a host here lacks the link kind 'wireguard' in its kernel; load" in said
+
+
+def test_a_program_that_is_nowhere_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = listed(monkeypatch, HostFacts("6.1", "x86_64", ()))
+    assert "not obtainable here: no Weave router's program is here; put the router's program on PATH" in said
+
+
+def test_where_the_kernel_cannot_be_asked_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "modes sleeve, fastdp: this kernel lets only root try them" in listed(monkeypatch, None)

@@ -69,6 +69,7 @@ class Flannel(Overlay):
         self.topology = topology
         await self.require(hosts)
         self._refuse_hops(hosts)
+        await each(lambda h: endpoints.refuse_beside_others(self.name, h, "setting Docker's bridge"), hosts)
         program = await supply.in_thread(flanneld.program)
         if program is None:
             raise OverlayError(f"flannel: no flanneld is here; {flanneld.REMEDY}")
@@ -113,7 +114,6 @@ class Flannel(Overlay):
         return {"Network": self.settings["subnet"], "SubnetLen": 24, "Backend": backend}
 
     async def _prepare(self, host: Host, copy: supply.Copy) -> None:
-        await endpoints.refuse_beside_others(self.name, host, "setting Docker's bridge")
         await routes.add(Batch(), host.name, self.on, self.name).on(host)
         await supply.put_once(host, copy, flanneld.ON_HOST)
 

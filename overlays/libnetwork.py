@@ -256,11 +256,8 @@ class Libnetwork(Overlay):
         self.hosts = tuple(h for h in self.hosts if h is not host)
 
     async def uninstall(self) -> None:
-        if not self._swarm:
-            await each(
-                lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts
-            )
         await each(lambda host: docker_settings.start().on(host, timeout=120, check=False), self.hosts)
+        await each(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts)
         await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
         if self.hosts:
             await self._remove_networks()
@@ -289,7 +286,8 @@ class Libnetwork(Overlay):
         gone = Batch()
         if self._swarm:
             gone.attempt(["docker", "swarm", "leave", "--force"])
-            gone.attempt(["docker", "network", "rm", "docker_gwbridge"]).then(docker_settings.restart())
+            bridge = ["docker", "network", "rm", "docker_gwbridge"]
+            gone.attempt(bridge).then(docker_settings.restart()).attempt(bridge)
         try:
             await routes.drop(gone, self.name).on(host, timeout=120)
             await docker_settings.restore(host, self.name)

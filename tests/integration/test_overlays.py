@@ -322,14 +322,18 @@ def test_ready_fails_with_the_overlays_own_words(loop: asyncio.Runner, lab: Emul
         loop.run(overlay.uninstall())
 
 
-def test_two_overlays_at_once_do_not_disturb_each_other(loop: asyncio.Runner, lab: Emulation) -> None:
-    hosts = list(lab.hosts.values())
-    first, second = parse("libnetwork:mode=kv"), parse("tinc")
+@pytest.mark.parametrize(("one", "other"), [("libnetwork:mode=kv", "tinc"), ("flannel", "weave")])
+def test_two_overlays_at_once_do_not_disturb_each_other(
+    loop: asyncio.Runner, lab: Emulation, one: str, other: str
+) -> None:
+    first, second = obtainable(one), obtainable(other)
+    hosts: list[Host] = list(lab.hosts.values())[:3]
     before = loop.run(inventory(hosts))
     loop.run(first.install(hosts, lab.topology))  # type: ignore[arg-type]
     try:
         loop.run(first.ready(60))
         own = {e.host.name: e for e in loop.run(attach(first, hosts))}
+        between = loop.run(inventory(hosts))
         loop.run(second.install(hosts, lab.topology))  # type: ignore[arg-type]
         loop.run(second.ready(60))
         others = {e.host.name: e for e in loop.run(attach(second, hosts))}
@@ -339,11 +343,31 @@ def test_two_overlays_at_once_do_not_disturb_each_other(loop: asyncio.Runner, la
         with pytest.raises(OverlayError, match="would end the endpoints of another overlay"):
             loop.run(first.uninstall())
         loop.run(second.uninstall())
+        assert loop.run(inventory(hosts)) == between
         loop.run(all_pairs(own, 30))
     finally:
         loop.run(second.uninstall())
         loop.run(first.uninstall())
     assert loop.run(inventory(hosts)) == before
+
+
+def test_an_overlay_that_would_end_anothers_endpoints_is_not_even_begun(
+    loop: asyncio.Runner, lab: Emulation
+) -> None:
+    tinc, flannel = parse("tinc"), obtainable("flannel")
+    hosts: list[Host] = list(lab.hosts.values())[:2]
+    loop.run(tinc.install(hosts, lab.topology))  # type: ignore[arg-type]
+    try:
+        loop.run(tinc.ready(60))
+        own = {e.host.name: e for e in loop.run(attach(tinc, hosts))}
+        before = loop.run(inventory(hosts))
+        with pytest.raises(OverlayError, match=r"would end the endpoints of .*tinc-endpoint-"):
+            loop.run(flannel.install(hosts, lab.topology))  # type: ignore[arg-type]
+        loop.run(flannel.uninstall())
+        assert loop.run(inventory(hosts)) == before
+        loop.run(all_pairs(own, 30))
+    finally:
+        loop.run(tinc.uninstall())
 
 
 @pytest.mark.parametrize("mode", ["kv", "swarm"])
@@ -373,7 +397,7 @@ def test_networks_side_by_side_are_isolated(loop: asyncio.Runner, lab: Emulation
 
 
 @pytest.mark.parametrize(
-    "spec", ["weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm"]
+    "spec", ["weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "tinc"]
 )
 def test_a_host_joins_and_leaves_a_running_overlay(loop: asyncio.Runner, lab: Emulation, spec: str) -> None:
     overlay = obtainable(spec)

@@ -49,6 +49,17 @@ class Underlay(Overlay):
     async def mode(self) -> Mapping[str, str]:
         return {"mode": "routed", "mtu": str(min(link.mtu for link in self.on.links))}
 
+    async def join(self, host: Host) -> None:
+        routes.refuse_gap(self.name, self.on, (*self.hosts, host))
+        await self.install((*self.hosts, host), self.on)
+
+    async def leave(self, host: Host) -> None:
+        rest = tuple(other for other in self.hosts if other is not host)
+        routes.refuse_gap(self.name, self.on, rest)
+        await endpoints.remove_all(self.name, host)
+        await routes.remove((host,), self.name)
+        self.hosts = rest
+
     async def uninstall(self) -> None:
         await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
         await routes.remove(self.hosts, self.name)

@@ -255,7 +255,8 @@ def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
 async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
     from lab.emulation.calibrate import calibrate
     from lab.runs.environment import environment
-    from lab.runs.manifest import Manifest, OverlayState
+    from lab.runs.manifest import Manifest
+    from lab.runs.runner import described
 
     assert lab.shaper is not None, "a lab that is up has a shaper"
     return Manifest(
@@ -269,9 +270,7 @@ async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
         shaper=lab.shaper.name,
         seed=asked.seed if asked.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if asked.on_fallback == "relaunch" else "mark",
-        overlays={
-            name: OverlayState(settings=dict(overlay.settings)) for name, overlay in settled.overlays.items()
-        },
+        overlays={name: described(overlay) for name, overlay in settled.overlays.items()},
         environment=environment(await lab.versions()),
         calibration=await calibrate(settled.topology.links, lab.hosts),
         sessions=[_session()],

@@ -27,11 +27,23 @@ def line(run: Run) -> str:
     words = [
         f"{rate(run)}, shaped by {manifest.shaper or 'nobody here'}",
         *([f"TCP {'+'.join(used)}"] if used else []),
+        *filter(None, [hops(run)]),
         f"profile {manifest.profile.get('name', '?')}",
         f"Linux {manifest.environment.get('kernel', '?')}",
         f"run {manifest.run}",
     ]
     return "; ".join(words)
+
+
+def hops(run: Run) -> str:
+    """What a hop of each measured overlay is: ``hops: overlay (weave), routed underlay (libnetwork)``."""
+    measured = {sample.overlay for sample in run.samples}
+    names: dict[str, list[str]] = {}
+    for name, overlay in run.manifest.overlays.items():
+        if overlay.hops and name in measured:
+            names.setdefault(overlay.hops, []).append(name)
+    said = [f"{meaning} ({', '.join(names[meaning])})" for meaning in sorted(names)]
+    return f"hops: {', '.join(said)}" if said else ""
 
 
 def samples(run: Run) -> list[str]:

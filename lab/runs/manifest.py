@@ -24,6 +24,8 @@ class OverlayState(BaseModel):
     reason: str = ""
     remedy: str = ""
     settings: dict[str, str] = {}
+    #: Who hands packets on over several hops: the ``overlay``, or the ``routed underlay`` below it.
+    hops: str = ""
     mode: dict[str, str] = {}
 
 

@@ -94,20 +94,25 @@ async def run_experiment(
 
 async def _state(stages: Stages, cells: Sequence[Cell]) -> OverlayState:
     """Work through one overlay; its failures become its state, not the run's end."""
-    name, settings = stages.name, dict(stages.overlay.settings)
+    name, fresh = stages.name, described(stages.overlay)
     tasks = order(cells, stages.folder.manifest.seed, name)
     if all(stages.progress.done(task) for task in tasks):
         stages.emit(Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}"))
-        before = stages.folder.manifest.overlays.get(name, OverlayState(settings=settings))
+        before = stages.folder.manifest.overlays.get(name, fresh)
         return before.model_copy(update={"state": "ok", "reason": ""})
     try:
         mode = await stages.work_through(tasks)
     except NotObtainable as error:
         stages.emit(Note(str(error)))
-        return OverlayState(
-            state="not obtainable", reason=error.reason, remedy=error.remedy, settings=settings
+        return fresh.model_copy(
+            update={"state": "not obtainable", "reason": error.reason, "remedy": error.remedy}
         )
     except (OverlayError, HostError, MeasureError) as error:
         stages.emit(Note(f"{name} is given up: {error}"))
-        return OverlayState(state="failed", reason=str(error), settings=settings)
-    return OverlayState(state="ok", settings=settings, mode=dict(mode))
+        return fresh.model_copy(update={"state": "failed", "reason": str(error)})
+    return fresh.model_copy(update={"state": "ok", "mode": dict(mode)})
+
+
+def described(overlay: Overlay) -> OverlayState:
+    """An overlay of which nothing has been measured yet."""
+    return OverlayState(settings=dict(overlay.settings), hops=overlay.hops)

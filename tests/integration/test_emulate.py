@@ -142,6 +142,10 @@ def test_an_interrupted_run_takes_everything_away(
             ["multihop", "--overlay", "weave", "--weaver", "/no/such/weaver"],
             "LAB_WEAVER names /no/such/weaver",
         ),
+        (
+            ["multihop", "--on-fallback", "shrug"],
+            "unknown answer to a fall-back 'shrug'; known: mark, relaunch",
+        ),
         (["multihop", "--shaper", "magic"], "unknown shaper 'magic'"),
         (["multihop", "--resume", "/no/such/run"], "/no/such/run is no run folder"),
     ],

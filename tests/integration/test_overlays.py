@@ -397,7 +397,8 @@ def test_networks_side_by_side_are_isolated(loop: asyncio.Runner, lab: Emulation
 
 
 @pytest.mark.parametrize(
-    "spec", ["weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "tinc"]
+    "spec",
+    ["underlay", "weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "tinc"],
 )
 def test_a_host_joins_and_leaves_a_running_overlay(loop: asyncio.Runner, lab: Emulation, spec: str) -> None:
     overlay = obtainable(spec)

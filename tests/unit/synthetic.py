@@ -14,6 +14,7 @@ from lab.runs.folder import Run, RunFolder
 from lab.runs.manifest import Manifest, OverlayState, Session
 from lab.runs.sample import Sample, Verdict
 from lab.topology import Topology
+from overlays.options import load
 from topologies.linear import topology as linear
 
 Values = Callable[[Cell, Topology, random.Random], dict[str, float]]
@@ -58,7 +59,8 @@ def synthetic(
         "rate": 20.0,
         "seed": 7,
         "overlays": {
-            name: OverlayState(state="ok", mode=dict(mode or {"mode": "test"})) for name in measured
+            name: OverlayState(state="ok", mode=dict(mode or {"mode": "test"}), hops=load(name).hops)
+            for name in measured
         },
         "environment": {"kernel": "6.1"},
         "sessions": [Session(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],

@@ -234,3 +234,10 @@ def test_everything_is_drawn_from_what_is_on_disk(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("weave",))
     again = read(run.path)
     assert list(lines(table(run))) == list(lines(table(again)))
+
+
+def test_the_two_meanings_of_a_hop_are_told_apart(tmp_path: Path) -> None:
+    run = synthetic(tmp_path, ("underlay", "weave", "libnetwork", "tinc"))
+    said = " ".join(table(run).notes)
+    assert "hops: overlay (weave, tinc), routed underlay (underlay, libnetwork);" in said
+    assert "routed underlay (underlay" in html.render(run, Multihop(), [])

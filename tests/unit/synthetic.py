@@ -59,7 +59,9 @@ def synthetic(
         "rate": 20.0,
         "seed": 7,
         "overlays": {
-            name: OverlayState(state="ok", mode=dict(mode or {"mode": "test"}), hops=load(name).hops)
+            name: OverlayState(
+                state="ok", mode=dict(mode or {"mode": "test"}), hops=load(name.partition(":")[0]).hops
+            )
             for name in measured
         },
         "environment": {"kernel": "6.1"},

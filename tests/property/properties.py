@@ -5,6 +5,7 @@ They stand apart from the tests so that the mutants (`test_mutants`) are put to 
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv4Network
 from itertools import pairwise, permutations
 from typing import Any
@@ -67,8 +68,8 @@ def export_is_a_fixed_point(topology: Topology) -> None:
 
 
 def each_link_has_two_ends_and_each_port_one(topology: Topology) -> None:
-    words = dsl.export(topology).replace(",", " ").split()
-    ports = [port for n, word in enumerate(words) if word == "adjacency" for port in words[n + 1 : n + 3]]
+    pairs = re.findall(r"^    adjacency (\S+), (\S+)$", dsl.export(topology), re.MULTILINE)
+    ports = [port for pair in pairs for port in pair]
     assert len(ports) == 4 * len(topology.links)
     assert len(set(ports)) == len(ports)
     document = dsl.read(dsl.export(topology), locations=sites_of(topology))

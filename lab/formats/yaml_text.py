@@ -98,7 +98,14 @@ def _child(node: Any, step: Any) -> Any:
     return None
 
 
+class _WithoutAliases(Dumper):  # type: ignore[misc]
+    """Writes a value again where it comes again: `load` refuses aliases."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
 def dump(data: Any) -> str:
     """Data as YAML, in the order in which it stands; the same data always gives the same text."""
-    text: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(data, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True, width=100)
     return text

@@ -131,6 +131,12 @@ def test_yaml_that_grows_beyond_its_text_is_refused() -> None:
         own.read("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "net.yaml")
 
 
+def test_yaml_that_is_written_has_no_aliases() -> None:
+    place = [1.0, 2.0]
+
+    assert yaml_text.load(yaml_text.dump({"a": place, "b": place}), "x") == {"a": place, "b": place}
+
+
 def test_all_faults_of_a_yaml_file_are_told_at_once() -> None:
     with pytest.raises(TopologyError) as caught:
         own.read(YAML.replace("cpus: 2", "cpu: 2").replace("loss: 0.1", "loss: 101"), "x")

@@ -1,4 +1,4 @@
-"""A run as one page that needs no network: the result, how far to believe it, how to repeat it."""
+"""Runs as one page that needs no network: the result, how far to believe it, how to repeat it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ import base64
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from experiments.base import Experiment
-from lab.report import conditions
+from lab.errors import TopologyError
+from lab.report import conditions, sidebyside
+from lab.report.cells import COLUMNS, rows
+from lab.report.claims import Claim, Line, scorecard
+from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
 from lab.runs.folder import Run
 from lab.runs.sample import State
+from lab.topology import Topology
 
 TEMPLATE = "page.html.j2"
 PAGE = "report.html"
 STATES: tuple[State, ...] = get_args(State)
 MOST_REASONS = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run with its experiment, and the figures that were drawn of it (SVG)."""
+
+    run: Run
+    experiment: Experiment
+    figures: Sequence[Path] = ()
 
 
 def write(run: Run, experiment: Experiment, folder: Path) -> Path:
@@ -28,31 +43,74 @@ def write(run: Run, experiment: Experiment, folder: Path) -> Path:
 
 
 def render(run: Run, experiment: Experiment, figures: Sequence[Path]) -> str:
-    """The page as text; everything that comes from a run is escaped."""
+    """The page of one run, with the claims of its experiment."""
+    return render_all([Part(run, experiment, figures)], experiment.claims)
+
+
+def render_all(parts: Sequence[Part], claims: Sequence[Claim]) -> str:
+    """The page of several runs as text; everything that comes from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report", ".")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    runs = [part.run for part in parts]
+    lines: Sequence[Line] = scorecard(claims, runs) if any(run.samples for run in runs) else []
     return env.get_template(TEMPLATE).render(
-        experiment=experiment,
-        manifest=run.manifest,
-        conditions=conditions.line(run),
-        present=sum(sample.ok for sample in run.samples),
-        lacking=conditions.overlays(run),
-        tables=experiment.tables(run) if run.samples else [],
-        figures=[{"data": inlined(file), "alt": file.stem.replace("-", ": ")} for file in figures],
+        title=_title(parts),
+        chapters=[_chapter(part) for part in parts],
+        comparisons=list(sidebyside.tables(runs)),
+        scorecard=lines,
         states=STATES,
-        verdicts=list(verdicts(run)),
         meaning=conditions.MEANING,
-        reasons=Counter(r for s in run.samples for r in s.verdict.reasons).most_common(MOST_REASONS),
-        environment=list(environment(run)),
-        command=command(run),
+        cell_columns=COLUMNS,
+        bootstrap=ENOUGH_FOR_BOOTSTRAP,
+        enough=ENOUGH_FOR_INTERVAL,
     )
 
 
-def inlined(file: Path) -> str:
-    """An image as a data URI: two drawings inlined as elements would share the names of their parts."""
-    return "data:image/svg+xml;base64," + base64.b64encode(file.read_bytes()).decode()
+def _title(parts: Sequence[Part]) -> str:
+    if len(parts) == 1:
+        return f"{parts[0].experiment.name}: {parts[0].experiment.summary}"
+    return f"{len(parts)} runs: {', '.join(dict.fromkeys(part.experiment.name for part in parts))}"
+
+
+def _chapter(part: Part) -> dict[str, Any]:
+    run, experiment = part.run, part.experiment
+    return {
+        "experiment": experiment,
+        "manifest": run.manifest,
+        "folder": run.path.name,
+        "conditions": conditions.line(run),
+        "present": sum(sample.ok for sample in run.samples),
+        "lacking": conditions.overlays(run),
+        "tables": experiment.tables(run) if run.samples else [],
+        "figures": [{"data": inlined(file.read_bytes()), "alt": _alt(file)} for file in part.figures],
+        "cells": rows(run),
+        "picture": picture(run),
+        "verdicts": list(verdicts(run)),
+        "reasons": Counter(r for s in run.samples for r in s.verdict.reasons).most_common(MOST_REASONS),
+        "environment": list(environment(run)),
+        "command": command(run),
+    }
+
+
+def _alt(file: Path) -> str:
+    return file.stem.replace("-", ": ")
+
+
+def inlined(image: bytes) -> str:
+    """An SVG as a data URI: two drawings inlined as elements would share the names of their parts."""
+    return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
+
+
+def picture(run: Run) -> str:
+    """The topology as a data URI; empty for one that this version cannot read."""
+    from lab.draw import chart
+
+    try:
+        return inlined(chart.render(Topology.from_dict(run.manifest.topology), "svg"))
+    except TopologyError:
+        return ""
 
 
 def verdicts(run: Run) -> Iterator[list[str]]:
@@ -72,15 +130,16 @@ def environment(run: Run) -> Iterator[tuple[str, str]]:
     for name, overlay in manifest.overlays.items():
         yield f"overlay {name}", ", ".join(f"{k} {v}" for k, v in overlay.mode.items()) or overlay.state
     for key, value in manifest.environment.items():
-        yield key, _flat(value)
+        yield key, flat(value)
     if manifest.calibration:
-        yield "calibration", _flat(manifest.calibration)
-    yield "seconds by phase", _flat(manifest.timing)
+        yield "calibration", flat(manifest.calibration)
+    yield "seconds by phase", flat(manifest.timing)
 
 
-def _flat(value: Any) -> str:
+def flat(value: Any) -> str:
+    """A nested value in one line."""
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_flat(one)}" for key, one in value.items())
+        return "; ".join(f"{key}: {flat(one)}" for key, one in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

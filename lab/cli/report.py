@@ -1,0 +1,38 @@
+"""lab report: runs as one page, made again from their stored samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; several stand side by side.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page; of one run its report.html, else ./report.html."),
+    ] = None,
+) -> None:
+    """Draw the figures of runs again and write one self-contained page of them.
+
+    Nothing is measured. Of several runs of one experiment the page has the ratios with their
+    intervals and what was different in the environment; and the scorecard of all claims.
+
+    Example: python -m lab report results/* -o report.html
+    """
+    from lab.cli.assemble import all_claims, load_experiment
+    from lab.report.html import PAGE, Part, render_all
+    from lab.runs.folder import read
+
+    parts = []
+    for path in runs:
+        run = read(path)
+        experiment = load_experiment(run.manifest.experiment)
+        drawn = experiment.figures(run, path / "figures") if run.samples else ()
+        parts.append(Part(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+    claims = all_claims() if len(parts) > 1 else parts[0].experiment.claims
+    page = output or (runs[0] / PAGE if len(runs) == 1 else Path(PAGE))
+    page.write_text(render_all(parts, claims))
+    typer.echo(page)

@@ -1,0 +1,75 @@
+"""Several runs of one experiment beside each other: means, ratios with intervals, what was different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lab.report import conditions
+from lab.report.cells import by_cell, group, telling
+from lab.report.charts import estimate
+from lab.report.selection import text
+from lab.report.statistics import ratio
+from lab.report.tables import Section, Table
+from lab.runs.folder import Run
+
+
+def tables(runs: Sequence[Run]) -> Iterator[Table]:
+    """A table for every experiment that has two runs or more: the later ones against the first."""
+    for name in dict.fromkeys(run.manifest.experiment for run in runs):
+        own = [run for run in runs if run.manifest.experiment == name]
+        if len(own) > 1:
+            yield _table(name, own)
+
+
+def _table(name: str, runs: Sequence[Run]) -> Table:
+    first, *others = runs
+    columns = [
+        "cell",
+        *(f"run {run.manifest.run}" for run in runs),
+        *(f"{run.manifest.run} by {first.manifest.run}" for run in others),
+    ]
+    cells = [by_cell(run.samples) for run in runs]
+    rows = [_row(key, [found[key] for found in cells]) for key in cells[0] if all(key in c for c in cells)]
+    sections = [
+        Section("mean ± standard deviation [95 % interval], and ratios [95 % interval]", rows),
+        Section("what was different", [_padded(words, len(columns)) for words in differences(runs)]),
+    ]
+    notes = [conditions.line(run) for run in runs]
+    return Table(f"{name}: {len(runs)} runs", columns, sections, notes)
+
+
+def _row(key: str, cells: Sequence[Sequence[Any]]) -> list[str]:
+    value = next((name for sample in cells[0] if (name := telling(sample.values))), "")
+    groups = [group(samples, value) for samples in cells]
+    ratios = [estimate(ratio(other.valid, groups[0].valid)) for other in groups[1:]]
+    return [key, *(text(one) for one in groups), *ratios]
+
+
+def differences(runs: Sequence[Run]) -> list[list[str]]:
+    """Everything about the conditions that is not the same in all runs: its name, and what each has."""
+    told = [dict(_conditions(run)) for run in runs]
+    names = dict.fromkeys(name for one in told for name in one)
+    rows = [[name, *(one.get(name, "–") for one in told)] for name in names]
+    return [row for row in rows if len(set(row[1:])) > 1]
+
+
+def _conditions(run: Run) -> Iterator[tuple[str, str]]:
+    manifest = run.manifest
+    yield "topology", str(manifest.topology.get("name"))
+    yield "rate, Mbit/s", str(manifest.rate)
+    yield "shaper", manifest.shaper
+    yield "profile", str(manifest.profile.get("name"))
+    yield from _flat("", manifest.environment)
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield prefix, str(value)
+        return
+    for key, inner in value.items():
+        yield from _flat(f"{prefix} {key}".strip(), inner)
+
+
+def _padded(words: Sequence[str], width: int) -> list[str]:
+    return [*words, *[""] * (width - len(words))]

@@ -1,0 +1,79 @@
+"""The page of several runs: side by side, what was different, the scorecard; and the verb that writes it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from typer.testing import CliRunner
+
+from experiments.base import Cell
+from experiments.throughput import Throughput
+from lab import catalog
+from lab.cli.main import app
+from lab.report import cells, sidebyside
+from lab.runs.folder import Run
+from lab.runs.sample import Verdict
+from lab.topology import Topology
+from tests.unit.synthetic import synthetic
+
+
+def run(path: Path, carried: float, **more: object) -> Run:
+    def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+        return {"received_mbps": carried + chance.gauss(0, 0.1)}
+
+    make: Callable[..., Run] = synthetic
+    topology = catalog.topology("point_to_point")
+    return make(
+        path, ("underlay", "weave"), experiment=Throughput(), topology=topology, values=values, **more
+    )
+
+
+def test_two_runs_stand_side_by_side_with_ratios_and_what_was_different(tmp_path: Path) -> None:
+    one = run(tmp_path / "a", 100)
+    other = run(tmp_path / "b", 50, run="0ther1", environment={"kernel": "6.18"})
+    (table,) = sidebyside.tables([one, other])
+    ratios, different = table.sections
+    assert all(row[-1].startswith("0.50 [") for row in ratios.rows)
+    assert ["kernel", "6.1", "6.18"] in [list(row[:3]) for row in different.rows]
+    assert all(len(row) == len(table.columns) for section in table.sections for row in section.rows)
+
+
+def test_one_run_alone_stands_beside_nothing(tmp_path: Path) -> None:
+    assert list(sidebyside.tables([run(tmp_path, 100)])) == []
+
+
+def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:
+    spoilt = run(
+        tmp_path,
+        100,
+        repetitions=3,
+        verdict=lambda cell, n: Verdict(state="emulator-bound" if n == 1 else "valid"),
+    )
+    row = dict(zip(cells.COLUMNS, cells.rows(spoilt)[0], strict=True))
+    assert (row["valid"], row["not valid"], row["failed"]) == ("2", "1", "0")
+    assert row["mean"] != "–"
+    assert (row["median"], row["95 % from"], row["to"]) == ("–", "–", "–")
+
+
+def test_the_verb_writes_one_page_of_several_runs(tmp_path: Path) -> None:
+    folders = [run(tmp_path / "a", 100).path, run(tmp_path / "b", 50, run="0ther1").path]
+    page = tmp_path / "all.html"
+    done = CliRunner().invoke(app, ["report", *map(str, folders), "-o", str(page)])
+    assert done.exit_code == 0, done.output
+    text = page.read_text()
+    ET.fromstring(re.sub(r"<(meta|img|br)([^>]*)>", r"<\1\2/>", text.removeprefix("<!doctype html>")))
+    assert "Side by side" in text
+    assert "no run of multihop" in text
+    assert text.count("<img ") == 4, "figure and topology of each"
+    assert "http" not in re.sub(r"data:[^\"]*", "", text)
+    assert len(text) < 5_000_000
+
+
+def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "is no run folder" in str(done.exception)

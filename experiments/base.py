@@ -40,7 +40,11 @@ class Profile:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid. `key` names it for good: a resumed run finds its samples by it."""
+    """One point of the grid. `key` names it for good: a resumed run finds its samples by it.
+
+    A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a circuit: that its mode
+    changes meanwhile is no fault of the sample, and before the next one it is given time to mend.
+    """
 
     overlay: str
     metric: str
@@ -48,6 +52,7 @@ class Cell:
     repetitions: int = 1
     seconds: float = 1.0
     warmup: float = 0.0
+    disturbs: bool = False
 
     @property
     def key(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import networkx as nx
@@ -93,7 +94,8 @@ class Paths(Traffic):
         ]
         cut = failure.named((end, link.interface(end)) for end in (first, link.other(first)))
         ends = {"from": first, "to": link.other(first)}
-        return [*there, self.cell(overlay, FAILURE, profile, cut=cut, **ends)]
+        failing = self.cell(overlay, FAILURE, profile, cut=cut, **ends)
+        return [*there, replace(failing, disturbs=True)]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         if cell.metric == LATENCY:

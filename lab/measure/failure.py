@@ -36,8 +36,13 @@ class Answer(NamedTuple):
 
 
 def ping_argv(address: str, seconds: float) -> list[str]:
-    """Echo requests every `INTERVAL` for `seconds` (s), each answer with its time."""
-    return [NAME, "-n", "-D", "-O", "-i", f"{INTERVAL:g}", "-w", f"{seconds:.0f}", address]
+    """Echo requests every `INTERVAL` for `seconds` (s), each answer with its time.
+
+    They are counted: with a deadline (``-w``) ping ends at the first "Destination Host
+    Unreachable", which is what a dark circuit soon makes of the neighbour's address.
+    """
+    count = round(seconds / INTERVAL)
+    return [NAME, "-n", "-D", "-i", f"{INTERVAL:g}", "-W", "2", "-c", str(count), address]
 
 
 def cut_argv(interface: str, *, insert: bool) -> list[str]:

@@ -48,8 +48,9 @@ def select(samples: Iterable[Sample], overlay: str, metric: str, value: str, **p
     found = [
         sample
         for sample in samples
-        if sample.ok
-        and (sample.overlay, sample.metric) == (overlay, metric)
+        if sample.metric == metric
+        and sample.overlay == overlay
+        and sample.ok
         and all(sample.params.get(key) == wanted for key, wanted in params.items())
         and value in sample.values
     ]

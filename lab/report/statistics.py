@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, isfinite, log, sqrt
 
 #: Samples that a 95 % interval needs: with two, Student's t is 12.7 standard errors wide.
@@ -72,7 +73,7 @@ def summary(values: Sequence[float]) -> Summary | None:
     sd = float(np.std(values, ddof=1))
     if n < ENOUGH_FOR_INTERVAL:
         return Summary(n, mean, sd)
-    drawn = _bootstrap(values) if n >= ENOUGH_FOR_BOOTSTRAP else None
+    drawn = _bootstrap(tuple(values)) if n >= ENOUGH_FOR_BOOTSTRAP else None
     low, high = drawn or _student(n, mean, sd)
     return Summary(n, mean, sd, low, high, float(np.median(values)), BOOTSTRAP if drawn else STUDENT)
 
@@ -200,7 +201,8 @@ def _student(n: int, mean: float, sd: float, confidence: float = CONFIDENCE) -> 
     return float(low), float(high)
 
 
-def _bootstrap(values: Sequence[float]) -> tuple[float, float] | None:
+@lru_cache(maxsize=4096)  # a table, a figure and the page ask for the same samples
+def _bootstrap(values: tuple[float, ...]) -> tuple[float, float] | None:
     """The BCa interval of the mean; None where nearly all samples are alike and it has no end."""
     import numpy as np
     from scipy import stats

@@ -55,6 +55,8 @@ class Attempts:
     mode: Mapping[str, str] = field(default_factory=dict)
     #: What ran before the first sample: what every sample is held against.
     first: Mapping[str, str] = field(default_factory=dict)
+    #: Whether the last task shook the overlay on purpose.
+    disturbed: bool = False
 
     async def begin(self) -> None:
         """Ask for the mode before the first sample."""
@@ -75,8 +77,10 @@ class Attempts:
         machine, seconds = self.lab.machine.stop(), monotonic() - start
         after, overlay = await asyncio.gather(self.lab.counters(), self._state())
         counted = links.difference(before, after)
-        trouble = list(dict.fromkeys(filter(None, (error, overlay.trouble))))
-        changed = changes(self.first, self.mode, overlay.mode)
+        calm = not task.cell.disturbs
+        trouble = list(dict.fromkeys(filter(None, (error, overlay.trouble if calm else ""))))
+        changed = changes(self.first, self.mode, overlay.mode) if calm else []
+        self.disturbed = not calm
         judged = verdict(seconds, machine, counted, [*trouble, *changed])
         asked, self.mode = self.mode, overlay.mode
         sample = Sample(

@@ -121,6 +121,8 @@ class Stages:
             sample = self._keep(measured.sample, measured.raw, monotonic() - start)
             if sample.verdict.state == "broken":
                 await self._mend(sample, attempts)
+            elif attempts.disturbed:
+                await self._settle(sample, attempts)
             start = monotonic()
 
     def _keep(self, sample: Sample, raw: str, took: float) -> Sample:
@@ -147,6 +149,12 @@ class Stages:
             await attempts.watch.again()
         if not sample.ok:
             await self.experiment.recover(attempts.endpoints)
+        await attempts.ask_again()
+
+    async def _settle(self, sample: Sample, attempts: Attempts) -> None:
+        """Let the overlay come to rest after a sample that shook it on purpose."""
+        await self._wait(sample)
+        await attempts.watch.again()
         await attempts.ask_again()
 
     async def _relaunch(self, attempts: Attempts) -> None:

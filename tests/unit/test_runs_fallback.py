@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
@@ -190,3 +191,48 @@ async def test_a_daemon_that_dies_between_samples_is_noticed_too(tmp_path: Path)
         outcome = await go(folder, experiment, {"fake": Dead(experiment)})
     assert outcome.overlays["fake"].state == "failed"
     assert len(experiment.measured) == 2
+
+
+class Shaking(FakeExperiment):
+    """Its first cell shakes the overlay on purpose."""
+
+    def cells(self, topology: Any, overlay: str, profile: Any) -> list[Cell]:
+        return [
+            replace(cell, disturbs=cell.metric == "x") for cell in super().cells(topology, overlay, profile)
+        ]
+
+
+async def test_a_mode_that_changes_because_it_was_meant_to_breaks_no_sample(tmp_path: Path) -> None:
+    """A circuit is cut on purpose: what the overlay makes of it is the measurement."""
+
+    class Shaken(FakeOverlay):
+        async def mode(self) -> Mapping[str, str]:
+            # shaken whenever something was measured and the overlay was not asked to be ready since
+            calm = self.told[-1:] == ["ready"] or not experiment.measured
+            calm = calm or experiment.measured[-1].endswith("y")
+            self.now = {"mode": "fast" if calm else "retrying"}
+            return await super().mode()
+
+    experiment, overlay = Shaking(), Shaken()
+    with new_folder(tmp_path) as folder:
+        outcome = await go(folder, experiment, {"fake": overlay})
+    assert outcome.status == 0
+    assert set(states(folder)) == {"valid"}
+    shaken = [s for s in read(folder.path).samples if s.metric == "x"]
+    assert all(s.mode_after == {"mode": "retrying"} and s.changed == [] for s in shaken)
+    assert overlay.told.count("ready") == 1 + len(shaken), "given time to mend after each"
+
+
+async def test_an_overlay_that_cannot_be_asked_while_shaken_breaks_no_sample(tmp_path: Path) -> None:
+    class Speechless(FakeOverlay):
+        async def mode(self) -> Mapping[str, str]:
+            if experiment.measured and experiment.measured[-1].endswith("x") and self.told[-1:] != ["ready"]:
+                self.told.append("asked")
+                raise OverlayError("nobody answers")
+            return await super().mode()
+
+    experiment = Shaking()
+    with new_folder(tmp_path) as folder:
+        outcome = await go(folder, experiment, {"fake": Speechless()})
+    assert outcome.status == 0
+    assert set(states(folder)) == {"valid"}

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from experiments import _congestion_results
+from experiments._congestion_results import CLAIMS, CONTROLS
 from experiments._multihop_results import targets
 from experiments._traffic import TCP, Tool, Traffic
 from experiments.base import Cell, Profile
 from lab.measure import iperf3
 from lab.report.charts import Chart, Line
+from lab.report.tables import Table
+from lab.runs.folder import Run
 from lab.topology import Topology
-
-CONTROLS = ("bbr", "cubic", "reno")
 
 QUICK = Profile(
     name="quick",
@@ -44,6 +46,7 @@ class Congestion(Traffic):
     summary = "bbr, cubic and reno over one to five hops"
     source = "ours; the question of Zismer 2016, section 6.3"
     topology = "linear"
+    claims = CLAIMS
     overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
     tools: ClassVar[Mapping[str, Tool]] = {
@@ -88,3 +91,7 @@ class Congestion(Traffic):
             for other in targets(topology)
             for control in CONTROLS
         ]
+
+    def tables(self, run: Run) -> Sequence[Table]:
+        counted = _congestion_results.datapaths(run)
+        return [*super().tables(run), *([counted] if counted else [])]

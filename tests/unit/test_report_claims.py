@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,28 @@ def test_an_overlay_that_cannot_be_had_is_the_reason(tmp_path: Path) -> None:
     for claim in experiment.claims:
         assert claim.answer(run).verdict == OPEN
         assert "weave: not obtainable here: no router" in claim.answer(run).text
+
+
+@pytest.mark.parametrize(("relay", "verdict"), [((5, 900), REPRODUCED), ((900, 5), REFUTED)])
+def test_what_relays_counted_answers_the_question_of_the_thesis(
+    relay: tuple[int, int], verdict: Verdict, tmp_path: Path
+) -> None:
+    run = made_up(tmp_path, "congestion", lambda cell: rate(10) | {"retransmits": 1.0})
+    hit, lost = relay
+    counted = {f"{name} hit": 900 for name in ("AMS", "AMS2")} | {
+        f"{name} missed": 9 for name in ("AMS", "AMS2")
+    }
+    for name in ("PRG", "BRA", "LJU", "MIL"):
+        counted |= {f"{name} hit": hit, f"{name} missed": lost}
+    samples = [s.model_copy(update={"datapath": counted}) if s.overlay == "weave" else s for s in run.samples]
+    on_fastdp = replace(run, samples=samples)
+    experiment = load_experiment("congestion")
+    claim = next(c for c in experiment.claims if "relays" in c.text)
+    assert claim.answer(on_fastdp).verdict == verdict
+    table = experiment.tables(on_fastdp)[-1]
+    shown = [row for row in table.sections[0].rows if row[1] == "3" and row[3] == "relay"]
+    assert [row[2] for row in shown] == ["PRG", "BRA"]
+    assert shown[0][-1] == f"{lost / (hit + lost):.0%}"
+    # without such counters nothing can be told, and there is no such table
+    assert claim.answer(run).verdict == OPEN
+    assert len(experiment.tables(run)) == len(experiment.tables(on_fastdp)) - 1

@@ -1,0 +1,134 @@
+"""What the routers' datapaths counted while TCP went over several hops, and what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import fmean
+
+from lab.report.claims import OPEN, Band, Check, Claim, Finding, compare, lacking, measured
+from lab.report.conditions import with_mode
+from lab.report.selection import Group, select
+from lab.report.statistics import location, ratio
+from lab.report.tables import Section, Table
+from lab.runs.folder import Run
+from lab.runs.sample import Sample
+from lab.topology import Topology
+
+CONTROLS = ("bbr", "cubic", "reno")
+#: "Dramatically": at least a third less at once, as in the claim on several hops.
+SHARPLY = Band(high=0.67)
+#: Relayed packets go up to user space when most lookups find no flow.
+MOSTLY = Band(low=0.5)
+
+
+def missed(sample: Sample) -> dict[str, float]:
+    """Per router the share of lookups that found no flow, of those that had any to do."""
+    hosts = {key.split()[0] for key in sample.datapath}
+    counts = {
+        name: (sample.datapath.get(f"{name} hit", 0), sample.datapath.get(f"{name} missed", 0))
+        for name in hosts
+    }
+    return {name: miss / (hit + miss) for name, (hit, miss) in counts.items() if hit + miss > 0}
+
+
+def relays(topology: Topology, sample: Sample) -> tuple[str, ...]:
+    """The hosts between the two ends of a sample."""
+    return topology.path(sample.params["from"], sample.params["to"])[1:-1]
+
+
+def datapaths(run: Run) -> Table | None:
+    """Lookups of every router by hops; None where no overlay has such counters."""
+    rows = list(_rows(run))
+    if not rows:
+        return None
+    columns = ["overlay", "hops", "router", "part", "hit", "missed", "lost", "share missed"]
+    heading = (
+        "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
+    )
+    return Table("the routers' datapaths", columns, [Section(heading, rows)])
+
+
+def _rows(run: Run) -> Iterator[list[str]]:
+    topology = Topology.from_dict(run.manifest.topology)
+    groups: dict[tuple[str, int], list[Sample]] = {}
+    for sample in run.samples:
+        if sample.ok and sample.datapath:
+            groups.setdefault((sample.overlay, sample.params["hops"]), []).append(sample)
+    for (overlay, hops), samples in sorted(groups.items()):
+        between = relays(topology, samples[0])
+        for host in topology.path(samples[0].params["from"], samples[0].params["to"]):
+            part = "relay" if host in between else "end"
+            yield [overlay, str(hops), host, part, *_figures(samples, host)]
+
+
+def _figures(samples: list[Sample], host: str) -> list[str]:
+    counts = {
+        key: fmean(s.datapath.get(f"{host} {key}", 0) for s in samples) for key in ("hit", "missed", "lost")
+    }
+    shares = [found[host] for sample in samples if host in (found := missed(sample))]
+    return [*(f"{count:.0f}" for count in counts.values()), f"{fmean(shares):.0%}" if shares else "–"]
+
+
+def relayed_miss(run: Run) -> list[Check | Finding]:
+    """The share of lookups that relays miss, over each number of hops, per overlay with such counters."""
+    topology = Topology.from_dict(run.manifest.topology)
+    found: dict[tuple[str, int], list[float]] = {}
+    for sample in run.samples:
+        if sample.valid and sample.datapath and (between := relays(topology, sample)):
+            shares: Mapping[str, float] = missed(sample)
+            known = [shares[host] for host in between if host in shares]
+            found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
+    if not found:
+        return [Finding(OPEN, "nothing was measured on Weave's fast datapath, which alone has such counters")]
+    return [_share(run, overlay, hops, Group(values, ())) for (overlay, hops), values in found.items()]
+
+
+def _share(run: Run, overlay: str, hops: int, group: Group) -> Check:
+    label = f"{with_mode(run, overlay)} over {hops} hops"
+    return Check(
+        label,
+        MOSTLY,
+        lambda confidence: location(group.valid, confidence),
+        lacking(group, label),
+        "of the lookups",
+    )
+
+
+def with_every_control(run: Run) -> list[Check]:
+    """TCP over two hops by TCP over one, per control, over Weave."""
+
+    def tcp(overlay: str, control: str, hops: int) -> tuple[str, Group]:
+        group = select(run.samples, overlay, "tcp", "received_mbps", control=control, hops=hops)
+        return f"{overlay} {control} over {hops} hops", group
+
+    names = [name for name in measured(run) if name.split(":")[0] == "weave"]
+    return [
+        compare(
+            f"{with_mode(run, name)} {control}",
+            SHARPLY,
+            tcp(name, control, 2),
+            tcp(name, control, 1),
+            ratio,
+            "times",
+        )
+        for name in names
+        for control in CONTROLS
+    ]
+
+
+CLAIMS = (
+    Claim(
+        "TCP drops after the first hop with every congestion control",
+        "ours; the question of Zismer 2016, section 6.3",
+        "congestion",
+        "TCP received over two hops by that over one, per control, over Weave",
+        with_every_control,
+    ),
+    Claim(
+        "Packets that a router relays miss the flows of Weave's fast datapath",
+        "ours; the question of Zismer 2016, section 6.3",
+        "congestion",
+        "share of the lookups of the routers between the ends that found no flow",
+        relayed_miss,
+    ),
+)

@@ -93,7 +93,7 @@ def parts(asked: Asked) -> Parts:
         raise TopologyError(f"topology {topology.name!r} has no links, so there is nothing to measure on it")
     if profile.rate is not None:
         topology = topology.with_rate(profile.rate)
-    if profile.cpus is not None:
+    if profile.cpus is not None and not any(host.cpus for host in topology.hosts):
         topology = topology.with_cpus(profile.cpus)
     return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
 

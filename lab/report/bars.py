@@ -152,6 +152,8 @@ def _crowded(figure: Figure) -> bool:
 def _width(figure: Figure) -> float:
     """Inches for a panel: what the thesis's five groups of two bars need, and more for more bars."""
     count = len(figure.groups) * max(len(panel.series) for panel in figure.panels)
+    if len(figure.panels) == 1:
+        return 7.0  # the legend has to fit as well
     return max(2.6, min(0.16 * count, 5.2))
 
 

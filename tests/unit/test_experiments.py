@@ -12,8 +12,9 @@ import pytest
 from experiments import cpu, encryption, fragmentation, offload, paths, streaming, throughput, window
 from experiments.base import Cell, Experiment
 from lab import catalog
-from lab.cli.assemble import load_experiment
+from lab.cli.assemble import Asked, load_experiment, parts, show_plan
 from lab.errors import MeasureError
+from lab.formats.own import write
 from lab.hosts.base import Endpoint
 from lab.report.html import render
 from lab.topology import Topology
@@ -247,3 +248,20 @@ async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pyte
     assert cell.params["cut"] == "AMS:eth1+PRG:eth1"
     assert [("-I" in r, "-D" in r) for r in rules].count((True, False)) == 2
     assert sum("-D" in rule for rule in rules) == 3, "until the answer is that there is none left"
+
+
+def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
+    settled = parts(Asked("datagram", overlays=("underlay",)))
+    assert {host.cpus for host in settled.topology.hosts} == {0.25}
+    assert {link.rate for link in settled.topology.links} == {1000}
+    own = tmp_path / "own.yaml"
+    own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
+    settled = parts(Asked("datagram", topology=str(own), overlays=("underlay",)))
+    assert {host.cpus for host in settled.topology.hosts} == {1.5}
+
+
+def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(Asked("offload", overlays=("underlay",)))
+    said = capsys.readouterr().out
+    assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
+    assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said

@@ -49,6 +49,12 @@ def test_datagrams_of_which_none_arrived_are_a_failure_and_no_zero() -> None:
         iperf3.parse_udp(json.dumps(report))
 
 
+def test_a_warning_in_the_report_is_named() -> None:
+    said = "warning: UDP block size 8192 exceeds TCP MSS 1398, may result in fragmentation / drops"
+    with pytest.raises(MeasureError, match="printed 'warning: UDP block size 8192 exceeds"):
+        iperf3.parse_udp(f"{said}\n{output('udp-8192.json')}")
+
+
 def test_a_window_and_a_congestion_control_are_asked_for_and_seen() -> None:
     argv = iperf3.tcp_argv("192.0.2.1", 2, 1, window=64000, congestion="reno")
     assert argv[-6:] == ["-O", "1", "-w", "64000", "-C", "reno"]

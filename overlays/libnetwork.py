@@ -140,11 +140,24 @@ class Libnetwork(Overlay):
         said = await docker_api.call(self._meeting, "GET", "swarm")
         if not said.ok:
             raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
+        await self._remove_ingress()
         manager = f"{self.on.address(self._meeting.name)}:{CLUSTER}"
         how = {"RemoteAddrs": [manager], "JoinToken": said.json["JoinTokens"]["Worker"]}
         others = [host for host in self.hosts if host is not self._meeting]
         await each(lambda host: self._cluster(host, "swarm/join", how), others)
         await self.add_network(NETWORK, self.settings["subnet"])
+
+    async def _remove_ingress(self) -> None:
+        """Take away the network for published ports, which every node would attach itself to first.
+
+        While nodes did, attaching an endpoint to another network failed now and then (Docker 20.10).
+        """
+
+        async def remove() -> str:
+            gone = await docker_api.call(self._meeting, "DELETE", "networks/ingress")
+            return "" if gone.ok or gone.status == docker_api.NOT_FOUND else gone.words
+
+        await until(remove, 20, f"libnetwork: a cluster without ingress on {self._meeting.name}")
 
     async def _cluster(self, host: Host, path: str, more: Mapping[str, Any]) -> None:
         """Let a daemon begin a cluster or join one; one that is in it stays."""
@@ -193,13 +206,13 @@ class Libnetwork(Overlay):
         return "" if state.get("LocalNodeState") == "active" else state["Error"] or "not in the cluster"
 
     async def _not_ready(self) -> str:
-        """The hosts to which the manager would give nothing to do yet: attaching there would fail."""
+        """Whether the manager waits for a node: attaching an endpoint there would fail."""
         said = await docker_api.call(self._meeting, "GET", "nodes")
         if not said.ok:
             return said.words
-        there = {node["Status"]["Addr"] for node in said.json if node["Status"]["State"] == "ready"}
-        late = [host.name for host in self.hosts if self.on.address(host.name) not in there]
-        return f"not ready for the manager: {', '.join(late)}" if late else ""
+        ready = [node["Description"]["Hostname"] for node in said.json if node["Status"]["State"] == "ready"]
+        missing = len(self.hosts) - len(ready)
+        return f"{missing} nodes are not ready; those that are: {', '.join(ready)}" if missing > 0 else ""
 
     async def _absent(self) -> str:
         """The hosts that are not in the store's list of nodes."""

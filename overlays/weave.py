@@ -24,7 +24,7 @@ from overlays.support.polling import each, until
 
 NETWORK = "lab-weave"
 #: How long a router may lack a route while all its connections are up (s).
-GOSSIP_PATIENCE = 5.0
+GOSSIP_PATIENCE = 2.0
 RULES = re.compile(r"\bWEAVE\b|\bWEAVE-|Weave Net|-[io] weave\b")
 SOCKETS = ("/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock")
 

@@ -1,14 +1,14 @@
 """A lab on this machine: hosts, their Docker daemons, shaped links. Up, and down without a trace.
 
-Every step works on all hosts side by side. The order: containers first (their process
-ids carry the links), then links and the daemons inside at the same time.
+Every step works on all hosts side by side. The order: containers (their process ids carry
+the links) and the links' own namespace with its shaper; then links and the daemons inside.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -149,17 +149,29 @@ class Emulation:
             return
         if os.geteuid() != 0:
             raise MachineError("building a lab needs root: run it with sudo")
-        self._kind = await choose(self._asked, self._run)
-        await asyncio.to_thread(self._daemon.ensure)
-        await asyncio.to_thread(images.ensure, client(), self._emit)
+        docker = asyncio.ensure_future(asyncio.to_thread(self._docker))
+        try:
+            self._kind = await choose(self._asked, self._run)
+        finally:
+            await docker
         self.state = State.create()
 
+    def _docker(self) -> None:
+        self._daemon.ensure()
+        images.ensure(client(), self._emit)
+
     async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
-        if plans:
-            with step(self._emit, "hosts") as words:
-                await self._start_hosts(plans)
-                words.append(f"{len(plans)} containers")
-        await together([self._lay(links), self._wait_for_docker([p for p in plans if p.socket])])
+        fabric = asyncio.ensure_future(self._open_fabric()) if links else None
+        try:
+            if plans:
+                with step(self._emit, "hosts") as words:
+                    await self._start_hosts(plans)
+                    words.append(f"{len(plans)} containers")
+            await together([self._lay(links, fabric), self._wait_for_docker([p for p in plans if p.socket])])
+        finally:
+            if fabric is not None:
+                fabric.cancel()
+                await asyncio.gather(fabric, return_exceptions=True)
 
     async def _start_hosts(self, plans: Sequence[hostplan.Plan]) -> None:
         for plan in plans:
@@ -184,12 +196,12 @@ class Emulation:
                 if p.socket
             )
 
-    async def _lay(self, links: Sequence[LinkSpec]) -> None:
+    async def _lay(self, links: Sequence[LinkSpec], opened: Awaitable[Fabric] | None) -> None:
         """Build links and shape them before anything can send on them."""
-        if not links:
+        if opened is None:
             return
         with step(self._emit, "links") as words:
-            fabric = await self._open_fabric()
+            fabric = await opened
             wirings = [Wiring(link, self.pids[link.a], self.pids[link.b]) for link in links]
             await fabric.add_links(wirings)
             words.append(f"{len(links)} links, shaped by {fabric.shaper.name}")

@@ -13,6 +13,7 @@ from typing import Any
 from lab.hosts.base import Host
 
 SOCKET = "/var/run/docker.sock"
+NOT_FOUND = 404
 #: Docker's answer to a node that is to join a cluster and is in one.
 ALREADY = 503
 

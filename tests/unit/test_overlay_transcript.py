@@ -94,7 +94,8 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "/v2/keys": (0, store()),
         "/networks/lab": api({"Driver": "overlay"}),
         "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
-        "http://docker/nodes": api([{"Status": {"Addr": a, "State": "ready"}} for a in ADDRESSES]),
+        "http://docker/networks/ingress": (0, "\n404"),
+        "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
         "http://docker/swarm": api({"JoinTokens": {"Worker": "TOKEN"}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
         "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
@@ -109,7 +110,7 @@ def api(said: Any) -> tuple[int, str]:
     return 0, f"{json.dumps(said)}\n200"
 
 
-ADDRESSES = [CHAIN.address(h.name) for h in CHAIN.hosts]
+READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
 NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
     from lab.hosts.process import Run
     from lab.report.claims import Claim
+    from lab.runs.folder import Run as StoredRun
     from lab.runs.folder import RunFolder
     from lab.runs.lab import Lab
     from lab.runs.manifest import Manifest, Session
@@ -125,6 +126,27 @@ def load_experiment(name: str) -> Experiment:
     kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, Experiment)]
     found: Experiment = next(k for k in kinds if k.__module__ == module.__name__)()
     return found
+
+
+def readable(paths: Sequence[Path]) -> list[StoredRun]:
+    """The runs of these folders; one that cannot be read is named and left out, and the others stand.
+
+    Raises:
+        RunError: not one of them can be read.
+    """
+    from lab.runs.folder import read
+
+    runs, errors = [], []
+    for path in paths:
+        try:
+            runs.append(read(path))
+        except RunError as error:
+            errors.append(error)
+    if errors and not runs:
+        raise errors[0]
+    for sentence in [*map(str, errors), *(f"{run.path}: {fault}" for run in runs for fault in run.faults)]:
+        print(f"lab: {sentence}", file=sys.stderr)
+    return runs
 
 
 def all_claims() -> list[Claim]:

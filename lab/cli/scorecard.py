@@ -17,10 +17,9 @@ def command(
 
     Example: python -m lab scorecard results/*
     """
-    from lab.cli.assemble import all_claims
+    from lab.cli.assemble import all_claims, readable
     from lab.cli.shared import show
     from lab.report.claims import scorecard
     from lab.report.scoreboard import table
-    from lab.runs.folder import read
 
-    show(table(scorecard(all_claims(), [read(path) for path in runs])))
+    show(table(scorecard(all_claims(), readable(runs))))

@@ -77,3 +77,18 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert done.exit_code == 1
     assert "is no run folder" in str(done.exception)
+
+
+def test_one_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    good, old, torn = (run(tmp_path / name, 100, run=name).path for name in ("good", "old", "torn"))
+    manifest = old / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    (torn / "samples.jsonl").write_text((torn / "samples.jsonl").read_text()[:-30])
+    done = CliRunner().invoke(app, ["scorecard", str(good), str(old), str(torn)])
+    assert done.exit_code == 0, done.output
+    assert "has schema 99, this lab reads schema 1" in done.output
+    assert "the last line ends in mid-air" in done.output
+    assert "reproduced" in done.output
+    page = tmp_path / "all.html"
+    assert CliRunner().invoke(app, ["report", str(old), str(good), "-o", str(page)]).exit_code == 0
+    assert "throughput" in page.read_text()

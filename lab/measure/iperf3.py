@@ -69,21 +69,24 @@ def parse_udp(raw: str) -> dict[str, float]:
     """What the sender sent and what the receiver got (Mbit/s), loss (%), jitter (ms), bytes a datagram.
 
     The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
+    Where not one datagram arrived whole, all are lost and there is no jitter: iperf3 counts
+    losses by the numbers of those that arrive, and then reports 0 % of 0.
 
     Raises:
-        MeasureError: iperf3 said that it failed, nothing arrived, or the text is no whole report of a
-            UDP test.
+        MeasureError: iperf3 said that it failed, or the text is no whole report of a UDP test.
     """
     end = _end(raw, "UDP")
-    if _number(end, raw, "sum_received", "packets") <= 0:
-        raise MeasureError(NAME, "sent datagrams of which not one arrived", raw)
-    return {
+    values = {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
         "received_mbps": _mbps(end, raw, "sum_received"),
         "lost_percent": _number(end, raw, "sum_received", "lost_percent"),
         "jitter_ms": _number(end, raw, "sum_received", "jitter_ms"),
         "datagram_bytes": _number(_report(raw), raw, "start", "test_start", "blksize"),
     }
+    if _number(end, raw, "sum_received", "packets") <= 0:
+        del values["jitter_ms"]
+        values["lost_percent"] = 100.0
+    return values
 
 
 def facts(raw: str) -> dict[str, str]:

@@ -108,7 +108,7 @@ def judge(check: Check, confidence: float = CONFIDENCE) -> Finding:
         return Finding(OPEN, f"{check.label}: {check.reason}")
     found = check.estimate(confidence)
     if found is None:
-        return Finding(OPEN, f"{check.label}: too few samples")
+        return Finding(OPEN, f"{check.label}: too few samples, or a zero among them")
     inside = check.band.low <= found.low and found.high <= check.band.high
     outside = found.high < check.band.low or found.low > check.band.high
     verdict = REPRODUCED if inside else REFUTED if outside else OPEN

@@ -42,11 +42,14 @@ def test_the_size_of_datagrams_is_read_back(size: int) -> None:
     assert iperf3.udp_argv("192.0.2.1", 2, datagram=size)[-2:] == ["-l", str(size)]
 
 
-def test_datagrams_of_which_none_arrived_are_a_failure_and_no_zero() -> None:
+def test_where_no_datagram_arrives_all_are_lost_and_nothing_has_jitter() -> None:
     report = json.loads(output("udp.json"))
-    report["end"]["sum_received"] |= {"packets": 0, "bits_per_second": 0}
-    with pytest.raises(MeasureError, match="not one arrived"):
-        iperf3.parse_udp(json.dumps(report))
+    report["end"]["sum_received"] |= {"packets": 0, "bits_per_second": 0, "lost_percent": 0, "jitter_ms": 0}
+    values = iperf3.parse_udp(json.dumps(report))
+    assert values["received_mbps"] == 0
+    assert values["lost_percent"] == 100
+    assert "jitter_ms" not in values
+    assert values["sent_mbps"] > 0
 
 
 def test_a_warning_in_the_report_is_named() -> None:

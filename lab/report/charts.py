@@ -122,7 +122,12 @@ def table(run: Run, chart: Chart) -> Table:
     sections = [*_means(view), *_ratios(view), *_published(view)]
     sections += [Section(sentence, []) for sentence in conditions.overlays(run)]
     title = f"{chart.title}, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
-    notes = [conditions.line(run), *([chart.note] if chart.note else []), *conditions.verdicts(run)]
+    notes = [
+        conditions.line(run),
+        f"samples per cell: {', '.join(conditions.samples(run))}",
+        *([chart.note] if chart.note else []),
+        *conditions.verdicts(run),
+    ]
     return Table(title, columns, sections, notes)
 
 

@@ -194,6 +194,7 @@ def choose_overlays(
 
 def show_plan(asked: Asked) -> None:
     """Print the cells of a run and the time that they take; nothing is built."""
+    from lab.runs.progress import OVERHEAD
     from lab.runs.runner import plan_cells
 
     settled = parts(asked)
@@ -206,7 +207,10 @@ def show_plan(asked: Asked) -> None:
             seconds += cell.repetitions * cell.duration
             print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
     count = sum(len(cells) for cells in grid.values())
+    samples = sum(cell.repetitions for cells in grid.values() for cell in cells)
+    whole = (seconds + samples * OVERHEAD) / 60
     print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {_rate(settled)}")
+    print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
 
 
 def _rate(settled: Parts) -> str:

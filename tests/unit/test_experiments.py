@@ -265,3 +265,4 @@ def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
     assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
+    assert "about 1 minutes with the tools' hand-shakes" in said

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
 from typer.testing import CliRunner
 
 from experiments.base import Cell
 from experiments.throughput import Throughput
 from lab import catalog
 from lab.cli.main import app
-from lab.report import cells, sidebyside
+from lab.report import cells, html, sidebyside
 from lab.runs.folder import Run
 from lab.runs.sample import Verdict
 from lab.topology import Topology
@@ -92,3 +95,36 @@ def test_one_folder_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path)
     page = tmp_path / "all.html"
     assert CliRunner().invoke(app, ["report", str(old), str(good), "-o", str(page)]).exit_code == 0
     assert "throughput" in page.read_text()
+
+
+#: As much of a document as the page's script asks for: one table of two columns and three rows.
+DOCUMENT = """
+const cell = text => ({textContent: text});
+const rows = [["b", "10.5"], ["c", "9"], ["a", "200"]].map(words => ({cells: words.map(cell)}));
+const head = () => {
+  const made = {attributes: {}, firstChild: {addEventListener: (_, act) => { made.click = act; }}};
+  made.getAttribute = name => made.attributes[name] ?? null;
+  made.setAttribute = (name, value) => { made.attributes[name] = value; };
+  made.removeAttribute = name => { delete made.attributes[name]; };
+  return made;
+};
+const heads = [head(), head()];
+const body = {rows, append: (...sorted) => { body.rows = sorted; }};
+const table = {tBodies: [body], tHead: {rows: [{cells: heads}]}};
+const document = {querySelectorAll: () => [table]};
+const shown = () => body.rows.map(row => row.cells[0].textContent).join("");
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_a_click_sorts_by_number_and_by_word_and_again_turns_round(tmp_path: Path) -> None:
+    page = html.render(run(tmp_path, 100), Throughput(), [])
+    script = page[page.index("<script>") + len("<script>") : page.index("</script>")]
+    clicks = """
+      heads[1].click(); const up = shown(); heads[1].click(); const down = shown();
+      const said = heads[1].getAttribute("aria-sort"); heads[0].click();
+      console.log(up, down, said, shown(), heads[1].getAttribute("aria-sort"));
+    """
+    program = DOCUMENT + script + clicks
+    done = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == ["cba", "abc", "descending", "abc", "null"], done.stderr

@@ -1,0 +1,174 @@
+"""Every experiment's quick profile, shrunk to seconds, on real links and real overlays.
+
+One lab of three hosts in a ring. On the underlay every experiment measures a cell of each of its
+metrics; on overlays those whose measuring touches the overlay's own device or its circuits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from experiments.base import Cell, Experiment
+from lab import catalog
+from lab.cli.assemble import load_experiment
+from lab.emulation.emulation import Emulation
+from lab.hosts.base import Endpoint
+from lab.report.html import render
+from lab.runs.folder import RunFolder, read
+from lab.runs.lab import Lab
+from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.runner import run_experiment
+from lab.runs.verify import faults
+from overlays.options import parse
+
+T = TypeVar("T")
+#: High enough that the fragments of a datagram arrive together when 1000 Mbit/s are offered.
+RATE = 1000.0
+TOPOLOGY = catalog.topology("ring:sites=AMS+BRA+MIL", rate=RATE)
+#: What of a grid is measured, where not the first cell of each metric is.
+CHOSEN: Mapping[str, Mapping[str, Any]] = {
+    "cpu": {"stress": 60},
+    "datagram": {"size": 1500},
+    "fragmentation": {"fragments": 3, "offload": "off"},
+    "offload": {"offload": "off"},
+    "window": {"window": 64000},
+    "congestion": {"control": "cubic", "hops": 1},
+    "streaming": {"workers": 3},
+}
+EVERYWHERE = catalog.names("experiments")
+ON_OVERLAYS = ("offload", "fragmentation", "streaming")
+
+
+@dataclass
+class Up:
+    """An overlay that is up in the lab."""
+
+    loop: asyncio.Runner
+    lab: Emulation
+    name: str
+    endpoints: dict[str, Endpoint]
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def lab(loop: asyncio.Runner, docker_daemon: None) -> Iterator[Emulation]:
+    emulation = Emulation(TOPOLOGY)
+    loop.run(emulation.up())
+    yield emulation
+    loop.run(emulation.down())
+
+
+@pytest.fixture(scope="module")
+def up(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation) -> Iterator[Up]:
+    overlay = parse(request.param)
+    if missing := overlay.obtainable():
+        pytest.skip(f"{missing.what}; {missing.remedy}")
+
+    async def bring_up() -> dict[str, Endpoint]:
+        await overlay.install(tuple(lab.hosts.values()), TOPOLOGY)
+        await overlay.ready(60)
+        found = await asyncio.gather(*(overlay.attach(host) for host in lab.hosts.values()))
+        return dict(zip(lab.hosts, found, strict=True))
+
+    yield Up(loop, lab, request.param, loop.run(bring_up()))
+    loop.run(overlay.uninstall())
+
+
+def shrunk(experiment: Experiment, overlay: str) -> list[Cell]:
+    """One cell of every metric, a second long."""
+    wanted = CHOSEN.get(experiment.name, {})
+    found: dict[str, Cell] = {}
+    for cell in experiment.cells(TOPOLOGY, overlay, experiment.profiles["quick"]):
+        if all(cell.params.get(key, value) == value for key, value in wanted.items()):
+            found.setdefault(cell.metric, replace(cell, seconds=1, warmup=0))
+    return list(found.values())
+
+
+@pytest.mark.parametrize("up", ["underlay"], indirect=True)
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_every_metric_is_measured_and_parsed_again_to_the_same(up: Up, name: str) -> None:
+    measured(up, name)
+
+
+@pytest.mark.parametrize("up", ["libnetwork", "weave"], indirect=True)
+@pytest.mark.parametrize("name", ON_OVERLAYS)
+def test_so_is_what_touches_an_overlays_own_device(up: Up, name: str) -> None:
+    measured(up, name)
+
+
+def measured(up: Up, name: str) -> None:
+    """One cell of every metric, held against what it was parsed from and what is possible."""
+    experiment = load_experiment(name)
+    up.do(experiment.prepare(up.endpoints))
+    for cell in shrunk(experiment, up.name):
+        reading = up.do(experiment.measure(cell, up.endpoints))
+        assert dict(experiment.parse(cell.metric, reading.raw)) == reading.values
+        plausible(cell, reading.values, reading.facts)
+
+
+def plausible(cell: Cell, values: Mapping[str, float], facts: Mapping[str, str]) -> None:
+    """What no measurement over these links can be outside of."""
+    if "received_mbps" in values:
+        assert values["received_mbps"] < RATE * 1.05, cell.key
+        # sleeve relays in user space and may lose all of the datagrams that it is offered here
+        assert values["received_mbps"] > 0 or (cell.overlay, cell.metric) == ("weave", "udp"), cell.key
+    if "mean_ms" in values:
+        direct = TOPOLOGY.link(cell.params["from"], cell.params["to"]).rtt
+        assert TOPOLOGY.rtt(cell.params["from"], cell.params["to"]) < values["mean_ms"] < direct + 30, (
+            cell.key
+        )
+    if "offload" in cell.params:
+        assert facts["offload"] == cell.params["offload"]
+    if "fragments" in cell.params:
+        assert values["datagram_bytes"] > 2 * (int(facts["mtu"]) - 28)
+    if "control" in cell.params:
+        assert facts["sender_tcp_congestion"] == cell.params["control"]
+    if cell.metric == "failure":
+        assert values["dark_s"] > 0.9 or values["around"] == 1
+    if cell.metric == "stream":
+        assert values["jitter_ms"] > 0
+
+
+def _direct(a: str, b: str) -> float:
+    """The round trip (ms) of the link between two hosts: in a ring of three there is one."""
+    return TOPOLOGY.link(a, b).rtt
+
+
+def test_a_run_from_its_cells_to_its_page(loop: asyncio.Runner, lab: Emulation, tmp_path: Path) -> None:
+    experiment = load_experiment("datagram")
+    quick = experiment.profiles["quick"]
+    profile = replace(quick, repetitions={"udp": 1}, rate=RATE, cpus=None)
+    overlay = parse("underlay")
+    manifest = Manifest(
+        run="1nte9r",
+        experiment="datagram",
+        created="2030-01-02T03:04:05+00:00",
+        topology=TOPOLOGY.to_dict(),
+        profile=asdict(profile),
+        only=["size=1400", "size=1500"],
+        rate=RATE,
+        overlays={"underlay": OverlayState()},
+    )
+    with RunFolder.create(tmp_path, manifest) as folder:
+        hosts = Lab(TOPOLOGY, lab.hosts)
+        outcome = loop.run(run_experiment(experiment, hosts, {"underlay": overlay}, profile, folder))
+    assert outcome.status == 0
+    run = read(folder.path)
+    assert faults(run, experiment) == []
+    assert {sample.facts["mtu"] for sample in run.samples} == {"1500"}
+    figures: Sequence[Path] = experiment.figures(run, tmp_path / "figures")
+    assert "cannot be told" in render(run, experiment, figures)

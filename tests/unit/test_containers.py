@@ -8,7 +8,7 @@ import pytest
 
 from lab.emulation import hostplan, state
 from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.containers import ContainerSpec, run_argv
+from lab.emulation.containers import ContainerSpec, cpu_argv, run_argv
 from lab.errors import TopologyError
 from topologies import linear
 
@@ -41,9 +41,15 @@ def test_the_image_store_is_read_only(a_state: state.State) -> None:
 
 def test_quota_and_memory_are_asked_of_docker() -> None:
     argv = run_argv(ContainerSpec("c", "h", "image", cpus=0.5, memory=1 << 30))
-    assert "--cpus=0.5" in argv
+    assert "--cpu-period=5000" in argv
+    assert "--cpu-quota=2500" in argv
     assert "--memory=1073741824" in argv
     assert argv[-1] == "image"
+
+
+def test_a_small_share_is_dealt_out_less_often_rather_than_refused() -> None:
+    assert cpu_argv(0.1) == ["--cpu-period=10000", "--cpu-quota=1000"]
+    assert cpu_argv(2) == ["--cpu-period=5000", "--cpu-quota=10000"]
 
 
 def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: state.State) -> None:

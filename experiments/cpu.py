@@ -20,7 +20,7 @@ from lab.measure.iperf3 import UDP_2016
 from lab.measure.together import both
 from lab.report import timeline
 from lab.report.charts import Chart, Line
-from lab.report.claims import Claim, Finding, Trending, follow, lacking, measured
+from lab.report.claims import Claim, Finding, Trending, absent, follow, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import select
 from lab.runs.folder import Run
@@ -55,7 +55,7 @@ def falling(run: Run) -> list[Finding]:
 
 def _by_share(run: Run, overlay: str, metric: str) -> Trending:
     groups = {s: select(run.samples, overlay, metric, "received_mbps", stress=s) for s in SHARES}
-    reasons = [lacking(group, f"{share} %") for share, group in groups.items()]
+    reasons = [absent(group, f"{share} %") for share, group in groups.items()]
     varied = [float(share) for share, group in groups.items() for _ in group.valid]
     values = [value for group in groups.values() for value in group.valid]
     return Trending(f"{with_mode(run, overlay)} {metric}", varied, values, next(filter(None, reasons), ""))

@@ -15,7 +15,7 @@ from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
 from lab.measure import iperf3, offload
 from lab.report.charts import Chart, Line
-from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, compare, follow, lacking, measured
+from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, compare, follow, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
@@ -79,7 +79,7 @@ def rising(run: Run) -> list[Finding]:
     rows = []
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
-        reasons = [lacking(group, f"{size} bytes") for size, group in groups.items()]
+        reasons = [absent(group, f"{size} bytes") for size, group in groups.items()]
         varied = [float(size) for size, group in groups.items() for _ in group.valid]
         values = [value for group in groups.values() for value in group.valid]
         rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))

@@ -17,7 +17,7 @@ from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
 from lab.measure import iperf3, offload
 from lab.report.charts import Chart, Line
-from lab.report.claims import OPEN, Claim, Finding, Trending, follow, lacking, measured
+from lab.report.claims import OPEN, Claim, Finding, Trending, absent, follow, lacking, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import select
 from lab.runs.folder import Run
@@ -70,7 +70,7 @@ def by_size(run: Run) -> list[Finding]:
             count: select(run.samples, name, UDP, "received_mbps", fragments=count, offload="on")
             for count in FRAGMENTS
         }
-        reasons = [lacking(group, f"{count} fragments") for count, group in groups.items()]
+        reasons = [absent(group, f"{count} fragments") for count, group in groups.items()]
         varied = [float(count) for count, group in groups.items() for _ in group.valid]
         values = [value for group in groups.values() for value in group.valid]
         rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))

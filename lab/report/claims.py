@@ -135,6 +135,11 @@ def lacking(group: Group, what: str) -> str:
     return f"{what} has {len(group.valid)} valid samples, {ENOUGH_FOR_INTERVAL} are needed"
 
 
+def absent(group: Group, what: str) -> str:
+    """Why a place has nothing for a trend to go through; one valid sample is enough for a rank."""
+    return "" if group.valid else lacking(group, what)
+
+
 def compare(
     label: str,
     band: Band,

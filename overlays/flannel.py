@@ -21,6 +21,8 @@ from overlays.support.batch import Batch
 from overlays.support.etcd import Etcd
 from overlays.support.polling import each, until
 
+#: How long flanneld may take to lease a subnet (s); a second or two as a rule.
+LEASE = 30.0
 PREFIX = "/coreos.com/network"
 PORT = 2389
 HEALTH = 8287
@@ -130,12 +132,12 @@ class Flannel(Overlay):
     async def _start(self, host: Host) -> None:
         """Start flanneld, and let its lease drive the host's Docker, as mk-docker-opts.sh does elsewhere."""
         batch = Batch().run(["mkdir", "-p", "/run/flannel"]).start("flanneld", self.argv(host))
-        batch.wait(["test", "-s", SUBNET_FILE], 30)
+        batch.wait(["test", "-s", SUBNET_FILE], LEASE)
         batch.run(["cat", SUBNET_FILE]).show(["ip", "-o", "-4", "addr", "show", "docker0"])
-        result = await batch.on(host, check=False)
+        result = await batch.on(host, timeout=LEASE + 30, check=False)
         if result.status:
             await self._check(host, "flanneld")
-            raise OverlayError(f"flannel: flanneld on {host.name} got no lease in 30 s; see its log")
+            raise OverlayError(f"flannel: flanneld on {host.name} got no lease in {LEASE:g} s; see its log")
         lease = parse_lease(result.stdout)
         self._leases[host.name] = lease
         if await docker_settings.change(

@@ -17,7 +17,7 @@ from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.hosts.common import LOGS, PIDS
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import endpoints, routes, tinc_status
+from overlays.support import docker_api, endpoints, routes, tinc_status
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -51,8 +51,15 @@ class Tinc(Overlay):
         self.topology = topology
         await self.require(hosts)
         self.hosts = tuple(hosts)
-        keys = dict(zip([h.name for h in hosts], await each(self._key, hosts), strict=True))
+        keys = dict(zip([h.name for h in hosts], await each(self._prepare, hosts), strict=True))
         await each(lambda host: self._start(host, keys), self.hosts)
+
+    async def _prepare(self, host: Host) -> str:
+        """Make Docker's bridge, and a host's key; returns the public one."""
+        made = await docker_api.call(host, "POST", "networks/create", self.network(host))
+        if not made.ok and made.status != docker_api.EXISTS:
+            raise OverlayError(f"tinc: network {NETWORK!r} on {host.name}: {made.words}")
+        return await self._key(host)
 
     async def _key(self, host: Host) -> str:
         """A host's public key, made when it has none."""
@@ -94,20 +101,22 @@ class Tinc(Overlay):
             batch.write(f"{FOLDER}/hosts/{node(other)}", self.host_file(host, other, key))
         up = f"#!/bin/sh\nip link set {TAP} mtu {self.settings['mtu']} master {BRIDGE} up\n"
         batch.write(f"{FOLDER}/tinc-up", up, mode=0o755)
-        made = ["docker", "network", "inspect", NETWORK]
-        batch.unless(made, Batch().run(self.network_argv(host), quiet=True))
         batch.start(DAEMON, COMMAND)
         await batch.on(host)
 
-    def network_argv(self, host: Host) -> list[str]:
-        """The command that makes Docker's bridge: one subnet everywhere, and a /24 of it for each host."""
+    def network(self, host: Host) -> dict[str, Any]:
+        """The bridge as Docker is asked for it: one subnet everywhere, and a /24 of it for each host."""
         part = self.part(host)
-        return [
-            *("docker", "network", "create", "--driver=bridge", "--internal", f"--ip-range={part}"),
-            *(f"--subnet={self.settings['subnet']}", f"--gateway={part[1]}"),
-            *(f"--opt=com.docker.network.bridge.name={BRIDGE}",),
-            *(f"--opt=com.docker.network.driver.mtu={self.settings['mtu']}", NETWORK),
-        ]
+        own = {"Subnet": self.settings["subnet"], "IPRange": str(part), "Gateway": str(part[1])}
+        options = {"bridge.name": BRIDGE, "driver.mtu": self.settings["mtu"]}
+        return {
+            "Name": NETWORK,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Internal": True,
+            "IPAM": {"Config": [own]},
+            "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
+        }
 
     def part(self, host: Host) -> IPv4Network:
         """The addresses that a host gives to its endpoints.

@@ -99,7 +99,8 @@ def parse_facts(answers: str) -> HostFacts:
 
 def _probe_links() -> str:
     """Lines for ``ip -batch``: every kind is added on an odd line and deleted on the next."""
-    more = {"vxlan": " id 16000000 dstport 0"}
+    # ipip: the kernel has a device for any two ends already and refuses a second; RFC 5737's are nobody's
+    more = {"vxlan": " id 16000000 dstport 0", "ipip": " local 192.0.2.1 remote 192.0.2.2"}
     lines = [f"link add labprobe type {kind}{more.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS]
     return "".join(lines)
 

@@ -14,6 +14,8 @@ from lab.hosts.base import Host
 
 SOCKET = "/var/run/docker.sock"
 NOT_FOUND = 404
+#: Docker's answer to a network whose name is taken.
+EXISTS = 409
 #: Docker's answer to a node that is to join a cluster and is in one.
 ALREADY = 503
 

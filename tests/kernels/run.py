@@ -25,10 +25,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GUEST = str(Path(__file__).resolve().with_name("guest.py"))
 MODULES = [
-    *("veth", "bridge", "vxlan", "dummy", "openvswitch", "vport_vxlan", "wireguard"),
-    *("iptable_filter", "iptable_nat", "xt_addrtype", "xt_conntrack", "xt_comment", "xt_tcpudp"),
-    *("xt_policy", "xt_mark", "xt_esp", "xfrm_user", "esp4", "gcm", "seqiv", "authenc", "echainiv"),
-    *("ctr", "ghash_generic", "hmac", "sha512_generic", "jitterentropy_rng", "drbg"),  # for gcm(aes)
+    *("veth", "bridge", "vxlan", "dummy", "ipip", "openvswitch", "vport_vxlan", "wireguard"),
+    *("iptable_filter", "iptable_nat", "xt_MASQUERADE", "xt_addrtype", "xt_conntrack", "xt_comment"),
+    *("xt_tcpudp", "xt_policy", "xt_mark", "xt_esp", "xfrm_user", "esp4", "gcm", "seqiv", "authenc"),
+    *("echainiv", "ctr", "ghash_generic", "hmac", "sha512_generic", "jitterentropy_rng", "drbg"),
     *("sch_netem", "sch_htb"),
     *("br_netfilter", "nfnetlink_queue", "xt_NFQUEUE", "xt_physdev", "xt_statistic"),
     *("nf_tables", "nft_compat", "iptable_mangle", "ip6table_mangle"),

@@ -95,6 +95,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "/networks/lab": api({"Driver": "overlay"}),
         "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
         "http://docker/networks/ingress": (0, "\n404"),
+        "http://docker/networks/create": (0, "\n201"),
         "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
         "http://docker/swarm": api({"JoinTokens": {"Worker": "TOKEN"}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),

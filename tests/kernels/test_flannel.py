@@ -1,0 +1,96 @@
+"""Flannel's backend ``ipip``, with real flanneld and etcd, on a kernel that has IP in IP.
+
+    python tests/kernels/run.py --memory 1500M env LAB_FLANNELD=… .venv/bin/python -m pytest -sv \\
+        -p no:cacheprovider tests/kernels/test_flannel.py
+
+Three hosts in a line are namespaces; as there is no Docker in that kernel, nobody takes up the
+leases, and a link of every host has the lease's address in place of Docker's bridge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from time import sleep
+
+import pytest
+
+from overlays import flannel
+from tests.kernels.namespaces import NamespaceHost, wire
+from topologies import linear
+
+NAMES = ("AMS", "PRG", "BRA")
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(autouse=True)
+def without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the overlay asks of Docker is left out; everything else is done."""
+
+    async def nothing(*_: object) -> bool:
+        return False
+
+    for module, name in (
+        (flannel.endpoints, "refuse_beside_others"),
+        (flannel.endpoints, "remove_all"),
+        (flannel.docker_settings, "change"),
+        (flannel.docker_settings, "restore"),
+    ):
+        monkeypatch.setattr(module, name, nothing)
+    monkeypatch.setattr(flannel, "LEASE", 120.0)  # every iptables takes 0.1 s there
+    monkeypatch.setenv("PATH", f"/run/bin:{os.environ['PATH']}")
+
+
+async def take_up(host: NamespaceHost, overlay: flannel.Flannel) -> str:
+    """Give a host the first address of its lease, and return it."""
+    lease = overlay._leases[host.name]["FLANNEL_SUBNET"]
+    await host.run(["ip", "link", "add", "taken", "type", "dummy"])
+    await host.run(["ip", "addr", "add", lease, "dev", "taken"])
+    await host.run(["ip", "link", "set", "taken", "up"])
+    return lease.split("/")[0]
+
+
+async def sent(host: NamespaceHost) -> int:
+    """How many packets have left by the tunnel."""
+    shown = json.loads((await host.run(["ip", "-j", "-s", "link", "show", "flannel.ipip"])).stdout)
+    return int(shown[0]["stats64"]["tx"]["packets"])
+
+
+def test_packets_go_in_ip_over_two_hops() -> None:
+    topology = linear.topology(NAMES)
+    hosts = {h.name: NamespaceHost(h.name, h.site, topology.addresses(h.name)) for h in topology.hosts}
+    while not all(h.ready() for h in hosts.values()):
+        sleep(0.1)
+    for argv in wire(topology, hosts):
+        subprocess.run(argv, check=True)
+    overlay = flannel.Flannel(backend="ipip")
+
+    async def all_of_it() -> None:
+        forward = "echo 1 > /proc/sys/net/ipv4/ip_forward"
+        for host in hosts.values():
+            await host.run(["sh", "-c", forward])
+        try:
+            await overlay.install(list(hosts.values()), topology)
+            await overlay.ready(60)
+            mode = await overlay.mode()
+            assert (mode["mode"], mode["mtu"]) == ("ipip", "1480")
+            own = {name: await take_up(host, overlay) for name, host in hosts.items()}
+            before = await sent(hosts["AMS"])
+            ping = ["ping", "-n", "-W", "5", "-I", own["AMS"], "-M", "do"]
+            fits = await hosts["AMS"].run([*ping, "-c", "3", "-s", "1452", own["BRA"]], check=False)
+            long = await hosts["AMS"].run([*ping, "-c", "1", "-s", "1453", own["BRA"]], check=False)
+            assert " 0% packet loss" in fits.stdout, fits.stdout + fits.stderr
+            assert "100% packet loss" in long.stdout
+            assert await sent(hosts["AMS"]) - before == 3
+        finally:
+            await overlay.uninstall()
+        left = (await hosts["AMS"].run(["ip", "-br", "link"])).stdout
+        assert "flannel" not in left
+
+    try:
+        asyncio.run(all_of_it())
+    finally:
+        for host in hosts.values():
+            host.end()

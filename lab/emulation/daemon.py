@@ -91,6 +91,19 @@ class Daemon:
             self.release()
             raise
 
+    def revive(self) -> None:
+        """Start the lab's own daemon again where it died in use: what it ran is still to be removed.
+
+        Raises:
+            MachineError: it did not start.
+        """
+        if self._using is None or Before.read(self.places.record) is None:
+            return
+        with self._lock("start") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._serves():
+                self._start()
+
     def release(self) -> bool:
         """Use the daemon no longer; returns whether it was stopped.
 
@@ -148,13 +161,19 @@ class Daemon:
             words.append(f"process {process.pid}")
 
     def _write_down(self) -> None:
-        """Note what is there before the daemon; after a crash of it, the first note counts."""
+        """Note what is there before the daemon; after a crash of it, the first note counts.
+
+        A daemon does not start beside the file of one that was killed and that its parent,
+        which may be this process, has not waited for yet.
+        """
         places = self.places
         places.record.mkdir(parents=True, exist_ok=True)
         if Before.read(places.record) is None:
             mounts = [Path(p) for root in (places.exec, places.data) for p in mounts_below(root.resolve())]
             files = [places.exec, places.socket, places.pidfile]
             Before.take([*files, *mounts, *control_groups()]).write(places.record)
+        else:
+            places.pidfile.unlink(missing_ok=True)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with (self.places.record / "log").open("w") as log:

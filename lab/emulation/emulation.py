@@ -96,6 +96,7 @@ class Emulation:
     async def _remove(self, state: State) -> None:
         if self.shaper is not None:
             await self.shaper.close()
+        await asyncio.to_thread(self._daemon.revive)
         with step(self._emit, "teardown") as words:
             done = await cleanup.remove(state, self._run)
             words.append(f"{len(done)} objects")

@@ -1,6 +1,7 @@
 """How long a lab takes to come up and to go, beside the naive way, measured in one run.
 
-    sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--scale 2,6,12,24]
+    sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--overlay weave ...]
+        [--scale 2,6,12,24]
 
 Naive: start the hosts, then `docker load` the endpoint's image into each host's own Docker.
 The lab: every host's Docker starts from one shared image store. "Endpoints running" is one
@@ -15,7 +16,7 @@ import statistics
 import sys
 import tempfile
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from time import monotonic
 
@@ -23,6 +24,7 @@ from time import monotonic
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.emulation import cleanup, containers, hostplan
+from lab.emulation.daemon import Daemon
 from lab.emulation.emulation import Emulation
 from lab.emulation.seed import endpoint_seed
 from lab.emulation.state import State
@@ -30,14 +32,16 @@ from lab.errors import LabError
 from lab.events import Event, StepDone
 from lab.hosts import process
 from lab.hosts.container import ContainerHost
+from lab.interrupts import until_told
 from lab.measure.reach import every_pair
-from lab.measure.together import together
+from lab.together import together
 from lab.topology import Topology
 from overlays.options import parse
 from topologies import linear
 
 IMAGE = "lab/gtsperf"
 SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
+OVERLAYS = ["weave", "libnetwork:mode=swarm", "libnetwork:mode=kv"]
 
 
 def chain(hosts: int) -> Topology:
@@ -138,33 +142,6 @@ def table(title: str, rounds: list[dict[str, float]]) -> dict[str, float]:
     return medians
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--hosts", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--overlays", default="libnetwork,weave")
-    parser.add_argument("--scale", default="2,6,12,24", help="numbers of hosts, or '' for none")
-    asked = parser.parse_args()
-    names = [name for name in asked.overlays.split(",") if name]
-    from lab.emulation.daemon import Daemon
-
-    daemon = Daemon()
-    await asyncio.to_thread(daemon.ensure)
-    try:
-        await compare(asked.hosts, asked.rounds, names)
-        for hosts in [int(n) for n in asked.scale.split(",") if n]:
-            rows = [await lab(hosts, []) for _ in range(min(asked.rounds, 3))]
-            medians = table(f"{hosts} hosts (s, {len(rows)} rounds)", rows)
-            print(f"{'seconds per host':44}{medians['lab: endpoints running'] / hosts:9.2f}")
-    except LabError as error:
-        print(f"bringup: {error}")
-        raise SystemExit(1) from None
-    finally:
-        await asyncio.to_thread(daemon.release)
-
-
 async def compare(hosts: int, rounds: int, overlays: list[str]) -> None:
     """The lab's way and the naive one in turn, so that both see the same machine."""
     rows = []
@@ -179,5 +156,45 @@ async def compare(hosts: int, rounds: int, overlays: list[str]) -> None:
     print(f"endpoints running: {ratio:.2f} of the naive way's time")
 
 
+async def scale(sizes: list[int], rounds: int) -> None:
+    """Labs of several sizes, and what every host more costs from one size to the next."""
+    known: list[tuple[int, dict[str, float]]] = []
+    for hosts in sizes:
+        rows = [await lab(hosts, []) for _ in range(rounds)]
+        known.append((hosts, table(f"{hosts} hosts (s, {rounds} rounds)", rows)))
+    time, memory = "lab: endpoints running", "lab: MiB per host"
+    for (fewer, less), (hosts, more) in pairwise(known):
+        seconds = (more[time] - less[time]) / (hosts - fewer)
+        mib = (more[memory] * hosts - less[memory] * fewer) / (hosts - fewer)
+        print(f"from {fewer} to {hosts} hosts, each host more: {seconds:.2f} s, {mib:.0f} MiB")
+
+
+async def measure(asked: argparse.Namespace) -> None:
+    """All of it, with the machine's Docker daemon kept for as long."""
+    daemon = Daemon()
+    await asyncio.to_thread(daemon.ensure)
+    try:
+        await compare(asked.hosts, asked.rounds, asked.overlay or OVERLAYS)
+        await scale([int(n) for n in asked.scale.split(",") if n], min(asked.rounds, 3))
+    finally:
+        await asyncio.to_thread(daemon.release)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--overlay", action="append", help=f"default: {', '.join(OVERLAYS)}")
+    parser.add_argument("--scale", default="2,6,12,24", help="numbers of hosts, or '' for none")
+    try:
+        asyncio.run(until_told(measure(parser.parse_args())))
+    except asyncio.CancelledError:
+        raise SystemExit("bringup: interrupted; everything was taken away") from None
+    except LabError as error:
+        raise SystemExit(f"bringup: {error}") from None
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

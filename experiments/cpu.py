@@ -17,13 +17,13 @@ from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
 from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
-from lab.measure.together import both
 from lab.report import timeline
 from lab.report.charts import Chart, Line
 from lab.report.claims import Claim, Finding, Trending, absent, follow, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import select
 from lab.runs.folder import Run
+from lab.together import both
 from lab.topology import Topology
 
 #: Percent of the measuring time during which stress-ng runs.

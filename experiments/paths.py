@@ -19,11 +19,11 @@ from experiments._traffic import LATENCY, Tool, Traffic, latency
 from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint, Host
 from lab.measure import failure, tool
-from lab.measure.together import both, together
 from lab.report.charts import Chart, Line
 from lab.report.selection import select
 from lab.report.tables import Section, Table
 from lab.runs.folder import Run
+from lab.together import both, together
 from lab.topology import Topology
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from experiments.base import Cell, Profile, Reading
 from lab.errors import MeasureError
 from lab.hosts.base import Endpoint
 from lab.measure import iperf3, netperf, servers, streams, tool
-from lab.measure.together import together
 from lab.published import STREAMING
 from lab.report.charts import Chart, Line, Place
 from lab.report.claims import Band, Check, Claim, lacking, measured
@@ -23,6 +22,7 @@ from lab.report.conditions import with_mode
 from lab.report.selection import select
 from lab.report.statistics import location
 from lab.runs.folder import Run
+from lab.together import together
 from lab.topology import Topology
 
 STREAM = "stream"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event as Stop
+from threading import Lock, Thread
 from time import monotonic
 
 from rich.console import Console
@@ -19,6 +21,8 @@ from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, S
 from lab.report.tables import Table
 from lab.runs.journal import duration, line, telling
 
+#: How often a step that takes long is heard of in a pipe (s).
+BEAT = 15.0
 MARKS = {"valid": "green", "host-bound": "yellow", "emulator-bound": "yellow", "broken": "red"}
 
 
@@ -27,11 +31,48 @@ def progress(console: Console | None = None) -> Iterator[Emit]:
     """Yield an `Emit` that draws every event on this console, standard output by default."""
     console = console or Console(highlight=False)
     if not console.is_terminal:
-        yield lambda event: console.print(line(event), markup=False, soft_wrap=True)
+        pipe, over = _Pipe(console), Stop()
+        beat = Thread(target=pipe.beat, args=(over,), daemon=True)
+        beat.start()
+        try:
+            yield pipe.take
+        finally:
+            over.set()
+            beat.join()
         return
     screen = _Screen(console)
     with Live(console=console, get_renderable=screen.now, refresh_per_second=4, transient=True):
         yield screen.take
+
+
+class _Pipe:
+    """Plain lines: one for every event, and one now and then for a step that takes long."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._steps: dict[str, float] = {}
+        self._lock = Lock()
+
+    def take(self, event: Event) -> None:
+        """Print an event, and note which steps are under way."""
+        with self._lock:
+            match event:
+                case StepStarted(step):
+                    self._steps[step] = monotonic()
+                case StepDone(step) | StepFailed(step):
+                    self._steps.pop(step, None)
+            self._say(line(event))
+
+    def beat(self, over: Stop) -> None:
+        """Until it is over, say of steps that take long that they are at work still."""
+        while not over.wait(BEAT):
+            with self._lock:
+                for step, since in self._steps.items():
+                    if monotonic() - since >= BEAT:
+                        self._say(f"{step}: at work since {duration(monotonic() - since)}")
+
+    def _say(self, words: str) -> None:
+        self._console.print(words, markup=False, soft_wrap=True)
 
 
 class _Screen:

@@ -25,7 +25,7 @@ from lab.events import Emit, silent, step
 from lab.hosts import process
 from lab.hosts.container import ContainerHost, Inside
 from lab.hosts.process import Run
-from lab.measure.together import together
+from lab.together import together
 from lab.topology import LinkSpec, Topology
 
 NETNS_MOUNT = "/run/netns"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import OverlayError
 from lab.hosts.base import Endpoint
-from lab.measure.together import together
+from lab.together import together
 
 #: How long one answer may take (s); the longest round trip of the studies is 0.17 s.
 PATIENCE = 2

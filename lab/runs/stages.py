@@ -17,7 +17,6 @@ from lab.errors import HostError, LabError, NotObtainable, OverlayError, Topolog
 from lab.events import Emit, Note, SampleDone, step
 from lab.hosts.base import Endpoint
 from lab.measure.reach import every_pair
-from lab.measure.together import together
 from lab.runs.attempt import Attempts
 from lab.runs.executor import Executor
 from lab.runs.folder import RunFolder, slug
@@ -26,6 +25,7 @@ from lab.runs.plan import Task, wanted
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample
 from lab.runs.watch import Watch
+from lab.together import together
 from overlays.base import Overlay
 from overlays.support.polling import until
 

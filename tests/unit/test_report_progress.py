@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from rich.console import Console
 
+from lab.cli import shared
 from lab.cli.shared import progress, show
 from lab.events import Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted, step
 from lab.report.tables import Section, Table
@@ -47,6 +49,21 @@ def test_a_pipe_gets_plain_lines() -> None:
         for event in EVENTS:
             emit(event)
     assert file.getvalue().splitlines() == LINES
+
+
+def test_a_pipe_hears_of_a_step_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "BEAT", 0.02)
+    file = io.StringIO()
+    with progress(Console(file=file)) as emit:
+        emit(StepStarted("image lab/host"))
+        deadline = monotonic() + 10
+        while "at work since" not in file.getvalue() and monotonic() < deadline:
+            sleep(0.01)
+        emit(StepDone("image lab/host", 0.1))
+        said = file.getvalue().splitlines()
+        sleep(0.1)
+    assert said[1].startswith("image lab/host: at work since ")
+    assert file.getvalue().splitlines() == said
 
 
 def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_done() -> None:

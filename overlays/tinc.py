@@ -71,8 +71,14 @@ class Tinc(Overlay):
         return public_key((await batch.run(["cat", own]).on(host)).stdout)
 
     def configuration(self, host: Host) -> str:
-        """The text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames."""
-        peers = "".join(f"ConnectTo = {node(name)}\n" for name in self._neighbours(host))
+        """The text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames.
+
+        Of two neighbours the later one connects. When both do so at one moment each takes the
+        other's connection for a second one and closes the first, and both are gone.
+        """
+        number = self.on.host(host.name).number
+        earlier = [name for name in self._neighbours(host) if self.on.host(name).number < number]
+        peers = "".join(f"ConnectTo = {node(name)}\n" for name in earlier)
         return (
             f"Name = {node(host.name)}\nMode = switch\nDeviceType = tap\nInterface = {TAP}\n"
             f"Device = /dev/net/tun\nAddressFamily = ipv4\n{peers}"
@@ -148,12 +154,13 @@ class Tinc(Overlay):
                 knock.attempt(["ping", "-c1", "-W1", str(self.part(other)[1])])
         nodes_said = await self._nodes(host, knock)
         names = [node(name) for name in self._neighbours(host)]
+        if not tinc_status.nodes(nodes_said).keys() >= set(names):
+            await host.run(_signal("ALRM"), check=False)  # connect now: it waits for 5 s, then 10, …
         return tinc_status.lacking(nodes_said, names, [node(o.name) for o in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """The list of nodes that a daemon writes to its log when it is asked for it."""
-        ask = ["start-stop-daemon", "--stop", "--quiet", "--signal", "USR2", "--pidfile", PIDFILE]
-        batch = (before or Batch()).provoke(ask, ["grep", "-c", tinc_status.END, LOG], 1)
+        batch = (before or Batch()).provoke(_signal("USR2"), ["grep", "-c", tinc_status.END, LOG], 1)
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
             await self._check(host, DAEMON)
@@ -221,8 +228,8 @@ class Tinc(Overlay):
 
     async def _reread(self, host: Host) -> None:
         """Let a daemon look at its files again: it connects to new neighbours, and drops those that went."""
-        hang_up = ["start-stop-daemon", "--stop", "--quiet", "--signal", "HUP", "--pidfile", PIDFILE]
-        await Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host)).run(hang_up).on(host)
+        configured = Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host))
+        await configured.run(_signal("HUP")).on(host)
 
     async def uninstall(self) -> None:
         await each(self._remove, self.hosts)
@@ -232,6 +239,11 @@ class Tinc(Overlay):
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
         await gone.run(["rm", "-rf", FOLDER]).on(host)
+
+
+def _signal(name: str) -> list[str]:
+    """The command that sends the daemon a signal."""
+    return ["start-stop-daemon", "--stop", "--quiet", "--signal", name, "--pidfile", PIDFILE]
 
 
 def node(name: str) -> str:

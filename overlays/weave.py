@@ -6,11 +6,13 @@ packet to a far host passes every router on the way: a hop is a router of the ov
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -55,6 +57,8 @@ class Weave(Overlay):
         self._instead_of_dummy: dict[str, str] = {}
         #: The routers that shared the addresses out at the start; one that joins later is told the same.
         self._seed: tuple[str, ...] = ()
+        #: When a router that gossip had passed by was last started anew.
+        self._healed = 0.0
 
     @classmethod
     def obtainable(cls) -> Missing | None:
@@ -137,29 +141,38 @@ class Weave(Overlay):
         return tuple(link.address(n) for link in links if (n := link.other(host.name)) in present)
 
     async def ready(self, timeout: float = 60.0) -> None:
-        await each(lambda host: self._ready(host, timeout), self.hosts)
+        healing = asyncio.Lock()
+        self._healed = monotonic()
+        await each(lambda host: self._ready(host, timeout, healing), self.hosts)
 
-    async def _ready(self, host: Host, timeout: float) -> None:
+    async def _ready(self, host: Host, timeout: float, healing: asyncio.Lock) -> None:
         """Ask until a router lacks nothing; one that gossip has passed by is started anew.
 
         Routers tell of a new connection once, and not to every neighbour, and repeat it after 30 s.
-        To a router that starts, its neighbours tell all they know at once.
+        To a router that starts, its neighbours tell all they know at once: so one of them must know
+        more, and only one router at a time is started anew, lest they stay ignorant together.
         """
-        since: list[float] = []
+        since = inf
 
         async def lacking() -> str:
+            nonlocal since
             words = await self._lacking(host)
-            if not words.startswith(weave_status.NO_ROUTE):
-                since.clear()
-            elif not since:
-                since.append(monotonic())
-            elif monotonic() - since[0] > GOSSIP_PATIENCE:
-                since.clear()
-                await self._stop(host)
-                await self._launch(host)
+            since = min(since, monotonic()) if words.startswith(weave_status.NO_ROUTE) else inf
+            if monotonic() - max(since, self._healed) > GOSSIP_PATIENCE and not healing.locked():
+                async with healing:
+                    await self._heal(host)
             return words
 
         await until(lacking, timeout, f"weave on {host.name}: a complete mesh")
+
+    async def _heal(self, host: Host) -> None:
+        """Start a router anew if a neighbour of it knows a route that it lacks."""
+        own, *others = await each(self._report, (host, *self._neighbours(host)))
+        known = {name for report in others for name in weave_status.parse(report or {}).routes}
+        if own and known - set(weave_status.parse(own).routes):
+            await self._stop(host)
+            await self._launch(host)
+            self._healed = monotonic()
 
     async def _stop(self, host: Host) -> None:
         await Batch().stop("weaver").run(["rm", "-f", *SOCKETS]).on(host)

@@ -1,0 +1,83 @@
+"""Weave's routers that gossip has passed by: started anew one at a time, each beside one that knows more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab import catalog
+from lab.errors import OverlayError
+from lab.hosts.base import Host
+from overlays import weave
+from overlays.support import weaver
+from tests.unit.fakes import FakeHost
+
+CHAIN = catalog.topology("linear")
+NAMES = [host.name for host in CHAIN.hosts]
+
+
+class Mesh(weave.Weave):
+    """Routers whose connections are all up; `known` has the hosts to which each has a route."""
+
+    def __init__(self, known: dict[str, set[str]], *, learns: bool = True) -> None:
+        super().__init__()
+        self.topology = CHAIN
+        self.hosts = tuple(FakeHost(name) for name in NAMES)
+        self.known, self.learns = known, learns
+        self.down: set[str] = set()
+        self.started: list[str] = []
+
+    async def _report(self, host: Host) -> dict[str, Any] | None:
+        if host.name in self.down:
+            return None
+        routes = [weaver.mac(CHAIN.host(name).number) for name in sorted(self.known[host.name])]
+        up = [{"Address": f"{peer}:6783", "State": "established"} for peer in self._peers(host)]
+        told = {"Connections": up, "UnicastRoutes": [{"Dest": name, "Via": name} for name in routes]}
+        return {"Ready": True, "Router": {"Name": weaver.mac(CHAIN.host(host.name).number), **told}}
+
+    async def _check(self, host: Host, *names: str) -> None: ...
+
+    async def _stop(self, host: Host) -> None:
+        assert not self.down, f"{host.name} is stopped while {self.down} is"
+        self.down.add(host.name)
+
+    async def _launch(self, host: Host) -> None:
+        for other in self._neighbours(host) if self.learns else ():
+            self.known[host.name] |= self.known[other.name]
+        self.started.append(host.name)
+        self.down.remove(host.name)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weave, "GOSSIP_PATIENCE", 0.01)
+
+
+def knowing_all_but(**lacking: set[str]) -> dict[str, set[str]]:
+    return {name: set(NAMES) - lacking.get(name, set()) for name in NAMES}
+
+
+async def test_a_complete_mesh_is_left_alone() -> None:
+    mesh = Mesh(knowing_all_but())
+    await mesh.ready(5)
+    assert mesh.started == []
+
+
+async def test_the_one_beside_a_router_that_knows_more_goes_first() -> None:
+    mesh = Mesh(knowing_all_but(AMS={"MIL"}, PRG={"MIL"}))
+    await mesh.ready(5)
+    assert mesh.started == ["PRG", "AMS"]
+
+
+async def test_both_sides_of_a_chain_are_healed_one_at_a_time() -> None:
+    mesh = Mesh(knowing_all_but(BRA={"AMS2"}, MIL={"AMS"}))
+    await mesh.ready(5)
+    assert sorted(mesh.started) == ["BRA", "MIL"]
+
+
+async def test_what_nobody_knows_is_said_and_no_router_is_started_anew() -> None:
+    mesh = Mesh({name: set(NAMES) - {"AMS2"} for name in NAMES})
+    with pytest.raises(OverlayError, match="a complete mesh did not come within"):
+        await mesh.ready(0.2)
+    assert mesh.started == []

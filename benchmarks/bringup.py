@@ -5,7 +5,8 @@
 
 Naive: start the hosts, then `docker load` the endpoint's image into each host's own Docker.
 The lab: every host's Docker starts from one shared image store. "Endpoints running" is one
-container on every host; "all pairs" is a packet between every two endpoints of an overlay.
+container on every host; "all pairs" is a packet between every two endpoints of an overlay, from
+hosts that are up and, with their bring-up added, from nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from lab.emulation.state import State
 from lab.errors import LabError
 from lab.events import Event, StepDone
 from lab.hosts import process
+from lab.hosts.base import Host
 from lab.hosts.container import ContainerHost
 from lab.interrupts import until_told
 from lab.measure.reach import every_pair
 from lab.together import together
 from lab.topology import Topology
 from overlays.options import parse
+from overlays.support import endpoints
 from topologies import linear
 
 IMAGE = "lab/gtsperf"
@@ -81,6 +84,11 @@ def endpoint_argv() -> list[str]:
     return ["docker", "run", "-d", "--name", "endpoint", "--network", "none", IMAGE]
 
 
+async def run_endpoint(host: Host) -> None:
+    """Start an endpoint as every overlay does."""
+    await endpoints.attach("bringup", host, IMAGE, "endpoint", "none", address="none")
+
+
 async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
     """Seconds by phase of the lab's own way, MiB per host, and teardown."""
     took: dict[str, float] = {}
@@ -93,12 +101,13 @@ async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
     built = Emulation(chain(hosts), emit=keep)
     await built.up()
     try:
-        await together(host.run(endpoint_argv()) for host in built.hosts.values())
+        up = monotonic() - start
+        await together(run_endpoint(host) for host in built.hosts.values())
         took["lab: endpoints running"] = monotonic() - start
         took["lab: MiB per host"] = (free - available()) / hosts
-        await together(host.run(["docker", "rm", "-f", "endpoint"]) for host in built.hosts.values())
+        await together(endpoints.remove_all("bringup", host) for host in built.hosts.values())
         for name in overlays:
-            took |= await overlay(built, name, took["lab: endpoints running"])
+            took |= await overlay(built, name, up)
     finally:
         start = monotonic()
         await built.down()
@@ -117,8 +126,8 @@ async def overlay(built: Emulation, name: str, before: float) -> dict[str, float
         await made.install(tuple(built.hosts.values()), built.topology)
         await made.ready(60)
         ends = await together(made.attach(host) for host in built.hosts.values())
-        endpoints = dict(zip(built.hosts, ends, strict=True))
-        await every_pair(endpoints, list(combinations(endpoints, 2)))
+        attached = dict(zip(built.hosts, ends, strict=True))
+        await every_pair(attached, combinations(attached, 2), refresh=made.refresh)
         took = monotonic() - start
     finally:
         await made.uninstall()

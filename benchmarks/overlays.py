@@ -78,7 +78,7 @@ async def up(overlay: Overlay, hosts: Sequence[Host], topology: Topology) -> dic
     attached = await asyncio.gather(*(overlay.attach(host) for host in hosts))
     endpoints = {e.host.name: e for e in attached}
     marks.append(monotonic())
-    await every_pair(endpoints, list(combinations(endpoints, 2)), 60)
+    await every_pair(endpoints, combinations(endpoints, 2), 60, overlay.refresh)
     marks.append(monotonic())
     names = ("install", "ready", "attach", "pairs")
     spans = {name: b - a for name, a, b in zip(names, marks, marks[1:], strict=False)}

@@ -104,6 +104,12 @@ class Overlay(ABC):
         """Remove an endpoint's container."""
         await endpoint.host.run(["docker", "rm", "-f", "-v", endpoint.container])
 
+    async def refresh(self) -> None:
+        """Let the daemons tell each other again who is where, as endpoints do not reach each other yet.
+
+        For overlays whose daemons tell of a change once, and of all they know only now and then.
+        """
+
     @abstractmethod
     async def mode(self) -> Mapping[str, str]:
         """What really runs now, in a few words per aspect (``mode: sleeve``); kept with each sample."""

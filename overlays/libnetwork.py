@@ -7,14 +7,15 @@ straight from host to host, so the lab adds static routes over the links.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from lab.errors import CommandError, NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import docker_api, docker_settings, endpoints, kernel, routes
+from overlays.support import docker_api, docker_settings, endpoints, gossip, kernel, routes
 from overlays.support.batch import Batch
 from overlays.support.etcd import Etcd
 from overlays.support.polling import each, until
@@ -189,6 +190,48 @@ class Libnetwork(Overlay):
             ),
             self.hosts,
         )
+        if self._swarm:
+            await each(lambda host: self._gossips(host, timeout), self.hosts)
+
+    async def _gossips(self, host: Host, timeout: float) -> None:
+        """Return once a daemon's gossip knows all the others: what comes from a stranger is dropped."""
+        async with self._diagnosed(host):
+            await until(lambda: self._strangers(host), timeout, f"libnetwork on {host.name}: its gossip")
+
+    @asynccontextmanager
+    async def _diagnosed(self, host: Host) -> AsyncIterator[None]:
+        """Open Docker's diagnostic port on a host: only there it tells of its gossip, and takes orders."""
+        await docker_settings.change(host, self.name, {"network-diagnostic-port": gossip.PORT})
+        await docker_settings.reload().on(host)
+        try:
+            yield
+        finally:
+            await docker_settings.restore(host, self.name, docker_settings.reload())
+
+    async def _strangers(self, host: Host) -> str:
+        """The hosts that a daemon's gossip does not know yet; it is told to make their acquaintance."""
+        missing = self._reached(host) - await gossip.peers(host)
+        if missing:
+            await gossip.exchange(host, missing)
+        return f"it does not know {', '.join(sorted(missing))}" if missing else ""
+
+    def _reached(self, host: Host) -> set[str]:
+        """The addresses of the hosts that the topology connects with one."""
+        others = [h.name for h in self.hosts if h is not host]
+        return {self.on.address(name) for name in others if routes.reaches(self.on, host.name, name)}
+
+    async def refresh(self) -> None:
+        """In a cluster, all daemons give each other all that they know; without, a store has it."""
+        if self._swarm:
+            await each(self._tell_all, self.hosts)
+
+    async def _tell_all(self, host: Host) -> None:
+        async with self._diagnosed(host):
+            await gossip.exchange(host, self._reached(host))
+            listed = await docker_api.call(host, "GET", "networks")
+            own = [n["Id"] for n in listed.json if n["Driver"] == "overlay"] if listed.ok else []
+            for network_id in own:
+                await gossip.exchange_tables(host, network_id)
 
     async def _lacking(self, host: Host) -> str:
         """What a host's Docker says is missing until it has joined the others."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from lab.errors import OverlayError
 from lab.hosts.base import Endpoint
@@ -13,6 +13,8 @@ from lab.together import together
 PATIENCE = 2
 #: Between two tries (s), where the first fails at once.
 PAUSE = 0.1
+#: How long an overlay may take before it is asked to tell its daemons again who is where (s).
+SOON = 4.0
 #: How much longer than its pings an endpoint may take (s).
 GRACE = 20.0
 
@@ -30,21 +32,26 @@ def ask_script(addresses: Sequence[str], deadline: float) -> str:
 
 
 async def every_pair(
-    endpoints: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]], deadline: float = 30.0
+    endpoints: Mapping[str, Endpoint],
+    pairs: Iterable[tuple[str, str]],
+    deadline: float = 30.0,
+    refresh: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Return once a packet has gone between the two of each pair and back.
 
     An echo and its answer cross a pair in both directions, so each pair is named once. Entering
-    an endpoint costs more than the pings, so each asks all of its own at once.
+    an endpoint costs more than the pings, so each asks all of its own at once. `refresh` (see
+    `overlays.base.Overlay`) is awaited once where pairs are still silent after `SOON`.
 
     Raises:
         OverlayError: a pair was still silent after `deadline` (s).
     """
-    asked: dict[str, list[str]] = defaultdict(list)
-    for a, b in pairs:
-        asked[a].append(b)
-    silent = await together(_silent(endpoints, a, others, deadline) for a, others in asked.items())
-    if missing := [pair for row in silent for pair in row]:
+    missing = list(pairs)
+    if refresh is not None and deadline > SOON:
+        if not (missing := await _silent(endpoints, missing, SOON)):
+            return
+        await refresh()
+    if missing := await _silent(endpoints, missing, deadline):
         named = ", ".join(f"{a}–{b}" for a, b in missing[:5]) + (" …" if len(missing) > 5 else "")
         what = next(iter(endpoints.values())).overlay or "overlay"
         raise OverlayError(
@@ -54,6 +61,17 @@ async def every_pair(
 
 
 async def _silent(
+    endpoints: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]], deadline: float
+) -> list[tuple[str, str]]:
+    """The pairs between which no packet passed."""
+    asked: dict[str, list[str]] = defaultdict(list)
+    for a, b in pairs:
+        asked[a].append(b)
+    rows = await together(_unanswered(endpoints, a, others, deadline) for a, others in asked.items())
+    return [pair for row in rows for pair in row]
+
+
+async def _unanswered(
     endpoints: Mapping[str, Endpoint], a: str, others: Sequence[str], deadline: float
 ) -> list[tuple[str, str]]:
     script = ask_script([endpoints[b].address for b in others], deadline)

@@ -87,7 +87,7 @@ class Stages:
             attached = await together(self.overlay.attach(host) for host in hosts.values())
         endpoints = dict(zip(hosts, attached, strict=True))
         with self._phase("a packet between every two endpoints"):
-            await every_pair(endpoints, list(self._pairs()))
+            await every_pair(endpoints, self._pairs(), refresh=self.overlay.refresh)
         with self._phase("preparation"):
             await self.experiment.prepare(endpoints)
         return endpoints
@@ -164,7 +164,7 @@ class Stages:
         with self._phase("relaunch"):
             await self.overlay.relaunch()
             await until(attempts.ask_again, RECOVERY, f"{self.name}: its first mode, after a relaunch,")
-            await every_pair(attempts.endpoints, list(self._pairs()))
+            await every_pair(attempts.endpoints, self._pairs(), refresh=self.overlay.refresh)
             await attempts.watch.again()
 
     async def _wait(self, sample: Sample) -> None:

@@ -6,11 +6,12 @@ Docker's own client takes ten times as long to start, and has secrets in its arg
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lab.hosts.base import Host
+from overlays.support.batch import Batch
 
 SOCKET = "/var/run/docker.sock"
 NOT_FOUND = 404
@@ -50,6 +51,26 @@ def argv(method: str, path: str, seconds: float, *, body: bool) -> list[str]:
         *("-w", r"\n%{http_code}", *(["-H", "Content-Type: application/json", "-d", "@-"] if body else [])),
         f"http://docker/{path}",
     ]
+
+
+async def calls(
+    host: Host, requests: Sequence[tuple[str, str, Mapping[str, Any] | None]], *, seconds: float = 60.0
+) -> Answer:
+    """Make several requests, (method, path, body) each, in one entry of the host.
+
+    The first that fails ends it. Returns the last answer, which is that one's or the last request's.
+    """
+    batch = Batch()
+    for method, path, body in requests:
+        command = [*argv(method, path, seconds, body=body is not None), "--fail-with-body"]
+        batch.run(command) if body is None else batch.feed(command, json.dumps(body))
+        batch.run(["echo"])
+    result = await batch.on(host, timeout=seconds * len(requests) + 5, check=False)
+    lines = [line for line in result.stdout.splitlines() if line]
+    if not lines or not lines[-1].isdigit():
+        return Answer(0, result.stderr)
+    said = lines[-2] if len(lines) > 1 and not lines[-2].isdigit() else ""
+    return Answer(int(lines[-1]), said)
 
 
 async def call(

@@ -75,13 +75,13 @@ async def change(
     return True
 
 
-async def restore(host: Host, overlay: str) -> bool:
-    """Take an overlay's settings back and restart Docker; False when there were none."""
+async def restore(host: Host, overlay: str, tell: Batch | None = None) -> bool:
+    """Take an overlay's settings back and restart Docker, or `tell` it so; False when there were none."""
     current, before = await read(host, overlay)
     if not before:
         return False
     restarting, stays = restored(current, before)
-    batch = Batch().write(SETTINGS, restarting).then(restart())
+    batch = Batch().write(SETTINGS, restarting).then(tell or restart())
     if stays:
         batch.write(SETTINGS, stays)
     else:

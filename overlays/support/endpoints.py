@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from lab.errors import CommandError, OverlayError
+from lab.errors import OverlayError
 from lab.hosts.base import Endpoint, Host
 from overlays.support import docker_api
 
 LABEL = "lab.overlay"
 
 
-def container(overlay: str, host: str, name: str) -> str:
+def called(overlay: str, host: str, name: str) -> str:
     """A container's name: unique on its host, and on a network that spans all hosts."""
     return f"{overlay}-{name}-{host}"
 
 
-def run_argv(
-    overlay: str, host: str, image: str, name: str, network: str, more: Sequence[str] = ()
-) -> list[str]:
-    """The ``docker run`` of an endpoint. It may set up its interfaces and open raw sockets, no more."""
-    own_name = [] if network == "host" else [f"--hostname={host}"]
-    return [
-        *("docker", "run", "--detach", "--pull=never", f"--name={name}", f"--network={network}", *own_name),
-        *(f"--label={LABEL}={overlay}", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW", *more, image),
-    ]
+def container(overlay: str, host: str, image: str, network: str) -> dict[str, Any]:
+    """An endpoint as Docker is asked for it. It may set up its interfaces and open raw sockets, no more."""
+    return {
+        "Image": image,
+        "Labels": {LABEL: overlay},
+        "HostConfig": {"NetworkMode": network, "CapAdd": ["NET_ADMIN", "NET_RAW"]},
+        **({} if network == "host" else {"Hostname": host}),
+    }
 
 
 async def attach(
@@ -37,30 +36,29 @@ async def attach(
     *,
     interface: str = "eth0",
     address: str | None = None,
-    more: Sequence[str] = (),
 ) -> Endpoint:
     """Start an endpoint and return it with its address; `address` where Docker does not know it.
 
     Raises:
         OverlayError: Docker could not start it; the message has Docker's words.
     """
-    name = container(overlay, host.name, name)
-    try:
-        await host.run(run_argv(overlay, host.name, image, name, network, more))
-    except CommandError as error:
-        said = error.stderr.strip() or error.stdout.strip()
-        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {said}") from error
-    found = address or await _address(host, name, network)
+    name = called(overlay, host.name, name)
+    answer = await docker_api.calls(
+        host,
+        [
+            ("POST", f"containers/create?name={name}", container(overlay, host.name, image, network)),
+            ("POST", f"containers/{name}/start", None),
+            ("GET", f"containers/{name}/json", None),
+        ],
+    )
+    if not answer.ok:
+        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.words}")
+    found = address or address_of(answer.json["NetworkSettings"]["Networks"], network)
     if not found:
         raise OverlayError(
             f"{overlay}: endpoint {name!r} on {host.name} got no address on network {network!r}"
         )
     return Endpoint(host, name, found, interface, overlay)
-
-
-async def _address(host: Host, name: str, network: str) -> str:
-    said = await docker_api.call(host, "GET", f"containers/{name}/json")
-    return address_of(said.json["NetworkSettings"]["Networks"], network) if said.ok else ""
 
 
 def address_of(networks: Mapping[str, Any], network: str) -> str:

@@ -86,7 +86,7 @@ def test_a_run_leaves_samples_table_figures_and_nothing_else(docker_daemon: None
     trace = (tmp_path / "trace.sh").read_text()
     assert "on AMS: status 0" in trace
     assert "netperf" in trace
-    assert "docker run" in trace
+    assert "containers/create" in trace
     # and the machine is as before
     assert inventory() == before
 

@@ -134,8 +134,8 @@ async def attach(overlay: Overlay, hosts: list[Host]) -> list[Endpoint]:
     return list(await asyncio.gather(*(overlay.attach(host) for host in hosts)))
 
 
-async def all_pairs(endpoints: dict[str, Endpoint], deadline: float) -> None:
-    await every_pair(endpoints, list(combinations(endpoints, 2)), deadline)
+async def all_pairs(overlay: Overlay, endpoints: dict[str, Endpoint]) -> None:
+    await every_pair(endpoints, combinations(endpoints, 2), 30, overlay.refresh)
 
 
 async def inventory(hosts: list[Host]) -> dict[str, dict[str, list[str]]]:
@@ -166,7 +166,7 @@ async def iperf(client: Endpoint, server: Endpoint, seconds: int) -> float:
 
 
 def test_every_endpoint_reaches_every_other(running: Running) -> None:
-    running.do(all_pairs(running.endpoints, 30))
+    running.do(all_pairs(running.overlay, running.endpoints))
 
 
 def test_no_endpoint_has_a_way_out(running: Running) -> None:
@@ -339,8 +339,8 @@ def test_two_overlays_at_once_do_not_disturb_each_other(
         loop.run(second.install(hosts, lab.topology))  # type: ignore[arg-type]
         loop.run(second.ready(60))
         others = {e.host.name: e for e in loop.run(attach(second, hosts))}
-        loop.run(all_pairs(own, 30))
-        loop.run(all_pairs(others, 30))
+        loop.run(all_pairs(first, own))
+        loop.run(all_pairs(second, others))
         # an overlay that would end the other's endpoints refuses and says whose they are
         with pytest.raises(OverlayError, match="would end the endpoints of another overlay"):
             loop.run(first.uninstall())
@@ -349,7 +349,7 @@ def test_two_overlays_at_once_do_not_disturb_each_other(
                 loop.run(obtainable(third).install(hosts, lab.topology))  # type: ignore[arg-type]
         loop.run(second.uninstall())
         assert loop.run(inventory(hosts)) == between
-        loop.run(all_pairs(own, 30))
+        loop.run(all_pairs(first, own))
     finally:
         loop.run(second.uninstall())
         loop.run(first.uninstall())
@@ -396,11 +396,11 @@ def test_a_host_joins_and_leaves_a_running_overlay(loop: asyncio.Runner, lab: Em
         loop.run(overlay.join(hosts[2]))
         loop.run(overlay.ready(60))
         own = {e.host.name: e for e in loop.run(attach(overlay, hosts[:3]))}
-        loop.run(all_pairs(own, 30))
+        loop.run(all_pairs(overlay, own))
         loop.run(overlay.leave(hosts[2]))
         assert loop.run(inventory([hosts[2]]))[hosts[2].name] == before[hosts[2].name]
         del own[hosts[2].name]
-        loop.run(all_pairs(own, 30))
+        loop.run(all_pairs(overlay, own))
     finally:
         loop.run(overlay.uninstall())
 
@@ -416,7 +416,7 @@ def test_plain_routes_carry_flannel_between_two_hosts(loop: asyncio.Runner, dock
             before = await inventory(hosts)
             await overlay.install(hosts, topology)
             await overlay.ready(60)
-            await all_pairs({e.host.name: e for e in await attach(overlay, hosts)}, 30)
+            await all_pairs(overlay, {e.host.name: e for e in await attach(overlay, hosts)})
             assert (await overlay.mode())["mtu"] == "1500"
             await overlay.uninstall()
             assert await inventory(hosts) == before

@@ -100,6 +100,26 @@ async def test_silent_pairs_are_named() -> None:
         await reach.every_pair(ends, combinations(ends, 2), deadline=1.0)
 
 
+async def test_an_overlay_is_refreshed_once_where_pairs_stay_silent() -> None:
+    ends, refreshed = answers("192.0.2.3"), []
+
+    async def refresh() -> None:
+        refreshed.append(len(ran(ends["A"])))
+        ends.update(answers("192.0.2.2", "192.0.2.3"))
+
+    await reach.every_pair(ends, combinations(list(ends), 2), refresh=refresh)
+    assert refreshed == [1]
+    assert [len(ran(one)) for one in ends.values()] == [1, 0, 0], "only the silent pair is asked again"
+
+
+async def test_an_overlay_whose_endpoints_answer_is_not_refreshed() -> None:
+    async def refresh() -> None:
+        raise AssertionError
+
+    ends = answers("192.0.2.2", "192.0.2.3")
+    await reach.every_pair(ends, combinations(ends, 2), refresh=refresh)
+
+
 async def test_addresses_are_asked_until_they_answer_and_silent_ones_not_printed(tmp_path: Path) -> None:
     """The script itself, with a `ping` that hears one address never, and another at the second try."""
     ping = tmp_path / "ping"

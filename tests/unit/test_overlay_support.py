@@ -17,6 +17,7 @@ from overlays.support import (
     datapath,
     docker_api,
     docker_settings,
+    gossip,
     netfilter,
     routes,
     tinc_status,
@@ -309,6 +310,16 @@ class TestLibnetwork:
         assert libnetwork.centre(hosts[:3], chain).name == "PRG"
 
 
+def test_daemons_known_by_gossip_as_docker_20_10_tells_them() -> None:
+    said = (
+        '{"message":"OK","details":{"size":2,"entries":'
+        '[{"-=name":"9c7a487476e5","ip":"192.168.2.3"},{"-=name":"43433fcf1ccd","ip":"192.168.3.4"}]}}'
+    )
+    assert gossip.parse_peers(said) == {"192.168.2.3", "192.168.3.4"}
+    assert gossip.parse_peers('{"message":"OK","details":{"size":0,"entries":null}}') == set()
+    assert gossip.parse_peers("OK\n") == set()
+
+
 class TestDockerApi:
     """Answers as ``curl -w`` prints them."""
 
@@ -323,6 +334,22 @@ class TestDockerApi:
     async def test_docker_s_own_words_are_kept_of_an_error(self) -> None:
         said = await self.ask(0, '{"message":"network lab not found"}\n404')
         assert (said.ok, said.words) == (False, "network lab not found")
+
+    @staticmethod
+    async def ask_twice(status: int, printed: str) -> docker_api.Answer:
+        host: Any = FakeHost("AMS", lambda argv: (status, printed))
+        return await docker_api.calls(host, [("POST", "x", {}), ("GET", "x", None)])
+
+    async def test_of_several_requests_the_last_answer_counts(self) -> None:
+        said = await self.ask_twice(0, '{"Id":"1"}\n\n201\n{"Name":"x"}\n\n200\n')
+        assert (said.status, said.json) == (200, {"Name": "x"})
+        said = await self.ask_twice(0, '{"Id":"1"}\n\n201\n\n204\n')
+        assert (said.ok, said.status, said.text) == (True, 204, "")
+
+    async def test_the_first_of_several_requests_that_fails_tells_why(self) -> None:
+        said = await self.ask_twice(22, '{"Id":"1"}\n\n201\n{"message":"no such network"}\n\n404')
+        assert (said.ok, said.words) == (False, "no such network")
+        assert not (await self.ask_twice(7, "")).ok
 
     async def test_no_answer_is_an_error_too(self) -> None:
         said = await self.ask(7, "\n000")

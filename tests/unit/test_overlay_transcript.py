@@ -96,6 +96,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
         "http://docker/networks/ingress": (0, "\n404"),
         "http://docker/networks/create": (0, "\n201"),
+        "clusterpeers": (0, known()),
         "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
         "http://docker/swarm": api({"JoinTokens": {"Worker": "TOKEN"}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
@@ -149,6 +150,10 @@ def weave_report(host: str) -> str:
 def store() -> str:
     leaves = [{"value": f"{CHAIN.address(h.name)}:2376"} for h in CHAIN.hosts]
     return json.dumps({"node": {"nodes": leaves}})
+
+
+def known() -> str:
+    return json.dumps({"details": {"entries": [{"ip": CHAIN.address(h.name)} for h in CHAIN.hosts]}})
 
 
 def tinc_nodes(host: str) -> str:

@@ -1,4 +1,8 @@
-"""Putting the parts together for `emulate`: topology, experiment, overlays, lab, run folder."""
+"""Putting the parts of a run together: topology, experiment, overlays, hosts, run folder.
+
+A run on emulated hosts and one on real ones differ in who makes the hosts (`Ground`), and in
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,10 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.base import Experiment, Profile
 from lab import catalog
@@ -65,6 +68,16 @@ class Parts:
     topology: Topology
     profile: Profile
     overlays: Mapping[str, Overlay]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Hosts that are up, whoever made them: what a run measures on, and what its manifest says of it."""
+
+    lab: Lab
+    shaper: str
+    environment: dict[str, Any]
+    calibration: dict[str, dict[str, float]]
 
 
 def parts(asked: Asked) -> Parts:
@@ -242,23 +255,35 @@ async def emulate(asked: Asked) -> int:
 
 async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int, Path]:
     from lab.emulation.emulation import Emulation
-    from lab.runs.journal import logging
-    from lab.runs.runner import run_experiment
 
     emit(Note(f"{settled.experiment.name} on {settled.topology.name}: links at {_rate(settled)}"))
     timing: dict[str, float] = {}
-    async with AsyncExitStack() as stack:
-        lab = Emulation(settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing))
-        await stack.enter_async_context(lab)
-        folder = stack.enter_context(_folder(asked, await _manifest(asked, settled, lab), emit))
+    async with Emulation(
+        settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing)
+    ) as emulation:
+        ground = await _emulated(emulation, settled)
+        if asked.prompt:
+            await asyncio.to_thread(_prompt, emulation)
+        return await measure_on(ground, asked, settled, timing, emit)
+
+
+async def measure_on(
+    ground: Ground, asked: Asked, settled: Parts, timing: dict[str, float], emit: Emit
+) -> tuple[int, Path]:
+    """Measure on hosts that are up; returns the exit status and the run's folder.
+
+    `timing` is what bringing them up took (s) by step.
+    """
+    from lab.runs.journal import logging
+    from lab.runs.runner import run_experiment
+
+    with _folder(asked, _manifest(asked, settled, ground), emit) as folder:
         folder.manifest.timing["bring-up"] = timing
         folder.save()
         emit(Note(f"results go to {folder.path}"))
-        if asked.prompt:
-            await asyncio.to_thread(_prompt, lab)
         outcome = await run_experiment(
             settled.experiment,
-            _measurable(lab, settled),
+            ground.lab,
             settled.overlays,
             settled.profile,
             folder,
@@ -278,13 +303,10 @@ def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
     return both
 
 
-async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
-    from lab.emulation.calibrate import calibrate
-    from lab.runs.environment import environment
+def _manifest(asked: Asked, settled: Parts, ground: Ground) -> Manifest:
     from lab.runs.manifest import Manifest
     from lab.runs.runner import described
 
-    assert lab.shaper is not None, "a lab that is up has a shaper"
     return Manifest(
         run=secrets.token_hex(3),
         experiment=settled.experiment.name,
@@ -293,12 +315,12 @@ async def _manifest(asked: Asked, settled: Parts, lab: Emulation) -> Manifest:
         profile=asdict(settled.profile),
         only=list(asked.only),
         rate=settled.profile.rate,
-        shaper=lab.shaper.name,
+        shaper=ground.shaper,
         seed=asked.seed if asked.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if asked.on_fallback == "relaunch" else "mark",
         overlays={name: described(overlay) for name, overlay in settled.overlays.items()},
-        environment=environment(await lab.versions()),
-        calibration=await calibrate(settled.topology.links, lab.hosts),
+        environment=ground.environment,
+        calibration=ground.calibration,
         sessions=[_session()],
     )
 
@@ -326,19 +348,27 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     return folder
 
 
-def _measurable(lab: Emulation, settled: Parts) -> Lab:
-    """The lab as the runner sees it: hosts, and what records the machine and the links."""
+async def _emulated(emulation: Emulation, settled: Parts) -> Ground:
+    """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
+    from lab.emulation.calibrate import calibrate
     from lab.measure.cgroups import folders
     from lab.measure.machine import Machine
+    from lab.runs.environment import environment
     from lab.runs.lab import Lab
 
-    assert lab.shaper is not None, "a lab that is up has a shaper"
+    assert emulation.shaper is not None, "a lab that is up has a shaper"
     groups = {
-        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
-        for name, pid in lab.pids.items()
+        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), emulation.container_ids[name])
+        for name, pid in emulation.pids.items()
     }
     machine = Machine(groups, interval=settled.experiment.interval)
-    return Lab(settled.topology, lab.hosts, machine, lab.shaper.counters, lab.shaper.check)
+    shaper = emulation.shaper
+    return Ground(
+        Lab(settled.topology, emulation.hosts, machine, shaper.counters, shaper.check),
+        shaper.name,
+        environment(await emulation.versions()),
+        await calibrate(settled.topology.links, emulation.hosts),
+    )
 
 
 def _prompt(lab: Emulation) -> None:

@@ -25,9 +25,9 @@ _IDLE = ("idle", "iowait")
 class Recorder(Protocol):
     """Records something of the machine from `start` to `stop`."""
 
-    def start(self) -> None: ...
+    async def start(self) -> None: ...
 
-    def stop(self) -> dict[str, Any]: ...
+    async def stop(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ class Machine:
         self._before: Snapshot | None = None
         self._timeline: Timeline | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
         if self._interval is not None:
             self._timeline = Timeline(self._hosts, self._interval)
 
-    def stop(self) -> dict[str, Any]:
+    async def stop(self) -> dict[str, Any]:
         """Return what happened since `start`; see `difference`."""
         assert self._before is not None, "stop() without start()"
         timeline = {"timeline": self._timeline.stop()} if self._timeline else {}

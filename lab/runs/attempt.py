@@ -72,9 +72,9 @@ class Attempts:
         self._announce(task)
         before, said = await asyncio.gather(self.lab.counters(), self._counters())
         started, start = datetime.now(UTC), monotonic()
-        self.lab.machine.start()
+        await self.lab.machine.start()
         reading, error = await self._reading(task)
-        machine, seconds = self.lab.machine.stop(), monotonic() - start
+        machine, seconds = await self.lab.machine.stop(), monotonic() - start
         after, overlay = await asyncio.gather(self.lab.counters(), self._state())
         counted = links.difference(before, after)
         calm = not task.cell.disturbs

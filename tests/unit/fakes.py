@@ -136,9 +136,9 @@ class IdleMachine:
     def __init__(self, **record: Any) -> None:
         self.record = {"seconds": 1.0, "busy": 0.1, "steal": 0.0, "hosts": {}, **record}
 
-    def start(self) -> None: ...
+    async def start(self) -> None: ...
 
-    def stop(self) -> dict[str, Any]:
+    async def stop(self) -> dict[str, Any]:
         return dict(self.record)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from math import inf
@@ -26,18 +27,18 @@ def test_shares_of_cpu_time() -> None:
     assert found == {"seconds": 2.0, "busy": 0.45, "steal": 0.05, "pressure": 0.25, "hosts": {}}
 
 
-def test_a_kernel_without_pressure_says_nothing_of_it(tmp_path: Path) -> None:
+async def test_a_kernel_without_pressure_says_nothing_of_it(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("cpu  1 0 1 8 0 0 0 0\n")
     recorder = Machine(proc=tmp_path)
-    recorder.start()
-    assert "pressure" not in recorder.stop()
+    await recorder.start()
+    assert "pressure" not in await recorder.stop()
 
 
-def test_this_machine_can_be_recorded() -> None:
+async def test_this_machine_can_be_recorded() -> None:
     recorder = Machine()
-    recorder.start()
+    await recorder.start()
     sum(range(100_000))
-    found = recorder.stop()
+    found = await recorder.stop()
     assert 0 <= found["busy"] <= 1
     assert found["seconds"] > 0
 
@@ -108,21 +109,21 @@ def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:
     assert shares([]) == {"at_s": [], "hosts": {}}
 
 
-def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Path) -> None:
+async def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Path) -> None:
     group = tmp_path / "AMS"
     group.mkdir()
     (group / "cpu.stat").write_text("usage_usec 1000000\n")
     recorder = Machine({"AMS": (group,)}, interval=0.01)
-    recorder.start()
+    await recorder.start()
     end = time.monotonic() + 5
     while time.monotonic() < end and len(recorder._timeline._points) < 3:  # type: ignore[union-attr]
-        time.sleep(0.005)
-    record = recorder.stop()["timeline"]
+        await asyncio.sleep(0.005)
+    record = (await recorder.stop())["timeline"]
     assert len(record["at_s"]) >= 2
     assert set(record["hosts"]["AMS"]) == {0.0}, "nothing was used"
-    assert "timeline" not in _stopped(Machine({"AMS": (group,)}))
+    assert "timeline" not in await _stopped(Machine({"AMS": (group,)}))
 
 
-def _stopped(recorder: Machine) -> dict[str, object]:
-    recorder.start()
-    return recorder.stop()
+async def _stopped(recorder: Machine) -> dict[str, object]:
+    await recorder.start()
+    return await recorder.stop()

@@ -176,6 +176,10 @@ class TestWeaver:
         assert b"causeifb\0\0/auth" in changed
         assert changed.count(b"dummy interface") == 2
 
+    def test_names_of_functions_in_a_program_that_was_not_stripped_are_no_kinds_of_link(self) -> None:
+        symbols = b"reflect.callGC\0reflect.dummy\0frame_dummy\0__frame_dummy_init_array_entry\0"
+        assert weaver.without_dummy(self.PROGRAM + symbols) == weaver.without_dummy(self.PROGRAM) + symbols
+
     @pytest.mark.parametrize("program", [b"no such word", b"dummy/a dummy/b"])
     def test_a_program_that_it_does_not_know_is_refused(self, program: bytes) -> None:
         with pytest.raises(OverlayError, match="dummy"):

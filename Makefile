@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3 || echo /usr/bin/python3)
 VENV := .venv/bin
 ARGS ?=
 
-.PHONY: help multihop test setup venv images lint test-unit test-integration test-kernels bench lock clean
+.PHONY: help multihop test setup setup-tests venv images lint test-unit test-integration test-kernels bench lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
@@ -16,12 +16,15 @@ help:
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
-test: setup lint
+test: setup-tests lint
 	@echo '==> tests: unit, property, integration'
 	@$(VENV)/python -m pytest $(ARGS)
 
 setup:
 	@$(PYTHON) scripts/setup.py
+
+setup-tests:
+	@$(PYTHON) scripts/setup.py --for-tests
 
 venv:
 	@$(PYTHON) scripts/setup.py --only-venv
@@ -36,7 +39,7 @@ lint: venv
 test-unit: venv
 	@$(VENV)/python -m pytest tests/unit tests/property $(ARGS)
 
-test-integration: setup
+test-integration: setup-tests
 	@$(VENV)/python -m pytest tests/integration $(ARGS)
 
 test-kernels: setup

@@ -1,6 +1,6 @@
 """Everything that the lab needs on a machine: system packages, a virtual environment, images.
 
-    python3 scripts/setup.py [--only-venv]
+    python3 scripts/setup.py [--only-venv | --for-tests]
 
 Says what it is about to install, skips what is there, asks nothing. Interrupted at any
 moment, the next run goes on: a part counts as done only by the mark that is written last.
@@ -39,6 +39,9 @@ PROGRAMS = {
     "sysctl": "procps",
     "python": "python-is-python3",  # `sudo python -m lab`, as written
 }
+#: What only the tests run: a browser that opens the report. Other suites than these name it otherwise,
+#: and there the tests that need it say so.
+BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
 #: Where sudo looks for programs, whatever a user's PATH has.
 SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Suites whose docker.io has the `docker` command in it; later ones have a package docker-cli.
@@ -46,10 +49,10 @@ WITH_CLIENT = ("bookworm", "jammy", "noble")
 
 
 def main(arguments: list[str]) -> None:
-    """Do all parts, or with ``--only-venv`` those that a linter needs."""
+    """Do all parts, or with ``--only-venv`` those that a linter needs; ``--for-tests`` more than all."""
     everything = "--only-venv" not in arguments
     os.chdir(ROOT)
-    packages = missing_packages(everything)
+    packages = missing_packages(everything, "--for-tests" in arguments)
     environment = venv_is_current()
     if everything and os.geteuid() != 0:
         step.fail("the set-up needs root, for Docker, network namespaces and apt: put sudo before make")
@@ -79,11 +82,13 @@ def announce(packages: list[str], environment: bool, everything: bool) -> None:
         step.say("  images: lab/host and lab/gtsperf, some 600 MiB, where they are missing or out of date")
 
 
-def missing_packages(everything: bool) -> list[str]:
+def missing_packages(everything: bool, tests: bool = False) -> list[str]:
     """The system packages that lack, in the order in which they are needed."""
     lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=SUDO_PATH)] if everything else []
     if not PYTHON.exists() and not has_venv():
         lacking.append("python3-venv")
+    if tests and codename() in WITH_BROWSER and not shutil.which(BROWSER):
+        lacking.append(BROWSER)
     return list(dict.fromkeys(lacking))
 
 

@@ -12,10 +12,11 @@ from typing import Any, get_args
 
 from experiments.base import Experiment
 from lab.errors import TopologyError
-from lab.report import conditions, sidebyside
+from lab.report import conditions, pairs, sidebyside
 from lab.report.cells import COLUMNS, rows
-from lab.report.claims import Claim, Line, scorecard
+from lab.report.claims import Claim, Line, Verdict, scorecard
 from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
+from lab.report.tables import Section, Table
 from lab.runs.folder import Run
 from lab.runs.sample import State
 from lab.topology import Topology
@@ -60,6 +61,7 @@ def render_all(parts: Sequence[Part], claims: Sequence[Claim]) -> str:
         chapters=[_chapter(part) for part in parts],
         comparisons=list(sidebyside.tables(runs)),
         scorecard=lines,
+        counts={v: sum(line.answer.verdict == v for line in lines) for v in get_args(Verdict)},
         states=STATES,
         meaning=conditions.MEANING,
         cell_columns=COLUMNS,
@@ -81,11 +83,14 @@ def _chapter(part: Part) -> dict[str, Any]:
         "manifest": run.manifest,
         "folder": run.path.name,
         "conditions": conditions.line(run),
+        "asked": asked(run),
         "present": sum(sample.ok for sample in run.samples),
         "lacking": conditions.overlays(run),
         "tables": experiment.tables(run) if run.samples else [],
         "figures": [{"data": inlined(file.read_bytes()), "alt": _alt(file)} for file in part.figures],
         "cells": rows(run),
+        "pairs": pairs.table(run),
+        "calibration": calibration(run),
         "picture": picture(run),
         "verdicts": list(verdicts(run)),
         "reasons": Counter(r for s in run.samples for r in s.verdict.reasons).most_common(MOST_REASONS),
@@ -131,9 +136,30 @@ def environment(run: Run) -> Iterator[tuple[str, str]]:
         yield f"overlay {name}", ", ".join(f"{k} {v}" for k, v in overlay.mode.items()) or overlay.state
     for key, value in manifest.environment.items():
         yield key, flat(value)
-    if manifest.calibration:
-        yield "calibration", flat(manifest.calibration)
     yield "seconds by phase", flat(manifest.timing)
+
+
+def asked(run: Run) -> str:
+    """What was to be measured, in one line."""
+    manifest = run.manifest
+    topology, only = manifest.topology, manifest.only
+    return "; ".join(
+        [
+            f"overlays {', '.join(manifest.overlays) or 'none'}",
+            f"topology {topology.get('name')} ({len(topology.get('hosts', ()))} hosts)",
+            f"per cell {', '.join(conditions.samples(run))}",
+            *([f"only cells with {' or '.join(only)}"] if only else []),
+        ]
+    )
+
+
+def calibration(run: Run) -> Table:
+    """What every link did before the first sample: a row per link."""
+    found = {name: row for name, row in run.manifest.calibration.items() if isinstance(row, dict)}
+    columns = list(dict.fromkeys(key for row in found.values() for key in row))
+    rows = [[name, *(flat(row.get(key, "–")) for key in columns)] for name, row in found.items()]
+    sections = [Section("measured before the first sample", rows)] if rows else []
+    return Table("calibration of the links", ["link", *columns], sections)
 
 
 def flat(value: Any) -> str:

@@ -209,12 +209,12 @@ class TestPage:
 
     def test_the_result_comes_first(self, page: str) -> None:
         order = ["Result", "Which samples count", "Where it was measured", "How to repeat it"]
-        places = [page.index(f"<h2>{heading}</h2>") for heading in order]
+        places = [page.index(f"<h3>{heading}</h3>") for heading in order]
         assert places == sorted(places)
         assert "161.23" in page[: places[1]]
 
     def test_how_to_repeat_it_is_one_command_with_its_seed(self, page: str) -> None:
-        assert "<pre>sudo python -m lab emulate multihop --seed 7</pre>" in page
+        assert ">sudo python -m lab emulate multihop --seed 7</pre>" in page
         assert "/x/lab" not in page
 
     def test_it_is_well_formed_but_for_void_elements(self, page: str) -> None:

@@ -17,7 +17,7 @@ from experiments.base import Cell
 from experiments.throughput import Throughput
 from lab import catalog
 from lab.cli.main import app
-from lab.report import cells, html, sidebyside
+from lab.report import cells, html, pairs, sidebyside
 from lab.runs.folder import Run
 from lab.runs.sample import Verdict
 from lab.topology import Topology
@@ -47,6 +47,30 @@ def test_two_runs_stand_side_by_side_with_ratios_and_what_was_different(tmp_path
 
 def test_one_run_alone_stands_beside_nothing(tmp_path: Path) -> None:
     assert list(sidebyside.tables([run(tmp_path, 100)])) == []
+
+
+def test_every_overlay_is_held_against_every_other_in_the_same_cell(tmp_path: Path) -> None:
+    def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+        return {"received_mbps": {"underlay": 100, "weave": 50, "tinc": 25}[cell.overlay] + chance.random()}
+
+    topology = catalog.topology("point_to_point")
+    three = synthetic(
+        tmp_path, ("underlay", "weave", "tinc"), experiment=Throughput(), topology=topology, values=values
+    )
+    table = pairs.table(three)
+    assert table.sections[0].heading == "tcp/from=AMS/to=BRA"
+    rows = {(a, b): words for a, b, words in table.sections[0].rows}
+    assert rows.keys() == {("weave", "underlay"), ("tinc", "underlay"), ("tinc", "weave")}
+    assert rows["tinc", "weave"].startswith("0.50 [")
+    # and of too few valid samples there is no ratio
+    assert pairs.table(run(tmp_path / "two", 100, repetitions=2)).sections == []
+
+
+def test_a_page_says_what_was_asked_and_what_each_link_did_before(tmp_path: Path) -> None:
+    calibrated = run(tmp_path, 100, calibration={"AMS-BRA": {"asked_ms": 17.7, "median_ms": 17.8}})
+    page = html.render(calibrated, Throughput(), [])
+    assert "overlays underlay, weave; topology point_to_point (2 hosts); per cell tcp 5 × 2 s" in page
+    assert list(html.calibration(calibrated).sections[0].rows) == [["AMS-BRA", "17.7", "17.8"]]
 
 
 def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:
@@ -111,7 +135,7 @@ const head = () => {
 const heads = [head(), head()];
 const body = {rows, append: (...sorted) => { body.rows = sorted; }};
 const table = {tBodies: [body], tHead: {rows: [{cells: heads}]}};
-const document = {querySelectorAll: () => [table]};
+const document = {querySelectorAll: wanted => wanted === "table.sortable" ? [table] : []};
 const shown = () => body.rows.map(row => row.cells[0].textContent).join("");
 """
 

@@ -68,6 +68,18 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
     assert setup.missing_packages(False) == []
 
 
+@pytest.mark.parametrize(("suite", "browser"), [("bookworm", ["chromium-headless-shell"]), ("noble", [])])
+def test_only_tests_get_a_browser_and_only_where_its_package_is_known(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, suite: str, browser: list[str]
+) -> None:
+    finished(setup)
+    there = lambda name, path=None: None if "chromium" in name else name  # noqa: E731
+    monkeypatch.setattr("shutil.which", there)
+    monkeypatch.setattr(setup, "codename", lambda: suite)
+    assert setup.missing_packages(True, True) == browser
+    assert setup.missing_packages(True) == []
+
+
 def test_debians_python_gets_its_venv_package(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: name)
     monkeypatch.setattr(setup, "has_venv", lambda: False)

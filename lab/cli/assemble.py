@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.base import Experiment, Profile
 from lab import catalog
 from lab.cli.export_dsl import tell
+from lab.cli.trial import measurable
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
 from lab.events import Emit, Event, Note, StepDone
 from lab.topology import Topology
@@ -351,21 +352,12 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
 async def _emulated(emulation: Emulation, settled: Parts) -> Ground:
     """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
     from lab.emulation.calibrate import calibrate
-    from lab.measure.cgroups import folders
-    from lab.measure.machine import Machine
     from lab.runs.environment import environment
-    from lab.runs.lab import Lab
 
     assert emulation.shaper is not None, "a lab that is up has a shaper"
-    groups = {
-        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), emulation.container_ids[name])
-        for name, pid in emulation.pids.items()
-    }
-    machine = Machine(groups, interval=settled.experiment.interval)
-    shaper = emulation.shaper
     return Ground(
-        Lab(settled.topology, emulation.hosts, machine, shaper.counters, shaper.check),
-        shaper.name,
+        measurable(emulation, settled.topology, settled.experiment.interval),
+        emulation.shaper.name,
         environment(await emulation.versions()),
         await calibrate(settled.topology.links, emulation.hosts),
     )

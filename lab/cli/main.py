@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 import lab.cli
 from lab.errors import LabError
 
-NOT_VERBS = {"main", "shared", "assemble"}
+NOT_VERBS = {"main", "shared", "assemble", "trial"}
 
 
 def verbs() -> list[str]:

@@ -1,13 +1,14 @@
-"""What the machine went through while a sample was measured: CPU, steal, pressure, hosts' quotas.
+"""What the machine went through while a sample was measured: CPU, steal, pressure, drops, clocks, quotas.
 
-Read from /proc and the hosts' cgroups at the start and at the end of a sample; nothing runs
-in between, so the record costs the measurement no CPU. Where an experiment asks for the hosts'
-CPU over time, a thread reads one small file per host now and then.
+Read from /proc and the hosts' cgroups at the start and at the end of a sample. In between only the
+pulse reads a line four times a second; where an experiment asks for the hosts' CPU over time, a
+thread reads one small file per host now and then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +16,15 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any, Protocol
 
+from lab.measure import clocks
 from lab.measure.cgroups import HostCpu, read_cpu
+from lab.measure.clocks import Clocks
+from lab.measure.pulse import Pulse, used
 
 #: Columns of the first line of /proc/stat, in clock ticks (proc_stat(5)).
 _STAT = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-_IDLE = ("idle", "iowait")
+#: What pressure is recorded of, and under which name (proc_pressure, Documentation/accounting/psi.rst).
+_PRESSURES = {"cpu": "pressure", "memory": "pressure_memory", "io": "pressure_io"}
 
 
 class Recorder(Protocol):
@@ -32,12 +37,23 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Counters at one instant: time (s), ticks by kind, CPU pressure (µs), CPU per host."""
+    """Counters at one instant.
+
+    Attributes:
+        at: time (s).
+        ticks: CPU time by kind, in clock ticks.
+        pressure: µs in which some task waited, by name of the record; only what the kernel tells.
+        hosts: CPU per host.
+        dropped: packets that the kernel dropped because no CPU took them from its backlog in time.
+        clocks: the kernel's clocks.
+    """
 
     at: float
     ticks: Mapping[str, int]
-    pressure: int | None
+    pressure: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, HostCpu] = field(default_factory=dict)
+    dropped: int = 0
+    clocks: Clocks = field(default_factory=clocks.read)
 
 
 class Timeline:
@@ -92,26 +108,34 @@ class Machine:
         self._hosts, self._proc, self._interval = dict(hosts or {}), proc, interval
         self._before: Snapshot | None = None
         self._timeline: Timeline | None = None
+        self._pulse: Pulse | None = None
 
     async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
+        self._pulse = Pulse(self._ticks)
         if self._interval is not None:
             self._timeline = Timeline(self._hosts, self._interval)
 
     async def stop(self) -> dict[str, Any]:
         """Return what happened since `start`; see `difference`."""
         assert self._before is not None, "stop() without start()"
+        assert self._pulse is not None
         timeline = {"timeline": self._timeline.stop()} if self._timeline else {}
-        return {**difference(self._before, self._snapshot()), **timeline}
+        full = {"full": self._pulse.stop()}
+        return {**difference(self._before, self._snapshot()), **full, **timeline}
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             monotonic(),
-            parse_stat((self._proc / "stat").read_text()),
-            _pressure(self._proc / "pressure" / "cpu"),
+            self._ticks(),
+            _pressures(self._proc / "pressure"),
             {name: read_cpu(folders) for name, folders in self._hosts.items()},
+            _dropped(self._proc / "net" / "softnet_stat"),
         )
+
+    def _ticks(self) -> dict[str, int]:
+        return parse_stat((self._proc / "stat").read_text())
 
 
 def parse_stat(text: str) -> dict[str, int]:
@@ -120,31 +144,47 @@ def parse_stat(text: str) -> dict[str, int]:
 
 
 def parse_pressure(text: str) -> int:
-    """Microseconds in which at least one task waited for a CPU: ``some … total=N``."""
+    """Microseconds in which at least one task waited: ``some … total=N``."""
     some = next(line for line in text.splitlines() if line.startswith("some"))
     return int(some.rsplit("total=", 1)[1])
 
 
-def _pressure(path: Path) -> int | None:
-    """None where the kernel keeps no pressure figures."""
-    try:
-        return parse_pressure(path.read_text())
-    except OSError:
-        return None
+def parse_dropped(text: str) -> int:
+    """Packets dropped by full backlogs: the second column of /proc/net/softnet_stat, a line per CPU."""
+    return sum(int(line.split()[1], 16) for line in text.splitlines())
+
+
+def _pressures(folder: Path) -> dict[str, int]:
+    """Pressure by the name of its record; empty where the kernel keeps none."""
+    found = {}
+    for kind, name in _PRESSURES.items():
+        with suppress(OSError):
+            found[name] = parse_pressure((folder / kind).read_text())
+    return found
+
+
+def _dropped(path: Path) -> int:
+    with suppress(OSError):
+        return parse_dropped(path.read_text())
+    return 0
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
-    """Shares (0–1) of the time between two snapshots, and CPU time of each host (s)."""
+    """Shares (0–1) of the time between two snapshots, drops, clocks, and CPU time of each host (s)."""
     seconds = after.at - before.at
     ticks = {kind: after.ticks[kind] - before.ticks[kind] for kind in after.ticks}
     total = max(sum(ticks.values()), 1)
     record: dict[str, Any] = {
         "seconds": round(seconds, 3),
-        "busy": round(1 - sum(ticks.get(kind, 0) for kind in _IDLE) / total, 4),
+        "busy": round(used(before.ticks, after.ticks), 4),
+        "nice": round(ticks.get("nice", 0) / total, 4),
         "steal": round(ticks.get("steal", 0) / total, 4),
+        "dropped": after.dropped - before.dropped,
+        "clock": clocks.difference(before.clocks, after.clocks),
     }
-    if before.pressure is not None and after.pressure is not None:
-        record["pressure"] = round(min((after.pressure - before.pressure) / 1e6 / max(seconds, 1e-9), 1.0), 4)
+    for name, waited in after.pressure.items():
+        share = (waited - before.pressure.get(name, waited)) / 1e6 / max(seconds, 1e-9)
+        record[name] = round(min(share, 1.0), 4)
     record["hosts"] = {
         name: after.hosts[name].since(before.hosts[name]) for name in after.hosts if name in before.hosts
     }

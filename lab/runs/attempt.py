@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from experiments.base import Experiment, Reading
-from lab.errors import CommandError, HostError, MeasureError, OverlayError
+from lab.errors import CommandError, HostError, MeasureError, OverlayError, ShaperError
 from lab.events import Emit, SampleStarted
 from lab.hosts.base import Endpoint
 from lab.measure import links
+from lab.measure.links import Counts
 from lab.runs.lab import Lab
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
@@ -20,6 +21,9 @@ from lab.runs.sample import Sample, Verdict
 from lab.runs.verdict import changes, verdict
 from lab.runs.watch import Watch
 from overlays.base import Overlay
+
+#: How links say that they are not as they were set, or cannot be asked any more.
+LINKS_FAIL = (ShaperError, CommandError)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,12 @@ class Attempts:
     disturbed: bool = False
 
     async def begin(self) -> None:
-        """Ask for the mode before the first sample."""
+        """Ask for the mode, and hold the links against what was asked, before the first sample.
+
+        Raises:
+            ShaperError: a link is not as it was set.
+        """
+        await self.lab.check()
         self.mode = self.first = dict(await self.overlay.mode())
 
     async def ask_again(self) -> str:
@@ -68,17 +77,23 @@ class Attempts:
         return "; ".join(changes(self.first, self.mode, self.mode))
 
     async def measure(self, task: Task) -> Attempt:
-        """Measure one repetition; a failure of the tool, a host or the overlay becomes a failed sample."""
+        """Measure one repetition; what fails, be it tool, host, link or overlay, makes it a failed sample.
+
+        What the links are after a sample they are before the next one: they are read back once for both.
+
+        Raises:
+            ShaperError: the links died before the sample began.
+        """
         self._announce(task)
         before, said = await asyncio.gather(self.lab.counters(), self._counters())
         started, start = datetime.now(UTC), monotonic()
         await self.lab.machine.start()
         reading, error = await self._reading(task)
         machine, seconds = await self.lab.machine.stop(), monotonic() - start
-        after, overlay = await asyncio.gather(self.lab.counters(), self._state())
+        (after, unshaped), overlay = await asyncio.gather(self._links(), self._state())
         counted = links.difference(before, after)
         calm = not task.cell.disturbs
-        trouble = list(dict.fromkeys(filter(None, (error, overlay.trouble if calm else ""))))
+        trouble = list(dict.fromkeys(filter(None, (unshaped, error, overlay.trouble if calm else ""))))
         changed = changes(self.first, self.mode, overlay.mode) if calm else []
         self.disturbed = not calm
         judged = verdict(seconds, machine, counted, [*trouble, *changed])
@@ -132,6 +147,15 @@ class Attempts:
             return Reading({}, error.stdout + error.stderr, error.argv), str(error)
         except (HostError, OverlayError) as error:
             return Reading({}, ""), str(error)
+
+    async def _links(self) -> tuple[Counts, str]:
+        """What the links counted, and what of them is not as it was set, "" if all is."""
+        counts, checked = await asyncio.gather(self.lab.counters(), self.lab.check(), return_exceptions=True)
+        for found in (checked, counts):
+            if isinstance(found, BaseException) and not isinstance(found, LINKS_FAIL):
+                raise found
+        said = next((str(found) for found in (checked, counts) if isinstance(found, LINKS_FAIL)), "")
+        return {} if isinstance(counts, BaseException) else counts, said
 
     async def _counters(self) -> Mapping[str, int]:
         """The data path's counters; an overlay that does not tell them now says why after the sample."""

@@ -19,8 +19,8 @@ async def nothing_to_check() -> None:
 class Lab:
     """Hosts on links, up and shaped, and what records the machine and the links around a sample.
 
-    `check` raises a ShaperError when a link is no longer as it was set; it is asked after each
-    overlay's cells.
+    `check` raises a ShaperError when a link is no longer as it was set; it is asked before the first
+    sample and after each.
     """
 
     topology: Topology

@@ -109,7 +109,6 @@ class Stages:
             )
             with self._phase("measuring"):
                 await self._all(attempts, tasks)
-        await self.lab.check()
         await self._report("after")
         return attempts.mode
 
@@ -139,8 +138,10 @@ class Stages:
 
         Raises:
             OverlayError: it does not stand again.
+            ShaperError: the links are not as they were set.
         """
         self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
+        await self.lab.check()
         await self.overlay.check()
         if sample.changed and self.folder.manifest.on_fallback == "relaunch":
             await self._relaunch(attempts)

@@ -13,17 +13,31 @@ from lab.runs.sample import State, Verdict
 #: Share of all CPU time in use above which the machine, not the network, sets the pace. The
 #: counters tick at 100 Hz and a sample lasts a second or more, so 5 % is above their noise.
 BUSY = 0.95
+#: Share of a sample in which no CPU was left, although its mean says otherwise: the pulse looks every
+#: quarter of a second, so that in a sample of two seconds one such window may be chance, two not.
+FULL = 0.2
 #: Steal: a neighbour on the same physical machine took CPU that no record here shows.
 STEAL = 0.05
 #: Share of the time in which some task waited for a CPU while most of the CPUs were in use.
 #: Pressure alone proves little: two tasks that wake together wait for each other, a moment long,
 #: on a machine that has CPU to spare.
 PRESSURE, PRESSURE_BUSY = 0.5, 0.85
+#: Share of the time in which some task waited for memory to be freed. A lab that has enough waits never.
+MEMORY = 0.1
+#: Packets dropped between two interfaces because no CPU took them up in time, as a share of those
+#: that links carried: a tenth of the least loss that a link is asked for (1 %) is below what matters.
+DROPPED = 0.001
 #: Share of the sample in which a host's own quota held it back.
 THROTTLED = 0.05
 #: How late (ms) a link may let the slowest hundredth of its packets go. The studies' shortest
 #: segment has an RTT of 4.7 ms; later than this, its figures would be the emulator's.
 LATE_MS = 1.0
+#: How far (ms) the wall clock may move against the monotonic one, or sleep stop that one: two
+#: readings of the clocks agree to some µs, and a tool's round trip is off by all of it.
+CLOCK_MS = 1.0
+#: Share by which time may be bent: half of what a link's delay may be off. NTP corrects an ordinary
+#: clock by less than 0.0005; only a clock that was far off is bent more.
+BENT = 0.005
 
 #: From worst to best: a sample takes the worst state that a reason gives it.
 ORDER: tuple[State, ...] = ("broken", "emulator-bound", "host-bound", "valid")
@@ -42,10 +56,17 @@ def verdict(
         machine: what `lab.measure.machine` recorded.
         links: per link and direction, what its shaper counted during the sample: `unasked` packets
             dropped that nobody asked it to drop, and `late_p99_ms`.
-        trouble: sentences from elsewhere that break a sample, e.g. a lost peer, or what `changes` says.
+        trouble: sentences from elsewhere that break a sample, e.g. a lost peer, a link that does not
+            read back as it was set, or what `changes` says.
     """
     found: list[tuple[State, str]] = [("broken", text) for text in trouble]
-    found += [*_links(links), *_machine(machine), *_hosts(seconds, machine.get("hosts", {}))]
+    found += [
+        *_clock(machine.get("clock", {})),
+        *_links(links),
+        *_machine(machine),
+        *_dropped(machine, links),
+    ]
+    found += _hosts(seconds, machine.get("hosts", {}))
     states = {state for state, _ in found}
     state = next((state for state in ORDER if state in states), ORDER[-1])
     return Verdict(state=state, reasons=[text for _, text in found])
@@ -72,6 +93,15 @@ def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[tuple[str
 Found = Iterator[tuple[State, str]]
 
 
+def _clock(clock: Mapping[str, float]) -> Found:
+    if abs(moved := clock.get("set_ms", 0.0)) > CLOCK_MS:
+        yield "broken", f"this machine's clock was set {moved:+.0f} ms during the sample"
+    if (slept := clock.get("slept_ms", 0.0)) > CLOCK_MS:
+        yield "broken", f"this machine slept for {slept:.0f} ms during the sample"
+    if abs(bent := clock.get("bent", 0.0)) > BENT:
+        yield "broken", f"this machine's clock ran {abs(bent):.1%} too {'fast' if bent > 0 else 'slow'}"
+
+
 def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:
     for name, count in links.items():
         if lost := count.get("unasked", 0):
@@ -84,11 +114,26 @@ def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:
 def _machine(machine: Mapping[str, Any]) -> Found:
     busy, pressure = machine.get("busy", 0.0), machine.get("pressure") or 0.0
     if busy > BUSY:
-        yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy"
+        yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy{_meek(machine.get('nice', 0.0))}"
+    elif (full := machine.get("full", 0.0)) > FULL:
+        yield "emulator-bound", f"the machine had no CPU left for {full:.0%} of the sample"
     elif pressure > PRESSURE and busy > PRESSURE_BUSY:
         yield "emulator-bound", f"tasks waited for a CPU {pressure:.0%} of the time at {busy:.0%} busy"
+    if (memory := machine.get("pressure_memory", 0.0)) > MEMORY:
+        yield "emulator-bound", f"tasks waited for memory {memory:.0%} of the time"
     if (steal := machine.get("steal", 0.0)) > STEAL:
         yield "emulator-bound", f"{steal:.0%} of the CPU time was taken by neighbours of this machine"
+
+
+def _meek(share: float) -> str:
+    """What of the machine's work says of itself that it can wait; not all of it does: groups share alike."""
+    return f", {share:.0%} with programs of low priority" if share > STEAL else ""
+
+
+def _dropped(machine: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> Found:
+    dropped, carried = machine.get("dropped", 0), sum(count.get("packets", 0) for count in links.values())
+    if dropped > DROPPED * carried:
+        yield "emulator-bound", f"the machine dropped {dropped} packets that no CPU took up in time"
 
 
 def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Found:

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from typing import Any
 
-from lab.measure import cgroups, links, machine
+from lab.measure import cgroups, clocks, links, machine, pulse
 from lab.measure.machine import Machine, Snapshot, shares
 
 V1 = """\
@@ -21,17 +22,47 @@ V1 = """\
 
 
 def test_shares_of_cpu_time() -> None:
-    before = Snapshot(10.0, machine.parse_stat("cpu  100 0 100 800 0 0 0 0 7 7\ncpu0 1\n"), 1_000_000)
-    after = Snapshot(12.0, machine.parse_stat("cpu  150 0 130 900 10 0 0 10 9 9\n"), 1_500_000)
-    found = machine.difference(before, after)
-    assert found == {"seconds": 2.0, "busy": 0.45, "steal": 0.05, "pressure": 0.25, "hosts": {}}
+    clock = clocks.Clocks(1e9, 10.0, 10.0, 10.0)
+    stat = "cpu  100 0 100 800 0 0 0 0 7 7\ncpu0 1\n"
+    before = Snapshot(10.0, machine.parse_stat(stat), {"pressure": 1_000_000}, {}, 5, clock)
+    stat = "cpu  140 10 130 900 10 0 0 10 9 9\n"
+    clock = clocks.Clocks(1e9 + 2, 12.0, 12.0, 12.0)
+    after = Snapshot(12.0, machine.parse_stat(stat), {"pressure": 1_500_000}, {}, 8, clock)
+    assert machine.difference(before, after) == {
+        "seconds": 2.0,
+        "busy": 0.45,
+        "nice": 0.05,
+        "steal": 0.05,
+        "pressure": 0.25,
+        "dropped": 3,
+        "clock": {"set_ms": 0.0, "slept_ms": 0.0, "bent": 0.0},
+        "hosts": {},
+    }
 
 
 async def test_a_kernel_without_pressure_says_nothing_of_it(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("cpu  1 0 1 8 0 0 0 0\n")
-    recorder = Machine(proc=tmp_path)
-    await recorder.start()
-    assert "pressure" not in await recorder.stop()
+    record = await _stopped(Machine(proc=tmp_path))
+    assert "pressure" not in record
+    assert record["dropped"] == 0
+
+
+async def test_pressure_is_of_cpu_memory_and_disk(tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text("cpu  1 0 1 8 0 0 0 0\n")
+    (tmp_path / "pressure").mkdir()
+    for kind in ("cpu", "memory", "io"):
+        words = "some avg10=0.00 avg60=0.00 avg300=0.00 total=100\nfull avg10=0.00 total=7\n"
+        (tmp_path / "pressure" / kind).write_text(words)
+    record = await _stopped(Machine(proc=tmp_path))
+    assert {key: record[key] for key in record if key.startswith("pressure")} == {
+        "pressure": 0.0,
+        "pressure_memory": 0.0,
+        "pressure_io": 0.0,
+    }
+
+
+def test_packets_that_full_backlogs_dropped() -> None:
+    assert machine.parse_dropped("0000a2f1 00000000 00000003\n00001111 0000001f 00000000\n") == 31
 
 
 async def test_this_machine_can_be_recorded() -> None:
@@ -124,6 +155,34 @@ async def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Pa
     assert "timeline" not in await _stopped(Machine({"AMS": (group,)}))
 
 
-async def _stopped(recorder: Machine) -> dict[str, object]:
+async def _stopped(recorder: Machine) -> dict[str, Any]:
     await recorder.start()
     return await recorder.stop()
+
+
+def test_clocks_that_went_on_evenly() -> None:
+    found = clocks.difference(clocks.read(), clocks.read())
+    assert abs(found["set_ms"]) < 1
+    assert abs(found["slept_ms"]) < 1
+
+
+def test_a_clock_that_was_set_a_machine_that_slept_and_time_that_was_bent() -> None:
+    before = clocks.Clocks(wall=1e9, monotonic=100.0, raw=100.0, boot=100.0)
+    after = clocks.Clocks(wall=1e9 + 2 - 0.5, monotonic=102.0, raw=101.9, boot=107.0)
+    assert clocks.difference(before, after) == {"set_ms": -500.0, "slept_ms": 5000.0, "bent": 0.05263}
+
+
+def test_a_second_in_which_no_cpu_was_left_shows_though_the_mean_is_low() -> None:
+    # given four windows of a hundred ticks, in the second of which hardly one was idle
+    idle = [0, 60, 64, 124, 184]
+    readings = [{"user": 100 * n - i, "idle": i, "iowait": 0} for n, i in enumerate(idle)]
+    assert pulse.full(readings) == 0.25
+    assert pulse.used(readings[0], readings[-1]) < 0.6
+    assert pulse.full(readings[:1]) == 0.0
+
+
+def test_the_pulse_ends_with_the_sample() -> None:
+    read = iter({"user": 100 * n, "idle": 0} for n in range(1000))
+    beat = pulse.Pulse(lambda: next(read))
+    assert beat.stop() in (0.0, 1.0)
+    assert not beat._thread.is_alive()

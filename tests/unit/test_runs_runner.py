@@ -233,18 +233,50 @@ async def test_dead_shapers_end_the_run_with_its_samples_kept(tmp_path: Path) ->
     overlay = FakeOverlay()
     with new_folder(tmp_path) as folder, pytest.raises(ShaperError):
         await go(folder, lab=lab, overlays={"fake": overlay})
-    assert len(read(folder.path).samples) == 1
+    # then the sample during which they died is there, broken
+    whole, broken = read(folder.path).samples
+    assert (whole.outcome, whole.verdict.state) == ("ok", "valid")
+    assert (broken.outcome, broken.verdict.state) == ("failed", "broken")
+    assert broken.verdict.reasons == ["the wire is dead; take the lab down"]
     assert overlay.told[-1] == "uninstall"
 
 
-async def test_links_that_no_longer_read_back_end_the_run(tmp_path: Path) -> None:
-    async def check() -> None:
-        raise ShaperError("AMS-PRG: rate was 20 Mbit/s, is 10")
+class Links:
+    """Links that read back as they were set, but for the checks whose numbers are given."""
 
-    lab = replace(fake_lab(), check=check)
+    def __init__(self, *wrong: int) -> None:
+        self.wrong, self.asked = wrong, 0
+
+    async def check(self) -> None:
+        self.asked += 1
+        if self.asked in self.wrong:
+            raise ShaperError("AMS-PRG: rate was 20 Mbit/s, is 10")
+
+
+async def test_links_that_are_not_as_they_were_set_are_not_measured_on(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as folder, pytest.raises(ShaperError):
+        await go(folder, lab=replace(fake_lab(), check=Links(1).check))
+    assert read(folder.path).samples == []
+
+
+async def test_links_that_no_longer_read_back_break_the_sample_and_end_the_run(tmp_path: Path) -> None:
+    lab = replace(fake_lab(), check=Links(*range(3, 99)).check)
     with new_folder(tmp_path) as folder, pytest.raises(ShaperError):
         await go(folder, lab=lab)
-    assert len(read(folder.path).samples) == 5
+    assert [s.verdict.state for s in read(folder.path).samples] == ["valid", "broken"]
+    assert "rate was 20 Mbit/s, is 10" in str(read(folder.path).samples[1].error)
+
+
+async def test_links_that_are_as_they_were_again_cost_one_sample_which_is_repeated(tmp_path: Path) -> None:
+    links = Links(3)
+    with new_folder(tmp_path) as folder:
+        outcome = await go(folder, lab=replace(fake_lab(), check=links.check))
+    found = read(folder.path).samples
+    assert outcome.status == 0
+    assert [s.verdict.state for s in found].count("broken") == 1
+    assert len([s for s in found if s.ok]) == 5
+    # once before the first sample, once after each, and once more after the broken one
+    assert links.asked == 1 + len(found) + 1
 
 
 async def test_a_busy_machine_marks_the_samples(tmp_path: Path) -> None:

@@ -32,6 +32,18 @@ def test_nothing_to_say_is_valid() -> None:
         ({"pressure": 0.9, "busy": v.PRESSURE_BUSY}, "valid"),
         ({"pressure": v.PRESSURE + 0.01, "busy": v.PRESSURE_BUSY + 0.01}, "emulator-bound"),
         ({"pressure": None, "busy": 0.9}, "valid"),
+        ({"full": v.FULL}, "valid"),
+        ({"full": v.FULL + 0.01}, "emulator-bound"),
+        ({"pressure_memory": v.MEMORY}, "valid"),
+        ({"pressure_memory": v.MEMORY + 0.01}, "emulator-bound"),
+        ({"dropped": 100 * v.DROPPED}, "valid"),
+        ({"dropped": 1}, "emulator-bound"),  # of a hundred packets
+        ({"clock": {"set_ms": -v.CLOCK_MS, "slept_ms": v.CLOCK_MS, "bent": -v.BENT}}, "valid"),
+        ({"clock": {"set_ms": -v.CLOCK_MS - 1}}, "broken"),
+        ({"clock": {"set_ms": v.CLOCK_MS + 1}}, "broken"),
+        ({"clock": {"slept_ms": v.CLOCK_MS + 1}}, "broken"),
+        ({"clock": {"bent": v.BENT + 0.001}}, "broken"),
+        ({"clock": {"bent": -v.BENT - 0.001}}, "broken"),
         ({"hosts": {"AMS": {"throttled_s": 2.0 * v.THROTTLED}}}, "valid"),
         ({"hosts": {"AMS": {"throttled_s": 2.0 * v.THROTTLED + 0.01}}}, "host-bound"),
     ],
@@ -63,6 +75,37 @@ def test_a_mode_that_changes_or_other_trouble_breaks_a_sample() -> None:
     assert v.changes(fast, sleeve, sleeve) == ["mode was sleeve, no longer fastdp"]
     assert v.changes(fast, fast, fast) == []
     assert verdict(1, FINE, {}, trouble=("a peer was lost",)).reasons == ["a peer was lost"]
+
+
+def test_the_reason_is_in_words() -> None:
+    def said(**machine: Any) -> list[str]:
+        return verdict(2.0, {**FINE, **machine}, {"AMS-PRG ab": LINK}).reasons
+
+    assert said(full=0.5) == ["the machine had no CPU left for 50% of the sample"]
+    assert said(busy=1.0, full=1.0) == ["the machine's CPUs were 100% busy"]
+    assert said(busy=1.0, nice=0.6) == [
+        "the machine's CPUs were 100% busy, 60% with programs of low priority"
+    ]
+    assert said(dropped=7) == ["the machine dropped 7 packets that no CPU took up in time"]
+    assert said(clock={"set_ms": -3600000.0}) == [
+        "this machine's clock was set -3600000 ms during the sample"
+    ]
+    assert said(clock={"slept_ms": 5000.0}) == ["this machine slept for 5000 ms during the sample"]
+    assert said(clock={"bent": -0.05}) == ["this machine's clock ran 5.0% too slow"]
+
+
+def test_where_no_packet_was_carried_a_dropped_one_still_counts() -> None:
+    assert verdict(2.0, {**FINE, "dropped": 1}, {}).state == "emulator-bound"
+    assert verdict(2.0, {**FINE, "dropped": 0}, {}).state == "valid"
+
+
+def test_a_host_at_its_quota_does_not_hide_that_the_machine_had_no_cpu_left() -> None:
+    bound = {"hosts": {"AMS": {"throttled_s": 1.0}}}
+    assert judge(bound) == "host-bound"
+    assert judge({**bound, "busy": 0.99}) == "emulator-bound"
+    assert judge({**bound, "full": 0.9}) == "emulator-bound"
+    assert judge(bound, {"late_p99_ms": 5.0}) == "emulator-bound"
+    assert judge({**bound, "clock": {"set_ms": 10.0}}) == "broken"
 
 
 def test_the_worst_state_is_taken_and_every_reason_is_kept() -> None:

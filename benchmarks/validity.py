@@ -1,0 +1,265 @@
+"""Whether verdicts can be believed: as many samples of a disturbed machine as of a quiet one. Needs root.
+
+    sudo .venv/bin/python benchmarks/validity.py [--samples 100] [--seconds 1] [--rate 100] [--keep FILE]
+
+Two hosts on one link carry TCP, UDP and requests, one sample after the other, disturbed and quiet
+ones in random order. A disturbance is one that the figures of a sample suffer from:
+
+    hogs     two busy programs per processor, for the whole sample
+    burst    the same, for the middle half of it
+    wire     the process of the wire is stopped for a tenth of a second (where the wire shapes)
+    flood    other programs send as fast as they can between interfaces of their own
+
+Aimed at: at least 95 of 100 disturbed samples are not counted, at most 5 of 100 quiet ones. What else
+runs on the machine is no part of the benchmark: run it on one that is idle otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+# overlays.py beside this file has the name of a package, and a script's folder comes first
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from experiments.base import Cell
+from lab.cli.assemble import load_experiment
+from lab.cli.trial import Trial, trial
+from lab.errors import LabError
+from lab.measure.machine import parse_stat
+from lab.measure.pulse import used
+from lab.runs.sample import Sample
+from overlays.options import parse
+from topologies.point_to_point import topology
+
+HOG = [sys.executable, "-S", "-c", "while True: pass"]
+METRICS = ("tcp", "udp", "latency")
+#: The part of a sample that a burst takes.
+HALF = 0.5
+#: s for which the wire is stopped, and s until the tool of a sample has begun to measure.
+STOPPED, WAIT = 0.1, 0.2
+ENTER = ["ip", "netns", "exec"]
+#: Share of the CPUs that others may use beside a quiet sample, s over which that is looked at, and how
+#: often a sample is taken again because they used more.
+OTHERS, LOOK, TRIES = 0.15, 0.25, 40
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Kill processes that this program started."""
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+
+
+@contextmanager
+def hogs() -> Iterator[None]:
+    """Two busy programs for every processor."""
+    count = 2 * (os.cpu_count() or 1)
+    started = [subprocess.Popen(HOG) for _ in range(count)]
+    try:
+        yield
+    finally:
+        end(started)
+
+
+class Flood:
+    """Two namespaces of the benchmark's own between which iperf3 sends as fast as it can."""
+
+    def __init__(self) -> None:
+        self._ends = [f"flood{os.getpid()}{letter}" for letter in "ab"]
+
+    def __enter__(self) -> Flood:
+        a, b = self._ends
+        for name in self._ends:
+            _run("ip", "netns", "add", name)
+        _run("ip", "-n", a, "link", "add", "veth", "type", "veth", "peer", "name", "veth", "netns", b)
+        for number, name in enumerate(self._ends, start=1):
+            _run("ip", "-n", name, "addr", "add", f"198.18.0.{number}/30", "dev", "veth")
+            _run("ip", "-n", name, "link", "set", "veth", "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in self._ends:
+            _run("ip", "netns", "del", name)
+
+    @contextmanager
+    def flows(self) -> Iterator[None]:
+        """A sender for every processor, each with its receiver."""
+        pairs = [self._pair(5201 + number) for number in range(os.cpu_count() or 1)]
+        try:
+            yield
+        finally:
+            end([process for pair in pairs for process in pair])
+
+    def _pair(self, port: int) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+        """A receiver that listens, and its sender."""
+        a, b = ([*ENTER, name, "iperf3", "-p", str(port)] for name in self._ends)
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        server = subprocess.Popen([*b, "-s"], **quiet)
+        while f":{port:04X} " not in Path(f"/proc/{server.pid}/net/tcp6").read_text():
+            if server.poll() is not None:
+                raise SystemExit("validity: iperf3 does not listen")
+        return subprocess.Popen([*a, "-c", "198.18.0.2", "-t", "60"], **quiet), server
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True)
+
+
+Measure = Callable[[], Awaitable[Sample]]
+
+
+class Disturbances:
+    """What is done to the machine, or to the lab, while a sample is measured."""
+
+    def __init__(self, lab: Trial, flood: Flood, seconds: float) -> None:
+        self._lab, self._flood, self._seconds = lab, flood, seconds
+        self.all = {"hogs": self.hogs, "burst": self.burst, "flood": self.flood}
+        if lab.emulation.shaper is not None and lab.emulation.shaper.processes:
+            self.all["wire"] = self.wire
+
+    async def hogs(self, measure: Measure) -> Sample:
+        with hogs():
+            return await measure()
+
+    async def flood(self, measure: Measure) -> Sample:
+        with self._flood.flows():
+            return await measure()
+
+    async def burst(self, measure: Measure) -> Sample:
+        async def later() -> None:
+            await asyncio.sleep(self._seconds * (1 - HALF) / 2 + WAIT)
+            with hogs():
+                await asyncio.sleep(self._seconds * HALF)
+
+        return (await asyncio.gather(measure(), later()))[0]
+
+    async def wire(self, measure: Measure) -> Sample:
+        assert self._lab.emulation.shaper is not None
+        (process,) = self._lab.emulation.shaper.processes
+
+        async def later() -> None:
+            await asyncio.sleep(self._seconds / 2 + WAIT)
+            os.kill(process.pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(STOPPED)
+            finally:
+                os.kill(process.pid, signal.SIGCONT)
+
+        return (await asyncio.gather(measure(), later()))[0]
+
+
+class Quiet:
+    """Samples beside which nothing else ran, as far as can be seen right before and right after them."""
+
+    def __init__(self) -> None:
+        self.again = 0
+
+    async def __call__(self, measure: Measure) -> Sample:
+        for _ in range(TRIES):
+            for _ in range(TRIES):
+                if await self._alone():
+                    break
+            sample = await measure()
+            if await self._alone():
+                return sample
+            self.again += 1
+        raise SystemExit(f"validity: others used the machine's CPUs in {TRIES} tries; measure another time")
+
+    async def _alone(self) -> bool:
+        before = _ticks()
+        await asyncio.sleep(LOOK)
+        return used(before, _ticks()) <= OTHERS
+
+
+def _ticks() -> dict[str, int]:
+    return parse_stat(Path("/proc/stat").read_text())
+
+
+async def judged(asked: argparse.Namespace) -> list[tuple[str, Sample]]:
+    """Every sample with the name of what was done to it."""
+    experiment = load_experiment("multihop")
+    ends = {"from": "AMS", "to": "BRA", "hops": 1}
+    found = []
+    shape = topology(rate=asked.rate).with_cpus(asked.cpus)
+    with ExitStack() as stack:
+        flood = stack.enter_context(Flood())
+        async with trial(shape, parse(asked.overlay), experiment, shaper=asked.shaper) as lab:
+            known = Disturbances(lab, flood, asked.seconds).all
+            kinds, quiet = asked.kinds.split(",") if asked.kinds else list(known), Quiet()
+            todo = [kinds[n % len(kinds)] for n in range(asked.samples)] + ["quiet"] * asked.samples
+            random.Random(asked.seed).shuffle(todo)
+            for number, kind in enumerate(todo):
+                metric = METRICS[number % len(METRICS)]
+                cell = Cell("underlay", metric, ends, 1, asked.seconds)
+                sample = await known.get(kind, quiet)(lambda cell=cell: lab.sample(cell))
+                found.append((kind, sample))
+                if asked.keep:
+                    with asked.keep.open("a") as file:
+                        file.write(json.dumps({"kind": kind, **json.loads(sample.line())}) + "\n")
+                if asked.verbose:
+                    values = {key: round(value, 2) for key, value in sample.values.items()}
+                    print(kind, metric, sample.verdict.state, sample.verdict.reasons, values, flush=True)
+    print(f"{quiet.again} quiet samples were taken again, as others had begun to use the machine")
+    return found
+
+
+def table(found: Sequence[tuple[str, Sample]]) -> bool:
+    """Print how samples were judged by what was done to them; returns whether the aim is met."""
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for kind, sample in found:
+        rows[kind][sample.verdict.state] += 1
+        if kind != "quiet":
+            rows["all disturbed"][sample.verdict.state] += 1
+    states = ("valid", "host-bound", "emulator-bound", "broken")
+    print(f"{'':>14}" + "".join(f"{state:>16}" for state in states) + f"{'not counted':>16}")
+    shares = {}
+    for kind, row in sorted(rows.items(), key=lambda item: (item[0] in ("quiet", "all disturbed"), item[0])):
+        total = row.total()
+        shares[kind] = (row["emulator-bound"] + row["broken"]) / total
+        print(f"{kind:>14}" + "".join(f"{row[state]:16}" for state in states) + f"{shares[kind]:16.0%}")
+    return shares.get("all disturbed", 1) >= 0.95 and shares.get("quiet", 0) <= 0.05
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--samples", type=int, default=50, help="disturbed ones, and as many quiet ones")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each sample")
+    parser.add_argument("--rate", type=float, default=100.0, help="of the link, Mbit/s")
+    parser.add_argument("--cpus", type=float, default=None, help="of each host")
+    parser.add_argument("--overlay", default="underlay")
+    parser.add_argument("--shaper", default="auto")
+    parser.add_argument("--kinds", default="", help="disturbances, with commas between; all by default")
+    parser.add_argument("--seed", type=int, default=7, help="of the order")
+    parser.add_argument("--keep", type=Path, help="add every sample to this file, as a line of JSON")
+    parser.add_argument("--verbose", action="store_true", help="print every sample as it comes")
+    asked = parser.parse_args()
+    start = monotonic()
+    print(f"kernel {os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
+    met = table(asyncio.run(judged(asked)))
+    print(
+        f"{monotonic() - start:.0f} s, load {os.getloadavg()[0]:.1f} after; aim {'met' if met else 'MISSED'}"
+    )
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LabError as error:
+        raise SystemExit(f"validity: {error}") from error

@@ -1,0 +1,83 @@
+"""One lab with one overlay on it, on which single samples are measured and judged as in a run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.base import Cell, Experiment
+from lab.events import Emit, silent, step
+from lab.runs.attempt import Attempts
+from lab.runs.lab import Lab
+from lab.runs.plan import Task
+from lab.runs.progress import Progress
+from lab.runs.sample import Sample
+from lab.runs.watch import Watch
+from lab.together import together
+from lab.topology import Topology
+from overlays.base import Overlay
+
+if TYPE_CHECKING:
+    from lab.emulation.emulation import Emulation
+
+READY = 120.0
+
+
+def measurable(lab: Emulation, topology: Topology, interval: float | None = None) -> Lab:
+    """The lab as the run engine sees it: hosts, and what records the machine and the links."""
+    from lab.measure.cgroups import folders
+    from lab.measure.machine import Machine
+
+    assert lab.shaper is not None, "a lab that is up has a shaper"
+    groups = {
+        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
+        for name, pid in lab.pids.items()
+    }
+    return Lab(topology, lab.hosts, Machine(groups, interval=interval), lab.shaper.counters, lab.shaper.check)
+
+
+@dataclass
+class Trial:
+    """An overlay that is up; `sample` measures a cell of the experiment on it."""
+
+    emulation: Emulation
+    attempts: Attempts
+
+    async def sample(self, cell: Cell) -> Sample:
+        """One repetition of a cell, with its verdict; nothing is stored.
+
+        Raises:
+            ShaperError: the links died before the sample began.
+        """
+        return (await self.attempts.measure(Task(cell, 1))).sample
+
+
+@asynccontextmanager
+async def trial(
+    topology: Topology, overlay: Overlay, experiment: Experiment, *, shaper: str = "auto", emit: Emit = silent
+) -> AsyncIterator[Trial]:
+    """Build a lab, put an overlay and endpoints on it, and take all of it away afterwards.
+
+    Raises:
+        LabError: it does not come up; nothing is left.
+    """
+    from lab.emulation.emulation import Emulation
+
+    async with AsyncExitStack() as stack:
+        emulation = Emulation(topology, shaper=shaper, emit=emit)
+        await stack.enter_async_context(emulation)
+        hosts = emulation.hosts
+        with step(emit, f"{overlay.name}: install and endpoints"):
+            await overlay.install(tuple(hosts.values()), topology)
+            await overlay.ready(READY)
+            attached = await together(overlay.attach(host) for host in hosts.values())
+            endpoints = dict(zip(hosts, attached, strict=True))
+            await experiment.prepare(endpoints)
+        watch = await stack.enter_async_context(Watch(overlay))
+        lab = measurable(emulation, topology, experiment.interval)
+        attempts = Attempts(experiment, overlay, endpoints, lab, "trial", Progress(()), silent, watch)
+        await attempts.begin()
+        yield Trial(emulation, attempts)

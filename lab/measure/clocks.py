@@ -1,0 +1,57 @@
+"""Whether time itself went on evenly while a sample was measured: four clocks of the kernel, compared.
+
+Tools take times from the wall clock or the monotonic one, and the wire compares both. Corrections by
+NTP bend both alike; only setting the wall clock moves it against the monotonic one, only sleep
+stops the monotonic one against the boot clock, and only the raw one is never corrected
+(clock_gettime(2)).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+#: s within which all clocks are read; when something came between, they are read again.
+SAME_MOMENT = 20e-6
+TRIES = 10
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The kernel's clocks at one moment (s): wall, monotonic, monotonic uncorrected, and with sleep."""
+
+    wall: float
+    monotonic: float
+    raw: float
+    boot: float
+
+
+def read() -> Clocks:
+    """All clocks at as much the same moment as can be had."""
+    best, shortest = _read(), float("inf")
+    for _ in range(TRIES):
+        found = _read()
+        took = time.clock_gettime(time.CLOCK_MONOTONIC) - found.monotonic
+        if took < shortest:
+            best, shortest = found, took
+        if took < SAME_MOMENT:
+            break
+    return best
+
+
+def _read() -> Clocks:
+    monotonic = time.clock_gettime(time.CLOCK_MONOTONIC)
+    wall = time.clock_gettime(time.CLOCK_REALTIME)
+    raw = time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+    return Clocks(wall, monotonic, raw, time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+def difference(before: Clocks, after: Clocks) -> dict[str, float]:
+    """How far the wall clock was set, how long the machine slept (ms), and by which share time was bent."""
+    passed = after.monotonic - before.monotonic
+    raw = after.raw - before.raw
+    return {
+        "set_ms": round(1e3 * (after.wall - before.wall - passed), 3),
+        "slept_ms": round(1e3 * (after.boot - before.boot - passed), 3),
+        "bent": round(passed / raw - 1, 5) if raw > 0 else 0.0,
+    }

@@ -1,0 +1,199 @@
+"""Verdicts on hosts and machines that were starved on purpose: two hosts of a tenth of a CPU, one link.
+
+Other work may run on the machine that tests: so what must be there is a reason, and what must not
+is never asked; how often a quiet sample is accused is for `benchmarks/validity.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from experiments.base import Cell
+from lab.cli.assemble import load_experiment
+from lab.cli.trial import Trial, trial
+from lab.emulation.state import Process
+from lab.errors import ShaperError
+from lab.runs.sample import Sample
+from overlays.options import parse
+from tests.integration.inventory import inventory
+from topologies import point_to_point
+
+T = TypeVar("T")
+TOPOLOGY = point_to_point.topology(rate=200.0).with_cpus(0.1)
+ENDS = {"from": "AMS", "to": "BRA", "hops": 1}
+TCP = Cell("underlay", "tcp", ENDS, 1, 2.0)
+LATENCY = Cell("underlay", "latency", ENDS, 1, 2.0)
+BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+
+@dataclass
+class Up:
+    """The lab, and the loop that everything in it runs on."""
+
+    loop: asyncio.Runner
+    lab: Trial
+
+    def sample(self, cell: Cell) -> Sample:
+        return self.loop.run(self.lab.sample(cell))
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    @property
+    def wire(self) -> Process:
+        """The wire's process; where the kernel shapes, there is none to disturb."""
+        assert self.lab.emulation.shaper is not None
+        found = self.lab.emulation.shaper.processes
+        if not found:
+            pytest.skip("the kernel shapes these links; there is no process that could be kept from it")
+        return found[0]
+
+
+@asynccontextmanager
+async def underlay() -> AsyncIterator[Trial]:
+    async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def up(docker_daemon: None) -> Iterator[Up]:
+    with asyncio.Runner() as loop:
+        context = underlay()
+        lab = loop.run(context.__aenter__())
+        yield Up(loop, lab)
+        loop.run(context.__aexit__(None, None, None))
+
+
+@contextmanager
+def hogs() -> Iterator[None]:
+    """Two busy programs for every processor."""
+    argv = [sys.executable, "-S", "-c", "while True: pass"]
+    started = [subprocess.Popen(argv) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+        for process in started:
+            process.wait()
+
+
+async def beside(up: Up, cell: Cell, trouble: Callable[[], Awaitable[None]]) -> Sample:
+    """A sample in whose middle something is done."""
+
+    async def later() -> None:
+        await asyncio.sleep(cell.seconds / 2)
+        await trouble()
+
+    return (await asyncio.gather(up.lab.sample(cell), later()))[0]
+
+
+def has(sample: Sample, words: str) -> bool:
+    return any(words in reason for reason in sample.verdict.reasons)
+
+
+def test_a_host_at_its_quota_is_named_and_its_sample_counts_unless_the_machine_is_bound(up: Up) -> None:
+    # when hosts of a tenth of a CPU send as fast as they can over a link that takes more
+    sample = up.sample(TCP)
+    # then the sample says who was held, and that this was a host's limit if it was no other's
+    assert sample.ok, sample.error
+    assert has(sample, "was held at its CPU quota"), sample.verdict
+    assert sample.verdict.state in ("host-bound", "emulator-bound")
+    assert sample.valid == (sample.verdict.state == "host-bound")
+    assert 1 < sample.values["received_mbps"] < 190
+    assert abs(sample.machine["clock"]["set_ms"]) < 1
+
+
+def test_a_machine_without_cpu_turns_the_verdict_of_a_host_at_its_quota(up: Up) -> None:
+    with hogs():
+        sample = up.sample(TCP)
+    assert sample.verdict.state == "emulator-bound"
+    assert has(sample, "the machine's CPUs were 100% busy") or has(sample, "busy")
+    assert has(sample, "was held at its CPU quota"), sample.verdict
+    assert not sample.valid
+
+
+def test_so_does_one_without_cpu_for_half_of_a_sample(up: Up) -> None:
+    async def burst() -> None:
+        with hogs():
+            await asyncio.sleep(LATENCY.seconds / 2)
+
+    sample = up.do(beside(up, LATENCY, burst))
+    assert sample.verdict.state == "emulator-bound"
+    assert has(sample, "no CPU left") or has(sample, "busy")
+
+
+def test_a_wire_that_stood_still_for_a_moment_shows_as_late(up: Up) -> None:
+    wire = up.wire
+
+    async def pause() -> None:
+        os.kill(wire.pid, signal.SIGSTOP)
+        await asyncio.sleep(0.1)
+        os.kill(wire.pid, signal.SIGCONT)
+
+    sample = up.do(beside(up, LATENCY, pause))
+    assert sample.verdict.state == "emulator-bound"
+    assert has(sample, "of its packets go more than 1 ms late"), sample.verdict
+    assert sample.values["mean_ms"] > 17.7
+
+
+def test_a_packet_filter_switched_off_breaks_the_sample_in_which_it_was(up: Up) -> None:
+    up.wire  # noqa: B018
+    assert up.lab.emulation.state is not None
+    inside = ["ip", "netns", "exec", f"lab-{up.lab.emulation.state.lab_id}", "sh", "-c"]
+
+    def switch(value: int) -> None:
+        subprocess.run([*inside, f"echo {value} > {BRIDGED}"], check=True)
+
+    async def off() -> None:
+        switch(0)
+
+    try:
+        sample = up.do(beside(up, LATENCY, off))
+    finally:
+        switch(1)
+    assert sample.verdict.state == "broken"
+    assert has(sample, "bridge-nf-call-iptables of"), sample.verdict
+    assert not sample.ok
+    # and once it is on again, samples are measured as before
+    assert up.sample(LATENCY).verdict.state != "broken"
+
+
+def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_away(
+    docker_daemon: None,
+) -> None:
+    before = inventory()
+
+    async def all_of_it() -> Sample:
+        async with underlay() as lab:
+            shaper = lab.emulation.shaper
+            assert shaper is not None
+            if not shaper.processes:
+                pytest.skip("the kernel shapes these links; there is no process to kill")
+            (wire,) = shaper.processes
+
+            async def kill() -> None:
+                await asyncio.sleep(LATENCY.seconds / 2)
+                os.kill(wire.pid, signal.SIGKILL)
+
+            sample = (await asyncio.gather(lab.sample(LATENCY), kill()))[0]
+            # nothing more is measured on links that carry nothing
+            with pytest.raises(ShaperError, match="drop every packet"):
+                await lab.sample(LATENCY)
+            return sample
+
+    sample = asyncio.run(all_of_it())
+    assert sample.verdict.state == "broken"
+    assert sample.outcome == "failed"
+    assert has(sample, "its links drop every packet"), sample.verdict
+    assert inventory() == before

@@ -21,7 +21,9 @@ class ContainerSpec:
 
     `cpus` is a share of the machine's processors (1.0 is one of them), enforced by the
     kernel's CPU bandwidth control; `memory` is in bytes; `tmpfs` maps a mount point to its
-    mount options; `binds` maps a path outside to ``path inside[:options]``.
+    mount options; `binds` maps a path outside to ``path inside[:options]``. `options` are more
+    options of ``docker run``. `command` follows the image's ENTRYPOINT, or replaces it as well
+    where `replaces` is set.
     """
 
     name: str
@@ -38,6 +40,16 @@ class ContainerSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] = ()
     confined: bool = False
+    options: Sequence[str] = ()
+    replaces: bool = False
+
+
+#: Variables by which the docker command itself goes; all others reach it by name, through its environment.
+DOCKERS_OWN = frozenset({"PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH"})
+
+
+def _by_name(variable: str) -> bool:
+    return variable not in DOCKERS_OWN and not variable.startswith("DOCKER_")
 
 
 def cpu_argv(cpus: float) -> list[str]:
@@ -64,8 +76,15 @@ def run_argv(spec: ContainerSpec) -> list[str]:
     argv += [f"--volume={outside}:{inside}" for outside, inside in spec.binds.items()]
     argv += [f"--device={device}" for device in spec.devices]
     argv += [f"--sysctl={k}={v}" for k, v in spec.sysctls.items()]
-    argv += [f"--env={k}={v}" for k, v in spec.env.items()]
+    argv += [f"--env={k}" if _by_name(k) else f"--env={k}={v}" for k, v in spec.env.items()]
+    argv += spec.options
+    argv += ["--entrypoint="] if spec.replaces else []
     return [*argv, spec.image, *spec.command]
+
+
+def run_env(spec: ContainerSpec) -> dict[str, str]:
+    """The environment that goes with `run_argv`: values of variables, which are nobody else's to read."""
+    return {k: v for k, v in spec.env.items() if _by_name(k)}
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, Started]:
     Raises:
         HostError: a container ended at once; the message has the end of its log.
     """
-    await together(run(run_argv(spec), on=spec.hostname, timeout=60) for spec in specs)
+    await together(run(run_argv(spec), on=spec.hostname, timeout=60, env=run_env(spec)) for spec in specs)
     names = [spec.name for spec in specs]
     result = await run(["docker", "inspect", "--format", "{{.Id}} {{.State.Pid}}", *names])
     lines = (line.split() for line in result.stdout.splitlines())

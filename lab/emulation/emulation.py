@@ -116,7 +116,7 @@ class Emulation:
             return hostplan.plain(self._state, name, str(image), params)
         seed = await asyncio.to_thread(endpoint_seed, self._emit)
         number, site = len(self.hosts) + 1, params.get("site", name)
-        return hostplan.host(self._state, name, number, site, (), seed, cpus=params.get("cpus"))
+        return hostplan.host(self._state, name, number, site, (), seed, params=params)
 
     async def add_link(self, a: str, b: str, **params: Any) -> LinkSpec:
         """Add one link between two hosts that are there; `params` as a topology's edge has them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import addressing
+from lab.emulation import parameters
 from lab.emulation.capabilities import HOST_CAPABILITIES
 from lab.emulation.containers import ContainerSpec
 from lab.emulation.state import LABEL, State
@@ -21,13 +22,14 @@ SEED_INSIDE = "/var/lib/lab-seed"
 SHARED_INSIDE = "/run/lab"
 #: A host's Docker keeps its data in memory: nothing to delete afterwards. An upper bound, not a reservation.
 DOCKER_DATA = "rw,exec,dev,suid,mode=0710,size=4g"
-#: What a container of the user's own image may do: what Docker allows by default, and its own network.
-PLAIN_CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
-    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
+#: What the lab's own kind of host takes beside its image: it is a machine already.
+OF_HOSTS = frozenset(
+    {
+        *("cpus", "cpu_quota", "cpu_period", "cpu_shares", "cpuset_cpus", "mem_limit", "memory"),
+        *("memswap_limit", "environment", "volumes", "devices", "dns", "extra_hosts"),
+        *("ip", "mac", "defaultRoute", "site", "rm"),
+    }
 )
-#: Parameters of a single host beside its image.
-PARAMETERS = ("cpus", "memory", "environment", "volumes", "dcmd", "site", "ip")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,18 @@ def host(
     seed: Path,
     image: str = HOST_IMAGE,
     cpus: float | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """The lab's own kind of host: a machine with a Docker daemon inside."""
+    """The lab's own kind of host: a machine with a Docker daemon inside.
+
+    Raises:
+        TopologyError: a parameter that such a host does not take; it is named, never ignored.
+    """
+    asked = parameters.translate(name, params or {})
+    if beyond := sorted(key for key, value in (params or {}).items() if value and key not in OF_HOSTS):
+        raise TopologyError(
+            f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
+        )
     shared = state.folder / "hosts" / str(number)
     container = ContainerSpec(
         name=container_name(state, name),
@@ -75,7 +87,8 @@ def host(
         devices=("/dev/net/tun",),
         # set before the daemon starts: otherwise it would drop what the host is to forward
         sysctls={"net.ipv4.ip_forward": "1"},
-        env={"LAB_ID": state.lab_id},
+        env={"LAB_ID": state.lab_id, **asked.env},
+        options=asked.options,
     )
     return Plan(name, site, addresses, container, shared / "docker.sock")
 
@@ -86,23 +99,20 @@ def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Pla
     Raises:
         TopologyError: a parameter that is not supported; it is named, never ignored.
     """
-    if unknown := sorted(set(params) - set(PARAMETERS)):
-        raise TopologyError(
-            f"host {name!r}: {', '.join(unknown)} is not supported; known: {', '.join(PARAMETERS)}"
-        )
-    command: Any = params.get("dcmd") or ()
+    asked = parameters.translate(name, params)
+    command = parameters.command(params.get("dcmd"))
     container = ContainerSpec(
         name=container_name(state, name),
         hostname=name,
         image=image,
         labels=labels(state, name),
-        cpus=params.get("cpus"),
-        memory=params.get("memory"),
-        capabilities=PLAIN_CAPABILITIES,
-        binds=dict(volume.split(":", 1) for volume in params.get("volumes", ())),
-        env={"LAB_ID": state.lab_id, **params.get("environment", {})},
-        command=command.split() if isinstance(command, str) else tuple(command),
+        capabilities=asked.capabilities,
+        env={"LAB_ID": state.lab_id, **asked.env},
+        command=command,
         confined=True,
+        # as Containernet does: a terminal, so that a shell as first process stays
+        options=("--interactive", "--tty", *asked.options),
+        replaces=bool(command),
     )
     return Plan(name, params.get("site", name), (), container, None)
 

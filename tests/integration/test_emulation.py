@@ -227,7 +227,7 @@ def test_a_containernet_script(nothing_left: None) -> None:
         assert 20.0 <= float(re.search(r"= [0-9.]+/([0-9.]+)/", said)[1]) < 23.0  # type: ignore[index]
         with pytest.raises(LabError, match="use_hfsc"):
             net.addLink(d1, d2, use_hfsc=True)
-        with pytest.raises(TopologyError, match="shm_size"):
-            net.addDocker("d3", dimage="lab/gtsperf", shm_size="1g")
+        with pytest.raises(TopologyError, match="shm_siz"):
+            net.addDocker("d3", dimage="lab/gtsperf", shm_siz="1g")
     finally:
         net.stop()

@@ -53,8 +53,8 @@ def test_a_small_share_is_dealt_out_less_often_rather_than_refused() -> None:
 
 
 def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: state.State) -> None:
-    with pytest.raises(TopologyError, match=r"'d1'.*shm_size"):
-        hostplan.plain(a_state, "d1", "image", {"shm_size": "1g"})
+    with pytest.raises(TopologyError, match=r"'d1'.*shm_siz is.*'shm_size'"):
+        hostplan.plain(a_state, "d1", "image", {"shm_siz": "1g"})
 
 
 def test_links_that_are_added_one_by_one_share_nothing() -> None:

@@ -1,0 +1,126 @@
+"""Containernet's parameters as options of ``docker run``, each told without Docker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.emulation import hostplan, parameters, state
+from lab.emulation.containers import run_argv, run_env
+from lab.emulation.parameters import translate
+from lab.errors import TopologyError
+
+
+@pytest.fixture
+def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> state.State:
+    monkeypatch.setattr(state, "RUN", tmp_path)
+    return state.State.create()
+
+
+@pytest.mark.parametrize(
+    ("params", "options"),
+    [
+        ({"cpus": 0.5}, ["--cpu-period=5000", "--cpu-quota=2500"]),
+        ({"cpu_period": 50000, "cpu_quota": 25000}, ["--cpu-period=50000", "--cpu-quota=25000"]),
+        ({"cpu_shares": 20, "cpuset_cpus": "0,1"}, ["--cpu-shares=20", "--cpuset-cpus=0,1"]),
+        ({"mem_limit": "64m", "memswap_limit": 134217728}, ["--memory=64m", "--memory-swap=134217728"]),
+        ({"tmpfs": ["/v:size=3G,uid=1000"]}, ["--tmpfs=/v:size=3G,uid=1000"]),
+        ({"tmpfs": {"/v": "size=1m", "/w": ""}}, ["--tmpfs=/v:size=1m", "--tmpfs=/w"]),
+        (
+            {"devices": ["/dev/net/tun", "/dev/a:/dev/b:r"]},
+            ["--device=/dev/net/tun", "--device=/dev/a:/dev/b:r"],
+        ),
+        (
+            {"devices": [{"PathOnHost": "/dev/a", "PathInContainer": "/dev/b", "CgroupPermissions": "rw"}]},
+            ["--device=/dev/a:/dev/b:rw"],
+        ),
+        ({"sysctls": {"net.ipv4.ip_forward": True}}, ["--sysctl=net.ipv4.ip_forward=1"]),
+        ({"storage_opt": {"size": "42m"}}, ["--storage-opt=size=42m"]),
+        ({"shm_size": "64mb", "ipc_mode": "shareable"}, ["--shm-size=64mb", "--ipc=shareable"]),
+        ({"dns": ["10.0.0.1", "10.0.0.2"]}, ["--dns=10.0.0.1", "--dns=10.0.0.2"]),
+        ({"extra_hosts": {"web": "10.0.0.2"}}, ["--add-host=web:10.0.0.2"]),
+        ({"extra_hosts": ["web:fd00::2"]}, ["--add-host=web:fd00::2"]),
+        ({"runtime": "runc", "user": "1000:1000"}, ["--runtime=runc", "--user=1000:1000"]),
+        ({"volumes": ["/:/mnt/vol1:rw"]}, ["--mount=type=bind,source=/,target=/mnt/vol1"]),
+        (
+            {"volumes": ["/a:/b:ro,rslave"]},
+            ["--mount=type=bind,source=/a,target=/b,readonly,bind-propagation=rslave"],
+        ),
+        (
+            {"volumes": {"/a": {"bind": "/b", "mode": "ro"}}},
+            ["--mount=type=bind,source=/a,target=/b,readonly"],
+        ),
+        ({"volumes": ["/a,b:/c"]}, ['--mount=type=bind,"source=/a,b",target=/c']),
+        ({"volumes": ["/scratch"]}, ["--volume=/scratch"]),
+        # what Containernet's own defaults say asks for nothing
+        ({"network_mode": None, "cpu_quota": None, "ports": [], "dns": [], "device_requests": []}, []),
+        ({"privileged": False, "network_mode": "none", "rm": True}, []),
+    ],
+)
+def test_a_parameter_becomes_options_of_docker(params: dict[str, Any], options: list[str]) -> None:
+    assert list(translate("d1", params).options) == options
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"privileged": True}, r"'d1': privileged=True cannot be had: .*cap_add"),
+        ({"network_mode": "bridge"}, r"network_mode='bridge' cannot be had: .*port_bindings"),
+        ({"network_mode": "host"}, r"network_mode='host'"),
+        ({"device_requests": [object()]}, r"device_requests=.*graphics"),
+        ({"cpu_share": 0.3}, r"parameter cpu_share is not supported; did you mean 'cpu_shares'\?"),
+        ({"colour": "red"}, r"parameter colour is not supported; docs/containernet.md"),
+        ({"volumes": ["data:/data"]}, r"volumes=.*'data' is no absolute path"),
+        ({"volumes": ["/a:/b:fast"]}, r"'fast' is no mode of a volume"),
+        ({"cpu_quota": "much"}, r"cpu_quota='much' cannot be used"),
+        ({"environment": ["A"]}, r"environment=.*'A' has no '='"),
+        ({"environment": 7}, r"environment=7 cannot be used"),
+        ({"cpus": 1, "cpu_quota": 1000}, r"cpus and cpu_quota/cpu_period say the same"),
+    ],
+)
+def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said: str) -> None:
+    with pytest.raises(TopologyError, match=said):
+        translate("d1", params)
+
+
+def test_capabilities_start_from_dockers_default_and_a_network() -> None:
+    assert translate("d1", {}).capabilities == parameters.CAPABILITIES
+    assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (
+        *parameters.CAPABILITIES,
+        "SYS_PTRACE",
+    )
+    assert "MKNOD" not in translate("d1", {"cap_drop": ["mknod"]}).capabilities
+    assert translate("d1", {"cap_drop": ["ALL"]}).capabilities == ()
+
+
+def test_values_of_variables_are_in_no_command_line(a_state: state.State) -> None:
+    params = {"environment": {"TOKEN": "terces", "PATH": "/opt/bin", "DOCKER_HOST": "x"}}
+    spec = hostplan.plain(a_state, "d1", "image", params).container
+    argv = run_argv(spec)
+    assert "--env=TOKEN" in argv
+    assert not [word for word in argv if "terces" in word]
+    assert run_env(spec)["TOKEN"] == "terces"
+    # these two would change what the docker command itself does
+    assert {"--env=PATH=/opt/bin", "--env=DOCKER_HOST=x"} <= set(argv)
+    assert not {"PATH", "DOCKER_HOST"} & set(run_env(spec))
+
+
+def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: state.State) -> None:
+    argv = run_argv(hostplan.plain(a_state, "d1", "image", {"dcmd": "sh -c 'sleep 1'"}).container)
+    assert argv[-5:] == ["--entrypoint=", "image", "sh", "-c", "sleep 1"]
+    assert "--entrypoint=" not in run_argv(hostplan.plain(a_state, "d1", "image", {}).container)
+
+
+def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(a_state: state.State) -> None:
+    plan = hostplan.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
+    assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))
+    with pytest.raises(TopologyError, match="'h': dcmd is for containers of an image of your own"):
+        hostplan.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"dcmd": "sh"})
+
+
+def test_no_parameter_is_in_two_tables() -> None:
+    tables = [set(parameters.KNOWN), set(parameters.ELSEWHERE), set(parameters.REFUSED)]
+    assert len(set.union(*tables)) == sum(map(len, tables))
+    assert set(parameters.REFUSED) >= parameters.HARMLESS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from statistics import fmean
 
-from lab.report.claims import OPEN, Band, Check, Claim, Finding, compare, lacking, measured
+from lab.report.claims import OPEN, REPRODUCED, Band, Check, Claim, Finding, compare, lacking, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import location, ratio
@@ -70,11 +70,16 @@ def _figures(samples: list[Sample], host: str) -> list[str]:
 
 
 def relayed_miss(run: Run) -> list[Check | Finding]:
-    """The share of lookups that relays miss, over each number of hops, per overlay with such counters."""
+    """The share of lookups that relays miss, over each number of hops, per overlay with such counters.
+
+    Samples count in which this machine set the pace: it is a share of lookups, which are as many
+    misses of as many on a slow machine, and no throughput.
+    """
     topology = Topology.from_dict(run.manifest.topology)
     found: dict[tuple[str, int], list[float]] = {}
     for sample in run.samples:
-        if sample.valid and sample.datapath and (between := relays(topology, sample)):
+        counts = sample.ok and sample.verdict.state != "broken"
+        if counts and sample.datapath and (between := relays(topology, sample)):
             shares: Mapping[str, float] = missed(sample)
             known = [shares[host] for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
@@ -116,7 +121,26 @@ def with_every_control(run: Run) -> list[Check]:
     ]
 
 
+def fell_back(run: Run) -> list[Finding]:
+    """Whether the mode of a fast datapath changed during a sample over several hops."""
+    asked = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
+    changed = [sample for sample in asked if sample.changed]
+    if changed:
+        first = f"{changed[0].cell} #{changed[0].repetition}: {'; '.join(changed[0].changed)}"
+        return [Finding(REPRODUCED, f"in {len(changed)} of {len(asked)} samples, first in {first}")]
+    if not asked:
+        return [Finding(OPEN, "nothing was measured on Weave's fast datapath")]
+    return [Finding(OPEN, f"in none of {len(asked)} samples; it was seen now and then")]
+
+
 CLAIMS = (
+    Claim(
+        "Throughput over several hops makes Weave's routers fall back to sleeve now and then",
+        "Zismer 2016, sections 5.2 and 6.3",
+        "congestion",
+        "samples over two hops and more in which the mode of a fast datapath changed",
+        fell_back,
+    ),
     Claim(
         "TCP drops after the first hop with every congestion control",
         "ours; the question of Zismer 2016, section 6.3",

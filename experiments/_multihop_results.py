@@ -12,8 +12,9 @@ from pathlib import Path
 from lab.errors import TopologyError
 from lab.published import SEGMENTS, ZISMER
 from lab.report import bars, conditions
+from lab.report.charts import CONTROL, estimate
 from lab.report.selection import NOTHING, Group, select, text
-from lab.report.statistics import Summary, total
+from lab.report.statistics import Summary, ratio, total
 from lab.report.tables import Section, Table
 from lab.runs.folder import Run
 from lab.topology import Topology
@@ -105,6 +106,14 @@ def tables(run: Run) -> Sequence[Table]:
         Section(f"UDP received, Mbit/s (2016: {CLAIMS[UDP]})", _rates(view, UDP, "received_mbps")),
         Section("UDP sent, Mbit/s: the sender's view, which 2016 plotted", _rates(view, UDP, "sent_mbps")),
     ]
+    sections += [
+        Section(f"{what}, as a multiple of the {CONTROL}'s [95 % interval]", _ratios(view, metric, value))
+        for what, metric, value in (
+            ("latency", LATENCY, "mean_ms"),
+            ("TCP received", TCP, "received_mbps"),
+            ("UDP received", UDP, "received_mbps"),
+        )
+    ]
     sections = [Section(s.heading, [row for row in s.rows if set(row[2:-2]) - {NOTHING}]) for s in sections]
     measured = [section for section in sections if section.rows]
     lacking = [Section(sentence, []) for sentence in conditions.overlays(run)]
@@ -164,6 +173,18 @@ def _rates(view: View, metric: str, value: str) -> list[list[str]]:
         _row(view, t, [text(view.group(name, metric, t, value), 1) for name in view.overlays], _rate(view, t))
         for t in view.targets
     ]
+
+
+def _ratios(view: View, metric: str, value: str) -> list[list[str]]:
+    """Every overlay against the control; only where both have enough valid samples."""
+
+    def cell(name: str, target: str) -> str:
+        if name == CONTROL:
+            return NOTHING
+        own, control = (view.group(n, metric, target, value).valid for n in (name, CONTROL))
+        return estimate(ratio(own, control))
+
+    return [_row(view, t, [cell(name, t) for name in view.overlays], "") for t in view.targets]
 
 
 def _rate(view: View, target: str) -> str:

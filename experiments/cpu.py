@@ -19,9 +19,10 @@ from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
 from lab.report import timeline
 from lab.report.charts import Chart, Line
-from lab.report.claims import Claim, Finding, Trending, absent, follow, measured
+from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, follow, lacking, measured
 from lab.report.conditions import with_mode
-from lab.report.selection import select
+from lab.report.selection import Group, select
+from lab.report.statistics import location
 from lab.runs.folder import Run
 from lab.together import both
 from lab.topology import Topology
@@ -61,7 +62,41 @@ def _by_share(run: Run, overlay: str, metric: str) -> Trending:
     return Trending(f"{with_mode(run, overlay)} {metric}", varied, values, next(filter(None, reasons), ""))
 
 
+def used_up(run: Run) -> list[Check | Finding]:
+    """The most CPU that the sending host used, as a share of what it has, without other load."""
+    topology = Topology.from_dict(run.manifest.topology)
+    return [_used_up(run, topology, name, metric) for name in measured(run) for metric in (TCP, UDP)]
+
+
+def _used_up(run: Run, topology: Topology, overlay: str, metric: str) -> Check | Finding:
+    label = f"{with_mode(run, overlay)} {metric}"
+    samples = [
+        s for s in run.samples if (s.overlay, s.metric, s.params.get("stress")) == (overlay, metric, 0)
+    ]
+    sender = next((sample.params["from"] for sample in samples), topology.hosts[0].name)
+    if not (cpus := topology.host(sender).cpus):
+        return Finding(OPEN, f"{label}: {sender} may use all CPUs of this machine")
+    shares = [
+        (max(used) / cpus, sample.valid)
+        for sample in samples
+        if (used := sample.machine.get("timeline", {}).get("hosts", {}).get(sender)) and sample.ok
+    ]
+    group = Group([s for s, valid in shares if valid], [s for s, valid in shares if not valid])
+    reason = lacking(group, label)
+    return Check(label, ALL_OF_IT, lambda c: location(group.valid, c), reason, f"of {sender}'s {cpus:g} CPUs")
+
+
+#: "100 %", for readings that catch a quota's periods half begun.
+ALL_OF_IT = Band(low=0.9)
+
 CLAIMS = (
+    Claim(
+        "Starting iperf3 uses the CPU of the sending host up, with TCP and with UDP",
+        "Zismer 2016, section 5.1.1, figure 10",
+        "cpu",
+        "the most CPU that the sender used between two readings, as a share of what it has",
+        used_up,
+    ),
     Claim(
         "Throughput falls with the CPU that is taken away, TCP and UDP alike",
         "Zismer 2016, section 5.1.1, figure 11",

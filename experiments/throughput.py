@@ -17,7 +17,7 @@ from lab.published import THROUGHPUTS
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import Band, Check, Claim, compare, measured
 from lab.report.conditions import with_mode
-from lab.report.selection import select
+from lab.report.selection import Group, select
 from lab.report.statistics import ratio
 from lab.runs.folder import Run
 from lab.topology import Topology
@@ -66,6 +66,28 @@ def against_control(run: Run, metric: str, band: Band) -> list[Check]:
     ]
 
 
+def larger_datagrams(run: Run) -> list[Check]:
+    """UDP in the large datagrams of iperf3 as a multiple of UDP in those of iperf 2, on everything."""
+
+    def udp_of(name: str, metric: str, size: int) -> tuple[str, Group]:
+        return f"{name} with {size} bytes", select(run.samples, name, metric, "received_mbps")
+
+    return [
+        compare(
+            with_mode(run, name),
+            Band(low=1),
+            udp_of(name, UDP, UDP_2016),
+            udp_of(name, UDP_SMALL, UDP_IPERF2),
+            ratio,
+            "times",
+        )
+        for name in measured(run)
+    ]
+
+
+#: "Merely 50 %", as a band.
+HALF = Band(0.4, 0.6)
+
 CLAIMS = (
     Claim(
         "The UDP throughput of the overlays is below that of the machine",
@@ -80,6 +102,20 @@ CLAIMS = (
         "throughput",
         "TCP received, each overlay's by the control's",
         lambda run: against_control(run, TCP, Band(low=1)),
+    ),
+    Claim(
+        "The UDP throughput of the overlays is merely half of that of the machine",
+        "Zismer 2016, section 2, of Hermans & de Niet 2016",
+        "throughput",
+        f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
+        lambda run: against_control(run, UDP_SMALL, HALF),
+    ),
+    Claim(
+        "iperf3's large datagrams give more UDP throughput than the smaller ones of iperf",
+        "Zismer 2016, sections 5.1.1 and 5.1.3",
+        "throughput",
+        f"UDP received in datagrams of {UDP_2016} bytes by that in datagrams of {UDP_IPERF2}",
+        larger_datagrams,
     ),
 )
 

@@ -55,12 +55,14 @@ class Series:
 class Panel:
     """One set of axes: groups of bars, and published values as marks.
 
-    A group has one mark across it, or a list of marks, one across each of its bars.
+    A group has one mark across it, or a list of marks, one across each of its bars. `groups` are the
+    panel's own names of them, where the figure's do not do.
     """
 
     title: str
     series: Sequence[Series]
     published: Sequence[float | Sequence[float | None] | None] = field(default_factory=tuple)
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -135,18 +137,19 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
             zorder=4,
         )
     ax.set_title(panel.title, fontsize=9)
-    ax.set_xticks(range(len(figure.groups)), figure.groups)
-    if _crowded(figure):
+    groups = panel.groups or figure.groups
+    ax.set_xticks(range(len(groups)), groups)
+    if _crowded(groups, figure):
         ax.tick_params(axis="x", rotation=90, labelsize=8)
     ax.set_xlabel(figure.x)
     ax.grid(axis="y", lw=0.4, alpha=0.5)
     ax.set_axisbelow(True)
 
 
-def _crowded(figure: Figure) -> bool:
+def _crowded(groups: Sequence[str], figure: Figure) -> bool:
     """Whether the groups' names would run into each other."""
-    longest = max((len(line) for group in figure.groups for line in group.split("\n")), default=0)
-    return len(figure.groups) * (longest + 1) > 26 * _width(figure) / 2.6
+    longest = max((len(line) for group in groups for line in group.split("\n")), default=0)
+    return len(groups) * (longest + 1) > 26 * _width(figure) / 2.6
 
 
 def _width(figure: Figure) -> float:

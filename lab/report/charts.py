@@ -40,7 +40,8 @@ class Chart:
 
     `x` names the parameters along the axis; without any, the overlays themselves stand there.
     `published` gives what a study has for (overlay, place, line), if it has it. `controls` names
-    what each overlay is compared with; by default all are with the underlay.
+    what each overlay is compared with; by default all are with the underlay. `under` is what of an
+    overlay's own stands below a place, e.g. bytes that follow from its MTU.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Chart:
     study: str = "published 2016"
     note: str = ""
     controls: Mapping[str, str] | None = None
+    under: Callable[[Run, str, Place], str] | None = None
 
     def control(self, overlay: str) -> str | None:
         """The overlay that this one is compared with; None for one that others are compared with."""
@@ -210,10 +212,20 @@ def _panels(view: View) -> tuple[list[bars.Panel], list[str]]:
                 for line, colour in zip(view.chart.lines, COLOURS, strict=False)
             ],
             _marks(view, name),
+            _groups(view, name),
         )
         for name in view.overlays
     ]
-    return panels, [view.chart.word(place).replace("–", "–\n") for place in view.places]
+    return panels, _groups(view, view.overlays[0])
+
+
+def _groups(view: View, overlay: str) -> list[str]:
+    """What stands below each group of bars."""
+    words = [view.chart.word(place).replace("–", "–\n") for place in view.places]
+    if view.chart.under is None:
+        return words
+    own = [view.chart.under(view.run, overlay, place) for place in view.places]
+    return [f"{word}: {below}" if below else word for word, below in zip(words, own, strict=True)]
 
 
 def _marks(view: View, overlay: str) -> list[list[float | None]]:

@@ -1,6 +1,6 @@
 """Run a command on another kernel: user-mode Linux (Debian's package user-mode-linux).
 
-    python tests/kernels/run.py [--memory 768M] [--timeout 900] [COMMAND...]
+    python tests/kernels/run.py [--memory 768M] [--timeout 900] [--keep FOLDER] [COMMAND...]
 
 That kernel has netem, which not every machine has. Without a command it runs the tests of
 links on netem. It needs no image and no network, and it sees the machine's files read-only.
@@ -29,7 +29,7 @@ MODULES = [
     *("iptable_filter", "iptable_nat", "xt_MASQUERADE", "xt_addrtype", "xt_conntrack", "xt_comment"),
     *("xt_tcpudp", "xt_policy", "xt_mark", "xt_esp", "xfrm_user", "esp4", "gcm", "seqiv", "authenc"),
     *("echainiv", "ctr", "ghash_generic", "hmac", "sha512_generic", "jitterentropy_rng", "drbg"),
-    *("sch_netem", "sch_htb"),
+    *("sch_netem", "sch_htb", "tcp_bbr", "sch_fq"),
     *("br_netfilter", "nfnetlink_queue", "xt_NFQUEUE", "xt_physdev", "xt_statistic"),
     *("nf_tables", "nft_compat", "iptable_mangle", "ip6table_mangle"),
 ]
@@ -62,8 +62,11 @@ def end(kernel: subprocess.Popen[bytes]) -> None:
     kernel.wait()
 
 
-def boot(memory: str, timeout: float, command: list[str]) -> int:
-    """Run a command under the other kernel; returns its status, or 124 when it did not end in time."""
+def boot(memory: str, timeout: float, command: list[str], keep: Path | None = None) -> int:
+    """Run a command under the other kernel; returns its status, or 124 when it did not end in time.
+
+    What the command leaves in the folder that LAB_REPORT names there is copied to `keep`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         order = {"command": command, "directory": str(ROOT), "modules": MODULES}
         Path(folder, "order.json").write_text(json.dumps(order))
@@ -81,6 +84,9 @@ def boot(memory: str, timeout: float, command: list[str]) -> int:
         finally:
             end(kernel)
         printer.join(5)
+        if keep:
+            for left in (path for path in Path(folder).iterdir() if path.is_dir()):
+                shutil.copytree(left, keep / left.name, dirs_exist_ok=True)
         status = Path(folder, "status")
         return int(status.read_text()) if status.exists() else 124
 
@@ -90,13 +96,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
     parser.add_argument("--memory", default="768M")
     parser.add_argument("--timeout", type=float, default=900.0, help="s, for all of it")
+    parser.add_argument("--keep", type=Path, help="where what the command reports is copied to")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="default: the tests of links")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not shutil.which("linux.uml"):
         sys.stderr.write("run.py: no linux.uml on PATH; install Debian's package user-mode-linux\n")
         return 2
-    return boot(asked.memory, asked.timeout, asked.command or [sys.executable, *TESTS])
+    return boot(asked.memory, asked.timeout, asked.command or [sys.executable, *TESTS], asked.keep)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def synthetic(
     mode: Mapping[str, str] | None = None,
     facts: Mapping[str, str] | None = None,
     facts_of: Callable[[Cell], Mapping[str, str]] | None = None,
+    machine: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Run:
     """Write a run folder below `path` and return what it holds."""
@@ -77,6 +78,7 @@ def synthetic(
                     said = {
                         "mode": dict(mode or sample.mode),
                         "facts": dict(facts_of(cell) if facts_of else facts or {}),
+                        "machine": dict(machine or {}),
                     }
                     folder.append(sample.model_copy(update=said), "raw")
         return folder.run

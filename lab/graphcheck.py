@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeGuard
 
 import networkx as nx
@@ -39,8 +39,9 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
     if not isinstance(sites, Mapping):
         return [f"sites {sites!r} is no mapping of names to places"]
     found = [*_site_faults(sites), *_odd(graph.graph)]
+    known = dict.fromkeys([*SITES, *(str(name).upper() for name in sites)])
     for node, attributes in graph.nodes(data=True):
-        found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, graph))
+        found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, known))
     for a, b, attributes in graph.edges(data=True):
         found += (f"link {a!r}-{b!r}: {fault}" for fault in _link_faults(a, b, attributes))
     return found + list(_whole_faults(graph, separate_parts))
@@ -60,12 +61,12 @@ def _is_place(place: Any) -> bool:
     return all(_number(x) for x in place) and abs(place[0]) <= 90 and abs(place[1]) <= 180
 
 
-def _host_faults(node: Any, attributes: Mapping[str, Any], graph: nx.Graph[Any]) -> Iterator[str]:
+def _host_faults(node: Any, attributes: Mapping[str, Any], sites: Collection[str]) -> Iterator[str]:
     if not (isinstance(node, str) and NAME.fullmatch(node)):
         yield "a name is a letter, then letters, digits, '_' or '-', at most 63 in all"
     yield from _unknown(attributes, NODE_ATTRIBUTES)
     yield from _odd(attributes)
-    yield from _bad_site(attributes.get("site"), graph.graph.get("sites", {}))
+    yield from _bad_site(attributes.get("site"), sites)
     yield from _out_of_range(attributes, ("cpus",))
     image = attributes.get("image")
     if image is not None and not (isinstance(image, str) and re.fullmatch(r"\S+", image)):
@@ -74,8 +75,7 @@ def _host_faults(node: Any, attributes: Mapping[str, Any], graph: nx.Graph[Any])
         yield f"kind {attributes['kind']!r} is none of {', '.join(KINDS)}"
 
 
-def _bad_site(site: Any, own: Mapping[str, Any]) -> Iterator[str]:
-    known = [*SITES, *(name.upper() for name in own)]
+def _bad_site(site: Any, known: Collection[str]) -> Iterator[str]:
     if not isinstance(site, str):
         yield "it has no site" if site is None else f"site {site!r} is not text"
     elif site.upper() not in known:

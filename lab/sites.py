@@ -57,16 +57,16 @@ SITES: Mapping[str, Site] = {
 }
 
 
-def site(name: str, extra: Iterable[Site] = ()) -> Site:
-    """The site of this name, in upper or lower case; `extra` sites come before the known ones.
+def site(name: str, extra: Mapping[str, Site] = SITES) -> Site:
+    """The site of this name, in upper or lower case; `extra` sites, by name, come before the known ones.
 
     Raises:
         UnknownName: there is none.
     """
-    known = {**SITES, **{s.name: s for s in extra}}
-    if name.upper() not in known:
-        raise UnknownName("site", name, known)
-    return known[name.upper()]
+    found = extra.get(name.upper()) or SITES.get(name.upper())
+    if found is None:
+        raise UnknownName("site", name, {**SITES, **extra})
+    return found
 
 
 def parse(text: str) -> tuple[str, tuple[float, float]]:
@@ -83,6 +83,19 @@ def parse(text: str) -> tuple[str, tuple[float, float]]:
     if not found or abs(place[0]) > 90 or abs(place[1]) > 180:
         raise TopologyError(f"{text!r} is no site; write NAME=LAT,LON in degrees, such as OSL=59.91,10.75")
     return found[1].upper(), place
+
+
+def parse_all(texts: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """The sites of several such texts, by name.
+
+    Raises:
+        TopologyError: one is not of that form, or two have one name.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name, place in map(parse, texts):
+        if found.setdefault(name, place) != place:
+            raise TopologyError(f"site {name} is given twice, at different places; give it once")
+    return found
 
 
 def published(a: str, b: str) -> tuple[Segment, ...]:

@@ -74,9 +74,10 @@ class LinkSpec:
         return self.interface_a if host == self.a else self.interface_b
 
 
-def own_sites(graph: nx.Graph[Any]) -> list[sites.Site]:
+def own_sites(graph: nx.Graph[Any]) -> dict[str, sites.Site]:
+    """The graph's further sites, by name in upper case."""
     own = graph.graph.get("sites", {}).items()
-    return [sites.Site(name.upper(), name, float(lat), float(lon)) for name, (lat, lon) in own]
+    return {name.upper(): sites.Site(name.upper(), name, float(lat), float(lon)) for name, (lat, lon) in own}
 
 
 def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:

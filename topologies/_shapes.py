@@ -14,6 +14,8 @@ from lab.errors import TopologyError
 
 #: The sites of the 2016 studies, in the order of the thesis's chain, then the other known ones.
 STUDIED = ("AMS", "PRG", "BRA", "LJU", "MIL")
+#: Hosts of a topology that is made by name; far more than a machine can emulate.
+LARGEST = 10_000
 ALL = (*STUDIED, *(name for name in sites.SITES if name not in STUDIED))
 
 
@@ -56,11 +58,13 @@ def measured(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
     return graph
 
 
-def at_least(least: int, what: str, count: int) -> None:
-    """Refuse a number that makes no sense.
+def sized(what: str, count: int, least: int, most: int = LARGEST) -> None:
+    """Refuse a number that makes no sense, before anything of that size is made.
 
     Raises:
-        TopologyError: `count` is less than `least`.
+        TopologyError: `count` is less than `least`, or more than `most`.
     """
     if count < least:
         raise TopologyError(f"{what} must be at least {least}, not {count}")
+    if count > most:
+        raise TopologyError(f"{what} must be at most {most:,}, not {count:,}")

@@ -11,16 +11,18 @@ fastest path; a packet to the address that a neighbour has on the common link ta
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 
 import networkx as nx
 
+from lab.addressing import DENSE_LINKS
 from lab.published import HERMANS
 from lab.topology import Topology
-from topologies._shapes import STUDIED, at_least, measured, place
+from topologies._shapes import STUDIED, measured, place, sized
 
 
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:
     """A full mesh of these sites; `rate` in Mbit/s for every link, None for no limit."""
-    at_least(2, "the number of sites in a mesh", len(sites))
+    sized("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
     graph = measured(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
     return Topology(graph, name="full_mesh", description=f"Full mesh between {len(sites)} sites")

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import ALL, at_least, place
+from topologies._shapes import ALL, place, sized
 
 
 def topology(
     rows: int = 3, columns: int = 3, sites: Sequence[str] = ALL, rate: float | None = None
 ) -> Topology:
     """A grid of so many rows and columns; sites come again when they run out."""
-    at_least(1, "rows of a grid", rows)
-    at_least(1, "columns of a grid", columns)
+    sized("rows of a grid", rows, 1)
+    sized("columns of a grid", columns, 1)
+    sized("the number of hosts", rows * columns, 1)
     graph = place(nx.grid_2d_graph(rows, columns), sites, rate)
     return Topology(graph, name="grid", description=f"A grid of {rows} by {columns} hosts")

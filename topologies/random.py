@@ -26,11 +26,15 @@ import networkx as nx
 from lab import sites as known
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
-from topologies._shapes import ALL, at_least, place
+from topologies._shapes import ALL, LARGEST, place, sized
 
 Pair = tuple[int, int]
 Length = Callable[[int, int], float]
 MODELS = ("waxman", "erdos_renyi")
+#: Hosts; Waxman's model looks at every pair of them.
+MOST = {"waxman": 3_000, "erdos_renyi": LARGEST}
+#: With it the most hosts have as many links as there are addresses for.
+MOST_DEGREE = 200
 
 
 def topology(
@@ -47,11 +51,13 @@ def topology(
 
     The hosts go through the sites in an order drawn by chance; `rate` is in Mbit/s.
     """
-    at_least(2, "the number of hosts", hosts)
     if model not in MODELS:
         raise UnknownName("model of random graphs", model, MODELS)
-    if not (alpha > 0 and 0 <= beta <= 1 and degree >= 0):
-        raise TopologyError("a random graph needs alpha above 0, beta from 0 to 1 and degree of 0 or more")
+    sized(f"the number of hosts ({model})", hosts, 2, MOST[model])
+    if not (alpha > 0 and 0 <= beta <= 1 and 0 <= degree <= MOST_DEGREE):
+        raise TopologyError(
+            f"a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to {MOST_DEGREE}"
+        )
     chance = random.Random(seed)
     order = _shuffled(list(sites), chance)
     places = [known.site(order[n % len(order)]) for n in range(hosts)] if order else []

@@ -7,18 +7,24 @@ first. Round trips are published ones where there are any, else great-circle est
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import networkx as nx
 
+from lab.errors import TopologyError
 from lab.topology import Topology
-from topologies._shapes import ALL, at_least, place
+from topologies._shapes import ALL, LARGEST, place, sized
 
 
 def topology(
     branches: int = 2, height: int = 2, sites: Sequence[str] = ALL, rate: float | None = None
 ) -> Topology:
     """Each host has this many branches, down to this height; sites come again when they run out."""
-    at_least(1, "branches of a tree", branches)
-    at_least(1, "height of a tree", height)
+    sized("branches of a tree", branches, 1)
+    sized("height of a tree", height, 1)
+    if any(hosts > LARGEST for hosts in accumulate(branches**level for level in range(height + 1))):
+        raise TopologyError(
+            f"a tree of {branches} branches and height {height} has more than {LARGEST:,} hosts"
+        )
     graph = place(nx.balanced_tree(branches, height), sites, rate)
     return Topology(graph, name="tree", description=f"A tree of {len(graph)} hosts")

@@ -31,7 +31,7 @@ def command(
     try:
         found = catalog.topology(
             file,
-            places=dict(map(sites.parse, site or ())),
+            places=sites.parse_all(site or ()),
             largest_component=largest_component,
             switches=True,
             emit=tell,

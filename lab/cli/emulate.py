@@ -72,7 +72,7 @@ def command(
     asked = assemble.Asked(
         experiment=experiment,
         topology=topology,
-        places=dict(map(sites.parse, site or ())),
+        places=sites.parse_all(site or ()),
         largest_component=largest_component,
         overlays=tuple(overlay or ()),
         profile=profile,

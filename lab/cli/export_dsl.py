@@ -44,7 +44,7 @@ def command(
         raise UnknownName("dialect", dialect, DIALECTS)
     found = catalog.topology(
         topology,
-        places=dict(map(sites.parse, site or ())),
+        places=sites.parse_all(site or ()),
         largest_component=largest_component,
         switches=True,
         emit=tell,

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import lab.cli
-from lab.errors import LabError
+from lab.errors import LabError, UnknownName
 
 NOT_VERBS = {"main", "shared", "assemble", "trial"}
 
@@ -36,7 +36,7 @@ class Verbs(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in verbs():
-            return None
+            raise UnknownName("verb", cmd_name, verbs())
         module = importlib.import_module(f"lab.cli.{_module(cmd_name.replace('-', '_'))}")
         app = getattr(module, "app", None)
         if app is None:

@@ -38,7 +38,7 @@ def command(
         raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
     found = catalog.topology(
         topology,
-        places=dict(map(sites.parse, site or ())),
+        places=sites.parse_all(site or ()),
         largest_component=largest_component,
         switches=True,
         emit=tell,

@@ -57,9 +57,25 @@ def test_parameters_are_typed_by_the_function_that_takes_them() -> None:
         ("linear:sites=AMS", "the number of sites in a chain must be at least 2, not 1"),
         ("ring:sites=AMS+PRG", "the number of sites in a ring must be at least 3, not 2"),
         ("tree:height=0", "height of a tree must be at least 1, not 0"),
-        ("random:hosts=1", "the number of hosts must be at least 2, not 1"),
+        ("random:hosts=1", "the number of hosts (waxman) must be at least 2, not 1"),
         ("random:model=waxmann", "unknown model of random graphs 'waxmann'; did you mean 'waxman'?"),
-        ("random:beta=2", "a random graph needs alpha above 0, beta from 0 to 1 and degree of 0 or more"),
+        ("random:beta=2", "a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to 200"),
+        (
+            "random:model=erdos_renyi,degree=inf",
+            "a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to 200",
+        ),
+        ("random:alpha=nan", "a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to 200"),
+        ("random:hosts=100000000", "the number of hosts (waxman) must be at most 3,000, not 100,000,000"),
+        (
+            "random:hosts=10001,model=erdos_renyi",
+            "the number of hosts (erdos_renyi) must be at most 10,000, not 10,001",
+        ),
+        ("grid:rows=10000,columns=10000", "the number of hosts must be at most 10,000, not 100,000,000"),
+        (
+            "tree:branches=9999,height=9999",
+            "a tree of 9999 branches and height 9999 has more than 10,000 hosts",
+        ),
+        ("tree:height=99999999999", "height of a tree must be at most 10,000, not 99,999,999,999"),
     ],
 )
 def test_parameters_that_make_no_topology(spec: str, said: str) -> None:

@@ -197,3 +197,10 @@ def test_help_has_an_example(lab: Lab, verb: str) -> None:
 
 def test_an_unknown_dialect_has_the_nearest_one(lab: Lab) -> None:
     assert lab("export-dsl", "--dialect", "type")[2] == "lab: unknown dialect 'type'; did you mean 'typed'?\n"
+
+
+def test_a_verb_that_is_not_there_has_the_nearest_one(lab: Lab) -> None:
+    status, out, err = lab("shwo", "linear")
+
+    assert (status, out) == (1, "")
+    assert err == "lab: unknown verb 'shwo'; did you mean 'show'?\n"

@@ -85,3 +85,9 @@ def test_a_site_on_the_command_line() -> None:
 def test_what_is_no_site_on_the_command_line(text: str) -> None:
     with pytest.raises(TopologyError, match="write NAME=LAT,LON"):
         sites.parse(text)
+
+
+def test_a_site_that_is_given_twice_is_given_once() -> None:
+    assert sites.parse_all(["osl=1,2", "OSL=1,2", "X=0,0"]) == {"OSL": (1.0, 2.0), "X": (0.0, 0.0)}
+    with pytest.raises(TopologyError, match="site OSL is given twice, at different places; give it once"):
+        sites.parse_all(["osl=1,2", "OSL=2,2"])

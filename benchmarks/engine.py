@@ -108,7 +108,9 @@ def share(scratch: Path, given: Path | None) -> dict[str, float]:
     grid = plan_cells(load_experiment("multihop"), topology(), list(run.manifest.overlays), _profile(run))
     durations = {cell.key: cell.duration for cells in grid.values() for cell in cells}
     tested = sum(durations[sample.cell] for sample in run.samples)
-    phases = [phase.get("measuring", 0.0) for phase in run.manifest.timing.values()]
+    phases = [
+        sum(phase.get(n, 0.0) for n in ("warm-up", "measuring")) for phase in run.manifest.timing.values()
+    ]
     whole, tools = sum(phases), sum(sample.seconds for sample in run.samples)
     return {
         "samples": len(run.samples),

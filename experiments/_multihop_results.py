@@ -198,7 +198,7 @@ def _rate(view: View, target: str) -> str:
 def _notes(view: View) -> list[str]:
     return [
         f"{conditions.line(view.run)}",
-        f"samples per cell: {', '.join(conditions.samples(view.run))}",
+        conditions.per_cell(view.run),
         *conditions.verdicts(view.run),
     ]
 

@@ -84,6 +84,7 @@ class Traffic(Experiment):
     """An experiment whose metrics are tools between two endpoints, and whose results are charts."""
 
     overlays: ClassVar[tuple[str, ...]] = OVERLAYS
+    warm_up = 1.0
     tools: ClassVar[Mapping[str, Tool]]
     charts: ClassVar[Sequence[Chart]]
 

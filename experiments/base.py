@@ -90,6 +90,8 @@ class Experiment(ABC):
     profiles: ClassVar[Mapping[str, Profile]]
     #: What the studies said about the question, as code (`lab.report.claims`).
     claims: ClassVar[Sequence[Claim]] = ()
+    #: How long each metric is measured and thrown away before an overlay's first sample (s); 0: not at all.
+    warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
     interval: ClassVar[float | None] = None
 

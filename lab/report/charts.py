@@ -126,7 +126,7 @@ def table(run: Run, chart: Chart) -> Table:
     title = f"{chart.title}, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
     notes = [
         conditions.line(run),
-        f"samples per cell: {', '.join(conditions.samples(run))}",
+        conditions.per_cell(run),
         *([chart.note] if chart.note else []),
         *conditions.verdicts(run),
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 
 from lab.runs.folder import Run
 from lab.runs.sample import State
+from lab.runs.warmup import PHASE
 
 MEANING: dict[State, str] = {
     "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
@@ -55,6 +56,15 @@ def samples(run: Run) -> list[str]:
         + (f" after {warmup[metric]:g} s that do not count" if warmup.get(metric) else "")
         for metric, count in profile.get("repetitions", {}).items()
     ]
+
+
+def per_cell(run: Run) -> str:
+    """`samples` in one line, and what was thrown away before them."""
+    words = f"samples per cell: {', '.join(samples(run))}"
+    phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
+    if any(PHASE in phase for phase in phases):
+        words += "; before an overlay's first sample a moment of each metric was measured and thrown away"
+    return words
 
 
 def with_mode(run: Run, overlay: str) -> str:

@@ -17,6 +17,7 @@ from lab.errors import HostError, LabError, NotObtainable, OverlayError, Topolog
 from lab.events import Emit, Note, SampleDone, step
 from lab.hosts.base import Endpoint
 from lab.measure.reach import every_pair
+from lab.runs import warmup
 from lab.runs.attempt import Attempts
 from lab.runs.executor import Executor
 from lab.runs.folder import RunFolder, slug
@@ -65,6 +66,7 @@ class Stages:
             raise NotObtainable(self.name, missing.what, missing.remedy)
         try:
             endpoints = await self._bring_up()
+            await self._warm_up(endpoints, tasks)
             mode = await self._measure(endpoints, tasks)
         except asyncio.CancelledError:
             await self._farewell()
@@ -91,6 +93,12 @@ class Stages:
         with self._phase("preparation"):
             await self.experiment.prepare(endpoints)
         return endpoints
+
+    async def _warm_up(self, endpoints: Mapping[str, Endpoint], tasks: Sequence[Task]) -> None:
+        missing = [task.cell for task in tasks if not self.progress.done(task)]
+        if short := warmup.cells(self.experiment, missing):
+            with self._phase(warmup.PHASE):
+                await warmup.warm_up(self.experiment, short, endpoints, self.emit)
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
         """All pairs of hosts that the topology connects; its parts may be meant not to touch."""

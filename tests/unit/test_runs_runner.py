@@ -14,6 +14,8 @@ import pytest
 from experiments.base import Cell, Reading
 from lab.errors import NotObtainable, OverlayError, ShaperError
 from lab.events import Event, Note, SampleDone, SampleStarted
+from lab.report import conditions
+from lab.runs import warmup
 from lab.runs.folder import RunFolder, read
 from lab.runs.lab import Lab
 from lab.runs.runner import Outcome, run_experiment
@@ -310,3 +312,47 @@ async def test_only_the_chosen_cells_are_measured(tmp_path: Path) -> None:
         await go(folder, experiment)
     assert set(experiment.measured) == {"fake/x"}
     assert folder.manifest.complete
+
+
+async def test_a_moment_of_each_metric_is_measured_before_the_first_sample_and_thrown_away(
+    tmp_path: Path,
+) -> None:
+    # given an experiment that warms up, and whose first measurement of one metric fails
+    class Warming(FakeExperiment):
+        warm_up = 1.0
+
+        async def measure(self, cell: Cell, endpoints: Mapping[str, Any]) -> Reading:
+            seconds.append(cell.seconds)
+            return await super().measure(cell, endpoints)
+
+    seconds: list[float] = []
+    events: list[Event] = []
+    experiment = Warming(lambda cell, attempt: cell.metric == "x" and attempt == 1)
+    with new_folder(tmp_path) as folder:
+        outcome = await go(folder, experiment, events=events)
+    # then both metrics ran once more, a second each, and nothing of it is among the samples
+    assert seconds[:2] == [1.0, 1.0]
+    assert len(experiment.measured) == 7
+    assert len(read(folder.path).samples) == 5
+    assert all(sample.ok for sample in read(folder.path).samples)
+    assert experiment.recovered == 1
+    assert outcome.status == 0
+    said = [event.text for event in events if isinstance(event, Note)]
+    assert said[0] == "warm-up of fake, x: tool: said no"
+    assert "warm-up of 1 s for each of" in said[1]
+    assert "thrown away" in said[1]
+    assert "thrown away" in conditions.per_cell(read(folder.path))
+    # and a resumed run warms up again only where something is missing
+    with RunFolder.resume(folder.path) as resumed:
+        await go(resumed, experiment)
+    assert len(experiment.measured) == 7
+
+
+def test_what_disturbs_an_overlay_is_no_warm_up() -> None:
+    cells = [Cell("o", "cut", disturbs=True), Cell("o", "tcp", {"hops": 1}), Cell("o", "tcp", {"hops": 2})]
+    experiment = FakeExperiment()
+    assert warmup.cells(experiment, cells) == []
+    experiment.warm_up = 2.0  # type: ignore[misc]
+    assert [(c.metric, c.params, c.seconds) for c in warmup.cells(experiment, cells)] == [
+        ("tcp", {"hops": 1}, 2.0)
+    ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#000000"
+GREY, DASHES = "#666666", (0, (4, 2))
 HATCHES = ("", "///", "...", "xxx")
 WIDTH = 0.8  # of a group of bars, in units of the distance between groups
 STYLE: Any = {
@@ -100,14 +101,14 @@ def draw(figure: Figure, path: Path) -> list[Path]:
             _panel(ax, panel, figure)
         axes[0][0].set_ylabel(figure.y)
         axes[0][0].set_ylim(bottom=0)  # after the last panel: it ends the growing of the common scale
-        handles, labels = _legend(axes[0])
+        handles, labels = _legend(figure)
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
         drawing.legend(
             handles,
             labels,
             loc="upper left",
             bbox_to_anchor=(0.01, 0.94),
-            ncols=6,
+            ncols=_columns(labels, size[0]),
             frameon=False,
             fontsize="small",
         )
@@ -132,8 +133,7 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
             (value, value),
             color=BLACK,
             lw=1.2,
-            ls=(0, (4, 2)),
-            label=figure.published,
+            ls=DASHES,
             zorder=4,
         )
     ax.set_title(panel.title, fontsize=9)
@@ -175,10 +175,8 @@ def _marks(panel: Panel, width: float) -> Iterator[tuple[float, float, float]]:
 def _bar(ax: Axes, x: float, width: float, one: Bar, series: Series, hatch: str) -> None:
     """A filled bar; a hollow one with a broken outline where no sample counts."""
     (drawn,) = ax.bar(x, one.mean, width, edgecolor="black", linewidth=0.6, hatch=hatch, color=series.colour)
-    drawn.set_label(series.label)
     if one.doubtful:
         drawn.set(facecolor="none", edgecolor=series.colour, linestyle="--")
-        drawn.set_label(f"{series.label} (no valid sample)")
     if one.sd is not None:
         ax.errorbar(x, one.mean, one.sd, color=BLACK, lw=0.9, capsize=2.5, zorder=3)
     _dots(ax, x, width, one)
@@ -192,17 +190,34 @@ def _dots(ax: Axes, x: float, width: float, one: Bar) -> None:
     split = len(one.valid)
     look: Any = {"linewidths": 0.7, "zorder": 5}
     if one.valid:
-        dots: Any = {"s": 7, "facecolor": "white", "edgecolor": BLACK, "label": "sample"}
+        dots: Any = {"s": 7, "facecolor": "white", "edgecolor": BLACK}
         ax.scatter(places[:split], one.valid, **dots, **look)
     if one.invalid:
-        crosses: Any = {"s": 14, "marker": "x", "color": VERMILION, "label": "sample that is not valid"}
+        crosses: Any = {"s": 14, "marker": "x", "color": VERMILION}
         ax.scatter(places[split:], one.invalid, **crosses, **look)
 
 
-def _legend(axes: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
-    """Every label once, in the order of their first appearance."""
+def _legend(figure: Figure) -> tuple[list[Artist], list[str]]:
+    """Every series, then what the marks on bars mean, as far as there are such marks."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     found: dict[str, Artist] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+    for number, series in enumerate(figure.panels[0].series):
+        hatch = HATCHES[number % len(HATCHES)]
+        found[series.label] = Patch(facecolor=series.colour, edgecolor="black", linewidth=0.6, hatch=hatch)
+    drawn = [one for panel in figure.panels for series in panel.series for one in series.bars if one]
+    if any(one.valid for one in drawn):
+        found["sample"] = Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=BLACK, mew=0.7)
+    if any(one.invalid for one in drawn):
+        found["sample that is not valid"] = Line2D([], [], ls="", marker="x", ms=4, mec=VERMILION, mew=0.7)
+    if any(one.doubtful for one in drawn):
+        found["no valid sample"] = Patch(facecolor="none", edgecolor=GREY, linestyle="--")
+    if any(mark for panel in figure.panels for mark in _marks(panel, 0)):
+        found[figure.published] = Line2D([], [], color=BLACK, lw=1.2, ls=DASHES)
     return list(found.values()), list(found)
+
+
+def _columns(labels: Sequence[str], width: float) -> int:
+    """How many columns of the legend go into a width (inches); a small letter takes some 0.07."""
+    return max(1, int((width - 0.2) / (0.6 + 0.07 * max(map(len, labels)))))

@@ -94,7 +94,8 @@ def test_a_sum_of_segments_that_do_not_count_is_marked(tmp_path: Path) -> None:
     assert sums[0] == "21.75 ± 0.00 (+0.00)"
     assert sums[1] == "26.45 ± 0.00 (+0.00) (a segment is not valid)"
     svg = Multihop().figures(run, tmp_path / "figures")[0].read_text()
-    assert "cumulative sum of segments (no valid sample)" in svg
+    assert "cumulative sum of segments" in svg
+    assert "no valid sample" in svg
 
 
 def test_an_overlay_that_cannot_be_had_has_a_line_of_its_own(tmp_path: Path) -> None:
@@ -150,7 +151,8 @@ def test_figures_15_and_16_are_drawn_as_svg_and_png(tmp_path: Path) -> None:
         assert words in latency
     for words in (
         "TCP received",
-        "UDP received (no valid sample)",
+        "UDP received",
+        "no valid sample",
         "sample that is not valid",
         "weave (test)",
     ):

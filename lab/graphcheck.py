@@ -133,7 +133,14 @@ def _is_gts(key: Any, value: Any) -> bool:
 
 
 def _flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(v, (str, int, float)) for v in value.values())
+    return isinstance(value, Mapping) and all(map(_plain, value.values()))
+
+
+def _plain(value: Any) -> bool:
+    """Whether a document can hold the value: text, true, false, or a number that reads back as it was."""
+    if isinstance(value, (str, bool)):
+        return True
+    return _number(value) and (isinstance(value, float) or abs(value) < 10**40)
 
 
 def _out_of_range(attributes: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import isfinite
 
 from lark import Token
 
@@ -75,6 +76,10 @@ class _Checker:
         for attribute in raw:
             if attribute.name in found:
                 self._faults.add(attribute.at, attribute.name, "given twice in one block; expected it once")
+            elif isinstance(attribute.value, float) and not isfinite(attribute.value):
+                self._faults.add(
+                    attribute.value_at, attribute.name, "a number beyond all; expected a smaller one"
+                )
             elif isinstance(attribute.value, Token):
                 attribute = attribute._replace(value=self._decoded(attribute.value, attribute.value_at))
             found.setdefault(attribute.name, attribute)

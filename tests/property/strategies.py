@@ -32,6 +32,8 @@ OWN_SITES = {"OSL": (59.91, 10.75), "NEW-YORK": (40.71, -74.0), "X1": (0.0, 0.0)
 TEXTS = st.one_of(
     st.just(""), st.text(max_size=20), st.sampled_from(['"', "\\", "${x}", "a\r\nb", "// no", "é😀"])
 )
+RATES = st.one_of(st.sampled_from([None, None, 10, 100.5, 0.001, 1_000_000]), st.floats(0.001, 1_000_000))
+NUMBERS = st.one_of(st.integers(-(10**39), 10**39), st.floats(allow_nan=False, allow_infinity=False))
 RTTS = st.one_of(st.just(0.0), st.floats(0, 10_000).map(lambda x: round(x, 3)), st.floats(0, 1))
 
 
@@ -41,7 +43,7 @@ def _links(draw: Callable[[Any], Any], graph: nx.Graph[str]) -> None:
         if draw(st.booleans()):
             link["rtt"] = draw(RTTS)
             link["jitter"] = draw(st.sampled_from([0.0, 0.5])) * link["rtt"]
-        link["rate"] = draw(st.sampled_from([None, None, 10, 100.5, 0.001, 1_000_000]))
+        link["rate"] = draw(RATES)
         link["loss"] = draw(st.sampled_from([0.0, 0.0, 0.5, 99.9]))
         link["mtu"] = draw(st.sampled_from([1500, 1500, 68, 65535]))
         if draw(st.integers(0, 7)) == 0:
@@ -77,7 +79,7 @@ def topologies(draw: Callable[[Any], Any], max_hosts: int = 7, kinds: bool = Tru
 
 ATTRIBUTES: dict[str, dict[str, st.SearchStrategy[Value]]] = {
     "host": {
-        "cpuSpeed": st.sampled_from([2, 2.5, "3"]),
+        "cpuSpeed": st.one_of(st.sampled_from([2, 2.5, "3"]), NUMBERS),
         "flavorId": st.sampled_from(["c2r2h10", "tiny"]),
         "imageId": TEXTS,
     },
@@ -111,7 +113,7 @@ def documents(draw: Callable[[Any], Any]) -> Document:
         plain.description,
         tuple(resources),
         tuple(_renamed(end, rename) for end in plain.adjacencies),
-        draw(st.sampled_from([(), (("version", 2),)])),
+        draw(st.one_of(st.just(()), NUMBERS.map(lambda number: (("version", number),)))),
     )
 
 

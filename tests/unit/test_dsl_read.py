@@ -283,3 +283,17 @@ def test_comments_and_a_byte_order_mark_are_read_over() -> None:
 def test_a_document_may_be_called_like_a_word_of_the_language(name: str) -> None:
     for head in (name, f"type {name}"):
         assert dsl.parse(f'{head} {{ host {{ id="{name}" location="AMS" }} }}').name == name
+
+
+@pytest.mark.parametrize(
+    "number", ["0.30000000000000004", "1.2345678901234567e-05", "9007199254740993.5", "7" * 40]
+)
+def test_numbers_as_python_writes_them_are_read_again(number: str) -> None:
+    """Sixteen digits were once written and not read."""
+    text = dsl.export(dsl.parse(pair(f"version={number}"), source="net.dsl"))
+
+    assert dsl.export(dsl.parse(text)) == text
+
+
+def test_a_number_that_is_infinite_is_refused() -> None:
+    assert faults(pair("version=1e999")) == ["7:9: 'version': a number beyond all; expected a smaller one"]

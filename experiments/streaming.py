@@ -1,21 +1,24 @@
 """Streaming: one server and clients around it, more of them each time: jitter, latency, loss.
 
 Hermans & de Niet 2016: a star around BRA; 1, 3 and 9 clients at each of AMS, MIL and LJU take a
-bursty stream of 1 Mbit/s each; both ends are limited to 10 Mbit/s, so that nine do not fit. All
-sites stream at the same time. The limit that Cisco set for video is 30 ms of jitter.
+bursty stream of 1 Mbit/s each; both ends are limited to 10 Mbit/s: a client site by its circuit, the
+server by one port for all of its circuits, so that three times nine do not fit. All sites stream at the
+same time. The limit that Cisco set for video is 30 ms of jitter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import product
 from typing import ClassVar
 
 from experiments._traffic import LATENCY, Tool, Traffic, latency
 from experiments.base import Cell, Profile, Reading
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
+from lab.hosts.base import Endpoint, Host
 from lab.measure import iperf3, netperf, servers, streams, tool
+from lab.measure.shared_port import shared_port
 from lab.published import STREAMING
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import Band, Check, Claim, compare, lacking, measured
@@ -190,10 +193,14 @@ class Streaming(Traffic):
         server = topology.hosts[0].name
         clients = topology.neighbours(server)
         idle = [self.cell(overlay, LATENCY, profile, **{"from": client, "to": server}) for client in clients]
-        return idle + [
-            self.cell(overlay, STREAM, profile, server=server, clients="+".join(clients), workers=count)
-            for count in WORKERS
-        ]
+        links = topology.links_of(server)
+        stream = {
+            "server": server,
+            "clients": "+".join(clients),
+            "port": "+".join(link.interface(server) for link in links),
+            "port_mbps": max((link.rate or 0 for link in links), default=0),
+        }
+        return idle + [self.cell(overlay, STREAM, profile, workers=n, **stream) for n in WORKERS]
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
         """A server per client site on every endpoint: iperf3's takes one test at a time."""
@@ -212,10 +219,11 @@ class Streaming(Traffic):
             for name, port in zip(clients, ports(endpoints), strict=False)
         }
         beside = netperf.latency_argv(server.address_for(clients[0]), cell.seconds)
-        results = await together(
-            tool.execute(endpoints[name], argv, cell.duration)
-            for name, argv in [*asked.items(), (clients[0], beside)]
-        )
+        async with _port(server.host, cell):
+            results = await together(
+                tool.execute(endpoints[name], argv, cell.duration)
+                for name, argv in [*asked.items(), (clients[0], beside)]
+            )
         texts = [r.stdout if r.status == 0 else tool.text(r) for r in results]
         raw = streams.join(dict(zip([*clients, LATENCY], texts, strict=True)))
         argv = asked[clients[0]]
@@ -227,6 +235,13 @@ class Streaming(Traffic):
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return streams.parse(raw, LATENCY) if metric == STREAM else super().parse(metric, raw)
+
+
+def _port(server: Host, cell: Cell) -> AbstractAsyncContextManager[None]:
+    """The server's one port, where its links have a rate to share."""
+    if not cell.params["port_mbps"]:
+        return nullcontext()
+    return shared_port(server, cell.params["port"].split("+"), cell.params["port_mbps"])
 
 
 def ports(endpoints: Mapping[str, Endpoint]) -> list[int]:

@@ -15,7 +15,8 @@ from lab import catalog
 from lab.cli.assemble import Asked, load_experiment, parts, show_plan
 from lab.errors import MeasureError
 from lab.formats.own import write
-from lab.hosts.base import Endpoint
+from lab.hosts.base import Endpoint, Result
+from lab.measure.shared_port import shared_port
 from lab.report.html import render
 from lab.topology import Topology
 from overlays import options
@@ -213,14 +214,36 @@ def test_every_overlay_that_encrypts_stands_beside_itself_in_the_clear() -> None
 
 async def test_streams_go_to_all_sites_at_once_and_latency_is_taken_beside() -> None:
     experiment = streaming.Streaming()
-    cell = next(c for c in grid(experiment) if c.params.get("workers") == 3)
+    topology = catalog.topology(experiment.topology).with_rate(10)
+    cells = experiment.cells(topology, "weave", experiment.profiles["quick"])
+    cell = next(c for c in cells if c.params.get("workers") == 3)
     recorded = {"iperf3": text("iperf3/stream.json"), "netperf": text("netperf/udp_rr.txt")}
     found = endpoints(catalog.topology(experiment.topology), recorded)
     reading = await experiment.measure(cell, found)
+    asked = [argv for argv in found["BRA"].host.ran if argv == ("sh",)]  # type: ignore[attr-defined]
+    limited, freed = found["BRA"].host.fed[-2:]  # type: ignore[attr-defined]
+    assert len(asked) == 2
+    assert "labport root tbf rate 10mbit" in limited
+    assert all(f"dev eth{n} egress" in limited and f"qdisc del dev eth{n}" in freed for n in (1, 2, 3))
+    assert "tbf" not in freed
     ports = [argv[argv.index("-p") + 1] for e in found.values() for argv in e.host.ran if "-p" in argv]  # type: ignore[attr-defined]
     assert ports == ["5201", "5202", "5203"]
     assert reading.values == experiment.parse("stream", reading.raw)
     assert reading.values["jitter_ms MIL"] == reading.values["jitter_ms"] > 0
+
+
+async def test_a_port_that_cannot_be_limited_is_no_sample_and_is_freed() -> None:
+    class Unable(FakeHost):
+        async def run(self, argv: Sequence[str], **more: Any) -> Result:
+            self.ran.append(tuple(argv))
+            status = int(b"tbf" in (more.get("stdin") or b""))
+            return Result(tuple(argv), status, "", "Error: Specified qdisc kind is unknown.\n", 0.0)
+
+    host = Unable("BRA")
+    with pytest.raises(MeasureError, match="cannot hold BRA to 10 Mbit/s; it said 'Error: Specified"):
+        async with shared_port(host, ["eth1"], 10):
+            raise AssertionError("nothing is measured")
+    assert len(host.ran) == 2, "set, and freed again"
 
 
 async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pytest.MonkeyPatch) -> None:

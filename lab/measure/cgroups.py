@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,17 +11,25 @@ ROOT = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class HostCpu:
-    """CPU time used, and time that the quota held tasks back (s), since the group was made."""
+    """CPU time used, and time that the quota held tasks back (s), since the group was made.
+
+    `waiting` is the time in which some task of the host waited for a CPU (pressure, s); None in
+    control groups of version 1, which have no such figure.
+    """
 
     seconds: float
     throttled: float
+    waiting: float | None = None
 
     def since(self, before: HostCpu) -> dict[str, float]:
         """What was added since `before`, as it is stored with a sample."""
-        return {
+        added = {
             "cpu_s": round(self.seconds - before.seconds, 4),
             "throttled_s": round(self.throttled - before.throttled, 4),
         }
+        if self.waiting is not None and before.waiting is not None:
+            added["waiting_s"] = round(self.waiting - before.waiting, 4)
+        return added
 
 
 def folders(membership: str, container: str, root: Path = ROOT) -> tuple[Path, ...]:
@@ -45,7 +54,7 @@ def folders(membership: str, container: str, root: Path = ROOT) -> tuple[Path, .
 
 def read_cpu(where: tuple[Path, ...]) -> HostCpu:
     """Sum up what the folders of one host say; a group that is gone counts as no time."""
-    usage, throttled = 0.0, 0.0
+    usage, throttled, waiting = 0.0, 0.0, None
     for folder in where:
         stat = _pairs(folder / "cpu.stat")
         if "usage_usec" in stat:
@@ -53,7 +62,9 @@ def read_cpu(where: tuple[Path, ...]) -> HostCpu:
         elif acct := _text(folder / "cpuacct.usage"):
             usage = int(acct) / 1e9
         throttled = max(throttled, stat.get("throttled_usec", 0) / 1e6, stat.get("throttled_time", 0) / 1e9)
-    return HostCpu(usage, throttled)
+        if some := re.search(r"^some .*total=(\d+)", _text(folder / "cpu.pressure"), re.MULTILINE):
+            waiting = int(some[1]) / 1e6
+    return HostCpu(usage, throttled, waiting)
 
 
 def _pairs(path: Path) -> dict[str, int]:

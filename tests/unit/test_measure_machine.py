@@ -94,6 +94,10 @@ def test_groups_of_a_container_on_v2(tmp_path: Path) -> None:
     found = cgroups.folders("0::/system.slice/docker-0123abc.scope/init\n", "0123abc", tmp_path)
     assert found == (scope,)
     assert cgroups.read_cpu(found) == cgroups.HostCpu(2.5, 0.75)
+    # and with pressure kept, each host has its own
+    some = "some avg10=0.00 avg60=0.00 avg300=0.00 total=1250000\n"
+    (scope / "cpu.pressure").write_text(some + some.replace("some", "full"))
+    assert cgroups.read_cpu(found) == cgroups.HostCpu(2.5, 0.75, 1.25)
 
 
 def test_a_group_that_is_gone_counts_as_no_time(tmp_path: Path) -> None:
@@ -104,6 +108,8 @@ def test_a_group_that_is_gone_counts_as_no_time(tmp_path: Path) -> None:
 def test_hosts_have_what_was_added() -> None:
     before, after = cgroups.HostCpu(1.0, 0.5), cgroups.HostCpu(3.25, 0.75)
     assert after.since(before) == {"cpu_s": 2.25, "throttled_s": 0.25}
+    waited = cgroups.HostCpu(3.25, 0.75, 2.0).since(cgroups.HostCpu(1.0, 0.5, 0.5))
+    assert waited == {"cpu_s": 2.25, "throttled_s": 0.25, "waiting_s": 1.5}
 
 
 @dataclass(frozen=True)

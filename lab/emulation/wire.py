@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, rules, segments, tc, wired, wireprobe, wirestate
+from lab.emulation import compare, namespaces, rules, segments, steering, tc, wired, wireprobe, wirestate
 from lab.emulation.shape import DIRECTIONS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
@@ -118,6 +118,8 @@ class Wire:
         refuse(Wire, lines)
         adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
         await tc.carry_out(self._namespace, adds, self._run)
+        if (cpu := await steering.steer(lines, self._run)) is not None:
+            await self._talk({"do": "move", "cpu": cpu})
         await self._turn({**self.lines, **{line.name: line for line in lines}})
         await self._compare(lines)
 

@@ -28,7 +28,7 @@ SO_SNDBUFFORCE = 32
 
 
 class Control:
-    """Takes requests for a loop (``set``, ``status``, ``stop``) at a socket; the status answers each."""
+    """Takes requests for a loop (``set``, ``move``, ``status``, ``stop``) at a socket; the status answers each."""
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
@@ -63,7 +63,10 @@ def answer(loop: Loop, request: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(request)
         if asked["do"] == "set":
-            loop.set({int(n): int(delay) for n, delay in asked["delays"]}, int(asked["lead"]))
+            queues = [(int(number), int(delay), str(port)) for number, delay, port in asked["queues"]]
+            loop.set(queues, int(asked["lead"]))
+        elif asked["do"] == "move":
+            os.sched_setaffinity(0, {int(asked["cpu"])})
         elif asked["do"] == "stop":
             loop.running = False
         return status(loop)

@@ -13,10 +13,12 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 
 from lab.emulation.nfqueue import Mailbox, Queue
+from lab.emulation.wireexit import Exits
 
 #: ns between two looks while packets come. Shorter costs more CPU, longer makes delays coarser.
 PERIOD = 150_000
@@ -70,7 +72,7 @@ class Loop:
         self.lead = self.looks = 0
         self.running, self.realtime = True, False
         self._alive = alive
-        self._mailbox = Mailbox()
+        self._mailbox, self._exits = Mailbox(), Exits()
         self._by_fd: dict[int, Queue] = {}
         self._holding: set[Queue] = set()
         self._epoll = select.epoll()
@@ -99,23 +101,26 @@ class Loop:
         except PermissionError:
             self.realtime = False
 
-    def set(self, delays: dict[int, int], lead: int) -> None:
-        """Have exactly these queues, with these delays (ns); each packet leaves `lead` (ns) before its time.
+    def set(self, asked: Iterable[tuple[int, int, str]], lead: int) -> None:
+        """Have exactly these queues; each packet leaves `lead` (ns) before its time.
 
-        Packets that are held keep their times. The packets of a queue that is no more are dropped.
+        A queue is its number, its delay (ns), and the port at which its packets leave. Packets that
+        are held keep their times. The packets of a queue that is no more are dropped.
         """
-        for number in set(self.queues) - set(delays):
+        wanted = {number: (delay, port) for number, delay, port in asked}
+        for number in set(self.queues) - set(wanted):
             queue = self.queues.pop(number)
             self._epoll.unregister(queue.fileno())
             del self._by_fd[queue.fileno()]
             self._holding.discard(queue)
             queue.close()
-        self.lead, self.delays = lead, delays
-        for number, delay in delays.items():
+        self.lead, self.delays = lead, {number: delay for number, (delay, _) in wanted.items()}
+        for number, (delay, port) in wanted.items():
             if number in self.queues:
                 self.queues[number].delay = max(0, delay - lead)
             else:
-                queue = Queue(number, max(0, delay - lead), self._mailbox)
+                waiting = partial(self._exits.waiting, port, number)
+                queue = Queue(number, max(0, delay - lead), self._mailbox, waiting)
                 self.queues[number] = self._by_fd[queue.fileno()] = queue
                 self._epoll.register(queue.fileno(), select.EPOLLIN)
 
@@ -125,7 +130,9 @@ class Loop:
         due, busy, latest = None, False, 0
         housekeeping = clock() + HOUSEKEEPING
         while self.running:
-            if busy:
+            if due is not None and due <= clock():
+                events = poll(0)  # more is due than could be let go in one turn
+            elif busy:
                 sleep((PERIOD if due is None else min(PERIOD, max(SHORTEST, due - clock()))) / 1e9)
                 events = poll(0)
             else:

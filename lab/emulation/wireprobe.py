@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lab.emulation import namespaces, rules
-from lab.emulation.shape import Line
+from lab.emulation.shape import DIRECTIONS, Line
 from lab.emulation.wireloop import Loop
 
 DELAY = 2_000_000  # ns, of the link that is tried
@@ -144,7 +144,7 @@ def wire() -> int:
     if pid == 0:
         try:
             loop = Loop()
-            loop.set({rules.queue_number(LINE, "ab"): DELAY, rules.queue_number(LINE, "ba"): DELAY}, 0)
+            loop.set([(rules.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
             loop.hurry()
             os.write(writer, b"+")
             loop.run()

@@ -13,11 +13,13 @@ from lab.errors import ShaperError
 
 
 def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
-    """What to tell the wire's process: every queue with its delay, and how much earlier (ns) to release."""
-    delays = [
-        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6)) for line in lines for d in DIRECTIONS
+    """What to tell the wire's process: every queue with its delay and exit; `lead` is how much earlier (ns)."""
+    queues = [
+        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6), line.port_out(d))
+        for line in lines
+        for d in DIRECTIONS
     ]
-    return {"do": "set", "delays": delays, "lead": lead}
+    return {"do": "set", "queues": queues, "lead": lead}
 
 
 def shape(

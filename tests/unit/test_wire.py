@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import nfqueue, rules, tc, wire, wired, wireloop, wireprobe, wirestate
+from lab.emulation import nfqueue, rules, tc, wire, wired, wireexit, wireloop, wireprobe, wirestate
 from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
@@ -82,7 +82,7 @@ def test_a_change_of_rules_touches_only_what_changes_and_all_at_once() -> None:
 def test_requests_are_in_nanoseconds_per_queue() -> None:
     assert wirestate.request([LINE], 70_000) == {
         "do": "set",
-        "delays": [(10, 10_000_000), (11, 20_000_000)],
+        "queues": [(10, 10_000_000, "5b"), (11, 20_000_000, "5a")],
         "lead": 70_000,
     }
 
@@ -151,14 +151,14 @@ async def test_a_dead_process_is_one_sentence(tmp_path: Path) -> None:
     assert shaper.processes == ()
 
 
-@pytest.mark.parametrize("module", [wired, wireloop, nfqueue])
+@pytest.mark.parametrize("module", [wired, wireloop, nfqueue, wireexit])
 def test_the_process_imports_next_to_nothing(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     foreign = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
-    assert foreign <= {"lab.emulation.nfqueue", "lab.emulation.wireloop"}
+    assert foreign <= {"lab.emulation.nfqueue", "lab.emulation.wireexit", "lab.emulation.wireloop"}
 
 
 def test_a_trial_packet_is_a_valid_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.emulation import nfqueue, wired, wireloop
+from lab.emulation import nfqueue, wired, wireexit, wireloop
 from lab.emulation.nfqueue import Mailbox, Queue
 
 MS = 1_000_000
@@ -45,8 +45,8 @@ class Letters(Mailbox):
         self.last += self.next
         return self.next
 
-    def last_packet(self, messages: int) -> tuple[int, int]:
-        return messages, self.last
+    def last_packet(self, messages: int, first: int = 0) -> tuple[int, int]:
+        return messages - first, self.last - self.next + messages
 
     def stamp(self, slot: int) -> int | None:
         return None
@@ -64,7 +64,14 @@ def make(delay: int = 10 * MS) -> Queue:
     line.lateness = [0] * (len(nfqueue.EDGES) + 1)
     line._held, line._verdict = nfqueue.deque(), nfqueue.verdict_message(1)
     line._socket = Socket()  # type: ignore[assignment]
+    line.waiting = lambda: False
     return line
+
+
+def release(line: Queue, now: int) -> int | None:
+    """Let go what is due at `now`, in no time."""
+    line.clock = lambda: now  # type: ignore[misc]
+    return line.release(now)
 
 
 def verdicts(line: Queue) -> list[int]:
@@ -75,11 +82,11 @@ def test_packets_leave_when_they_are_due_and_not_before(queue: Queue) -> None:
     queue.take(0, 0)
     queue.take(5 * MS, 0)
 
-    assert queue.release(9 * MS) == 10 * MS
+    assert release(queue, 9 * MS) == 10 * MS
     assert verdicts(queue) == []
-    assert queue.release(10 * MS) == 15 * MS
+    assert release(queue, 10 * MS) == 15 * MS
     assert verdicts(queue) == [1]
-    assert queue.release(16 * MS) is None
+    assert release(queue, 16 * MS) is None
     assert verdicts(queue) == [1, 2]
 
 
@@ -87,7 +94,7 @@ def test_all_that_is_due_leaves_with_one_message(queue: Queue) -> None:
     for at in range(5):
         queue.take(at, 0)
 
-    queue.release(11 * MS)
+    release(queue, 11 * MS)
 
     assert verdicts(queue) == [5]
     assert sum(queue.lateness) == 5
@@ -114,10 +121,10 @@ def test_a_verdict_that_could_not_be_sent_is_sent_again(queue: Queue) -> None:
     socket: Any = queue._socket
     queue.take(0, 0)
     socket.broken = True
-    assert queue.release(10 * MS) == 10 * MS
+    assert release(queue, 10 * MS) == 10 * MS
     socket.broken = False
 
-    queue.release(12 * MS)
+    release(queue, 12 * MS)
 
     assert verdicts(queue) == [1]
     assert queue.refused == 1
@@ -165,6 +172,68 @@ def test_the_kernels_time_is_found_among_the_attributes() -> None:
     assert mailbox.stamp(0) == 12_000_345_000
 
 
+def test_a_burst_leaves_by_its_packets_own_times_and_in_turns(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters: Any = queue._mailbox
+    letters.next = 320  # 10 µs apart, the last one now
+    monkeypatch.setattr(letters, "stamp", lambda slot: 10 * MS - (319 - slot) * 10_000)
+
+    assert queue.take(10 * MS, 10 * MS) == 320
+
+    deadlines = [deadline for deadline, _, _ in queue._held]
+    assert len(deadlines) == 10
+    assert deadlines[0] == 20 * MS - 3_190_000 + 155_000
+    assert deadlines[-1] == 20 * MS - 155_000
+    assert release(queue, 30 * MS) == deadlines[2], "more than a turn was let go at once"
+    assert verdicts(queue) == [64]
+    while release(queue, 30 * MS):
+        pass
+    assert verdicts(queue) == [64, 128, 192, 256, 320]
+    assert sum(queue.lateness) == 320
+
+
+def test_what_would_wait_for_the_rate_anyway_is_not_late(queue: Queue) -> None:
+    queue.take(0, 0)
+    release(queue, 15 * MS)
+    assert queue.latest == 5 * MS
+    queue.take(20 * MS, 0)
+    queue.waiting = lambda: True
+    release(queue, 60 * MS)
+
+    assert queue.latest == 5 * MS
+    assert (queue.lateness[0], sum(queue.lateness)) == (1, 2)
+
+
+def test_nobody_is_asked_about_packets_that_are_on_time(queue: Queue) -> None:
+    asked: list[bool] = []
+    queue.waiting = lambda: bool(asked.append(True))  # type: ignore[func-returns-value]
+    queue.take(0, 0)
+
+    release(queue, 10 * MS + nfqueue.SLACK)
+
+    assert asked == []
+
+
+def test_how_many_packets_wait_is_found_in_the_kernels_answer() -> None:
+    stats = struct.pack("=QIIIIIII", 1, 2, 3, 4, 5, 6, 41, 8) + bytes(4)
+    kind = struct.pack("=HH4s", 8, 1, b"htb\0")
+    answer = struct.pack("=IHHII20x", 0, wireexit.RTM_NEWTCLASS, 0, 0, 0) + kind
+    answer += struct.pack("=HH", 4 + len(stats), wireexit.TCA_STATS) + stats
+
+    assert wireexit.packets(answer) == 41
+    assert wireexit.packets(answer[:60]) == 0
+    assert wireexit.packets(b"") == 0
+
+
+def test_a_port_that_is_not_there_has_nothing_waiting() -> None:
+    exits = wireexit.Exits()
+
+    assert not exits.waiting("nowhere", 1)
+    assert not exits.waiting("lo", 1)
+    exits.close()
+
+
 def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
     bind = nfqueue.bind_message(3)
 
@@ -176,7 +245,7 @@ def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
 def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
     loop = wireloop.Loop()
 
-    for nonsense in (b"{", b"[]", b'{"do": "set"}', b'{"do": "set", "delays": [["x", 1]], "lead": 0}'):
+    for nonsense in (b"{", b"[]", b'{"do": "set"}', b'{"do": "set", "queues": [["x", 1, "p"]], "lead": 0}'):
         assert "error" in wired.answer(loop, nonsense)
     assert loop.running
     loop._stamps.close()

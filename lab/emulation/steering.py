@@ -1,0 +1,68 @@
+"""Which processor does what with the wire's packets: the wire has one, what hosts receive has the others.
+
+The kernel hands a packet that was let go to its receiver at once, on the processor that let it
+go: the wire would do all that its receivers do with a packet, up to TCP's answer, before it
+lets the next one go. Receive packet steering (RPS, ``Documentation/networking/scaling.rst``)
+gives that to other processors, as two machines would share it. Of 50 packets through VXLAN,
+each then costs the wire 3 to 4 µs in place of 14.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from lab.emulation import namespaces
+from lab.emulation.shape import Line
+from lab.hosts.process import Run
+
+
+def own(cpus: Iterable[int]) -> int | None:
+    """The wire's processor, of those that may be used: the last one; None where there is but one."""
+    found = sorted(cpus)
+    return found[-1] if len(found) > 1 else None
+
+
+def mask(cpus: Iterable[int]) -> str:
+    """Processors as the kernel reads them: hexadecimal, in groups of 32 bits."""
+    bits, groups = sum(1 << cpu for cpu in cpus), []
+    while bits or not groups:
+        groups.append(f"{bits & 0xFFFFFFFF:x}" if bits < 1 << 32 else f"{bits & 0xFFFFFFFF:08x}")
+        bits >>= 32
+    return ",".join(reversed(groups))
+
+
+def script(lines: Sequence[Line], processors: str) -> str:
+    """Shell lines that steer what the hosts' ends of links receive; they print what cannot be steered.
+
+    Each host's interfaces are found in a sysfs of its own network namespace.
+    """
+    ends = defaultdict(list)
+    for line in lines:
+        ends[line.end_a].append(line.interface_a)
+        ends[line.end_b].append(line.interface_b)
+    steer = f'for i; do echo {processors} >/sys/class/net/"$i"/queues/rx-0/rps_cpus || echo "$i"; done'
+    each = f"mount -t sysfs none /sys && {steer} || echo sysfs"
+    entered = [
+        shlex.join(namespaces.inside(end, ["sh", "-c", each, "sh", *names])) for end, names in ends.items()
+    ]
+    return "".join(f"{one} 2>/dev/null &\n" for one in entered) + "wait\n"
+
+
+async def steer(lines: Sequence[Line], run: Run) -> int | None:
+    """Have the hosts' receiving done by all processors but the wire's; returns that one's number.
+
+    None where there is one processor, or where the kernel has no RPS: the wire then goes without,
+    and shows how late it is.
+
+    Raises:
+        CommandError: no mount namespace can be made.
+    """
+    cpus = os.sched_getaffinity(0)
+    wires = own(cpus)
+    if wires is None or not lines:
+        return wires
+    done = await run(["unshare", "--mount", "sh", "-s"], stdin=script(lines, mask(cpus - {wires})).encode())
+    return None if done.stdout.strip() else wires

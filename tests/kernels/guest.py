@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -33,7 +34,7 @@ MOUNTS = (
 def mount(kind: str, source: str, target: str, options: str = "") -> None:
     words = ["-o", options] if options else []
     if not Path(target).is_dir():
-        Path(target).mkdir()
+        Path(target).mkdir(parents=True)
     subprocess.run(["mount", "-t", kind, *words, source, target], check=True)
 
 
@@ -66,6 +67,8 @@ def main() -> None:
     for kind, source, target, options in MOUNTS:
         mount(kind, source, target, options)
     mount("hostfs", "none", REPORT, folder)
+    if not Path(order["directory"]).is_dir():  # it lies below what was mounted over
+        mount("hostfs", "none", order["directory"], order["directory"])
     load(order["modules"])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     environment = {
@@ -82,6 +85,8 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
+    except BaseException:
+        traceback.print_exc()  # the kernel halts before Python would
     finally:
         sys.stdout.flush()
         os.sync()

@@ -23,6 +23,7 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+XSTATE = Path(__file__).resolve().with_name("xstate.c")
 GUEST = str(Path(__file__).resolve().with_name("guest.py"))
 MODULES = [
     *("veth", "bridge", "vxlan", "dummy", "ipip", "openvswitch", "vport_vxlan", "wireguard"),
@@ -43,6 +44,22 @@ def argv(folder: Path, memory: str) -> list[str]:
     files = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
     first = [f"init={sys.executable}", "--", GUEST, str(folder)]
     return ["linux.uml", f"mem={memory}", *files, *console, *first]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """That of the kernel: where the processor has more registers than it saves, a library hides them.
+
+    Raises:
+        CalledProcessError: there is a C compiler, but it could not make the library.
+    """
+    if "amx_tile" not in Path("/proc/cpuinfo").read_text():
+        return dict(os.environ)
+    if not shutil.which("cc"):
+        sys.stderr.write("run.py: user-mode Linux needs a C compiler on this processor; install gcc\n")
+        return dict(os.environ)
+    library = folder / "xstate.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(XSTATE), "-ldl"], check=True)
+    return {**os.environ, "LD_PRELOAD": str(library)}
 
 
 def show(stream: int) -> None:
@@ -74,7 +91,11 @@ def boot(memory: str, timeout: float, command: list[str], keep: Path | None = No
         printer = threading.Thread(target=show, args=(reader,))
         printer.start()
         kernel = subprocess.Popen(
-            argv(Path(folder), memory), stdin=subprocess.DEVNULL, stdout=writer, stderr=writer
+            argv(Path(folder), memory),
+            stdin=subprocess.DEVNULL,
+            stdout=writer,
+            stderr=writer,
+            env=environment(Path(folder)),
         )
         os.close(writer)
         try:

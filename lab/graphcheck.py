@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 import networkx as nx
 
+from lab import impairments
 from lab.addressing import DENSE_LINKS
 from lab.nearest import nearest
 from lab.sites import SITES
@@ -18,14 +19,12 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 KINDS = ("host", "ofx", "vsi", "baremetalserver")
 NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
-EDGE_ATTRIBUTES = ("rtt", "rate", "jitter", "loss", "mtu", "name", "order", "gts")
+EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
 
 #: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
 RANGES: Mapping[str, tuple[float, float, str]] = {
+    **impairments.RANGES,
     "rtt": (0.0, 10_000.0, "ms"),
-    "rate": (0.001, 1_000_000.0, "Mbit/s"),
-    "jitter": (0.0, 5_000.0, "ms"),
-    "loss": (0.0, 99.9, "percent"),
     "mtu": (68, 65_535, "bytes"),
     "cpus": (0.01, 1024.0, "CPUs"),
 }
@@ -87,21 +86,58 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
         yield "it joins a host to itself"
     yield from _unknown(attributes, EDGE_ATTRIBUTES)
     yield from _odd(attributes)
-    yield from _out_of_range(attributes, ("rtt", "rate", "jitter", "loss", "mtu"))
+    yield from _out_of_range(attributes, ("rtt", "mtu"))
+    way = {key: value for key, value in attributes.items() if key in impairments.PARAMETERS}
+    yield from impairments.faults(way)
+    yield from _one_way_faults(a, b, attributes.get("from", {}))
     name = attributes.get("name")
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"\S+", name)):
         yield f"name {name!r} is not text without blanks"
 
 
+def _one_way_faults(a: Any, b: Any, ways: Any) -> Iterator[str]:
+    """What is wrong with what holds for one direction only, by the host that sends into it."""
+    if not isinstance(ways, Mapping):
+        yield f"from {ways!r} is no mapping of its two hosts to what holds for what they send"
+        return
+    for host, way in ways.items():
+        if host not in (a, b):
+            yield f"from {host!r}: that is neither of its hosts"
+        elif not isinstance(way, Mapping):
+            yield f"from {host!r}: {way!r} is no mapping of parameters"
+        else:
+            yield from (f"from {host!r}: {fault}" for fault in impairments.faults(way))
+
+
 def late_faults(graph: nx.Graph[Any]) -> list[str]:
     """What can only be told once every attribute has its value."""
-    found = []
+    found: list[str] = []
     for a, b, edge in graph.edges(data=True):
-        if edge["jitter"] > edge["rtt"] / 2:
-            what = f"jitter {edge['jitter']:g} ms is more than the {edge['rtt'] / 2:g} ms of each direction"
-            found.append(f"link {a!r}-{b!r}: {what}")
+        found += (f"link {a!r}-{b!r}: {fault}" for fault in _late_link_faults(a, b, edge))
     names = Counter(edge["name"] for _, _, edge in graph.edges(data=True) if edge.get("name"))
     return found + [f"{times} links are named {name!r}" for name, times in names.items() if times > 1]
+
+
+def _late_link_faults(a: str, b: str, edge: Mapping[str, Any]) -> Iterator[str]:
+    given = [one.get("delay") for one in edge["from"].values()]
+    if sum(map(float, filter(None, given))) > edge["rtt"] + 1e-9:
+        yield f"its delays are more than its round trip of {edge['rtt']:g} ms"
+        return
+    same = len({tuple(way(edge, host).items()) for host in (a, b)}) == 1
+    for host in (a,) if same else (a, b):
+        said = "" if same else f"from {host!r}: "
+        yield from (said + fault for fault in impairments.late_faults(way(edge, host)))
+
+
+def way(edge: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What a completed edge says of the direction into which a host sends.
+
+    Where one direction has a delay of its own, the other one has the rest of the round trip.
+    """
+    own = edge["from"].get(host, {})
+    others = [other["delay"] for name, other in edge["from"].items() if name != host and "delay" in other]
+    rest = edge["rtt"] - others[0] if others else edge["rtt"] / 2
+    return {"delay": rest, **{key: edge[key] for key in impairments.PARAMETERS if key != "delay"}, **own}
 
 
 def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
@@ -148,12 +184,7 @@ def _out_of_range(attributes: Mapping[str, Any], names: Iterable[str]) -> Iterat
         value, (least, most, unit) = attributes.get(name), RANGES[name]
         if value is None:
             continue
-        if not _number(value):
-            yield f"{name} {value!r} is not a number"
-        elif not least <= value <= most:
-            yield f"{name} {value:g} {unit} is not between {least:g} and {most:g}"
-        elif name == "mtu" and value != int(value):
-            yield f"mtu {value:g} is not a whole number of bytes"
+        yield from impairments.out_of_range(name, value, (least, most, unit))
 
 
 def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:

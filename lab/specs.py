@@ -12,11 +12,25 @@ from typing import Any
 import networkx as nx
 
 from lab import addressing, sites
+from lab.graphcheck import way
 
 #: Bytes, on a link that says nothing else.
 MTU = 1500
+#: What both directions of a link may have in common, and what they have when nothing is said.
+USUAL: Mapping[str, Any] = {
+    "rate": None,
+    "jitter": 0.0,
+    "loss": 0.0,
+    "distribution": "normal",
+    "burst": None,
+    "duplicate": 0.0,
+    "corrupt": 0.0,
+    "reorder": 0.0,
+    "queue": None,
+}
+COMMON = tuple(USUAL)
 #: Attributes of a whole graph that a topology keeps.
-KEPT = ("sites", "gts")
+KEPT = ("sites", "schedule", "gts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,31 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """One direction of a link: `delay` and `jitter` in ms, `rate` in Mbit/s, `queue` in bytes, shares in
+    percent; see `lab.impairments`, and `lab.emulation.shape` for what each one means."""
+
+    delay: float
+    rate: float | None = None
+    jitter: float = 0.0
+    distribution: str = "normal"
+    loss: float = 0.0
+    burst: float | None = None
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    reorder: float = 0.0
+    queue: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LinkSpec:
     """A link between hosts `a` and `b`, `a` being the host with the lower number.
 
     `rtt` (ms) is the round trip, half of it in each direction; `rate` in Mbit/s, None for
-    no limit; `jitter` in ms per direction; `loss` in percent per direction; `mtu` in bytes.
-    Interfaces count from eth1: eth0 is the control network of a real testbed's machines.
+    no limit; `jitter` in ms per direction; `loss` in percent per direction; `mtu` in bytes;
+    what else both directions have in common is as in `Way`. `ways` is what one direction has
+    of its own, by the host that sends into it: `way` puts it all together. Interfaces count
+    from eth1: eth0 is the control network of a real testbed's machines.
     """
 
     name: str
@@ -55,6 +88,23 @@ class LinkSpec:
     address_b: str
     interface_a: str
     interface_b: str
+    distribution: str = "normal"
+    burst: float | None = None
+    duplicate: float = 0.0
+    corrupt: float = 0.0
+    reorder: float = 0.0
+    queue: int | None = None
+    ways: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        # from JSON, pairs come as lists
+        fixed = tuple((host, tuple((key, value) for key, value in own)) for host, own in self.ways)
+        object.__setattr__(self, "ways", fixed)
+
+    def way(self, host: str) -> Way:
+        """The direction into which this host sends."""
+        edge = {key: getattr(self, key) for key in ("rtt", *COMMON)}
+        return Way(**way({**edge, "from": {name: dict(own) for name, own in self.ways}}, host))
 
     @property
     def prefix(self) -> int:
@@ -90,7 +140,7 @@ def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
 
 
 def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: copy.deepcopy(v) if k == "gts" else v for k, v in attributes.items()}
+    return {k: copy.deepcopy(v) if k in ("gts", "from") else v for k, v in attributes.items()}
 
 
 def completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
@@ -102,13 +152,34 @@ def completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
         node["cpus"] = None if node.get("cpus") is None else float(node["cpus"])
         node["image"], node["kind"] = node.get("image"), node.get("kind", "host")
     for a, b, edge in full.edges(data=True):
+        edge["from"] = {host: _given(own) for host, own in edge.get("from", {}).items() if _given(own)}
+        if (delay := edge.pop("delay", None)) is not None:
+            for host in (a, b):
+                edge["from"].setdefault(host, {}).setdefault("delay", float(delay))
+        delays = [own["delay"] for own in edge["from"].values() if "delay" in own]
+        if edge.get("rtt") is None and len(delays) == 2:
+            edge["rtt"] = sum(delays)
         if edge.get("rtt") is None:
             end_a, end_b = (sites.site(full.nodes[end]["site"], own) for end in (a, b))
             edge["rtt"] = sites.figure(end_a, end_b).rtt
         edge["rtt"], edge["mtu"] = float(edge["rtt"]), int(edge.get("mtu") or MTU)
-        edge["rate"] = None if edge.get("rate") is None else float(edge["rate"])
-        edge["jitter"], edge["loss"] = float(edge.get("jitter") or 0), float(edge.get("loss") or 0)
+        edge |= {key: usual if edge.get(key) is None else edge[key] for key, usual in USUAL.items()}
+        edge |= _given({key: edge[key] for key in COMMON})
     return full
+
+
+def said(edge: Mapping[str, Any]) -> dict[str, Any]:
+    """An edge without what few links say and this one does not either."""
+    rare = {key: usual for key, usual in USUAL.items() if key not in ("rate", "jitter", "loss")} | {
+        "from": {}
+    }
+    return {key: value for key, value in edge.items() if key not in rare or value != rare[key]}
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that have a value, each in one form."""
+    kinds: dict[str, Any] = {"distribution": str, "queue": int}
+    return {key: kinds.get(key, float)(value) for key, value in values.items() if value is not None}
 
 
 def number_hosts(graph: nx.Graph[Any]) -> Iterator[HostSpec]:
@@ -136,8 +207,8 @@ def number_links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[
             b=b,
             rtt=edge["rtt"],
             rate=edge["rate"],
-            jitter=edge["jitter"],
-            loss=edge["loss"],
+            **{key: edge[key] for key in COMMON if key != "rate"},
+            ways=tuple((host, tuple(own.items())) for host, own in sorted(edge["from"].items())),
             mtu=edge["mtu"],
             subnet=place.subnet,
             address_a=place.address_a,

@@ -10,7 +10,7 @@ from typing import Any
 
 import networkx as nx
 
-from lab import graphcheck, sites, specs
+from lab import graphcheck, sites, specs, timetable
 from lab.errors import TopologyError, UnknownName
 from lab.specs import MTU, HostSpec, LinkSpec
 
@@ -27,10 +27,12 @@ class Topology:
     Args:
         graph: undirected; nodes are host names. Node attributes: `site` (needed), `cpus`,
             `image`, `kind`; edge attributes: `rtt` (ms round trip; without it the published
-            or estimated figure between the two sites), `rate` (Mbit/s), `jitter` (ms), `loss`
-            (percent), `mtu` (bytes), `name`. `order` on either sorts before numbering; without
+            or estimated figure between the two sites), `mtu` (bytes), `name`, per direction all
+            that `lab.impairments` knows, and `from` with what only holds for what one host sends
+            (``{"AMS": {"loss": 1}}``). `order` on either sorts before numbering; without
             it they are numbered in the graph's order. `graph.graph["sites"]` may hold further
-            sites: name to (latitude, longitude).
+            sites: name to (latitude, longitude), `graph.graph["schedule"]` what happens to links
+            while an experiment measures (`lab.timetable`).
         name: a word or two.
         description: a sentence.
         separate_parts: the topology may consist of parts that do not touch.
@@ -53,6 +55,11 @@ class Topology:
         self._hosts = {host.name: host for host in self.hosts}
         self._ends = {frozenset((link.a, link.b)): link for link in self.links}
         self._names = {link.name: link for link in self.links}
+        ends = {link.name: (link.a, link.b) for link in self.links}
+        schedule = self._graph.graph.get("schedule", [])
+        if found := timetable.faults(schedule, ends):
+            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self.schedule = timetable.read(schedule)
         self._links_of: dict[str, list[LinkSpec]] = defaultdict(list)
         for link in self.links:
             self._links_of[link.a].append(link)
@@ -204,7 +211,8 @@ class Topology:
             **copy.deepcopy(self._graph.graph),
         }
         data["hosts"] = [{"name": n, **copy.deepcopy(at)} for n, at in self._graph.nodes(data=True)]
-        data["links"] = [{"a": a, "b": b, **copy.deepcopy(at)} for a, b, at in self._graph.edges(data=True)]
+        edges = self._graph.edges(data=True)
+        data["links"] = [{"a": a, "b": b, **copy.deepcopy(specs.said(at))} for a, b, at in edges]
         return data
 
     @staticmethod
@@ -240,7 +248,7 @@ class Topology:
         about = (self.name, self.description, self.separate_parts)
         # the order of a document's text is no part of what the topology is
         document = {k: v for k, v in self._graph.graph.get("gts", {}).items() if k != "order"}
-        return about, self.hosts, self.links, dict(self.sites), document, gts, wires
+        return about, self.hosts, self.links, self.schedule, dict(self.sites), document, gts, wires
 
     def __reduce__(self) -> Any:
         return Topology.from_dict, (self.to_dict(),)

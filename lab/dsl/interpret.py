@@ -19,6 +19,7 @@ from lab.dsl.document import ENDS, Attributes, Document, Resource, natural
 from lab.dsl.service import cpus_of, rate_of
 from lab.errors import TopologyError
 from lab.graphcheck import NAME
+from lab.impairments import PARAMETERS
 from lab.topology import Topology
 
 #: link id to its two ends, the lower-numbered host first: (node id, port, port of the link).
@@ -47,6 +48,8 @@ def to_topology(
     graph: nx.Graph[Any] = nx.Graph()
     if further := {**(sites or {}), **side.get("sites", {})}:
         graph.graph["sites"] = further
+    if "schedule" in side:
+        graph.graph["schedule"] = side["schedule"]
     met = _met(ends, link_numbers)
     for node in document.nodes():
         about = _host(node, met[node.id], side.get("hosts", NOTHING).get(node.id, NOTHING))
@@ -123,9 +126,13 @@ def _host(node: Resource, met: list[str], side: Side) -> dict[str, Any]:
     return {"site": node.location, "kind": node.kind, "cpus": cpus, "image": side.get("image")}
 
 
+#: What a side file may say of a link, beside its rate.
+LINK_KEYS = ("rtt", "mtu", "name", "from", *(key for key in PARAMETERS if key != "rate"))
+
+
 def _wire(link: Resource, side: Side) -> dict[str, Any]:
     rate = rate_of(dict(link.attributes), (dict(port.attributes) for port in link.ports))
-    known = {key: side[key] for key in ("rtt", "jitter", "loss", "mtu", "name") if key in side}
+    known = {key: side[key] for key in LINK_KEYS if key in side}
     return {"rate": side.get("rate", rate), **known}
 
 

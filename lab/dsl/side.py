@@ -14,10 +14,11 @@ from lab.dsl.compose import to_document
 from lab.dsl.document import Document
 from lab.dsl.interpret import to_topology
 from lab.errors import DslError
+from lab.specs import USUAL
 from lab.topology import LinkSpec, Topology
 
 HOST_FIELDS = ("name", "cpus", "image")
-LINK_FIELDS = ("rate", "jitter", "loss", "mtu")
+LINK_FIELDS = (*USUAL, "mtu")
 
 
 def of(topology: Topology) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def of(topology: Topology) -> dict[str, Any]:
         "sites": {name: [float(x) for x in place] for name, place in sites.items()},
         "hosts": _hosts(topology, bare, document),
         "links": _links(topology, bare, document),
+        "schedule": topology.graph.graph.get("schedule"),
     }
     return {key: value for key, value in found.items() if value not in (None, {})}
 
@@ -80,6 +82,8 @@ def _link(link: LinkSpec, other: LinkSpec, renumbered: bool) -> dict[str, Any]:
         about["name"] = link.name
     if renumbered:
         about["number"] = link.number
+    if link.ways:
+        about["from"] = {host: dict(own) for host, own in link.ways}
     return about | {
         key: getattr(link, key) for key in LINK_FIELDS if getattr(link, key) != getattr(other, key)
     }
@@ -95,7 +99,7 @@ def losses(side: Mapping[str, Any]) -> list[str]:
                 counts[key] = counts.get(key, 0) + 1
         found += [f"{key} of {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
     found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
-    return found + [f"the topology's {key}" for key in ("name", "separate_parts") if key in side]
+    return found + [f"the topology's {key}" for key in ("name", "separate_parts", "schedule") if key in side]
 
 
 def refuse_strangers(side: Mapping[str, Any], document: Document, source: str) -> None:

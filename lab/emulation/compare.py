@@ -5,8 +5,8 @@ from __future__ import annotations
 from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
-#: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes.
-DELAY, RATE, LOSS, JITTER, QUEUE = 2e-3, 1e-3, 1e-4, 2e-3, 0
+#: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes, relative.
+DELAY, RATE, LOSS, JITTER, QUEUE, BURST = 2e-3, 1e-3, 1e-4, 2e-3, 0, 1e-3
 
 
 def same(line: Line, direction: str, got: Shape) -> None:
@@ -22,6 +22,10 @@ def same(line: Line, direction: str, got: Shape) -> None:
         "rate": (asked.rate, got.rate, RATE * (asked.rate or 0.0), "Mbit/s"),
         "loss": (asked.loss, got.loss, LOSS, "%"),
         "jitter": (asked.jitter, got.jitter, JITTER, "ms"),
+        "burst": (asked.burst, got.burst, BURST * (asked.burst or 0.0), "packets"),
+        "duplicate": (asked.duplicate, got.duplicate, LOSS, "%"),
+        "corrupt": (asked.corrupt, got.corrupt, LOSS, "%"),
+        "reorder": (asked.reorder, got.reorder, LOSS, "%"),
         "queue": (asked.queue_bytes, room, QUEUE, "bytes"),
     }
     for name, (want, have, slack, unit) in pairs.items():

@@ -10,49 +10,64 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, segments, tc
-from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation import compare, memory, namespaces, segments, spread, tc
+from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
 from lab.errors import CommandError, ShaperError
 from lab.hosts import process
 from lab.hosts.process import Run
 
-#: Packets that one direction holds for their delay; those that wait for the rate are counted apart.
-HELD_PACKETS = 100_000
 ROOT = "root handle 2:"
+#: A rate of netem's own that nothing reaches. With a rate it lets no packet go before one that came
+#: earlier, whatever jitter says; the link's own rate is htb's work.
+IN_ORDER = "rate 1000gbit"
+#: What tc shows as a share, under its own name.
+SHARES = ("duplicate", "corrupt", "reorder")
+#: Where tc looks for distributions of jitter, in place of its own folder.
+TABLES = "TC_LIB_DIR"
 
 
-def impairment(verb: str, port: str, shape: Shape) -> str:
-    """The `tc` line of a direction's delay, jitter and loss; all of them, as `change` may keep the others."""
-    words = f"qdisc {verb} dev {port} {ROOT} netem limit {HELD_PACKETS} delay {shape.delay:.6f}ms"
+def impairment(verb: str, line: Line, direction: str) -> str:
+    """The `tc` line of all that netem does to a direction.
+
+    Every parameter is named each time: `change` leaves what is not named as it was.
+    """
+    shape = line.shape(direction)
+    words = f"qdisc {verb} dev {line.port_out(direction)} {ROOT} netem limit {shape.held}"
+    words += f" delay {line.imposed(direction):.6f}ms"
     if shape.jitter:
-        words += f" {shape.jitter:.6f}ms distribution normal"
-    return words + f" loss random {shape.loss:.6f}%"
+        words += f" {shape.jitter:.6f}ms distribution {shape.distribution}"
+    shares = (f"{name} {getattr(shape, name):.6f}%" for name in SHARES)
+    return " ".join([words, loss(shape), *shares, IN_ORDER])
+
+
+def loss(shape: Shape) -> str:
+    """The words that lose packets, each by its own chance or in bursts."""
+    if shape.gilbert is None:
+        return f"loss random {shape.loss:.6f}%"
+    begins, ends = shape.gilbert
+    return f"loss gemodel {100 * begins:.6f}% {100 * ends:.6f}%"
 
 
 def add(line: Line, direction: str) -> list[str]:
     """The `tc` lines of one direction: netem, and in it the rate."""
-    first = impairment("add", line.port_out(direction), line.shape(direction))
-    return [first, *tc.add(line, direction, "parent 2:1")]
+    return [impairment("add", line, direction), *tc.add(line, direction, "parent 2:1")]
 
 
 def change(line: Line, direction: str) -> list[str]:
     """The `tc` lines that set one direction anew; packets under way keep their times."""
-    return [
-        impairment("change", line.port_out(direction), line.shape(direction)),
-        *tc.change(line, direction),
-    ]
+    return [impairment("change", line, direction), *tc.change(line, direction)]
 
 
 class Netem:
     """The shaper of one lab where the kernel has netem; see `lab.emulation.shaper.Shaper`."""
 
     name: ClassVar[str] = "netem"
-    can: ClassVar[frozenset[str]] = frozenset({"delay", "rate", "loss", "jitter", "queue"})
+    can: ClassVar[frozenset[str]] = frozenset(PARAMETERS)
 
     def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
-        self.lab_id, self._run = lab_id, run
+        self.lab_id, self._folder, self._run = lab_id, folder, run
         self._namespace = f"lab-{lab_id}"
         self._asked = Asked(folder)
 
@@ -72,6 +87,9 @@ class Netem:
     def lines(self) -> Mapping[str, Line]:
         return self._asked.lines
 
+    def first(self, link: str) -> Line:
+        return self._asked.find(link, first=True)
+
     @property
     def processes(self) -> tuple[Process, ...]:
         return ()
@@ -81,21 +99,41 @@ class Netem:
 
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Netem, lines)
-        self._asked.keep({**self.lines, **{line.name: line for line in lines}})
+        wanted = {**self.lines, **{line.name: line for line in lines}}
+        memory.hold(wanted.values())
+        self._asked.begin(wanted)
+        spread.write(self._folder)
         await segments.cut([], lines, self._run)
-        adds = [command for line in lines for d in DIRECTIONS for command in add(line, d)]
-        await tc.carry_out(self._namespace, adds, self._run)
+        await self._tc([command for line in lines for d in DIRECTIONS for command in add(line, d)])
         await self._compare(lines)
 
     async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
-        line = self._asked.find(link).changed(tuple(directions), **params)
-        refuse(Netem, [line])
-        await segments.cut([self.lines[link]], [line], self._run)
-        self._asked.keep({**self.lines, link: line})
-        changes = [command for d in directions for command in change(line, d)]
-        await tc.carry_out(self._namespace, changes, self._run)
-        await self._compare([line])
+        async with self._asked.alone():
+            before = self._asked.find(link)
+            line = before.changed(tuple(directions), **params)
+            refuse(Netem, [line])
+            await self._turn(before, line)
         return line
+
+    async def put(self, line: Line) -> None:
+        async with self._asked.alone():
+            await self._turn(self._asked.find(line.name), line)
+
+    async def _turn(self, before: Line, line: Line) -> None:
+        """From one state of a link to another; one that fails half way is undone."""
+        memory.hold({**self.lines, line.name: line}.values())
+        await segments.cut([before], [line], self._run)
+        try:
+            await self._tc([command for d in DIRECTIONS for command in change(line, d)])
+        except CommandError:
+            await self._tc([command for d in DIRECTIONS for command in change(before, d)])
+            await segments.cut([line], [before], self._run)
+            raise
+        self._asked.keep({**self.lines, line.name: line})
+        await self._compare([line])
+
+    async def _tc(self, commands: Sequence[str]) -> None:
+        await tc.carry_out(self._namespace, commands, self._run, {TABLES: str(self._folder)})
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
         return (await self._compare([self._asked.find(link)]))[link]
@@ -132,19 +170,33 @@ def shape(line: Line, direction: str, rates: tc.Rates) -> Shape:
     Raises:
         ShaperError: a discipline is missing, or its queue was cut.
     """
-    options = rates.find(line, direction, "netem")["options"]
-    if options["limit"] != HELD_PACKETS:
+    options, asked = rates.find(line, direction, "netem")["options"], line.shape(direction)
+    if options["limit"] != asked.held:
         raise ShaperError(f"{line.name} ({direction}): netem was set to hold {options['limit']} packets")
-    delay = options.get("delay", {})
+    if "rate" not in options:
+        raise ShaperError(f"{line.name} ({direction}): netem no longer keeps packets in order")
+    delay, (lost, burst) = options.get("delay", {}), losses(options)
     rate, room = tc.rate_of(rates, line, direction)
+    shares = {name: options.get(name, {}).get(name, 0.0) * 100 for name in SHARES}
     return Shape(
-        delay=delay.get("delay", 0.0) * 1e3,
+        delay=max(0.0, line.seen(direction, delay.get("delay", 0.0) * 1e3)),
         jitter=delay.get("jitter", 0.0) * 1e3,
-        loss=options.get("loss-random", {}).get("loss", 0.0) * 100,
+        distribution=asked.distribution,
+        loss=lost,
+        burst=burst,
         rate=rate,
         queue=room,
-        mtu=line.shape(direction).mtu,
+        mtu=asked.mtu,
+        **shares,
     )
+
+
+def losses(options: Mapping[str, Any]) -> tuple[float, float | None]:
+    """Loss (percent) and length of bursts that netem's options say."""
+    if model := options.get("loss-gemodel"):
+        begins, ends = model["p"], model["r"]
+        return 100 * begins / (begins + ends), 1 / ends
+    return options.get("loss-random", {}).get("loss", 0.0) * 100, None
 
 
 def count(line: Line, direction: str, rates: tc.Rates) -> Counters:

@@ -22,20 +22,22 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 
+from lab.emulation.wirevary import Variation
+
 NETLINK_NETFILTER = 12
 NLMSG_ERROR = 2
 NLM_F_REQUEST, NLM_F_ACK = 1, 4
 NFNL_SUBSYS_QUEUE = 3
-NFQNL_MSG_PACKET, NFQNL_MSG_CONFIG, NFQNL_MSG_VERDICT_BATCH = 0, 2, 3
+NFQNL_MSG_PACKET, NFQNL_MSG_VERDICT, NFQNL_MSG_CONFIG, NFQNL_MSG_VERDICT_BATCH = 0, 1, 2, 3
 NFQA_VERDICT_HDR, NFQA_TIMESTAMP = 2, 4
 NFQA_CFG_CMD, NFQA_CFG_PARAMS, NFQA_CFG_QUEUE_MAXLEN, NFQA_CFG_MASK, NFQA_CFG_FLAGS = 1, 2, 3, 4, 5
-NFQNL_CFG_CMD_BIND, NFQNL_COPY_META, NF_ACCEPT = 1, 1, 1
+NFQNL_CFG_CMD_BIND, NFQNL_COPY_META, NF_DROP, NF_ACCEPT = 1, 1, 0, 1
 FAIL_OPEN, GSO = 1, 4
 SOL_NETLINK, NETLINK_NO_ENOBUFS = 270, 5
 SO_RCVBUFFORCE = 33
 MSG_DONTWAIT = 0x40
 
-#: Packets that one queue holds. 100 ms at 1 million packets/s: more than two cores can send.
+#: Packets that one queue holds, unless it is told otherwise: 100 ms at 1 million packets/s.
 HELD_PACKETS = 100_000
 #: Bytes of messages that wait to be read: some 80,000 packets, should the process be kept from running.
 BACKLOG = 64 << 20
@@ -103,6 +105,13 @@ class Mailbox:
                 return slot + 1 - first, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
         return 0, 0
 
+    def packet(self, slot: int) -> int | None:
+        """The number of the packet that a message brings; None for messages of other kinds."""
+        at = slot * _SLOT
+        if struct.unpack_from("=H", self.data, at + 4)[0] != _PACKET:
+            return None
+        return int(struct.unpack_from(">I", self.data, at + _HEAD + 4)[0])
+
     def stamp(self, slot: int) -> int | None:
         """When the kernel received a packet (ns since 1970); None where it does not tell."""
         at = slot * _SLOT
@@ -145,6 +154,18 @@ def bind_message(queue: int) -> bytes:
     )
 
 
+def room_message(queue: int, packets: int) -> bytes:
+    """Have a queue that is bound hold so many packets."""
+    room = attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", packets))
+    return message(NFQNL_MSG_CONFIG, NLM_F_REQUEST, queue, room)
+
+
+def single_verdict(queue: int, verdict: int, packet: int) -> bytes:
+    """Let one packet go, or drop it, whatever is before it."""
+    header = attribute(NFQA_VERDICT_HDR, struct.pack(">II", verdict, packet))
+    return message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, queue, header)
+
+
 def verdict_message(queue: int) -> bytearray:
     """Accept every packet up to a number, which is then written into its last four bytes."""
     verdict = attribute(NFQA_VERDICT_HDR, struct.pack(">II", NF_ACCEPT, 0))
@@ -171,7 +192,10 @@ class Queue:
         self, number: int, delay: int, mailbox: Mailbox, waiting: Callable[[], bool] = lambda: False
     ) -> None:
         self.number, self.delay, self.waiting = number, delay, waiting
-        self.packets = self.batches = self.refused = self.latest = 0
+        #: What chance does to single packets; None where all are treated alike.
+        self.vary: Variation | None = None
+        self.room = HELD_PACKETS
+        self.packets = self.batches = self.refused = self.latest = self.lost = 0
         self.lateness = [0] * (len(EDGES) + 1)
         self._mailbox = mailbox
         self._held: deque[tuple[int, int, int]] = deque()  # deadline, number of the last packet, packets
@@ -195,6 +219,12 @@ class Queue:
             self._socket.close()
             raise OSError(status, f"netfilter queue {self.number}: {os.strerror(status)}")
 
+    def hold(self, packets: int) -> None:
+        """Have room for so many packets."""
+        if packets != self.room:
+            self._socket.send(room_message(self.number, packets))
+            self.room = packets
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -204,19 +234,46 @@ class Queue:
         Up to `BATCH` packets found together leave together, when the middle of their times of
         arrival says so. Returns how many packets came.
         """
-        mailbox, held, before = self._mailbox, self._held, self.packets
+        mailbox, before = self._mailbox, self.packets
         messages = mailbox.read(self._socket.fileno())
+        if self.vary is not None:
+            self._take_each(messages, now, wall, self.vary)
+            return self.packets - before
         for first in range(0, messages, BATCH):
             packets, last = mailbox.last_packet(min(first + BATCH, messages), first)
             if not packets:
                 continue  # messages of other kinds
-            deadline = now - self._age(first, packets, wall) + self.delay
-            if held and held[-1][0] > deadline:
-                deadline = held[-1][0]  # a shorter delay was set: nothing overtakes
-            held.append((deadline, last, packets))
+            self._hold(now - self._age(first, packets, wall) + self.delay, last, packets)
             self.packets += packets
-            self.batches += 1
         return self.packets - before
+
+    def _take_each(self, messages: int, now: int, wall: int, vary: Variation) -> None:
+        """Note every packet by itself: some are lost, some go ahead, the others leave in their order."""
+        for slot in range(messages):
+            packet = self._mailbox.packet(slot)
+            if packet is None:
+                continue
+            self.packets += 1
+            if vary.lost() and self._decide(NF_DROP, packet):
+                self.lost += 1
+            elif not (vary.early() and self._decide(NF_ACCEPT, packet)):
+                self._hold(now - self._age(slot, 1, wall) + max(0, self.delay + vary.extra()), packet, 1)
+
+    def _decide(self, verdict: int, packet: int) -> bool:
+        """Say what becomes of one packet at once; False when that could not be said."""
+        try:
+            self._socket.send(single_verdict(self.number, verdict, packet))
+        except OSError:
+            self.refused += 1
+            return False
+        return True
+
+    def _hold(self, deadline: int, last: int, packets: int) -> None:
+        held = self._held
+        if held and held[-1][0] > deadline:
+            deadline = held[-1][0]  # a shorter delay: nothing overtakes
+        held.append((deadline, last, packets))
+        self.batches += 1
 
     def _age(self, first: int, packets: int, wall: int) -> int:
         """How long ago (ns) so many packets in the mailbox came, on average."""

@@ -56,7 +56,8 @@ def of_port(line: Line, direction: str) -> list[str]:
     """The rules of one direction, in the order in which a packet meets them."""
     came = f"FORWARD -m physdev --physdev-in {line.port_in(direction)}"
     rules = [f"{came} -j NFQUEUE --queue-num {queue_number(line, direction)}"]
-    if loss := line.shape(direction).loss:
+    shape = line.shape(direction)
+    if (loss := shape.loss) and shape.burst is None:  # bursts are the process's work
         rules.insert(0, f"{came} -m statistic --mode random --probability {loss / 100:.9f} -j DROP")
     return rules
 

@@ -1,8 +1,8 @@
 """Loss by the packet: hosts at a lossy link hand over single packets, not GSO packets of up to 64 KiB.
 
-Whatever drops a GSO packet drops forty of the link's packets in a row. So the interface of a
-host that sends into a lossy direction has its kernel cut such packets before they leave it.
-Only lossy directions pay for that, in CPU time.
+Whatever drops a GSO packet drops forty of the link's packets in a row; the same holds for packets
+that are doubled, spoilt or let go ahead. So the interface of a host that sends into such a
+direction has its kernel cut them before they leave it. Only these pay for that, in CPU time.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ ANY, SINGLE = 65535, 1
 
 
 def lossy(lines: Iterable[Line]) -> dict[tuple[str, str], bool]:
-    """By namespace and interface of every sending end, whether its direction loses packets."""
+    """By namespace and interface of every sending end, whether its direction treats packets one by one."""
     ends = {}
     for line in lines:
         for direction in DIRECTIONS:
             end = (line.end_a, line.interface_a) if direction == "ab" else (line.end_b, line.interface_b)
-            ends[end] = line.shape(direction).loss > 0
+            ends[end] = line.shape(direction).by_packet
     return ends
 
 
 def commands(before: Iterable[Line], after: Iterable[Line]) -> dict[str, list[str]]:
-    """`ip` lines per host's namespace, for the ends that begin or cease to lose packets."""
+    """`ip` lines per host's namespace, for the ends that begin or cease to need single packets."""
     was, todo = lossy(before), defaultdict(list)
     for (end, interface), now in lossy(after).items():
         if now != was.get((end, interface), False):

@@ -6,8 +6,11 @@ namespace. It fails loudly: a link that cannot be shaped as asked carries nothin
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -44,10 +47,15 @@ class Counters:
 
 #: What each parameter means; the order is that of the table in the documentation.
 MEANINGS = {
-    "delay": "ms, one way, per direction; `rtt` sets half of it in each",
-    "rate": "Mbit/s with Ethernet headers, per direction",
-    "loss": "percent of the packets, each by its own chance, per direction",
-    "jitter": "ms, standard deviation of the delay, per direction; packets may overtake each other",
+    "delay": "ms, one way; `rtt` sets half of it in each direction",
+    "rate": "Mbit/s with Ethernet headers",
+    "loss": "percent of the packets, each by its own chance",
+    "burst": "packets lost in a row, on average (Gilbert-Elliott); `loss` is the share that is lost in all",
+    "jitter": "ms, standard deviation of the delay; packets keep their order",
+    "distribution": "of the jitter: normal (default), uniform or pareto",
+    "duplicate": "percent of the packets that arrive twice",
+    "corrupt": "percent of the packets in which one bit is wrong",
+    "reorder": "percent of the packets that are not delayed, and so overtake others",
     "queue": "bytes that wait for the rate; by default twice rate × 2 × delay, and 64 full packets at least",
 }
 
@@ -60,7 +68,7 @@ class Shaper(Protocol):
     """
 
     name: ClassVar[str]
-    #: Parameters that it can impose: ``delay``, ``rate``, ``loss``, ``jitter``, ``queue``.
+    #: Parameters that it can impose, of `MEANINGS`.
     can: ClassVar[frozenset[str]]
 
     def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None: ...
@@ -98,7 +106,7 @@ class Shaper(Protocol):
         ...
 
     async def change(self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any) -> Line:
-        """Set some parameters (`delay`, `rtt`, `rate`, `loss`, `jitter`, `queue`) of a running link.
+        """Set some parameters (of `MEANINGS`, or `rtt`) of a running link.
 
         Nothing is torn down: packets under way stay under way, other parameters stay as they were.
 
@@ -106,6 +114,19 @@ class Shaper(Protocol):
             UnknownName: there is no such link.
             ShaperError: as `apply`.
         """
+        ...
+
+    async def put(self, line: Line) -> None:
+        """Make a running link what a line says, all of it.
+
+        Raises:
+            UnknownName: there is no such link.
+            ShaperError: as `apply`.
+        """
+        ...
+
+    def first(self, link: str) -> Line:
+        """The link as it was made. Raises UnknownName when there is no such link."""
         ...
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
@@ -188,7 +209,7 @@ def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
 def abilities() -> str:
     """Which shaper can impose what, as the table of ``docs/links.md``."""
     known = kinds()
-    rows = [["parameter", *(kind.name for kind in known), "unit, and for what it holds"]]
+    rows = [["parameter", *(kind.name for kind in known), "unit and meaning, per direction"]]
     rows += [["---"] * len(rows[0])]
     for name, meaning in MEANINGS.items():
         rows.append([f"`{name}`", *("yes" if name in kind.can else "no" for kind in known), meaning])
@@ -196,29 +217,55 @@ def abilities() -> str:
 
 
 class Asked:
-    """What is asked of each link of a lab, kept in a file that any process can take up."""
+    """What is asked of each link of a lab, kept in files that any process can take up."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "lines.json"
+        self._folder = folder
 
     @property
     def lines(self) -> dict[str, Line]:
         """Every link by its name, read anew: another process may have changed one."""
-        try:
-            words = json.loads(self._file.read_text())
-        except FileNotFoundError:
-            return {}
-        return {word["name"]: Line.from_json(word) for word in words}
+        return self._read("lines.json")
 
-    def find(self, link: str) -> Line:
+    @property
+    def first(self) -> dict[str, Line]:
+        """Every link as it was when it was made."""
+        return self._read("first.json")
+
+    def find(self, link: str, *, first: bool = False) -> Line:
         """Raises UnknownName when there is no such link."""
-        lines = self.lines
+        lines = self.first if first else self.lines
         if link not in lines:
             raise UnknownName("link", link, lines)
         return lines[link]
 
+    def begin(self, lines: Mapping[str, Line]) -> None:
+        """Replace all lines at once; those that are new are as they were made."""
+        self._write("first.json", {**lines, **self.first})
+        self.keep(lines)
+
     def keep(self, lines: Mapping[str, Line]) -> None:
-        """Replace all lines at once."""
-        temporary = self._file.with_suffix(".tmp")
+        """Replace all lines at once; of those that are gone nothing is remembered."""
+        self._write("lines.json", lines)
+        first = self.first
+        if first.keys() - lines.keys():
+            self._write("first.json", {name: line for name, line in first.items() if name in lines})
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """While no other process, nor another task of this one, changes a link."""
+        with (self._folder / "lines.lock").open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            yield
+
+    def _read(self, name: str) -> dict[str, Line]:
+        try:
+            words = json.loads((self._folder / name).read_text())
+        except FileNotFoundError:
+            return {}
+        return {word["name"]: Line.from_json(word) for word in words}
+
+    def _write(self, name: str, lines: Mapping[str, Line]) -> None:
+        temporary = (self._folder / name).with_suffix(".tmp")
         temporary.write_text(json.dumps([line.as_json() for line in lines.values()]))
-        temporary.rename(self._file)
+        temporary.rename(self._folder / name)

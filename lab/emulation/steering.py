@@ -27,7 +27,8 @@ def own(cpus: Iterable[int]) -> int | None:
 
 def mask(cpus: Iterable[int]) -> str:
     """Processors as the kernel reads them: hexadecimal, in groups of 32 bits."""
-    bits, groups = sum(1 << cpu for cpu in cpus), []
+    bits = sum(1 << cpu for cpu in cpus)
+    groups: list[str] = []
     while bits or not groups:
         groups.append(f"{bits & 0xFFFFFFFF:x}" if bits < 1 << 32 else f"{bits & 0xFFFFFFFF:08x}")
         bits >>= 32

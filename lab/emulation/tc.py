@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,9 @@ from lab.hosts.process import Run
 UNLIMITED = 100_000.0
 #: Bytes of queue before a rate that nothing reaches: it is never full.
 ROOMY = 64 << 20
-#: What the rate passes in this time (s) may leave at once: it makes up for timers that come late.
-BURST_SECONDS = 2e-3
+#: What the rate passes in this time (s) may leave at once: it makes up for timers that come late, by a
+#: whole tick of the kernel where it has no finer ones.
+BURST_SECONDS = max(2e-3, time.clock_getres(time.CLOCK_MONOTONIC))
 #: tc prints a rate to four digits at least, and a bucket in ticks of 64 ns.
 ROUNDING = 1e-2
 
@@ -66,7 +68,7 @@ def minor(line: Line, direction: str) -> int:
 
 
 def burst(shape: Shape) -> int:
-    """Bytes that may leave at once: what the rate passes in 2 ms, and never less than two full packets."""
+    """Bytes that may leave at once: what passes in `BURST_SECONDS`, and never less than two full packets."""
     return max(2 * shape.packet, round((shape.rate or UNLIMITED) * 1e6 / 8 * BURST_SECONDS))
 
 
@@ -144,11 +146,13 @@ def parse(qdiscs: str, classes: str) -> Rates:
     return Rates(found, rates)
 
 
-async def carry_out(lab_namespace: str, commands: Sequence[str], run: Run) -> None:
-    """Run `tc` commands in a lab's namespace, in one process.
+async def carry_out(
+    lab_namespace: str, commands: Sequence[str], run: Run, env: Mapping[str, str] | None = None
+) -> None:
+    """Run `tc` commands in a lab's namespace, in one process, with `env` added to its environment.
 
     Raises:
         CommandError: one of them failed.
     """
     if commands:
-        await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(commands))
+        await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(commands), env=env)

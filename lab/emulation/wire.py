@@ -16,8 +16,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, namespaces, rules, segments, steering, tc, wired, wireprobe, wirestate
-from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation import (
+    compare,
+    memory,
+    namespaces,
+    rules,
+    segments,
+    steering,
+    tc,
+    wired,
+    wireprobe,
+    wirestate,
+)
+from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
 from lab.emulation.shaper import Asked, Counters, refuse
 from lab.emulation.state import Process
 from lab.errors import CommandError, ShaperError
@@ -68,7 +79,7 @@ class Wire:
     """The shaper of one lab where the kernel has no netem; see `lab.emulation.shaper.Shaper`."""
 
     name: ClassVar[str] = "wire"
-    can: ClassVar[frozenset[str]] = frozenset({"delay", "rate", "loss", "queue"})
+    can: ClassVar[frozenset[str]] = frozenset(PARAMETERS) - {"duplicate", "corrupt"}
 
     def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
         self.lab_id, self._folder, self._run = lab_id, folder, run
@@ -88,6 +99,9 @@ class Wire:
     @property
     def lines(self) -> Mapping[str, Line]:
         return self._asked.lines
+
+    def first(self, link: str) -> Line:
+        return self._asked.find(link, first=True)
 
     @property
     def processes(self) -> tuple[Process, ...]:
@@ -116,6 +130,7 @@ class Wire:
 
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Wire, lines)
+        memory.hold({**self.lines, **{line.name: line for line in lines}}.values())
         adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
         await tc.carry_out(self._namespace, adds, self._run)
         if (cpu := await steering.steer(lines, self._run)) is not None:
@@ -124,13 +139,31 @@ class Wire:
         await self._compare(lines)
 
     async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
-        line = self._asked.find(link).changed(tuple(directions), **params)
-        refuse(Wire, [line])
+        async with self._asked.alone():
+            line = self._asked.find(link).changed(tuple(directions), **params)
+            refuse(Wire, [line])
+            await self._put(line)
+        return line
+
+    async def put(self, line: Line) -> None:
+        async with self._asked.alone():
+            await self._put(line)
+
+    async def _put(self, line: Line) -> None:
+        """From one state of a link to another; one whose rates cannot be set is undone."""
+        before = self._asked.find(line.name)
+        memory.hold({**self.lines, line.name: line}.values())
+        try:
+            await self._rates(line)
+        except CommandError:
+            await self._rates(before)
+            raise
+        await self._turn({**self.lines, line.name: line})
+        await self._compare([line])
+
+    async def _rates(self, line: Line) -> None:
         changes = [command for d in DIRECTIONS for command in tc.change(line, d)]
         await tc.carry_out(self._namespace, changes, self._run)
-        await self._turn({**self.lines, link: line})
-        await self._compare([line])
-        return line
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
         line = self._asked.find(link)
@@ -176,7 +209,7 @@ class Wire:
     async def _turn(self, lines: Mapping[str, Line]) -> None:
         """From the lines that are asked to others: the process holds a queue before packets come to it."""
         before = self.lines
-        self._asked.keep(lines)
+        self._asked.begin(lines)
         kept = [line for name, line in before.items() if name in lines]
         await segments.cut(kept, lines.values(), self._run)
         await self._talk(wirestate.request(list({**before, **lines}.values()), self._known()["lead"]))

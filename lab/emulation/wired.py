@@ -15,11 +15,13 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.emulation.nfqueue import EDGES
-from lab.emulation.wireloop import PERIOD, Loop
+from lab.emulation.wireloop import PERIOD, Loop, Wanted
+from lab.emulation.wirevary import Variation
 
 KERNEL_COUNTERS = "/proc/self/net/netfilter/nfnetlink_queue"
 SOCKET, LOG = "wire.sock", "wire.log"
@@ -28,7 +30,7 @@ SO_SNDBUFFORCE = 32
 
 
 class Control:
-    """Takes requests for a loop (``set``, ``move``, ``status``, ``stop``) at a socket; the status answers each."""
+    """Takes requests (``set``, ``move``, ``status``, ``stop``) at a socket; the status answers each."""
 
     def __init__(self, loop: Loop, path: Path) -> None:
         self._loop = loop
@@ -63,8 +65,7 @@ def answer(loop: Loop, request: bytes) -> dict[str, Any]:
     try:
         asked = json.loads(request)
         if asked["do"] == "set":
-            queues = [(int(number), int(delay), str(port)) for number, delay, port in asked["queues"]]
-            loop.set(queues, int(asked["lead"]))
+            loop.set([wanted(row) for row in asked["queues"]], int(asked["lead"]))
         elif asked["do"] == "move":
             os.sched_setaffinity(0, {int(asked["cpu"])})
         elif asked["do"] == "stop":
@@ -72,6 +73,12 @@ def answer(loop: Loop, request: bytes) -> dict[str, Any]:
         return status(loop)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def wanted(row: Sequence[Any]) -> Wanted:
+    """A queue of a request; raises ValueError or TypeError when it makes no sense."""
+    number, delay, port, room, vary = row
+    return Wanted(int(number), int(delay), str(port), int(room), Variation(vary).asked)
 
 
 def status(loop: Loop) -> dict[str, Any]:
@@ -93,6 +100,9 @@ def status(loop: Loop) -> dict[str, Any]:
                 "refused": queue.refused,
                 "lateness": queue.lateness,
                 "latest": queue.latest,
+                "room": queue.room,
+                "vary": queue.vary.asked if queue.vary else {},
+                "chosen": queue.lost,
                 **kernel.get(number, {}),
             }
             for number, queue in loop.queues.items()

@@ -13,12 +13,14 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any, NamedTuple
 
-from lab.emulation.nfqueue import Mailbox, Queue
+from lab.emulation.nfqueue import HELD_PACKETS, Mailbox, Queue
 from lab.emulation.wireexit import Exits
+from lab.emulation.wirevary import Variation
 
 #: ns between two looks while packets come. Shorter costs more CPU, longer makes delays coarser.
 PERIOD = 150_000
@@ -37,6 +39,17 @@ SO_TIMESTAMPNS = 35
 PR_SET_TIMERSLACK = 29
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Wanted(NamedTuple):
+    """A queue that is asked for: number, delay (ns), the port at which its packets leave, the packets
+    that it can hold, and what chance does to them (see `lab.emulation.wirevary`)."""
+
+    number: int
+    delay: int
+    port: str
+    room: int = HELD_PACKETS
+    vary: Mapping[str, Any] = {}
 
 
 class Timer:
@@ -101,28 +114,35 @@ class Loop:
         except PermissionError:
             self.realtime = False
 
-    def set(self, asked: Iterable[tuple[int, int, str]], lead: int) -> None:
+    def set(self, asked: Iterable[Wanted], lead: int) -> None:
         """Have exactly these queues; each packet leaves `lead` (ns) before its time.
 
-        A queue is its number, its delay (ns), and the port at which its packets leave. Packets that
-        are held keep their times. The packets of a queue that is no more are dropped.
+        Packets that are held keep their times. The packets of a queue that is no more are dropped.
         """
-        wanted = {number: (delay, port) for number, delay, port in asked}
+        wanted = {one.number: one for one in asked}
         for number in set(self.queues) - set(wanted):
             queue = self.queues.pop(number)
             self._epoll.unregister(queue.fileno())
             del self._by_fd[queue.fileno()]
             self._holding.discard(queue)
             queue.close()
-        self.lead, self.delays = lead, {number: delay for number, (delay, _) in wanted.items()}
-        for number, (delay, port) in wanted.items():
-            if number in self.queues:
-                self.queues[number].delay = max(0, delay - lead)
-            else:
-                waiting = partial(self._exits.waiting, port, number)
-                queue = Queue(number, max(0, delay - lead), self._mailbox, waiting)
-                self.queues[number] = self._by_fd[queue.fileno()] = queue
-                self._epoll.register(queue.fileno(), select.EPOLLIN)
+        self.lead, self.delays = lead, {number: one.delay for number, one in wanted.items()}
+        for one in wanted.values():
+            self._have(one, max(0, one.delay - lead))
+
+    def _have(self, wanted: Wanted, delay: int) -> None:
+        """Make a queue, or set it anew."""
+        number = wanted.number
+        if number not in self.queues:
+            waiting = partial(self._exits.waiting, wanted.port, number)
+            queue = Queue(number, delay, self._mailbox, waiting)
+            self.queues[number] = self._by_fd[queue.fileno()] = queue
+            self._epoll.register(queue.fileno(), select.EPOLLIN)
+        queue = self.queues[number]
+        queue.delay = delay
+        queue.hold(wanted.room)
+        if wanted.vary != (queue.vary.asked if queue.vary else {}):
+            queue.vary = Variation(wanted.vary) if wanted.vary else None
 
     def run(self) -> None:
         """Look after the queues until told to end."""

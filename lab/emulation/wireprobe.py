@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from lab.emulation import namespaces, rules
 from lab.emulation.shape import DIRECTIONS, Line
-from lab.emulation.wireloop import Loop
+from lab.emulation.wireloop import Loop, Wanted
 
 DELAY = 2_000_000  # ns, of the link that is tried
 SPACING = 0.003  # s between frames: each meets an idle wire, as a ping does
@@ -144,7 +144,7 @@ def wire() -> int:
     if pid == 0:
         try:
             loop = Loop()
-            loop.set([(rules.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
+            loop.set([Wanted(rules.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
             loop.hurry()
             os.write(writer, b"+")
             loop.run()

@@ -13,13 +13,31 @@ from lab.errors import ShaperError
 
 
 def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
-    """What to tell the wire's process: every queue with its delay and exit; `lead` is how much earlier (ns)."""
+    """What to tell the wire's process: every queue with all about it; `lead` is how much earlier (ns)."""
     queues = [
-        (rules.queue_number(line, d), round(line.shape(d).delay * 1e6), line.port_out(d))
+        (
+            rules.queue_number(line, d),
+            round(line.imposed(d) * 1e6),
+            line.port_out(d),
+            line.shape(d).held,
+            vary(line.shape(d)),
+        )
         for line in lines
         for d in DIRECTIONS
     ]
     return {"do": "set", "queues": queues, "lead": lead}
+
+
+def vary(shape: Shape) -> dict[str, Any]:
+    """What the process does to single packets, in its own words; empty where all are treated alike."""
+    asked: dict[str, Any] = {}
+    if shape.jitter:
+        asked |= {"jitter": round(shape.jitter * 1e6), "distribution": shape.distribution}
+    if shape.gilbert:
+        asked["begins"], asked["ends"] = shape.gilbert
+    if shape.reorder:
+        asked["reorder"] = shape.reorder / 100
+    return asked
 
 
 def shape(
@@ -39,9 +57,23 @@ def shape(
     queue = status["queues"].get(str(number))
     if queue is None or "held" not in queue:
         raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
-    rate, room = tc.rate_of(rates, line, direction)
-    delay, loss = queue["delay"] / 1e6, tables[0].loss.get(port, 0.0)
-    return Shape(delay, rate, loss, queue=room, mtu=line.shape(direction).mtu)
+    asked, (rate, room) = line.shape(direction), tc.rate_of(rates, line, direction)
+    if queue["room"] != asked.held:
+        raise ShaperError(f"{line.name} ({direction}): the wire was set to hold {queue['room']} packets")
+    varied = queue["vary"]
+    ends = varied.get("ends")
+    lost = 100 * varied["begins"] / (varied["begins"] + ends) if ends else tables[0].loss.get(port, 0.0)
+    return Shape(
+        delay=max(0.0, line.seen(direction, queue["delay"] / 1e6)),
+        rate=rate,
+        loss=lost,
+        burst=1 / ends if ends else None,
+        jitter=varied.get("jitter", 0) / 1e6,
+        distribution=varied.get("distribution", asked.distribution),
+        reorder=100 * varied.get("reorder", 0.0),
+        queue=room,
+        mtu=asked.mtu,
+    )
 
 
 def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates) -> Counters:

@@ -37,6 +37,61 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Distribution = Literal["normal", "uniform", "pareto"]
+
+
+class WayModel(Model):
+    """What is imposed on packets, per direction."""
+
+    delay: float | None = _range("delay")
+    rate: float | None = _range("rate")
+    jitter: float | None = _range("jitter")
+    distribution: Distribution | None = Field(default=None, description="of the jitter")
+    loss: float | None = _range("loss")
+    burst: float | None = _range("burst")
+    duplicate: float | None = _range("duplicate")
+    corrupt: float | None = _range("corrupt")
+    reorder: float | None = _range("reorder")
+    queue: int | None = _range("queue")
+
+
+class BothWays(WayModel):
+    """What is imposed on a link, and where one direction differs."""
+
+    rtt: float | None = _range("rtt")
+    mtu: int | None = _range("mtu")
+    from_: dict[Name, WayModel] | None = Field(
+        default=None, alias="from", description="what holds only for packets from this one of the two hosts"
+    )
+
+
+class ChangeModel(Model):
+    """What happens to a link while an experiment measures: parameters, an action, or a recorded trace."""
+
+    at: float | str = Field(default=0, description="when measuring has gone on for so long: 30, 30s, 2min")
+    link: str
+    from_: Name | None = Field(
+        default=None, alias="from", description="the host into whose direction it holds"
+    )
+    rtt: float | None = _range("rtt")
+    delay: float | None = _range("delay")
+    rate: float | None = _range("rate")
+    jitter: float | None = _range("jitter")
+    distribution: Distribution | None = None
+    loss: float | None = Field(default=None, ge=0, le=100, description="percent")
+    burst: float | None = _range("burst")
+    duplicate: float | None = _range("duplicate")
+    corrupt: float | None = _range("corrupt")
+    reorder: float | None = _range("reorder")
+    queue: int | None = _range("queue")
+    down: Literal[True] | None = None
+    up: Literal[True] | None = None
+    reset: Literal[True] | None = Field(default=None, description="as the link was at first")
+    trace: str | None = Field(
+        default=None, description="a CSV file with the columns time, delay, rate, loss, beside this one"
+    )
+
+
 class HostModel(Model):
     """A host."""
 
@@ -48,15 +103,10 @@ class HostModel(Model):
     )
 
 
-class LinkModel(Model):
+class LinkModel(BothWays):
     """A link; without `rtt` the published or estimated round trip between the two sites is taken."""
 
     between: tuple[Name, Name] = Field(description="the two hosts")
-    rtt: float | None = _range("rtt")
-    rate: float | None = _range("rate")
-    jitter: float | None = _range("jitter")
-    loss: float | None = _range("loss")
-    mtu: int | None = _range("mtu")
     name: str | None = Field(default=None, description="instead of the two hosts' names")
 
 
@@ -69,6 +119,9 @@ class TopologyModel(Model):
     sites: dict[str, Place] = Field(default={}, description="sites beyond the known ones")
     hosts: dict[Name, str | HostModel] = Field(description="a site, or more than that", min_length=1)
     links: list[LinkModel] = []
+    schedule: list[ChangeModel] = Field(
+        default=[], description="what happens to links while measuring goes on"
+    )
 
 
 class SideHost(Model):
@@ -80,16 +133,11 @@ class SideHost(Model):
     image: str | None = None
 
 
-class SideLink(Model):
+class SideLink(BothWays):
     """What a document cannot hold of a link."""
 
     name: str | None = None
     number: int | None = Field(default=None, ge=1)
-    rtt: float | None = _range("rtt")
-    rate: float | None = _range("rate")
-    jitter: float | None = _range("jitter")
-    loss: float | None = _range("loss")
-    mtu: int | None = _range("mtu")
 
 
 class SideModel(Model):
@@ -101,6 +149,7 @@ class SideModel(Model):
     sites: dict[str, Place] = {}
     hosts: dict[str, SideHost] = {}
     links: dict[str, SideLink] = {}
+    schedule: list[ChangeModel] = []
 
 
 M = TypeVar("M", bound=Model)

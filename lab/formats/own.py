@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
+from lab import timetable
 from lab.errors import TopologyError
 from lab.formats import models, yaml_text
+from lab.specs import USUAL
 from lab.topology import MTU, Topology
 
 
@@ -29,9 +32,35 @@ def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None
     for number, link in enumerate(model.links):
         _refuse(link, graph, source)
         a, b = link.between
-        graph.add_edge(a, b, order=number, **link.model_dump(exclude_none=True, exclude={"between"}))
+        about = link.model_dump(exclude_none=True, exclude={"between"}, by_alias=True)
+        graph.add_edge(a, b, order=number, **about)
+    if model.schedule:
+        graph.graph["schedule"] = list(_schedule(model, source))
     parts = model.separate_parts
     return Topology(graph, name=model.name, description=model.description, separate_parts=parts)
+
+
+def _schedule(model: models.TopologyModel, source: str) -> Iterator[dict[str, Any]]:
+    """The changes of a file's schedule; a recorded trace becomes the changes that it is made of."""
+    for change in model.schedule:
+        entry = change.model_dump(exclude_unset=True, by_alias=True)
+        entry.setdefault("at", 0)
+        if (trace := entry.pop("trace", None)) is None:
+            yield entry
+            continue
+        file, start = Path(source).with_name(trace), timetable.seconds(entry["at"])
+        if set(entry) - {"at", "link", "from"} or start is None:
+            raise TopologyError(f"{source}: the trace {trace} needs a link and a time (at), and nothing else")
+        for row in timetable.trace(_text(file, source), str(file)):
+            yield {**entry, **row, "at": start + row["at"]}
+
+
+def _text(file: Path, source: str) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise TopologyError(f"{source}: the trace {file} cannot be read: {said}") from error
 
 
 def _refuse(link: models.LinkModel, graph: nx.Graph[Any], source: str) -> None:
@@ -52,6 +81,8 @@ def write(topology: Topology) -> str:
         data["sites"] = {name: [float(x) for x in place] for name, place in own.items()}
     data["hosts"] = {host.name: _host(host) for host in topology.hosts}
     data["links"] = [_link(link) for link in topology.links]
+    if schedule := topology.graph.graph.get("schedule"):
+        data["schedule"] = schedule
     return yaml_text.dump(data)
 
 
@@ -62,7 +93,8 @@ def _host(host: Any) -> str | dict[str, Any]:
 
 
 def _link(link: Any) -> dict[str, Any]:
-    usual = {"rate": None, "jitter": 0.0, "loss": 0.0, "mtu": MTU}
+    usual = {**USUAL, "mtu": MTU}
     about = {"between": [link.a, link.b], "rtt": link.rtt}
     about |= {key: getattr(link, key) for key, value in usual.items() if getattr(link, key) != value}
+    about |= {"from": {host: dict(own) for host, own in link.ways}} if link.ways else {}
     return about | ({"name": link.name} if link.name != f"{link.a}-{link.b}" else {})

@@ -32,4 +32,4 @@ def load(file: Path) -> dict[str, Any]:
         found = models.load(models.SideModel, file.read_text("utf-8"), str(file))
     except (TopologyError, UnicodeDecodeError) as error:
         raise DslError(str(error)) from error
-    return found.model_dump(exclude_unset=True)
+    return found.model_dump(exclude_unset=True, by_alias=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -21,13 +22,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import echo, namespaces, wire
+from lab.emulation import echo, namespaces, spread, wire
 from lab.emulation.fabric import Fabric
 from lab.emulation.shape import Wiring
 from lab.emulation.shaper import Shaper, choose, kinds
 from lab.emulation.state import start_time
 from lab.errors import CommandError, ShaperError, UnknownName
 from lab.hosts.process import run
+from lab.impairments import DISTRIBUTIONS
 from lab.topology import LinkSpec
 
 LAB, A, B, C = "lnkt", "lnkt-a", "lnkt-b", "lnkt-c"
@@ -220,6 +222,134 @@ async def largest_packet() -> int:
         "try:\n s.sendall(bytes(4000000))\nexcept TimeoutError: pass\nprint(0)"
     )
     return round(await crossing(watch, send))
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+async def test_jitter_has_the_spread_and_the_form_that_were_asked(
+    shaper: Shaper, hosts: None, distribution: str
+) -> None:
+    async with links(shaper, replace(LINK, rate=None)):
+        await shaper.change("A-B", directions=["ab"], jitter=3.0, distribution=distribution)
+        times = sorted(came(await ping(count=300, spacing=12.0)))
+
+    assert len(times) == 300
+    assert statistics.mean(times) == pytest.approx(40.0, abs=1.0 + OWN_RTT)
+    assert statistics.stdev(times) == pytest.approx(3.0, rel=0.25)
+    for share in (0.1, 0.5, 0.9):
+        asked = 40.0 + 3.0 * spread.quantile(distribution, share)
+        assert times[round(share * len(times))] == pytest.approx(asked, abs=1.2 + OWN_RTT)
+
+
+async def test_jitter_lets_no_packet_overtake_another(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rate=None)):
+        await shaper.change("A-B", directions=["ab"], jitter=5.0)
+        numbers = [number for number, _ in await train(500)]
+
+    assert numbers == sorted(numbers)
+    assert len(numbers) == 500
+
+
+async def test_packets_that_go_ahead_overtake_the_others(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rate=None)):
+        await shaper.change("A-B", directions=["ab"], reorder=20.0)
+        came_by = await train(1000)
+
+    early = [ms for _, ms in came_by if ms < 10]
+    assert len(came_by) == 1000
+    assert 140 < len(early) < 260  # 200 ± 12.6: nearly five standard deviations
+    assert [number for number, _ in came_by] != sorted(number for number, _ in came_by)
+    assert statistics.median(ms for _, ms in came_by) == pytest.approx(20.0, abs=1.0 + OWN_RTT)
+
+
+async def test_losses_come_in_bursts(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rate=None, rtt=2.0)):
+        await shaper.change("A-B", directions=["ab"], loss=10.0, burst=5.0)
+        there = {number for number, _ in await train(8000, spacing=0.4)}
+
+    gone = [number not in there for number in range(8000)]
+    runs = [len(list(run)) for lost, run in itertools.groupby(gone) if lost]
+    assert sum(gone) / 8000 == pytest.approx(0.10, abs=0.04)  # bursts make it vary: four deviations
+    assert statistics.mean(runs) == pytest.approx(5.0, abs=1.7)
+
+
+async def test_packets_come_twice_or_spoilt_where_the_kernel_can(shaper: Shaper, hosts: None) -> None:
+    if "duplicate" not in shaper.can:
+        pytest.skip(f"{shaper.name} cannot; it says so, another test has that")
+    async with links(shaper, replace(LINK, rate=None)):
+        await shaper.change("A-B", directions=["ab"], duplicate=20.0)
+        numbers = [number for number, _ in await train(1000)]
+        assert set(numbers) == set(range(1000))
+        assert 140 < len(numbers) - 1000 < 260
+        await shaper.change("A-B", directions=["ab"], duplicate=0.0, corrupt=20.0)
+        # the checksum of a spoilt datagram is wrong, and its receiver drops it
+        assert 740 < len(await train(1000)) < 870
+
+
+async def train(count: int, spacing: float = 1.0) -> list[tuple[int, float]]:
+    """Datagrams from A to B: the number of each that came, in that order, and how long it took (ms)."""
+    listen = (
+        "import socket,struct,json; s=socket.socket(2,2); s.setsockopt(1,8,1<<22); s.bind(('',9002))\n"
+        "s.setsockopt(1,35,1); s.settimeout(20); print('up',flush=True); got=[]\n"
+        "try:\n while True:\n  d,e,_,_=s.recvmsg(64,64); a,b=struct.unpack('=qq',e[0][2][:16])\n"
+        "  n,t=struct.unpack('=qq',d)\n  s.settimeout(2)\n  got.append((n,(a*10**9+b-t)/1e6))\n"
+        "except TimeoutError: print(json.dumps(got))"
+    )
+    send = (
+        "import socket,struct,time; s=socket.socket(2,2); t=time.monotonic()\n"
+        f"for n in range({count}):\n"
+        f" while time.monotonic()<t+n*{spacing}e-3: pass\n"
+        " s.sendto(struct.pack('=qq',n,time.time_ns()),('192.168.1.2',9002))"
+    )
+    receiver = await asyncio.create_subprocess_exec(
+        *namespaces.inside(B, [sys.executable, "-c", listen]), stdout=subprocess.PIPE
+    )
+    assert receiver.stdout is not None
+    await receiver.stdout.readline()
+    await run(namespaces.inside(A, [sys.executable, "-c", send]))
+    text, _ = await asyncio.wait_for(receiver.communicate(), 40)
+    return [(number, ms) for number, ms in json.loads(text)]
+
+
+async def test_each_change_leaves_all_others_as_they_were(shaper: Shaper, hosts: None) -> None:
+    """netem's own `change` keeps what it is not told: cap, table of jitter, shares."""
+    settings = {
+        "rtt": 60.0,
+        "rate": 20.0,
+        "jitter": 1.5,
+        "distribution": "uniform",
+        "reorder": 1.0,
+        "loss": 2.0,
+        "burst": 3.0,
+        "queue": 70_000,
+        "duplicate": 1.0,
+        "corrupt": 0.5,
+    }
+    able = {name: value for name, value in settings.items() if name in shaper.can | {"rtt"}}
+    asked = {"delay": LINK.rtt / 2, "rate": LINK.rate}
+    async with links(shaper, LINK):
+        for name, value in able.items():
+            await shaper.change("A-B", **{name: value})
+            asked |= {"delay": value / 2} if name == "rtt" else {name: value}
+            for got in (await shaper.read_back("A-B")).values():
+                for known, wanted in asked.items():
+                    if known == "loss" and "burst" not in asked:
+                        continue
+                    have = getattr(got, known)
+                    assert have == (wanted if isinstance(wanted, str) else pytest.approx(wanted, rel=1e-3))
+        for name, nothing in (("rate", None), ("reorder", 0.0), ("jitter", 0.0), ("loss", 0.0)):
+            await shaper.change("A-B", **{name: nothing})
+            assert {getattr(got, name) for got in (await shaper.read_back("A-B")).values()} == {nothing}
+        await shaper.put(shaper.first("A-B"))
+        for got in (await shaper.read_back("A-B")).values():
+            assert (got.delay, got.rate, got.loss) == (pytest.approx(20.0), 50.0, 0.0)
+
+
+async def test_fast_rates_are_set_and_read_back(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, replace(LINK, rtt=1.0)):
+        for rate in (1500.0, 10_000.0, 50_000.0):  # 50 Gbit/s is more bytes/s than 32 bits hold
+            await shaper.change("A-B", rate=rate)
+            for got in (await shaper.read_back("A-B")).values():
+                assert got.rate == pytest.approx(rate, rel=1e-3)
 
 
 async def test_change_keeps_a_running_flow_and_the_other_parameters(shaper: Shaper, hosts: None) -> None:
@@ -451,9 +581,9 @@ async def test_what_a_shaper_cannot_do_is_refused_by_name(wire_shaper: wire.Wire
     try:
         await fabric.create()
         with pytest.raises(
-            ShaperError, match=r"A-B: wire cannot impose jitter; netem can \(--shaper netem\)"
+            ShaperError, match=r"A-B: wire cannot impose duplicate; netem can \(--shaper netem\)"
         ):
-            await fabric.add_links([wiring(replace(LINK, jitter=1.0))])
+            await fabric.add_links([wiring(replace(LINK, duplicate=1.0))])
     finally:
         await fabric.destroy()
 

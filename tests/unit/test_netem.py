@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import netem, tc
-from lab.emulation.shape import Line, Shape
+from lab.emulation import netem, spread, tc
+from lab.emulation.shape import LEAST_HELD, Line, Shape
 from lab.errors import ShaperError
+from lab.impairments import WIDEST
 
 LINE = Line("A-B", 5, Shape(10.0, 50.0, loss=1.0, jitter=0.25), Shape(10.0))
 
 
 def rates(**of_netem: Any) -> tc.Rates:
     options = {
-        "limit": netem.HELD_PACKETS,
+        "limit": LEAST_HELD,
+        "rate": {"rate": 125_000_000_000},
         "delay": {"delay": 0.01, "jitter": 0.00025, "correlation": 0},
         "loss-random": {"loss": 0.01, "correlation": 0},
     }
@@ -34,7 +36,7 @@ def test_netem_holds_the_rate_past_the_bridge() -> None:
 
     assert lines[0] == (
         "qdisc add dev 5b root handle 2: netem limit 100000 delay 10.000000ms 0.250000ms distribution normal "
-        "loss random 1.000000%"
+        "loss random 1.000000% duplicate 0.000000% corrupt 0.000000% reorder 0.000000% rate 1000gbit"
     )
     assert lines[1] == "qdisc add dev 5b parent 2:1 handle 1: htb default a"
 
@@ -42,9 +44,9 @@ def test_netem_holds_the_rate_past_the_bridge() -> None:
 def test_a_change_names_every_parameter_again() -> None:
     lines = netem.change(LINE.changed(("ba",), loss=0.0), "ba")
 
-    assert (
-        lines[0]
-        == "qdisc change dev 5a root handle 2: netem limit 100000 delay 10.000000ms loss random 0.000000%"
+    assert lines[0] == (
+        "qdisc change dev 5a root handle 2: netem limit 100000 delay 10.000000ms loss random 0.000000% "
+        "duplicate 0.000000% corrupt 0.000000% reorder 0.000000% rate 1000gbit"
     )
     assert all(" change " in line for line in lines)
 
@@ -62,6 +64,50 @@ def test_a_link_without_impairments_reads_back_as_such() -> None:
     got = netem.shape(plain, "ab", said)
 
     assert (got.delay, got.loss, got.jitter) == (0.0, 0.0, 0.0)
+
+
+def test_all_impairments_have_their_words() -> None:
+    way = Shape(20.0, jitter=2.0, distribution="pareto", loss=5.0, burst=4.0, duplicate=1.0, reorder=3.0)
+    first = netem.add(Line("A-B", 5, way, Shape(corrupt=0.5)), "ab")[0]
+
+    assert " 2.000000ms distribution pareto loss gemodel 1.315789% 25.000000% duplicate 1.000000%" in first
+    assert first.endswith("reorder 3.000000% rate 1000gbit")
+    assert " corrupt 0.500000%" in netem.add(Line("A-B", 5, way, Shape(corrupt=0.5)), "ba")[0]
+
+
+def test_bursts_and_shares_are_read_back() -> None:
+    bursty = LINE.changed(("ab",), loss=5.0, burst=4.0, duplicate=1.0, corrupt=2.0, reorder=3.0)
+    begins, ends = bursty.ab.gilbert or (0, 0)
+    said = rates(
+        **{
+            "loss-gemodel": {"p": begins, "r": ends, "1-h": 1, "1-k": 0},
+            "duplicate": {"duplicate": 0.01},
+            "corrupt": {"corrupt": 0.02},
+            "reorder": {"reorder": 0.03},
+        }
+    )
+
+    got = netem.shape(bursty, "ab", said)
+
+    assert (got.loss, got.burst) == (pytest.approx(5.0), pytest.approx(4.0))
+    assert (got.duplicate, got.corrupt, got.reorder) == (1.0, 2.0, 3.0)
+
+
+def test_a_netem_that_lost_its_order_is_told() -> None:
+    said = rates()
+    del said.qdiscs["5b", "netem"]["options"]["rate"]
+
+    with pytest.raises(ShaperError, match="keeps packets in order"):
+        netem.shape(LINE, "ab", said)
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "pareto"])
+def test_tables_have_the_mean_and_the_deviation_that_was_asked(name: str) -> None:
+    values = [int(word) / spread.SCALE for word in spread.table(name).split()]
+
+    assert sum(values) / len(values) == pytest.approx(0.0, abs=0.03)
+    assert sum(v * v for v in values) / len(values) == pytest.approx(1.0, abs=0.02)
+    assert max(map(abs, values)) <= WIDEST
 
 
 def test_a_queue_that_was_cut_is_told() -> None:

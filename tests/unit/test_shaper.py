@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.emulation import compare, shaper
+from lab.emulation import compare, memory, shaper
 from lab.emulation.netem import Netem
 from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
 from lab.emulation.wire import Wire
@@ -58,11 +59,47 @@ def test_the_queue_holds_twice_the_product_and_64_packets(shape: Shape, queue: i
 
 @pytest.mark.parametrize(
     "absurd",
-    [{"delay": -1.0}, {"rate": 0.0}, {"rate": -5.0}, {"loss": 101.0}, {"loss": -1.0}, {"jitter": -0.1}],
+    [
+        *({"delay": -1.0}, {"delay": float("nan")}, {"rate": 0.0}, {"rate": -5.0}, {"jitter": -0.1}),
+        *({"loss": 101.0}, {"loss": -1.0}, {"duplicate": 101.0}, {"corrupt": -1.0}, {"queue": 0}),
+        *({"jitter": 2.0, "delay": 1.0}, {"reorder": 5.0}, {"burst": 3.0}, {"loss": 60.0, "burst": 1.0}),
+        *({"distribution": "round"}, {"rate": 0.001}, {"rate": 0.1, "mtu": 65535}),
+    ],
 )
 def test_absurd_values_are_refused(absurd: dict[str, float]) -> None:
     with pytest.raises(ShaperError, match="a link cannot"):
         Shape(**absurd)  # type: ignore[arg-type]
+
+
+def test_a_rate_that_no_packet_gets_through_is_told_with_what_it_needs() -> None:
+    with pytest.raises(ShaperError, match=r"0.01 Mbit/s a packet of 1514 bytes takes 1.2 s; it needs 0.0121"):
+        Shape(rate=0.01)
+
+
+def test_a_burst_is_a_way_into_the_bad_state_and_out_of_it() -> None:
+    begins, ends = Shape(loss=2.0, burst=4.0).gilbert or (0, 0)
+
+    assert ends == 0.25
+    assert begins / (begins + ends) == pytest.approx(0.02)
+    assert Shape(loss=2.0).gilbert is None
+
+
+def test_what_the_memory_cannot_hold_is_refused_with_what_it_needs() -> None:
+    line = Line("A-B", 1, Shape(5000.0, 100_000.0), Shape(20.0, 100.0))
+
+    assert Shape(50.0, 100.0).memory == 1.5 * (625_000 + 2_500_000)
+    memory.hold([line], 2000 << 30)
+    with pytest.raises(ShaperError, match=r"A-B: .* need 436.6 GiB of memory .* half of the 8.0 GiB"):
+        memory.hold([line], 8 << 30)
+    assert line.ab.held > 8_000_000, "netem and the wire have room for all packets under way"
+
+
+def test_the_path_takes_its_part_of_the_delay() -> None:
+    line = replace(Line("A-B", 1, Shape(10.0), Shape(0.01)), trim=0.04)
+
+    assert (line.imposed("ab"), line.imposed("ba")) == (pytest.approx(9.96), 0.0)
+    assert line.seen("ab", line.imposed("ab")) == pytest.approx(10.0)
+    assert line.seen("ba", line.imposed("ba")) == pytest.approx(0.01)
 
 
 def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
@@ -90,11 +127,11 @@ def test_what_is_asked_survives_the_process(tmp_path: Path) -> None:
 
 
 def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
-    line = Line("AMS-PRG", 1, Shape(jitter=1.0), Shape())
+    line = Line("AMS-PRG", 1, Shape(duplicate=1.0), Shape(corrupt=1.0, delay=5.0, jitter=1.0))
 
     shaper.refuse(Netem, [line])
     with pytest.raises(
-        ShaperError, match=r"AMS-PRG: wire cannot impose jitter; netem can \(--shaper netem\)"
+        ShaperError, match=r"AMS-PRG: wire cannot impose corrupt, duplicate; netem can \(--shaper netem\)"
     ):
         shaper.refuse(Wire, [line])
 
@@ -107,6 +144,10 @@ def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
         (Shape(10.0, None, 1.0), "rate was set to 50.0 Mbit/s and reads back as None"),
         (Shape(10.0, 50.0, 0.0), "loss was set to 1.0 %"),
         (Shape(10.0, 50.0, 1.0, 0.5), "jitter was set to 0.0 ms"),
+        (Shape(10.0, 50.0, 1.0, burst=2.0), "burst was set to None packets and reads back as 2.0"),
+        (Shape(10.0, 50.0, 1.0, duplicate=2.0), "duplicate was set to 0.0 %"),
+        (Shape(10.0, 50.0, 1.0, corrupt=2.0), "corrupt was set to 0.0 %"),
+        (Shape(10.0, 50.0, 1.0, reorder=2.0), "reorder was set to 0.0 %"),
         (Shape(10.0, 50.0, 1.0, queue=9), "queue was set to"),
     ],
 )

@@ -45,8 +45,11 @@ def refused(made: nx.Graph[Any], **about: Any) -> tuple[str, ...]:
         ({"mtu": 1400.5}, "link 'a'-'b': mtu 1400.5 is not a whole number of bytes"),
         ({"rtt": 10, "jitter": 6}, "link 'a'-'b': jitter 6 ms is more than the 5 ms of each direction"),
         (
-            {"delay": 10},
-            "link 'a'-'b': unknown attribute 'delay' (known: gts, jitter, loss, mtu, name, order, rate, rtt)",
+            {"lag": 10},
+            (
+                "link 'a'-'b': unknown attribute 'lag' (known: burst, corrupt, delay, distribution, "
+                "duplicate, from, gts, jitter, loss, mtu, name, order, queue, rate, reorder, rtt)"
+            ),
         ),
         ({"ratee": 10}, "link 'a'-'b': unknown attribute 'ratee' (did you mean 'rate'?)"),
         ({"name": "a b"}, "link 'a'-'b': name 'a b' is not text without blanks"),

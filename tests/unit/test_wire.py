@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import ast
 import sys
+from itertools import groupby
 from math import inf
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from lab.emulation import nfqueue, rules, tc, wire, wired, wireexit, wireloop, wireprobe, wirestate
+from lab import impairments
+from lab.emulation import (
+    nfqueue,
+    rules,
+    spread,
+    tc,
+    wire,
+    wired,
+    wireexit,
+    wireloop,
+    wireprobe,
+    wirestate,
+    wirevary,
+)
 from lab.emulation.shape import Line, Shape
 from lab.errors import ShaperError
 
@@ -45,6 +60,7 @@ COMMIT
 def status(**of_ten: Any) -> dict[str, Any]:
     late = [0] * (len(nfqueue.EDGES) + 1)
     quiet = {"delay": 20_000_000, "held": 0, "full": 0, "lost": 0, "lateness": late, "latest": 0}
+    quiet |= {"room": 100_000, "vary": {}}
     ten = {**quiet, "delay": 10_000_000, **of_ten}
     return {"edges": list(nfqueue.EDGES), "queues": {"10": ten, "11": quiet}}
 
@@ -82,7 +98,7 @@ def test_a_change_of_rules_touches_only_what_changes_and_all_at_once() -> None:
 def test_requests_are_in_nanoseconds_per_queue() -> None:
     assert wirestate.request([LINE], 70_000) == {
         "do": "set",
-        "queues": [(10, 10_000_000, "5b"), (11, 20_000_000, "5a")],
+        "queues": [(10, 10_000_000, "5b", 100_000, {}), (11, 20_000_000, "5a", 100_000, {})],
         "lead": 70_000,
     }
 
@@ -151,14 +167,49 @@ async def test_a_dead_process_is_one_sentence(tmp_path: Path) -> None:
     assert shaper.processes == ()
 
 
-@pytest.mark.parametrize("module", [wired, wireloop, nfqueue, wireexit])
+def test_what_chance_does_is_the_process_own_work_and_is_read_back() -> None:
+    line = LINE.changed(
+        ("ab",), jitter=2.0, distribution="uniform", loss=5.0, burst=4.0, reorder=3.0, rate=50.0, delay=10.0
+    )
+    (_, _, _, _, vary), _ = wirestate.request([line], 0)["queues"]
+    said = status()
+    said["queues"]["10"]["vary"] = vary
+
+    assert vary["jitter"] == 2_000_000
+    assert not any("statistic" in rule for rule in rules.of_port(line, "ab"))
+    got = wirestate.shape(line, "ab", said, RATES, [table(), table()])
+    assert (got.jitter, got.distribution, got.reorder) == (2.0, "uniform", 3.0)
+    assert (got.loss, got.burst) == (pytest.approx(5.0), 4.0)
+
+
+def test_both_shapers_draw_from_the_same_distributions() -> None:
+    assert wirevary.WIDEST == impairments.WIDEST
+    for name in impairments.DISTRIBUTIONS:
+        vary = wirevary.Variation({"jitter": 1_000_000, "distribution": name}, Random(1))
+        got = sorted(vary.extra() / 1e6 for _ in range(40_000))
+        for share in (0.01, 0.1, 0.5, 0.9, 0.99):
+            assert got[round(share * len(got))] == pytest.approx(spread.quantile(name, share), abs=0.12)
+
+
+def test_losses_come_in_bursts_of_the_length_and_with_the_share_that_were_asked() -> None:
+    begins, ends = Shape(loss=5.0, burst=4.0).gilbert or (0, 0)
+    vary = wirevary.Variation({"begins": begins, "ends": ends}, Random(1))
+    lost = [vary.lost() for _ in range(200_000)]
+    bursts = [len(list(run)) for gone, run in groupby(lost) if gone]
+
+    assert sum(lost) / len(lost) == pytest.approx(0.05, rel=0.1)
+    assert sum(bursts) / len(bursts) == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize("module", [wired, wireloop, nfqueue, wireexit, wirevary])
 def test_the_process_imports_next_to_nothing(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     foreign = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
-    assert foreign <= {"lab.emulation.nfqueue", "lab.emulation.wireexit", "lab.emulation.wireloop"}
+    own = ("nfqueue", "wireexit", "wireloop", "wirevary")
+    assert foreign <= {f"lab.emulation.{name}" for name in own}
 
 
 def test_a_trial_packet_is_a_valid_one() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import struct
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from lab.emulation import nfqueue, wired, wireexit, wireloop
 from lab.emulation.nfqueue import Mailbox, Queue
+from lab.emulation.wirevary import Variation
 
 MS = 1_000_000
 
@@ -20,17 +23,36 @@ class Socket:
 
     def __init__(self) -> None:
         self.verdicts: list[int] = []
+        self.messages: list[bytes] = []
         self.broken = False
 
     def send(self, message: bytes) -> None:
         if self.broken:
             raise OSError("no memory")
+        self.messages.append(bytes(message))
         self.verdicts.append(struct.unpack(">I", message[-4:])[0])
 
     def fileno(self) -> int:
         return 0
 
     def close(self) -> None: ...
+
+
+class Singles(Mailbox):
+    """So many packets, numbered on, each time it is read."""
+
+    def __init__(self, each: int) -> None:
+        self.each, self.last = each, 0
+
+    def read(self, fd: int) -> int:
+        self.last += self.each
+        return self.each
+
+    def packet(self, slot: int) -> int | None:
+        return self.last - self.each + slot + 1
+
+    def stamp(self, slot: int) -> int | None:
+        return None
 
 
 class Letters(Mailbox):
@@ -64,7 +86,7 @@ def make(delay: int = 10 * MS) -> Queue:
     line.lateness = [0] * (len(nfqueue.EDGES) + 1)
     line._held, line._verdict = nfqueue.deque(), nfqueue.verdict_message(1)
     line._socket = Socket()  # type: ignore[assignment]
-    line.waiting = lambda: False
+    line.waiting, line.vary, line.lost, line.room = lambda: False, None, 0, nfqueue.HELD_PACKETS
     return line
 
 
@@ -234,6 +256,62 @@ def test_a_port_that_is_not_there_has_nothing_waiting() -> None:
     exits.close()
 
 
+@pytest.mark.parametrize("distribution", ["normal", "uniform", "pareto"])
+def test_jitter_spreads_packets_that_are_apart_and_lets_none_overtake(
+    queue: Queue, distribution: str
+) -> None:
+    queue._mailbox = Singles(1)
+    queue.vary = Variation({"jitter": 2 * MS, "distribution": distribution}, Random(4))
+    for at in range(0, 2000 * MS, 20 * MS):
+        queue.take(at, 0)
+
+    deadlines = [deadline - 20 * MS * n for n, (deadline, _, _) in enumerate(queue._held)]
+    assert statistics.mean(deadlines) == pytest.approx(10 * MS, abs=0.6 * MS)
+    assert statistics.stdev(deadlines) == pytest.approx(2 * MS, rel=0.35)
+    for _ in range(100):
+        queue.take(2000 * MS, 0)
+    late = [deadline for deadline, _, _ in queue._held]
+    assert late == sorted(late)
+
+
+def test_packets_that_go_ahead_leave_at_once_and_alone(queue: Queue) -> None:
+    queue._mailbox = Singles(10)
+    queue.vary = Variation({"reorder": 0.3}, Random(1))
+    queue.take(0, 0)
+
+    ahead = verdicts(queue)
+    assert 0 < len(ahead) < 10
+    assert {last for _, last, _ in queue._held} == set(range(1, 11)) - set(ahead)
+    assert single(queue) == {(nfqueue.NFQNL_MSG_VERDICT, nfqueue.NF_ACCEPT)}
+
+
+def test_packets_lost_in_bursts_are_dropped_one_by_one_and_counted(queue: Queue) -> None:
+    queue._mailbox = Singles(100)
+    queue.vary = Variation({"begins": 0.1, "ends": 0.5}, Random(1))
+    queue.take(0, 0)
+
+    assert queue.lost == len(verdicts(queue)) > 3
+    assert len(queue._held) + queue.lost == queue.packets == 100
+    assert single(queue) == {(nfqueue.NFQNL_MSG_VERDICT, nfqueue.NF_DROP)}
+
+
+def test_a_packet_whose_loss_could_not_be_said_is_held_like_others(queue: Queue) -> None:
+    queue._mailbox = Singles(5)
+    queue.vary = Variation({"begins": 1.0, "ends": 1e-9}, Random(1))
+    socket: Any = queue._socket
+    socket.broken = True
+    queue.take(0, 0)
+
+    assert len(queue._held) == 5
+    assert queue.lost == 0
+
+
+def single(queue: Queue) -> set[tuple[int, int]]:
+    """Kind and verdict of all messages that were sent."""
+    sent = queue._socket.messages  # type: ignore[attr-defined]
+    return {(message[4], struct.unpack_from(">I", message, 24)[0]) for message in sent}
+
+
 def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
     bind = nfqueue.bind_message(3)
 
@@ -245,7 +323,12 @@ def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
 def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
     loop = wireloop.Loop()
 
-    for nonsense in (b"{", b"[]", b'{"do": "set"}', b'{"do": "set", "queues": [["x", 1, "p"]], "lead": 0}'):
+    for nonsense in (
+        b"{",
+        b"[]",
+        b'{"do": "set"}',
+        b'{"do": "set", "queues": [["x", 1, "p", 9, {}]], "lead": 0}',
+    ):
         assert "error" in wired.answer(loop, nonsense)
     assert loop.running
     loop._stamps.close()

@@ -1,0 +1,152 @@
+"""What happens to links while an experiment runs: a schedule, written by hand or recorded as a trace.
+
+A schedule is a list of changes: ``{"at": "30s", "link": "AMS-PRG", "loss": 5}``. A trace is a CSV
+file of one link's delay, rate and loss over time.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from lab import impairments
+from lab.errors import TopologyError
+from lab.nearest import nearest
+
+#: What can be done to a whole link: cut it, join it again, make it as it was at first.
+ACTIONS = ("down", "up", "reset")
+#: Columns of a trace: time (s), one-way delay (ms), rate (Mbit/s), loss (percent).
+COLUMNS = ("time", "delay", "rate", "loss")
+#: Changes of a schedule; each takes some hundredths of a second.
+MOST = 100_000
+_TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|)\s*")
+_UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to a link at a time.
+
+    Attributes:
+        at: seconds after the beginning of measuring.
+        link: its name.
+        action: one of `ACTIONS`, or ``set``.
+        sender: the host into whose direction it holds; None for both.
+        values: parameters to set, of `lab.impairments`, or ``rtt``.
+    """
+
+    at: float
+    link: str
+    action: str = "set"
+    sender: str | None = None
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        what = ", ".join(f"{name} {value}" for name, value in self.values) or self.action
+        return f"{self.link}{f' from {self.sender}' if self.sender else ''}: {what}"
+
+
+def seconds(at: Any) -> float | None:
+    """A time in seconds (``30``, ``"30s"``, ``"500 ms"``, ``"2min"``); None when it is none."""
+    if isinstance(at, (int, float)) and not isinstance(at, bool):
+        return float(at) if math.isfinite(at) and at >= 0 else None
+    found = _TIME.fullmatch(at) if isinstance(at, str) else None
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def faults(entries: Any, links: Mapping[str, Sequence[str]]) -> list[str]:
+    """Everything that is wrong with a schedule for links, each of which has two hosts."""
+    if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, Mapping) for entry in entries):
+        return ["the schedule is no list of changes"]
+    if len(entries) > MOST:
+        return [f"the schedule has {len(entries)} changes; {MOST} at most"]
+    return [
+        f"schedule, change {number}: {fault}"
+        for number, entry in enumerate(entries, start=1)
+        for fault in _faults(entry, links)
+    ]
+
+
+def _faults(entry: Mapping[str, Any], links: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    if seconds(entry.get("at")) is None:
+        yield f"at {entry.get('at')!r} is no time, as 30 or '30s' is"
+    link = entry.get("link")
+    if link not in links:
+        near = nearest(str(link), links)
+        yield f"unknown link {link!r}" + (f" (did you mean {near!r}?)" if near else "")
+    elif (sender := entry.get("from")) is not None and sender not in links[str(link)]:
+        yield f"from {sender!r}: that is neither of the hosts of {link}"
+    acts = [name for name in ACTIONS if name in entry]
+    values = _values(entry)
+    if any(entry[name] is not True for name in acts):
+        yield f"{acts[0]} is true or absent"
+    if len(acts) + bool(values) != 1:
+        yield f"it must set parameters, or do one of {', '.join(ACTIONS)}"
+    if acts and "from" in entry:
+        yield f"{acts[0]} is for a whole link"
+    rtt = values.pop("rtt", None)
+    if rtt is not None:
+        yield from impairments.out_of_range("rtt", rtt, (0.0, 10_000.0, "ms"))
+    limits = {name: value for name, value in values.items() if value is not None or name in CLEARED}
+    yield from impairments.faults({k: v for k, v in limits.items() if not (k == "loss" and v == 100)})
+
+
+#: Parameters that a change may set to nothing: no rate, no bursts, the usual queue.
+CLEARED = ("rate", "burst", "queue")
+
+
+def _values(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in ("at", "link", "from", *ACTIONS)}
+
+
+def read(entries: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """A schedule without faults, in the order of time."""
+    found = []
+    for entry in entries:
+        action = next((name for name in ACTIONS if name in entry), "set")
+        at, values = seconds(entry["at"]) or 0.0, tuple(_values(entry).items())
+        found.append(Change(at, entry["link"], action, entry.get("from"), values))
+    return tuple(sorted(found, key=lambda change: change.at))
+
+
+def trace(text: str, source: str) -> list[dict[str, Any]]:
+    """The rows of a recorded trace: ``at`` and what to set then; a field left empty changes nothing.
+
+    Raises:
+        TopologyError: naming every row at fault.
+    """
+    rows = list(csv.DictReader(line for line in text.splitlines() if line.strip()))
+    named = [name.strip() for name in rows[0]] if rows else []
+    if strangers := [name for name in named if name not in COLUMNS] or ("time" not in named and ["time"]):
+        raise TopologyError(
+            f"{source}: a trace has the columns {', '.join(COLUMNS)}, time at least, and a row; "
+            f"{', '.join(strangers)} is {'missing' if 'time' not in named else 'unknown'}"
+        )
+    found, wrong = [], []
+    for number, row in enumerate(rows, start=2):
+        try:
+            found.append(_row({key.strip(): value for key, value in row.items() if key}))
+        except ValueError as error:
+            wrong.append(f"{source}:{number}: {error}")
+    late = [n for n, (a, b) in enumerate(pairwise(found), 3) if b["at"] < a["at"]]
+    wrong += [f"{source}:{number}: its time is before that of the row above" for number in late]
+    if wrong:
+        raise TopologyError("\n".join(wrong[:20]), wrong)
+    return found
+
+
+def _row(row: Mapping[str, str | None]) -> dict[str, Any]:
+    numbers = {key: float(value) for key, value in row.items() if value is not None and value.strip()}
+    at = seconds(numbers.pop("time", None))
+    if at is None:
+        raise ValueError("its time is no number of seconds")
+    if found := list(
+        impairments.faults({k: v for k, v in numbers.items() if not (k == "loss" and v == 100)})
+    ):
+        raise ValueError("; ".join(found))
+    return {"at": at, **numbers}

@@ -132,7 +132,7 @@ class Cpu(Traffic):
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Every share, for TCP and UDP."""
         return [
-            self.cell(overlay, metric, profile, stress=share, **ends(topology))
+            self.cell(overlay, metric, profile, stress=share, **ends(topology, overlay))
             for metric in self.tools
             for share in SHARES
         ]

@@ -148,7 +148,7 @@ class Datagram(Traffic):
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Every size."""
-        return [self.cell(overlay, UDP, profile, size=size, **ends(topology)) for size in SIZES]
+        return [self.cell(overlay, UDP, profile, size=size, **ends(topology, overlay)) for size in SIZES]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]

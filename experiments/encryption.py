@@ -77,4 +77,4 @@ class Encryption(Traffic):
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Latency, TCP and UDP."""
-        return [self.cell(overlay, metric, profile, **ends(topology)) for metric in self.tools]
+        return [self.cell(overlay, metric, profile, **ends(topology, overlay)) for metric in self.tools]

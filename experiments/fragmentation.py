@@ -190,7 +190,7 @@ class Fragmentation(Traffic):
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Every number of fragments, with and without."""
         return [
-            self.cell(overlay, UDP, profile, fragments=count, offload=state, **ends(topology))
+            self.cell(overlay, UDP, profile, fragments=count, offload=state, **ends(topology, overlay))
             for count in FRAGMENTS
             for state in STATES
         ]

@@ -112,7 +112,9 @@ class Offload(Traffic):
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """With and without."""
-        return [self.cell(overlay, TCP, profile, offload=state, **ends(topology)) for state in STATES]
+        return [
+            self.cell(overlay, TCP, profile, offload=state, **ends(topology, overlay)) for state in STATES
+        ]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         said = await offload.switch(endpoints[cell.params["from"]], cell.params["offload"])

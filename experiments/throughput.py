@@ -148,4 +148,4 @@ class Throughput(Traffic):
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """TCP, and UDP with the datagrams of each of the two studies' tools."""
-        return [self.cell(overlay, metric, profile, **ends(topology)) for metric in self.tools]
+        return [self.cell(overlay, metric, profile, **ends(topology, overlay)) for metric in self.tools]

@@ -66,4 +66,4 @@ class Window(Traffic):
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Every size."""
-        return [self.cell(overlay, TCP, profile, window=size, **ends(topology)) for size in SIZES]
+        return [self.cell(overlay, TCP, profile, window=size, **ends(topology, overlay)) for size in SIZES]

@@ -145,6 +145,24 @@ def test_datagrams_of_both_studies() -> None:
     assert [c.metric for c in grid(throughput.Throughput())] == ["tcp", "udp", "udp1470"]
 
 
+def test_of_four_pairs_each_overlay_is_measured_on_its_own() -> None:
+    pairs = catalog.topology("four_pairs")
+    experiment = throughput.Throughput()
+    found = {
+        name: next(
+            (c.params["from"], c.params["to"]) for c in experiment.cells(pairs, name, throughput.QUICK)
+        )
+        for name in ("underlay", "libnetwork", "weave", "flannel", "tinc")
+    }
+    assert found == {
+        "underlay": ("vmAMS", "vmBRA"),
+        "libnetwork": ("libAMS", "libBRA"),
+        "weave": ("weaveAMS", "weaveBRA"),
+        "flannel": ("flanAMS", "flanBRA"),
+        "tinc": ("vmAMS", "vmBRA"),
+    }
+
+
 def test_windows_double_from_2000_to_1024000_bytes() -> None:
     assert [c.params["window"] for c in grid(window.Window())][:2] == [2000, 4000]
     assert grid(window.Window())[-1].params["window"] == 1_024_000

@@ -117,6 +117,8 @@ def _report(raw: str) -> dict[str, Any]:
         first = raw.strip().split("\n", 1)[0]
         if first and "{" in raw and not first.startswith("{"):
             raise MeasureError(NAME, f"printed {first[:200]!r} into its JSON report", raw) from None
+        if first and "{" not in raw:
+            raise MeasureError(NAME, f"printed no JSON report, but {first[:200]!r}", raw) from None
         raise MeasureError(NAME, f"printed no whole JSON report ({error}); see the raw output", raw) from None
     if not isinstance(report, dict):
         raise MeasureError(NAME, "printed JSON that is no report", raw)

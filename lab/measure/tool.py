@@ -17,13 +17,15 @@ from lab.hosts.common import with_deadline
 GRACE = 20.0
 #: How much longer than the far end's deadline this end waits (s).
 MARGIN = 10.0
+#: What ``timeout``, and Docker, return for a program that is not there or is none.
+NOT_THERE = (126, 127)
 
 
 async def execute(endpoint: Endpoint, argv: Sequence[str], seconds: float) -> Result:
     """Run a tool that should take `seconds` (s); its status is for the tool's parser to judge.
 
     Raises:
-        MeasureError: it had not ended `GRACE` seconds later.
+        MeasureError: it is not there, or had not ended `GRACE` seconds later.
     """
     limit = seconds + GRACE
     try:
@@ -32,7 +34,15 @@ async def execute(endpoint: Endpoint, argv: Sequence[str], seconds: float) -> Re
         raise hung(argv, limit, endpoint.name) from error
     if result.status in (124, 137) and result.seconds >= limit:
         raise hung(argv, limit, endpoint.name, text(result))
+    if result.status in NOT_THERE:
+        reason = f"cannot be run on {endpoint.name}: {said(result)}; use an image that has it, as lab/gtsperf"
+        raise MeasureError(argv[0], reason, text(result), tuple(argv))
     return result
+
+
+def said(result: Result) -> str:
+    """The last line that a command printed, errors first."""
+    return (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
 
 
 def hung(argv: Sequence[str], limit: float, where: str, raw: str = "") -> MeasureError:

@@ -139,6 +139,19 @@ async def test_a_tool_has_its_deadline_inside_the_endpoint() -> None:
     assert ran(one) == ["docker exec c timeout -k 2 21 netperf"]
 
 
+async def test_a_tool_that_is_not_there_is_named_with_the_remedy() -> None:
+    class Lacking(FakeHost):
+        async def run(self, argv: Sequence[str], **_: Any) -> Result:
+            words = "timeout: failed to run command 'netperf': No such file or directory\n"
+            return Result(tuple(argv), 127, "", words, 0.0)
+
+    one = Endpoint(Lacking("AMS"), "c", "192.0.2.1")  # type: ignore[arg-type]
+    with pytest.raises(MeasureError, match=r"netperf: cannot be run on AMS/c: .*No such file") as caught:
+        await tool.execute(one, ["netperf", "-l", "1"], 1.0)
+    assert "lab/gtsperf" in str(caught.value)
+    assert caught.value.raw.startswith("timeout: failed to run")
+
+
 async def test_a_tool_that_hangs_is_named_with_what_it_printed() -> None:
     class Hanging(FakeHost):
         async def run(self, argv: Sequence[str], **_: Any) -> Result:

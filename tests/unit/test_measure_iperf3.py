@@ -96,6 +96,12 @@ def test_a_failed_run_is_an_error_with_its_text_and_never_a_zero(name: str, said
         assert caught.value.raw == output(name)
 
 
+def test_words_in_place_of_a_report_are_quoted() -> None:
+    said = "Error response from daemon: Container 0123abc is not running"
+    with pytest.raises(MeasureError, match=f"printed no JSON report, but '{said}'"):
+        iperf3.parse_udp(said + "\n")
+
+
 @pytest.mark.parametrize("cut", range(0, 3800, 97))
 def test_wherever_a_report_breaks_off_it_is_no_measurement(cut: int) -> None:
     with pytest.raises(MeasureError):

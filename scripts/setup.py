@@ -23,7 +23,7 @@ import step
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-LOG = ROOT / "build" / "setup.log"
+LOG, LOCK = ROOT / "build" / "setup.log", ROOT / "build" / "setup.lock"
 #: Written last into the environment, with a hash of what went into it; and first, while it is made.
 INSTALLED, INSTALLING = VENV / ".lab-installed", VENV / ".lab-installing"
 INPUTS = ("requirements-build.lock", "requirements.lock", "pyproject.toml")
@@ -52,18 +52,19 @@ def main(arguments: list[str]) -> None:
     """Do all parts, or with ``--only-venv`` those that a linter needs; ``--for-tests`` more than all."""
     everything = "--only-venv" not in arguments
     os.chdir(ROOT)
-    packages = missing_packages(everything, "--for-tests" in arguments)
-    environment = venv_is_current()
+    packages, environment = missing_packages(everything, "--for-tests" in arguments), venv_is_current()
     if everything and os.geteuid() != 0:
         step.fail("the set-up needs root, for Docker, network namespaces and apt: put sudo before make")
     if packages and os.geteuid() != 0:
         step.fail(f"the set-up needs root once, to install {' '.join(packages)}: sudo make setup")
     if everything or packages or not environment:
         announce(packages, environment, everything)
-    if packages:
-        install_packages(packages)
-    if not environment:
-        install_venv()
+    if packages or not environment:
+        keep = [step.alone(LOCK)]
+        if packages:
+            install_packages(packages)
+        if not venv_is_current():
+            install_venv(keep)
     if everything:
         step.loud("images", [str(PYTHON), "-m", "lab", "images", "build"])
 
@@ -121,7 +122,17 @@ def install_packages(packages: list[str]) -> None:
         "PATH": f"{os.environ['PATH']}:{SUDO_PATH}",
     }
     step.quiet("apt-get update", ["apt-get", "update", "-q"], LOG, quietly)
-    argv = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages]
+    # what a killed set-up left at work holds dpkg's lock
+    argv = [
+        "apt-get",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "install",
+        "-q",
+        "-y",
+        "--no-install-recommends",
+        *packages,
+    ]
     step.quiet(f"apt-get install {' '.join(packages)}", argv, LOG, quietly)
 
 
@@ -140,20 +151,20 @@ def inputs_hash() -> str:
     return digest.hexdigest()
 
 
-def install_venv() -> None:
+def install_venv(keep: list[int]) -> None:
     """Make the environment, or bring it up to date; one that was never finished is made anew."""
     if INSTALLING.exists() or not runs():
         shutil.rmtree(VENV, ignore_errors=True)
         VENV.mkdir()
         INSTALLING.touch()
-        step.quiet(".venv", [sys.executable, "-m", "venv", str(VENV)], LOG)
+        step.quiet(".venv", [sys.executable, "-m", "venv", str(VENV)], LOG, keep=keep)
     INSTALLING.touch()
     INSTALLED.unlink(missing_ok=True)
     # mininet is served as source only: the tools that build it are pinned as well
     locked = [*PIP, "--require-hashes", "--no-build-isolation", "--use-pep517", "-r"]
-    pip("Python packages: what builds others", [*locked, "requirements-build.lock"])
-    pip("Python packages", [*locked, "requirements.lock"])
-    pip("the lab itself", [*PIP, "--no-deps", "--no-build-isolation", "--editable", "."])
+    pip("Python packages: what builds others", [*locked, "requirements-build.lock"], keep)
+    pip("Python packages", [*locked, "requirements.lock"], keep)
+    pip("the lab itself", [*PIP, "--no-deps", "--no-build-isolation", "--editable", "."], keep)
     INSTALLED.with_suffix(".new").write_text(inputs_hash())
     INSTALLED.with_suffix(".new").rename(INSTALLED)
     INSTALLING.unlink()
@@ -167,9 +178,12 @@ def runs() -> bool:
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 
-def pip(name: str, arguments: list[str]) -> None:
-    step.quiet(name, [str(PYTHON), *arguments], LOG)
+def pip(name: str, arguments: list[str], keep: list[int]) -> None:
+    step.quiet(name, [str(PYTHON), *arguments], LOG, keep=keep)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        step.fail("\ninterrupted: the same command goes on from here", 130)

@@ -8,8 +8,11 @@ whole output goes to a log, whose end is shown when the command fails.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import NoReturn
@@ -31,8 +34,28 @@ def loud(name: str, argv: list[str]) -> None:
     say(f"    {name}: done in {seconds(start)}")
 
 
-def quiet(name: str, argv: list[str], log: Path, env: dict[str, str] | None = None) -> None:
-    """Run a command whose output goes to a log; show that it works, and the log's end if it fails."""
+def alone(path: Path) -> int:
+    """Take this lock, once whoever has it is done; its descriptor, which `quiet` passes on.
+
+    A command that outlives a killed step so keeps the next one waiting.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another set-up is at work in this folder, or what is left of it; waiting for its end")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def quiet(
+    name: str, argv: list[str], log: Path, env: dict[str, str] | None = None, keep: Sequence[int] = ()
+) -> None:
+    """Run a command whose output goes to a log; show that it works, and the log's end if it fails.
+
+    The command inherits the descriptors `keep`.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     say(f"==> {name}")
     start = monotonic()
@@ -42,7 +65,7 @@ def quiet(name: str, argv: list[str], log: Path, env: dict[str, str] | None = No
         output.flush()
         begin = log.stat().st_size
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, pass_fds=keep
         )
         status = _wait(process, lambda: _beat(start, _last(log, begin), live), LIVE if live else PLAIN)
     if live:

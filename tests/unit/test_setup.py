@@ -130,6 +130,30 @@ def test_a_quiet_step_shows_the_end_of_its_log_when_it_fails(tmp_path: Path) -> 
     assert "    79\n" not in done.stderr
 
 
+def test_a_set_up_waits_for_what_a_killed_one_left_at_work(tmp_path: Path) -> None:
+    """Two that fill one environment spoil it."""
+    os.mkfifo(go := tmp_path / "go")
+    words = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import step; at = pathlib.Path(sys.argv[2]); "
+    )
+    words += "step.quiet('pip', ['sh', '-c', sys.argv[3]], at / 'log', keep=[step.alone(at / 'lock')])"
+    argv = [sys.executable, "-c", words, str(SCRIPTS), str(tmp_path)]
+    killed = subprocess.Popen(
+        [*argv, f"read x < {go}; echo over > {tmp_path}/over"], stdout=subprocess.DEVNULL
+    )
+    with go.open("w") as left:  # opens once its command reads
+        killed.kill()
+        killed.wait()
+        again = [*argv, f"test -e {tmp_path}/over"]
+        with subprocess.Popen(again, stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout
+            assert "another set-up is at work" in waiting.stdout.readline()
+            left.write("go\n")
+            left.close()
+            assert "==> pip" in waiting.communicate(timeout=10)[0]
+    assert waiting.returncode == 0
+
+
 def pins(name: str) -> dict[str, str]:
     """Package and version of every pin of a lock file."""
     return dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))

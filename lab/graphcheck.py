@@ -20,6 +20,9 @@ SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 KINDS = ("host", "ofx", "vsi", "baremetalserver")
 NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
 EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
+#: What only a lab that runs gives to its hosts and links.
+HELD = ("number", "place")
+PLACE = {"subnet", "address_a", "address_b", "interface_a", "interface_b"}
 
 #: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
 RANGES: Mapping[str, tuple[float, float, str]] = {
@@ -114,6 +117,9 @@ def late_faults(graph: nx.Graph[Any]) -> list[str]:
     found: list[str] = []
     for a, b, edge in graph.edges(data=True):
         found += (f"link {a!r}-{b!r}: {fault}" for fault in _late_link_faults(a, b, edge))
+    for what, rows in (("hosts", graph.nodes(data=True)), ("links", graph.edges(data=True))):
+        held = Counter(row[-1]["number"] for row in rows if "number" in row[-1])
+        found += [f"{times} {what} have the number {number}" for number, times in held.items() if times > 1]
     names = Counter(edge["name"] for _, _, edge in graph.edges(data=True) if edge.get("name"))
     return found + [f"{times} links are named {name!r}" for name, times in names.items() if times > 1]
 
@@ -142,7 +148,7 @@ def way(edge: Mapping[str, Any], host: str) -> dict[str, Any]:
 
 def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     for name in attributes:
-        if name not in known:
+        if name not in known and name not in HELD:
             yield f"unknown attribute {name!r}{_nearest(str(name), known)}"
 
 
@@ -150,6 +156,12 @@ def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
     """What only the lab itself writes, but any file may hold."""
     if not _number(attributes.get("order", 0)):
         yield f"order {attributes['order']!r} is not a number"
+    number = attributes.get("number", 1)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        yield f"number {number!r} is not a whole number from 1"
+    place = attributes.get("place")
+    if place is not None and not (isinstance(place, Mapping) and set(place) == PLACE):
+        yield f"place {place!r} is not what the lab writes"
     gts = attributes.get("gts", {})
     if not isinstance(gts, Mapping) or any(not _is_gts(key, value) for key, value in gts.items()):
         yield f"gts {gts!r} is not what the lab writes"

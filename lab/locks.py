@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from lab.errors import LabError
 from lab.events import Emit, Note
 from lab.places import STATE
 
@@ -20,4 +24,28 @@ def alone(name: str, emit: Emit, doing: str) -> Iterator[None]:
         except BlockingIOError:
             emit(Note(f"another process is {doing}; waiting for it"))
             fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def turn(folder: Path, name: str, emit: Emit) -> Iterator[None]:
+    """Hold the lock of one lab, in its folder: who changes it does so alone.
+
+    Says who has it when another process does, and waits for that one.
+
+    Raises:
+        LabError: the lab was taken down meanwhile.
+    """
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            emit(Note(f"lab {name} is in the hands of {lock.read() or 'another process'}; waiting for it"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "lock").exists():
+            raise LabError(f"lab {name} was taken down meanwhile; bring it up again")
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} ({' '.join(sys.argv)})")
+        lock.flush()
         yield

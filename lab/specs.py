@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import networkx as nx
 
@@ -31,6 +32,9 @@ USUAL: Mapping[str, Any] = {
 COMMON = tuple(USUAL)
 #: Attributes of a whole graph that a topology keeps.
 KEPT = ("sites", "schedule", "gts")
+#: What a link of a lab that runs holds on to, beside its number, whatever comes or goes beside it.
+PLACE = ("subnet", "address_a", "address_b", "interface_a", "interface_b")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
 
 
 def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: copy.deepcopy(v) if k in ("gts", "from") else v for k, v in attributes.items()}
+    return {k: copy.deepcopy(v) if k in ("gts", "from", "place") else v for k, v in attributes.items()}
 
 
 def completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
@@ -183,23 +187,21 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def number_hosts(graph: nx.Graph[Any]) -> Iterator[HostSpec]:
-    """The hosts, by `order` where they have one, else as they come."""
+    """The hosts by number: one that they hold on to, else by `order`, else as they come."""
     ordered = sorted(graph.nodes(data=True), key=lambda pair: pair[1].get("order", float("inf")))
-    for number, (name, node) in enumerate(ordered, start=1):
+    for number, (name, node) in _numbered([(node, (name, node)) for name, node in ordered]):
         yield HostSpec(name, number, node["site"], node["cpus"], node["image"], node["kind"])
 
 
 def number_links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[LinkSpec]:
-    """The links, by `order` where they have one, else as they come; with addresses and interfaces."""
+    """The links by number, as `number_hosts`; with addresses and interfaces."""
     numbers = {host.name: host.number for host in hosts}
-    used: Counter[str] = Counter()
-    numbered = addressing.fits_numbered(len(hosts), graph.number_of_edges())
     ordered = sorted(graph.edges(data=True), key=lambda edge: edge[2].get("order", float("inf")))
     taken = {edge["name"] for _, _, edge in ordered if edge.get("name")}
-    for number, (u, v, edge) in enumerate(ordered, start=1):
+    rows = _numbered([(edge, (u, v, edge)) for u, v, edge in ordered])
+    places = _Places(rows, numbers)
+    for number, (u, v, edge) in rows:
         a, b = sorted((u, v), key=lambda name: numbers[name])
-        used.update((a, b))
-        place = addressing.numbered(number, numbers[a], numbers[b]) if numbered else addressing.dense(number)
         yield LinkSpec(
             name=edge.get("name") or _free_name(a, b, number, taken),
             number=number,
@@ -210,12 +212,57 @@ def number_links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[
             **{key: edge[key] for key in COMMON if key != "rate"},
             ways=tuple((host, tuple(own.items())) for host, own in sorted(edge["from"].items())),
             mtu=edge["mtu"],
-            subnet=place.subnet,
-            address_a=place.address_a,
-            address_b=place.address_b,
-            interface_a=f"eth{used[a]}",
-            interface_b=f"eth{used[b]}",
+            **(edge.get("place") or places.next(number, a, b)),
         )
+
+
+def _numbered(rows: Sequence[tuple[Mapping[str, Any], T]]) -> list[tuple[int, T]]:
+    """Each with the number that it holds on to, or one above all those: what is gone may be remembered."""
+    free = count(1 + max((of.get("number", 0) for of, _ in rows), default=0))
+    found = [(of.get("number") or next(free), what) for of, what in rows]
+    return sorted(found, key=lambda pair: pair[0])
+
+
+class _Places:
+    """Addresses and interfaces for the links that do not hold on to theirs."""
+
+    def __init__(self, rows: Sequence[tuple[int, Any]], hosts: Mapping[str, int]) -> None:
+        self._hosts = hosts
+        self._numbered = addressing.fits_numbered(
+            max(hosts.values(), default=0), max((number for number, _ in rows), default=0)
+        )
+        self._used: Counter[str] = Counter()
+        for _, (u, v, edge) in rows:
+            if place := edge.get("place"):
+                ends = sorted((u, v), key=lambda name: hosts[name])
+                for end, interface in zip(ends, (place["interface_a"], place["interface_b"]), strict=True):
+                    self._used[end] = max(self._used[end], int(interface.removeprefix("eth")))
+
+    def next(self, number: int, a: str, b: str) -> dict[str, str]:
+        """The place of the link of this number: the next interface at each end."""
+        self._used.update((a, b))
+        hosts = self._hosts
+        at = addressing.numbered(number, hosts[a], hosts[b]) if self._numbered else addressing.dense(number)
+        return dict(
+            zip(
+                PLACE,
+                (at.subnet, at.address_a, at.address_b, f"eth{self._used[a]}", f"eth{self._used[b]}"),
+                strict=True,
+            )
+        )
+
+
+def pinned(graph: nx.Graph[Any], hosts: Sequence[HostSpec], links: Sequence[LinkSpec]) -> nx.Graph[Any]:
+    """A copy of a graph in which those of these hosts and links that it has hold on to number and place."""
+    fresh = plain_copy(graph)
+    for host in hosts:
+        if host.name in fresh:
+            fresh.nodes[host.name]["number"] = host.number
+    for link in links:
+        if fresh.has_edge(link.a, link.b):
+            edge = fresh.edges[link.a, link.b]
+            edge["number"], edge["place"] = link.number, {key: getattr(link, key) for key in PLACE}
+    return fresh
 
 
 def _free_name(a: str, b: str, number: int, taken: set[str]) -> str:

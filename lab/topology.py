@@ -197,6 +197,17 @@ class Topology:
             node["cpus"] = cpus
         return self._with(graph)
 
+    def pinned(self) -> Topology:
+        """The same topology, whose hosts and links hold on to their numbers, addresses and interfaces."""
+        return self.holding(self)
+
+    def holding(self, running: Topology) -> Topology:
+        """This topology, in which what a running one has as well keeps the numbers that it has there.
+
+        A link that the running one has between the same two hosts is the same link.
+        """
+        return self._with(specs.pinned(self._graph, running.hosts, running.links))
+
     def _with(self, graph: nx.Graph[Any]) -> Topology:
         return Topology(
             graph, name=self.name, description=self.description, separate_parts=self.separate_parts

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.errors import LabError, MachineError
 
+if TYPE_CHECKING:
+    from lab.emulation.state import State
+
 
 def command(
-    all_: Annotated[bool, typer.Option("--all", help="Also labs whose command still runs.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Also labs whose command still runs, and those left up on purpose.")
+    ] = False,
 ) -> None:
     """Take off the machine what labs left on it: containers, namespaces, links, processes. Needs root.
 
-    Reads the labs' own records, so nothing that somebody else made is touched. Labs whose
-    command still runs are left alone, unless --all is given.
+    Reads the labs' own records, so nothing that somebody else made is touched. Labs whose command
+    still runs, and labs that 'up' or '--keep' left up, are left alone, unless --all is given.
 
     Example: sudo python -m lab cleanup
     """
@@ -35,16 +40,33 @@ def command(
 async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation import cleanup
     from lab.emulation.daemon import Daemon
+    from lab.emulation.record import records
     from lab.emulation.state import labs
 
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
         if state.alive() and not everything:
-            typer.echo(f"lab {state.lab_id} is left alone: its command still runs (see --all)")
+            typer.echo(f"lab {_name(state)} is left alone: {_why(state)}")
+    known = {state.lab_id for state in labs()}
     daemon = Daemon()
     if any(owned.kind == "container" for state in states for owned in state.owned()):
         await asyncio.to_thread(daemon.ensure)
     done, failed = await cleanup.remove_all(states)
+    for lost in (record for record in records() if record.rebooted and record.lab_id not in known):
+        done += await cleanup.remove_lost(lost)
     if await asyncio.to_thread(daemon.release):
         done.append("the Docker daemon that a lab had started")
     return done, failed
+
+
+def _name(state: State) -> str:
+    from lab.emulation.record import read
+
+    record = read(state.lab_id)
+    return record.name if record else state.lab_id
+
+
+def _why(state: State) -> str:
+    if state.stays():
+        return f"it is meant to stay up ('lab down {_name(state)}' takes it away)"
+    return "its command still runs (see --all)"

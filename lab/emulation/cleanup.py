@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from lab.emulation import record
+from lab.emulation.record import Record
 from lab.emulation.state import LABEL, Process, State
 from lab.errors import LabError, MachineError
 from lab.hosts import process
@@ -35,8 +37,31 @@ async def remove(state: State, run: Run = process.run) -> list[str]:
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
     # Docker may still have been making one when its command was killed
     done += await _remove_containers(state, containers, run)
+    record.forget(state.lab_id)
     state.forget()
     return done
+
+
+async def remove_lost(lost: Record, run: Run = process.run) -> list[str]:
+    """Remove what a restart of the machine left of a lab: containers that Docker kept, and its records.
+
+    Raises:
+        MachineError: a container could not be removed; the record stays for another try.
+    """
+    names = [host.container for host in lost.hosts]
+    done = await _remove_containers(lost.state, names, run)
+    record.forget(lost.lab_id)
+    lost.state.forget()
+    return done
+
+
+async def remove_hosts(state: State, names: Sequence[str], run: Run = process.run) -> None:
+    """Remove some containers of a lab that goes on.
+
+    Raises:
+        MachineError: one could not be removed.
+    """
+    await _remove_containers(state, names, run)
 
 
 async def _remove_containers(state: State, names: Sequence[str], run: Run) -> list[str]:

@@ -2,64 +2,84 @@
 
 Every step works on all hosts side by side. The order: containers (their process ids carry
 the links) and the links' own namespace with its shaper; then links and the daemons inside.
+
+A lab belongs to the process that made it, and goes with it, until `keep` says that it stays up.
+Any process can take it up with `attach`: what that needs is in the lab's record.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Mapping, Sequence
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from lab import images
 from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.daemon import Daemon, client
+from lab.emulation.building import Building
+from lab.emulation.difference import Difference, difference
 from lab.emulation.fabric import Fabric
+from lab.emulation.record import Record, find
 from lab.emulation.seed import endpoint_seed
-from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, choose
-from lab.emulation.state import Process, State
-from lab.errors import LabError, MachineError, TopologyError, UnknownName
+from lab.emulation.shape import Line
+from lab.emulation.shaper import kind
+from lab.emulation.state import State
+from lab.errors import LabError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import process
-from lab.hosts.container import ContainerHost, Inside
+from lab.hosts.container import ContainerHost
 from lab.hosts.process import Run
 from lab.together import together
 from lab.topology import LinkSpec, Topology
 
-NETNS_MOUNT = "/run/netns"
 
+class Emulation(Building):
+    """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``; see `Building`."""
 
-class Emulation:
-    """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``.
+    @classmethod
+    def attach(cls, which: str = "", *, run: Run = process.run, emit: Emit = silent) -> Emulation:
+        """Take up a lab that is up, by its name or id; it stays whosever it is.
 
-    Args:
-        topology: what to build; None for one that grows by `add_docker` and `add_link`.
-        shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
-        run: what runs this machine's commands (see `lab.hosts.process`).
-        emit: told of every step.
-    """
+        To look at it costs next to nothing. Who changes it holds its `lab.locks.turn` meanwhile.
 
-    def __init__(
-        self,
-        topology: Topology | None = None,
-        *,
-        shaper: str = "auto",
-        run: Run = process.run,
-        emit: Emit = silent,
-    ) -> None:
-        self.topology = topology
-        self.hosts: dict[str, ContainerHost] = {}
-        self.pids: dict[str, int] = {}
-        self.container_ids: dict[str, str] = {}
-        self.links: list[LinkSpec] = []
-        self.state: State | None = None
-        self.shaper: Shaper | None = None
-        self._asked, self._run, self._emit = shaper, run, emit
-        self._kind: type[Shaper]
-        self._fabric: Fabric | None = None
-        self._daemon = Daemon(emit=emit)
+        Raises:
+            UnknownName: there is no such lab.
+            LabError: it was not named and there is not exactly one, or the machine was restarted.
+        """
+        record = find(which)
+        if record.rebooted:
+            raise LabError(
+                f"lab {record.name} ended when this machine was restarted; "
+                f"'lab down {record.name}' takes away what is left of it"
+            )
+        topology = Topology.from_dict(record.topology) if record.topology else None
+        lab = cls(topology, name=record.name, run=run, emit=emit)
+        lab._take_up(record)
+        return lab
+
+    def _take_up(self, record: Record) -> None:
+        self.record, self.state = record, record.state
+        self.links = [LinkSpec(**link) for link in record.links]
+        for host in record.hosts:
+            self._show(host, host.environment())
+        if record.shaper:
+            self.shaper = kind(record.shaper)(record.lab_id, self._state.folder / "shaper", self._run)
+            self._fabric = Fabric(record.lab_id, self.shaper, self._run)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.record.name
+
+    def keep(self) -> None:
+        """Let the lab stay up when this process ends."""
+        self._state.keep()
+
+    def own(self) -> None:
+        """Make the lab this process's own: should it be killed, clean-up takes the lab away."""
+        self._state.own(os.getpid())
 
     async def __aenter__(self) -> Emulation:
         await self.up()
@@ -74,6 +94,7 @@ class Emulation:
         """Build the whole topology; on any error or interruption, nothing is left.
 
         Raises:
+            LabError: the name is that of another lab.
             MachineError: the machine lacks something; nothing was made.
             HostError: a host or its Docker daemon did not come up.
             ShaperError: a link could not be shaped as asked.
@@ -81,6 +102,7 @@ class Emulation:
         try:
             await self._open()
             if self.topology is not None:
+                self.topology = self.topology.pinned()
                 seed = await asyncio.to_thread(endpoint_seed, self._emit)
                 await self._add(hostplan.plans(self._state, self.topology, seed), self.topology.links)
         except BaseException:
@@ -100,7 +122,8 @@ class Emulation:
         with step(self._emit, "teardown") as words:
             done = await cleanup.remove(state, self._run)
             words.append(f"{len(done)} objects")
-        self.state, self.shaper, self._fabric = None, None, None
+        self.state, self.shaper, self._fabric, self._kind = None, None, None, None
+        self.record = Record("", self.record.name)
         self.hosts, self.pids, self.container_ids, self.links = {}, {}, {}, []
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
@@ -112,120 +135,133 @@ class Emulation:
         return self.hosts[name]
 
     async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> hostplan.Plan:
+        number = 1 + max((host.number for host in self.record.hosts), default=0)
         if image not in (None, hostplan.HOST_IMAGE):
-            return hostplan.plain(self._state, name, str(image), params)
+            return replace(hostplan.plain(self._state, name, str(image), params), number=number)
         seed = await asyncio.to_thread(endpoint_seed, self._emit)
-        number, site = len(self.hosts) + 1, params.get("site", name)
+        site = params.get("site", name)
         return hostplan.host(self._state, name, number, site, (), seed, params=params)
 
     async def add_link(self, a: str, b: str, **params: Any) -> LinkSpec:
         """Add one link between two hosts that are there; `params` as a topology's edge has them."""
-        for name in (a, b):
-            if name not in self.hosts:
-                raise UnknownName("host", name, self.hosts)
-        spec = hostplan.next_link(list(self.hosts), self.links, a, b, params)
+        self._known(a, b)
+        numbers = {host.name: host.number for host in self.record.hosts}
+        spec = hostplan.next_link(numbers, self.links, a, b, params)
+        await self._open()
         await self._add([], [spec])
         return spec
+
+    def _known(self, *names: str) -> None:
+        for name in names:
+            if name not in self.hosts:
+                raise UnknownName("host", name, self.hosts)
+
+    async def remove_docker(self, *names: str) -> None:
+        """Take hosts and all their links away, while the others go on.
+
+        Raises:
+            UnknownName: there is no such host.
+        """
+        self._known(*names)
+        await self._open()
+        await self._clear([link for link in self.links if {link.a, link.b} & set(names)])
+        await cleanup.remove_hosts(self._state, [self.hosts[name].container for name in names], self._run)
+        for host in self.record.hosts:
+            if host.name in names:
+                shutil.rmtree(hostplan.shared_folder(self._state, host.number), ignore_errors=True)
+        self._forget_hosts(names)
+        self._save()
+
+    async def remove_link(self, name: str) -> None:
+        """Take one link away, with its interfaces.
+
+        Raises:
+            UnknownName: there is no such link.
+        """
+        link = self.link(name)
+        await self._open()
+        await self._clear([link])
+        self._save()
+
+    def link(self, name: str, other: str = "") -> LinkSpec:
+        """The link of this name, or the one between two hosts.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        known = {link.name: link for link in self.links}
+        for link in self.links:
+            if other and {link.a, link.b} == {name, other}:
+                return link
+        if other or name not in known:
+            raise UnknownName("link", f"{name}-{other}" if other else name, known)
+        return known[name]
+
+    async def change_link(self, name: str, **params: Any) -> Line:
+        """Change a running link; see `lab.emulation.shaper.Shaper.change`."""
+        self.link(name)
+        assert self.shaper is not None, "a link has a shaper"
+        return await self.shaper.change(name, **params)
+
+    def compare(self, wanted: Topology) -> Difference:
+        """What leads from what runs to the topology that is wanted; nothing is done.
+
+        Raises:
+            TopologyError: the lab was not made from a topology.
+        """
+        if self.topology is None:
+            raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
+        alive = [host.name for host in self.record.hosts if host.process.alive()]
+        lines = self.shaper.lines if self.shaper else {}
+        return difference(self.topology, wanted, links=self.links, lines=lines, alive=alive)
+
+    async def become(self, change: Difference) -> None:
+        """Do what `compare` found, and nothing else: what stays goes on undisturbed.
+
+        Raises:
+            LabError: a step failed. What it had begun is taken away again, and the record has what
+                there is then: to do the same once more goes on from there.
+        """
+        await self._open()
+        # of links and hosts that are to come, a killed command may have left a half
+        await self._clear([*change.links_go, *change.links_come])
+        half = [hostplan.container_name(self._state, h.name) for h in change.hosts_come]
+        await cleanup.remove_hosts(self._state, half, self._run)
+        if going := [name for name in change.hosts_go if name in self.hosts]:
+            with step(self._emit, "hosts that go") as words:
+                await self.remove_docker(*going)
+                words.append(f"{len(going)} containers")
+        self.topology = change.topology
+        self._save()
+        await self._bring(change)
+        await together(self._reshape(one.link, one.values) for one in change.reshaped)
+        await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
+        for host in self.hosts.values():
+            host.addresses = change.topology.addresses(host.name)
+        self._save()
+
+    async def _bring(self, change: Difference) -> None:
+        if not (change.hosts_come or change.links_come):
+            return
+        seed = await asyncio.to_thread(endpoint_seed, self._emit)
+        names = {host.name for host in change.hosts_come}
+        await self._add(hostplan.plans(self._state, change.topology, seed, only=names), change.links_come)
+
+    async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
+        assert self.shaper is not None, "a link has a shaper"
+        for direction, params in values.items():
+            await self.shaper.change(link, directions=(direction,), **params)
+
+    async def _set_cpus(self, name: str, cpus: float | None) -> None:
+        argv = containers.cpu_argv(cpus) if cpus else ["--cpu-quota=-1"]
+        await self._run(["docker", "update", *argv, self.hosts[name].container])
 
     async def versions(self) -> dict[str, str]:
         """What runs outside and inside: Docker's versions, and the images of the hosts."""
         outside = await self._run(["docker", "version", "--format", "{{.Server.Version}}"])
         first = next(iter(self.hosts.values()))
         inside = ".".join(map(str, (await first.facts()).docker))
-        ids = await self._run(
-            ["docker", "image", "ls", "--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
-        )
+        shown = ["--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
+        ids = await self._run(["docker", "image", "ls", *shown])
         found = dict(line.split() for line in ids.stdout.splitlines())
         return {"docker": outside.stdout.strip(), "docker on hosts": inside, **found}
-
-    @property
-    def _state(self) -> State:
-        if self.state is None:
-            raise LabError("this lab is not up; start it first")
-        return self.state
-
-    async def _open(self) -> None:
-        """Docker, a shaper, and a record: what has to be there before the first host."""
-        if self.state is not None:
-            return
-        if os.geteuid() != 0:
-            raise MachineError("building a lab needs root: run it with sudo")
-        docker = asyncio.ensure_future(asyncio.to_thread(self._docker))
-        try:
-            self._kind = await choose(self._asked, self._run)
-        finally:
-            await docker
-        self.state = State.create()
-
-    def _docker(self) -> None:
-        self._daemon.ensure()
-        images.ensure(client(), self._emit)
-
-    async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
-        fabric = asyncio.ensure_future(self._open_fabric()) if links else None
-        try:
-            if plans:
-                with step(self._emit, "hosts") as words:
-                    await self._start_hosts(plans)
-                    words.append(f"{len(plans)} containers")
-            await together([self._lay(links, fabric), self._wait_for_docker([p for p in plans if p.socket])])
-        finally:
-            if fabric is not None:
-                fabric.cancel()
-                await asyncio.gather(fabric, return_exceptions=True)
-
-    async def _start_hosts(self, plans: Sequence[hostplan.Plan]) -> None:
-        for plan in plans:
-            self._state.record("container", plan.container.name)
-            if plan.socket:
-                plan.socket.parent.mkdir(parents=True, exist_ok=True)
-        started = await containers.start([plan.container for plan in plans], self._run)
-        for plan in plans:
-            pid = self.pids[plan.name] = started[plan.container.name].pid
-            self.container_ids[plan.name] = started[plan.container.name].id
-            self.hosts[plan.name] = ContainerHost(
-                plan.name, plan.site, plan.addresses, plan.container.name, self._run, _inside(plan, pid)
-            )
-
-    async def _wait_for_docker(self, plans: Sequence[hostplan.Plan]) -> None:
-        if not plans:
-            return
-        with step(self._emit, "Docker on every host"):
-            await together(
-                containers.docker_answers(p.socket, p.name, p.container.name, self._run)
-                for p in plans
-                if p.socket
-            )
-
-    async def _lay(self, links: Sequence[LinkSpec], opened: Awaitable[Fabric] | None) -> None:
-        """Build links and shape them before anything can send on them."""
-        if opened is None:
-            return
-        with step(self._emit, "links") as words:
-            fabric = await opened
-            wirings = [Wiring(link, self.pids[link.a], self.pids[link.b]) for link in links]
-            await fabric.add_links(wirings)
-            words.append(f"{len(links)} links, shaped by {fabric.shaper.name}")
-        self.links += links
-
-    async def _open_fabric(self) -> Fabric:
-        if self._fabric is None:
-            state = self._state
-            folder = state.folder / "shaper"
-            folder.mkdir()
-            self.shaper = self._kind(state.lab_id, folder, self._run)
-            self._fabric = Fabric(state.lab_id, self.shaper, self._run)
-            if not os.path.ismount(NETNS_MOUNT):
-                state.record("mount", NETNS_MOUNT)
-            state.record("namespace", self._fabric.namespace)
-            await self._fabric.create()
-        return self._fabric
-
-
-def _inside(plan: hostplan.Plan, pid: int) -> Inside | None:
-    """How commands get into a host; a user's own image keeps Docker's confinement."""
-    container = plan.container
-    if container.confined:
-        return None
-    env = {"HOSTNAME": container.hostname, **container.env}
-    return Inside(pid, Process.of(pid).started, container.capabilities, env)

@@ -22,6 +22,7 @@ from lab.emulation.shaper import Shaper
 from lab.errors import CommandError
 from lab.hosts import process
 from lab.hosts.process import Run
+from lab.specs import LinkSpec
 
 #: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
 QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
@@ -126,6 +127,16 @@ class Fabric:
         lines = [self.shaper.lines[link] for link in links]
         await self._ip(self.namespace, remove_lines(lines))
         await self.shaper.remove(links)
+
+    async def clear_links(self, links: Sequence[LinkSpec]) -> None:
+        """Take away what there is of links: half built ones, and those whose ports went with a host."""
+        lines = [Wiring(link, 0, 0).line for link in links]
+        todo = namespaces.script(remove_lines(lines))
+        await self.run(
+            namespaces.inside(self.namespace, ["ip", "-force", "-batch", "-"]), stdin=todo, check=False
+        )
+        if known := [line.name for line in lines if line.name in self.shaper.lines]:
+            await self.shaper.remove(known)
 
     async def destroy(self) -> None:
         """End the shaper and remove the namespace, with all links. Doing it twice changes nothing."""

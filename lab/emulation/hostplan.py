@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,22 +34,29 @@ OF_HOSTS = frozenset(
 
 @dataclass(frozen=True)
 class Plan:
-    """A host to be started; `socket` is where its Docker daemon will answer, if it has one."""
+    """A host to be started; `socket` is where its Docker daemon will answer, if it has one.
+
+    `number` tells it from the other hosts of its lab; 0 where that is not settled yet.
+    """
 
     name: str
     site: str
     addresses: tuple[str, ...]
     container: ContainerSpec
     socket: Path | None
+    number: int = 0
 
 
-def plans(state: State, topology: Topology, seed: Path, image: str = HOST_IMAGE) -> list[Plan]:
-    """A plan for every host of a topology."""
+def plans(
+    state: State, topology: Topology, seed: Path, image: str = HOST_IMAGE, only: Collection[str] | None = None
+) -> list[Plan]:
+    """A plan for every host of a topology, or for some of them."""
     return [
         host(
             state, h.name, h.number, h.site, tuple(topology.addresses(h.name)), seed, h.image or image, h.cpus
         )
         for h in topology.hosts
+        if only is None or h.name in only
     ]
 
 
@@ -74,7 +81,7 @@ def host(
         raise TopologyError(
             f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
         )
-    shared = state.folder / "hosts" / str(number)
+    shared = shared_folder(state, number)
     container = ContainerSpec(
         name=container_name(state, name),
         hostname=name,
@@ -90,7 +97,12 @@ def host(
         env={"LAB_ID": state.lab_id, **asked.env},
         options=asked.options,
     )
-    return Plan(name, site, addresses, container, shared / "docker.sock")
+    return Plan(name, site, addresses, container, shared / "docker.sock", number)
+
+
+def shared_folder(state: State, number: int) -> Path:
+    """What a host shares with this machine: the socket of its Docker daemon lies there."""
+    return state.folder / "hosts" / str(number)
 
 
 def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Plan:
@@ -127,17 +139,17 @@ def labels(state: State, host_name: str) -> dict[str, str]:
 
 
 def next_link(
-    hosts: Sequence[str], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]
+    hosts: Mapping[str, int], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]
 ) -> LinkSpec:
-    """The link that comes after `links`: next number, next free interface at both ends.
+    """The link that comes after `links`: next number, next interface at both ends; `hosts` are numbered.
 
     Raises:
         TopologyError: both ends are one host, or the two are linked already.
     """
     if a == b or any({link.a, link.b} == {a, b} for link in links):
         raise TopologyError(f"link {a}-{b}: {'both ends are one host' if a == b else 'it is there already'}")
-    number = len(links) + 1
-    addresses = addressing.numbered(number, hosts.index(a) + 1, hosts.index(b) + 1)
+    number = 1 + max((link.number for link in links), default=0)
+    addresses = addressing.numbered(number, hosts[a], hosts[b])
     return LinkSpec(
         name=f"{a}-{b}",
         number=number,
@@ -157,4 +169,5 @@ def next_link(
 
 
 def _next_interface(links: Sequence[LinkSpec], host_name: str) -> str:
-    return f"eth{1 + sum(host_name in (link.a, link.b) for link in links)}"
+    used = [link.interface(host_name) for link in links if host_name in (link.a, link.b)]
+    return f"eth{1 + max((int(name.removeprefix('eth')) for name in used), default=0)}"

@@ -170,6 +170,18 @@ def kinds() -> tuple[type[Shaper], ...]:
     return Netem, Wire
 
 
+def kind(name: str) -> type[Shaper]:
+    """The shaper of this name, not tried.
+
+    Raises:
+        UnknownName: no shaper has this name.
+    """
+    known = {one.name: one for one in kinds()}
+    if name not in known:
+        raise UnknownName("shaper", name, known)
+    return known[name]
+
+
 async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
     """The shaper that this machine can have: netem, then the wire; or the one that is named.
 

@@ -1,9 +1,9 @@
 """What a lab owns on this machine, written down before it is made.
 
-Every lab has a folder `RUN/labs/<id>`: `owner.json` says which process made it,
-`state.jsonl` has one line per object, appended before the object exists. Clean-up reads
-nothing else, so it removes what the lab made and nothing that somebody else did. The
-folder lies on a tmpfs (/run), so a reboot forgets a lab together with its objects.
+Every lab has a folder `RUN/labs/<id>`: `owner.json` says which process owns it, or that it is
+meant to stay up without one; `state.jsonl` has one line per object, appended before the object
+exists. Clean-up reads nothing else, so it removes what the lab made and nothing that somebody
+else did. The folder lies on a tmpfs (/run), so a reboot forgets a lab together with its objects.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def boot_id() -> str:
+    """Which start of this machine this is; empty where the kernel does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 @dataclass(frozen=True)
 class Owned:
     """One object of a lab: `kind` is container, namespace, mount or process."""
@@ -79,22 +87,41 @@ class State:
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
         owner = Process.of(pid)
-        words = {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
+        self._belong({"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)})
+
+    def keep(self) -> None:
+        """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
+        self._belong({"stays": boot_id()})
+
+    def _belong(self, words: dict[str, Any]) -> None:
         temporary = self.folder / "owner.tmp"
         temporary.write_text(json.dumps(words))
         temporary.rename(self.folder / "owner.json")
 
+    def stays(self) -> bool:
+        """Whether the lab is meant to stay up without an owner."""
+        return bool(boot_id()) and self._belongs().get("stays") == boot_id()
+
     def owner(self) -> Process | None:
+        words = self._belongs()
+        return Process(int(words["pid"]), int(words["started"])) if "pid" in words else None
+
+    @property
+    def command(self) -> str:
+        """The command line of the owner; empty where there is none."""
+        return str(self._belongs().get("command", ""))
+
+    def _belongs(self) -> dict[str, Any]:
         try:
-            words = json.loads((self.folder / "owner.json").read_text())
-            return Process(int(words["pid"]), int(words["started"]))
-        except (OSError, ValueError, KeyError):
-            return None
+            words: dict[str, Any] = json.loads((self.folder / "owner.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return words
 
     def alive(self) -> bool:
-        """Whether the process that owns this lab still runs."""
+        """Whether the process that owns this lab still runs, or the lab needs none."""
         owner = self.owner()
-        return owner is not None and owner.alive()
+        return self.stays() or (owner is not None and owner.alive())
 
     def record(self, kind: str, name: str, **more: Any) -> None:
         """Write down an object that is about to be made."""

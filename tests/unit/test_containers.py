@@ -58,7 +58,7 @@ def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: state.Sta
 
 
 def test_links_that_are_added_one_by_one_share_nothing() -> None:
-    hosts, links = ["a", "b", "c"], []
+    hosts, links = {"a": 1, "b": 2, "c": 3}, []
     links.append(hostplan.next_link(hosts, links, "a", "b", {"rtt": 10.0}))
     links.append(hostplan.next_link(hosts, links, "c", "a", {"rtt": 10.0}))
     assert links[0].subnet != links[1].subnet
@@ -68,7 +68,7 @@ def test_links_that_are_added_one_by_one_share_nothing() -> None:
 
 @pytest.mark.parametrize(("a", "b", "fault"), [("a", "a", "both ends"), ("b", "a", "already")])
 def test_a_link_that_cannot_be(a: str, b: str, fault: str) -> None:
-    hosts = ["a", "b"]
+    hosts = {"a": 1, "b": 2}
     links = [hostplan.next_link(hosts, [], "a", "b", {"rtt": 1.0})]
     with pytest.raises(TopologyError, match=fault):
         hostplan.next_link(hosts, links, a, b, {"rtt": 1.0})

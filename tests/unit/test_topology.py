@@ -15,6 +15,7 @@ import pytest
 from lab import catalog
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
+from topologies import ring
 
 
 def graph(**edge: Any) -> nx.Graph[Any]:
@@ -248,3 +249,31 @@ def test_topologies_and_the_language_know_nobody_who_knows_them() -> None:
     knows = re.compile(known, re.MULTILINE)
     for module in [*modules, *(root / "dsl").glob("*.py")]:
         assert not knows.search(module.read_text()), module
+
+
+def test_what_runs_holds_on_to_numbers_and_addresses_when_others_come_and_go() -> None:
+    # given a ring that runs, and the same one without one of its hosts and with a new one
+    running = ring.topology()
+    graph = nx.Graph(running.graph)
+    graph.remove_node("PRG")
+    graph.add_node("NEW", site="AMS")
+    graph.add_edge("NEW", "AMS", rtt=1.0)
+    # when it takes over what runs
+    wanted = Topology(graph, name="changed").holding(running)
+    # then what stays is as it was, and what is new has numbers and interfaces that nobody had
+    stays = [link for link in running.links if "PRG" not in (link.a, link.b)]
+    assert [link for link in wanted.links if "NEW" not in (link.a, link.b)] == stays
+    assert wanted.host("NEW").number == 1 + max(host.number for host in running.hosts)
+    new = wanted.link("AMS", "NEW")
+    assert new.number == 1 + max(link.number for link in running.links)
+    assert new.interface("AMS") == "eth3"
+    assert Topology.from_dict(wanted.to_dict()) == wanted
+
+
+def test_two_hosts_cannot_hold_one_number() -> None:
+    graph = nx.Graph()
+    graph.add_node("a", site="AMS", number=1)
+    graph.add_node("b", site="AMS", number=1)
+    graph.add_edge("a", "b", rtt=1.0)
+    with pytest.raises(TopologyError, match="2 hosts have the number 1"):
+        Topology(graph, name="twice")

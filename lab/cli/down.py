@@ -1,0 +1,84 @@
+"""lab down: take a lab off the machine that was left up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.errors import LabError, MachineError
+
+if TYPE_CHECKING:
+    from lab.emulation.record import Record
+    from lab.events import Emit
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")] = "",
+    all_: Annotated[bool, typer.Option("--all", help="Every lab that belongs to no command.")] = False,
+) -> None:
+    """Take a lab off the machine: containers, links, processes, in whatever state it is. Needs root.
+
+    Labs of commands that still run are left to them.
+
+    Example: sudo python -m lab down class
+    """
+    from lab.cli.labs import owned
+    from lab.cli.shared import progress
+    from lab.emulation.record import find, records
+
+    if os.geteuid() != 0:
+        raise MachineError(f"down needs root: sudo {sys.executable} -m lab down {name}".rstrip())
+    if name and all_:
+        raise LabError("give the name of a lab or --all, not both")
+    known = records()
+    chosen = [one for one in known if not owned(one)] if all_ else [find(name, known)]
+    with progress() as emit:
+        for record in known:
+            if record not in chosen and all_:
+                print(f"lab {record.name} is left alone: its command still runs")
+        for record in chosen:
+            down(record, emit)
+    if all_ and not chosen:
+        print("no lab is up")
+
+
+def down(record: Record, emit: Emit) -> None:
+    """Take one lab away, also half of one, and what a restart of the machine left of it."""
+    from lab.cli.labs import refuse_owned
+    from lab.interrupts import until_told
+    from lab.locks import turn
+
+    refuse_owned(record)
+    if lost(record):
+        asyncio.run(until_told(_remove(record, emit)))
+    else:
+        with turn(record.state.folder, record.name, emit):
+            record.state.own(os.getpid())  # should this be killed, clean-up ends what it began
+            asyncio.run(until_told(_remove(record, emit)))
+    print(f"lab {record.name} is down")
+
+
+def lost(record: Record) -> bool:
+    """Whether only the record of a lab is left, and perhaps containers that do not run."""
+    return record.rebooted or not record.state.folder.exists()
+
+
+async def _remove(record: Record, emit: Emit) -> None:
+    from lab.emulation import cleanup
+    from lab.emulation.daemon import Daemon
+    from lab.events import step
+
+    daemon = Daemon(emit=emit)
+    if record.hosts or record.state.owned():
+        await asyncio.to_thread(daemon.ensure)
+    try:
+        with step(emit, "teardown") as words:
+            gone = cleanup.remove_lost(record) if lost(record) else cleanup.remove(record.state)
+            done = await gone
+            words.append(f"{len(done)} objects")
+    finally:
+        await asyncio.to_thread(daemon.release)

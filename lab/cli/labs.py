@@ -1,0 +1,52 @@
+"""What the verbs share that work on labs which are up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from lab.emulation.record import Record
+    from lab.events import Emit
+
+
+@contextmanager
+def changing(record: Record, emit: Emit) -> Iterator[None]:
+    """Hold the lock of a lab that stays up, to change it.
+
+    Raises:
+        LabError: it is another command's, or was taken down while this one waited.
+    """
+    from lab.locks import turn
+
+    refuse_owned(record)
+    if not record.rebooted and not record.state.stays():
+        raise LabError(f"the command that made lab {record.name} was killed; 'lab cleanup' takes it away")
+    if record.rebooted:
+        yield  # nothing of it runs; who takes it up says so
+        return
+    with turn(record.state.folder, record.name, emit):
+        yield
+
+
+def owned(record: Record) -> bool:
+    """Whether a lab belongs to a command that still runs."""
+    owner = record.state.owner()
+    return owner is not None and owner.alive() and not record.rebooted
+
+
+def refuse_owned(record: Record) -> None:
+    """Return when a lab belongs to no command that runs.
+
+    Raises:
+        LabError: names the command that it belongs to.
+    """
+    if owned(record):
+        owner = record.state.owner()
+        raise LabError(
+            f"lab {record.name} belongs to process {owner.pid if owner else '?'} ({record.state.command}), "
+            f"which takes it away when it ends"
+        )

@@ -1,0 +1,136 @@
+"""From a lab that runs to one that is wanted: what comes, what goes, what is only shaped anew.
+
+Pure: nothing is done here. What is the same on both sides is not touched, and a host or link that
+stays keeps its number, its addresses and its interfaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Wiring
+from lab.specs import HostSpec, LinkSpec
+from lab.topology import Topology
+
+
+@dataclass(frozen=True)
+class Reshaping:
+    """New values for some parameters of a link, by direction (``ab``, ``ba``)."""
+
+    link: str
+    values: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has to be done, in this order, to get to `topology`.
+
+    A host whose image changed, or whose container died, goes and comes; so does a link whose MTU
+    changed, and every link of such a host. `replaced` and `relaid` name them, in words for people.
+    """
+
+    topology: Topology
+    links_go: tuple[LinkSpec, ...] = ()
+    hosts_go: tuple[str, ...] = ()
+    hosts_come: tuple[HostSpec, ...] = ()
+    links_come: tuple[LinkSpec, ...] = ()
+    reshaped: tuple[Reshaping, ...] = ()
+    cpus: Mapping[str, float | None] | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.links_go, self.hosts_go, self.hosts_come, self.links_come, self.reshaped, self.cpus))
+
+    def words(self) -> list[str]:
+        """One line for each change, for people."""
+        return list(self._words())
+
+    def _words(self) -> Iterator[str]:
+        come = {host.name for host in self.hosts_come}
+        again = {link.name for link in self.links_come} & {link.name for link in self.links_go}
+        yield from (f"- host {name}" for name in self.hosts_go if name not in come)
+        yield from (f"- link {link.name}" for link in self.links_go if link.name not in again)
+        for host in self.hosts_come:
+            yield f"{'~' if host.name in self.hosts_go else '+'} host {host.name} ({host.site})" + (
+                ": made anew" if host.name in self.hosts_go else ""
+            )
+        for link in self.links_come:
+            rate = f", {link.rate:g} Mbit/s" if link.rate else ""
+            sign, more = ("~", ": made anew") if link.name in again else ("+", "")
+            yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
+        for change in self.reshaped:
+            for direction, values in change.values.items():
+                told = ", ".join(f"{key}={value}" for key, value in values.items())
+                yield f"~ link {change.link} ({direction}): {told}"
+        yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
+
+
+def difference(
+    running: Topology,
+    wanted: Topology,
+    *,
+    links: Sequence[LinkSpec],
+    lines: Mapping[str, Line],
+    alive: Collection[str],
+) -> Difference:
+    """What leads from a lab that runs to the topology that is wanted.
+
+    Args:
+        running: the topology that the lab was last brought to.
+        wanted: the new one, numbered in any way.
+        links: the links that there are.
+        lines: what is asked of them now, by name: a link may have been changed while it ran.
+        alive: the hosts that run.
+    """
+    target = wanted.holding(running)
+    new, old = {h.name: h for h in target.hosts}, {h.name: h for h in running.hosts}
+    stay = {name for name in alive if name in new and name in old and _same_host(old[name], new[name])}
+    there = {frozenset((link.a, link.b)): link for link in links}
+    links_stay = {
+        ends: link
+        for ends, link in there.items()
+        if ends <= stay and (other := _between(target, ends)) and _same_link(link, other)
+    }
+    come = tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay)
+    reshaped = [
+        change
+        for link in links_stay.values()
+        if (change := _reshaping(_between(target, frozenset((link.a, link.b))), lines.get(link.name)))
+    ]
+    cpus = {name: new[name].cpus for name in sorted(stay) if new[name].cpus != old[name].cpus}
+    return Difference(
+        topology=target,
+        links_go=tuple(link for ends, link in there.items() if ends not in links_stay),
+        hosts_go=tuple(name for name in old if name not in stay),
+        hosts_come=tuple(host for host in target.hosts if host.name not in stay),
+        links_come=come,
+        reshaped=tuple(reshaped),
+        cpus=cpus,
+    )
+
+
+def _between(topology: Topology, ends: frozenset[str]) -> LinkSpec | None:
+    return next((link for link in topology.links if {link.a, link.b} == ends), None)
+
+
+def _same_host(old: HostSpec, new: HostSpec) -> bool:
+    """Whether a host can stay; how many CPUs it has can be changed while it runs."""
+    return (old.number, old.site, old.image) == (new.number, new.site, new.image)
+
+
+def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
+    """Whether a link can stay; all but these can be changed while it runs."""
+    return (old.name, old.number, old.mtu, old.subnet) == (new.name, new.number, new.mtu, new.subnet)
+
+
+def _reshaping(link: LinkSpec | None, line: Line | None) -> Reshaping | None:
+    if link is None or line is None:
+        return None
+    wanted = Wiring(link, 0, 0).line
+    values = {}
+    for direction in DIRECTIONS:
+        now, then = line.shape(direction), wanted.shape(direction)
+        if changed := {p: getattr(then, p) for p in PARAMETERS if getattr(now, p) != getattr(then, p)}:
+            values[direction] = changed
+    return Reshaping(link.name, values) if values else None

@@ -1,0 +1,180 @@
+"""What is known of every lab of this machine: enough for another process to take one up.
+
+One file per lab, `STATE/labs/<id>.json`, replaced at once with every change. It outlives a
+restart of the machine, unlike the lab itself, so that `lab ps` can say what became of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab import places
+from lab.emulation.state import Process, State, boot_id, labs
+from lab.errors import LabError, UnknownName
+from lab.events import silent
+from lab.locks import alone
+
+#: What a lab may be called.
+NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,62}")
+
+
+@dataclass(frozen=True)
+class HostRecord:
+    """A host: its container, and the container's first process with its start time (clock ticks).
+
+    `confined` is a container of a user's own image, which has no Docker daemon inside. `env` has the names
+    of its commands' variables, whose values may be secret: they are in the host only.
+    """
+
+    name: str
+    number: int
+    site: str
+    addresses: tuple[str, ...]
+    container: str
+    container_id: str
+    pid: int
+    started: int
+    confined: bool = False
+    env: tuple[str, ...] = ()
+
+    @property
+    def process(self) -> Process:
+        return Process(self.pid, self.started)
+
+    def environment(self) -> dict[str, str]:
+        """The variables of its commands, by what its first process was given; {} where that is gone."""
+        try:
+            words = Path(f"/proc/{self.pid}/environ").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            return {}
+        given = dict(word.split("=", 1) for word in words if "=" in word)
+        return {name: given[name] for name in self.env if name in given}
+
+
+@dataclass(frozen=True)
+class OverlayRecord:
+    """An overlay that was put on a lab: how it was asked for (``weave:mode=sleeve``), on which hosts.
+
+    `mode` is what ran when it got ready; `endpoints` are those attached so far. Secrets are not here:
+    the overlay reads them back from its hosts.
+    """
+
+    spec: str
+    hosts: tuple[str, ...]
+    mode: dict[str, str] = field(default_factory=dict)
+    endpoints: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass
+class Record:
+    """One lab. `topology` and `links` are as `Topology.to_dict` and `LinkSpec` have them."""
+
+    lab_id: str
+    name: str
+    boot: str = field(default_factory=boot_id)
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    shaper: str = ""
+    topology: dict[str, Any] | None = None
+    hosts: list[HostRecord] = field(default_factory=list)
+    links: list[dict[str, Any]] = field(default_factory=list)
+    overlays: list[OverlayRecord] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        return State(self.lab_id)
+
+    @property
+    def rebooted(self) -> bool:
+        """Whether the machine was restarted since: then nothing of the lab runs."""
+        return self.boot != boot_id()
+
+    def save(self) -> None:
+        """Replace the file at once."""
+        path = _path(self.lab_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.rename(path)
+
+
+def _path(lab_id: str) -> Path:
+    return places.STATE / "labs" / f"{lab_id}.json"
+
+
+def read(lab_id: str) -> Record | None:
+    """The record of the lab of this id; None where there is none that can be read."""
+    try:
+        words = json.loads(_path(lab_id).read_text())
+        lists = ("addresses", "env")
+        hosts = [
+            HostRecord(**{**host, **{key: tuple(host[key]) for key in lists}}) for host in words["hosts"]
+        ]
+        overlays = [
+            OverlayRecord(one["spec"], tuple(one["hosts"]), dict(one["mode"]), tuple(one["endpoints"]))
+            for one in words["overlays"]
+        ]
+        return Record(**{**words, "hosts": hosts, "overlays": overlays})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def claim(lab_id: str, name: str = "") -> Record:
+    """The record of a new lab, under a name that no other lab of this machine has.
+
+    Raises:
+        LabError: the name is another lab's, or is no name.
+    """
+    if name and not NAME.fullmatch(name):
+        raise LabError(f"{name!r} is no name of a lab: letters, digits, '.', '_' and '-', not '-' at first")
+    with alone("names", silent, "naming a lab"):
+        others = {
+            word for other in records() if other.lab_id != lab_id for word in (other.name, other.lab_id)
+        }
+        if name in others:
+            raise LabError(f"a lab {name} is up already; give another name, or 'lab down {name}' first")
+        record = Record(lab_id, name or lab_id)
+        record.save()
+    return record
+
+
+def forget(lab_id: str) -> None:
+    """Remove a record."""
+    _path(lab_id).unlink(missing_ok=True)
+
+
+def records() -> list[Record]:
+    """Every lab of this machine, also those that a restart of it ended, the oldest first."""
+    try:
+        ids = {path.stem for path in (places.STATE / "labs").glob("*.json")}
+    except OSError:
+        ids = set()
+    ids |= {state.lab_id for state in labs()}
+    # one that was killed at its very start has no record yet
+    found = [read(lab_id) or Record(lab_id, lab_id) for lab_id in ids]
+    return sorted(found, key=lambda record: (record.created, record.lab_id))
+
+
+def find(which: str = "", among: Sequence[Record] | None = None) -> Record:
+    """The lab of this name or id; with no name, the only one there is.
+
+    Raises:
+        UnknownName: no lab has this name; the error has the nearest one.
+        LabError: no name was given, and there is no lab, or there are several.
+    """
+    known = records() if among is None else list(among)
+    if which:
+        for record in known:
+            if which in (record.name, record.lab_id):
+                return record
+        raise UnknownName("lab", which, (record.name for record in known))
+    if len(known) != 1:
+        names = ", ".join(sorted(record.name for record in known))
+        raise LabError(f"several labs are up; name one of {names}" if known else "no lab is up here")
+    return known[0]

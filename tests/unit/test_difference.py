@@ -1,0 +1,107 @@
+"""What changes between a lab that runs and the topology that is wanted of it: that, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import networkx as nx
+import pytest
+
+from lab.emulation.difference import Difference, difference
+from lab.emulation.shape import Line, Wiring
+from lab.topology import Topology
+from topologies import ring
+
+RUNNING = ring.topology().with_rate(100.0).pinned()
+
+
+def changed(**edit: Any) -> nx.Graph[Any]:
+    return nx.Graph(ring.topology().with_rate(100.0).graph, **edit)
+
+
+def compare(
+    graph: nx.Graph[Any], *, alive: set[str] | None = None, lines: dict[str, Line] | None = None
+) -> Difference:
+    asked = {link.name: Wiring(link, 0, 0).line for link in RUNNING.links}
+    return difference(
+        RUNNING,
+        Topology(graph, name="wanted"),
+        links=RUNNING.links,
+        lines={**asked, **(lines or {})},
+        alive=alive if alive is not None else {host.name for host in RUNNING.hosts},
+    )
+
+
+def test_the_same_topology_changes_nothing() -> None:
+    change = compare(changed())
+    assert not change
+    assert change.words() == []
+
+
+def test_a_new_host_brings_its_links_and_touches_no_other() -> None:
+    graph = changed()
+    graph.add_node("NEW", site="AMS")
+    graph.add_edge("NEW", "AMS", rtt=3.0)
+    change = compare(graph)
+    assert [host.name for host in change.hosts_come] == ["NEW"]
+    assert [link.name for link in change.links_come] == ["AMS-NEW"]
+    assert (change.hosts_go, change.links_go, change.reshaped) == ((), (), ())
+    assert change.words() == ["+ host NEW (AMS)", "+ link AMS-NEW (3 ms)"]
+
+
+def test_a_host_that_goes_takes_its_links_along() -> None:
+    graph = changed()
+    graph.remove_node("PRG")
+    change = compare(graph)
+    assert change.hosts_go == ("PRG",)
+    assert {link.name for link in change.links_go} == {
+        link.name for link in RUNNING.links if "PRG" in (link.a, link.b)
+    }
+    assert change.links_come == ()
+
+
+def test_another_round_trip_is_a_change_of_the_running_link() -> None:
+    graph = changed()
+    link = RUNNING.links[0]
+    graph.edges[link.a, link.b]["rtt"] = 10.0
+    (one,) = compare(graph).reshaped
+    assert one.link == link.name
+    assert one.values == {"ab": {"delay": 5.0}, "ba": {"delay": 5.0}}
+
+
+def test_a_link_that_was_changed_by_hand_is_brought_back() -> None:
+    link = RUNNING.links[0]
+    line = Wiring(link, 0, 0).line
+    by_hand = replace(line, ab=replace(line.ab, loss=5.0))
+    (one,) = compare(changed(), lines={link.name: by_hand}).reshaped
+    assert one.values == {"ab": {"loss": 0.0}}
+
+
+def test_another_mtu_makes_a_link_anew_in_its_old_place() -> None:
+    graph = changed()
+    link = RUNNING.links[0]
+    graph.edges[link.a, link.b]["mtu"] = 9000
+    change = compare(graph)
+    assert [one.name for one in change.links_go] == [link.name]
+    (come,) = change.links_come
+    assert (come.mtu, come.number, come.subnet) == (9000, link.number, link.subnet)
+    assert change.words() == [f"~ link {link.name} ({link.rtt:g} ms, 100 Mbit/s): made anew"]
+
+
+def test_a_host_that_died_is_made_anew_with_its_links() -> None:
+    names = {host.name for host in RUNNING.hosts}
+    change = compare(changed(), alive=names - {"PRG"})
+    assert change.hosts_go == ("PRG",)
+    assert [(h.name, h.number) for h in change.hosts_come] == [("PRG", RUNNING.host("PRG").number)]
+    assert {link.name for link in change.links_go} == {link.name for link in change.links_come}
+    assert "~ host PRG (PRG): made anew" in change.words()
+
+
+@pytest.mark.parametrize("cpus", [0.5, 2.0])
+def test_cpus_change_while_the_host_runs(cpus: float) -> None:
+    graph = changed()
+    graph.nodes["AMS"]["cpus"] = cpus
+    change = compare(graph)
+    assert change.cpus == {"AMS": cpus}
+    assert change.hosts_come == ()

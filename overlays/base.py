@@ -187,6 +187,30 @@ class Overlay(ABC):
         """
         raise OverlayError(f"{self.name} has no daemon that can be relaunched under its endpoints")
 
+    async def rewire(self, topology: Topology) -> None:
+        """Go on over a topology in which links between the hosts came or went; endpoints stay.
+
+        Hosts that are new in it are not taken in by this (see `join`).
+
+        Raises:
+            OverlayError: this overlay cannot.
+        """
+        raise OverlayError(
+            f"{self.name} cannot follow a change of the links while it runs; uninstall it and install it anew"
+        )
+
+    def _keeps_addresses(self, topology: Topology) -> None:
+        """Return when every host is known to the others by the same address in another topology.
+
+        Raises:
+            OverlayError: one is not, so that the daemons would have to be told anew.
+        """
+        for host in self.hosts:
+            if topology.address(host.name) != self.on.address(host.name):
+                raise OverlayError(
+                    f"{self.name}: {host.name} has lost the address by which the others know it"
+                )
+
     async def join(self, host: Host) -> None:
         """Take one more host of the topology into the running overlay.
 

@@ -202,6 +202,12 @@ class Flannel(Overlay):
         await each(self._start, self.hosts)
         await self.ready()
 
+    async def rewire(self, topology: Topology) -> None:
+        self._keeps_addresses(topology)
+        self.topology = topology
+        self._refuse_hops(self.hosts)
+        await routes.renew(self.hosts, topology, self.name)
+
     async def join(self, host: Host) -> None:
         self.hosts = (*self.hosts, host)
         await self.install(self.hosts, self.on)

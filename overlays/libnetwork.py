@@ -298,6 +298,11 @@ class Libnetwork(Overlay):
         if not said.ok:
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.words}")
 
+    async def rewire(self, topology: Topology) -> None:
+        self._keeps_addresses(topology)
+        self.topology = topology
+        await routes.renew(self.hosts, topology, self.name, TUNNEL)
+
     async def join(self, host: Host) -> None:
         self.hosts = (*self.hosts, host)
         await self.install(self.hosts, self.on)

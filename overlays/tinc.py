@@ -211,6 +211,12 @@ class Tinc(Overlay):
         await each(lambda h: Batch().start(DAEMON, COMMAND).on(h), self.hosts)
         await self.ready()
 
+    async def rewire(self, topology: Topology) -> None:
+        self.topology = topology
+        routes.refuse_gap(self.name, topology, self.hosts)
+        await self.install(self.hosts, topology)
+        await each(self._reread, self.hosts)
+
     async def join(self, host: Host) -> None:
         before, after = self.hosts, (*self.hosts, host)
         routes.refuse_gap(self.name, self.on, after)

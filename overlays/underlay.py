@@ -49,6 +49,11 @@ class Underlay(Overlay):
     async def mode(self) -> Mapping[str, str]:
         return {"mode": "routed", "mtu": str(min(link.mtu for link in self.on.links))}
 
+    async def rewire(self, topology: Topology) -> None:
+        self._keeps_addresses(topology)
+        self.topology = topology
+        await routes.renew(self.hosts, topology, self.name)
+
     async def join(self, host: Host) -> None:
         routes.refuse_gap(self.name, self.on, (*self.hosts, host))
         await self.install((*self.hosts, host), self.on)

@@ -247,6 +247,18 @@ class Weave(Overlay):
         await each(self._launch, self.hosts)
         await self.ready()
 
+    async def rewire(self, topology: Topology) -> None:
+        routes.refuse_gap(self.name, topology, self.hosts)
+        before = {host: set(self._peers(host)) for host in self.hosts}
+        self.topology = topology
+        await each(lambda host: self._meet(host, before[host], set(self._peers(host))), self.hosts)
+
+    async def _meet(self, host: Host, before: set[str], after: set[str]) -> None:
+        """Tell a router whom it has lost and whom it got as a neighbour."""
+        for what, peers in (("forget", before - after), ("connect", after - before)):
+            for peer in sorted(peers):
+                await self._tell(host, what, peer)
+
     async def join(self, host: Host) -> None:
         routes.refuse_gap(self.name, self.on, (*self.hosts, host))
         await self.install((*self.hosts, host), self.on)

@@ -264,7 +264,7 @@ async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int,
     ) as emulation:
         ground = await _emulated(emulation, settled)
         if asked.prompt:
-            await asyncio.to_thread(_prompt, emulation)
+            await asyncio.to_thread(prompt, emulation)
         return await measure_on(ground, asked, settled, timing, emit)
 
 
@@ -363,7 +363,7 @@ async def _emulated(emulation: Emulation, settled: Parts) -> Ground:
     )
 
 
-def _prompt(lab: Emulation) -> None:
+def prompt(lab: Emulation) -> None:
     """Mininet's prompt on the running lab; measuring begins when it is left."""
     from mininet.cli import CLI
     from mininet.log import setLogLevel

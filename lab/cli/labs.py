@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
     from lab.emulation.record import Record
@@ -50,3 +52,13 @@ def refuse_owned(record: Record) -> None:
             f"lab {record.name} belongs to process {owner.pid if owner else '?'} ({record.state.command}), "
             f"which takes it away when it ends"
         )
+
+
+def need_root(verb: str) -> None:
+    """Return when this is root.
+
+    Raises:
+        MachineError: it is not; says what to type.
+    """
+    if os.geteuid() != 0:
+        raise MachineError(f"{verb} needs root: sudo {sys.executable} -m lab {verb} …")

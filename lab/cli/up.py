@@ -13,7 +13,6 @@ import typer
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.difference import Difference
     from lab.emulation.record import Record
     from lab.events import Emit
     from lab.topology import Topology
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 
 def command(
     topology: Annotated[str, typer.Argument(help="Name or file of a topology; 'lab list topologies'.")],
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option("--overlay", "-o", help="NAME[:option=value,…], an endpoint per host; again for more."),
+    ] = None,
     name: Annotated[str, typer.Option("--name", "-n", help="What to call it; the topology's name.")] = "",
     rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
     site: Annotated[
@@ -36,7 +39,7 @@ def command(
 
     On a name that is up already, shows what differs and changes only that: what stays is not touched.
 
-    Example: sudo python -m lab up linear --name class --rate 100
+    Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
     """
     from lab import catalog, sites
     from lab.cli.export_dsl import tell
@@ -49,54 +52,59 @@ def command(
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
     if os.geteuid() != 0:
         raise MachineError(f"up needs root: sudo {sys.executable} -m lab up {topology}")
-    sys.exit(_run(wanted, called, shaper, plan))
+    sys.exit(_run(wanted, tuple(overlay) if overlay else None, called, shaper, plan))
 
 
-def _run(wanted: Topology, name: str, shaper: str, plan: bool) -> int:
+def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> int:
     from lab.cli.shared import progress
     from lab.emulation.record import records
     from lab.interrupts import until_told
+    from lab.live.session import obtainable
 
+    for spec in overlays or ():
+        obtainable(spec)
     there = next((record for record in records() if name in (record.name, record.lab_id)), None)
     with progress() as emit:
         try:
             if there is not None:
-                return _change(there, wanted, plan, emit)
+                return _change(there, wanted, overlays, plan, emit)
             if plan:
                 print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
                 return 0
-            asyncio.run(until_told(_make(wanted, name, shaper, emit)))
+            asyncio.run(until_told(_make(wanted, overlays or (), name, shaper, emit)))
         except asyncio.CancelledError:
-            print("lab: interrupted", file=sys.stderr)
+            print("lab: interrupted; what was begun was taken away", file=sys.stderr)
             return 130
     print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
     return 0
 
 
-async def _make(wanted: Topology, name: str, shaper: str, emit: Emit) -> None:
-    from lab.emulation.emulation import Emulation
+async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: str, emit: Emit) -> None:
+    from lab.live.session import Session
 
-    lab = Emulation(wanted, name=name, shaper=shaper, emit=emit)
-    await lab.up()
-    lab.keep()
+    session = await Session.up(wanted, overlays, name=name, shaper=shaper, emit=emit)
+    session.lab.keep()
 
 
-def _change(there: Record, wanted: Topology, plan: bool, emit: Emit) -> int:
+def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit) -> int:
     from lab.cli.labs import changing
-    from lab.emulation.emulation import Emulation
     from lab.interrupts import until_told
+    from lab.live.session import Session
 
     with changing(there, emit):
-        lab = Emulation.attach(there.lab_id, emit=emit)
-        change = lab.compare(wanted)
-        tell_difference(there.name, change)
-        if change and not plan:
-            asyncio.run(until_told(lab.become(change)))
+        session = Session.attach(there.lab_id, emit=emit)
+        change = session.lab.compare(wanted)
+        words = [*change.words(), *_overlay_words(session.specs, overlays)]
+        print("\n".join(words or [f"lab {there.name} is as it is wanted"]))
+        if words and not plan:
+            asyncio.run(until_told(session.become(change, overlays)))
             print(f"lab {there.name} is changed")
     return 0
 
 
-def tell_difference(name: str, change: Difference) -> None:
-    """Print what differs between a lab and what is wanted of it."""
-    for line in change.words() or [f"lab {name} is as it is wanted"]:
-        print(line)
+def _overlay_words(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
+    """Which overlays go and come, where any were named."""
+    if wanted is None:
+        return []
+    go = [f"- overlay {spec}" for spec in there if spec not in wanted]
+    return go + [f"+ overlay {spec}" for spec in wanted if spec not in there]

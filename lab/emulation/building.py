@@ -69,6 +69,10 @@ class Building:
             raise LabError("this lab is not up; start it first")
         return self.state
 
+    def alive(self) -> list[str]:
+        """The hosts whose containers run."""
+        return [host.name for host in self.record.hosts if host.process.alive()]
+
     async def _open(self) -> None:
         """Docker, a shaper, and a record: what has to be there before the first host.
 

@@ -60,10 +60,21 @@ class Difference:
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")
             yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
         for change in self.reshaped:
-            for direction, values in change.values.items():
-                told = ", ".join(f"{key}={value}" for key, value in values.items())
-                yield f"~ link {change.link} ({direction}): {told}"
+            yield from _reshaping_words(change)
         yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
+
+
+def _reshaping_words(change: Reshaping) -> Iterator[str]:
+    """One line for both directions where they get the same."""
+    told = {d: ", ".join(f"{key}={_said(v)}" for key, v in one.items()) for d, one in change.values.items()}
+    if len(told) == len(DIRECTIONS) and len(set(told.values())) == 1:
+        yield f"~ link {change.link}: {told[DIRECTIONS[0]]} each way"
+        return
+    yield from (f"~ link {change.link} ({direction}): {words}" for direction, words in told.items())
+
+
+def _said(value: Any) -> str:
+    return "unlimited" if value is None else f"{value:g}"
 
 
 def difference(

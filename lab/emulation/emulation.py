@@ -211,9 +211,8 @@ class Emulation(Building):
         """
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
-        alive = [host.name for host in self.record.hosts if host.process.alive()]
         lines = self.shaper.lines if self.shaper else {}
-        return difference(self.topology, wanted, links=self.links, lines=lines, alive=alive)
+        return difference(self.topology, wanted, links=self.links, lines=lines, alive=self.alive())
 
     async def become(self, change: Difference) -> None:
         """Do what `compare` found, and nothing else: what stays goes on undisturbed.

@@ -109,6 +109,16 @@ async def install(hosts: tuple[Host, ...], topology: Topology, overlay: str) -> 
     await each(lambda host: add(Batch(), host.name, topology, overlay).on(host), hosts)
 
 
+async def renew(hosts: tuple[Host, ...], topology: Topology, overlay: str, tunnel: int = 0) -> None:
+    """Give every host other routes in place of those it has; `tunnel` is as in `add_tunnel`."""
+
+    async def one(host: Host) -> None:
+        batch = add(drop(Batch(), overlay), host.name, topology, overlay)
+        await (add_tunnel(batch, host.name, topology, overlay, tunnel) if tunnel else batch).on(host)
+
+    await each(one, hosts)
+
+
 async def remove(hosts: tuple[Host, ...], overlay: str) -> None:
     """Take an overlay's routes away from every host."""
     await each(lambda host: drop(Batch(), overlay).on(host), hosts)

@@ -63,7 +63,16 @@ FORBIDDEN = {
     "lab/measure": ("lab.emulation", "lab.testbed", "lab.runs", "lab.report", "lab.cli", "experiments"),
     "lab/runs": ("lab.emulation", "lab.testbed", "lab.cli"),
     "lab/report": ("lab.emulation", "lab.testbed", "lab.cli"),
-    "lab/emulation": ("lab.testbed", "lab.runs", "lab.report", "lab.cli", "overlays", "experiments"),
+    "lab/live": ("lab.cli",),
+    "lab/emulation": (
+        "lab.live",
+        "lab.testbed",
+        "lab.runs",
+        "lab.report",
+        "lab.cli",
+        "overlays",
+        "experiments",
+    ),
 }
 
 

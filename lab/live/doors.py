@@ -1,0 +1,84 @@
+"""The way into a host or an endpoint of a lab that is up: a command line, made from its record alone.
+
+Nothing is asked and nothing is started here, so that a command in a host costs little more than itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.emulation.capabilities import HOST_CAPABILITIES
+from lab.emulation.record import HostRecord, Record
+from lab.errors import HostError, UnknownName
+from lab.hosts.container import ENTER, ENVIRONMENT
+
+#: The best shell that a container has.
+SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
+
+
+@dataclass(frozen=True)
+class Door:
+    """A host, and the container of an endpoint on it where one was meant."""
+
+    host: HostRecord
+    endpoint: str = ""
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """What goes before a command on the host, so that it runs in the endpoint."""
+        return ("docker", "exec", "-i", self.endpoint) if self.endpoint else ()
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The argv that runs `argv` there, with this process's input and output."""
+        whole = [*self.inner, *argv]
+        if self.host.confined:
+            return ["docker", "exec", "-i", self.host.container, *whole]
+        allowed = ",".join(["-all", *(f"+{name.lower()}" for name in HOST_CAPABILITIES)])
+        return [str(ENTER), str(self.host.pid), str(self.host.started), allowed, *whole]
+
+    def shell(self, terminal: bool) -> list[str]:
+        """The argv of a shell there; with a `terminal` it gets one of its own."""
+        flags = "-it" if terminal else "-i"
+        inner = ("docker", "exec", flags, self.endpoint) if self.endpoint else ()
+        return ["docker", "exec", flags, self.host.container, *inner, *SHELL]
+
+    def environment(self) -> Mapping[str, str]:
+        """All of the command's environment."""
+        return {**ENVIRONMENT, **self.host.environment()}
+
+
+def door(record: Record, place: str) -> Door:
+    """The way to ``HOST``, or to ``HOST/ENDPOINT``: the name of an overlay, or of the container.
+
+    Raises:
+        UnknownName: there is no such host or endpoint; the error has the nearest name.
+        HostError: the host's container no longer runs.
+    """
+    name, _, word = place.partition("/")
+    hosts = {host.name: host for host in record.hosts}
+    if name not in hosts:
+        raise UnknownName("host", name, hosts)
+    if not hosts[name].process.alive():
+        raise HostError(
+            f"{name} of lab {record.name} has died; 'lab ps {record.name}' says why, and 'lab up' on the "
+            f"same topology makes it anew"
+        )
+    return Door(hosts[name], _endpoint(record, name, word) if word else "")
+
+
+def _endpoint(record: Record, host: str, word: str) -> str:
+    """The container of an endpoint on a host."""
+    known = {end["container"]: end for end in endpoints(record) if end["host"] == host}
+    if word in known:
+        return word
+    found = [name for name, end in known.items() if word in (end["overlay"], "endpoint")]
+    if len(found) != 1:
+        raise UnknownName(f"endpoint on {host}", word, {end["overlay"] for end in known.values()})
+    return str(found[0])
+
+
+def endpoints(record: Record) -> list[dict[str, Any]]:
+    """Every endpoint of a lab, as recorded."""
+    return [end for overlay in record.overlays for end in overlay.endpoints]

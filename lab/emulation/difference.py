@@ -74,7 +74,7 @@ def _reshaping_words(change: Reshaping) -> Iterator[str]:
 
 
 def _said(value: Any) -> str:
-    return "unlimited" if value is None else f"{value:g}"
+    return f"{value:g}" if isinstance(value, int | float) else str(value or "none")
 
 
 def difference(

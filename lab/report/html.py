@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,7 @@ def _chapter(part: Part) -> dict[str, Any]:
         "calibration": calibration(run),
         "picture": picture(run),
         "verdicts": list(verdicts(run)),
-        "reasons": Counter(r for s in run.samples for r in s.verdict.reasons).most_common(MOST_REASONS),
+        "reasons": reasons(run),
         "environment": list(environment(run)),
         "command": command(run),
     }
@@ -124,6 +125,16 @@ def verdicts(run: Run) -> Iterator[list[str]]:
         own = [sample for sample in run.samples if sample.overlay == name]
         counts = Counter(sample.verdict.state for sample in own if sample.ok)
         yield [name, *(str(counts[state]) for state in STATES), str(sum(not s.ok for s in own))]
+
+
+def reasons(run: Run) -> list[tuple[str, int]]:
+    """Why samples are not valid, most frequent first; how many percent it was each time is left out."""
+    found = Counter(
+        re.sub(r"\d+(\.\d+)? ?%", "… %", reason)
+        for sample in run.samples
+        for reason in sample.verdict.reasons
+    )
+    return found.most_common(MOST_REASONS)
 
 
 def environment(run: Run) -> Iterator[tuple[str, str]]:

@@ -73,6 +73,15 @@ def test_a_page_says_what_was_asked_and_what_each_link_did_before(tmp_path: Path
     assert list(html.calibration(calibrated).sections[0].rows) == [["AMS-BRA", "17.7", "17.8"]]
 
 
+def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None:
+    def held(cell: Cell, n: int) -> Verdict:
+        return Verdict(state="host-bound", reasons=[f"AMS was held at its CPU quota {n}% of the time"])
+
+    assert html.reasons(run(tmp_path, 100, verdict=held)) == [
+        ("AMS was held at its CPU quota … % of the time", 30)
+    ]
+
+
 def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:
     spoilt = run(
         tmp_path,

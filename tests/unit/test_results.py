@@ -92,6 +92,21 @@ def test_parquet_without_pyarrow_names_the_remedy(folder: Path) -> None:
         assert (folder / "x.parquet").stat().st_size > 0
 
 
+def test_pandas_reads_what_is_stored_and_what_is_exported(folder: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    stored = pandas.read_json(folder / "samples.jsonl", lines=True)
+    assert len(stored) == 15
+    first = read(folder).samples[0]
+    assert stored["values"][0] == dict(first.values)
+    assert stored["cell"][0] == first.cell
+    export.write_csv(read(folder).samples, folder / "x.csv")
+    by_metric = pandas.read_csv(folder / "x.csv").groupby("metric")["value.received_mbps"].mean()
+    assert by_metric["tcp"] == pytest.approx(first.values["received_mbps"])
+    pytest.importorskip("pyarrow")
+    export.write_parquet(read(folder).samples, folder / "x.parquet")
+    assert list(pandas.read_parquet(folder / "x.parquet")["cell"]) == [s.cell for s in read(folder).samples]
+
+
 def test_values_derived_again_are_those_that_were_stored(folder: Path) -> None:
     pairs = list(export.reparsed(read(folder), Throughput()))
     assert len(pairs) == 15

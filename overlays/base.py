@@ -16,7 +16,7 @@ from lab.errors import HostError, NotObtainable, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.hosts.common import LOGS, PIDS
 from lab.topology import Topology
-from overlays.support import watching
+from overlays.support import record, watching
 
 ENDPOINT_IMAGE = "lab/gtsperf"
 
@@ -27,6 +27,14 @@ class Missing:
 
     what: str
     remedy: str
+
+
+#: What overlays that forward in user space need.
+NO_TUN = Missing("the device /dev/net/tun", "load the tun module")
+#: What overlays that encrypt in the kernel need.
+NO_ESP = Missing(
+    "IPsec's ESP with AES-GCM in its kernel, which encryption=on needs", "load the modules esp4 and gcm"
+)
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,11 @@ class Overlay(ABC):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         """Put the overlay on all hosts, side by side. Doing it twice changes nothing.
 
+        Where another process has installed it with the same options, it is taken up as it runs.
+
         Raises:
             NotObtainable: a host lacks something (see `prerequisites`).
-            OverlayError: a daemon did not start.
+            OverlayError: a daemon did not start, or the overlay runs there with other options.
         """
 
     @abstractmethod
@@ -98,7 +108,7 @@ class Overlay(ABC):
 
     @abstractmethod
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        """Start a container of `image` on the overlay and return it as an endpoint."""
+        """Start a container of `image` on the overlay, or take the one that runs; returns its endpoint."""
 
     async def detach(self, endpoint: Endpoint) -> None:
         """Remove an endpoint's container."""
@@ -178,6 +188,35 @@ class Overlay(ABC):
         for host, facts in zip(hosts, await asyncio.gather(*(h.facts() for h in hosts)), strict=True):
             for missing in self.prerequisites(facts):
                 raise NotObtainable(self.name, f"{host.name} lacks {missing.what}", missing.remedy)
+
+    async def find(self, hosts: Sequence[Host]) -> record.Found:
+        """What the hosts have of the overlay; asked before anything is changed.
+
+        Raises:
+            OverlayError: it runs on one of them with other options.
+        """
+        return await record.find(self.name, self.settings, hosts)
+
+    async def claim(self, hosts: Sequence[Host], found: record.Found, **told: Any) -> Mapping[str, Any]:
+        """Make the hosts the overlay's own, and write down on those that are new what it is told.
+
+        Returns what was settled when the overlay was first installed; `told` where it is new everywhere.
+        """
+        settled = told if found.told is None else found.told
+        self.hosts = tuple(hosts)
+        await record.keep(self.name, self.settings, settled, found.new)
+        return settled
+
+    def of_hosts(self, name: str, what: str) -> Host:
+        """The host of this name, on which something is that all others need.
+
+        Raises:
+            OverlayError: it is not among the hosts.
+        """
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise OverlayError(f"{self.name} has {what} on {name}, which is not among the hosts; add it to them")
 
     async def relaunch(self) -> None:
         """Start the overlay's daemons anew under the endpoints that are attached.

@@ -15,8 +15,8 @@ from typing import Any
 from lab.errors import CommandError, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import docker_settings, endpoints, flanneld, netfilter, routes, supply
+from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
+from overlays.support import docker_settings, endpoints, flanneld, netfilter, record, routes, supply
 from overlays.support.batch import Batch
 from overlays.support.etcd import Etcd
 from overlays.support.polling import each, until
@@ -58,10 +58,14 @@ class Flannel(Overlay):
         return Missing("no flanneld is here, and no Go to build it", flanneld.REMEDY)
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
-        kind = NEEDS.get(self._backend)
+        missing, kind = [], NEEDS.get(self._backend)
         if kind and kind not in facts.link_kinds:
-            return (Missing(f"the link kind {kind!r} in its kernel", f"load the {kind} module"),)
-        return ()
+            missing.append(Missing(f"the link kind {kind!r} in its kernel", f"load the {kind} module"))
+        if self._backend == "udp" and "tun" not in facts.features:
+            missing.append(NO_TUN)
+        if "bridge-nf" not in facts.features:
+            missing.append(Missing("bridges that iptables sees", "load the br_netfilter module"))
+        return missing
 
     @property
     def _backend(self) -> str:
@@ -71,12 +75,15 @@ class Flannel(Overlay):
         self.topology = topology
         await self.require(hosts)
         self._refuse_hops(hosts)
-        await each(lambda h: endpoints.refuse_beside_others(self.name, h, "setting Docker's bridge"), hosts)
+        found = await self.find(hosts)
+        change = "setting Docker's bridge"
+        await each(lambda h: endpoints.refuse_beside_others(self.name, h, change), found.new)
         program = await supply.in_thread(flanneld.program)
         if program is None:
             raise OverlayError(f"flannel: no flanneld is here; {flanneld.REMEDY}")
-        self.hosts = tuple(hosts)
-        self._store = Etcd(self.name, self.hosts[0], topology.address(self.hosts[0].name), PORT)
+        told = await self.claim(hosts, found, store=hosts[0].name)
+        keeper = self.of_hosts(told["store"], "its store")
+        self._store = Etcd(self.name, keeper, topology.address(keeper.name), PORT)
         copy = supply.Copy(program)
         await each(lambda job: job, [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)])
         await each(self._start, self.hosts)
@@ -195,7 +202,7 @@ class Flannel(Overlay):
         return {host.name: result.stdout for host, result in zip(self.hosts, said, strict=True)}
 
     def daemons(self, host: Host) -> Sequence[str]:
-        return ("flanneld", "etcd-flannel") if host is self.hosts[0] else ("flanneld",)
+        return ("flanneld", "etcd-flannel") if self._store and host is self._store.host else ("flanneld",)
 
     async def relaunch(self) -> None:
         await each(lambda host: host.stop("flanneld"), self.hosts)
@@ -209,13 +216,12 @@ class Flannel(Overlay):
         await routes.renew(self.hosts, topology, self.name)
 
     async def join(self, host: Host) -> None:
-        self.hosts = (*self.hosts, host)
-        await self.install(self.hosts, self.on)
+        await self.install((*self.hosts, host), self.on)
 
     async def leave(self, host: Host) -> None:
         """Take a host off, and its lease out of the store: the others then drop their routes to it."""
         assert self._store is not None, "it is installed"
-        if host is self.hosts[0]:
+        if host is self._store.host:
             raise OverlayError(
                 f"flannel cannot lose {host.name}, which has the store; uninstall it on all hosts"
             )
@@ -250,6 +256,7 @@ class Flannel(Overlay):
         gone.run(["rm", "-rf", "/run/flannel", flanneld.ON_HOST, supply.stamp(flanneld.ON_HOST)])
         await routes.drop(gone, self.name).on(host)
         await netfilter.remove(host, RULES)
+        await record.drop(Batch(), self.name).on(host)
 
 
 def parse_lease(text: str) -> Mapping[str, str]:

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lab.errors import CommandError, NotObtainable, OverlayError
+from lab.errors import CommandError, OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import docker_api, docker_settings, endpoints, gossip, kernel, routes
+from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
+from overlays.support import docker_api, docker_settings, endpoints, gossip, record, routes
 from overlays.support.batch import Batch
 from overlays.support.etcd import Etcd
 from overlays.support.polling import each, until
@@ -65,6 +65,8 @@ class Libnetwork(Overlay):
             missing.append(Missing("the link kind 'vxlan' in its kernel", "load the vxlan module"))
         if self.settings["mode"] == "kv" and facts.docker[:2] > LAST_WITH_KV:
             missing.append(Missing("a Docker with cluster stores (up to 20.10)", "use mode=swarm"))
+        if self._encrypted and "esp" not in facts.features:
+            missing.append(NO_ESP)
         return missing
 
     @property
@@ -90,19 +92,15 @@ class Libnetwork(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        await self._require_encryption(hosts)
-        facts = await each(lambda host: host.facts(), hosts)
-        if self.settings["mode"] == "auto" and any(f.docker[:2] > LAST_WITH_KV for f in facts):
-            self._swarm = True
-        self.hosts = tuple(hosts)
-        self._meets = self._meets or centre(self.hosts, topology)
+        found = await self.find(hosts)
+        swarm = self._swarm or (self.settings["mode"] == "auto" and await self._too_new_for_kv(hosts))
+        told = await self.claim(hosts, found, meets=centre(hosts, topology).name, swarm=swarm)
+        self._swarm = told["swarm"]
+        self._meets = self.of_hosts(told["meets"], "its manager" if self._swarm else "its store")
         await (self._install_swarm() if self._swarm else self._install_kv())
 
-    async def _require_encryption(self, hosts: Sequence[Host]) -> None:
-        if self._encrypted and not all(await each(kernel.has_esp, hosts)):
-            raise NotObtainable(
-                "libnetwork with encryption=on", "the kernel has no IPsec (ESP)", "load the esp4 module"
-            )
+    async def _too_new_for_kv(self, hosts: Sequence[Host]) -> bool:
+        return any(f.docker[:2] > LAST_WITH_KV for f in await each(lambda host: host.facts(), hosts))
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._meeting, self.on.address(self._meeting.name), 2379)
@@ -304,8 +302,7 @@ class Libnetwork(Overlay):
         await routes.renew(self.hosts, topology, self.name, TUNNEL)
 
     async def join(self, host: Host) -> None:
-        self.hosts = (*self.hosts, host)
-        await self.install(self.hosts, self.on)
+        await self.install((*self.hosts, host), self.on)
 
     async def leave(self, host: Host) -> None:
         if host is self._meeting:
@@ -352,6 +349,7 @@ class Libnetwork(Overlay):
         try:
             await routes.drop(gone, self.name).on(host, timeout=120)
             await docker_settings.restore(host, self.name)
+            await record.drop(Batch(), self.name).on(host)
         except CommandError as error:
             said = error.stderr.strip() or error.stdout.strip()
             raise OverlayError(f"libnetwork: Docker on {host.name} did not restart: {said}") from error

@@ -86,9 +86,32 @@ def _valid(kind: type[Overlay], option: Option, value: str) -> str:
 
 def modes(kind: type[Overlay], facts: HostFacts) -> Mapping[str, Missing | None]:
     """What a host with these facts lacks for each mode of an overlay; None where it can run it."""
+    return {mode: _lacking(kind, _chosen(kind, mode), facts) for mode in kind.modes}
+
+
+def switches(kind: type[Overlay], mode: str, facts: HostFacts) -> Mapping[str, str]:
+    """What keeps a mode's switches (``encryption=on``) from being on in a kernel that can do the mode."""
+    keys = [option.key for option in kind.options if set(option.values) == {"on", "off"}]
+    said = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
+    return {switch: why for switch, why in said.items() if why}
+
+
+def _why_not(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -> str:
+    try:
+        lacking = _lacking(kind, chosen, facts)
+    except OverlayError as error:
+        return str(error)
+    return f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else ""
+
+
+def _chosen(kind: type[Overlay], mode: str) -> Mapping[str, str]:
+    """The option that chooses a mode, where one does."""
     chooses = next((o.key for o in kind.options if set(kind.modes) <= set(o.values)), None)
-    made = {mode: kind(**({chooses: mode} if chooses else {})) for mode in kind.modes}
-    return {mode: next(iter(overlay.prerequisites(facts)), None) for mode, overlay in made.items()}
+    return {chooses: mode} if chooses else {}
+
+
+def _lacking(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -> Missing | None:
+    return next(iter(kind(**chosen).prerequisites(facts)), None)
 
 
 def _list(kind: type[Overlay]) -> str:

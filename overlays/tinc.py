@@ -16,8 +16,8 @@ from lab.errors import OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.hosts.common import LOGS, PIDS
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import docker_api, endpoints, routes, tinc_status
+from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
+from overlays.support import docker_api, endpoints, record, routes, tinc_status
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -43,14 +43,13 @@ class Tinc(Overlay):
     )
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
-        if "tincd" in facts.binaries:
-            return ()
-        return (Missing("the program tincd", "apt-get install tinc"),)
+        missing = [] if "tincd" in facts.binaries else [Missing("the program tincd", "apt-get install tinc")]
+        return missing if "tun" in facts.features else [*missing, NO_TUN]
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        self.hosts = tuple(hosts)
+        await self.claim(hosts, await self.find(hosts))
         keys = dict(zip([h.name for h in hosts], await each(self._prepare, hosts), strict=True))
         await each(lambda host: self._start(host, keys), self.hosts)
 
@@ -244,7 +243,7 @@ class Tinc(Overlay):
     async def _remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
-        await gone.run(["rm", "-rf", FOLDER]).on(host)
+        await record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 
 
 def _signal(name: str) -> list[str]:

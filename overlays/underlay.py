@@ -12,7 +12,8 @@ from dataclasses import replace
 from lab.hosts.base import Endpoint, Host
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Overlay
-from overlays.support import endpoints, routes
+from overlays.support import endpoints, record, routes
+from overlays.support.batch import Batch
 from overlays.support.polling import each
 
 
@@ -25,7 +26,8 @@ class Underlay(Overlay):
     modes = ("routed",)
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
-        self.hosts, self.topology = tuple(hosts), topology
+        self.topology = topology
+        await self.claim(hosts, await self.find(hosts))
         await routes.install(self.hosts, topology, self.name)
 
     async def ready(self, timeout: float = 60.0) -> None:
@@ -61,11 +63,13 @@ class Underlay(Overlay):
     async def leave(self, host: Host) -> None:
         rest = tuple(other for other in self.hosts if other is not host)
         routes.refuse_gap(self.name, self.on, rest)
-        await endpoints.remove_all(self.name, host)
-        await routes.remove((host,), self.name)
+        await self._remove(host)
         self.hosts = rest
 
     async def uninstall(self) -> None:
-        await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
-        await routes.remove(self.hosts, self.name)
+        await each(self._remove, self.hosts)
         self.hosts = ()
+
+    async def _remove(self, host: Host) -> None:
+        await endpoints.remove_all(self.name, host)
+        await record.drop(routes.drop(Batch(), self.name), self.name).on(host)

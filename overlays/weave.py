@@ -11,7 +11,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from time import monotonic
 from typing import Any
@@ -19,8 +19,8 @@ from typing import Any
 from lab.errors import OverlayError
 from lab.hosts.base import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, Missing, Option, Overlay
-from overlays.support import datapath, endpoints, netfilter, routes, supply, weave_status, weaver
+from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
+from overlays.support import datapath, endpoints, netfilter, record, routes, supply, weave_status, weaver
 from overlays.support.batch import Batch
 from overlays.support.polling import each, until
 
@@ -70,11 +70,15 @@ class Weave(Overlay):
             missing.append(
                 Missing("both of the link kinds 'dummy' and 'ifb' in its kernel", "load the dummy module")
             )
-        if self.settings["mode"] == "fastdp" and "openvswitch" not in facts.features:
-            missing.append(
-                Missing("Open vSwitch in its kernel", "load the openvswitch module, or use mode=sleeve")
-            )
+        if self.settings["mode"] == "fastdp":
+            missing += self._lacks_for_fastdp(facts)
         return missing
+
+    def _lacks_for_fastdp(self, facts: HostFacts) -> Iterator[Missing]:
+        if "openvswitch" not in facts.features:
+            yield Missing("Open vSwitch in its kernel", "load the openvswitch module, or use mode=sleeve")
+        if self.settings["encryption"] == "on" and "esp" not in facts.features:
+            yield NO_ESP
 
     @property
     def _fastdp(self) -> bool:
@@ -93,12 +97,31 @@ class Weave(Overlay):
         await self.require(hosts)
         if (program := await supply.in_thread(weaver.program)) is None:
             raise OverlayError(f"weave: no router's program is here; {weaver.REMEDY}")
-        self.hosts = tuple(hosts)
-        self._seed = self._seed or weaver.macs([topology.host(h.name).number for h in hosts])
+        found = await self.find(hosts)
+        await self._take_password([host for host in hosts if host not in found.new])
+        told = await self.claim(hosts, found, seed=weaver.macs([topology.host(h.name).number for h in hosts]))
+        self._seed = tuple(told["seed"])
         copies = {"dummy": supply.Copy(program)}
         if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
             copies["ifb"] = supply.Copy(weaver.without_dummy(program))
         await each(lambda host: self._install(host, copies), self.hosts)
+
+    async def _take_password(self, hosts: Sequence[Host]) -> None:
+        """Go on with the password that routers run with: it stands in their own environment only.
+
+        Raises:
+            OverlayError: LAB_WEAVE_PASSWORD names another one.
+        """
+        if self.settings["encryption"] == "off":
+            return
+        said = await each(lambda host: host.run(["sh"], stdin=weaver.ASK_PASSWORD, check=False), hosts)
+        running = next((word for result in said if (word := result.stdout.strip())), self._password)
+        if os.environ.get("LAB_WEAVE_PASSWORD", running) != running:
+            raise OverlayError(
+                "weave runs with another password than LAB_WEAVE_PASSWORD has; unset it, "
+                "or uninstall weave first"
+            )
+        self._password = running
 
     async def _install(self, host: Host, copies: Mapping[str, supply.Copy]) -> None:
         kind = "dummy" if "dummy" in (await host.facts()).link_kinds else "ifb"
@@ -305,3 +328,4 @@ class Weave(Overlay):
         if self._fastdp:
             await datapath.delete(host)
         await netfilter.remove(host, RULES)
+        await record.drop(Batch(), self.name).on(host)

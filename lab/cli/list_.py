@@ -80,3 +80,6 @@ def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:
     for mode, lacking in options.modes(kind, facts).items():
         why = f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else "this kernel can"
         yield f"mode {mode}: {why}"
+        if not lacking:
+            for switch, why in options.switches(kind, mode, facts).items():
+                yield f"mode {mode} with {switch}: {why}"

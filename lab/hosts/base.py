@@ -28,7 +28,9 @@ class HostFacts:
 
     `kernel` is the release; `docker` the daemon's version; `link_kinds` the kinds of
     link that its kernel can make (``vxlan``, ``dummy``, ``wireguard`` …) of those that
-    the lab asks about; `binaries` the programs found on its PATH.
+    the lab asks about; `binaries` the programs found on its PATH; `features` what else its
+    kernel can do (``openvswitch``; ``esp``: IPsec with AES-GCM; ``tun``: its device is there;
+    ``bridge-nf``: iptables sees what crosses a bridge).
     """
 
     kernel: str

@@ -93,7 +93,7 @@ def parse_facts(answers: str) -> HostFacts:
         docker=parse_version(said["docker"].strip() if said["docker"][:1].isdigit() else ""),
         link_kinds=frozenset(kind for n, kind in enumerate(LINK_KINDS) if 2 * n + 1 not in failed),
         binaries=frozenset(path.rsplit("/", 1)[-1] for path in said["programs"].split()),
-        features=frozenset({"openvswitch"} if "ID:" in said["openvswitch"] else ()),
+        features=frozenset(name for name, sign in FEATURES.items() if sign in said[name]),
     )
 
 
@@ -105,6 +105,9 @@ def _probe_links() -> str:
     return "".join(lines)
 
 
+#: IPsec's ESP with AES-GCM, tried with a state that no packet matches: its addresses are RFC 5737's.
+_ESP = "src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x4c4142"
+_AES = f"mode transport aead 'rfc4106(gcm(aes))' 0x{'00' * 20} 64"
 MARK = "=====lab"
 QUESTIONS = {
     "machine": "uname -rm",
@@ -112,7 +115,12 @@ QUESTIONS = {
     "programs": f"which {' '.join(BINARIES)}",
     "links": f"printf %s {shlex.quote(_probe_links())} | ip -force -batch -",
     "openvswitch": "genl ctrl get name ovs_datapath",
+    "esp": f"ip xfrm state add {_ESP} {_AES} && ip xfrm state delete {_ESP} && echo yes",
+    "tun": "test -c /dev/net/tun && echo yes",
+    "bridge-nf": "test -e /proc/sys/net/bridge/bridge-nf-call-iptables && echo yes",
 }
+#: What a question's answer has in it where the kernel has the feature.
+FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes"}
 
 
 def start_argv(name: str, argv: Sequence[str], cwd: str) -> list[str]:

@@ -39,18 +39,20 @@ async def attach(
 ) -> Endpoint:
     """Start an endpoint and return it with its address; `address` where Docker does not know it.
 
+    One of this name that is there is taken as it is.
+
     Raises:
-        OverlayError: Docker could not start it; the message has Docker's words.
+        OverlayError: Docker could not start it; the message has Docker's words. Or the one that is there
+            is another thing.
     """
     name = called(overlay, host.name, name)
-    answer = await docker_api.calls(
-        host,
-        [
-            ("POST", f"containers/create?name={name}", container(overlay, host.name, image, network)),
-            ("POST", f"containers/{name}/start", None),
-            ("GET", f"containers/{name}/json", None),
-        ],
-    )
+    asked = container(overlay, host.name, image, network)
+    begin = [("POST", f"containers/{name}/start", None), ("GET", f"containers/{name}/json", None)]
+    answer = await docker_api.calls(host, [("POST", f"containers/create?name={name}", asked), *begin])
+    if answer.status == docker_api.EXISTS:
+        answer = await docker_api.calls(host, begin)
+        if answer.ok:
+            refuse_other(host, name, answer.json, asked)
     if not answer.ok:
         raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.words}")
     found = address or address_of(answer.json["NetworkSettings"]["Networks"], network)
@@ -59,6 +61,21 @@ async def attach(
             f"{overlay}: endpoint {name!r} on {host.name} got no address on network {network!r}"
         )
     return Endpoint(host, name, found, interface, overlay)
+
+
+def refuse_other(host: Host, name: str, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Return when a container that is there is what was asked for.
+
+    Raises:
+        OverlayError: it is of another image, or on another network.
+    """
+    has = (there["Config"]["Image"], there["HostConfig"]["NetworkMode"])
+    wants = (asked["Image"], asked["HostConfig"]["NetworkMode"])
+    if has != wants:
+        raise OverlayError(
+            f"endpoint {name!r} on {host.name} is of image {has[0]} on network {has[1]!r}, and {wants[0]} on "
+            f"{wants[1]!r} was asked for; detach it first, or give the new one another name"
+        )
 
 
 def address_of(networks: Mapping[str, Any], network: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from lab.errors import OverlayError
+from lab.hosts.common import PIDS
 from overlays.support import supply
 
 IMAGES = ("weaveworks/weave:2.8.1", "rajchaudhuri/weave:2.9.0")
@@ -15,6 +16,10 @@ ON_HOST = "/usr/local/lib/lab/weaver"
 FOLDER = "/run/weave"
 DATA = "/var/lib/weave"
 HTTP = "127.0.0.1:6784"
+#: What a shell on a host is told to print the password that its router runs with, if there is one.
+ASK_PASSWORD = f"""
+tr '\\0' '\\n' < /proc/$(cat {PIDS}/weaver.pid)/environ | sed -n s/^WEAVE_PASSWORD=//p
+""".encode()
 REMEDY = (
     "put the router's program on PATH as 'weaver' or name it in LAB_WEAVER; "
     f"it is {IN_IMAGE} in the images {' and '.join(IMAGES)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +20,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
             if os.geteuid() != 0:
                 item.add_marker(pytest.mark.skip(reason="integration tests build networks: run them as root"))
+
+
+#: A test of the contract suite, with the overlay and mode that it asked.
+CONTRACT = re.compile(
+    r"test_overlays\.py::\w+\[(?P<spec>(?:underlay|weave|libnetwork|flannel|tinc)[^\]]*)\]$"
+)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Each overlay and mode of the contract suite: how its tests ended, or why it cannot be had here."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    reasons: dict[str, str] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if found := CONTRACT.search(report.nodeid):
+                counts[found["spec"]][outcome] += 1
+                if outcome == "skipped":
+                    reasons[found["spec"]] = report.longrepr[2].removeprefix("Skipped: ")
+    if not counts:
+        return
+    terminalreporter.section("the contract of every overlay and mode")
+    for spec, count in sorted(counts.items()):
+        said = ", ".join(f"{number} {outcome}" for outcome, number in count.items() if outcome != "skipped")
+        terminalreporter.line(f"{spec:<40} {said or 'cannot: ' + reasons[spec]}")
 
 
 @pytest.fixture(scope="session")

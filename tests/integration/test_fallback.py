@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -110,6 +111,43 @@ def test_a_connection_that_drops_in_a_sample_is_caught_and_the_sample_is_repeate
     # and what the routers wrote before they were relaunched is kept
     assert (run.path / "logs/fake/relaunch-1/PRG/weaver.log").stat().st_size
     assert (run.path / "logs/fake/PRG/weaver.log").stat().st_size
+
+
+def test_a_password_is_in_no_command_line_no_log_and_no_result(
+    loop: asyncio.Runner, lab: Emulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a password that can be searched for, and an eye on all command lines of the machine
+    secret = "very-secret-word"
+    monkeypatch.setenv("LAB_WEAVE_PASSWORD", secret)
+    overlay, seen = obtainable("weave:mode=sleeve,encryption=on"), list[bytes]()
+
+    async def look() -> None:
+        while True:
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    seen.append(file.read_bytes())
+            await asyncio.sleep(0.02)
+
+    async def search_hosts() -> None:
+        for host in lab.hosts.values():
+            found = await host.run(
+                ["grep", "-rlsF", secret, "/etc", "/run", "/var/log", "/var/lib/weave"], check=False
+            )
+            assert found.stdout == ""
+
+    async def all_of_it() -> None:
+        looking = asyncio.ensure_future(look())
+        try:
+            await measured(lab, overlay, Pings(search_hosts, count=1), tmp_path, "mark")
+        finally:
+            looking.cancel()
+
+    # when an encrypted overlay is installed, measured on and taken off
+    loop.run(all_of_it())
+    # then routers were seen, and the password nowhere
+    assert any(b"--ipalloc-init" in line for line in seen)
+    assert not [line for line in seen if secret.encode() in line]
+    assert not [f for f in tmp_path.rglob("*") if f.is_file() and secret.encode() in f.read_bytes()]
 
 
 @pytest.mark.parametrize(

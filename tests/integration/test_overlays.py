@@ -110,10 +110,7 @@ def running(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation
     now = Running(loop, lab, overlay, {})
     now.before = loop.run(inventory(now.hosts))
     try:
-        loop.run(overlay.install(now.hosts, lab.topology))  # type: ignore[arg-type]
-    except NotObtainable as error:
-        pytest.skip(str(error))
-    try:
+        install(loop, overlay, now.hosts, lab)
         loop.run(overlay.ready(60))
         attached = loop.run(attach(overlay, now.hosts))
         now.endpoints = {e.host.name: e for e in attached}
@@ -123,10 +120,17 @@ def running(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation
             loop.run(overlay.uninstall())
 
 
+def install(loop: asyncio.Runner, overlay: Overlay, hosts: list[Host], lab: Emulation) -> None:
+    try:
+        loop.run(overlay.install(hosts, lab.topology))  # type: ignore[arg-type]
+    except NotObtainable as error:
+        pytest.skip(error.reason)
+
+
 def obtainable(spec: str) -> Overlay:
     overlay = parse(spec)
     if missing := overlay.obtainable():
-        pytest.skip(f"{overlay.name} is not obtainable here: {missing.what}; {missing.remedy}")
+        pytest.skip(f"{missing.what}; {missing.remedy}")
     return overlay
 
 
@@ -274,6 +278,41 @@ def test_installing_twice_changes_nothing(running: Running) -> None:
     assert " 0% packet loss" in running.ping("AMS", "AMS2", "-c", "3", "-i", "0.2", "-W", "2")
 
 
+def test_another_process_takes_it_up_as_it_runs(running: Running) -> None:
+    # given an overlay object that knows nothing but the same options
+    before, pids = running.do(inventory(running.hosts)), running.do(daemon_pids(running))
+    other = type(running.overlay)(**running.overlay.settings)
+    # when it is installed on the hosts
+    running.do(other.install(running.hosts, running.lab.topology))  # type: ignore[arg-type]
+    running.do(other.ready(60))
+    taken = running.do(attach(other, running.hosts))
+    # then everything goes on as it was, and what was there is its own
+    assert {e.host.name: e for e in taken} == running.endpoints
+    assert running.do(inventory(running.hosts)) == before
+    assert running.do(daemon_pids(running)) == pids
+    assert running.do(other.mode()) == running.do(running.overlay.mode())
+    # and the tests that follow, down to uninstalling, are done by it
+    running.overlay = other
+
+
+async def daemon_pids(running: Running) -> list[str]:
+    """The process ids of all daemons, Docker's among them."""
+    files = [(host, file) for host in running.hosts for file in running.overlay.pidfiles(host).values()]
+    files += [(host, "/var/run/docker.pid") for host in running.hosts]
+    return [(await host.run(["cat", file])).stdout for host, file in files]
+
+
+def test_with_other_options_it_is_not_taken_up(running: Running) -> None:
+    if "subnet" not in running.overlay.settings:
+        return  # the control has no options
+    before = running.do(inventory(running.hosts))
+    other = type(running.overlay)(**{**running.overlay.settings, "subnet": "10.77.0.0/16"})
+    with pytest.raises(OverlayError, match=r"runs on AMS with subnet=10\..*, and subnet=10\.77"):
+        running.do(other.install(running.hosts, running.lab.topology))  # type: ignore[arg-type]
+    running.do(other.uninstall())
+    assert running.do(inventory(running.hosts)) == before
+
+
 def test_a_killed_daemon_is_noticed_and_named(running: Running) -> None:
     host = running.hosts[1]
     names = running.overlay.daemons(host)
@@ -291,6 +330,10 @@ def test_a_killed_daemon_is_noticed_and_named(running: Running) -> None:
         return monotonic() - start
 
     assert running.do(kill()) < 5.0
+    # installing once more mends it
+    running.do(running.overlay.install(running.hosts, running.lab.topology))  # type: ignore[arg-type]
+    running.do(running.overlay.ready(60))
+    running.do(running.overlay.check())
 
 
 def test_logs_of_every_daemon_can_be_had(running: Running) -> None:

@@ -35,6 +35,16 @@ def test_every_overlay_has_its_modes_and_what_is_missing_for_them(monkeypatch: p
     assert "mode wireguard: a host here lacks the link kind 'wireguard' in its kernel; load" in said
 
 
+def test_what_only_a_switch_of_a_mode_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"})))
+
+    assert "mode swarm with encryption=on: a host here lacks IPsec's ESP" in said
+    assert "mode kv with encryption=on: libnetwork encrypts only in mode=swarm" in said
+    assert "mode sleeve with encryption=on" not in said, "sleeve encrypts by itself"
+    able = HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "dummy"}), features=frozenset({"esp"}))
+    assert "mode swarm with" not in listed(monkeypatch, able)
+
+
 def test_a_program_that_is_nowhere_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     said = listed(monkeypatch, HostFacts("6.1", "x86_64", ()))
     assert "not obtainable here: no Weave router's program is here; put the router's program on PATH" in said

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from lab.cli.main import app
 from lab.errors import OverlayError, UnknownName
 from lab.hosts.base import HostFacts
 from overlays import options
 from overlays.base import Overlay
 
+BOTH = frozenset({"tun", "bridge-nf"})
 OWN = {"flannel", "libnetwork", "tinc", "underlay", "weave"}
 
 
@@ -61,7 +66,8 @@ def test_a_wrong_option_or_value_lists_the_right_ones(text: str, listed: str) ->
 
 
 def test_modes_that_a_kernel_cannot_do_are_told_from_those_that_it_can() -> None:
-    facts = HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"}), frozenset({"tincd"}))
+    has = frozenset({"vxlan", "ifb"})
+    facts = HostFacts("6.1", "x86_64", (), has, frozenset({"tincd"}), BOTH)
 
     assert options.modes(options.load("weave"), facts)["sleeve"] is None
     assert "Open vSwitch" in options.modes(options.load("weave"), facts)["fastdp"].what  # type: ignore[union-attr]
@@ -91,6 +97,35 @@ def test_an_overlay_of_somebody_else_is_found_by_its_entry_point(monkeypatch: py
     assert isinstance(options.parse("theirs"), options.load("underlay"))
 
 
+def test_an_overlay_of_another_distribution_is_found_once_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # given a distribution as an installer leaves it: a module, and what it registers
+    (tmp_path / "theirs_net.py").write_text(THEIRS)
+    info = tmp_path / "theirs_net-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs-net\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lab.overlays]\ntheirs = theirs_net:Theirs\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    # then it can be asked for, with its options, and stands in the list
+    assert options.parse("theirs:colour=red").settings == {"colour": "red"}
+    with pytest.raises(OverlayError, match="it is one of red, blue"):
+        options.parse("theirs:colour=green")
+    listed = CliRunner().invoke(app, ["list", "overlays"])
+    assert "somebody else's overlay" in listed.output
+    assert "colour=red|blue" in listed.output
+
+
+THEIRS = """
+from overlays.base import Option
+from overlays.underlay import Underlay
+
+
+class Theirs(Underlay):
+    name, summary, options = "theirs", "somebody else's overlay", (Option("colour", "blue", ("red", "blue")),)
+"""
+
+
 def test_what_is_registered_and_is_no_overlay_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Point:
         name = "wrong"
@@ -102,3 +137,14 @@ def test_what_is_registered_and_is_no_overlay_is_an_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(options, "entry_points", lambda group: [Point])
     with pytest.raises(OverlayError, match="no subclass"):
         options.load("wrong")
+
+
+def test_what_a_machine_lacks_beside_kinds_of_links_is_named() -> None:
+    bare = HostFacts("6.1", "x86_64", (), frozenset({"vxlan"}))
+
+    assert {m.what for m in options.parse("tinc").prerequisites(bare)} == {
+        "the program tincd",
+        "the device /dev/net/tun",
+    }
+    lacking = options.parse("flannel:backend=udp").prerequisites(bare)
+    assert [m.remedy for m in lacking] == ["load the tun module", "load the br_netfilter module"]

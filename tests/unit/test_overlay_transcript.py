@@ -128,6 +128,9 @@ def facts() -> str:
         "programs": "/usr/sbin/tincd\n",
         "links": "",
         "openvswitch": "",
+        "esp": "",
+        "tun": "yes\n",
+        "bridge-nf": "yes\n",
     }
     return "".join(f"{MARK} {name}\n{said[name]}" for name in QUESTIONS)
 

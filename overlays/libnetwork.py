@@ -235,10 +235,12 @@ class Libnetwork(Overlay):
         """What a host's Docker says is missing until it has joined the others."""
         if self._swarm:
             return await self._not_ready() if host is self._meeting else await self._outside(host)
+        if host is self._meeting and (absent := await self._absent()):
+            return absent
         seen = await docker_api.call(host, "GET", f"networks/{NETWORK}")
         if not seen.ok or seen.json["Driver"] != "overlay":
             return f"it does not see network {NETWORK!r}: {seen.words}"
-        return await self._absent() if host is self._meeting else ""
+        return ""
 
     async def _outside(self, host: Host) -> str:
         """Why a daemon is no part of the cluster, by its own words."""
@@ -260,6 +262,8 @@ class Libnetwork(Overlay):
         assert self._store is not None, "kv mode has a store"
         wanted = {f"{self.on.address(host.name)}:{ADVERTISED}" for host in self.hosts}
         there = nodes(await self._store.keys("docker/nodes"))
+        if not there:
+            await self._check(self._meeting, self._store.daemon)
         return f"not in the store: {', '.join(sorted(wanted - there))}" if wanted - there else ""
 
     async def attach(

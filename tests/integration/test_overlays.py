@@ -351,15 +351,34 @@ def test_uninstalling_leaves_every_host_as_it_was(running: Running) -> None:
         assert after[host] == kinds, host
 
 
-def test_ready_fails_with_the_overlays_own_words(loop: asyncio.Runner, lab: Emulation) -> None:
-    # given a mesh with a router that died at once
-    overlay = obtainable("tinc")
-    hosts = list(lab.hosts.values())
-    loop.run(overlay.install(hosts, lab.topology))  # type: ignore[arg-type]
+STOP = "start-stop-daemon --stop --retry 3 --pidfile /run/lab/daemons"
+
+
+@pytest.mark.parametrize(
+    ("spec", "where", "blow", "words"),
+    [
+        ("tinc", "AMS", f"{STOP}/tincd.pid", r"tinc on PRG: .*AMS is not|tincd on AMS no longer runs"),
+        ("weave:mode=sleeve", "AMS", f"{STOP}/weaver.pid", "weaver on AMS no longer runs; its last words: "),
+        ("flannel", "AMS", f"{STOP}/flanneld.pid", "flanneld on AMS no longer runs; its last words: "),
+        ("libnetwork:mode=kv", "PRG", f"{STOP}/etcd-libnetwork.pid", "etcd-libnetwork on PRG no longer runs"),
+        (
+            "libnetwork:mode=swarm",
+            "AMS",
+            "docker swarm leave --force",
+            "on AMS: the cluster did not come",
+        ),
+    ],
+)
+def test_ready_fails_with_the_overlays_own_words(
+    loop: asyncio.Runner, lab: Emulation, spec: str, where: str, blow: str, words: str
+) -> None:
+    # given an overlay of which one host lost its daemon, or left, at once
+    overlay, hosts = obtainable(spec), list(lab.hosts.values())[:3]
+    install(loop, overlay, list(hosts), lab)
     try:
-        loop.run(hosts[2].stop("tincd"))
-        # then the failure says which host, and what its peers said
-        with pytest.raises(OverlayError, match=r"tinc on \w+: .*BRA|tincd on BRA no longer runs"):
+        loop.run(lab.hosts[where].run(["sh", "-e"], stdin=blow.encode()))
+        # then the failure says which host, and what it or its peers said
+        with pytest.raises(OverlayError, match=words):
             loop.run(overlay.ready(6))
     finally:
         loop.run(overlay.uninstall())

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab import catalog
-from lab.errors import CommandError
+from lab.errors import CommandError, OverlayError
 from lab.hosts.base import Host, Result
 from lab.hosts.common import MARK, QUESTIONS, CommonHost
 from lab.hosts.container import ContainerHost, Inside
@@ -27,8 +28,12 @@ from overlays.support import flanneld, weaver
 CHAIN = catalog.topology("linear")
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 Call = tuple[tuple[str, ...], bytes | None, tuple[str, ...]]
-SPECS = ("underlay", "weave", "weave:encryption=on", "flannel", "flannel:backend=udp", "libnetwork", "tinc")
-SPECS += ("libnetwork:mode=swarm",)
+SPECS = (
+    *("underlay", "weave", "weave:encryption=on", "weave:mode=auto", "tinc", "tinc:encryption=on"),
+    *("flannel", "flannel:directrouting=on", "flannel:backend=udp", "flannel:backend=ipip"),
+    *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
+    "libnetwork:mode=swarm,encryption=on",
+)
 
 
 class RemoteHost(CommonHost):
@@ -95,6 +100,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "/networks/lab": api({"Driver": "overlay"}),
         "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
         "http://docker/networks/ingress": (0, "\n404"),
+        "http://docker/_ping": (0, "OK\n200"),
         "http://docker/networks/create": (0, "\n201"),
         "clusterpeers": (0, known()),
         "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
@@ -103,6 +109,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
         "USR2": (0, tinc_nodes(host)),
+        "perl - show": (0, "hit:3 missed:2 lost:1\n"),
     }
     return next((said for part, said in answers.items() if part in asked), (0, ""))
 
@@ -127,8 +134,8 @@ def facts() -> str:
         "docker": "20.10.24\n",
         "programs": "/usr/sbin/tincd\n",
         "links": "",
-        "openvswitch": "",
-        "esp": "",
+        "openvswitch": "ID: 0x1e\n",
+        "esp": "yes\n",
         "tun": "yes\n",
         "bridge-nf": "yes\n",
     }
@@ -171,11 +178,19 @@ async def drive(spec: str, make: Callable[[Topology, Script], Sequence[Host]]) -
     script = Script()
     hosts = make(CHAIN, script)
     overlay = options.parse(spec)
-    await overlay.install(hosts, CHAIN)
+    await overlay.install(hosts[:-1], CHAIN)
+    with suppress(OverlayError):  # the script's hosts tell of more hosts than these
+        await overlay.ready(0)
+    await overlay.join(hosts[-1])
     await overlay.ready(5)
-    for host in hosts:
-        await overlay.attach(host)
-    await overlay.mode()
+    endpoints = [await overlay.attach(host) for host in hosts]
+    await overlay.refresh()
+    for ask in (overlay.mode, overlay.report, overlay.counters, overlay.check, overlay.logs):
+        await ask()
+    await overlay.detach(endpoints[-1])
+    await overlay.leave(hosts[-1])
+    with suppress(OverlayError):  # not every overlay has daemons of its own
+        await overlay.relaunch()
     await overlay.uninstall()
     return script.calls
 

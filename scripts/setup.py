@@ -52,9 +52,9 @@ def main(arguments: list[str]) -> None:
     """Do all parts, or with ``--only-venv`` those that a linter needs; ``--for-tests`` more than all."""
     everything = "--only-venv" not in arguments
     os.chdir(ROOT)
-    packages, environment = missing_packages(everything, "--for-tests" in arguments), venv_is_current()
     if everything and os.geteuid() != 0:
         step.fail("the set-up needs root, for Docker, network namespaces and apt: put sudo before make")
+    packages, environment = missing_packages(everything, "--for-tests" in arguments), venv_is_current()
     if packages and os.geteuid() != 0:
         step.fail(f"the set-up needs root once, to install {' '.join(packages)}: sudo make setup")
     if everything or packages or not environment:

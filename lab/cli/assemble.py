@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: What to do with a sample during which an overlay's mode changed; either way it is kept.
 FALLBACKS = ("mark", "relaunch")
+#: Seconds of one sample: a day.
+LONGEST = 86_400
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,10 @@ def adjusted(profile: Profile, asked: Asked) -> Profile:
             raise LabError(f"--repetitions {asked.repetitions} measures nothing; give 1 or more")
         profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, asked.repetitions))
     if asked.duration is not None:
-        if asked.duration < 1:
-            raise LabError(f"--duration {asked.duration:g} is too short; the tools measure 1 s or more")
+        if not 1 <= asked.duration <= LONGEST:
+            raise LabError(
+                f"--duration {asked.duration:g} is no time to measure for; give 1 to {LONGEST:,} seconds"
+            )
         profile = replace(profile, seconds=dict.fromkeys(profile.seconds, asked.duration))
     return profile
 
@@ -206,12 +210,30 @@ def choose_overlays(
     return chosen
 
 
+def refuse_nothing(asked: Asked, settled: Parts) -> None:
+    """Refuse words after which no cell is left, before anything is built for them.
+
+    Raises:
+        RunError: no cell of any overlay has them in its key.
+    """
+    from lab.runs.runner import plan_cells
+
+    grid = plan_cells(
+        settled.experiment, settled.topology, list(settled.overlays), settled.profile, asked.only
+    )
+    if asked.only and not any(grid.values()):
+        words = " or ".join(map(repr, asked.only))
+        name = settled.experiment.name
+        raise RunError(f"no cell of {name} has {words} in its key; --dry-run without --only prints them")
+
+
 def show_plan(asked: Asked) -> None:
     """Print the cells of a run and the time that they take; nothing is built."""
     from lab.runs.progress import OVERHEAD
     from lab.runs.runner import plan_cells
 
     settled = parts(asked)
+    refuse_nothing(asked, settled)
     grid = plan_cells(
         settled.experiment, settled.topology, list(settled.overlays), settled.profile, asked.only
     )
@@ -240,8 +262,12 @@ async def emulate(asked: Asked) -> int:
 
     from lab.cli.shared import progress
     from lab.hosts import process
+    from lab.runs.folder import try_to_write
 
     settled = parts(asked)
+    refuse_nothing(asked, settled)
+    if asked.resume is None:
+        try_to_write(asked.results)
     trace = process.Trace(asked.trace) if asked.trace else None
     try:
         # Mininet's prompt and a live display cannot share a terminal

@@ -18,7 +18,7 @@ from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic
 from typing import Protocol
 
-from lab.errors import CommandError, HostTimeout
+from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.base import Result
 
 #: The name under which this machine itself stands in errors and traces.
@@ -138,7 +138,10 @@ class Trace:
 
     def __init__(self, path: Path, inner: Run = run) -> None:
         self._inner = inner
-        self._file = path.open("w", buffering=1)
+        try:
+            self._file = path.open("w", buffering=1)
+        except OSError as error:
+            raise FileError(f"the trace cannot be written to {path}: {error.strerror}") from error
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")
 
     async def __call__(

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,20 @@ def read(path: Path) -> Run:
     manifest = _manifest(path)
     samples, faults, _ = _samples(path)
     return Run(path, manifest, samples, faults)
+
+
+def try_to_write(results: Path) -> None:
+    """See to it that run folders can be made here, before a lab is built for one.
+
+    Raises:
+        RunError: they cannot.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=results):
+            pass
+    except OSError as error:
+        raise RunError(f"no run folder can be made in {results}: {error.strerror}; see --results") from error
 
 
 @dataclass

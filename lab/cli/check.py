@@ -9,18 +9,15 @@ import typer
 
 from lab import catalog, sites
 from lab.cli.export_dsl import tell, warn
+from lab.cli.options import LargestComponent, Sites
 from lab.errors import DslError
 
 
 def command(
     file: Annotated[str, typer.Argument(help="A .dsl, .yaml, .json, .graphml or .gml file, or a name.")],
     strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
-    site: Annotated[
-        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
-    ] = None,
-    largest_component: Annotated[
-        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
-    ] = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
 ) -> None:
     """Check a topology or a GTS DSL document; every fault at once, each with line and column.
 

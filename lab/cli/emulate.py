@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.options import LargestComponent, Sites
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
@@ -21,12 +22,8 @@ def command(
     topology: Annotated[
         str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
     ] = "",
-    site: Annotated[
-        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
-    ] = None,
-    largest_component: Annotated[
-        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
-    ] = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
     overlay: Annotated[
         list[str] | None,
         typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),

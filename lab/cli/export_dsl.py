@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab import catalog, sites
+from lab.cli.options import LargestComponent, Sites, TopologyName
 from lab.dsl import DIALECTS, compose, service, side, write
 from lab.errors import DslError, UnknownName
 from lab.events import Event, Note
@@ -18,19 +19,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    topology: Annotated[
-        str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
-    ] = "linear",
+    topology: TopologyName = "linear",
     dialect: Annotated[str, typer.Option(help="v2 (as in the 2016 thesis) or typed (from 2017 on).")] = "v2",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
     strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
-    site: Annotated[
-        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
-    ] = None,
-    largest_component: Annotated[
-        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
-    ] = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
 ) -> None:
     """Print a topology as a GTS DSL document; without arguments the thesis's chain of six.
 

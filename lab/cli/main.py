@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 import lab.cli
 from lab.errors import LabError, UnknownName
 
-NOT_VERBS = {"main", "shared", "assemble", "trial", "labs"}
+NOT_VERBS = {"main", "shared", "assemble", "options", "trial", "labs"}
 
 
 def verbs() -> list[str]:

@@ -10,25 +10,20 @@ import typer
 
 from lab import atomic, catalog, sites
 from lab.cli.export_dsl import tell
+from lab.cli.options import LargestComponent, Sites, TopologyName
 from lab.errors import FileError
 from lab.topology import Topology
 
 
 def command(
-    topology: Annotated[
-        str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
-    ],
+    topology: TopologyName,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
     ] = None,
     force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
-    site: Annotated[
-        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
-    ] = None,
-    largest_component: Annotated[
-        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
-    ] = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
 ) -> None:
     """Show a topology: hosts, links, addresses and expected round trips, or a picture on the map.
 

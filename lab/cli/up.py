@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.options import LargestComponent, Sites
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
@@ -26,12 +27,8 @@ def command(
     ] = None,
     name: Annotated[str, typer.Option("--name", "-n", help="What to call it; the topology's name.")] = "",
     rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
-    site: Annotated[
-        list[str] | None, typer.Option(help="For files: NAME=LAT,LON, a site beyond the known ones.")
-    ] = None,
-    largest_component: Annotated[
-        bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
-    ] = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
     shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
@@ -45,7 +42,7 @@ def command(
     from lab.cli.export_dsl import tell
 
     wanted = catalog.topology(
-        topology, places=dict(map(sites.parse, site or ())), largest_component=largest_component, emit=tell
+        topology, places=sites.parse_all(site or ()), largest_component=largest_component, emit=tell
     )
     if rate is not None:
         wanted = wanted.with_rate(rate)

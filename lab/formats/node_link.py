@@ -42,5 +42,8 @@ def graph(text: str, source: str) -> nx.Graph[Any]:
     if twice or strangers:
         what = f"two nodes are called {', '.join(twice)}" if twice else f"no node {strangers[0]!r}"
         raise TopologyError(f"{source} is no topology: {what}")
-    found: nx.Graph[Any] = nx.node_link_graph(data, edges=edges)
+    try:
+        found: nx.Graph[Any] = nx.node_link_graph(data, edges=edges)
+    except ValueError as error:  # null is what networkx keeps for itself
+        raise TopologyError(f"{source} is no node-link JSON: {error}") from error
     return found

@@ -198,6 +198,7 @@ def test_older_networkx_calls_edges_links(tmp_path: Path) -> None:
         ),
         ('{"nodes": [{"id": [1]}], "edges": []}', "is no node-link JSON"),
         ('{"nodes": [5], "edges": []}', "is no node-link JSON"),
+        ('{"nodes": [{"id": null}], "edges": []}', "is no node-link JSON: None cannot be a node"),
         ('{"nodes": [], "edges": []}', "no node has Latitude and Longitude"),
         ("[" * 100_000, "is no node-link JSON"),
     ],

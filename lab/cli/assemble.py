@@ -20,7 +20,7 @@ from lab import catalog
 from lab.cli.export_dsl import tell
 from lab.cli.trial import measurable
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
-from lab.events import Emit, Event, Note, StepDone
+from lab.events import Emit, Event, Note, StepDone, step
 from lab.topology import Topology
 from overlays.base import Overlay
 
@@ -56,6 +56,7 @@ class Asked:
     only: tuple[str, ...] = ()
     seed: int | None = None
     shaper: str = "auto"
+    accept_links: bool = False
     on_fallback: str = "mark"
     resume: Path | None = None
     results: Path = Path("results")
@@ -288,7 +289,7 @@ async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int,
     async with Emulation(
         settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing)
     ) as emulation:
-        ground = await _emulated(emulation, settled)
+        ground = await _emulated(emulation, asked, settled, emit)
         if asked.prompt:
             await asyncio.to_thread(prompt, emulation)
         return await measure_on(ground, asked, settled, timing, emit)
@@ -348,6 +349,7 @@ def _manifest(asked: Asked, settled: Parts, ground: Ground) -> Manifest:
         overlays={name: described(overlay) for name, overlay in settled.overlays.items()},
         environment=ground.environment,
         calibration=ground.calibration,
+        accepted=list(ground.lab.accepted),
         sessions=[_session()],
     )
 
@@ -375,17 +377,23 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     return folder
 
 
-async def _emulated(emulation: Emulation, settled: Parts) -> Ground:
+async def _emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emit) -> Ground:
     """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
     from lab.emulation.calibrate import calibrate
     from lab.runs.environment import environment
 
     assert emulation.shaper is not None, "a lab that is up has a shaper"
+    with step(emit, "calibration of links") as words:
+        calibration, off = await calibrate(emulation.links, emulation.shaper, accept=asked.accept_links)
+        words.append(f"{len(calibration)} links, {len(off)} faults" if off else f"{len(calibration)} links")
+    for fault in off:
+        emit(Note(f"accepted: {fault}"))
+    lab = measurable(emulation, settled.topology, settled.experiment.interval, emit)
     return Ground(
-        measurable(emulation, settled.topology, settled.experiment.interval),
+        replace(lab, accepted=off),
         emulation.shaper.name,
         environment(await emulation.versions()),
-        await calibrate(settled.topology.links, emulation.hosts),
+        calibration,
     )
 
 

@@ -41,6 +41,10 @@ def command(
     only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
     shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    accept_links: Annotated[
+        bool,
+        typer.Option("--accept-links", help="Measure although links are off; marks every sample."),
+    ] = False,
     on_fallback: Annotated[
         str,
         typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
@@ -79,6 +83,7 @@ def command(
         only=tuple(only or ()),
         seed=seed,
         shaper=shaper,
+        accept_links=accept_links,
         on_fallback=on_fallback,
         resume=resume,
         results=results,

@@ -22,12 +22,15 @@ from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
+    from lab.emulation.links import Links
 
 READY = 120.0
 
 
-def measurable(lab: Emulation, topology: Topology, interval: float | None = None) -> Lab:
-    """The lab as the run engine sees it: hosts, and what records the machine and the links."""
+def measurable(lab: Emulation, topology: Topology, interval: float | None = None, emit: Emit = silent) -> Lab:
+    """The lab as the run engine sees it: hosts, what records the machine and the links, and what happens
+    to these meanwhile, of which `emit` is told."""
+    from lab.emulation.replay import Replay
     from lab.measure.cgroups import folders
     from lab.measure.machine import Machine
 
@@ -36,7 +39,25 @@ def measurable(lab: Emulation, topology: Topology, interval: float | None = None
         name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
         for name, pid in lab.pids.items()
     }
-    return Lab(topology, lab.hosts, Machine(groups, interval=interval), lab.shaper.counters, lab.shaper.check)
+    links = running(lab)
+    return Lab(
+        topology,
+        lab.hosts,
+        Machine(groups, interval=interval),
+        lab.shaper.counters,
+        links.check,
+        script=lambda: Replay(links, topology.schedule, emit),
+    )
+
+
+def running(lab: Emulation) -> Links:
+    """The links of a lab that is up, to look at and to change."""
+    from lab.emulation.fabric import namespace
+    from lab.emulation.links import Links
+
+    assert lab.shaper is not None, "a lab that is up has a shaper"
+    assert lab.state is not None, "and a record"
+    return Links(namespace(lab.state.lab_id), lab.shaper, lab.links)
 
 
 @dataclass

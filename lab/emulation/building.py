@@ -17,7 +17,7 @@ from lab.emulation.daemon import Daemon, client
 from lab.emulation.fabric import Fabric
 from lab.emulation.record import HostRecord, Record, claim
 from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, choose
+from lab.emulation.shaper import Shaper, choose, foresee
 from lab.emulation.state import Process, State
 from lab.errors import LabError, MachineError
 from lab.events import Emit, silent, step
@@ -106,6 +106,9 @@ class Building:
 
     async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
         """Make hosts and links beside those that there are; of what fails nothing stays."""
+        if links:
+            assert self._kind is not None, "_open chose it"
+            foresee(self._kind, links)
         fabric = asyncio.ensure_future(self._open_fabric()) if links else None
         try:
             if plans:

@@ -139,7 +139,8 @@ class Netem:
         return (await self._compare([self._asked.find(link)]))[link]
 
     async def check(self) -> None:
-        await self._compare(list(self.lines.values()))
+        async with self._asked.alone():  # no link is half changed meanwhile
+            await self._compare(list(self.lines.values()))
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         lines = list(self.lines.values())

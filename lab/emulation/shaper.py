@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from lab.emulation.shape import Line, Shape
+from lab.emulation import memory
+from lab.emulation.shape import Line, Shape, Wiring
 from lab.emulation.state import Process
 from lab.errors import MachineError, ShaperError, UnknownName
 from lab.hosts import process
 from lab.hosts.process import Run
+from lab.specs import LinkSpec
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,17 @@ def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
             raise ShaperError(f"{line.name}: {kind.name} cannot impose {what}; {remedy}")
 
 
+def foresee(kind: type[Shaper], links: Sequence[LinkSpec]) -> None:
+    """Return when a shaper can impose what links ask for; asked before anything is made.
+
+    Raises:
+        ShaperError: as `Shaper.apply`, or the links need more memory than there is.
+    """
+    lines = [Wiring(link, link.a, link.b).line for link in links]
+    refuse(kind, lines)
+    memory.hold(lines)
+
+
 def abilities() -> str:
     """Which shaper can impose what, as the table of ``docs/links.md``."""
     known = kinds()
@@ -226,6 +239,18 @@ def abilities() -> str:
     for name, meaning in MEANINGS.items():
         rows.append([f"`{name}`", *("yes" if name in kind.can else "no" for kind in known), meaning])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+#: Seconds after which it is seen whether another one has done with the links.
+LOOK_AGAIN = 0.005
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Asked:
@@ -267,7 +292,9 @@ class Asked:
     async def alone(self) -> AsyncIterator[None]:
         """While no other process, nor another task of this one, changes a link."""
         with (self._folder / "lines.lock").open("w") as lock:
-            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            # to wait in threads would use up those that the one needs who holds the lock
+            while not _locked(lock.fileno()):
+                await asyncio.sleep(LOOK_AGAIN)
             yield
 
     def _read(self, name: str) -> dict[str, Line]:

@@ -170,7 +170,8 @@ class Wire:
         return (await self._compare([line]))[link]
 
     async def check(self) -> None:
-        await self._compare(list(self.lines.values()))
+        async with self._asked.alone():  # no link is half changed meanwhile
+            await self._compare(list(self.lines.values()))
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         lines = list(self.lines.values())

@@ -14,7 +14,7 @@ from lab.events import Emit, SampleStarted
 from lab.hosts.base import Endpoint
 from lab.measure import links
 from lab.measure.links import Counts
-from lab.runs.lab import Lab
+from lab.runs.lab import Lab, Nothing, Script
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample, Verdict
@@ -59,6 +59,8 @@ class Attempts:
     mode: Mapping[str, str] = field(default_factory=dict)
     #: What ran before the first sample: what every sample is held against.
     first: Mapping[str, str] = field(default_factory=dict)
+    #: What happens to the links meanwhile.
+    script: Script = field(default_factory=Nothing)
     #: Whether the last task shook the overlay on purpose.
     disturbed: bool = False
 
@@ -93,10 +95,17 @@ class Attempts:
         (after, unshaped), overlay = await asyncio.gather(self._links(), self._state())
         counted = links.difference(before, after)
         calm = not task.cell.disturbs
-        trouble = list(dict.fromkeys(filter(None, (unshaped, error, overlay.trouble if calm else ""))))
+        trouble = list(
+            dict.fromkeys(
+                filter(None, (unshaped, self.script.trouble, error, overlay.trouble if calm else ""))
+            )
+        )
         changed = changes(self.first, self.mode, overlay.mode) if calm else []
         self.disturbed = not calm
         judged = verdict(seconds, machine, counted, [*trouble, *changed])
+        marks = self._marks(start)
+        words = [f"{what}: {which}" for what, which in marks.items()]
+        judged = judged.model_copy(update={"reasons": [*judged.reasons, *words]})
         asked, self.mode = self.mode, overlay.mode
         sample = Sample(
             run=self.run,
@@ -111,7 +120,7 @@ class Attempts:
             outcome="failed" if trouble else "ok",
             error="; ".join(trouble) or None,
             values=dict(reading.values),
-            facts=dict(reading.facts),
+            facts={**reading.facts, **marks},
             mode=dict(asked),
             mode_after=dict(overlay.mode) if overlay.mode != asked else {},
             changed=changed,
@@ -123,6 +132,14 @@ class Attempts:
             argv=list(reading.argv),
         )
         return Attempt(sample, reading.raw)
+
+    def _marks(self, start: float) -> dict[str, str]:
+        """What a reader must know of the links during the sample, without it being a fault of the sample."""
+        changed, accepted = self.script.since(start), self.lab.accepted
+        return {
+            **({"links changed during it": "; ".join(changed)} if changed else {}),
+            **({"links accepted as they were": "; ".join(accepted)} if accepted else {}),
+        }
 
     def _announce(self, task: Task) -> None:
         progress = self.progress

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol
 
 from lab.hosts.base import Host
 from lab.measure.links import ReadCounters, no_counters
@@ -13,6 +15,46 @@ from lab.topology import Topology
 
 async def nothing_to_check() -> None:
     """For hosts whose links nobody shapes here."""
+
+
+class Script(Protocol):
+    """What happens to the links while an overlay is measured; begins when entered, is undone when left."""
+
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    @property
+    def trouble(self) -> str:
+        """Why it ended before its time; empty when it did not."""
+        ...
+
+    def since(self, moment: float) -> Sequence[str]:
+        """What changed since a moment (monotonic clock, s), in words."""
+        ...
+
+    def record(self) -> list[dict[str, Any]]:
+        """All that happened, to be stored with the run."""
+        ...
+
+
+class Nothing:
+    """A script in which nothing happens."""
+
+    trouble = ""
+
+    async def __aenter__(self) -> Nothing:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def since(self, moment: float) -> Sequence[str]:
+        return ()
+
+    def record(self) -> list[dict[str, Any]]:
+        return []
 
 
 @dataclass(frozen=True)
@@ -28,3 +70,7 @@ class Lab:
     machine: Recorder = field(default_factory=Machine)
     counters: ReadCounters = no_counters
     check: Callable[[], Awaitable[None]] = nothing_to_check
+    #: Makes what happens to the links, anew for each overlay.
+    script: Callable[[], Script] = Nothing
+    #: Links that are not what was asked, in words, and that the user accepted: every sample says so.
+    accepted: Sequence[str] = ()

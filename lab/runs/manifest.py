@@ -58,6 +58,8 @@ class Manifest(BaseModel):
     overlays: dict[str, OverlayState] = {}
     environment: dict[str, Any] = {}
     calibration: dict[str, Any] = {}
+    #: Links that were not what was asked and that the user accepted, in words.
+    accepted: list[str] = []
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
     sessions: list[Session] = []

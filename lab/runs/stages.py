@@ -110,15 +110,25 @@ class Stages:
 
     async def _measure(self, endpoints: Mapping[str, Endpoint], tasks: Sequence[Task]) -> Mapping[str, str]:
         await self._report("before")
-        async with Watch(self.overlay) as watch:
+        script = self.lab.script()
+        async with Watch(self.overlay) as watch, script:
             run = self.folder.manifest.run
             attempts = Attempts(
                 self.experiment, self.overlay, endpoints, self.lab, run, self.progress, self.emit, watch
             )
-            with self._phase("measuring"):
-                await self._all(attempts, tasks)
+            attempts.script = script
+            try:
+                with self._phase("measuring"):
+                    await self._all(attempts, tasks)
+            finally:
+                self._store(script.record())
         await self._report("after")
         return attempts.mode
+
+    def _store(self, happened: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what was done to the links with the run."""
+        if happened:
+            self.folder.store(f"reports/{slug(self.name)}.schedule.json", json.dumps(happened, indent=1))
 
     async def _all(self, attempts: Attempts, tasks: Sequence[Task]) -> None:
         await attempts.begin()

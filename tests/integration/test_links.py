@@ -22,10 +22,14 @@ from pathlib import Path
 
 import pytest
 
+from lab import timetable
 from lab.emulation import echo, namespaces, spread, wire
+from lab.emulation.calibrate import calibrate
 from lab.emulation.fabric import Fabric
+from lab.emulation.links import Links
+from lab.emulation.replay import Replay
 from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, choose, kinds
+from lab.emulation.shaper import Asked, Shaper, choose, kinds
 from lab.emulation.state import start_time
 from lab.errors import CommandError, ShaperError, UnknownName
 from lab.hosts.process import run
@@ -354,6 +358,75 @@ async def test_fast_rates_are_set_and_read_back(shaper: Shaper, hosts: None) -> 
             await shaper.change("A-B", rate=rate)
             for got in (await shaper.read_back("A-B")).values():
                 assert got.rate == pytest.approx(rate, rel=1e-3)
+
+
+async def test_a_cut_link_passes_nothing_and_is_joined_as_it_was(shaper: Shaper, hosts: None) -> None:
+    async with links(shaper, LINK):
+        running = Links(f"lab-{LAB}", shaper, [LINK])
+        assert None not in await ping(count=5)
+        await running.cut("A-B")
+        assert await ping(count=5) == [None] * 5
+        await running.check()
+        await running.change("B-A", {"rtt": 10.0}, None)
+        assert await ping(count=5) == [None] * 5
+        await running.join("A-B")
+        assert statistics.median(came(await ping(count=20))) == pytest.approx(10.0, abs=0.5 + OWN_RTT)
+        await running.reset("A-B")
+        assert (await shaper.read_back("A-B"))["ab"].delay == pytest.approx(20.0)
+
+
+async def test_changes_of_two_commands_at_once_are_both_there_afterwards(
+    shaper: Shaper, hosts: None, tmp_path: Path
+) -> None:
+    async with links(shaper, LINK, SECOND):
+        other = KINDS[shaper.name](LAB, tmp_path)
+        await asyncio.gather(
+            *(shaper.change("A-B", delay=float(n)) for n in (5, 6, 7)),
+            *(other.change("B-C", rate=float(n)) for n in (5, 6, 7)),
+            *(other.check() for _ in range(3)),
+        )
+
+        await shaper.check()
+        assert shaper.lines["A-B"].ab.delay in (5.0, 6.0, 7.0)
+        assert shaper.lines["B-C"].ab.rate in (5.0, 6.0, 7.0)
+
+
+async def test_a_schedule_changes_links_in_its_time(shaper: Shaper, hosts: None) -> None:
+    changes = timetable.read(
+        [
+            {"at": "200ms", "link": "A-B", "rtt": 4.0},
+            {"at": 0.8, "link": "A-B", "down": True},
+            {"at": 1.4, "link": "A-B", "up": True},
+        ]
+    )
+    async with links(shaper, replace(LINK, rate=None)):
+        running = Links(f"lab-{LAB}", shaper, [LINK])
+        train_of_pings = asyncio.create_task(ping(count=200, spacing=10.0))
+        async with Replay(running, changes) as replay:
+            times = await train_of_pings
+        assert replay.trouble == ""
+        assert [one["what"] for one in replay.record()] == ["A-B: rtt 4.0", "A-B: down", "A-B: up"]
+        assert 30 < max(came(times)) < 60 + OWN_RTT
+        assert min(came(times)) < 10
+        assert 20 < times.count(None) < 100
+        assert (await shaper.read_back("A-B"))["ab"].delay == pytest.approx(20.0), "as at first afterwards"
+
+
+async def test_links_are_calibrated_and_one_that_is_off_is_told(shaper: Shaper, hosts: None) -> None:
+    second = replace(SECOND, rate=20.0)
+    async with links(shaper, LINK, second):
+        rows, off = await calibrate([LINK, second], shaper, accept=IN_A_BOX)
+        assert rows["A-B"]["median_ms"] == pytest.approx(40.0, abs=0.8 + OWN_RTT)
+        if not IN_A_BOX:
+            assert off == []
+            assert rows["A-B"]["ab_mbit"] == pytest.approx(50.0, rel=0.05)
+            assert rows["B-C"]["ba_mbit"] == pytest.approx(20.0, rel=0.05)
+
+        # what the link does is no longer what its lab thinks
+        lines = {**shaper.lines, "B-C": shaper.lines["B-C"].changed(("ab", "ba"), delay=2.0)}
+        Asked(shaper._folder).keep(lines)  # type: ignore[attr-defined]
+        with pytest.raises(ShaperError, match=r"B-C was asked for 4 ms and has (1\d|9\.9).*--accept-links"):
+            await calibrate([LINK, second], shaper)
 
 
 async def test_change_keeps_a_running_flow_and_the_other_parameters(shaper: Shaper, hosts: None) -> None:

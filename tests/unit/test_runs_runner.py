@@ -17,7 +17,7 @@ from lab.events import Event, Note, SampleDone, SampleStarted
 from lab.report import conditions
 from lab.runs import warmup
 from lab.runs.folder import RunFolder, read
-from lab.runs.lab import Lab
+from lab.runs.lab import Lab, Nothing
 from lab.runs.runner import Outcome, run_experiment
 from overlays.base import Missing
 from tests.unit.fakes import FakeExperiment, FakeOverlay, IdleMachine, fake_lab, new_folder
@@ -356,3 +356,45 @@ def test_what_disturbs_an_overlay_is_no_warm_up() -> None:
     assert [(c.metric, c.params, c.seconds) for c in warmup.cells(experiment, cells)] == [
         ("tcp", {"hops": 1}, 2.0)
     ]
+
+
+class Busy(Nothing):
+    """A script in which a link has changed, and that perhaps cannot go on."""
+
+    def __init__(self, trouble: str = "") -> None:
+        self.trouble, self.left = trouble, False
+
+    async def __aexit__(self, *_: object) -> None:
+        self.left = True
+
+    def since(self, moment: float) -> list[str]:
+        return ["A-B: loss 5"]
+
+    def record(self) -> list[dict[str, Any]]:
+        return [{"what": "A-B: loss 5"}]
+
+
+async def test_what_a_schedule_did_is_kept_and_marks_the_samples_beside_it(tmp_path: Path) -> None:
+    script = Busy()
+    lab = replace(fake_lab(), script=lambda: script, accepted=["A-B was asked for 20 ms and has 21"])
+    with new_folder(tmp_path) as folder:
+        await go(folder, lab=lab)
+
+    run = read(folder.path)
+    assert script.left
+    assert json.loads((folder.path / "reports/fake.schedule.json").read_text()) == script.record()
+    for sample in run.samples:
+        assert sample.valid
+        assert sample.facts["links changed during it"] == "A-B: loss 5"
+        assert sample.verdict.reasons[-2:] == [
+            "links changed during it: A-B: loss 5",
+            "links accepted as they were: A-B was asked for 20 ms and has 21",
+        ]
+
+
+async def test_a_schedule_that_ended_breaks_samples(tmp_path: Path) -> None:
+    lab = replace(fake_lab(), script=lambda: Busy("the schedule of links ended: A-B: down: no"))
+    with new_folder(tmp_path) as folder:
+        await go(folder, lab=lab)
+
+    assert {s.verdict.state for s in read(folder.path).samples} == {"broken"}

@@ -1,0 +1,193 @@
+"""lab link: what the links of a running lab do, and to change that."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.errors import LabError, MachineError
+
+if TYPE_CHECKING:
+    from lab.emulation.emulation import Emulation
+    from lab.emulation.links import Links
+    from lab.emulation.shape import Line
+    from lab.report.tables import Table
+
+COLUMNS = (
+    "delay",
+    "rate",
+    "loss",
+    "burst",
+    "jitter",
+    "distribution",
+    "duplicate",
+    "corrupt",
+    "reorder",
+    "queue",
+)
+
+
+def command(
+    link: Annotated[str, typer.Argument(help="Which link, as AMS-PRG; all are shown without.")] = "",
+    delay: Annotated[float | None, typer.Option(help="One way, ms.")] = None,
+    rtt: Annotated[float | None, typer.Option(help="Round trip, ms: half of it each way.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Mbit/s, or 'none' for no limit.")] = None,
+    loss: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
+    burst: Annotated[str | None, typer.Option(help="Packets lost in a row on average, or 'none'.")] = None,
+    jitter: Annotated[float | None, typer.Option(help="Standard deviation of the delay, ms.")] = None,
+    distribution: Annotated[str | None, typer.Option(help="Of the jitter: normal, uniform, pareto.")] = None,
+    duplicate: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
+    corrupt: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
+    reorder: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Bytes, or 'none' for twice the product.")] = None,
+    sender: Annotated[str, typer.Option("--from", help="Only for what this host sends.")] = "",
+    down: Annotated[bool, typer.Option("--down", help="Let nothing pass.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="Let packets pass again.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="As it was when the lab came up.")] = False,
+    replay: Annotated[Path | None, typer.Option(help="Replay this trace: time,delay,rate,loss.")] = None,
+    lab: Annotated[str, typer.Option(help="Which lab; needed only where several are up.")] = "",
+) -> None:
+    """Show or change links of a lab that is up; nothing is torn down, and flows go on. Needs root.
+
+    What is not named stays as it is. A lab that is being measured can be changed too; a schedule
+    in the topology does the same by itself.
+
+    Example: sudo python -m lab link AMS-PRG --delay 40 --loss 1
+    """
+    from lab.emulation.emulation import Emulation
+
+    numbers: dict[str, Any] = {"delay": delay, "rtt": rtt, "loss": loss, "jitter": jitter}
+    numbers |= {"distribution": distribution, "duplicate": duplicate, "corrupt": corrupt, "reorder": reorder}
+    clearable = {"rate": rate, "burst": burst, "queue": queue}
+    values = {name: value for name, value in numbers.items() if value is not None}
+    values |= {name: number(name, text) for name, text in clearable.items() if text is not None}
+    asked = Asked(values, sender or None, down, up, reset, replay)
+    asked.check(link)
+    if os.geteuid() != 0:
+        raise MachineError(f"link needs root: sudo {sys.executable} -m lab link {link}".rstrip())
+    asyncio.run(_run(Emulation.attach(lab), link, asked))
+
+
+class Asked:
+    """What is to be done to a link: at most one of all this."""
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        sender: str | None = None,
+        down: bool = False,
+        up: bool = False,
+        reset: bool = False,
+        replay: Path | None = None,
+    ) -> None:
+        self.values, self.sender, self.replay = values, sender, replay
+        self.down, self.up, self.reset = down, up, reset
+
+    @property
+    def something(self) -> bool:
+        return bool(self.values or self.down or self.up or self.reset or self.replay)
+
+    def check(self, link: str) -> None:
+        """Return when it can be asked of a link.
+
+        Raises:
+            LabError: it contradicts itself, or there is no link to do it to.
+        """
+        if self.something and not link:
+            raise LabError("which link? give its name before the options, as in: lab link AMS-PRG --loss 1")
+        if sum(map(bool, (self.values, self.down, self.up, self.reset, self.replay))) > 1:
+            raise LabError("give parameters, or one of --down, --up, --reset and --replay, not several")
+        if {"delay", "rtt"} <= self.values.keys():
+            raise LabError("give --delay (one way) or --rtt (there and back), not both")
+        if self.sender and not (self.values or self.replay):
+            raise LabError("--from is for parameters of one direction; a link is cut and set back as a whole")
+
+
+def number(name: str, text: str) -> float | int | None:
+    """The value of a parameter that can also be set to none.
+
+    Raises:
+        LabError: it is neither.
+    """
+    if text == "none":
+        return None
+    try:
+        return int(text) if name == "queue" else float(text)
+    except ValueError:
+        raise LabError(f"--{name} is a number or 'none', not {text!r}") from None
+
+
+async def _run(lab: Emulation, name: str, asked: Asked) -> None:
+    from lab.cli.shared import show
+    from lab.cli.trial import running
+
+    if lab.shaper is None:
+        raise LabError(f"lab {lab.name} has no links")
+    links = running(lab)
+    if asked.something:
+        await _do(links, name, asked)
+    chosen = [links.find(name)] if name else lab.links
+    await links.check()
+    lines = lab.shaper.lines
+    show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
+
+
+async def _do(links: Links, name: str, asked: Asked) -> None:
+    if asked.replay:
+        await _replay(links, name, asked)
+    elif asked.values:
+        await links.change(name, asked.values, asked.sender)
+    else:
+        action = links.cut if asked.down else links.join if asked.up else links.reset
+        await action(name)
+
+
+async def _replay(links: Links, name: str, asked: Asked) -> None:
+    """Do what a trace says; what it set last stays."""
+    from lab import timetable
+    from lab.cli.shared import progress
+    from lab.emulation.replay import Replay
+
+    assert asked.replay is not None, "that is why this is called"
+    link = links.find(name)
+    try:
+        text = asked.replay.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"the trace {asked.replay} cannot be read: {error}") from error
+    rows = timetable.trace(text, str(asked.replay))
+    more = {"link": link.name, **({"from": asked.sender} if asked.sender else {})}
+    entries = [{**row, **more} for row in rows]
+    if faults := timetable.faults(entries, {link.name: (link.a, link.b)}):
+        raise LabError(f"{asked.replay}: {'; '.join(faults[:5])}")
+    with progress() as emit:
+        replay = Replay(links, timetable.read(entries), emit)
+        await replay.play()
+    if replay.trouble:
+        raise LabError(replay.trouble)
+
+
+def table(lab: str, rows: list[tuple[str, str, Line]]) -> Table:
+    """What links do now, a row per direction."""
+    from lab.report.tables import Section, Table
+
+    found = []
+    for a, b, line in rows:
+        for ends, direction in ((f"{a} to {b}", "ab"), (f"{b} to {a}", "ba")):
+            shape = line.shape(direction)
+            state = "down" if line.down else ""
+            found.append([line.name, ends, state, *(_word(getattr(shape, name)) for name in COLUMNS)])
+    columns = ["link", "direction", "", *COLUMNS]
+    note = "delay and jitter in ms, rate in Mbit/s, queue in bytes, burst in packets, the others in percent"
+    return Table(f"links of lab {lab}", columns, [Section("as they read back", found)], [note])
+
+
+def _word(value: Any) -> str:
+    if value in (None, 0):
+        return "–"
+    return value if isinstance(value, str) else f"{value:g}"

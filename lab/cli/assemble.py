@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 FALLBACKS = ("mark", "relaunch")
 #: Seconds of one sample: a day.
 LONGEST = 86_400
+#: In place of a rate: it is to be found (`lab.runs.capacity`).
+AUTO = "auto"
+TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Asked:
     largest_component: bool = False
     overlays: tuple[str, ...] = ()
     profile: str = "quick"
-    rate: float | None = None
+    #: Mbit/s of every link; ``AUTO`` for the highest that this machine carries.
+    rate: float | str | None = None
     repetitions: int | None = None
     duration: float | None = None
     only: tuple[str, ...] = ()
@@ -174,9 +178,7 @@ def all_claims() -> list[Claim]:
 def adjusted(profile: Profile, asked: Asked) -> Profile:
     """The profile with what the user set in its place."""
     if asked.rate is not None:
-        if asked.rate <= 0:
-            raise LabError(f"--rate {asked.rate:g} is no rate; give Mbit/s above zero")
-        profile = replace(profile, rate=asked.rate, why="set by --rate")
+        profile = replace(profile, **_rate_asked(asked.rate))
     if asked.repetitions is not None:
         if asked.repetitions < 1:
             raise LabError(f"--repetitions {asked.repetitions} measures nothing; give 1 or more")
@@ -188,6 +190,19 @@ def adjusted(profile: Profile, asked: Asked) -> Profile:
             )
         profile = replace(profile, seconds=dict.fromkeys(profile.seconds, asked.duration))
     return profile
+
+
+def _rate_asked(text: float | str) -> dict[str, Any]:
+    """What a profile says of a rate that the user set: `rate` and `why`."""
+    if text == AUTO:
+        return {"rate": None, "why": TO_BE_FOUND}
+    try:
+        rate = float(text)
+    except ValueError:
+        raise LabError(f"--rate {text} is no rate; give Mbit/s, or '{AUTO}'") from None
+    if not 0 < rate < float("inf"):
+        raise LabError(f"--rate {rate:g} is no rate; give Mbit/s above zero")
+    return {"rate": rate, "why": "set by --rate"}
 
 
 def choose_overlays(
@@ -252,6 +267,8 @@ def show_plan(asked: Asked) -> None:
 
 def _rate(settled: Parts) -> str:
     rate, cpus, why = settled.profile.rate, settled.profile.cpus, settled.profile.why
+    if why == TO_BE_FOUND:
+        return why
     words = f"{rate:g} Mbit/s per link" if rate else "the topology's own rates"
     words += f", {cpus:g} CPUs per host" if cpus else ""
     return words + (f" ({why})" if why else "")
@@ -282,10 +299,14 @@ async def emulate(asked: Asked) -> int:
 
 
 async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int, Path]:
+    from lab.cli import capacity
     from lab.emulation.emulation import Emulation
 
-    emit(Note(f"{settled.experiment.name} on {settled.topology.name}: links at {_rate(settled)}"))
     timing: dict[str, float] = {}
+    if asked.rate == AUTO and asked.resume is None:
+        settled = await capacity.with_found_rate(asked, settled, _timed(emit, timing))
+    emit(Note(f"{settled.experiment.name} on {settled.topology.name}: links at {_rate(settled)}"))
+    capacity.foresee(settled, emit)
     async with Emulation(
         settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing)
     ) as emulation:

@@ -31,7 +31,10 @@ def command(
     profile: Annotated[
         str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
     ] = "quick",
-    rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),
+    ] = None,
     repetitions: Annotated[
         int | None, typer.Option(help="Samples per cell, in place of the profile's.")
     ] = None,

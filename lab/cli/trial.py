@@ -75,6 +75,16 @@ class Trial:
         """
         return (await self.attempts.measure(Task(cell, 1))).sample
 
+    async def set_rate(self, rate: float) -> None:
+        """Set every link, in both directions, to a rate (Mbit/s); nothing is torn down.
+
+        Raises:
+            ShaperError: a link does not take it.
+        """
+        assert self.emulation.shaper is not None, "a lab that is up has a shaper"
+        for link in self.emulation.links:
+            await self.emulation.shaper.change(link.name, rate=rate)
+
 
 @asynccontextmanager
 async def trial(

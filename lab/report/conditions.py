@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from lab.runs.capacity import FOUND
 from lab.runs.folder import Run
 from lab.runs.sample import State
 from lab.runs.warmup import PHASE
@@ -18,7 +19,10 @@ MEANING: dict[State, str] = {
 def rate(run: Run) -> str:
     """``links of 20 Mbit/s``, or that each link has its own rate."""
     value = run.manifest.rate
-    return f"links of {value:g} Mbit/s" if value else "links of the topology's own rates"
+    if not value:
+        return "links of the topology's own rates"
+    found = str(run.manifest.profile.get("why", "")).startswith(FOUND)
+    return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
 
 
 def line(run: Run) -> str:

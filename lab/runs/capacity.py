@@ -1,0 +1,161 @@
+"""The highest link rate at which samples stay valid on this machine, by bisection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import floor, log10, sqrt
+from typing import Any
+
+from experiments.base import Cell
+from lab.runs.sample import Sample
+from lab.topology import Topology
+
+#: Mbit/s between which is looked: below the least, overlays and tools carry little but their own overhead.
+LEAST, MOST = 1.0, 1000.0
+#: Rates that are tried at most, and how close (ratio) the highest that is carried and the lowest that
+#: is not have to come before that.
+STEPS, CLOSE = 8, 1.15
+#: How often a cell is measured at a rate before that rate is given up: one bad moment proves nothing.
+TRIES = 2
+#: s that a sample lasts, and s before it in which TCP finds its pace.
+SECONDS, WARMUP = 2.0, 1.0
+#: How a profile says that its rate was found so.
+FOUND = "the highest that this machine was found to carry"
+
+#: Sets every link's rate (Mbit/s); measures one cell.
+SetRate = Callable[[float], Awaitable[None]]
+Measure = Callable[[Cell], Awaitable[Sample]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one rate: the cell that did not stand it, in which state, and why; or none."""
+
+    rate: float
+    cell: str = ""
+    state: str = "valid"
+    reasons: tuple[str, ...] = ()
+    #: Mbit/s received by cell.
+    received: Mapping[str, float] | None = None
+
+    @property
+    def carried(self) -> bool:
+        return not self.cell
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The highest rate that was carried (Mbit/s; None: not even the lowest), and the lowest that was not."""
+
+    rate: float | None
+    above: Trial | None
+    trials: tuple[Trial, ...]
+
+    def why(self) -> str:
+        """In words, what the figure rests on."""
+        if self.above is None:
+            return "the highest that was tried; every sample was valid at it"
+        return (
+            f"at {self.above.rate:g} Mbit/s {self.above.cell} is {self.above.state}: {self.above.reasons[0]}"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in plain values."""
+        return asdict(self)
+
+
+def hardest(cells: Sequence[Cell], topology: Topology) -> list[Cell]:
+    """Of each metric the cell with most hops, as short as a trial; cells that disturb are left out."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        known = found.get(cell.metric)
+        if not cell.disturbs and (known is None or _hops(cell, topology) > _hops(known, topology)):
+            found[cell.metric] = cell
+    return [
+        replace(c, repetitions=1, seconds=min(c.seconds, SECONDS), warmup=min(c.warmup, WARMUP))
+        for c in found.values()
+    ]
+
+
+def _hops(cell: Cell, topology: Topology) -> int:
+    a, b = cell.params.get("from"), cell.params.get("to")
+    return topology.hops(a, b) if a and b else 0
+
+
+async def search(
+    cells: Sequence[Cell],
+    set_rate: SetRate,
+    measure: Measure,
+    *,
+    least: float = LEAST,
+    most: float = MOST,
+    tell: Callable[[Trial], None] = lambda trial: None,
+) -> Capacity:
+    """Try the highest rate, then the lowest, then between; a rate is carried when all its samples count.
+
+    Args:
+        cells: what is measured at every rate.
+        set_rate: sets all links.
+        measure: measures one cell.
+        least: Mbit/s, the lowest rate that is tried.
+        most: Mbit/s, the highest.
+        tell: told of every rate that was tried.
+
+    Raises:
+        ShaperError: the links died.
+    """
+    trials: list[Trial] = []
+
+    async def carries(rate: float) -> bool:
+        await set_rate(rate)
+        trials.append(await _try(rate, cells, measure))
+        tell(trials[-1])
+        return trials[-1].carried
+
+    good, bad = None, most
+    if await carries(most):
+        return Capacity(most, None, tuple(trials))
+    if await carries(least):
+        good = least
+        while len(trials) < STEPS and bad / good > CLOSE:
+            middle = rounded(sqrt(good * bad))
+            if not good < middle < bad:
+                break
+            if await carries(middle):
+                good = middle
+            else:
+                bad = middle
+    else:
+        bad = least
+    above = next(trial for trial in trials if trial.rate == bad)
+    return Capacity(good, above, tuple(trials))
+
+
+async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Trial:
+    received = {}
+    for cell in cells:
+        sample = await _sample(cell, measure)
+        if "received_mbps" in sample.values:
+            received[cell.key] = round(sample.values["received_mbps"], 2)
+        if not sample.valid:
+            said = tuple(sample.verdict.reasons) or (sample.error or "no reason was given",)
+            state = sample.verdict.state if sample.ok else "broken"
+            return Trial(rate, cell.key, state, said, received)
+    return Trial(rate, received=received)
+
+
+async def _sample(cell: Cell, measure: Measure) -> Sample:
+    """The first sample of a cell that counts, or the last that does not."""
+    sample = await measure(cell)
+    for _ in range(TRIES - 1):
+        if sample.valid:
+            break
+        sample = await measure(cell)
+    return sample
+
+
+def rounded(rate: float) -> float:
+    """A rate (Mbit/s) to two digits, downwards: nothing here is known better."""
+    digit = 10.0 ** (floor(log10(rate)) - 1)
+    return round(floor(rate / digit + 1e-9) * digit, 6)

@@ -1,0 +1,126 @@
+"""What can be told before a run: whether its rate plainly is more than this machine carries.
+
+Two sources, in this order: what `lab capacity` found here for the same network and overlay, and a
+bound for overlays whose daemons carry every packet in user space. Neither stops a run: verdicts judge
+what it measures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab.places import STATE
+from lab.runs.capacity import Capacity
+from lab.topology import Topology
+from overlays.base import Overlay
+
+#: Where capacities are kept, and how many: the oldest go.
+FILE, KEPT = "capacity.json", 100
+#: Seconds of one processor that a daemon needs to carry a gigabit in user space: the least of those that
+#: were measured. Two processors without anything else to do carried 220 Mbit/s over six tinc daemons in
+#: a row, 76 over six Weave routers in sleeve: 1.5 and 4.4 s per gigabit and daemon.
+USER_SPACE = 1.5
+#: Who carries packets in user space: overlay, and the setting that makes it so.
+DAEMONS: Mapping[str, Mapping[str, str]] = {
+    "tinc": {},
+    "weave": {"mode": "sleeve"},
+    "flannel": {"backend": "udp"},
+}
+
+
+def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STATE) -> str:
+    """One sentence when the rate of a topology's links plainly cannot be carried; "" when nobody can tell.
+
+    `name` is what the overlay was asked for as, with its options.
+    """
+    rate = max((link.rate for link in topology.links if link.rate), default=0.0)
+    if not rate:
+        return ""
+    return _recorded(name, topology, rate, folder) or _modelled(name, overlay, topology, rate)
+
+
+def remember(name: str, topology: Topology, found: Capacity, folder: Path = STATE) -> None:
+    """Keep what was found for later runs; where nothing can be written, later runs know less."""
+    if found.rate is None:
+        return
+    entries = [e for e in _entries(folder) if e.get("of") != _of(name, topology)]
+    entries.append({"of": _of(name, topology), "rate": found.rate, "why": found.why(), "on": _today()})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        new = folder / f"{FILE}.{os.getpid()}"
+        new.write_text(json.dumps(entries[-KEPT:], indent=1))
+        new.rename(folder / FILE)
+    except OSError:
+        return
+
+
+def _recorded(name: str, topology: Topology, rate: float, folder: Path) -> str:
+    for entry in _entries(folder):
+        if entry.get("of") == _of(name, topology) and rate > entry["rate"]:
+            return (
+                f"{name} at {rate:g} Mbit/s: this machine carried {entry['rate']:g} on {entry['on']} "
+                f"({entry['why']}); above that, samples measure the machine "
+                f"(--rate auto finds what it carries)"
+            )
+    return ""
+
+
+def _modelled(name: str, overlay: Overlay, topology: Topology, rate: float) -> str:
+    settings = DAEMONS.get(overlay.name)
+    if settings is None or not settings.items() <= overlay.settings.items():
+        return ""
+    daemons = _longest(topology) + 1 if overlay.hops == "overlay" else 2
+    needed, there = rate / 1000 * USER_SPACE * daemons, os.cpu_count() or 1
+    if needed <= there:
+        return ""
+    return (
+        f"{name} at {rate:g} Mbit/s: {daemons} daemons in a row that carry packets in user space need "
+        f"{needed:.1f} processors at least, and this machine has {there}; throughput will be the machine's, "
+        f"and marked so ('lab capacity' measures what it carries, --rate auto uses it)"
+    )
+
+
+def _longest(topology: Topology) -> int:
+    """Hops from the first host to the farthest that it reaches: experiments begin there."""
+    from lab.errors import TopologyError
+
+    first, most = topology.hosts[0].name, 0
+    for host in topology.hosts[1:]:
+        try:
+            most = max(most, topology.hops(first, host.name))
+        except TopologyError:
+            continue  # another part of the network
+    return most
+
+
+def _of(name: str, topology: Topology) -> dict[str, Any]:
+    """What a capacity holds for: overlay, network without its rates, kernel, processors."""
+    return {
+        "overlay": name,
+        "links": sorted(f"{link.name} {link.rtt:g}" for link in topology.links),
+        "cpus": sorted(f"{host.name} {host.cpus}" for host in topology.hosts),
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+    }
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    try:
+        found = json.loads((folder / FILE).read_text())
+        return [
+            entry
+            for entry in found
+            if isinstance(entry, dict) and {"of", "rate", "why", "on"} <= entry.keys()
+        ]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -5,8 +5,9 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3 || echo /usr/bin/python3)
 VENV := .venv/bin
 ARGS ?=
+UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests venv images lint test-unit test-integration test-kernels bench lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ setup:
 setup-tests:
 	@$(PYTHON) scripts/setup.py --for-tests
 
+setup-kernels:
+	@$(PYTHON) scripts/setup.py --for-kernels
+
 venv:
 	@$(PYTHON) scripts/setup.py --only-venv
 
@@ -42,8 +46,18 @@ test-unit: venv
 test-integration: setup-tests
 	@$(VENV)/python -m pytest tests/integration $(ARGS)
 
-test-kernels: setup
+# netem, on Debian's user-mode Linux: a minute or two, and it needs no image
+test-netem: setup-tests
+	@echo '==> tests: links, on a kernel with netem'
 	@$(VENV)/python tests/kernels/run.py $(ARGS)
+
+test-kernels: setup-kernels test-netem
+	@echo "==> tests: Weave's fast datapath, on a kernel with Open vSwitch"
+	@$(VENV)/python tests/kernels/run.py $(VENV)/python $(UML_TESTS) tests/kernels/test_fastdp.py
+	@echo '==> tests: Flannel on ipip and WireGuard'
+	@$(VENV)/python tests/kernels/run.py --memory 1500M $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py
+	@echo '==> tests: three hosts on cgroup v2 and netem, in a virtual machine'
+	@$(VENV)/python tests/kernels/vm.py
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(VENV)/python "$$script" || exit 1; done

@@ -38,6 +38,7 @@ from experiments.base import Cell
 from lab.cli.assemble import load_experiment
 from lab.cli.trial import Trial, trial
 from lab.errors import LabError
+from lab.interrupts import until_told
 from lab.measure.machine import parse_stat
 from lab.measure.pulse import used
 from lab.runs.sample import Sample
@@ -251,7 +252,7 @@ def main() -> None:
     asked = parser.parse_args()
     start = monotonic()
     print(f"kernel {os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
-    met = table(asyncio.run(judged(asked)))
+    met = table(asyncio.run(until_told(judged(asked))))
     print(
         f"{monotonic() - start:.0f} s, load {os.getloadavg()[0]:.1f} after; aim {'met' if met else 'MISSED'}"
     )

@@ -1,6 +1,6 @@
 """Everything that the lab needs on a machine: system packages, a virtual environment, images.
 
-    python3 scripts/setup.py [--only-venv | --for-tests]
+    python3 scripts/setup.py [--only-venv | --for-tests | --for-kernels]
 
 Says what it is about to install, skips what is there, asks nothing. Interrupted at any
 moment, the next run goes on: a part counts as done only by the mark that is written last.
@@ -42,6 +42,10 @@ PROGRAMS = {
 #: What only the tests run: a browser that opens the report. Other suites than these name it otherwise,
 #: and there the tests that need it say so.
 BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
+#: What the tests on other kernels run, on Debian: in user-mode Linux, which needs a compiler on newer
+#: processors, and in a virtual machine.
+BOXED = {"linux.uml": "user-mode-linux", "cc": "gcc", "iperf3": "iperf3"}
+VIRTUAL = {"qemu-system-x86_64": "qemu-system-x86"}
 #: Where sudo looks for programs, whatever a user's PATH has.
 SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Suites whose docker.io has the `docker` command in it; later ones have a package docker-cli.
@@ -49,12 +53,14 @@ WITH_CLIENT = ("bookworm", "jammy", "noble")
 
 
 def main(arguments: list[str]) -> None:
-    """Do all parts, or with ``--only-venv`` those that a linter needs; ``--for-tests`` more than all."""
+    """Do all parts, or with ``--only-venv`` those that a linter needs; for tests more than all."""
     everything = "--only-venv" not in arguments
     os.chdir(ROOT)
     if everything and os.geteuid() != 0:
         step.fail("the set-up needs root, for Docker, network namespaces and apt: put sudo before make")
-    packages, environment = missing_packages(everything, "--for-tests" in arguments), venv_is_current()
+    kernels = "--for-kernels" in arguments
+    packages = missing_packages(everything, kernels or "--for-tests" in arguments, kernels)
+    environment = venv_is_current()
     if packages and os.geteuid() != 0:
         step.fail(f"the set-up needs root once, to install {' '.join(packages)}: sudo make setup")
     if everything or packages or not environment:
@@ -83,13 +89,16 @@ def announce(packages: list[str], environment: bool, everything: bool) -> None:
         step.say("  images: lab/host and lab/gtsperf, some 600 MiB, where they are missing or out of date")
 
 
-def missing_packages(everything: bool, tests: bool = False) -> list[str]:
+def missing_packages(everything: bool, tests: bool = False, kernels: bool = False) -> list[str]:
     """The system packages that lack, in the order in which they are needed."""
     lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=SUDO_PATH)] if everything else []
     if not PYTHON.exists() and not has_venv():
         lacking.append("python3-venv")
     if tests and codename() in WITH_BROWSER and not shutil.which(BROWSER):
         lacking.append(BROWSER)
+    if tests and codename() in WITH_BROWSER:
+        boxes = {**BOXED, **(VIRTUAL if kernels else {})}
+        lacking += [name for program, name in boxes.items() if not shutil.which(program, path=SUDO_PATH)]
     return list(dict.fromkeys(lacking))
 
 

@@ -1,10 +1,11 @@
-"""Process 1 of a user-mode Linux: sets up a small world, runs one command, reports, ends.
+"""Process 1 of a kernel in a box: sets up a small world, runs one command, reports, ends.
 
     guest.py FOLDER
 
-FOLDER is one of the machine's, with the order in it (`order.json`: command, directory,
-modules), and the only one that can be written to; the command's status goes there. Modules
-are loaded with what they depend on, without the programs of kmod.
+FOLDER is one of the machine's, with the order in it (`order.json`: command, directory, mounts, modules
+and where they lie), and the only one that can be written to: the order's last mount has it at `REPORT`,
+and the command's status goes there. Modules are loaded with what they depend on, without the
+programs of kmod.
 """
 
 from __future__ import annotations
@@ -21,26 +22,17 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 FINIT_MODULE = 313  # x86-64
 EEXIST = 17
 POWER_OFF = 0x4321FEDC
-REPORT = "/tmp/report"
-MOUNTS = (
-    ("proc", "proc", "/proc", ""),
-    ("sysfs", "sys", "/sys", ""),
-    ("tmpfs", "tmp", "/tmp", "mode=1777"),
-    ("tmpfs", "run", "/run", "mode=755"),
-    ("tmpfs", "shm", "/dev/shm", "mode=1777"),
-)
+REPORT = "/run/report"
 
 
 def mount(kind: str, source: str, target: str, options: str = "") -> None:
     words = ["-o", options] if options else []
-    if not Path(target).is_dir():
-        Path(target).mkdir(parents=True)
+    Path(target).mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", kind, *words, source, target], check=True)
 
 
-def load(names: list[str]) -> None:
-    """Load modules after what they depend on, as modules.dep has it."""
-    folder = Path("/usr/lib/uml/modules", os.uname().release)
+def load(folder: Path, names: list[str]) -> None:
+    """Load modules after what they depend on, as the folder's modules.dep has it."""
     needs = dict(line.split(":", 1) for line in (folder / "modules.dep").read_text().splitlines())
     files = {Path(path).stem.replace("-", "_"): path for path in needs}
     for name in names:
@@ -64,16 +56,15 @@ def wait_as_first(pid: int) -> int:
 def main() -> None:
     folder = sys.argv[1]  # what follows is the kernel's own, such as console=tty0
     order = json.loads(Path(folder, "order.json").read_text())
-    for kind, source, target, options in MOUNTS:
-        mount(kind, source, target, options)
-    mount("hostfs", "none", REPORT, folder)
-    if not Path(order["directory"]).is_dir():  # it lies below what was mounted over
-        mount("hostfs", "none", order["directory"], order["directory"])
-    load(order["modules"])
+    for kind, source, target, options in order["mounts"]:
+        mount(kind, source, target, folder if options == "ORDER" else options)
+    load(Path(order["modules_at"], os.uname().release), order["modules"])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    Path("/run/tmp").mkdir(mode=0o1777)
     environment = {
-        "PATH": os.environ.get("PATH") or "/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/tmp",
+        "PATH": os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/run/tmp",
+        "TMPDIR": "/run/tmp",
         "PYTHONPATH": order["directory"],
         "PYTHONDONTWRITEBYTECODE": "1",
         "LAB_REPORT": REPORT,

@@ -1,11 +1,12 @@
-"""Run a command on another kernel: user-mode Linux (Debian's package user-mode-linux).
+"""Run a command on another kernel: user-mode Linux (Debian's package user-mode-linux), or a virtual machine.
 
-    python tests/kernels/run.py [--memory 768M] [--timeout 900] [--keep FOLDER] [COMMAND...]
+    python tests/kernels/run.py [--box uml|vm] [--memory 768M] [--timeout 900] [--keep FOLDER] [COMMAND...]
 
 That kernel has netem, which not every machine has. Without a command it runs the tests of
 links on netem. It needs no image and no network, and it sees the machine's files read-only.
-It has one processor, and starting a process takes it 0.1 s: so figures from it say that netem
-is set right, not how fast it is.
+User-mode Linux has one processor, and starting a process takes it 0.1 s: so figures from it say that
+netem is set right, not how fast it is. Where it does not boot (on processors with AMX it needs a C
+compiler), the virtual machine of `vm.py` takes its place, which is slower.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Where the guest has the folder with its order; and, in an order's mounts, that folder itself.
+REPORT, ORDER = "/run/report", "ORDER"
 XSTATE = Path(__file__).resolve().with_name("xstate.c")
 GUEST = str(Path(__file__).resolve().with_name("guest.py"))
 MODULES = [
@@ -34,8 +39,31 @@ MODULES = [
     *("br_netfilter", "nfnetlink_queue", "xt_NFQUEUE", "xt_physdev", "xt_statistic"),
     *("nf_tables", "nft_compat", "iptable_mangle", "ip6table_mangle"),
 ]
+#: The world of the guest. Only its own file systems can be written to; /tmp is one where the lab does
+#: not itself lie below it.
+MOUNTS = [
+    ("proc", "proc", "/proc", ""),
+    ("sysfs", "sys", "/sys", ""),
+    ("tmpfs", "run", "/run", "mode=755"),
+    ("tmpfs", "shm", "/dev/shm", "mode=1777"),
+    *([] if ROOT.is_relative_to("/tmp") else [("tmpfs", "tmp", "/tmp", "mode=1777")]),
+]
+#: s within which a kernel that works has booted and ended.
+BOOTED = 30.0
+WHY = ", as user-mode Linux does not boot on this machine\n"
+MODULES_AT = "/usr/lib/uml/modules"
 PYTEST = ["-m", "pytest", "-q", "--color=no", "--tb=short", "-p", "no:cacheprovider"]
-TESTS = [*PYTEST, "-o", "timeout=600", "tests/integration/test_links.py", "-k", "netem"]
+TESTS = [
+    *PYTEST,
+    *(
+        "-o",
+        "timeout=600",
+        "tests/kernels/test_clock.py",
+        "tests/integration/test_links.py",
+        "-k",
+        "netem or clock",
+    ),
+]
 
 
 def argv(folder: Path, memory: str) -> list[str]:
@@ -62,12 +90,12 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(library)}
 
 
-def show(stream: int) -> None:
+def show(stream: int, output: BinaryIO) -> None:
     """Pass the kernel's console on, without its own carriage returns."""
     with os.fdopen(stream, "rb") as console:
         for line in console:
-            sys.stdout.write(line.decode(errors="replace").replace("\r", ""))
-            sys.stdout.flush()
+            output.write(line.replace(b"\r", b""))
+            output.flush()
 
 
 def end(kernel: subprocess.Popen[bytes]) -> None:
@@ -79,52 +107,90 @@ def end(kernel: subprocess.Popen[bytes]) -> None:
     kernel.wait()
 
 
-def boot(memory: str, timeout: float, command: list[str], keep: Path | None = None) -> int:
-    """Run a command under the other kernel; returns its status, or 124 when it did not end in time.
+def boot(
+    order: dict[str, Any],
+    argv: Callable[[Path], list[str]],
+    timeout: float,
+    keep: Path | None = None,
+    output: BinaryIO = sys.stdout.buffer,
+    env: Callable[[Path], dict[str, str]] = lambda folder: dict(os.environ),
+) -> int:
+    """Have a guest carry out an order (see guest.py); returns its status, or 124 when it did not end in time.
 
-    What the command leaves in the folder that LAB_REPORT names there is copied to `keep`.
+    `argv` is the kernel's command for the folder with the order. What the guest's command leaves in the
+    folder that LAB_REPORT names there is copied to `keep`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        order = {"command": command, "directory": str(ROOT), "modules": MODULES}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         Path(folder, "order.json").write_text(json.dumps(order))
         reader, writer = os.pipe()
-        printer = threading.Thread(target=show, args=(reader,))
+        printer = threading.Thread(target=show, args=(reader, output))
         printer.start()
         kernel = subprocess.Popen(
-            argv(Path(folder), memory),
+            argv(folder),
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=writer,
-            env=environment(Path(folder)),
+            env=env(folder),
         )
         os.close(writer)
         try:
             kernel.wait(timeout)
         except subprocess.TimeoutExpired:
-            sys.stderr.write(f"run.py: the other kernel had not ended after {timeout:g} s\n")
+            sys.stderr.write(f"the other kernel had not ended after {timeout:g} s\n")
         finally:
             end(kernel)
         printer.join(5)
         if keep:
-            for left in (path for path in Path(folder).iterdir() if path.is_dir()):
+            for left in (path for path in folder.iterdir() if path.is_dir()):
                 shutil.copytree(left, keep / left.name, dirs_exist_ok=True)
-        status = Path(folder, "status")
+        status = folder / "status"
         return int(status.read_text()) if status.exists() else 124
+
+
+def order(command: list[str]) -> dict[str, Any]:
+    """What user-mode Linux is to do."""
+    return {
+        "command": command,
+        "directory": str(ROOT),
+        "mounts": [*MOUNTS, ("hostfs", "none", REPORT, ORDER)],
+        "modules": MODULES,
+        "modules_at": MODULES_AT,
+    }
+
+
+def works() -> bool:
+    """Whether user-mode Linux boots on the processors of this machine."""
+    if not shutil.which("linux.uml"):
+        return False
+    with open(os.devnull, "wb") as nothing:
+        run = lambda folder: argv(folder, "256M")  # noqa: E731
+        return boot(order(["true"]), run, BOOTED, output=nothing, env=environment) == 0
 
 
 def main() -> int:
     shape = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
-    parser.add_argument("--memory", default="768M")
+    parser.add_argument("--box", choices=("auto", "uml", "vm"), default="auto")
+    parser.add_argument("--memory", default="", help="768M in user-mode Linux, 3G in a virtual machine")
     parser.add_argument("--timeout", type=float, default=900.0, help="s, for all of it")
     parser.add_argument("--keep", type=Path, help="where what the command reports is copied to")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="default: the tests of links")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    command = asked.command or [sys.executable, *TESTS]
+    if asked.box == "vm" or (asked.box == "auto" and not works()):
+        import vm
+
+        sys.stderr.write(
+            "run.py: user-mode Linux does not run here or was not asked for: a virtual machine\n"
+        )
+        return vm.carry_out(command, asked.memory or "3G", asked.timeout, asked.keep)
     if not shutil.which("linux.uml"):
         sys.stderr.write("run.py: no linux.uml on PATH; install Debian's package user-mode-linux\n")
         return 2
-    return boot(asked.memory, asked.timeout, asked.command or [sys.executable, *TESTS], asked.keep)
+    run = lambda folder: argv(folder, asked.memory or "768M")  # noqa: E731
+    return boot(order(command), run, asked.timeout, asked.keep, env=environment)
 
 
 if __name__ == "__main__":

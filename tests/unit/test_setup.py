@@ -68,15 +68,22 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
     assert setup.missing_packages(False) == []
 
 
-@pytest.mark.parametrize(("suite", "browser"), [("bookworm", ["chromium-headless-shell"]), ("noble", [])])
-def test_only_tests_get_a_browser_and_only_where_its_package_is_known(
-    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, suite: str, browser: list[str]
+@pytest.mark.parametrize(
+    ("suite", "tests", "kernels"),
+    [
+        ("bookworm", ["chromium-headless-shell", "user-mode-linux", "gcc", "iperf3"], ["qemu-system-x86"]),
+        ("noble", [], []),
+    ],
+)
+def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_packages_are_known(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, suite: str, tests: list[str], kernels: list[str]
 ) -> None:
     finished(setup)
-    there = lambda name, path=None: None if "chromium" in name else name  # noqa: E731
-    monkeypatch.setattr("shutil.which", there)
+    lacking = ("chromium-headless-shell", "linux.uml", "qemu-system-x86_64", "cc", "iperf3")
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None if name in lacking else name)
     monkeypatch.setattr(setup, "codename", lambda: suite)
-    assert setup.missing_packages(True, True) == browser
+    assert setup.missing_packages(True, True) == tests
+    assert setup.missing_packages(True, True, True) == tests + kernels
     assert setup.missing_packages(True) == []
 
 

@@ -1,0 +1,147 @@
+"""Run a command on Debian's own kernel in a virtual machine: Docker, cgroup v2, netem, Open vSwitch.
+
+    python tests/kernels/vm.py [--memory 5G] [--timeout 1500] [COMMAND...]
+
+The kernel and a static busybox are fetched as packages and unpacked below `build/`, never installed.
+The machine's root is the guest's, read-only, with a file system in memory over it: the guest runs this
+machine's programs and the lab as it stands here, and changes no file. Images go in as an archive.
+Where the machine has KVM the guest is fast; without it, software emulates its processors, and figures
+say that things work, not how fast. Without a command three hosts are brought up, on netem.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import initramfs
+from run import GUEST, PYTEST, REPORT, ROOT, boot
+
+from lab.emulation.daemon import Daemon
+
+BUILD = ROOT / "build" / "kernel"
+#: The package that depends on the newest kernel. The one for clouds has no 9p.
+NEWEST = "linux-image-amd64"
+IMAGES = ("lab/host", "lab/gtsperf")
+ORDER = "/mnt/order"
+MODULES = ["sch_netem", "sch_htb", "veth", "bridge", "br_netfilter", "vxlan", "dummy", "tun", "openvswitch"]
+#: The guest's own places, in memory: what is the machine's Docker's and lab's is out of its sight.
+MOUNTS = [
+    ("proc", "proc", "/proc", ""),
+    ("sysfs", "sys", "/sys", ""),
+    ("cgroup2", "cgroup", "/sys/fs/cgroup", ""),
+    ("devpts", "pts", "/dev/pts", "gid=5,mode=620,ptmxmode=666"),
+    ("tmpfs", "shm", "/dev/shm", "mode=1777"),
+    ("mqueue", "mqueue", "/dev/mqueue", ""),
+    ("tmpfs", "run", "/run", "mode=755"),
+    ("tmpfs", "docker", "/var/lib/docker", "mode=710"),
+    ("tmpfs", "containerd", "/var/lib/containerd", "mode=711"),
+    ("tmpfs", "lab", "/var/lib/lab", "mode=755"),
+]
+TESTS = [*PYTEST, "-sv", "-o", "timeout=1200", "tests/kernels/test_three_hosts.py"]
+
+
+def fetch() -> tuple[Path, str]:
+    """The kernel's package and busybox, unpacked; returns where, and the kernel's release."""
+    place, mark = BUILD / "files", BUILD / "whole"
+    if not mark.exists():
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        depends = _said("apt-cache", "depends", "linux-image-amd64")
+        package = next(
+            w for w in depends.split() if w.startswith("linux-image-") and w != "linux-image-amd64"
+        )
+        subprocess.run(
+            ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, "busybox-static"],
+            cwd=BUILD,
+            check=True,
+        )
+        for file in BUILD.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", file, place], check=True)
+            file.unlink()
+        release = next((place / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
+        subprocess.run([place / "bin/busybox", "depmod", "-b", place, release], check=True)
+        mark.write_text(release)
+    return place, mark.read_text()
+
+
+def _said(*argv: str) -> str:
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def saved() -> Path:
+    """The lab's images as an archive, made anew when they changed."""
+    daemon, archive, mark = Daemon(), BUILD / "images.tar", BUILD / "images"
+    daemon.ensure()
+    try:
+        _save(archive, mark)
+    finally:
+        daemon.release()
+    return archive
+
+
+def _save(archive: Path, mark: Path) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    ids = _said("docker", "image", "inspect", "--format", "{{.Id}}", *IMAGES)
+    if not archive.exists() or not mark.exists() or mark.read_text() != ids:
+        subprocess.run(["docker", "save", "-o", archive, *IMAGES], check=True)
+        mark.write_text(ids)
+
+
+def hardware() -> bool:
+    """Whether processors of this machine can run a guest."""
+    flags = Path("/proc/cpuinfo").read_text()
+    return os.access("/dev/kvm", os.R_OK | os.W_OK) and ("vmx" in flags or "svm" in flags)
+
+
+def argv(place: Path, release: str, folder: Path, memory: str) -> list[str]:
+    """The virtual machine's command; the first file system is written into the order's folder."""
+    first = folder / "first.cpio"
+    first.write_bytes(initramfs.build(place, release, sys.executable, GUEST, ORDER))
+    share = "security_model=none,multidevs=remap"
+    return [
+        "qemu-system-x86_64",
+        *("-accel", "kvm" if hardware() else "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", memory),
+        *("-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot", "-nodefaults"),
+        *("-kernel", str(place / f"boot/vmlinuz-{release}"), "-initrd", str(first)),
+        *("-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off"),
+        *("-virtfs", f"local,path=/,mount_tag=root,readonly=on,{share}"),
+        *("-virtfs", f"local,path={folder},mount_tag=report,{share}"),
+    ]
+
+
+def carry_out(command: list[str], memory: str, timeout: float, keep: Path | None = None) -> int:
+    """Run a command in the guest; returns its status, or 124 when it did not end in time."""
+    if not shutil.which("qemu-system-x86_64"):
+        sys.stderr.write("vm.py: no qemu-system-x86_64 on PATH; install Debian's package qemu-system-x86\n")
+        return 2
+    place, release = fetch()
+    order = {
+        "command": command,
+        "directory": str(ROOT),
+        "mounts": [*MOUNTS, ("none", ORDER, REPORT, "bind")],
+        "modules": MODULES,
+        "modules_at": "/lib/modules",
+    }
+    return boot(order, lambda folder: argv(place, release, folder, memory), timeout, keep)
+
+
+def main() -> int:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
+    parser.add_argument("--memory", default="5G")
+    parser.add_argument("--timeout", type=float, default=1500.0, help="s, for all of it")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="default: three hosts are brought up")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    command = asked.command or ["env", f"LAB_IMAGES={saved()}", sys.executable, *TESTS]
+    return carry_out(command, asked.memory, asked.timeout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,7 +11,8 @@ ones in random order. A disturbance is one that the figures of a sample suffer f
     flood    other programs send as fast as they can between interfaces of their own
 
 Aimed at: at least 95 of 100 disturbed samples are not counted, at most 5 of 100 quiet ones. What else
-runs on the machine is no part of the benchmark: run it on one that is idle otherwise.
+runs on the machine is no part of the benchmark: samples to which nothing was done but beside which others
+used the machine are a row of their own, and say nothing about the aim.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -52,9 +54,9 @@ HALF = 0.5
 #: s for which the wire is stopped, and s until the tool of a sample has begun to measure.
 STOPPED, WAIT = 0.1, 0.2
 ENTER = ["ip", "netns", "exec"]
-#: Share of the CPUs that others may use beside a quiet sample, s over which that is looked at, and how
-#: often a sample is taken again because they used more.
-OTHERS, LOOK, TRIES = 0.15, 0.25, 40
+#: Share of the CPUs that others may use beside a quiet sample, s over which that is looked at, how often
+#: that is waited for, and how often a sample is taken again.
+OTHERS, LOOK, PATIENCE, TRIES = 0.15, 0.25, 8, 2
 
 
 def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -120,6 +122,8 @@ def _run(*argv: str) -> None:
     subprocess.run(argv, check=True)
 
 
+UNDISTURBED = ("quiet", "beside others")
+LAST = ("all disturbed", *UNDISTURBED)
 Measure = Callable[[], Awaitable[Sample]]
 
 
@@ -164,26 +168,24 @@ class Disturbances:
 
 
 class Quiet:
-    """Samples beside which nothing else ran, as far as can be seen right before and right after them."""
+    """Samples to which nothing is done; whether others use the machine is seen right before and after."""
 
-    def __init__(self) -> None:
-        self.again = 0
-
-    async def __call__(self, measure: Measure) -> Sample:
+    async def __call__(self, measure: Measure) -> tuple[str, Sample]:
+        """A sample beside which nothing else ran, or after some tries one that others ran beside."""
         for _ in range(TRIES):
-            for _ in range(TRIES):
-                if await self._alone():
-                    break
+            before = await self._alone()
             sample = await measure()
-            if await self._alone():
-                return sample
-            self.again += 1
-        raise SystemExit(f"validity: others used the machine's CPUs in {TRIES} tries; measure another time")
+            if before and await self._alone():
+                return "quiet", sample
+        return "beside others", sample
 
     async def _alone(self) -> bool:
-        before = _ticks()
-        await asyncio.sleep(LOOK)
-        return used(before, _ticks()) <= OTHERS
+        for _ in range(PATIENCE):
+            before = _ticks()
+            await asyncio.sleep(LOOK)
+            if used(before, _ticks()) <= OTHERS:
+                return True
+        return False
 
 
 def _ticks() -> dict[str, int]:
@@ -206,7 +208,11 @@ async def judged(asked: argparse.Namespace) -> list[tuple[str, Sample]]:
             for number, kind in enumerate(todo):
                 metric = METRICS[number % len(METRICS)]
                 cell = Cell("underlay", metric, ends, 1, asked.seconds)
-                sample = await known.get(kind, quiet)(lambda cell=cell: lab.sample(cell))
+                measure = partial(lab.sample, cell)
+                if kind in known:
+                    sample = await known[kind](measure)
+                else:
+                    kind, sample = await quiet(measure)
                 found.append((kind, sample))
                 if asked.keep:
                     with asked.keep.open("a") as file:
@@ -214,7 +220,6 @@ async def judged(asked: argparse.Namespace) -> list[tuple[str, Sample]]:
                 if asked.verbose:
                     values = {key: round(value, 2) for key, value in sample.values.items()}
                     print(kind, metric, sample.verdict.state, sample.verdict.reasons, values, flush=True)
-    print(f"{quiet.again} quiet samples were taken again, as others had begun to use the machine")
     return found
 
 
@@ -223,12 +228,12 @@ def table(found: Sequence[tuple[str, Sample]]) -> bool:
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for kind, sample in found:
         rows[kind][sample.verdict.state] += 1
-        if kind != "quiet":
+        if kind not in UNDISTURBED:
             rows["all disturbed"][sample.verdict.state] += 1
     states = ("valid", "host-bound", "emulator-bound", "broken")
     print(f"{'':>14}" + "".join(f"{state:>16}" for state in states) + f"{'not counted':>16}")
     shares = {}
-    for kind, row in sorted(rows.items(), key=lambda item: (item[0] in ("quiet", "all disturbed"), item[0])):
+    for kind, row in sorted(rows.items(), key=lambda item: (item[0] in LAST, item[0])):
         total = row.total()
         shares[kind] = (row["emulator-bound"] + row["broken"]) / total
         print(f"{kind:>14}" + "".join(f"{row[state]:16}" for state in states) + f"{shares[kind]:16.0%}")

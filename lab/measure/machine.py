@@ -1,7 +1,7 @@
 """What the machine went through while a sample was measured: CPU, steal, pressure, drops, clocks, quotas.
 
 Read from /proc and the hosts' cgroups at the start and at the end of a sample. In between only the
-pulse reads a line four times a second; where an experiment asks for the hosts' CPU over time, a
+pulse reads a line ten times a second; where an experiment asks for the hosts' CPU over time, a
 thread reads one small file per host now and then.
 """
 

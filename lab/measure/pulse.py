@@ -1,7 +1,7 @@
 """Whether the machine had no CPU left for a part of a sample: its load in short windows.
 
 A mean over the whole sample hides a second in which everything stood still. A thread reads one line
-of /proc/stat four times a second, some 50 µs of CPU each time.
+of /proc/stat ten times a second, some 50 µs of CPU each time.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from threading import Event, Thread
+from time import monotonic
 
-#: s of a window. The kernel counts in ticks of 10 ms, so that two CPUs have 50 ticks in it.
-WINDOW = 0.25
-#: Share of a window's CPU time in use from which none was left: two of 50 ticks may be idle.
+#: s of a window. The kernel tells idle time in ticks of 10 ms: two CPUs have 20 of them in it.
+WINDOW = 0.1
+#: Share of a window's CPU time in use from which none was left: one of those 20 ticks may be idle.
 FULL = 0.95
 IDLE = ("idle", "iowait")
 
@@ -25,10 +26,11 @@ def used(before: Ticks, after: Ticks) -> float:
     return 1 - sum(ticks.get(kind, 0) for kind in IDLE) / max(sum(ticks.values()), 1)
 
 
-def full(readings: Sequence[Ticks]) -> float:
-    """The share of the windows between readings in which the machine had no CPU left."""
-    windows = [used(before, after) >= FULL for before, after in pairwise(readings)]
-    return round(sum(windows) / len(windows), 4) if windows else 0.0
+def full(readings: Sequence[tuple[float, Ticks]]) -> float:
+    """The share of the time (s) between readings in which the machine had no CPU left."""
+    steps = [(end - start, used(before, after)) for (start, before), (end, after) in pairwise(readings)]
+    whole = sum(seconds for seconds, _ in steps)
+    return round(sum(seconds for seconds, share in steps if share >= FULL) / whole, 4) if whole else 0.0
 
 
 class Pulse:
@@ -36,7 +38,7 @@ class Pulse:
 
     def __init__(self, read: Callable[[], Ticks]) -> None:
         self._read, self._over = read, Event()
-        self._readings = [read()]
+        self._readings = [(monotonic(), read())]
         self._thread = Thread(target=self._beat, daemon=True)
         self._thread.start()
 
@@ -48,4 +50,4 @@ class Pulse:
 
     def _beat(self) -> None:
         while not self._over.wait(WINDOW):
-            self._readings.append(self._read())
+            self._readings.append((monotonic(), self._read()))

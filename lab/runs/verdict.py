@@ -13,8 +13,8 @@ from lab.runs.sample import State, Verdict
 #: Share of all CPU time in use above which the machine, not the network, sets the pace. The
 #: counters tick at 100 Hz and a sample lasts a second or more, so 5 % is above their noise.
 BUSY = 0.95
-#: Share of a sample in which no CPU was left, although its mean says otherwise: the pulse looks every
-#: quarter of a second, so that in a sample of two seconds one such window may be chance, two not.
+#: Share of a sample in which no CPU was left, although its mean says otherwise. The start of a tool in
+#: two containers fills one window of a tenth of a second, or two; a fifth of the time is no start any more.
 FULL = 0.2
 #: Steal: a neighbour on the same physical machine took CPU that no record here shows.
 STEAL = 0.05

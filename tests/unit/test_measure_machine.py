@@ -9,6 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab.measure import cgroups, clocks, links, machine, pulse
 from lab.measure.machine import Machine, Snapshot, shares
 
@@ -181,10 +183,16 @@ def test_a_clock_that_was_set_a_machine_that_slept_and_time_that_was_bent() -> N
 def test_a_second_in_which_no_cpu_was_left_shows_though_the_mean_is_low() -> None:
     # given four windows of a hundred ticks, in the second of which hardly one was idle
     idle = [0, 60, 64, 124, 184]
-    readings = [{"user": 100 * n - i, "idle": i, "iowait": 0} for n, i in enumerate(idle)]
-    assert pulse.full(readings) == 0.25
-    assert pulse.used(readings[0], readings[-1]) < 0.6
+    times = [0.0, 0.1, 0.2, 0.3, 0.4]
+    readings = [
+        (t, {"user": 100 * n - i, "idle": i, "iowait": 0}) for n, (t, i) in enumerate(zip(times, idle))
+    ]
+    assert pulse.full(readings) == pytest.approx(0.25)
+    assert pulse.used(readings[0][1], readings[-1][1]) < 0.6
     assert pulse.full(readings[:1]) == 0.0
+    # a window that came late, as on a starved machine, counts for all of its time
+    late = [(t if n < 2 else t + 0.4, found) for n, (t, found) in enumerate(readings)]
+    assert pulse.full(late) == pytest.approx(0.5 / 0.8, abs=1e-4)
 
 
 def test_the_pulse_ends_with_the_sample() -> None:

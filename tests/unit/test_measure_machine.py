@@ -184,9 +184,8 @@ def test_a_second_in_which_no_cpu_was_left_shows_though_the_mean_is_low() -> Non
     # given four windows of a hundred ticks, in the second of which hardly one was idle
     idle = [0, 60, 64, 124, 184]
     times = [0.0, 0.1, 0.2, 0.3, 0.4]
-    readings = [
-        (t, {"user": 100 * n - i, "idle": i, "iowait": 0}) for n, (t, i) in enumerate(zip(times, idle))
-    ]
+    ticks = [{"user": 100 * n - i, "idle": i, "iowait": 0} for n, i in enumerate(idle)]
+    readings = list(zip(times, ticks, strict=True))
     assert pulse.full(readings) == pytest.approx(0.25)
     assert pulse.used(readings[0][1], readings[-1][1]) < 0.6
     assert pulse.full(readings[:1]) == 0.0

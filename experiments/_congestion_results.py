@@ -21,6 +21,15 @@ SHARPLY = Band(high=0.67)
 MOSTLY = Band(low=0.5)
 
 
+#: What the counters show, and why it is so (docs/experiments/congestion.md).
+WHY = (
+    "Why relays miss: the flow that a router makes for packets it relays is keyed by their tunnel, and "
+    "the Ethernet addresses, which were to be left open, are written as zeros that have to fit. No packet "
+    "has those, so each goes up to user space; what does not get there in time is lost, heartbeats as "
+    "well, and TCP takes that for congestion. What UDP's sender sends, which 2016 plotted, does not fall."
+)
+
+
 def missed(sample: Sample) -> dict[str, float]:
     """Per router the share of lookups that found no flow, of those that had any to do."""
     hosts = {key.split()[0] for key in sample.datapath}
@@ -45,7 +54,7 @@ def datapaths(run: Run) -> Table | None:
     heading = (
         "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
     )
-    return Table("the routers' datapaths", columns, [Section(heading, rows)])
+    return Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY])
 
 
 def _rows(run: Run) -> Iterator[list[str]]:

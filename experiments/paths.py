@@ -97,7 +97,8 @@ class Paths(Traffic):
         cut = failure.named((end, link.interface(end)) for end in (first, link.other(first)))
         ends = {"from": first, "to": link.other(first)}
         failing = self.cell(overlay, FAILURE, profile, cut=cut, **ends)
-        return [*there, replace(failing, disturbs=True)]
+        beside = failure.LEAD + failing.seconds * BACK  # time before the cut and after the return
+        return [*there, replace(failing, disturbs=True, warmup=beside)]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         if cell.metric == LATENCY:

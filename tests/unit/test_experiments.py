@@ -291,6 +291,12 @@ async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pyte
     assert sum("-D" in rule for rule in rules) == 3, "until the answer is that there is none left"
 
 
+def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
+    (cell,) = [c for c in grid(paths.Paths()) if c.metric == "failure"]
+    assert cell.seconds == 90
+    assert cell.duration == 2 + 90 * 1.5
+
+
 def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
     settled = parts(Asked("datagram", overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {0.25}

@@ -227,6 +227,31 @@ def test_a_host_that_may_use_every_cpu_has_none_to_use_up(tmp_path: Path) -> Non
     assert "may use all CPUs of this machine" in claim.answer(run).text
 
 
+def test_weave_in_sleeve_refutes_nothing_and_tinc_is_not_asked(tmp_path: Path) -> None:
+    def slow(cell: Cell) -> dict[str, float]:
+        return rate({"underlay": 100.0, "libnetwork": 110.0}.get(cell.overlay, 10.0))
+
+    experiment: Experiment = load_experiment("throughput")
+    topology = catalog.topology(experiment.topology)
+    run = synthetic(
+        tmp_path,
+        ("underlay", "libnetwork", "weave", "tinc"),
+        experiment=experiment,
+        topology=topology,
+        values=lambda cell, _, chance: {k: v + chance.random() for k, v in slow(cell).items()},
+        mode={"mode": "sleeve"},
+    )
+    (claim,) = [c for c in experiment.claims if "with offload" in c.text]
+    answer = claim.answer(run)
+    assert answer.verdict == OPEN
+    assert "weave (sleeve): 0.1" in answer.text
+    assert "the studies' Weave used its fast datapath" in answer.text
+    assert "tinc" not in answer.text
+    # and on the fast datapath the same figures do
+    fast = replace(run, samples=[s.model_copy(update={"mode": {"mode": "fastdp"}}) for s in run.samples])
+    assert claim.answer(fast).verdict == REFUTED
+
+
 def test_one_fall_back_to_sleeve_is_enough_and_none_proves_nothing(tmp_path: Path) -> None:
     run = made_up(tmp_path, "congestion", lambda cell: rate(10) | {"retransmits": 1.0})
     fast = [s.model_copy(update={"overlay": "weave:mode=fastdp"}) for s in run.samples]

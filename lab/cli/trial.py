@@ -46,6 +46,7 @@ def measurable(lab: Emulation, topology: Topology, interval: float | None = None
         Machine(groups, interval=interval),
         lab.shaper.counters,
         links.check,
+        cost=lab.shaper.cost,
         script=lambda: Replay(links, topology.schedule, emit),
     )
 

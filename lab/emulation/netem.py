@@ -99,6 +99,10 @@ class Netem:
 
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Netem, lines)
+        async with self._asked.alone():
+            await self._apply(lines)
+
+    async def _apply(self, lines: Sequence[Line]) -> None:
         wanted = {**self.lines, **{line.name: line for line in lines}}
         memory.hold(wanted.values())
         self._asked.begin(wanted)
@@ -151,7 +155,8 @@ class Netem:
         return {}
 
     async def remove(self, links: Sequence[str]) -> None:
-        self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
+        async with self._asked.alone():
+            self._asked.keep({name: line for name, line in self.lines.items() if name not in links})
 
     async def close(self) -> None:
         """Nothing: the disciplines go with the namespace."""

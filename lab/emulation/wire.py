@@ -130,6 +130,10 @@ class Wire:
 
     async def apply(self, lines: Sequence[Line]) -> None:
         refuse(Wire, lines)
+        async with self._asked.alone():
+            await self._apply(lines)
+
+    async def _apply(self, lines: Sequence[Line]) -> None:
         memory.hold({**self.lines, **{line.name: line for line in lines}}.values())
         adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
         await tc.carry_out(self._namespace, adds, self._run)
@@ -183,7 +187,8 @@ class Wire:
         return {name: float(status[name]) for name in ("cpu_seconds", "looks", "realtime")}
 
     async def remove(self, links: Sequence[str]) -> None:
-        await self._turn({name: line for name, line in self.lines.items() if name not in links})
+        async with self._asked.alone():
+            await self._turn({name: line for name, line in self.lines.items() if name not in links})
 
     async def close(self) -> None:
         """End the wire's process and wait until it has gone."""

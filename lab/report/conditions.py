@@ -30,7 +30,7 @@ def line(run: Run) -> str:
     manifest = run.manifest
     used = sorted({s.congestion_control for s in run.samples if s.congestion_control})
     words = [
-        f"{rate(run)}, shaped by {manifest.shaper or 'nobody here'}",
+        f"{rate(run)}, shaped by {manifest.shaper or 'nobody here'}{cost(run)}",
         *([f"TCP {'+'.join(used)}"] if used else []),
         *filter(None, [hops(run)]),
         f"profile {manifest.profile.get('name', '?')}",
@@ -38,6 +38,14 @@ def line(run: Run) -> str:
         f"run {manifest.run}",
     ]
     return "; ".join(words)
+
+
+def cost(run: Run) -> str:
+    """What imposing the links took of a core: the mean and the most of all samples; empty where nothing."""
+    shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
+    if not shares:
+        return ""
+    return f" (took {sum(shares) / len(shares):.2f} of a core on average, {max(shares):.2f} at most)"
 
 
 def hops(run: Run) -> str:

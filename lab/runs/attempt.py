@@ -87,12 +87,14 @@ class Attempts:
             ShaperError: the links died before the sample began.
         """
         self._announce(task)
-        before, said = await asyncio.gather(self.lab.counters(), self._counters())
+        before, said, spent = await asyncio.gather(self.lab.counters(), self._counters(), self._spent())
         started, start = datetime.now(UTC), monotonic()
         await self.lab.machine.start()
         reading, error = await self._reading(task)
         machine, seconds = await self.lab.machine.stop(), monotonic() - start
-        (after, unshaped), overlay = await asyncio.gather(self._links(), self._state())
+        (after, unshaped), overlay, now = await asyncio.gather(self._links(), self._state(), self._spent())
+        if None not in (spent, now):
+            machine = {**machine, "links_cpu": round(((now or 0) - (spent or 0)) / seconds, 4)}
         counted = links.difference(before, after)
         calm = not task.cell.disturbs
         trouble = list(
@@ -173,6 +175,13 @@ class Attempts:
                 raise found
         said = next((str(found) for found in (checked, counts) if isinstance(found, LINKS_FAIL)), "")
         return {} if isinstance(counts, BaseException) else counts, said
+
+    async def _spent(self) -> float | None:
+        """CPU time (s) that imposing the links took so far; None where that is nobody's, or nobody says."""
+        try:
+            return (await self.lab.cost()).get("cpu_seconds")
+        except LINKS_FAIL:
+            return None
 
     async def _counters(self) -> Mapping[str, int]:
         """The data path's counters; an overlay that does not tell them now says why after the sample."""

@@ -17,6 +17,11 @@ async def nothing_to_check() -> None:
     """For hosts whose links nobody shapes here."""
 
 
+async def no_cost() -> Mapping[str, float]:
+    """For links that cost no process anything."""
+    return {}
+
+
 class Script(Protocol):
     """What happens to the links while an overlay is measured; begins when entered, is undone when left."""
 
@@ -70,6 +75,8 @@ class Lab:
     machine: Recorder = field(default_factory=Machine)
     counters: ReadCounters = no_counters
     check: Callable[[], Awaitable[None]] = nothing_to_check
+    #: What imposes the links used itself since it began (`cpu_seconds`), where that is not the kernel's work.
+    cost: Callable[[], Awaitable[Mapping[str, float]]] = no_cost
     #: Makes what happens to the links, anew for each overlay.
     script: Callable[[], Script] = Nothing
     #: Links that are not what was asked, in words, and that the user accepted: every sample says so.

@@ -392,6 +392,20 @@ async def test_what_a_schedule_did_is_kept_and_marks_the_samples_beside_it(tmp_p
         ]
 
 
+async def test_what_the_links_cost_is_stored_and_told(tmp_path: Path) -> None:
+    spent = iter(range(1000))
+
+    async def cost() -> dict[str, float]:
+        return {"cpu_seconds": float(next(spent))}
+
+    with new_folder(tmp_path) as folder:
+        await go(folder, lab=replace(fake_lab(), cost=cost))
+
+    run = read(folder.path)
+    assert all(sample.machine["links_cpu"] > 0 for sample in run.samples)
+    assert "of a core on average" in conditions.line(run)
+
+
 async def test_a_schedule_that_ended_breaks_samples(tmp_path: Path) -> None:
     lab = replace(fake_lab(), script=lambda: Busy("the schedule of links ended: A-B: down: no"))
     with new_folder(tmp_path) as folder:

@@ -73,6 +73,30 @@ class HostTimeout(HostError, TimeoutError):
     """A command or a state that did not come before its deadline."""
 
 
+class HostUnreachable(HostError, ConnectionError):
+    """A host to which no connection can be made: `reason` says what stands in the way, and what to do."""
+
+    def __init__(self, host: str, where: str, reason: str) -> None:
+        self.host, self.where, self.reason = host, where, reason
+        super().__init__(f"{host} cannot be reached at {where}: {reason}")
+
+
+class HostLost(HostError, ConnectionError):
+    """A connection to a host that dropped while a command ran."""
+
+
+class InventoryError(LabError, ValueError):
+    """An inventory that cannot be used; `faults` names every entry at fault."""
+
+    def __init__(self, source: str, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(f"{source}: {'; '.join(self.faults)}")
+
+
+class HostsLocked(HostError):
+    """Hosts that somebody else uses: who, and since when."""
+
+
 class ShaperError(LabError, RuntimeError):
     """A link that cannot be shaped as asked, or does not do what it was told."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -207,6 +208,20 @@ class Topology:
         A link that the running one has between the same two hosts is the same link.
         """
         return self._with(specs.pinned(self._graph, running.hosts, running.links))
+
+    def with_interfaces(self, names: Mapping[str, Mapping[str, str]]) -> Topology:
+        """The same topology on machines whose interfaces have other names: by host, and port (``eth1``)."""
+        links = [
+            replace(
+                link,
+                interface_a=names.get(link.a, {}).get(link.interface_a, link.interface_a),
+                interface_b=names.get(link.b, {}).get(link.interface_b, link.interface_b),
+            )
+            for link in self.links
+        ]
+        if tuple(links) == self.links:
+            return self
+        return self._with(specs.pinned(self._graph, self.hosts, links))
 
     def _with(self, graph: nx.Graph[Any]) -> Topology:
         return Topology(

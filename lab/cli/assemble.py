@@ -45,7 +45,7 @@ TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked of `emulate`; see its options."""
+    """What the user asked of `emulate`, or with `real` of `testbed run`; see their options."""
 
     experiment: str
     topology: str = ""
@@ -66,6 +66,7 @@ class Asked:
     results: Path = Path("results")
     trace: Path | None = None
     prompt: bool = False
+    real: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def parts(asked: Asked) -> Parts:
     if asked.on_fallback not in FALLBACKS:
         raise UnknownName("answer to a fall-back", asked.on_fallback, FALLBACKS)
     if asked.resume is not None:
-        return resumed(experiment, asked.resume)
+        return resumed(experiment, asked.resume, "testbed run" if asked.real else "emulate")
     if asked.profile not in experiment.profiles:
         raise UnknownName("profile", asked.profile, experiment.profiles)
     profile = adjusted(experiment.profiles[asked.profile], asked)
@@ -120,14 +121,14 @@ def parts(asked: Asked) -> Parts:
     return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
 
 
-def resumed(experiment: Experiment, path: Path) -> Parts:
+def resumed(experiment: Experiment, path: Path, verb: str) -> Parts:
     """What a run folder was begun with: a resumed run is the same run."""
     from lab.runs.folder import read
 
     manifest = read(path).manifest
     if manifest.experiment != experiment.name:
         raise RunError(
-            f"{path} is a run of {manifest.experiment!r}; resume it with 'emulate {manifest.experiment}'"
+            f"{path} is a run of {manifest.experiment!r}; resume it with '{verb} {manifest.experiment}'"
         )
     return Parts(
         experiment,
@@ -176,7 +177,9 @@ def all_claims() -> list[Claim]:
 
 
 def adjusted(profile: Profile, asked: Asked) -> Profile:
-    """The profile with what the user set in its place."""
+    """The profile with what the user set in its place; nobody shapes real links, or limits real hosts."""
+    if asked.real:
+        profile = replace(profile, rate=None, cpus=None, why="")
     if asked.rate is not None:
         profile = replace(profile, **_rate_asked(asked.rate))
     if asked.repetitions is not None:

@@ -39,6 +39,7 @@ class Building:
         shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
         run: what runs this machine's commands (see `lab.hosts.process`).
         emit: told of every step.
+        image: what the hosts of a topology are made of, where it does not say.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Building:
         shaper: str = "auto",
         run: Run = process.run,
         emit: Emit = silent,
+        image: str = hostplan.HOST_IMAGE,
     ) -> None:
         self.topology = topology
         self.hosts: dict[str, ContainerHost] = {}
@@ -58,10 +60,15 @@ class Building:
         self.state: State | None = None
         self.record = Record("", name)
         self.shaper: Shaper | None = None
-        self._asked, self._run, self._emit = shaper, run, emit
+        self._asked, self._run, self._emit, self._image = shaper, run, emit, image
         self._kind: type[Shaper] | None = None
         self._fabric: Fabric | None = None
         self._daemon = Daemon(emit=emit)
+
+    @property
+    def lab_id(self) -> str:
+        """What everything of this lab carries; it is up."""
+        return self._state.lab_id
 
     @property
     def _state(self) -> State:

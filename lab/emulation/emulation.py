@@ -104,7 +104,8 @@ class Emulation(Building):
             if self.topology is not None:
                 self.topology = self.topology.pinned()
                 seed = await asyncio.to_thread(endpoint_seed, self._emit)
-                await self._add(hostplan.plans(self._state, self.topology, seed), self.topology.links)
+                plans = hostplan.plans(self._state, self.topology, seed, self._image)
+                await self._add(plans, self.topology.links)
         except BaseException:
             await asyncio.shield(self.down())
             raise

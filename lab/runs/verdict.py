@@ -141,3 +141,12 @@ def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Found:
         share = cpu.get("throttled_s", 0.0) / seconds if seconds > 0 else 0.0
         if share > THROTTLED:
             yield "host-bound", f"{name} was held at its CPU quota {min(share, 1):.0%} of the time"
+        yield from _real(name, cpu)
+
+
+def _real(name: str, cpu: Mapping[str, float]) -> Found:
+    """A host that is a machine of its own: its CPUs are part of what is measured, its neighbours are not."""
+    if (busy := cpu.get("busy", 0.0)) > BUSY:
+        yield "host-bound", f"the CPUs of {name} were {busy:.0%} busy"
+    if (steal := cpu.get("steal", 0.0)) > STEAL:
+        yield "emulator-bound", f"{steal:.0%} of the CPU time of {name} was taken by its machine's neighbours"

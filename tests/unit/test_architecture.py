@@ -51,6 +51,7 @@ FORBIDDEN = {
     ),
     "lab/hosts": (
         "lab.emulation",
+        "lab.testbed",
         "lab.measure",
         "lab.runs",
         "lab.report",
@@ -64,6 +65,7 @@ FORBIDDEN = {
     "lab/runs": ("lab.emulation", "lab.testbed", "lab.cli"),
     "lab/report": ("lab.emulation", "lab.testbed", "lab.cli"),
     "lab/live": ("lab.cli",),
+    "lab/testbed": ("lab.emulation", "lab.report", "lab.cli", "lab.live", "overlays", "experiments"),
     "lab/emulation": (
         "lab.live",
         "lab.testbed",

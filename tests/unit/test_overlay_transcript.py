@@ -6,6 +6,7 @@ was given must be equal, in the same order, with the same input.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,12 @@ from typing import Any
 import pytest
 
 from lab import catalog
-from lab.errors import CommandError, OverlayError
+from lab.errors import OverlayError
 from lab.hosts.base import Host, Result
-from lab.hosts.common import MARK, QUESTIONS, CommonHost
+from lab.hosts.common import MARK, QUESTIONS
 from lab.hosts.container import ContainerHost, Inside
 from lab.hosts.process import Whole
+from lab.hosts.ssh import SshHost
 from lab.topology import Topology
 from overlays import options
 from overlays.support import flanneld, weaver
@@ -34,28 +36,6 @@ SPECS = (
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",
 )
-
-
-class RemoteHost(CommonHost):
-    """A host whose commands go another way than into a container, as those of a real machine do."""
-
-    def __init__(self, name: str, site: str, addresses: Sequence[str], take: Callable[..., Result]) -> None:
-        super().__init__(name, site, addresses)
-        self._take = take
-
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
-        result = self._take(self.name, argv, stdin, env)
-        if check and result.status:
-            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
-        return result
 
 
 class Script:
@@ -81,10 +61,19 @@ class Script:
         stdin: bytes | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        """In place of this machine's runner: takes off what leads into a container."""
+        """In place of what runs a command: takes off what leads into a container, or to a machine."""
         words = list(argv)
-        words = words[words.index("timeout") + 4 :]
-        return self.take(on, words, stdin, env.given if isinstance(env, Whole) else env)
+        start = words.index("timeout")
+        if "given" in words[:start]:
+            env, stdin = given(words[words.index("given") + 1 : start - 1], stdin or b"")
+        return self.take(on, words[start + 4 :], stdin, env.given if isinstance(env, Whole) else env)
+
+
+def given(names: Sequence[str], stdin: bytes) -> tuple[Mapping[str, str], bytes | None]:
+    """The environment that a machine takes from the first lines of a command's input, and the rest."""
+    lines = stdin.split(b"\n", len(names))
+    values = [base64.b64decode(line).decode() for line in lines[:-1]]
+    return dict(zip(names, values, strict=True)), lines[-1] or None
 
 
 def answer(host: str, asked: str) -> tuple[int, str]:
@@ -210,7 +199,10 @@ def containers(topology: Topology, script: Script) -> Sequence[Host]:
 
 
 def machines(topology: Topology, script: Script) -> Sequence[Host]:
-    return [RemoteHost(h.name, h.site, topology.addresses(h.name), script.take) for h in topology.hosts]
+    return [
+        SshHost(h.name, h.site, topology.addresses(h.name), script.run_here, sudo=h.number > 1)
+        for h in topology.hosts
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,224 @@
+"""lab rehearse: a real run against stand-ins on this machine, before a testbed is booked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.errors import MachineError
+
+if TYPE_CHECKING:
+    from lab.cli import assemble
+    from lab.emulation.standins import Access
+    from lab.events import Emit
+    from lab.topology import Topology
+
+#: How long a command may take to end in order after a signal (s).
+PATIENCE = 90.0
+
+
+def command(
+    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    topology: Annotated[
+        str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
+    ] = "",
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
+    ] = "quick",
+    rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
+    repetitions: Annotated[int | None, typer.Option(help="Samples per cell.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds per sample.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
+    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
+    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    trace: Annotated[
+        Path | None, typer.Option(help="Write every command to files of this name, one per host.")
+    ] = None,
+    hold: Annotated[bool, typer.Option(help="Only start the stand-ins, and keep them until Ctrl-C.")] = False,
+) -> None:
+    """Run an experiment over SSH on stand-ins for virtual machines, from check to restore. Needs root.
+
+    The stand-ins are emulated hosts with sshd, a control network on eth0 and shaped data links that
+    have no addresses yet. On them the commands run that a real testbed gets, and they are printed.
+
+    Example: sudo python -m lab rehearse multihop --overlay underlay --overlay libnetwork
+    """
+    from lab.cli import assemble
+
+    if weaver:
+        os.environ["LAB_WEAVER"] = weaver
+    asked = assemble.Asked(
+        experiment=experiment,
+        topology=topology,
+        overlays=tuple(overlay or ()),
+        profile=profile,
+        rate=rate,
+        repetitions=repetitions,
+        duration=duration,
+        only=tuple(only or ()),
+        seed=seed,
+        shaper=shaper,
+        results=results,
+        trace=trace,
+    )
+    if os.geteuid() != 0:
+        raise MachineError(f"rehearse needs root: sudo {sys.executable} -m lab rehearse {experiment}")
+    sys.exit(_run(asked, hold))
+
+
+def _run(asked: assemble.Asked, hold: bool) -> int:
+    from lab.interrupts import until_told
+
+    try:
+        return asyncio.run(until_told(_rehearse(asked, hold)))
+    except asyncio.CancelledError:
+        print("lab: interrupted; everything was taken away, samples are kept", file=sys.stderr)
+        return 130
+
+
+async def _rehearse(asked: assemble.Asked, hold: bool) -> int:
+    from lab.cli import assemble
+    from lab.cli.shared import progress
+    from lab.emulation import standins
+    from lab.emulation.emulation import Emulation
+    from lab.images.derived import REHEARSAL
+
+    settled = assemble.parts(asked)
+    with progress() as emit:
+        await _supply(settled, emit)
+        bed = Emulation(settled.topology, shaper=asked.shaper, emit=emit, image=REHEARSAL)
+        await bed.up()
+    try:
+        with progress() as emit:
+            access = await standins.open_to_ssh(bed, emit=emit)
+        inside = Inside(access, bed.lab_id, write_inventory(access, settled.topology))
+        if hold:
+            return await _hold(inside)
+        return await _through(inside, asked, settled)
+    finally:
+        with progress() as emit:
+            await asyncio.shield(bed.down())
+
+
+async def _supply(settled: assemble.Parts, emit: Emit) -> None:
+    """What can be had only from outside: images, and programs that are built from downloads."""
+    from lab import images
+    from lab.emulation.daemon import Daemon, client
+    from lab.images.derived import ensure_rehearsal
+    from overlays.support import flanneld
+
+    def build() -> None:
+        daemon = Daemon(emit)
+        daemon.ensure()
+        try:
+            images.ensure(client(), emit)
+            ensure_rehearsal(client(), emit)
+        finally:
+            daemon.release()
+
+    await asyncio.to_thread(build)
+    if any(overlay.name == "flannel" for overlay in settled.overlays.values()):
+        await asyncio.to_thread(flanneld.program)
+
+
+def write_inventory(access: Access, topology: Topology) -> Path:
+    """Write the inventory of the stand-ins, and their topology, beside their keys."""
+    from lab.formats import own
+    from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
+
+    folder = access.key.parent
+    (folder / "topology.yaml").write_text(own.write(topology))
+    machines = {
+        name: Machine(address=address, ports={link.interface(name): AUTO for link in topology.links_of(name)})
+        for name, address in access.addresses.items()
+    }
+    ssh = Ssh(user=access.user, key=access.key.name, known_hosts=access.known_hosts.name)
+    found = Inventory(topology="topology.yaml", ssh=ssh, hosts=machines)
+    (folder / "inventory.yaml").write_text(write(found))
+    return folder / "inventory.yaml"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The place of the stand-ins' control network: commands run in it reach them."""
+
+    access: Access
+    lab_id: str
+    inventory: Path
+
+    def argv(self, words: Sequence[str]) -> list[str]:
+        from lab.emulation import namespaces
+
+        lab = [sys.executable, "-m", "lab", "testbed", *words, "--inventory", str(self.inventory)]
+        return namespaces.inside(self.access.namespace, lab)
+
+    async def run(self, words: Sequence[str]) -> int:
+        """Run a command of `lab testbed` to its end; a signal ends it in order."""
+        argv = self.argv(words)
+        print(f"\n$ {shlex.join(argv)}", flush=True)
+        env = {**os.environ, "LAB_ID": self.lab_id}
+        process = subprocess.Popen(argv, env=env, start_new_session=True)  # noqa: ASYNC220  it starts at once
+        try:
+            return await asyncio.to_thread(process.wait)
+        except asyncio.CancelledError:
+            process.send_signal(signal.SIGINT)
+            await asyncio.shield(asyncio.to_thread(_wait, process))
+            raise
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+async def _through(inside: Inside, asked: assemble.Asked, settled: assemble.Parts) -> int:
+    """Every step of a real run; what fails ends it, and the machines are given back in any case."""
+    if status := await inside.run(["check"]):
+        return status
+    status = await inside.run(["prepare"])
+    status = status or await inside.run(["run", asked.experiment, *_words(asked, settled)])
+    return max(status, await inside.run(["restore"]))
+
+
+def _words(asked: assemble.Asked, settled: assemble.Parts) -> list[str]:
+    """The options of the run; the rate is that of the stand-ins' links."""
+    given = {
+        "--profile": asked.profile,
+        "--rate": settled.profile.rate,
+        "--repetitions": asked.repetitions,
+        "--duration": asked.duration,
+        "--seed": asked.seed,
+        "--results": asked.results,
+        "--trace": asked.trace,
+    }
+    words = [word for key, value in given.items() if value is not None for word in (key, str(value))]
+    words += [word for name in asked.overlays for word in ("--overlay", name)]
+    return words + [word for text in asked.only for word in ("--only", text)]
+
+
+async def _hold(inside: Inside) -> int:
+    """Keep the stand-ins until a signal comes."""
+    print(
+        f"the stand-ins are up, until Ctrl-C; for example:\n$ {shlex.join(inside.argv(['check']))}",
+        flush=True,
+    )
+    await asyncio.get_running_loop().create_future()
+    return 0

@@ -1,0 +1,253 @@
+"""lab testbed: the same experiments on real machines, over SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.cli.machines import AcceptNew, InventoryFile, Steal
+
+if TYPE_CHECKING:
+    from lab.cli import assemble
+    from lab.events import Emit
+
+app = typer.Typer(
+    name="testbed",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Experiments on real machines over SSH: check, prepare, run, restore.",
+)
+INVENTORY = Path("inventory.yaml")
+
+
+@app.command()
+def check(
+    inventory: InventoryFile = INVENTORY,
+    overlay: Annotated[
+        list[str] | None, typer.Option("--overlay", "-o", help="Only these; all overlays by default.")
+    ] = None,
+    accept_new: AcceptNew = False,
+) -> None:
+    """Reach every machine and say what each has and lacks. Changes nothing.
+
+    The exit status is 0 when every machine is reached, and is or can be made ready by 'prepare'.
+
+    Example: python -m lab testbed check --inventory inventory.yaml
+    """
+    from lab.cli.machines import booked
+    from lab.cli.shared import progress, show
+    from lab.cli.testbed_check import checked
+
+    book = booked(inventory)
+    with progress() as emit:
+        status, table = _end(checked(book, overlay or [], emit, accept_new=accept_new))
+    show(table)
+    sys.exit(status)
+
+
+@app.command()
+def prepare(
+    inventory: InventoryFile = INVENTORY,
+    persist: Annotated[bool, typer.Option(help="Set the data plane up again after each reboot.")] = False,
+    accept_new: AcceptNew = False,
+    steal: Steal = False,
+    dry_run: Annotated[bool, typer.Option(help="Print what would run as root on each host.")] = False,
+) -> None:
+    """Make every machine ready: packages, endpoint image, addresses and MTU of the data plane.
+
+    What is there already is left alone. The hosts stay claimed until 'restore'.
+
+    Example: python -m lab testbed prepare --inventory inventory.yaml
+    """
+    from lab.cli.machines import booked
+    from lab.cli.shared import progress
+
+    book = booked(inventory)
+    with progress() as emit:
+        said = _end(_prepare(book, emit, persist, accept_new, steal, dry_run))
+    for line in said:
+        typer.echo(line)
+
+
+async def _prepare(
+    book: Any, emit: Emit, persist: bool, accept_new: bool, steal: bool, dry_run: bool
+) -> list[str]:
+    from lab.testbed import prepare as preparing
+
+    async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
+        if not dry_run:
+            done = await preparing.prepare(bed, persist=persist)
+            return done or ["every host was ready"]
+        await bed.look()
+        await bed.find_controls()
+        await bed.find_ports(look_for=False)
+        rows = preparing.steps(bed, persist=persist)
+        return [line for name, lines in rows.items() for line in (f"{name}:", *(f"  {x}" for x in lines))]
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    inventory: InventoryFile = INVENTORY,
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
+    ] = "quick",
+    rate: Annotated[
+        float | None, typer.Option(help="Rate that every link has, in Mbit/s, for tables and figures.")
+    ] = None,
+    repetitions: Annotated[int | None, typer.Option(help="Samples per cell.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds per sample.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
+    on_fallback: Annotated[
+        str, typer.Option(help="When an overlay's mode changes in a sample: 'mark' or 'relaunch'.")
+    ] = "mark",
+    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    trace: Annotated[
+        Path | None, typer.Option(help="Write every command to files of this name, one per host.")
+    ] = None,
+    accept_new: AcceptNew = False,
+    steal: Steal = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the cells, the time they take, and what runs as root; do nothing.")
+    ] = False,
+) -> None:
+    """Run an experiment on machines that 'prepare' has made ready.
+
+    The same overlays, cells and run folder as 'lab emulate'; samples are on disk one by one, and an
+    interrupted run goes on with --resume.
+
+    Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
+    """
+    from lab.cli import assemble
+    from lab.cli.machines import booked
+
+    if weaver:
+        os.environ["LAB_WEAVER"] = weaver
+    asked = assemble.Asked(
+        experiment=experiment,
+        topology=booked(inventory).inventory.topology,
+        overlays=tuple(overlay or ()),
+        profile=profile,
+        rate=rate,
+        repetitions=repetitions,
+        duration=duration,
+        only=tuple(only or ()),
+        seed=seed,
+        on_fallback=on_fallback,
+        resume=resume,
+        results=results,
+        trace=trace,
+        real=True,
+    )
+    if dry_run:
+        _plan(asked, inventory)
+        return
+    sys.exit(_measured(asked, inventory, accept_new, steal))
+
+
+def _plan(asked: assemble.Asked, inventory: Path) -> None:
+    from lab.cli import assemble
+    from lab.testbed import dataplane, lock, restore
+
+    assemble.show_plan(replace(asked, topology=str(_topology_file(inventory))))
+    typer.echo("as root on every host, besides what the overlays' pages (docs/overlays) list:")
+    for line in (
+        f"write {lock.BUSY} and {restore.OVERLAYS}, and remove them at the end",
+        f"run {dataplane.SCRIPT}, which 'prepare --dry-run' prints",
+        "ping over every link, docker exec of the measuring tools, read /proc/stat and /proc/pressure/cpu",
+    ):
+        typer.echo(f"  {line}")
+
+
+def _topology_file(inventory: Path) -> str | Path:
+    from lab.testbed.inventory import read
+
+    name = read(inventory).topology
+    beside = inventory.parent / name
+    return beside if beside.is_file() else name
+
+
+def _measured(asked: assemble.Asked, inventory: Path, accept_new: bool, steal: bool) -> int:
+    from lab.cli import assemble
+    from lab.cli.machines import measure
+    from lab.cli.shared import progress
+
+    asked = replace(asked, topology=str(_topology_file(inventory)))
+    experiment = assemble.load_experiment(asked.experiment)
+    with progress() as emit:
+        status, path = _end(measure(asked, inventory, emit, accept_new=accept_new, steal=steal))
+    assemble.show_results(experiment, path)
+    faulty = assemble.tell_faults(experiment, path)
+    return int(status or faulty)
+
+
+@app.command()
+def restore(
+    inventory: InventoryFile = INVENTORY,
+    accept_new: AcceptNew = False,
+    steal: Steal = False,
+) -> None:
+    """Take everything off the machines that 'prepare' and runs put there; packages stay, and are listed.
+
+    Says what is not as it was, host by host; the exit status is then 1.
+
+    Example: python -m lab testbed restore --inventory inventory.yaml
+    """
+    from lab.cli.machines import booked
+    from lab.cli.shared import progress
+
+    book = booked(inventory)
+    with progress() as emit:
+        status, said = _end(_restore(book, emit, accept_new, steal))
+    for line in said:
+        typer.echo(line)
+    sys.exit(status)
+
+
+async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tuple[int, list[str]]:
+    from lab.cli.machines import sweep
+    from lab.events import step
+    from lab.testbed import restore as restoring
+    from lab.together import together
+
+    async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
+        await bed.look()
+        if not any(found.first("before") for found in bed.surveys.values()):
+            return 0, ["nothing of the lab is on these hosts"]
+        await bed.claim()
+        left = await sweep(bed, emit)
+        with step(emit, "hosts as they were"):
+            rows = await together(restoring.restore(host) for host in bed.hosts.values())
+        bed.forget_claim()
+    said = list(left)
+    for row in filter(None, rows):
+        said += [f"{row.host}: {words}" for words in row.left]
+        if row.packages:
+            said.append(f"{row.host}: packages that stay: {', '.join(row.packages)}")
+    faulty = bool(left) or any(row.left for row in rows if row)
+    return int(faulty), said or ["every host is as it was"]
+
+
+def _end(work: Coroutine[Any, Any, Any]) -> Any:
+    """The work's result; a signal ends it in order."""
+    from lab.interrupts import until_told
+
+    try:
+        return asyncio.run(until_told(work))
+    except asyncio.CancelledError:
+        print("lab: interrupted; overlays were taken off the hosts, samples are kept", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,94 @@
+"""A host that is a machine of its own: commands go over SSH, as root or through sudo."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from lab.errors import CommandError, HostError, HostTimeout
+from lab.hosts.base import Result
+from lab.hosts.common import CommonHost, with_deadline
+from lab.hosts.process import Run
+
+#: How much longer than the command's own deadline this end waits for the far end (s).
+GRACE = 15.0
+#: What a command finds in its environment, whoever logs in: the same as in a container.
+ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
+#: Takes the values of an environment from the first lines of its input: an argv can be read by every
+#: user of a machine. `read` takes no byte beyond its line, so the command finds the rest.
+GIVEN = (
+    "while [ $1 != -- ]; do IFS= read -r value; "
+    'export "$1=$(printf %s "$value" | base64 -d)"; shift; done; shift; exec "$@"'
+)
+
+
+class SshHost(CommonHost):
+    """A `Host` on a machine that is reached by `run`; see `lab.hosts.sshline.Line`.
+
+    Args:
+        name: as in the topology.
+        site: where it is.
+        addresses: its underlay addresses, by link number.
+        run: what runs a command there, as whoever logs in.
+        sudo: that user is not root.
+    """
+
+    def __init__(
+        self, name: str, site: str, addresses: Sequence[str], run: Run, *, sudo: bool = False
+    ) -> None:
+        super().__init__(name, site, addresses)
+        self._run, self._sudo = run, sudo
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        start = monotonic()
+        full = remote_argv(argv, timeout, tuple(env or ()), sudo=self._sudo)
+        if env:
+            stdin = header(env) + (stdin or b"")
+        result = await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin)
+        if result.status in (124, 137) and monotonic() - start >= timeout:
+            raise HostTimeout(f"{self.name}: {' '.join(argv)[:300]!r} had not ended after {timeout:g} s")
+        if self._sudo and result.status:
+            refuse_password(self.name, result)
+        result = Result(tuple(argv), result.status, result.stdout, result.stderr, result.seconds)
+        if check and result.status:
+            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
+        return result
+
+
+def remote_argv(argv: Sequence[str], timeout: float, names: Sequence[str], *, sudo: bool) -> list[str]:
+    """The command at the far end; of an environment only the names stand in it."""
+    given = ["sh", "-c", GIVEN, "given", *names, "--"] if names else []
+    root = ["sudo", "-n", "--"] if sudo else []
+    return [*root, "env", "-i", "-C", "/", *ENVIRONMENT, *given, *with_deadline(argv, timeout)]
+
+
+def header(env: Mapping[str, str]) -> bytes:
+    """The lines from which the far end takes the values of an environment."""
+    return b"".join(base64.b64encode(value.encode()) + b"\n" for value in env.values())
+
+
+def refuse_password(host: str, result: Result) -> None:
+    """Return when it was not sudo itself that failed.
+
+    Raises:
+        HostError: it asks for a password, lets this user do nothing, or is not there.
+    """
+    said = result.stderr.strip().rsplit("\n", 1)[-1]
+    if said.startswith("sudo: ") and ("password" in said or "terminal" in said):
+        raise HostError(
+            f"{host}: sudo asks for a password there; let this user do it without one (NOPASSWD in "
+            "/etc/sudoers.d), or log in as root"
+        )
+    if "is not in the sudoers file" in said or "is not allowed to execute" in said:
+        raise HostError(f"{host}: {said}; the lab needs root there, by sudo without a password or by login")
+    if result.status == 127 and "sudo" in said and "not found" in said:
+        raise HostError(f"{host}: sudo is not installed there; install it, or log in as root")

@@ -1,0 +1,322 @@
+"""The SSH connections to one machine: opened once, kept, and opened again after they drop.
+
+Everything that OpenSSH reads of the user's own settings counts here too: ~/.ssh/config, keys,
+the agent, known_hosts. Host keys are always checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import asyncssh
+
+from lab.errors import CommandError, HostLost, HostTimeout, HostUnreachable
+from lab.hosts.base import Result
+
+#: How long a machine may take to answer, and to let somebody in (s).
+CONNECT, LOGIN = 10.0, 20.0
+#: A connection is asked this often (s), and is lost when so many answers are missing.
+KEEPALIVE, MISSING = 5.0, 3
+#: OpenSSH serves ten commands at once over one connection unless it is told otherwise.
+CHANNELS = 8
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a machine is reached; what is None comes from the user's own SSH settings.
+
+    `keys` are files of private keys; `jump` is a machine to go by; with `accept_new` the key of
+    a machine that was never seen is written into `known_hosts`, and one that changed is refused.
+    """
+
+    name: str
+    address: str
+    port: int | None = None
+    user: str | None = None
+    keys: tuple[str, ...] = ()
+    jump: Way | None = None
+    known_hosts: Path | None = None
+    config: Path | None = None
+    accept_new: bool = False
+
+    @property
+    def where(self) -> str:
+        return f"{self.address} port {self.port or 22}"
+
+
+@dataclass
+class _Connection:
+    """One connection, and how many commands use it at this moment."""
+
+    ssh: asyncssh.SSHClientConnection
+    used: int = 0
+    #: How many it takes at once: it is found out when one more is refused.
+    most: int = CHANNELS
+    jump: asyncssh.SSHClientConnection | None = None
+
+
+@dataclass
+class Line:
+    """Runs commands on one machine; it is a `lab.hosts.process.Run`."""
+
+    way: Way
+    _open: list[_Connection] = field(default_factory=list)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def connect(self) -> None:
+        """Open the first connection.
+
+        Raises:
+            HostUnreachable: says what stands in the way.
+        """
+        async with self._lock:
+            await self._free()
+
+    async def close(self) -> None:
+        """Close every connection; what was started with `Host.start` goes on."""
+        connections, self._open = self._open, []
+        for connection in connections:
+            connection.ssh.close()
+            if connection.jump:
+                connection.jump.close()
+        for connection in connections:
+            with suppress(TimeoutError, OSError):
+                await asyncio.wait_for(connection.ssh.wait_closed(), 2)
+
+    @property
+    def user(self) -> str:
+        """Who is logged in."""
+        return str(self._open[0].ssh.get_extra_info("username")) if self._open else ""
+
+    @property
+    def own_address(self) -> str:
+        """The machine's address on the network that carries this connection; "" behind a jump host."""
+        if not self._open or self.way.jump:
+            return ""
+        return str((self._open[0].ssh.get_extra_info("peername") or ("",))[0])
+
+    async def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        on: str = "",
+        timeout: float = 60.0,
+        check: bool = True,
+        stdin: bytes | Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run a command as whoever is logged in; `stdin` may be a file.
+
+        Raises:
+            CommandError: `check` is set and the status is not zero.
+            HostTimeout: no end after `timeout` (s).
+            HostUnreachable: no connection can be made.
+            HostLost: the connection dropped, and nobody knows how far the command came.
+        """
+        start, words = monotonic(), shlex.join(argv)
+        try:
+            async with asyncio.timeout(timeout):
+                status, out, err = await self._somewhere(words, stdin)
+        except TimeoutError as error:
+            raise HostTimeout(f"{self.way.name}: {words[:300]} had not ended after {timeout:g} s") from error
+        result = Result(
+            tuple(argv),
+            status,
+            out.decode(errors="replace"),
+            err.decode(errors="replace"),
+            monotonic() - start,
+        )
+        if check and result.status:
+            raise CommandError(self.way.name, argv, result.status, result.stdout, result.stderr)
+        return result
+
+    async def _somewhere(self, words: str, stdin: bytes | Path | None) -> tuple[int, bytes, bytes]:
+        """Run a command over a connection that takes it: one that does not has not begun it."""
+        while True:
+            async with self._lock:
+                connection = await self._free()
+                connection.used += 1
+            try:
+                return await self._to_its_end(connection.ssh, words, stdin)
+            except asyncssh.ChannelOpenError as error:
+                connection.most = connection.used - 1
+                if connection.most == 0 and not connection.ssh.is_closed():
+                    raise HostUnreachable(self.way.name, self.way.where, _words(error)) from error
+            finally:
+                connection.used -= 1
+
+    async def _to_its_end(
+        self, ssh: asyncssh.SSHClientConnection, words: str, stdin: bytes | Path | None
+    ) -> tuple[int, bytes, bytes]:
+        """The status and the output of a command."""
+        more: dict[str, Any] = {} if isinstance(stdin, bytes) else {"stdin": stdin or asyncssh.DEVNULL}
+        process = None
+        try:
+            process = await ssh.create_process(f"exec {words}", encoding=None, **more)
+            out, err = await process.communicate(stdin if isinstance(stdin, bytes) else None)
+        except asyncssh.ChannelOpenError:
+            raise
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(words) from error
+        finally:
+            _end(process)
+        if process.returncode is None:
+            raise self._lost(words)
+        # a signal counts as a shell counts it
+        return process.returncode if process.returncode >= 0 else 128 - process.returncode, out, err
+
+    def _lost(self, words: str) -> HostLost:
+        told = re.sub(r"^.* -k 2 \S+ ", "", words)[:120]
+        return HostLost(
+            f"{self.way.name}: the connection to {self.way.where} was lost while {told!r} ran; "
+            "see whether the machine is up, then go on"
+        )
+
+    async def _free(self) -> _Connection:
+        """A connection that has room for one more command; those that dropped are forgotten."""
+        self._open = [c for c in self._open if not c.ssh.is_closed()]
+        found = next((c for c in self._open if c.used < c.most), None)
+        if found is None:
+            found = await self._connect()
+            self._open.append(found)
+        return found
+
+    async def _connect(self) -> _Connection:
+        jump = await connected(self.way.jump) if self.way.jump else None
+        try:
+            return _Connection(await connected(self.way, jump), jump=jump)
+        except BaseException:
+            if jump:
+                jump.close()
+            raise
+
+
+def _end(process: Any) -> None:
+    """End a command that is waited for no longer; `timeout` there does so too, at the latest."""
+    if process is not None and process.exit_status is None:
+        with suppress(OSError, asyncssh.Error):
+            process.send_signal("TERM")
+    if process is not None:
+        process.close()
+
+
+class _Client(asyncssh.SSHClient):
+    """Decides about host keys that known_hosts does not have."""
+
+    def __init__(self, way: Way) -> None:
+        self._way, self.fault = way, ""
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        file = self._way.known_hosts or Path.home() / ".ssh" / "known_hosts"
+        known = asyncssh.match_known_hosts(str(file), host, addr, port)[0] if file.exists() else ()
+        if known:
+            self.fault = (
+                f"its host key is not the one that {file} has: the machine was installed anew, or somebody "
+                f"stands between; if it is the former, ssh-keygen -f {file} -R {_entry(host, port)}"
+            )
+            return False
+        if not self._way.accept_new:
+            self.fault = (
+                f"its host key {key.get_fingerprint()} is in no known_hosts; compare it and give --accept-new"
+            )
+            return False
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("a") as lines:
+            lines.write(f"{_entry(host, port)} {key.export_public_key().decode().strip()}\n")
+        return True
+
+
+def _entry(host: str, port: int) -> str:
+    """How known_hosts names a machine (sshd(8))."""
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+async def connected(
+    way: Way, tunnel: asyncssh.SSHClientConnection | None = None
+) -> asyncssh.SSHClientConnection:
+    """A connection to a machine.
+
+    Raises:
+        HostUnreachable: says what stands in the way, and what to do.
+    """
+    client = _Client(way)
+    refuse_keys(way)
+    try:
+        return await asyncssh.connect(
+            way.address,
+            client_factory=lambda: client,
+            **_options(way),
+            **({"tunnel": tunnel} if tunnel else {}),
+        )
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise HostUnreachable(way.name, way.where, client.fault or str(error)) from error
+    except asyncssh.PermissionDenied as error:
+        raise HostUnreachable(way.name, way.where, _not_let_in(way)) from error
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise HostUnreachable(
+            way.name, way.where, f"a key cannot be used: {error}; give it to ssh-agent, or name another"
+        ) from error
+    except (asyncssh.Error, OSError) as error:
+        raise HostUnreachable(way.name, way.where, _words(error)) from error
+
+
+def refuse_keys(way: Way) -> None:
+    """Return when the files of the keys can be read.
+
+    Raises:
+        HostUnreachable: one cannot.
+    """
+    for key in way.keys:
+        try:
+            Path(key).expanduser().open("rb").close()
+        except OSError as error:
+            raise HostUnreachable(
+                way.name, way.where, f"the key {key} cannot be read: {error.strerror}; correct the inventory"
+            ) from error
+
+
+def _not_let_in(way: Way) -> str:
+    who = f"user {way.user!r}" if way.user else "this user"
+    what = f"the key {', '.join(way.keys)}" if way.keys else "none of the agent's and the user's keys"
+    return f"{who} is not let in with {what}; correct user and key in the inventory, or put the key there"
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong on the way, in a few words."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
+    said = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+    said = said.partition("Connect call failed")[0].strip(" ,[]") or "connection refused"
+    return f"{said}; check address and port in the inventory, and that sshd runs there"
+
+
+def _options(way: Way) -> dict[str, Any]:
+    """What asyncssh is told; an empty tuple stands for the user's own settings."""
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT,
+        "login_timeout": LOGIN,
+        "keepalive_interval": KEEPALIVE,
+        "keepalive_count_max": MISSING,
+        "compression_algs": ["none"],
+        "preferred_auth": "publickey",
+    }
+    if way.port is not None:
+        options["port"] = way.port
+    if way.user is not None:
+        options["username"] = way.user
+    if way.keys:
+        options["client_keys"] = [str(Path(key).expanduser()) for key in way.keys]
+    if way.known_hosts is not None:
+        way.known_hosts.touch(mode=0o600, exist_ok=True)
+        options["known_hosts"] = str(way.known_hosts)
+    if way.config is not None:
+        options["config"] = [str(way.config)]
+    return options

@@ -1,0 +1,59 @@
+"""Images made of the lab's own: a host, and what only some uses of it need."""
+
+from __future__ import annotations
+
+import hashlib
+
+import docker
+from docker.errors import APIError, BuildError, ImageNotFound
+
+from lab.errors import MachineError
+from lab.events import Emit, step
+from lab.images import HOST, INPUTS, SOURCES
+from lab.locks import alone
+
+#: A host with sshd and sudo: the stand-in for a virtual machine.
+REHEARSAL = "lab/rehearsal"
+FOLDER = SOURCES / "rehearsal"
+BUILT_ON = "lab.host"
+
+
+def ensure_rehearsal(client: docker.DockerClient, emit: Emit) -> str:
+    """Return the tag of the stand-ins' image, built now if it is missing or out of date.
+
+    The image lab/host has to be there.
+
+    Raises:
+        MachineError: apt cannot install the two packages here.
+    """
+    with alone("images", emit, "building images"):
+        labels = {INPUTS: _inputs(), BUILT_ON: str(client.images.get(HOST.tag).id)}
+        if _labels(client) != labels:
+            with step(emit, f"image {REHEARSAL}"):
+                _build(client, labels)
+    return REHEARSAL
+
+
+def _inputs() -> str:
+    return hashlib.sha256((FOLDER / "Dockerfile").read_bytes()).hexdigest()[:16]
+
+
+def _labels(client: docker.DockerClient) -> dict[str, str]:
+    """What the image that is there was made of."""
+    try:
+        found = client.images.get(REHEARSAL).labels or {}
+    except ImageNotFound:
+        return {}
+    return {key: found.get(key, "") for key in (INPUTS, BUILT_ON)}
+
+
+def _build(client: docker.DockerClient, labels: dict[str, str]) -> None:
+    try:
+        client.images.build(
+            path=str(FOLDER), tag=REHEARSAL, labels=labels, network_mode="host", rm=True, forcerm=True
+        )
+    except (BuildError, APIError) as error:
+        said = (str(error).strip() or "it said nothing").splitlines()[-1][:300]
+        raise MachineError(
+            f"{REHEARSAL} cannot be built: {said}; check that apt can install openssh-server here"
+        ) from error

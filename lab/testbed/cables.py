@@ -1,0 +1,180 @@
+"""What is connected to what: the check that finds swapped and dead ports, and says which cable to look at.
+
+Every interface asks for some address (ARP), and every interface listens. The hardware address of who
+asked says at whose other end one is, whatever addresses and filters the machines have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from lab.errors import HostError
+from lab.hosts.base import Runner
+from lab.testbed.ports import End, Place, Ports
+from lab.testbed.survey import Interface
+from lab.together import together
+
+#: How often, and how long (s), an answer is waited for.
+TRIES, PATIENCE = 3, 2
+#: How long it is listened (s), and every second asked: machines do not begin at the same moment.
+LISTEN = 4
+#: An address that nobody answers for: the last of those that are valid on one link only (RFC 3927).
+NOBODY = "169.254.255.254"
+#: A line of tcpdump's with the sender's hardware address (``-e``).
+HEARD = re.compile(r"heard (\S+) \S+ ((?:[0-9a-f]{2}:){5}[0-9a-f]{2}) >")
+#: Bytes of the headers of an echo: IPv4 and ICMP.
+HEADERS = 28
+
+
+def ask_script(questions: Iterable[tuple[str, str]]) -> str:
+    """Shell lines that ping addresses over interfaces, all at once, and say who answered."""
+    lines = []
+    for interface, address in questions:
+        ping = f"ping -n -q -c {TRIES} -i 0.2 -W {PATIENCE} -I {interface} {address}"
+        lines.append(f"{{ {ping} >/dev/null 2>&1 && echo 'ok {interface} {address}'; }} &")
+    return "\n".join([*lines, "wait"])
+
+
+def parse_answers(text: str) -> set[tuple[str, str]]:
+    """Who answered, as (interface, address)."""
+    words = (line.split() for line in text.splitlines() if line.startswith("ok "))
+    return {(w[1], w[2]) for w in words}
+
+
+def listen_script(interfaces: Sequence[str]) -> str:
+    """Shell lines that bring interfaces up, ask over each of them, and show who else asks there."""
+    lines = [f"ip link set {name} up" for name in interfaces]
+    for name in interfaces:
+        dump = f"timeout {LISTEN} tcpdump -i {name} -Q in -nn -e -l arp 2>/dev/null"
+        lines.append(f"{dump} | sed 's/^/heard {name} /' &")
+        lines.append(f"ping -n -q -c {LISTEN} -W 1 -I {name} {NOBODY} >/dev/null 2>&1 &")
+    return "\n".join([*lines, "wait"])
+
+
+def parse_heard(text: str) -> dict[str, set[str]]:
+    """By interface, the hardware addresses that were heard there."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in text.splitlines():
+        if heard := HEARD.match(line):
+            found[heard[1]].add(heard[2])
+    return found
+
+
+async def silent(hosts: Mapping[str, Runner], ends: Sequence[End]) -> list[End]:
+    """The ends from which the other end of their link does not answer."""
+    asked: dict[str, list[End]] = defaultdict(list)
+    for end in ends:
+        asked[end.host].append(end)
+
+    async def of(name: str) -> list[End]:
+        questions = [(end.interface, end.link.address(end.peer)) for end in asked[name]]
+        said = await hosts[name].run(["sh"], stdin=ask_script(questions).encode(), check=False)
+        answered = parse_answers(said.stdout)
+        return [e for e, question in zip(asked[name], questions, strict=True) if question not in answered]
+
+    return [end for row in await together(of(name) for name in asked) for end in row]
+
+
+async def wires(
+    hosts: Mapping[str, Runner],
+    interfaces: Mapping[str, Sequence[str]],
+    known: Mapping[str, Mapping[str, Interface]],
+) -> dict[Place, Place]:
+    """What really is behind interfaces of hosts, which are brought up.
+
+    Args:
+        hosts: by name.
+        interfaces: those to be looked at, by host.
+        known: all interfaces by host, for their hardware addresses.
+    """
+    places = {one.mac: (host, one.name) for host, all_ in known.items() for one in all_.values()}
+
+    async def of(name: str) -> dict[Place, Place]:
+        script = listen_script(interfaces[name])
+        said = await hosts[name].run(["sh"], stdin=script.encode(), check=False, timeout=LISTEN + 30)
+        heard = parse_heard(said.stdout)
+        return {(name, i): places[mac] for i, macs in heard.items() for mac in macs if mac in places}
+
+    rows = await together(of(name) for name, own in interfaces.items() if own)
+    return {here: there for row in rows for here, there in row.items()}
+
+
+def complaints(
+    dead: Sequence[End],
+    found: Mapping[Place, Place],
+    known: Mapping[str, Mapping[str, Interface]],
+    ports: Ports,
+) -> list[str]:
+    """A sentence for every link with a silent end: what is wrong, and which cable to look at."""
+    said = []
+    for end in {end.link.name: end for end in reversed(dead)}.values():
+        far = ports[end.peer][end.link.interface(end.peer)]
+        said.append(_complaint(end, far, found, known))
+    return said
+
+
+def _complaint(
+    end: End, far: str, found: Mapping[Place, Place], known: Mapping[str, Mapping[str, Interface]]
+) -> str:
+    link = f"link {end.link.name} ({end.host} {end.interface} to {end.peer} {far})"
+    for host, interface in ((end.host, end.interface), (end.peer, far)):
+        if not known[host][interface].carrier:
+            return f"{link} is dead: {host} {interface} has no carrier; look at the cable and the port there"
+    here, there = found.get((end.host, end.interface)), found.get((end.peer, far))
+    if here and here != (end.peer, far):
+        return (
+            f"{link} is swapped: behind {end.host} {end.interface} is {here[0]} {here[1]}; move that cable, "
+            "or name the right interface in the inventory"
+        )
+    if there and there != (end.host, end.interface):
+        return (
+            f"{link} is swapped: behind {end.peer} {far} is {there[0]} {there[1]}; move that cable, or name "
+            "the right interface in the inventory"
+        )
+    if here or there:
+        return f"{link}: its ends see each other and pass no packets; look for a filter (iptables) on either"
+    return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
+
+
+async def narrow(hosts: Mapping[str, Runner], ends: Sequence[End]) -> list[str]:
+    """A sentence for every link that does not pass packets of its MTU whole, with what it passes."""
+    firsts = [end for end in ends if end.host == end.link.a]
+    passed = await asyncio.gather(*(_widest(hosts[end.host], end) for end in firsts))
+    return [
+        f"link {end.link.name} passes packets of {most or 'no'} bytes, not of {end.link.mtu}; raise the MTU "
+        "of what lies between, or write the smaller one into the topology"
+        for end, most in zip(firsts, passed, strict=True)
+        if most != end.link.mtu
+    ]
+
+
+async def _widest(host: Runner, end: End) -> int:
+    """The largest packet that passes a link whole (bytes), by halving; 0 when none does."""
+
+    async def passes(size: int) -> bool:
+        argv = ["ping", "-n", "-q", "-M", "do", "-c", "2", "-i", "0.2", "-W", str(PATIENCE)]
+        argv += ["-s", str(size - HEADERS), "-I", end.interface, end.link.address(end.peer)]
+        return (await host.run(argv, check=False)).status == 0
+
+    if await passes(end.link.mtu):
+        return end.link.mtu
+    least, most = 68, end.link.mtu
+    if not await passes(least):
+        return 0
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if await passes(middle) else (least, middle)
+    return least
+
+
+def refuse(sentences: Sequence[str]) -> None:
+    """Return when there is nothing to complain of.
+
+    Raises:
+        HostError: with all sentences.
+    """
+    if sentences:
+        raise HostError("; ".join(sentences))

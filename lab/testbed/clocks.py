@@ -1,0 +1,29 @@
+"""How far the clocks of hosts are apart: recorded, so that times of two hosts can be compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from lab.hosts.base import Runner
+from lab.together import together
+
+TRIES = 3
+
+
+async def offsets(hosts: Mapping[str, Runner]) -> dict[str, dict[str, float]]:
+    """By host: how much its clock is ahead of this machine's (ms), and how far that may be off (ms)."""
+    found = await together(_offset(host) for host in hosts.values())
+    return dict(zip(hosts, found, strict=True))
+
+
+async def _offset(host: Runner) -> dict[str, float]:
+    """The answer that came back soonest counts: it can be off by half of its way."""
+    tries = []
+    for _ in range(TRIES):
+        before = time.time()
+        said = await host.run(["date", "+%s.%N"])
+        after = time.time()
+        tries.append((after - before, float(said.stdout) - (before + after) / 2))
+    took, ahead = min(tries)
+    return {"ahead_ms": round(ahead * 1e3, 3), "within_ms": round(took * 5e2, 3)}

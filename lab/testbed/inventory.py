@@ -1,0 +1,212 @@
+"""The inventory: which machine is which host of a topology, and which of its interfaces is which port.
+
+It holds no secret: keys are named by their files, and nothing asks for a password.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.errors import FileError, InventoryError, TopologyError
+from lab.formats import yaml_text
+from lab.hosts.sshline import Way
+from lab.nearest import nearest
+from lab.topology import Topology
+
+AUTO = "auto"
+MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+JUMP = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<address>\[[^\]\s]+\]|[^:@\s]+)(?::(?P<port>\d+))?")
+#: What stands for an address in a template.
+TO_FILL_IN = "ADDRESS"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Access(BaseModel):
+    """How machines are reached over SSH; what is left out comes from ~/.ssh/config, keys and agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: str | None = Field(
+        default=None, description="who logs in: root, or a user with sudo without a password"
+    )
+    port: Port | None = Field(
+        default=None, description="22 where neither this nor ~/.ssh/config says otherwise"
+    )
+    key: str | None = Field(
+        default=None, description="file of a private key; the agent and the usual files without"
+    )
+    jump: str | None = Field(default=None, description="a machine to go by: [user@]address[:port]")
+
+
+class Ssh(Access):
+    """What holds for all machines that do not say otherwise."""
+
+    known_hosts: str | None = Field(default=None, description="~/.ssh/known_hosts where this says nothing")
+    config: str | None = Field(default=None, description="~/.ssh/config where this says nothing")
+
+
+class Machine(Access):
+    """One machine."""
+
+    address: str = Field(description="name or address on the control network, or a Host of ~/.ssh/config")
+    ports: dict[str, str] = Field(
+        default_factory=dict,
+        description="per port of the topology (eth1 …): an interface's name, its MAC address, or auto",
+    )
+
+
+class Inventory(BaseModel):
+    """``inventory.yaml``; see docs/inventory.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topology: str = Field(description="name of a topology, or of a file beside the inventory")
+    ssh: Ssh = Field(default_factory=Ssh)
+    hosts: dict[str, Machine]
+
+    def way(self, name: str, beside: Path, *, accept_new: bool = False) -> Way:
+        """How the machine of this name is reached; files are named from the inventory's own folder."""
+        own, ssh = self.hosts[name], self.ssh
+        key, jump = own.key or ssh.key, own.jump or ssh.jump
+        way = Way(
+            name,
+            own.address,
+            own.port or ssh.port,
+            own.user or ssh.user,
+            keys=(str(_file(key, beside)),) if key else (),
+            known_hosts=_file(ssh.known_hosts, beside),
+            config=_file(ssh.config, beside),
+            accept_new=accept_new,
+        )
+        return replace(way, jump=_jump(jump, way)) if jump else way
+
+
+def _file(name: str | None, beside: Path) -> Path | None:
+    return beside / Path(name).expanduser() if name else None
+
+
+def _jump(words: str, way: Way) -> Way:
+    found = JUMP.fullmatch(words)
+    assert found, "checked when it was read"
+    port = int(found["port"]) if found["port"] else None
+    return replace(
+        way,
+        name=f"jump host {words}",
+        address=found["address"].strip("[]"),
+        port=port,
+        user=found["user"] or way.user,
+    )
+
+
+def read(path: Path) -> Inventory:
+    """The inventory in a file.
+
+    Raises:
+        InventoryError: naming every fault.
+        FileError: it cannot be read.
+    """
+    try:
+        data = yaml_text.load(path.read_text("utf-8"), str(path))
+        return Inventory.model_validate(data)
+    except OSError as error:
+        raise FileError(
+            f"{path} cannot be read: {error.strerror}; 'lab inventory TOPOLOGY' writes one"
+        ) from error
+    except (TopologyError, UnicodeDecodeError) as error:
+        raise InventoryError(str(path), [str(error).removeprefix(f"{path}:").strip()]) from error
+    except ValidationError as error:
+        said = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}" for one in error.errors()]
+        raise InventoryError(str(path), said) from error
+
+
+def check(inventory: Inventory, topology: Topology, source: str) -> None:
+    """Return when an inventory has a machine for every host, and a port for every end of a link.
+
+    Raises:
+        InventoryError: naming every fault.
+    """
+    if faults := list(_faults(inventory, topology)):
+        raise InventoryError(source, faults)
+
+
+def _faults(inventory: Inventory, topology: Topology) -> Iterator[str]:
+    names = [host.name for host in topology.hosts]
+    for name in names:
+        if name not in inventory.hosts:
+            yield f"host {name} of topology {topology.name} is missing"
+    for name, machine in inventory.hosts.items():
+        if name not in names:
+            near = nearest(name, names)
+            yield f"{name} is no host of topology {topology.name}" + (
+                f"; did you mean {near}?" if near else ""
+            )
+            continue
+        if machine.address == TO_FILL_IN:
+            yield f"{name} has no address yet"
+        yield from _jump_faults(name, machine)
+        yield from _port_faults(name, machine, topology)
+    yield from _jump_faults("ssh", inventory.ssh)
+
+
+def _jump_faults(name: str, access: Access) -> Iterator[str]:
+    if access.jump and not JUMP.fullmatch(access.jump):
+        yield f"{name}: jump {access.jump!r} is not [user@]address[:port]"
+
+
+def _port_faults(name: str, machine: Machine, topology: Topology) -> Iterator[str]:
+    wanted = {link.interface(name) for link in topology.links_of(name)}
+    for port in sorted(set(machine.ports) - wanted):
+        yield f"{name} has no port {port} in topology {topology.name}; it has {', '.join(sorted(wanted))}"
+    for port in sorted(wanted - set(machine.ports)):
+        yield f"{name}: port {port} names no interface; give its name, its MAC address, or auto"
+    given = [value.lower() for value in machine.ports.values() if value != AUTO]
+    for value in sorted({v for v in given if given.count(v) > 1}):
+        yield f"{name}: two ports are both {value}"
+
+
+def template(topology: Topology, name: str) -> str:
+    """An inventory to fill in, with a comment at every port on what it leads to."""
+    lines = [
+        f"# Which machine is which host of {topology.name}: fill in the addresses; see docs/inventory.md.",
+        f"topology: {name}",
+        "ssh:",
+        "  user: root        # or a user with sudo without a password",
+        "  # key: ~/.ssh/id_ed25519      without one: the agent and the usual files",
+        "  # jump: me@gateway.example:22",
+        "hosts:",
+    ]
+    for host in topology.hosts:
+        lines += [f"  {host.name}:", f"    address: {TO_FILL_IN}   # at {host.site}; never of a port below"]
+        lines += (
+            ["    ports:   # an interface's name, its MAC address, or auto"]
+            if _ends(topology, host.name)
+            else []
+        )
+        lines += _ends(topology, host.name)
+    return "\n".join(lines) + "\n"
+
+
+def _ends(topology: Topology, host: str) -> list[str]:
+    return [
+        f"      {link.interface(host)}: auto   # {link.name}: {link.address(host)}/{link.prefix}, to "
+        f"{link.other(host)}"
+        for link in topology.links_of(host)
+    ]
+
+
+def write(inventory: Inventory) -> str:
+    """The inventory as YAML; what is left out stays out."""
+    return yaml_text.dump(inventory.model_dump(exclude_none=True, exclude_defaults=True))
+
+
+def schema() -> str:
+    """The JSON Schema of an inventory, as text."""
+    return json.dumps(Inventory.model_json_schema(), indent=2) + "\n"

@@ -1,0 +1,161 @@
+"""Which interface of a machine is which port of the topology; the control network is none of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lab.errors import HostError
+from lab.testbed.inventory import AUTO
+from lab.testbed.survey import Interface, Survey
+from lab.topology import LinkSpec, Topology
+
+#: By host and port of the topology (``eth1``), the name of the interface on the machine.
+Ports = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a link on a machine."""
+
+    host: str
+    port: str
+    interface: str
+    link: LinkSpec
+
+    @property
+    def address(self) -> str:
+        return self.link.address(self.host)
+
+    @property
+    def with_length(self) -> str:
+        return f"{self.address}/{self.link.prefix}"
+
+    @property
+    def peer(self) -> str:
+        return self.link.other(self.host)
+
+    @property
+    def words(self) -> str:
+        return f"{self.host} {self.interface} (link {self.link.name})"
+
+
+def named(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interface]) -> dict[str, str]:
+    """The interfaces of the ports that the inventory names; those that are `auto` are left out.
+
+    Raises:
+        HostError: there is no such interface.
+    """
+    by_mac = {one.mac: name for name, one in interfaces.items()}
+    found = {}
+    for port, value in given.items():
+        if value == AUTO:
+            continue
+        name = by_mac.get(value.lower(), value)
+        if name not in interfaces:
+            there = ", ".join(n for n, one in interfaces.items() if one.physical) or "none"
+            raise HostError(
+                f"{host} has no interface {value}, which the inventory gives for {port}; it has {there}"
+            )
+        found[port] = name
+    return found
+
+
+def control(host: str, interfaces: Mapping[str, Interface], address: str) -> str:
+    """The interface that carries the SSH connection.
+
+    Raises:
+        HostError: none has that address.
+    """
+    for name, one in interfaces.items():
+        if any(a.split("/")[0] == address for a in one.addresses):
+            return name
+    raise HostError(
+        f"{host}: no interface has {address}, at which SSH came in; is there NAT within the machine?"
+    )
+
+
+def refuse_control(host: str, ports: Mapping[str, str], control: str) -> None:
+    """Return when the control network is none of the ports: it is never measured.
+
+    Raises:
+        HostError: it is one.
+    """
+    for port, interface in ports.items():
+        if interface == control:
+            raise HostError(
+                f"{host}: {interface} carries the SSH connection, and the inventory gives it for {port}; "
+                "the control network is never measured: name another interface"
+            )
+
+
+def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology: Topology) -> None:
+    """Return when the ports have no addresses but the topology's.
+
+    Raises:
+        HostError: one has another, so it may be somebody's.
+    """
+    own = {link.interface(host): f"{link.address(host)}/{link.prefix}" for link in topology.links_of(host)}
+    for port, interface in ports.items():
+        foreign = [a for a in found.interfaces[interface].addresses if a != own[port]]
+        if foreign:
+            raise HostError(
+                f"{host}: {interface}, which is to be {port}, has the address {foreign[0]}, which is not the "
+                f"lab's; take it away (ip addr del {foreign[0]} dev {interface}) or name another interface"
+            )
+
+
+def ends(topology: Topology, ports: Ports) -> Iterator[End]:
+    """Both ends of every link, for those ports that are known."""
+    for link in topology.links:
+        for host in (link.a, link.b):
+            port = link.interface(host)
+            if interface := ports.get(host, {}).get(port):
+                yield End(host, port, interface, link)
+
+
+def candidates(interfaces: Mapping[str, Interface], taken: Iterable[str], control: str) -> list[str]:
+    """Interfaces that may be ports `auto`: physical, not the control network, no address, not taken."""
+    return [
+        name
+        for name, one in interfaces.items()
+        if one.physical and name not in (control, *taken) and not one.addresses
+    ]
+
+
+#: A wire that was found: from (host, interface) to (host, interface).
+Place = tuple[str, str]
+
+
+def settle(
+    topology: Topology, known: Ports, asked: Mapping[str, Mapping[str, str]], wires: Mapping[Place, Place]
+) -> Ports:
+    """The ports with those that are `auto` filled in, from what was found to be connected.
+
+    Raises:
+        HostError: names the ports for which nothing was found.
+    """
+    found: dict[str, dict[str, str]] = defaultdict(dict, {h: dict(p) for h, p in known.items()})
+    missing: list[str] = []
+    for link in topology.links:
+        for host in (link.a, link.b):
+            port = link.interface(host)
+            if port in found[host]:
+                continue
+            options = _leading_to(host, link.other(host), wires, found[host].values())
+            if asked[host].get(port) == AUTO and len(options) == 1:
+                found[host][port] = options[0]
+            else:
+                missing.append(f"{host} {port} to {link.other(host)}")
+    if missing:
+        raise HostError(
+            f"no interface was found that leads where the topology says: {', '.join(missing)}; see to the "
+            "cables, or name the interfaces in the inventory"
+        )
+    return found
+
+
+def _leading_to(host: str, peer: str, wires: Mapping[Place, Place], taken: Iterable[str]) -> Sequence[str]:
+    pairs = [*wires.items(), *((b, a) for a, b in wires.items())]
+    return sorted({a[1] for a, b in pairs if a[0] == host and b[0] == peer and a[1] not in taken})

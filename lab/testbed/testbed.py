@@ -1,0 +1,234 @@
+"""Real machines as hosts of a topology: reached, claimed, looked at, and held until the end.
+
+`Testbed` makes the hosts, as `lab.emulation.Emulation` does elsewhere; what is installed on them,
+and what their data plane is, `lab.testbed.prepare` sees to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab.errors import HostError, LabError
+from lab.events import Emit, silent, step
+from lab.hosts.process import Run, Trace
+from lab.hosts.ssh import SshHost, remote_argv
+from lab.hosts.sshline import Line
+from lab.runs.environment import environment
+from lab.testbed import cables, lock, ports, restore
+from lab.testbed.inventory import AUTO, Inventory, check
+from lab.testbed.ports import End, Ports
+from lab.testbed.survey import Survey, survey
+from lab.together import together
+from lab.topology import Topology
+
+
+class Testbed:
+    """The machines of an inventory. ``async with Testbed(…) as bed: bed.hosts["AMS"].run([…])``.
+
+    Args:
+        inventory: which machine is which host.
+        topology: what they are hosts of.
+        path: the inventory's file: other files are named from its folder.
+        accept_new: write keys of hosts that were never seen into known_hosts.
+        steal: take hosts over from whoever has claimed them.
+        trace: told of every command.
+        emit: told of every step.
+    """
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        topology: Topology,
+        path: Path,
+        *,
+        accept_new: bool = False,
+        steal: bool = False,
+        trace: Path | None = None,
+        emit: Emit = silent,
+    ) -> None:
+        check(inventory, topology, str(path))
+        self.inventory, self.topology, self.path = inventory, topology, path
+        self.lines: dict[str, Line] = {
+            host.name: Line(inventory.way(host.name, path.resolve().parent, accept_new=accept_new))
+            for host in topology.hosts
+        }
+        self.hosts: dict[str, SshHost] = {}
+        self.surveys: dict[str, Survey] = {}
+        self.controls: dict[str, str] = {}
+        self.emit = emit
+        self._steal = steal
+        self._mine: lock.Holder | None = None
+        self._trace = trace
+        self._traces: list[Trace] = []
+
+    async def __aenter__(self) -> Testbed:
+        try:
+            await self.connect()
+        except BaseException:
+            await asyncio.shield(self.close())
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Reach every machine, side by side.
+
+        Raises:
+            HostUnreachable: names every machine that cannot be reached, and why.
+        """
+        with step(self.emit, "connections") as words:
+            faults = [fault for fault in await self.reach() if fault]
+            if len(faults) == 1:
+                raise faults[0]
+            if faults:
+                raise HostError("; ".join(map(str, faults)))
+            words.append(f"{len(self.hosts)} hosts")
+
+    async def reach(self) -> list[LabError | None]:
+        """Reach what can be reached; per host what stood in the way."""
+        results = await asyncio.gather(
+            *(self._reach(host.name) for host in self.topology.hosts), return_exceptions=True
+        )
+        self.hosts = {h.name: self.hosts[h.name] for h in self.topology.hosts if h.name in self.hosts}
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, LabError):
+                raise result
+        return [result if isinstance(result, LabError) else None for result in results]
+
+    async def _reach(self, name: str) -> None:
+        spec, line = self.topology.host(name), self.lines[name]
+        await line.connect()
+        self.hosts[name] = SshHost(
+            name, spec.site, self.topology.addresses(name), self._traced(line), sudo=line.user != "root"
+        )
+
+    def _traced(self, line: Line) -> Run:
+        if self._trace is None:
+            return line
+        path = self._trace.with_name(f"{self._trace.stem}-{line.way.name}{self._trace.suffix}")
+        self._traces.append(Trace(path, line))
+        return self._traces[-1]
+
+    async def close(self) -> None:
+        """Let go of the hosts, and close every connection; daemons on the hosts go on."""
+        if self._mine is not None:
+            try:
+                async with asyncio.timeout(10):
+                    await lock.release(list(self.hosts.values()), self._mine, claim=False)
+            except (LabError, TimeoutError):
+                pass  # a host that is gone: its lock names this command, which has ended
+            self._mine = None
+        await asyncio.gather(*(line.close() for line in self.lines.values()))
+        for trace in self._traces:
+            trace.close()
+
+    async def look(self) -> None:
+        """Survey every machine; they are left as they are.
+
+        Raises:
+            HostError: a machine answers no questions.
+        """
+        found = await together(survey(host) for host in self.hosts.values())
+        self.surveys = dict(zip(self.hosts, found, strict=True))
+
+    async def claim(self) -> None:
+        """Take the hosts for this command, after a survey without the claim.
+
+        Raises:
+            HostsLocked: somebody else has them.
+        """
+        self._mine = await lock.take(list(self.hosts.values()), steal=self._steal)
+
+    def forget_claim(self) -> None:
+        """The claim went with all else that was on the hosts."""
+        self._mine = None
+
+    async def find_controls(self) -> None:
+        """Find the interface of every machine that carries SSH: its control network."""
+        found = await together(self.control(name) for name in self.hosts)
+        self.controls = dict(zip(self.hosts, found, strict=True))
+
+    async def control(self, name: str) -> str:
+        """The interface of one machine that carries SSH, after a survey."""
+        said = await self.lines[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
+        words = said.stdout.split()
+        return ports.control(name, self.surveys[name].interfaces, words[2] if len(words) > 2 else "")
+
+    async def find_ports(self, *, look_for: bool) -> Ports:
+        """Which interface is which port; those that are `auto` are looked for where `look_for` says so.
+
+        Raises:
+            HostError: an interface is missing, foreign, or the control network; or nothing was found.
+        """
+        known = {name: self.ports_of(name) for name in self.hosts}
+        asked = {name: machine.ports for name, machine in self.inventory.hosts.items()}
+        if not look_for or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
+            return known
+        with step(self.emit, "looking for ports"):
+            return ports.settle(self.topology, known, asked, await self._find_wires(known))
+
+    def ports_of(self, name: str) -> dict[str, str]:
+        """The ports of one machine that are known, after a survey; see `find_ports` for what it raises."""
+        found, given = self.surveys[name], self.inventory.hosts[name].ports
+        known = ports.named(name, given, found.interfaces)
+        self._recognize(name, known)
+        ports.refuse_control(name, known, self.controls[name])
+        ports.refuse_foreign(name, known, found, self.topology)
+        return known
+
+    def _recognize(self, name: str, known: dict[str, str]) -> None:
+        """An `auto` port that has its address already is known."""
+        where = {a: i.name for i in self.surveys[name].interfaces.values() for a in i.addresses}
+        for link in self.topology.links_of(name):
+            address = f"{link.address(name)}/{link.prefix}"
+            if self.inventory.hosts[name].ports[link.interface(name)] == AUTO and address in where:
+                known[link.interface(name)] = where[address]
+
+    async def _find_wires(self, known: Ports) -> Mapping[ports.Place, ports.Place]:
+        free = {
+            name: ports.candidates(self.surveys[name].interfaces, known[name].values(), self.controls[name])
+            for name, machine in self.inventory.hosts.items()
+        }
+        await together(
+            restore.note(self.hosts[name], restore.TOUCHED, own) for name, own in free.items() if own
+        )
+        return await self.behind(free)
+
+    async def behind(self, interfaces: Mapping[str, Sequence[str]]) -> Mapping[ports.Place, ports.Place]:
+        """What really is behind interfaces of hosts; see `cables.wires`."""
+        known = {name: found.interfaces for name, found in self.surveys.items()}
+        return await cables.wires(self.hosts, interfaces, known)
+
+    async def feed(self, name: str, argv: Sequence[str], path: Path, timeout: float) -> None:
+        """Run a command on a host with a file of this machine as its input."""
+        line = self.lines[name]
+        full = remote_argv(argv, timeout, (), sudo=line.user != "root")
+        await line(full, timeout=timeout + 15, stdin=path)
+
+    def ends(self, found: Ports) -> list[End]:
+        """Both ends of every link, on the machines' interfaces."""
+        return list(ports.ends(self.topology, found))
+
+    def facts(self) -> dict[str, Any]:
+        """What a run's manifest keeps of the machines, and of this one, which only looks on."""
+        hosts = {name: found.as_facts() for name, found in self.surveys.items()}
+        own = environment()
+        kernels = sorted({one["kernel"] for one in hosts.values()})
+        return {
+            "kernel": "+".join(kernels),
+            "machine": {name: {"cpus": one["cpus"], "cpu": one["cpu"]} for name, one in hosts.items()},
+            "sysctls": {name: one.pop("sysctls") for name, one in hosts.items()},
+            "versions": {
+                **own["versions"],
+                "docker on hosts": "+".join(sorted({h["docker"] for h in hosts.values()})),
+            },
+            "hosts": hosts,
+        }

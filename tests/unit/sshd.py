@@ -1,0 +1,118 @@
+"""An SSH server in this process, on loopback, whose commands run here: for tests of the line to a machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from lab.hosts.sshline import Way
+
+USER = "tester"
+
+
+@dataclass
+class Server:
+    """The server: `asked` are the commands that it was given, `sessions` how many run now and at most."""
+
+    port: int
+    folder: Path
+    acceptor: Any
+    connections: list[Any] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    #: Sessions that one connection may have at once, as OpenSSH's MaxSessions.
+    most: int = 10
+
+    def way(self, **more: Any) -> Way:
+        known = {
+            "address": "127.0.0.1",
+            "port": self.port,
+            "user": USER,
+            "keys": (str(self.folder / "key"),),
+            "known_hosts": self.folder / "known_hosts",
+        }
+        return Way("AMS", **{**known, **more})
+
+    def cut(self) -> None:
+        """Drop every connection without a word."""
+        for connection in self.connections:
+            connection.abort()
+        self.connections.clear()
+
+
+class _Server(asyncssh.SSHServer):
+    def __init__(self, server: Server) -> None:
+        self._server, self._sessions = server, 0
+
+    def connection_made(self, conn: Any) -> None:
+        self._server.connections.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def session_requested(self) -> Any:
+        self._sessions += 1
+        if self._sessions > self._server.most:
+            self._sessions -= 1
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "no more sessions")
+        return self._work
+
+    async def _work(self, stdin: Any, stdout: Any, stderr: Any) -> None:
+        channel = stdout.channel
+        command = channel.get_command()
+        self._server.asked.append(command)
+        try:
+            process = await asyncio.create_subprocess_shell(
+                command,
+                env={**os.environ, "SSH_CONNECTION": f"127.0.0.1 1 127.0.0.1 {self._server.port}"},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            out, err = await process.communicate(await stdin.read())
+            stdout.write(out)
+            stderr.write(err)
+            channel.exit(process.returncode if (process.returncode or 0) >= 0 else 255)
+        finally:
+            self._sessions -= 1
+
+
+@asynccontextmanager
+async def serving(folder: Path, *, port: int = 0, known: bool = True) -> AsyncIterator[Server]:
+    """A server with a fresh host key, which known_hosts has; `USER` comes in with the key in `folder`."""
+    host_key = asyncssh.generate_private_key("ssh-ed25519")
+    if not (folder / "key").exists():
+        user_key = asyncssh.generate_private_key("ssh-ed25519")
+        user_key.write_private_key(str(folder / "key"))
+        (folder / "authorized").write_bytes(user_key.export_public_key())
+    server = Server(0, folder, None)
+
+    async def public_key(username: str) -> Any:
+        return username
+
+    server.acceptor = await asyncssh.listen(
+        "127.0.0.1",
+        port,
+        server_factory=lambda: _Server(server),
+        server_host_keys=[host_key],
+        authorized_client_keys=str(folder / "authorized"),
+        encoding=None,
+        password_auth=False,
+    )
+    server.port = server.acceptor.sockets[0].getsockname()[1]
+    if known:
+        line = f"[127.0.0.1]:{server.port} {host_key.export_public_key().decode()}"
+        (folder / "known_hosts").write_text(line)
+    try:
+        yield server
+    finally:
+        server.cut()
+        server.acceptor.close()
+        await server.acceptor.wait_closed()

@@ -1,0 +1,213 @@
+"""A host over SSH: what its commands are, what becomes of faults, and that nothing secret is in any argv."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnreachable
+from lab.hosts.base import Result
+from lab.hosts.ssh import SshHost, header, remote_argv
+from lab.hosts.sshline import CHANNELS, Line
+from tests.unit.sshd import Server, serving
+
+
+def host(line: Line) -> SshHost:
+    return SshHost("AMS", "AMS", ("192.168.1.1",), line)
+
+
+async def test_a_command_returns_what_it_left(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        result = await host(line).run(
+            ["sh", "-c", 'cat; echo "it\'s" >&2; exit 3'], stdin=b"a b", check=False
+        )
+        await line.close()
+    assert (result.status, result.stdout, result.stderr) == (3, "a b", "it's\n")
+    assert result.argv[0] == "sh"
+
+
+async def test_words_arrive_as_they_were_given(tmp_path: Path) -> None:
+    words = ["a b", "$HOME", "'", '"', "*", "back\\slash", "new\nline", "", "-n"]
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        result = await host(line).run(["printf", r"%s\0", *words])
+        await line.close()
+    assert result.stdout.split("\0")[:-1] == words
+
+
+async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        env = {"SECRET": "pass word\nof two 'lines'", "OTHER": ""}
+        result = await host(line).run(["sh", "-c", 'cat; printf %s "|$SECRET|$OTHER"'], stdin=b"in", env=env)
+        asked = " ".join(server.asked)
+        await line.close()
+    assert result.stdout == f"in|{env['SECRET']}|"
+    assert "SECRET" in asked
+    assert "pass word" not in asked
+
+
+async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        with pytest.raises(CommandError, match="AMS: 'ls /no/such' ended with status 2"):
+            await host(line).run(["ls", "/no/such"])
+        await line.close()
+
+
+async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        with pytest.raises(HostTimeout, match=r"'sleep 60' had not ended after 0.2 s"):
+            await host(line).run(["sleep", "60"], timeout=0.2)
+        await line.close()
+
+
+async def test_files_go_both_ways(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 9000
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        await host(line).put(data, str(tmp_path / "new" / "file"), mode=0o755)
+        assert await host(line).get(str(tmp_path / "new" / "file")) == data
+        with pytest.raises(HostError, match="cannot be read"):
+            await host(line).get(str(tmp_path / "none"))
+        await line.close()
+    assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o755
+
+
+async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        results = await asyncio.gather(*(host(line).run(["echo", str(n)]) for n in range(3 * CHANNELS)))
+        assert [r.stdout.strip() for r in results] == [str(n) for n in range(3 * CHANNELS)]
+        assert len(server.connections) >= 2
+        await line.close()
+
+
+async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        server.most = 2
+        line = Line(server.way())
+        await line.connect()
+        results = await asyncio.gather(*(host(line).run(["sleep", "0.1"]) for _ in range(4)))
+        assert len(results) == 4
+        await line.close()
+
+
+async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        await line.connect()
+        under_way = asyncio.ensure_future(host(line).run(["sleep", "30"]))
+        while not server.asked:
+            await asyncio.sleep(0.01)
+        server.cut()
+        with pytest.raises(
+            HostLost, match=r"AMS: the connection to 127.0.0.1 port \d+ was lost while 'sleep 30' ran"
+        ):
+            await under_way
+        assert (await host(line).run(["echo", "back"])).stdout == "back\n"
+        await line.close()
+
+
+async def _refusal(server: Server, **more: Any) -> str:
+    line = Line(server.way(**more))
+    with pytest.raises(HostUnreachable) as caught:
+        await line.connect()
+    return str(caught.value)
+
+
+async def test_nobody_listens_at_the_port(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        port = server.port
+    said = await _refusal(server)
+    assert said.startswith(f"AMS cannot be reached at 127.0.0.1 port {port}: ")
+    assert "check address and port in the inventory" in said
+
+
+async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, address="no-such-machine.invalid")
+    assert "no-such-machine.invalid" in said
+    assert "check address" in said
+
+
+async def test_a_key_that_is_not_let_in(tmp_path: Path) -> None:
+    import asyncssh
+
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=(str(tmp_path / "other"),))
+    assert f"user 'tester' is not let in with the key {tmp_path / 'other'}" in said
+
+
+async def test_a_key_that_is_no_file(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=(str(tmp_path / "none"),))
+    assert f"the key {tmp_path / 'none'} cannot be read: No such file or directory" in said
+
+
+async def test_an_unknown_host_key_is_refused_and_accepted_only_when_told(tmp_path: Path) -> None:
+    async with serving(tmp_path, known=False) as server:
+        said = await _refusal(server)
+        assert "is in no known_hosts; compare it and give --accept-new" in said
+        assert "SHA256:" in said
+        new = Line(server.way(accept_new=True))
+        await new.connect()
+        await new.close()
+        strict = Line(server.way())
+        await strict.connect()
+        await strict.close()
+    assert f"[127.0.0.1]:{server.port} ssh-ed25519" in (tmp_path / "known_hosts").read_text()
+
+
+async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path) -> None:
+    async with serving(tmp_path) as first:
+        port = first.port
+    async with serving(tmp_path, port=port, known=False) as second:
+        said = await _refusal(second, accept_new=True)
+    assert "its host key is not the one that" in said
+    assert f"ssh-keygen -f {tmp_path / 'known_hosts'} -R [127.0.0.1]:{port}" in said
+
+
+async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way(jump=server.way()))
+        with pytest.raises(HostUnreachable):  # this server forwards nothing
+            await line.connect()
+
+
+def test_of_an_environment_only_names_are_in_the_command() -> None:
+    argv = remote_argv(["weaver"], 60, ("WEAVE_PASSWORD",), sudo=True)
+    assert argv[:4] == ["sudo", "-n", "--", "env"]
+    assert "WEAVE_PASSWORD" in argv
+    assert argv[-5:] == ["timeout", "-k", "2", "60", "weaver"]
+    assert header({"WEAVE_PASSWORD": "x"}) == b"eA==\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "sentence"),
+    [
+        (1, "sudo: a password is required\n", "AMS: sudo asks for a password there"),
+        (1, "sudo: a terminal is required to read the password\n", "AMS: sudo asks for a password there"),
+        (1, "tester is not in the sudoers file.\n", "the lab needs root there"),
+        (127, "sh: 1: exec: sudo: not found\n", "AMS: sudo is not installed there"),
+    ],
+)
+async def test_sudo_that_does_not_let_in_is_a_sentence(status: int, stderr: str, sentence: str) -> None:
+    async def run(argv: Any, **_: Any) -> Result:
+        return Result(tuple(argv), status, "", stderr, 0.0)
+
+    with pytest.raises(HostError, match=sentence):
+        await SshHost("AMS", "AMS", (), run, sudo=True).run(["id"], check=False)
+
+
+async def test_a_command_that_fails_under_sudo_is_not_taken_for_sudo() -> None:
+    async def run(argv: Any, **_: Any) -> Result:
+        return Result(tuple(argv), 1, "", "ping: unknown host\n", 0.0)
+
+    assert (await SshHost("AMS", "AMS", (), run, sudo=True).run(["ping"], check=False)).status == 1

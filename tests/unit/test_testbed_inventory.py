@@ -1,0 +1,130 @@
+"""An inventory: what it may say, what is wrong with it all at once, and how machines are reached by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from lab import catalog
+from lab.errors import FileError, InventoryError
+from lab.testbed import inventory
+from lab.testbed.inventory import Inventory, check, read, template
+
+CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+WHOLE = """\
+topology: linear:sites=AMS+PRG+BRA
+ssh: {user: lab, key: keys/lab, known_hosts: known, jump: me@gate.example:2222}
+hosts:
+  AMS: {address: 192.0.2.1, ports: {eth1: ens4}}
+  PRG: {address: 192.0.2.2, port: 2200, user: root, ports: {eth1: "52:54:00:12:34:56", eth2: auto}}
+  BRA: {address: bra.example, ports: {eth1: auto}}
+"""
+
+
+def written(path: Path, text: str) -> Path:
+    (path / "inventory.yaml").write_text(text)
+    return path / "inventory.yaml"
+
+
+def test_a_whole_inventory_is_read(tmp_path: Path) -> None:
+    found = read(written(tmp_path, WHOLE))
+    check(found, CHAIN, "inventory.yaml")
+    way = found.way("PRG", tmp_path)
+    assert (way.address, way.port, way.user) == ("192.0.2.2", 2200, "root")
+    assert way.keys == (str(tmp_path / "keys/lab"),)
+    assert way.known_hosts == tmp_path / "known"
+    assert not way.accept_new
+    assert way.jump is not None
+    assert (way.jump.address, way.jump.port, way.jump.user) == ("gate.example", 2222, "me")
+    assert found.way("AMS", tmp_path).user == "lab"
+
+
+def test_what_is_left_out_is_left_to_the_users_own_settings(tmp_path: Path) -> None:
+    text = "topology: point_to_point\nhosts: {A: {address: a}}\n"
+    way = read(written(tmp_path, text)).way("A", tmp_path)
+    assert (way.port, way.user, way.keys, way.known_hosts, way.config, way.jump) == (
+        None,
+        None,
+        (),
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "AMS: {",
+            "AMT: {",
+            "host AMS of topology linear is missing; AMT is no host of topology linear; did you mean AMS?",
+        ),
+        ("192.0.2.1", "ADDRESS", "AMS has no address yet"),
+        ("{eth1: ens4}", "{eth1: ens4, eth7: auto}", "AMS has no port eth7 in topology linear; it has eth1"),
+        ("{eth1: ens4}", "{}", "AMS: port eth1 names no interface; give its name, its MAC address, or auto"),
+        ("eth2: auto", 'eth2: "52:54:00:12:34:56"', "PRG: two ports are both 52:54:00:12:34:56"),
+        ("me@gate.example:2222", "a b", "ssh: jump 'a b' is not [user@]address[:port]"),
+    ],
+)
+def test_what_does_not_fit_the_topology_is_named(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    with pytest.raises(InventoryError) as caught:
+        check(read(written(tmp_path, WHOLE.replace(old, new))), CHAIN, "inventory.yaml")
+    assert str(caught.value) == f"inventory.yaml: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("port: 2200", "port: 99999", "hosts.PRG.port: input should be less than or equal to 65535"),
+        ("user: root", "password: secret", "hosts.PRG.password: extra inputs are not permitted"),
+        ("topology: linear:sites=AMS+PRG+BRA\n", "", "topology: field required"),
+        ("user: root", "user: [", "inventory.yaml: 5:"),
+    ],
+)
+def test_what_is_no_inventory_is_named(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    path = written(tmp_path, WHOLE.replace(old, new, 1))
+    with pytest.raises(InventoryError) as caught:
+        read(path)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="'lab inventory TOPOLOGY' writes one"):
+        read(tmp_path / "none.yaml")
+
+
+def test_a_template_lacks_nothing_but_addresses(tmp_path: Path) -> None:
+    text = template(CHAIN, "linear:sites=AMS+PRG+BRA")
+    assert "eth2: auto   # PRG-BRA: 192.168.2.2/24, to BRA" in text
+    with pytest.raises(InventoryError) as caught:
+        check(read(written(tmp_path, text)), CHAIN, "it")
+    assert str(caught.value) == "it: AMS has no address yet; PRG has no address yet; BRA has no address yet"
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    found = read(written(tmp_path, WHOLE))
+    assert read(written(tmp_path, inventory.write(found))) == found
+
+
+def test_the_schema_in_the_documentation_is_the_models() -> None:
+    assert (DOCS / "inventory.schema.json").read_text() == inventory.schema()
+
+
+def test_the_schema_takes_what_is_valid_and_nothing_else() -> None:
+    schema = json.loads(inventory.schema())
+    jsonschema.validate(yaml.safe_load(WHOLE), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"topology": "linear", "hosts": {"A": {"address": "a", "password": "x"}}}, schema)
+
+
+def test_no_field_holds_a_secret() -> None:
+    words = json.dumps(Inventory.model_json_schema()).lower()
+    assert 'password":' not in words
+    assert "passphrase" not in words

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import networkx as nx
 
 from lab.errors import TopologyError
+from lab.specs import USUAL
 from lab.topology import LinkSpec, Topology
 
 #: Hosts up to which every pair's round trip is shown, and rows up to which all are.
@@ -50,8 +51,11 @@ def parts(topology: Topology) -> Iterator[Part]:
         len(topology.hosts),
     )
     links = [_link(link) for link in topology.links[:ROWS]]
-    columns = ("no", "name", "RTT ms", "rate Mbit/s", "jitter ms", "loss %", "MTU", "subnet", "addresses")
-    yield _slim(Part("Links", columns, links), len(topology.links))
+    columns = ("no", "name", "RTT ms", "rate Mbit/s", "jitter ms", "loss %", "MTU", "also")
+    yield _slim(Part("Links", (*columns, "subnet", "addresses"), links), len(topology.links))
+    if topology.schedule:
+        changes = [(f"{change.at:g}", str(change)) for change in topology.schedule[:ROWS]]
+        yield _slim(Part("Schedule", ("s", "change"), changes), len(topology.schedule))
     if 1 < len(topology.hosts) <= MATRIX:
         yield _matrix(topology)
 
@@ -65,9 +69,20 @@ def _link(link: LinkSpec) -> tuple[str, ...]:
         f"{link.jitter:g}" if link.jitter else "",
         f"{link.loss:g}" if link.loss else "",
         str(link.mtu) if link.mtu != 1500 else "",
+        "; ".join(_also(link)),
         link.subnet,
         f"{link.address_a} {link.address_b}",
     )
+
+
+def _also(link: LinkSpec) -> Iterator[str]:
+    """What few links say: parameters without a column of their own, and what one direction has of its own."""
+    for name, usual in USUAL.items():
+        value = getattr(link, name)
+        if name not in ("rate", "jitter", "loss") and value != usual:
+            yield f"{name} {value}"
+    for host, own in link.ways:
+        yield f"from {host}: {', '.join(f'{name} {value}' for name, value in own)}"
 
 
 def _slim(part: Part, count: int) -> Part:

@@ -13,6 +13,7 @@ from lab.emulation.capabilities import HOST_CAPABILITIES
 from lab.emulation.containers import ContainerSpec
 from lab.emulation.state import LABEL, State
 from lab.errors import TopologyError
+from lab.specs import USUAL
 from lab.topology import LinkSpec, Topology
 
 HOST_IMAGE = "lab/host"
@@ -156,9 +157,7 @@ def next_link(
         a=a,
         b=b,
         rtt=params["rtt"],
-        rate=params.get("rate"),
-        jitter=params.get("jitter", 0.0),
-        loss=params.get("loss", 0.0),
+        **{key: params.get(key, usual) for key, usual in USUAL.items()},
         mtu=params.get("mtu", 1500),
         subnet=addresses.subnet,
         address_a=addresses.address_a,

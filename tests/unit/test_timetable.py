@@ -184,3 +184,12 @@ def test_what_a_direction_cannot_be_is_refused(edge: dict[str, Any], fault: str)
     graph.edges["a", "b"].clear()
     graph.edges["a", "b"].update(delay=7)
     assert Topology(graph, name="t").link("a", "b").rtt == 14.0
+
+
+def test_what_directions_and_schedules_say_is_shown(two: Topology) -> None:
+    from lab.draw import summary
+
+    text = summary.text(two)
+
+    assert "distribution uniform; from a: queue 70000; from b: delay 30.0, loss 2.0, burst 4.0" in text
+    assert "a-b from a: loss 5" in text

@@ -46,7 +46,7 @@ test-unit: venv
 test-integration: setup-tests
 	@$(VENV)/python -m pytest tests/integration $(ARGS)
 
-# netem, on Debian's user-mode Linux: a minute or two, and it needs no image
+# netem, on Debian's user-mode Linux: some minutes, and it needs no image; ARGS=--steady beside other work
 test-netem: setup-tests
 	@echo '==> tests: links, on a kernel with netem'
 	@$(VENV)/python tests/kernels/run.py $(ARGS)

@@ -47,6 +47,8 @@ from lab.runs.sample import Sample
 from overlays.options import parse
 from topologies.point_to_point import topology
 
+#: Shares of samples that are not counted: at least of disturbed ones, at most of quiet ones.
+CAUGHT, ACCUSED = 0.95, 0.05
 HOG = [sys.executable, "-S", "-c", "while True: pass"]
 METRICS = ("tcp", "udp", "latency")
 #: The part of a sample that a burst takes.
@@ -192,17 +194,18 @@ def _ticks() -> dict[str, int]:
     return parse_stat(Path("/proc/stat").read_text())
 
 
-async def judged(asked: argparse.Namespace) -> list[tuple[str, Sample]]:
-    """Every sample with the name of what was done to it."""
+async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> None:
+    """Add every sample with the name of what was done to it."""
     experiment = load_experiment("multihop")
     ends = {"from": "AMS", "to": "BRA", "hops": 1}
-    found = []
     shape = topology(rate=asked.rate).with_cpus(asked.cpus)
     with ExitStack() as stack:
         flood = stack.enter_context(Flood())
         async with trial(shape, parse(asked.overlay), experiment, shaper=asked.shaper) as lab:
             known = Disturbances(lab, flood, asked.seconds).all
             kinds, quiet = asked.kinds.split(",") if asked.kinds else list(known), Quiet()
+            if unknown := set(kinds) - set(known):
+                raise SystemExit(f"validity: no disturbance {', '.join(unknown)}; known: {', '.join(known)}")
             todo = [kinds[n % len(kinds)] for n in range(asked.samples)] + ["quiet"] * asked.samples
             random.Random(asked.seed).shuffle(todo)
             for number, kind in enumerate(todo):
@@ -220,11 +223,10 @@ async def judged(asked: argparse.Namespace) -> list[tuple[str, Sample]]:
                 if asked.verbose:
                     values = {key: round(value, 2) for key, value in sample.values.items()}
                     print(kind, metric, sample.verdict.state, sample.verdict.reasons, values, flush=True)
-    return found
 
 
-def table(found: Sequence[tuple[str, Sample]]) -> bool:
-    """Print how samples were judged by what was done to them; returns whether the aim is met."""
+def table(found: Sequence[tuple[str, Sample]]) -> str:
+    """Print how samples were judged by what was done to them; returns what came of the aim."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for kind, sample in found:
         rows[kind][sample.verdict.state] += 1
@@ -237,7 +239,9 @@ def table(found: Sequence[tuple[str, Sample]]) -> bool:
         total = row.total()
         shares[kind] = (row["emulator-bound"] + row["broken"]) / total
         print(f"{kind:>14}" + "".join(f"{row[state]:16}" for state in states) + f"{shares[kind]:16.0%}")
-    return shares.get("all disturbed", 1) >= 0.95 and shares.get("quiet", 0) <= 0.05
+    if not {"all disturbed", "quiet"} <= shares.keys():
+        return "cannot be told: no sample was disturbed, or beside every quiet one others used the machine"
+    return "met" if shares["all disturbed"] >= CAUGHT and shares["quiet"] <= ACCUSED else "MISSED"
 
 
 def main() -> None:
@@ -257,11 +261,16 @@ def main() -> None:
     asked = parser.parse_args()
     start = monotonic()
     print(f"kernel {os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
-    met = table(asyncio.run(until_told(judged(asked))))
+    found: list[tuple[str, Sample]] = []
+    try:
+        asyncio.run(until_told(judged(asked, found)))
+    except asyncio.CancelledError:
+        print("interrupted: what there is")
+    came = table(found)
     print(
         f"{monotonic() - start:.0f} s, load {os.getloadavg()[0]:.1f} after; aim {'met' if met else 'MISSED'}"
     )
-    sys.exit(0 if met else 1)
+    sys.exit(0 if came == "met" else 1)
 
 
 if __name__ == "__main__":

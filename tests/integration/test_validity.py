@@ -7,6 +7,7 @@ is never asked; how often a quiet sample is accused is for `benchmarks/validity.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -25,7 +26,6 @@ from lab.emulation.state import Process
 from lab.errors import ShaperError
 from lab.runs.sample import Sample
 from overlays.options import parse
-from tests.integration.inventory import inventory
 from topologies import point_to_point
 
 T = TypeVar("T")
@@ -172,12 +172,11 @@ def test_a_packet_filter_switched_off_breaks_the_sample_in_which_it_was(up: Up) 
 def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_away(
     docker_daemon: None,
 ) -> None:
-    before = inventory()
-
-    async def all_of_it() -> Sample:
+    async def all_of_it() -> tuple[str, Sample]:
         async with underlay() as lab:
-            shaper = lab.emulation.shaper
+            shaper, state = lab.emulation.shaper, lab.emulation.state
             assert shaper is not None
+            assert state is not None
             if not shaper.processes:
                 pytest.skip("the kernel shapes these links; there is no process to kill")
             (wire,) = shaper.processes
@@ -190,10 +189,40 @@ def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_awa
             # nothing more is measured on links that carry nothing
             with pytest.raises(ShaperError, match="drop every packet"):
                 await lab.sample(LATENCY)
-            return sample
+            return state.lab_id, sample
 
-    sample = asyncio.run(all_of_it())
+    lab_id, sample = asyncio.run(all_of_it())
     assert sample.verdict.state == "broken"
     assert sample.outcome == "failed"
     assert has(sample, "its links drop every packet"), sample.verdict
-    assert inventory() == before
+    # and nothing with the lab's id is left, whatever other labs there are
+    for shown in (["ip", "netns"], ["docker", "ps", "-a", "--format", "{{.Names}}"]):
+        assert lab_id not in subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+
+
+def test_capacity_tries_rates_on_one_lab_and_says_what_it_found(docker_daemon: None) -> None:
+    argv = [
+        sys.executable,
+        "-m",
+        "lab",
+        "capacity",
+        "point_to_point",
+        "--least",
+        "1",
+        "--most",
+        "20",
+        "--json",
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=240)
+    # one line for the one overlay; progress is not in it
+    assert done.stdout, done.stderr
+    found = json.loads(done.stdout)
+    tried = [trial["rate"] for trial in found["trials"]]
+    assert (found["overlay"], found["topology"]) == ("underlay", "point_to_point")
+    assert tried[0] == 20.0
+    assert len(tried) <= 8
+    # on a machine that is busy with other work nothing may be carried, which it then says
+    assert done.returncode == (0 if found["rate"] else 1), done.stderr
+    if found["rate"] != 20.0:
+        assert found["above"]["reasons"]
+        assert found["above"]["state"] in ("emulator-bound", "broken")

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -58,6 +59,9 @@ def main() -> None:
     order = json.loads(Path(folder, "order.json").read_text())
     for kind, source, target, options in order["mounts"]:
         mount(kind, source, target, folder if options == "ORDER" else options)
+    # modules of tunnels would else put devices into every namespace that is made
+    with suppress(OSError):
+        Path("/proc/sys/net/core/fb_tunnels_only_for_init_net").write_text("1")
     load(Path(order["modules_at"], os.uname().release), order["modules"])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     Path("/run/tmp").mkdir(mode=0o1777)

@@ -170,3 +170,31 @@ def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
     assert settled.profile.rate is None
     assert "found before the run" in settled.profile.why
     assert parts(Asked("multihop", rate="55.5")).profile.rate == 55.5
+
+
+@pytest.mark.parametrize(("rates", "taken"), [((40.0, 31.0), 31.0), ((None, 31.0), None)])
+async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
+    monkeypatch: pytest.MonkeyPatch, rates: tuple[float | None, float], taken: float | None
+) -> None:
+    from lab.cli import capacity as verb
+    from lab.cli.assemble import AUTO, Asked, parts
+
+    known = dict(zip(("underlay", "libnetwork"), rates, strict=True))
+    above = capacity.Trial(50.0, "x/tcp", "emulator-bound", ("no CPU was left",))
+
+    async def find(name: str, *_: Any, **__: Any) -> capacity.Capacity:
+        return capacity.Capacity(known[name], above, ())
+
+    monkeypatch.setattr(verb, "find", find)
+    settled = parts(Asked("multihop", rate=AUTO, overlays=tuple(known)))
+    monkeypatch.setattr(type(settled.overlays["libnetwork"]), "obtainable", classmethod(lambda cls: None))
+    asked = Asked("multihop", rate=AUTO)
+    if taken is None:
+        with pytest.raises(LabError, match="carries no rate on underlay"):
+            await verb.with_found_rate(asked, settled, lambda event: None)
+        return
+    found = await verb.with_found_rate(asked, settled, lambda event: None)
+    assert found.profile.rate == taken
+    assert {link.rate for link in found.topology.links} == {taken}
+    assert found.profile.why.startswith(capacity.FOUND)
+    assert "at 50 Mbit/s x/tcp is emulator-bound: no CPU was left" in found.profile.why

@@ -149,10 +149,9 @@ def test_the_fast_datapath(mesh: Mesh) -> None:
         moved[server] = {key: after[key] - before.get(key, 0) for key in after}
         say(f"TCP over {NAMES.index(server)} hop(s): {rates[server]:.1f} Mbit/s; lookups {moved[server]}")
     # over one hop the kernel's flows carry the packets; over two, those that are relayed miss them
-    assert rates["PRG"] > 10
+    assert min(rates.values()) > 0
     assert moved["PRG"]["PRG hit"] > 100 * moved["PRG"]["PRG missed"]
-    assert rates["BRA"] < rates["PRG"] / 10
-    assert moved["BRA"]["PRG missed"] > 0
+    assert moved["BRA"]["PRG missed"] > 100 * moved["BRA"]["PRG hit"]
 
 
 @pytest.mark.parametrize("mesh", ["off"], indirect=True)

@@ -21,6 +21,7 @@ from time import monotonic, sleep
 
 import pytest
 
+from lab.hosts.common import PIDS
 from lab.topology import Topology
 from overlays.support import weaver
 from overlays.support.weave_status import parse
@@ -97,6 +98,11 @@ class Mesh:
     def modes(self) -> dict[str, set[str]]:
         reports = self.loop.run(self.overlay.report())
         return {name: {c.mode for c in parse(report).connections} for name, report in reports.items()}
+
+    def pids(self) -> list[str]:
+        """The routers' process ids."""
+        file = f"{PIDS}/weaver.pid"
+        return [self.loop.run(host.run(["cat", file])).stdout for host in self.hosts.values()]
 
     def down(self) -> None:
         self.loop.run(self.overlay.uninstall())
@@ -177,3 +183,22 @@ def test_a_silent_fall_back_is_caught_and_mended(mesh: Mesh) -> None:
     mesh.loop.run(mesh.overlay.relaunch())
     assert mesh.loop.run(mesh.overlay.mode())["mode"] == "fastdp"
     assert " 0% packet loss" in mesh.inside("AMS", "ping", "-c", "3", "-W", "9", "10.32.0.3", check=False)
+
+
+@pytest.mark.parametrize("mesh", ["on"], indirect=True)
+def test_another_process_takes_the_routers_up_with_their_password(mesh: Mesh) -> None:
+    # given routers with a password that nobody but they has
+    hosts = list(mesh.hosts.values())
+    before = mesh.pids()
+    other = WithoutDocker(mode="fastdp", encryption="on")
+    # when an object that knows no more than the options is installed
+    mesh.loop.run(other.install(hosts, mesh.topology))
+    mesh.loop.run(other.ready(120))
+    # then the routers go on, and one that is started anew by it gets along with them
+    assert mesh.pids() == before
+    mesh.overlay = other
+    mesh.loop.run(hosts[1].stop("weaver"))
+    mesh.loop.run(other.install(hosts, mesh.topology))
+    mesh.loop.run(other.ready(120))
+    assert [one == two for one, two in zip(before, mesh.pids(), strict=True)] == [True, False, True]
+    assert mesh.loop.run(other.mode())["encryption"] == "on"

@@ -179,7 +179,7 @@ class Fragmentation(Traffic):
             name="fig13-fragmentation",
             title="UDP throughput by fragments, with and without offload",
             x=("fragments",),
-            x_label="packets per datagram, each full, and its bytes of data",
+            x_label="packets per datagram: bytes of data",
             y_label="received, Mbit/s",
             lines=tuple(Line(f"offload {s}", UDP, "received_mbps", {"offload": s}) for s in reversed(STATES)),
             under=bytes_of_data,

@@ -71,7 +71,7 @@ class Paths(Traffic):
             y_label="s",
             lines=(
                 Line("circuit fails", FAILURE, "dark_s"),
-                Line("found another way (1: yes, 0: waited for the circuit)", FAILURE, "around"),
+                Line("found another way (1: yes, 0: waited for the circuit)", FAILURE, "around", drawn=False),
                 Line("circuit returns, longest silence", FAILURE, "gap_s"),
             ),
             digits=2,

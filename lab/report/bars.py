@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#000000"
+#: How many times the highest bar a published value may be and still be in the picture.
+FAR, BEYOND = 3.0, "published values beyond the scale stand in the table"
 GREY, DASHES = "#666666", (0, (4, 2))
 HATCHES = ("", "///", "...", "xxx")
 WIDTH = 0.8  # of a group of bars, in units of the distance between groups
@@ -100,7 +102,8 @@ def draw(figure: Figure, path: Path) -> list[Path]:
         for ax, panel in zip(axes[0], figure.panels, strict=True):
             _panel(ax, panel, figure)
         axes[0][0].set_ylabel(figure.y)
-        axes[0][0].set_ylim(bottom=0)  # after the last panel: it ends the growing of the common scale
+        # after the last panel: it ends the growing of the common scale
+        axes[0][0].set_ylim(bottom=0, top=_top(figure))
         handles, labels = _legend(figure)
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
         drawing.legend(
@@ -112,12 +115,21 @@ def draw(figure: Figure, path: Path) -> list[Path]:
             frameon=False,
             fontsize="small",
         )
-        drawing.text(0.02, 0.01, figure.caption, fontsize=7, va="bottom", wrap=True)
+        beyond = f"; {BEYOND}" if _top(figure) else ""
+        drawing.text(0.02, 0.01, figure.caption + beyond, fontsize=7, va="bottom", wrap=True)
         drawing.tight_layout(rect=(0, 0.05, 1, 0.9))
         for file in files:
             drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
         plt.close(drawing)
     return files
+
+
+def _top(figure: Figure) -> float | None:
+    """The end of the scale where published values are so far above the bars that these would vanish."""
+    drawn = [one for panel in figure.panels for series in panel.series for one in series.bars if one]
+    most = max((max(one.mean, *one.valid, *one.invalid, 0) for one in drawn), default=0)
+    marks = [value for panel in figure.panels for _, _, value in _marks(panel, 0)]
+    return most * 1.15 if most and max(marks, default=0) > FAR * most else None
 
 
 def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:

@@ -26,12 +26,16 @@ Place = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Line:
-    """Bars of one kind: the samples of a metric, with these parameters, and one of their values."""
+    """Bars of one kind: the samples of a metric, with these parameters, and one of their values.
+
+    One that is not `drawn` stands in the table alone.
+    """
 
     label: str
     metric: str
     value: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ class View:
     def overlays(self) -> Sequence[str]:
         measured = {overlay for overlay, _, _ in self.samples}
         return [name for name in self.run.manifest.overlays if name in measured]
+
+    @property
+    def drawn(self) -> Sequence[Line]:
+        return [line for line in self.chart.lines if line.drawn]
 
     @cached_property
     def places(self) -> Sequence[Place]:
@@ -209,7 +217,7 @@ def _panels(view: View) -> tuple[list[bars.Panel], list[str]]:
             conditions.with_mode(view.run, name),
             [
                 bars.Series(line.label, colour, [bars.bar(view.group(name, line, p)) for p in view.places])
-                for line, colour in zip(view.chart.lines, COLOURS, strict=False)
+                for line, colour in zip(view.drawn, COLOURS, strict=False)
             ],
             _marks(view, name),
             _groups(view, name),
@@ -230,7 +238,7 @@ def _groups(view: View, overlay: str) -> list[str]:
 
 def _marks(view: View, overlay: str) -> list[list[float | None]]:
     """The published figures, per place one for each line."""
-    return [[view.published(overlay, line, place) for line in view.chart.lines] for place in view.places]
+    return [[view.published(overlay, line, place) for line in view.drawn] for place in view.places]
 
 
 def _one_panel(view: View) -> tuple[list[bars.Panel], list[str]]:
@@ -238,8 +246,8 @@ def _one_panel(view: View) -> tuple[list[bars.Panel], list[str]]:
     (place,) = view.places
     series = [
         bars.Series(line.label, colour, [bars.bar(view.group(name, line, place)) for name in view.overlays])
-        for line, colour in zip(view.chart.lines, COLOURS, strict=False)
+        for line, colour in zip(view.drawn, COLOURS, strict=False)
     ]
-    marks = [[view.published(name, line, place) for line in view.chart.lines] for name in view.overlays]
+    marks = [[view.published(name, line, place) for line in view.drawn] for name in view.overlays]
     groups = [conditions.with_mode(view.run, name).replace(" (", "\n(") for name in view.overlays]
     return [bars.Panel("", series, marks)], groups

@@ -113,3 +113,21 @@ def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
     from dataclasses import replace
 
     assert not View(replace(run, samples=failed), Throughput.charts[0]).samples
+
+
+@pytest.mark.parametrize(("mark", "top"), [(200.0, None), (400.0, 115.0)])
+def test_marks_far_above_do_not_make_bars_vanish(mark: float, top: float | None, tmp_path: Path) -> None:
+    series = [bars.Series("TCP", bars.BLUE, [bars.Bar(100.0, 1.0, [100.0])])]
+    figure = bars.Figure("t", "c", ["x"], "x", "y", [bars.Panel("p", series, [mark])])
+    svg = bars.draw(figure, tmp_path / "f")[0].read_text()
+    assert ("beyond the scale" in svg) == (top is not None)
+    assert bars._top(figure) == (pytest.approx(top) if top else None)
+
+
+def test_a_line_that_is_not_drawn_stands_in_the_table(tmp_path: Path) -> None:
+    both = (Line("TCP", "tcp", "received_mbps"), Line("twice", "tcp", "received_mbps", drawn=False))
+    chart = charts.Chart("c", "t", (), "", "y", both)
+    run = synthetic(tmp_path, ("underlay", "weave"), experiment=Throughput(), topology=POINT, values=halves)
+    assert rows(run, chart, "twice, y")
+    (drawn,) = charts._one_panel(View(run, chart))[0]
+    assert [series.label for series in drawn.series] == ["TCP"]

@@ -423,10 +423,7 @@ async def _emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Em
 
 def prompt(lab: Emulation) -> None:
     """Mininet's prompt on the running lab; measuring begins when it is left."""
-    from mininet.cli import CLI
-    from mininet.log import setLogLevel
-
-    from lab.emulation.network import Containernet
+    from lab.emulation.network import CLI, Containernet, setLogLevel
 
     setLogLevel("info")
     net = Containernet(lab)

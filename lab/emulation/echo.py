@@ -1,4 +1,4 @@
-"""Round-trip times by ICMP echo. ``python -m lab.emulation.echo ADDRESS COUNT MILLISECONDS``
+"""Round-trip times by ICMP echo. ``python -m lab.emulation.echo ADDRESS COUNT MILLISECONDS [PATIENCE]``
 
 The answer is timed by the kernel, so that waking this process up is no part of the figure.
 Prints a JSON list: one time in ms per request, null where no answer came within `PATIENCE`.
@@ -23,10 +23,12 @@ SO_TIMESTAMPNS = 35
 REQUEST, REPLY = 8, 0
 
 
-def command(end: int | str, address: str, count: int, milliseconds: float) -> list[str]:
+def command(
+    end: int | str, address: str, count: int, milliseconds: float, patience: float = PATIENCE
+) -> list[str]:
     """The argv that measures from a namespace; it wants this module's package on PYTHONPATH."""
     module = [sys.executable, "-S", "-m", "lab.emulation.echo"]
-    return namespaces.inside(end, [*module, address, str(count), str(milliseconds)])
+    return namespaces.inside(end, [*module, address, str(count), str(milliseconds), str(patience)])
 
 
 def parse(text: str) -> list[float | None]:
@@ -56,8 +58,11 @@ def answer(packet: bytes, identity: int) -> int | None:
     return int(number) if (kind, whose) == (REPLY, identity) else None
 
 
-def measure(address: str, count: int, milliseconds: float) -> list[float | None]:
-    """Send `count` requests, one each `milliseconds`, and return their times (ms)."""
+def measure(address: str, count: int, milliseconds: float, patience: float = PATIENCE) -> list[float | None]:
+    """Send `count` requests, one each `milliseconds`, and return their times (ms).
+
+    `patience` (s) is how long the last of them is waited for.
+    """
     identity = os.getpid() & 0xFFFF
     link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     link.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -66,14 +71,14 @@ def measure(address: str, count: int, milliseconds: float) -> list[float | None]
     times: list[float | None] = [None] * count
     start, missing = time.monotonic(), count
     last = start
-    while missing and (len(sent) < count or time.monotonic() < last + PATIENCE):
+    while missing and (len(sent) < count or time.monotonic() < last + patience):
         due = start + len(sent) * milliseconds / 1e3
         if len(sent) < count and time.monotonic() >= due:
             packet, last = request(identity, len(sent)), time.monotonic()
             sent.append(time.time_ns())
             link.sendto(packet, (address, 0))
             continue
-        wait = due - time.monotonic() if len(sent) < count else PATIENCE
+        wait = due - time.monotonic() if len(sent) < count else patience
         if select.select([link], [], [], max(0.0, wait))[0]:
             packet, extra, _, _ = link.recvmsg(2048, 128)
             number = answer(packet, identity)
@@ -85,7 +90,7 @@ def measure(address: str, count: int, milliseconds: float) -> list[float | None]
 
 
 def main(argv: Sequence[str]) -> int:
-    sys.stdout.write(json.dumps(measure(argv[0], int(argv[1]), float(argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(measure(argv[0], int(argv[1]), *map(float, argv[2:]))) + "\n")
     return 0
 
 

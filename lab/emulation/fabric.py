@@ -67,10 +67,9 @@ def host_lines(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
             (wiring.end_a, link.interface_a, link.address_a),
             (wiring.end_b, link.interface_b, link.address_b),
         ):
-            lines[namespaces.path(end)] += [
-                f"addr add {address}/{prefix} dev {interface}",
-                f"link set {interface} up",
-            ]
+            if address:
+                lines[namespaces.path(end)].append(f"addr add {address}/{prefix} dev {interface}")
+            lines[namespaces.path(end)].append(f"link set {interface} up")
     return lines
 
 

@@ -254,3 +254,17 @@ REFUSED = {
     "privateDirs": "give each container a tmpfs or a volume of its own",
 }
 HARMLESS = {"privileged", "device_requests", "security_opt", "auto_remove", "links", "privateDirs"}
+
+
+def table() -> str:
+    """What becomes of every parameter of a container, as the table of ``docs/containernet.md``."""
+    known = {**{key: meaning for key, (_, meaning) in KNOWN.items()}, **ELSEWHERE}
+    return markdown("addDocker", known, REFUSED)
+
+
+def markdown(title: str, known: Mapping[str, str], refused: Mapping[str, str]) -> str:
+    """Two kinds of parameters as one table."""
+    rows = [[f"`{title}`", "", "meaning, or why not"], ["---"] * 3]
+    rows += [[f"`{key}`", "yes", meaning] for key, meaning in sorted(known.items())]
+    rows += [[f"`{key}`", "no", why] for key, why in sorted(refused.items())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -15,7 +15,7 @@ import pytest
 
 from lab.emulation.emulation import Emulation
 from lab.emulation.state import labs
-from lab.errors import HostTimeout, LabError, TopologyError
+from lab.errors import HostTimeout, LabError
 from lab.hosts import process
 from lab.hosts.container import ContainerHost
 from tests.integration.inventory import inventory
@@ -207,27 +207,3 @@ async def test_an_error_while_building_leaves_nothing(nothing_left: None) -> Non
         async with Emulation(Topology(graph, name="broken")):
             pass
     assert "no-such-image" in str(caught.value)
-
-
-def test_a_containernet_script(nothing_left: None) -> None:
-    from lab.emulation.network import Containernet, TCLink
-
-    # given a script as Containernet's users write it
-    net = Containernet()
-    try:
-        d1 = net.addDocker("d1", dimage="lab/gtsperf")
-        d2 = net.addDocker("d2", dimage="lab/gtsperf")
-        net.addLink(d1, d2, cls=TCLink, delay="10ms", bw=50)
-        net.start()
-        # when Mininet's own means are used
-        lost = net.ping([d1, d2])
-        said = d1.cmd(f"ping -c 3 -i 0.1 {d2.IP()}")
-        # then the link is there, with the delay in both directions
-        assert lost == 0.0
-        assert 20.0 <= float(re.search(r"= [0-9.]+/([0-9.]+)/", said)[1]) < 23.0  # type: ignore[index]
-        with pytest.raises(LabError, match="use_hfsc"):
-            net.addLink(d1, d2, use_hfsc=True)
-        with pytest.raises(TopologyError, match="shm_siz"):
-            net.addDocker("d3", dimage="lab/gtsperf", shm_siz="1g")
-    finally:
-        net.stop()

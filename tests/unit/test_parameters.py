@@ -9,6 +9,7 @@ import pytest
 
 from lab.emulation import hostplan, parameters, state
 from lab.emulation.containers import run_argv, run_env
+from lab.emulation.network import shaping
 from lab.emulation.parameters import translate
 from lab.errors import TopologyError
 
@@ -124,3 +125,9 @@ def test_no_parameter_is_in_two_tables() -> None:
     tables = [set(parameters.KNOWN), set(parameters.ELSEWHERE), set(parameters.REFUSED)]
     assert len(set.union(*tables)) == sum(map(len, tables))
     assert set(parameters.REFUSED) >= parameters.HARMLESS
+
+
+def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
+    page = Path(__file__).resolve().parents[2].joinpath("docs", "containernet.md").read_text()
+    assert parameters.table() in page
+    assert shaping.table() in page

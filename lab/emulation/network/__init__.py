@@ -1,0 +1,72 @@
+"""Containernet's calls: hosts that are Docker containers, links that are shaped on every kernel.
+
+A script written for Containernet runs when this line replaces its imports from Mininet::
+
+    from lab.emulation.network import *
+
+Everything that such a script names is here. What is different, and every parameter with what
+becomes of it, is in ``docs/containernet.md``.
+"""
+
+from mininet.log import debug, error, info, output, setLogLevel, warn
+from mininet.topo import LinearTopo, MinimalTopo, SingleSwitchTopo, Topo
+from mininet.topolib import TreeTopo
+from mininet.util import dumpNetConnections, dumpNodeConnections, irange
+
+from lab.emulation.network.docker import Docker
+from lab.emulation.network.links import Intf, Link, TCIntf, TCLink
+from lab.emulation.network.net import CLI, Containernet
+from lab.emulation.network.nodes import Host, Node
+from lab.emulation.network.switches import (
+    Controller,
+    DefaultController,
+    LinuxBridge,
+    OVSBridge,
+    OVSController,
+    OVSKernelSwitch,
+    OVSSwitch,
+    RemoteController,
+    Switch,
+)
+from lab.emulation.network.trees import ContainerTreeTopo, TreeContainerNet
+
+#: For scripts of Mininet's own, which know no containers.
+Mininet = Containernet
+
+__all__ = [
+    "CLI",
+    "ContainerTreeTopo",
+    "Containernet",
+    "Controller",
+    "DefaultController",
+    "Docker",
+    "Host",
+    "Intf",
+    "LinearTopo",
+    "Link",
+    "LinuxBridge",
+    "MinimalTopo",
+    "Mininet",
+    "Node",
+    "OVSBridge",
+    "OVSController",
+    "OVSKernelSwitch",
+    "OVSSwitch",
+    "RemoteController",
+    "SingleSwitchTopo",
+    "Switch",
+    "TCIntf",
+    "TCLink",
+    "Topo",
+    "TreeContainerNet",
+    "TreeTopo",
+    "debug",
+    "dumpNetConnections",
+    "dumpNodeConnections",
+    "error",
+    "info",
+    "irange",
+    "output",
+    "setLogLevel",
+    "warn",
+]

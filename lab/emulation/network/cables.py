@@ -1,0 +1,73 @@
+"""Cables between nodes, as data: with a shaper in the middle, or plain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from lab.emulation.shape import Line, Shape, Wiring
+from lab.errors import TopologyError
+from lab.specs import LinkSpec
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a cable: a network namespace and the interface's name in it."""
+
+    node: str
+    namespace: str
+    interface: str
+    mac: str | None = None
+
+
+@dataclass(frozen=True)
+class Cable(Wiring):
+    """A link whose directions may differ; its ends get their addresses later."""
+
+    ab: Shape = field(default_factory=Shape)
+    ba: Shape = field(default_factory=Shape)
+
+    @property
+    def line(self) -> Line:
+        return replace(super().line, ab=self.ab, ba=self.ba)
+
+
+def cable(name: str, number: int, a: End, b: End, ab: Shape, ba: Shape) -> Cable:
+    """A cable between two ends."""
+    spec = LinkSpec(
+        name=name,
+        number=number,
+        a=a.node,
+        b=b.node,
+        rtt=0.0,
+        rate=None,
+        jitter=0.0,
+        loss=0.0,
+        mtu=ab.mtu,
+        subnet="0.0.0.0/0",
+        address_a="",
+        address_b="",
+        interface_a=a.interface,
+        interface_b=b.interface,
+    )
+    return Cable(spec, a.namespace, b.namespace, ab, ba)
+
+
+def veth_lines(a: End, b: End, mtu: int) -> list[str]:
+    """`ip` lines, for the namespace of `a`, that join two ends without anything in between."""
+    return [
+        f"link add {a.interface} mtu {mtu} type veth peer mtu {mtu} name {b.interface} netns {b.namespace}"
+    ]
+
+
+def short(name: str) -> str:
+    """An interface's name, which the kernel limits to 15 bytes.
+
+    Raises:
+        TopologyError: it is longer.
+    """
+    if len(name) > 15:
+        raise TopologyError(
+            f"interface {name!r} has more than the 15 letters that a kernel allows; "
+            f"give the node a shorter name, or intfName1 and intfName2 to addLink"
+        )
+    return name

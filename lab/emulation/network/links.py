@@ -1,0 +1,296 @@
+"""Interfaces and links of a Containernet network.
+
+A link made as `TCLink`, or with any parameter of shaping, has a shaper of the lab's in its
+middle; any other is a plain veth, as fast as the machine goes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mininet.link import Intf as MininetIntf
+from mininet.link import Link as MininetLink
+
+from lab.emulation.network import shaping
+from lab.emulation.network.cables import End, short
+from lab.errors import LabError, TopologyError
+
+if TYPE_CHECKING:
+    from lab.emulation.network.nodes import Node
+
+#: Parameters of one interface (`params1`, `params2`, or a link's for both), beside those of shaping.
+OF_INTERFACES = ("ip", "mac", "up", "port", "mtu")
+MTU = 1500
+
+
+class Intf(MininetIntf):
+    """An interface of a node; set with this machine's `ip`, in the node's network."""
+
+    name: str
+    mac: str | None
+    ip: str | None
+    prefixLen: str | None
+
+    def __init__(self, name: str, node: Any, link: Any, port: int | None = None, **params: Any) -> None:
+        super().__init__(name, node=node, port=port, link=link, moveIntfFn=lambda *_: None, **params)
+
+    def config(self, mac: str | None = None, ip: str | None = None, up: bool = True, **params: Any) -> Any:
+        """Set address, state, and what the link imposes on packets that leave here.
+
+        Raises:
+            TopologyError: a parameter that cannot be had.
+        """
+        if unknown := sorted(k for k in params if not shaping.is_known(k)):
+            raise TopologyError(f"interface {self.name}: {', '.join(unknown)} is not supported")
+        if mac:
+            self.setMAC(mac)
+        if ip:
+            self.setIP(ip)
+        if not up:
+            self.ifconfig("down")
+        if asked := shaping.changes(params):
+            self.link.reshape(self, asked)
+        return {}
+
+    def setIP(self, ipstr: str, prefixLen: Any = None, overwrite: bool = True) -> str:
+        """Give it this address, in place of the ones that it has unless `overwrite` is False."""
+        address, _, length = ipstr.partition("/")
+        length = length or str(prefixLen or "")
+        if not length:
+            raise TopologyError(
+                f"interface {self.name}: no prefix length for {ipstr}; write it like {ipstr}/8"
+            )
+        self.ip, self.prefixLen = address, length
+        if overwrite:
+            self.node.must("ip", "address", "flush", "dev", self.name)
+        self.node.must("ip", "address", "replace", f"{address}/{length}", "dev", self.name)
+        self.node.must("ip", "link", "set", self.name, "up")
+        return ""
+
+    def setMAC(self, macstr: str) -> str:
+        """Give it this hardware address."""
+        self.node.must("ip", "link", "set", "dev", self.name, "address", macstr)
+        self.mac = macstr
+        return ""
+
+    def ifconfig(self, *args: str) -> str:
+        """What `ifconfig` is used for: ``up``, ``down``, ``mtu N``, an address; without words, a look.
+
+        Raises:
+            TopologyError: words that it does not know.
+        """
+        words = " ".join(map(str, args)).split()
+        if not words:
+            return str(self.node.must("ip", "address", "show", "dev", self.name))
+        while words:
+            word = words.pop(0)
+            if word in ("up", "down"):
+                self.node.must("ip", "link", "set", self.name, word)
+            elif word == "mtu" and words:
+                self.node.must("ip", "link", "set", self.name, "mtu", words.pop(0))
+            elif word.partition("/")[0].count(".") == 3:
+                self.setIP(word, None if "/" in word else 8)
+            else:
+                raise TopologyError(
+                    f"interface {self.name}: ifconfig {word!r} is not known; use node.tool('ip', …)"
+                )
+        return ""
+
+    def updateIP(self) -> str | None:
+        """Its address, asked of the kernel."""
+        return self.updateAddr()[0]
+
+    def updateMAC(self) -> str | None:
+        """Its hardware address, asked of the kernel."""
+        return self.updateAddr()[1]
+
+    def updateAddr(self) -> tuple[str | None, str | None]:
+        """Both addresses, asked of the kernel."""
+        found = self._look()
+        inet = [a for a in found.get("addr_info", ()) if a["family"] == "inet"]
+        self.ip, self.prefixLen = (inet[0]["local"], str(inet[0]["prefixlen"])) if inet else (None, None)
+        self.mac = found.get("address")
+        return self.ip, self.mac
+
+    def MAC(self) -> str | None:
+        """Its hardware address."""
+        return self.mac or self.updateMAC()
+
+    def _look(self) -> Mapping[str, Any]:
+        found: list[dict[str, Any]] = json.loads(
+            self.node.must("ip", "-j", "address", "show", "dev", self.name)
+        )
+        return found[0]
+
+    def isUp(self, setUp: bool = False) -> bool:
+        """Whether it is up; with `setUp`, after having been set so."""
+        if setUp:
+            self.ifconfig("up")
+        return "UP" in self._look()["flags"]
+
+    def rename(self, newname: str) -> str:
+        """Give it another name."""
+        self.node.must("ip", "link", "set", self.name, "down")
+        self.node.must("ip", "link", "set", self.name, "name", short(newname))
+        self.node.must("ip", "link", "set", newname, "up")
+        self.node.nameToIntf[newname] = self.node.nameToIntf.pop(self.name)
+        self.name = newname
+        return ""
+
+    def status(self) -> str:
+        """``OK``, or ``MISSING``."""
+        return "OK" if self.node.tool("ip", "link", "show", "dev", self.name).returncode == 0 else "MISSING"
+
+    def delete(self) -> None:
+        """Take its link away, with both ends."""
+        if self.link is not None:
+            self.link.delete()
+
+
+class TCIntf(Intf):
+    """The same, by the name that Mininet gives to an interface with a shaper."""
+
+
+class Link(MininetLink):
+    """A link between two nodes.
+
+    Args:
+        node1, node2: its ends. port1, port2: numbers of the interfaces. intfName1, intfName2: their
+            names. addr1, addr2: their hardware addresses. params1, params2: parameters of one end:
+            what is shaped there holds for packets that leave that end. params: parameters of both.
+
+    Raises:
+        TopologyError: a parameter that cannot be had; nothing was made.
+        ShaperError: an impairment that no shaper here can impose; nothing is left of the link.
+    """
+
+    shaped = False
+    intf1: Any
+    intf2: Any
+
+    def __init__(
+        self,
+        node1: Node,
+        node2: Node,
+        port1: int | None = None,
+        port2: int | None = None,
+        intfName1: str | None = None,
+        intfName2: str | None = None,
+        addr1: str | None = None,
+        addr2: str | None = None,
+        params1: Mapping[str, Any] | None = None,
+        params2: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> None:
+        both = [{**(own or {}), **params} for own in (params1, params2)]
+        self._check(f"{node1}-{node2}", *both)
+        self.ground = node1.ground
+        mtu = int(params.get("mtu", MTU))
+        ports = [
+            node.newPort() if port is None else port
+            for node, port in ((node1, both[0].get("port", port1)), (node2, both[1].get("port", port2)))
+        ]
+        if node1 is node2 and ports[0] == ports[1]:
+            ports[1] += 1
+        macs = [p.get("mac", addr) for p, addr in zip(both, (addr1, addr2), strict=True)]
+        names = [
+            short(name or self.intfName(node, port))
+            for node, port, name in zip((node1, node2), ports, (intfName1, intfName2), strict=True)
+        ]
+        for node, name in zip((node1, node2), names, strict=True):
+            if name in node.nameToIntf:
+                raise TopologyError(f"{node} has an interface {name} already; give another port or intfName")
+        self.name = self._lay(
+            End(node1.name, node1.namespace, names[0]), End(node2.name, node2.namespace, names[1]), both, mtu
+        )
+        self.intf1, self.intf2 = (
+            Intf(name, node, self, port=port)
+            for name, node, port in zip(names, (node1, node2), ports, strict=True)
+        )
+        for intf, own, mac in zip((self.intf1, self.intf2), both, macs, strict=True):
+            self._open(intf, own, mac)
+
+    @staticmethod
+    def _check(name: str, *both: Mapping[str, Any]) -> None:
+        unknown = {k for own in both for k in own if not shaping.is_known(k) and k not in OF_INTERFACES}
+        if unknown:
+            raise TopologyError(
+                f"link {name}: {', '.join(sorted(unknown))} is not supported; see docs/containernet.md"
+            )
+
+    def _lay(self, a: End, b: End, both: list[dict[str, Any]], mtu: int) -> str:
+        shapes = [shaping.shape({k: v for k, v in own.items() if shaping.is_known(k)}, mtu) for own in both]
+        self.shaped = type(self).shaped or any(shape.asked for shape in shapes)
+        if self.shaped:
+            return self.ground.lay(a, b, *shapes)
+        self.ground.join(a, b, mtu)
+        return f"{a.node}-{b.node}"
+
+    def _open(self, intf: Intf, own: Mapping[str, Any], mac: str | None) -> None:
+        if mac:
+            intf.setMAC(mac)
+        if own.get("ip"):
+            intf.setIP(own["ip"], 8)
+        intf.node.attach(intf)
+        if own.get("up", True):
+            intf.ifconfig("up")
+
+    def reshape(self, intf: Intf, asked: Mapping[str, Any]) -> None:
+        """Shape anew what leaves one end.
+
+        Raises:
+            LabError: it is a plain link, without a shaper in its middle.
+        """
+        if not self.shaped:
+            raise LabError(f"link {self}: nothing shapes it; make it with cls=TCLink")
+        self.ground.change(self.name, "ab" if intf is self.intf1 else "ba", asked)
+
+    def config(self, **params: Any) -> None:
+        """Shape both directions anew while the link runs: `bw`, `delay`, `loss`, …"""
+        for intf in (self.intf1, self.intf2):
+            intf.config(**params)
+
+    def delete(self) -> None:
+        """Take it away, with both interfaces; twice is as good as once."""
+        first, second = self.intf1, self.intf2
+        if first is None:
+            return
+        self.intf1 = self.intf2 = None
+        if self.shaped:
+            self.ground.take(self.name)
+        else:
+            first.node.tool("ip", "link", "delete", first.name)
+        for intf in (first, second):
+            intf.node.delIntf(intf)
+            intf.link = None
+
+    def stop(self) -> None:
+        """As `delete`."""
+        self.delete()
+
+
+class TCLink(Link):
+    """A link with a shaper in its middle, whichever this kernel has."""
+
+    shaped = True
+
+
+class Shown(MininetLink):
+    """A link that the lab made itself, shown as one of Mininet's."""
+
+    def __init__(self, node1: Any, node2: Any, spec: Any) -> None:
+        self.name, self.ground, self.shaped = spec.name, node1.ground, True
+        prefix = spec.subnet.rsplit("/", 1)[1]
+        self.intf1, self.intf2 = Intf(spec.interface_a, node1, self), Intf(spec.interface_b, node2, self)
+        self.intf1.ip, self.intf2.ip = spec.address_a, spec.address_b
+        self.intf1.prefixLen = self.intf2.prefixLen = prefix
+
+    reshape = Link.reshape
+    config = Link.config
+
+    def stop(self) -> None:
+        """Nothing: the link goes with the lab."""
+
+    delete = stop

@@ -1,0 +1,70 @@
+"""External service access points: a switch of the network that this machine itself stands at."""
+
+from __future__ import annotations
+
+import json
+import os
+from ipaddress import IPv4Interface, ip_network
+from typing import TYPE_CHECKING, Any
+
+from mininet.log import info
+
+from lab.errors import LabError, TopologyError, UnknownName
+
+if TYPE_CHECKING:
+    from mininet.net import Mininet
+else:
+    Mininet = object
+
+
+class ServicePoints(Mininet):
+    """Containernet's `addExtSAP`. The one thing of a lab that is in this machine's own network."""
+
+    def addExtSAP(self, sapName: str, sapIP: str, dpid: str | None = None, **params: Any) -> Any:
+        """Add a switch at which this machine has the address `sapIP` (``10.10.10.1/24``).
+
+        Programs of this machine reach the hosts on it, and they reach this machine at that
+        address; nothing is passed on to other networks.
+
+        Raises:
+            LabError: `NAT=True`, or a parameter of switches that cannot be had.
+            TopologyError: the address, or its network, is this machine's already.
+        """
+        if params.pop("NAT", False):
+            raise LabError(f"addExtSAP({sapName!r}): NAT cannot be had: a lab has no way out of this machine")
+        at = IPv4Interface(sapIP)
+        self._free(sapName, at)
+        switch = self.addSwitch(sapName, dpid=dpid, **params)
+        end = f"sap-{self.ground.lab_id}-{len(self.SAPswitches)}"
+        # its peer goes with the namespace of the switches, and so does this end
+        switch.must("ip", "link", "add", "here", "type", "veth", "peer", "name", end)
+        port = f"{sapName[:8]}-sap"
+        switch.must("ip", "link", "set", "here", "name", port)
+        switch.must("ip", "link", "set", end, "netns", str(os.getpid()))
+        switch.attach(port)
+        for argv in (["address", "add", str(at), "dev", end], ["link", "set", end, "up"]):
+            self.ground.run(["ip", *argv])
+        switch.ip, switch.deployed_name = sapIP, end
+        self.SAPswitches[sapName] = switch
+        return switch
+
+    def removeExtSAP(self, sapName: str) -> None:
+        """Take the switch away, with this machine's address on it."""
+        if sapName not in self.SAPswitches:
+            raise UnknownName("service access point", sapName, self.SAPswitches)
+        switch = self.SAPswitches.pop(sapName)
+        info(f"stopping external SAP:{sapName}\n")
+        self.ground.run(["ip", "link", "delete", switch.deployed_name])
+        self.delSwitch(switch)
+
+    def _free(self, name: str, at: IPv4Interface) -> None:
+        """Nothing of this machine's may be in that network: its packets would go astray."""
+        routes = json.loads(
+            self.ground.run(["ip", "-j", "-4", "route", "show", "table", "all"]).stdout or "[]"
+        )
+        for route in routes:
+            if route["dst"] != "default" and ip_network(route["dst"], strict=False).overlaps(at.network):
+                raise TopologyError(
+                    f"addExtSAP({name!r}): {at.network} holds {route['dst']}, which this machine has on "
+                    f"{route.get('dev', 'a route')}; take another network"
+                )

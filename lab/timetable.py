@@ -47,8 +47,12 @@ class Change:
     values: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
-        what = ", ".join(f"{name} {value}" for name, value in self.values) or self.action
+        what = ", ".join(f"{name} {_word(value)}" for name, value in self.values) or self.action
         return f"{self.link}{f' from {self.sender}' if self.sender else ''}: {what}"
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
 def seconds(at: Any) -> float | None:

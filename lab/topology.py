@@ -189,6 +189,8 @@ class Topology:
         graph = specs.plain_copy(self._graph)
         for _, _, edge in graph.edges(data=True):
             edge["rate"] = mbit
+            for own in edge["from"].values():
+                own.pop("rate", None)
         return self._with(graph)
 
     def with_cpus(self, cpus: float | None) -> Topology:

@@ -31,7 +31,7 @@ schedule:
   - {at: 1.5s, link: a-b, loss: 0.5, from: b}
 """
 KNOB = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-RUN_ARGS = ["multihop", "--overlay", "underlay", "--duration", "1", "--only", "latency/from=a/hops=1"]
+RUN_ARGS = ["multihop", "--overlay", "underlay", "--only", "latency/from=a/hops=1", "--duration"]
 
 
 @pytest.fixture
@@ -47,11 +47,12 @@ def shaper_folder(before: set[Path]) -> Path:
     return folder
 
 
-def begun(tmp_path: Path, net: Path, count: int) -> tuple[subprocess.Popen[str], Path]:
+def begun(tmp_path: Path, net: Path, count: int, seconds: int = 1) -> tuple[subprocess.Popen[str], Path]:
     """An experiment that has measured a sample, and the folder of its lab's shaper."""
     before = set((RUN / "labs").glob("*/shaper"))
     command = begin(
-        "emulate", *RUN_ARGS, "-t", str(net), "--repetitions", str(count), "--results", str(tmp_path / "r")
+        *("emulate", *RUN_ARGS, str(seconds), "-t", str(net), "--repetitions", str(count)),
+        *("--results", str(tmp_path / "r")),
     )
     wait_for_samples(tmp_path / "r", 1, command)
     return command, shaper_folder(before)
@@ -67,7 +68,8 @@ def test_a_schedule_changes_links_while_an_experiment_measures(
     before = inventory()
     net.write_text(NET + SCHEDULE)
     done = lab(
-        *("emulate", *RUN_ARGS, "-t", str(net), "--repetitions", "4"), *("--results", str(tmp_path / "r"))
+        *("emulate", *RUN_ARGS, "1", "-t", str(net), "--repetitions", "4"),
+        *("--results", str(tmp_path / "r")),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     folder = only_run(tmp_path / "r")
@@ -111,10 +113,11 @@ def test_a_wire_that_is_killed_in_mid_run_breaks_it_and_leaves_nothing(
     docker_daemon: None, tmp_path: Path, net: Path
 ) -> None:
     before = inventory()
-    command, folder = begun(tmp_path, net, 20)
+    command, folder = begun(tmp_path, net, 20, seconds=4)
     if not (folder / "wire.json").exists():
         command.kill()
         pytest.skip("this kernel has netem, and so its labs no wire")
+    time.sleep(1.5)  # into the next sample
     os.kill(json.loads((folder / "wire.json").read_text())["pid"], signal.SIGKILL)
     said, _ = command.communicate(timeout=180)
     assert command.returncode not in (0, 130), said

@@ -132,7 +132,7 @@ async def test_a_schedule_is_carried_out_told_and_undone(links: Links, shaper: S
         while len(replay.record()) < 2 or replay.record()[-1]["took_s"] is None:
             await asyncio.sleep(0.001)
         assert shaper.lines["AMS-PRG"].down
-        assert replay.since(0.0) == ["AMS-PRG: loss 5.0", "AMS-PRG: down"]
+        assert replay.since(0.0) == ["AMS-PRG: loss 5", "AMS-PRG: down"]
         assert replay.since(float("inf")) == []
 
     assert not shaper.lines["AMS-PRG"].down

@@ -39,7 +39,7 @@ def test_changes_are_in_the_order_of_time() -> None:
         Change(60.0, "AMS-PRG", "down"),
     )
     assert str(Change(1.0, "AMS-PRG", "set", "AMS", (("loss", 5), ("rate", None)))) == (
-        "AMS-PRG from AMS: loss 5, rate None"
+        "AMS-PRG from AMS: loss 5, rate none"
     )
 
 
@@ -141,6 +141,9 @@ def test_all_of_it_survives_every_form(two: Topology, tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(own.write(two))
     assert files.read(tmp_path / "again.yaml") == two
     assert two.with_rate(5).link("a", "b").way("b").loss == 2.0
+    graph = two.graph.copy()
+    graph.edges["a", "b"]["from"] = {"a": {"rate": 7.0}}
+    assert Topology(graph, name="t").with_rate(5).link("a", "b").way("a").rate == 5.0
 
     from lab import dsl
     from lab.formats import node_link

@@ -97,7 +97,8 @@ def losses(side: Mapping[str, Any]) -> list[str]:
         for about in side.get(group, {}).values():
             for key in about:
                 counts[key] = counts.get(key, 0) + 1
-        found += [f"{key} of {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
+        words = {key: "one way's own of" if key == "from" else f"{key} of" for key in counts}
+        found += [f"{words[key]} {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
     found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
     return found + [f"the topology's {key}" for key in ("name", "separate_parts", "schedule") if key in side]
 

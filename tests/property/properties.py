@@ -18,6 +18,7 @@ from lab.addressing import DENSE, NUMBERED
 from lab.draw import diagram, summary
 from lab.dsl import DIALECTS, side
 from lab.errors import DslError
+from lab.specs import COMMON
 from lab.topology import Topology
 
 
@@ -157,18 +158,20 @@ def _table(topology: Topology, host: str) -> list[tuple[IPv4Network, str]]:
 
 def relabelling_changes_only_names(topology: Topology) -> None:
     names = {host.name: f"renamed{host.number}" for host in topology.hosts}
-    graph = nx.relabel_nodes(topology.graph, names)
+    graph = nx.relabel_nodes(nx.Graph(topology.graph), names)
+    for _, _, edge in graph.edges(data=True):
+        edge["from"] = {names[host]: own for host, own in edge["from"].items()}
+    # a schedule speaks of links by names, which are made of those of their hosts
+    graph.graph.pop("schedule", None)
     other = Topology(
         graph, name=topology.name, description=topology.description, separate_parts=topology.separate_parts
     )
     for link, twin in zip(topology.links, other.links, strict=True):
         assert (names[link.a], names[link.b]) == (twin.a, twin.b)
         for what in (
+            *COMMON,
             "number",
             "rtt",
-            "rate",
-            "jitter",
-            "loss",
             "mtu",
             "subnet",
             "address_a",
@@ -176,6 +179,8 @@ def relabelling_changes_only_names(topology: Topology) -> None:
             "interface_a",
         ):
             assert getattr(link, what) == getattr(twin, what)
+        for host in (link.a, link.b):
+            assert link.way(host) == twin.way(names[host])
     for a, b in permutations(names, 2):
         if nx.has_path(topology.graph, a, b):
             assert topology.rtt(a, b) == pytest.approx(other.rtt(names[a], names[b]), abs=1e-6)

@@ -34,12 +34,13 @@ TEXTS = st.one_of(
 )
 RATES = st.one_of(st.sampled_from([None, None, 10, 100.5, 0.001, 1_000_000]), st.floats(0.001, 1_000_000))
 NUMBERS = st.one_of(st.integers(-(10**39), 10**39), st.floats(allow_nan=False, allow_infinity=False))
+SHARES = st.sampled_from([0.0, 0.0, 0.5, 99.9])
 RTTS = st.one_of(st.just(0.0), st.floats(0, 10_000).map(lambda x: round(x, 3)), st.floats(0, 1))
 
 
 def _links(draw: Callable[[Any], Any], graph: nx.Graph[str]) -> None:
     """A few attributes on every link; jitter fits the delay."""
-    for number, (_, _, link) in enumerate(graph.edges(data=True)):
+    for number, (a, b, link) in enumerate(graph.edges(data=True)):
         if draw(st.booleans()):
             link["rtt"] = draw(RTTS)
             link["jitter"] = draw(st.sampled_from([0.0, 0.5])) * link["rtt"]
@@ -48,6 +49,40 @@ def _links(draw: Callable[[Any], Any], graph: nx.Graph[str]) -> None:
         link["mtu"] = draw(st.sampled_from([1500, 1500, 68, 65535]))
         if draw(st.integers(0, 7)) == 0:
             link["name"] = f"named{number}"
+        if draw(st.integers(0, 2)) == 0:
+            _impair(draw, a, b, link)
+
+
+def _impair(draw: Callable[[Any], Any], a: str, b: str, link: dict[str, Any]) -> None:
+    """What few links say: of both directions, and of one or each of them."""
+    link["distribution"] = draw(st.sampled_from([None, "normal", "uniform", "pareto"]))
+    link["burst"] = draw(st.sampled_from([None, 1000.0, 1e5])) if link["loss"] else None
+    link["duplicate"], link["corrupt"] = draw(SHARES), draw(SHARES)
+    link["queue"] = draw(st.sampled_from([None, 1, 15_000, 1_000_000]))
+    ways = {}
+    for host in draw(st.lists(st.sampled_from([a, b]), unique=True)):
+        one_way = {"rate": RATES, "corrupt": SHARES, **({} if link["burst"] else {"loss": SHARES})}
+        ways[host] = draw(st.fixed_dictionaries({}, optional=one_way))
+    if ways and link.get("rtt") and not link["jitter"]:
+        delay = round(link["rtt"] * draw(st.sampled_from([0.0, 0.25, 0.5, 0.75])), 3)
+        ways[next(iter(ways))]["delay"] = min(delay, link["rtt"], 5000.0)
+    link["from"] = ways
+
+
+def _schedule(draw: Callable[[Any], Any], topology: Topology) -> dict[str, Any]:
+    """Now and then, changes of links that are there."""
+    if not topology.links or draw(st.integers(0, 3)):
+        return {}
+    found = []
+    for link in draw(st.lists(st.sampled_from(topology.links), max_size=3)):
+        at = draw(st.sampled_from([0, 1.5, "30s", "500 ms", "2min"]))
+        whole = draw(
+            st.sampled_from([{"down": True}, {"up": True}, {"reset": True}, {"rtt": 5}, {"loss": 100.0}])
+        )
+        sent = draw(st.sampled_from([{"rate": None}, {"loss": 5, "burst": 3}, {"delay": 0.5}]))
+        one_way = draw(st.sampled_from([{}, {"from": link.a}, {"from": link.b}]))
+        found.append({"at": at, "link": link.name, **draw(st.sampled_from([whole, {**sent, **one_way}]))})
+    return {"schedule": found}
 
 
 @st.composite
@@ -74,7 +109,9 @@ def topologies(draw: Callable[[Any], Any], max_hosts: int = 7, kinds: bool = Tru
         for name, order in zip(graph, draw(st.permutations(range(len(graph)))), strict=True):
             graph.nodes[name]["order"] = order
     parts = not nx.is_connected(graph) or draw(st.booleans())
-    return Topology(graph, name=draw(st.one_of(NAMES, TEXTS)), description=draw(TEXTS), separate_parts=parts)
+    about = {"name": draw(st.one_of(NAMES, TEXTS)), "description": draw(TEXTS), "separate_parts": parts}
+    graph.graph.update(_schedule(draw, Topology(graph, **about)))
+    return Topology(graph, **about)
 
 
 ATTRIBUTES: dict[str, dict[str, st.SearchStrategy[Value]]] = {

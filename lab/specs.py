@@ -14,6 +14,7 @@ import networkx as nx
 
 from lab import addressing, sites
 from lab.graphcheck import way
+from lab.impairments import PARAMETERS
 
 #: Bytes, on a link that says nothing else.
 MTU = 1500
@@ -210,10 +211,15 @@ def number_links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[
             rtt=edge["rtt"],
             rate=edge["rate"],
             **{key: edge[key] for key in COMMON if key != "rate"},
-            ways=tuple((host, tuple(own.items())) for host, own in sorted(edge["from"].items())),
+            ways=tuple((host, _in_order(own)) for host, own in sorted(edge["from"].items())),
             mtu=edge["mtu"],
             **(edge.get("place") or places.next(number, a, b)),
         )
+
+
+def _in_order(own: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What one direction has of its own, in one order, whatever the order in which a file said it."""
+    return tuple((key, own[key]) for key in PARAMETERS if key in own)
 
 
 def _numbered(rows: Sequence[tuple[Mapping[str, Any], T]]) -> list[tuple[int, T]]:

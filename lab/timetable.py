@@ -113,7 +113,7 @@ def read(entries: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
     found = []
     for entry in entries:
         action = next((name for name in ACTIONS if name in entry), "set")
-        at, values = seconds(entry["at"]) or 0.0, tuple(_values(entry).items())
+        at, values = seconds(entry["at"]) or 0.0, tuple(sorted(_values(entry).items()))
         found.append(Change(at, entry["link"], action, entry.get("from"), values))
     return tuple(sorted(found, key=lambda change: change.at))
 

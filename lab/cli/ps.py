@@ -3,54 +3,94 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from lab.emulation.record import Record
+HOST_COLUMNS = ["host", "site", "CPUs", "MiB", "endpoints", ""]
+LINK_COLUMNS = ["link", "asked ms", "ms", "asked Mbit/s", "Mbit/s", ""]
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Only this lab.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show the labs that are up: whose they are, hosts, links, overlays.
+    """Show the labs that are up: hosts, links as asked and as measured, overlays, what died. Needs root.
 
-    Example: python -m lab ps
+    Example: sudo python -m lab ps class
     """
+    from lab.cli.labs import need_root
     from lab.emulation.record import find, records
+    from lab.live.look import look
 
+    need_root("ps")
     known = records()
-    rows = [_row(record) for record in ([find(name, known)] if name else known)]
+    seen = [look(record) for record in ([find(name, known)] if name else known)]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(seen, indent=1))
         return
-    if not rows:
+    if not seen:
         print("no lab is up")
+    for one in seen:
+        print("\n".join(lines(one)))
+
+
+def lines(lab: Mapping[str, Any]) -> Iterator[str]:
+    """What was seen of a lab, as aligned text."""
+    yield f"lab {lab['name']} ({lab['id']}), made {lab['since']}: {lab['state']}"
+    if lab["hosts"]:
+        yield from _aligned([HOST_COLUMNS, *map(_host(lab), lab["hosts"])])
+    if lab["links"]:
+        yield from _aligned([LINK_COLUMNS, *map(_link, lab["links"])])
+    for overlay in lab["overlays"]:
+        mode = ", ".join(f"{key} {value}" for key, value in overlay["mode"].items())
+        yield f"  overlay {overlay['name']} on {len(overlay['hosts'])} hosts, when it got ready: {mode}"
+    if lab["shaper"] and not lab["shaper"]["up"]:
+        yield f"  links carry nothing: {lab['shaper'].get('why', 'the shaper died')}; take the lab down"
+
+
+def _host(lab: Mapping[str, Any]) -> Any:
+    def row(host: Mapping[str, Any]) -> list[str]:
+        ends = [
+            f"{end['overlay']} {end['address']}"
+            for overlay in lab["overlays"]
+            for end in overlay["endpoints"]
+            if end["host"] == host["name"]
+        ]
+        if not host["up"]:
+            return [host["name"], host["site"], "–", "–", "–", f"DEAD: {host.get('why', 'with the machine')}"]
+        memory = "?" if host["memory_mib"] is None else f"{host['memory_mib']:.0f}"
+        said = "; ".join(host["dead"])
+        return [host["name"], host["site"], f"{host['cpus']:.2f}", memory, ", ".join(ends), said]
+
+    return row
+
+
+def _link(link: Mapping[str, Any]) -> list[str]:
+    if "asked_rtt_ms" not in link:
+        return [link["name"], "–", "–", "–", "–", "not there"]
+    rtt = f"{link['rtt_ms']:.2f}" if link["rtt_ms"] is not None else "–"
+    loss = {f"loses {share:g} %" for share in link["loss"].values() if share}
+    said = "; ".join([] if link["up"] else ["cut"]) or "; ".join(loss)
+    silent = "no answer" if link["up"] and link["rtt_ms"] is None else ""
+    return [
+        link["name"],
+        f"{link['asked_rtt_ms']:g}",
+        rtt,
+        _both(link["asked_mbit"], "any"),
+        _both(link["mbit"], "0"),
+        "; ".join(filter(None, (said, silent))),
+    ]
+
+
+def _both(values: Mapping[str, float | None], none: str) -> str:
+    """A figure per direction; once where both are the same."""
+    words = [none if value is None else f"{value:.4g}" for value in values.values()]
+    return words[0] if len(set(words)) == 1 else " / ".join(words)
+
+
+def _aligned(rows: list[list[str]]) -> Iterator[str]:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     for row in rows:
-        print(f"{row['name']}  {row['state']}  {row['hosts']} hosts, {row['links']} links")
-
-
-def _row(record: Record) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "id": record.lab_id,
-        "state": _state(record),
-        "since": record.created,
-        "hosts": len(record.hosts),
-        "links": len(record.links),
-    }
-
-
-def _state(record: Record) -> str:
-    """In a few words: up, whose, or what became of it."""
-    state = record.state
-    if record.rebooted:
-        return "gone with a restart of the machine"
-    if state.stays():
-        return "up"
-    owner = state.owner()
-    if owner is not None and owner.alive():
-        return f"process {owner.pid}'s ({state.command})"
-    return "its command was killed; 'lab cleanup' takes it away"
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

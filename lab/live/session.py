@@ -151,10 +151,11 @@ class Session:
         attached = {end.host.name: end for end in ends}
         with step(self._emit, f"{spec}: a packet between every two endpoints"):
             every = {**self._known_endpoints(spec), **attached}
-            await every_pair(every, self._pairs(every), refresh=overlay.refresh)
+            await every_pair(every, self.pairs(every), refresh=overlay.refresh)
         return attached
 
-    def _pairs(self, ends: Mapping[str, Endpoint]) -> Iterator[tuple[str, str]]:
+    def pairs(self, ends: Mapping[str, Endpoint]) -> Iterator[tuple[str, str]]:
+        """All pairs of hosts with these endpoints that the topology connects."""
         for a, b in combinations(ends, 2):
             with suppress(TopologyError):
                 self.topology.path(a, b)

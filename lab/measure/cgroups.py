@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +39,34 @@ def folders(membership: str, container: str, root: Path = ROOT) -> tuple[Path, .
     A path is cut after the part that names the container: a host's daemon may have moved its
     processes into groups below. One folder on v2, one or two on v1.
     """
-    found = []
+    return tuple(
+        folder
+        for folder in _below(membership, container, root, {"cpu", "cpuacct"})
+        if (folder / "cpu.stat").exists() or (folder / "cpuacct.usage").exists()
+    )
+
+
+def _below(membership: str, container: str, root: Path, wanted: set[str]) -> Iterator[Path]:
+    """The folders of a container for these controllers (v1), or for all (v2)."""
     for line in membership.splitlines():
         _, controllers, path = line.split(":", 2)
-        if controllers and not {"cpu", "cpuacct"} & set(controllers.split(",")):
+        if controllers and not wanted & set(controllers.split(",")):
             continue
         parts = Path(path).parts
         depth = next((n for n, part in enumerate(parts) if container in part), None)
         if depth is not None:
-            found.append((root / controllers).joinpath(*parts[1 : depth + 1]))
-    return tuple(
-        folder for folder in found if (folder / "cpu.stat").exists() or (folder / "cpuacct.usage").exists()
-    )
+            yield (root / controllers).joinpath(*parts[1 : depth + 1])
+
+
+def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
+    """Bytes of memory that a container uses, but for files that the kernel merely keeps at hand."""
+    for folder in _below(membership, container, root, {"memory"}):
+        used = _text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")
+        if used:
+            stat = _pairs(folder / "memory.stat")
+            idle = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+            return max(0, int(used) - idle)
+    return None
 
 
 def read_cpu(where: tuple[Path, ...]) -> HostCpu:

@@ -1,0 +1,88 @@
+"""lab capture: write down what goes over a link or through a host."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from lab.errors import FileError, LabError
+
+if TYPE_CHECKING:
+    from lab.emulation.record import Record
+
+
+def command(
+    place: Annotated[str, typer.Argument(help="A link, seen at both its ends, or a host, all its links.")],
+    file: Annotated[str, typer.Option("--write", "-w", help="A new file, or '-' for standard output.")] = "",
+    expression: Annotated[str, typer.Option("--filter", "-f", help="As tcpdump takes it.")] = "",
+    end: Annotated[str, typer.Option(help="Of a link: only at this host's end.")] = "",
+    seconds: Annotated[float | None, typer.Option("--seconds", "-s", min=0, help="Then end.")] = None,
+    size: Annotated[float | None, typer.Option(min=0, help="End after so many MiB.")] = None,
+    count: Annotated[int | None, typer.Option("--count", "-c", min=1, help="End after so many.")] = None,
+    longest: Annotated[int, typer.Option(min=64, max=65_549, help="Bytes to keep of each.")] = 65_549,
+    lab: Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")] = "",
+) -> None:
+    """Capture packets as pcapng until a limit or Ctrl-C. Needs root.
+
+    What one host sends is seen at its own end before, at the other after the link's delay, rate and loss.
+
+    Example: sudo python -m lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
+    """
+    from lab.cli.labs import need_root
+    from lab.emulation.record import find
+    from lab.live.capture import Limits, Taken, Writer, capture, opened, spots
+
+    need_root("capture")
+    record = find(lab)
+    where = spots(record, place, end)
+    if not where:
+        raise LabError(f"{place} of lab {record.name} has no link, so nothing goes through it")
+    program = _filter(record, expression) if expression else []
+    limits = Limits(seconds, None if size is None else int(size * 2**20), count, longest)
+    name = file or f"{record.name}-{place}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pcapng"
+    taken = Taken()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with opened(where, program) as sockets, _target(name) as target:
+        try:
+            capture(where, sockets, Writer(target, name), limits, taken)
+        finally:
+            lost = f", {taken.missed} missed: there was no time to keep them" if taken.missed else ""
+            print(f"{taken.packets} packets{lost}; {taken.why}: {name}", file=sys.stderr)
+
+
+@contextmanager
+def _target(name: str) -> Iterator[BinaryIO]:
+    """A new file, or standard output.
+
+    Raises:
+        FileError: there is such a file already, or it cannot be made.
+    """
+    if name == "-":
+        if sys.stdout.isatty():
+            raise FileError("packets are no text; write to a file, or pipe '-w -' into wireshark")
+        yield sys.stdout.buffer
+        return
+    try:
+        with Path(name).open("xb", buffering=0) as target:
+            yield target
+    except FileExistsError as error:
+        raise FileError(f"{name} is there already; give another name") from error
+
+
+def _filter(record: Record, expression: str) -> list[tuple[int, ...]]:
+    """Compiled by the tcpdump of a host that runs, else by this machine's."""
+    from lab.live.capture import compiled
+    from lab.live.doors import Door
+
+    for host in record.hosts:
+        if host.process.alive() and not host.confined:
+            way = Door(host)
+            return compiled(way.command([]), expression, dict(way.environment()))
+    return compiled([], expression)

@@ -1,0 +1,63 @@
+"""lab logs: what the daemons of a lab wrote."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from threading import Lock, Thread
+from typing import Annotated
+
+import typer
+
+
+def command(
+    which: Annotated[
+        str, typer.Argument(help="A host, an overlay, or 'wire': the process behind the links.")
+    ],
+    lab: Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")] = "",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on as they write, until Ctrl-C.")
+    ] = False,
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="So many lines of each.")] = 100,
+) -> None:
+    """Show what daemons wrote: all of one host, or those of an overlay on all hosts. Needs root.
+
+    Every line begins with the host and the daemon that wrote it.
+
+    Example: sudo python -m lab logs weave -f
+    """
+    from lab.cli.labs import need_root
+    from lab.emulation.record import find
+    from lab.live.written import commands
+
+    need_root("logs")
+    _show(commands(find(lab), which, last, follow))
+
+
+def _show(sources: Mapping[str, list[str]]) -> None:
+    """Run one command per source and print their lines as they come, each with its source's name."""
+    width, lock = max(map(len, sources), default=0), Lock()
+    running = {
+        name: subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
+        for name, argv in sources.items()
+    }
+
+    def copy(name: str) -> None:
+        for line in running[name].stdout or ():
+            with lock:
+                sys.stdout.write(f"{name.ljust(width)}  {line.rstrip()}\n")
+                sys.stdout.flush()
+
+    threads = [Thread(target=copy, args=(name,), daemon=True) for name in running]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        for one in running.values():
+            one.kill()
+            one.wait()

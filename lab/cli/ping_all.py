@@ -1,0 +1,64 @@
+"""lab ping-all: does everybody reach everybody?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lab.live.reach import Pair
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")] = "",
+    overlay: Annotated[
+        str, typer.Option("--overlay", "-o", help="Between its endpoints; all, by default.")
+    ] = "",
+    count: Annotated[int, typer.Option("--count", "-c", min=1, help="Echoes for each pair.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Let every endpoint of each overlay echo every other; without overlays, hosts their neighbours.
+
+    Needs root. Ends with status 1 when an answer was lost.
+
+    Example: sudo python -m lab ping-all --overlay flannel
+    """
+    from lab.cli.labs import need_root
+
+    need_root("ping-all")
+    rows = asyncio.run(_ask(name, overlay, count))
+    if as_json:
+        pairs = [{"overlay": what, **asdict(pair)} for what, found in rows.items() for pair in found]
+        print(json.dumps({"pairs": pairs}, indent=1))
+    else:
+        for what, found in rows.items():
+            _show(what, found)
+    sys.exit(any(pair.lost for found in rows.values() for pair in found))
+
+
+async def _ask(name: str, overlay: str, count: int) -> dict[str, list[Pair]]:
+    from lab.live import reach
+    from lab.live.session import Session
+
+    session = Session.attach(name)
+    specs = [session.spec(overlay)] if overlay else session.specs
+    if not specs:
+        return {"links": await reach.links(session.lab, count)}
+    found = {}
+    for spec in specs:
+        ends = session.endpoints(spec)
+        found[spec] = await reach.endpoints(ends, session.pairs(ends), count)
+    return found
+
+
+def _show(what: str, found: Sequence[Pair]) -> None:
+    print(what)
+    for pair in found:
+        rtt = "no answer" if pair.rtt_ms is None else f"{pair.rtt_ms:.2f} ms"
+        print(f"  {pair.a}–{pair.b}  {rtt}" + (f", {pair.lost} of {pair.sent} lost" if pair.lost else ""))

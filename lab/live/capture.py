@@ -1,0 +1,286 @@
+"""What goes over a link or through a host, written down as it goes: one socket per interface.
+
+The sockets are opened in the namespace of the links or of the host and read here, so that no host
+needs a program for it and nothing runs on it. A link is seen at both its ends: what host A sends is
+seen at A before, and at B after the link's delay, rate and loss.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from lab.emulation.knock import within
+from lab.emulation.record import HostRecord, Record
+from lab.errors import CommandError, FileError, HostError, LabError, UnknownName
+from lab.live import pcapng
+
+ETH_P_ALL, PACKET_OUTGOING = 3, 4
+SOL_PACKET, PACKET_STATISTICS = 263, 6
+SO_TIMESTAMPNS, SO_ATTACH_FILTER, SO_RCVBUFFORCE = 35, 26, 33
+#: Bytes of packets that wait to be read, per interface.
+BACKLOG = 32 << 20
+#: The largest packet: hosts hand over up to 64 KiB at once.
+LONGEST = 65_549
+#: Packets that are read of one interface before another one's turn.
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Spot:
+    """An interface to be watched: in which namespace, and what to call it.
+
+    On a link's port what comes in is what the host at that end sends: then `turned` is set.
+    """
+
+    namespace: str
+    interface: str
+    name: str
+    about: str
+    turned: bool = False
+
+
+@dataclass
+class Limits:
+    """When to end by itself: after so many seconds, bytes of file, or packets; None is never."""
+
+    seconds: float | None = None
+    size: int | None = None
+    packets: int | None = None
+    longest: int = LONGEST
+
+
+@dataclass
+class Taken:
+    """What came of a capture."""
+
+    packets: int = 0
+    size: int = 0
+    missed: int = 0
+    why: str = field(default="stopped")
+
+
+def spots(record: Record, place: str, end: str = "") -> list[Spot]:
+    """The interfaces of a link (both ends, or that at host `end`) or of a host.
+
+    Raises:
+        UnknownName: there is no such link or host; the error has the nearest name.
+        HostError: the host has died.
+    """
+    hosts = {host.name: host for host in record.hosts}
+    links = {link["name"]: link for link in record.links}
+    for link in record.links:  # a link may be named from either end
+        links.setdefault(f"{link['b']}-{link['a']}", link)
+    if place in hosts:
+        return _of_host(hosts[place], place, record)
+    if place not in links:
+        raise UnknownName("link or host", place, [*hosts, *(link["name"] for link in record.links)])
+    link = links[place]
+    if end and end not in (link["a"], link["b"]):
+        raise UnknownName(f"end of link {link['name']}", end, (link["a"], link["b"]))
+    namespace = f"/run/netns/lab-{record.lab_id}"
+    return [
+        Spot(namespace, f"{link['number']}{side}", f"{link['name']}@{link[side]}", f"at {link[side]}", True)
+        for side in ("a", "b")
+        if end in ("", link[side])
+    ]
+
+
+def _of_host(host: HostRecord, name: str, record: Record) -> list[Spot]:
+    if not host.process.alive():
+        raise HostError(f"{name} of lab {record.name} has died; 'lab ps' says why")
+    own = [(link, side) for link in record.links for side in ("a", "b") if link[side] == name]
+    return [
+        Spot(f"/proc/{host.pid}/ns/net", link[f"interface_{side}"], link[f"interface_{side}"], link["name"])
+        for link, side in own
+    ]
+
+
+def compiled(
+    words: Sequence[str], expression: str, env: dict[str, str] | None = None
+) -> list[tuple[int, ...]]:
+    """A filter's instructions, made by tcpdump, which every host of the lab's own kind has.
+
+    Args:
+        words: what goes before the command, to get to where tcpdump is.
+
+    Raises:
+        LabError: the expression is no filter; has tcpdump's words.
+    """
+    argv = [*words, "tcpdump", "-y", "EN10MB", "-ddd", expression]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=20)
+    except FileNotFoundError as error:
+        raise CommandError("this machine", argv, 127, "", "tcpdump is not installed") from error
+    if done.returncode:
+        lines = (done.stderr.strip() or "no word").splitlines()
+        raise LabError(f"{expression!r} is no filter: {lines[-1].removeprefix('tcpdump: ')}")
+    return [tuple(map(int, line.split())) for line in done.stdout.splitlines()[1:]]
+
+
+@contextmanager
+def opened(where: Sequence[Spot], program: Sequence[tuple[int, ...]] = ()) -> Iterator[list[socket.socket]]:
+    """A socket on each of these interfaces, that gets what the filter lets pass.
+
+    Raises:
+        LabError: an interface is not there.
+    """
+    namespaces = {str(n): spot.namespace for n, spot in enumerate(where)}
+    found = within(namespaces, lambda n: _open(where[int(n)], program))
+    try:
+        for n, spot in enumerate(where):
+            if str(n) not in found:
+                raise LabError(f"{spot.name} is not there (any more); 'lab ps' shows what there is")
+        yield [found[str(n)] for n in range(len(where))]
+    finally:
+        for one in found.values():
+            one.close()
+
+
+def _open(spot: Spot, program: Sequence[tuple[int, ...]]) -> socket.socket:
+    """Bound last of all: before that the socket gets nothing, so that nothing passes the filter by."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BACKLOG)
+        made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        if program:
+            import ctypes
+
+            code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in program))
+            address = struct.pack("HL", len(program), ctypes.addressof(code))
+            made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, address)
+        made.setblocking(False)
+        made.bind((spot.interface, ETH_P_ALL))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class Writer:
+    """Whole blocks, and nothing but whole blocks, into a file or a pipe."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name, self.size = file, name, 0
+
+    def write(self, data: bytes) -> None:
+        """Write blocks.
+
+        Raises:
+            FileError: it cannot be written; what was written before is whole.
+            BrokenPipeError: whoever read it has gone.
+        """
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._file.fileno(), view) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), self.size)
+            raise FileError(
+                f"{self._name} cannot be written any further ({error.strerror}); what it has is whole: "
+                f"{self.size} bytes"
+            ) from error
+        self.size += len(data)
+
+
+def capture(
+    where: Sequence[Spot], sockets: Sequence[socket.socket], writer: Writer, limits: Limits, taken: Taken
+) -> None:
+    """Write down packets until a limit is reached or `KeyboardInterrupt` comes; `taken` is kept up to date.
+
+    Raises:
+        FileError: the file cannot be written any further.
+    """
+    head = [pcapng.section("lab"), *(pcapng.interface(s.name, s.about, limits.longest) for s in where)]
+    seen = [0] * len(where)
+    try:
+        writer.write(b"".join(head))
+        _run(where, sockets, writer, limits, taken, seen)
+        writer.write(b"".join(_statistics(sockets, seen, taken)))
+    except BrokenPipeError:
+        taken.why = "nobody reads it any more"
+    finally:
+        taken.size = writer.size
+
+
+def _run(
+    where: Sequence[Spot],
+    sockets: Sequence[socket.socket],
+    writer: Writer,
+    limits: Limits,
+    taken: Taken,
+    seen: list[int],
+) -> None:
+    until = None if limits.seconds is None else time.monotonic() + limits.seconds
+    room, buffer = limits.longest, bytearray(LONGEST)
+    numbers = {one.fileno(): n for n, one in enumerate(sockets)}
+    try:
+        while not _over(limits, taken, writer.size, until):
+            wait = 1.0 if until is None else max(0.0, min(1.0, until - time.monotonic()))
+            ready, _, _ = select.select(sockets, [], [], wait)
+            for one in ready:
+                number = numbers[one.fileno()]
+                left = None if limits.packets is None else limits.packets - taken.packets
+                blocks = _read(one, number, where[number].turned, buffer, room, left)
+                writer.write(b"".join(blocks))
+                taken.packets += len(blocks)
+                seen[number] += len(blocks)
+    except KeyboardInterrupt:
+        taken.why = "stopped"
+
+
+def _over(limits: Limits, taken: Taken, size: int, until: float | None) -> bool:
+    """Whether a limit is reached; says which."""
+    if limits.packets is not None and taken.packets >= limits.packets:
+        taken.why = f"{limits.packets} packets were asked for"
+    elif limits.size is not None and size >= limits.size:
+        taken.why = f"{limits.size} bytes were allowed"
+    elif until is not None and time.monotonic() >= until:
+        taken.why = f"{limits.seconds:g} s were asked for"
+    else:
+        return False
+    return True
+
+
+def _read(
+    one: socket.socket, number: int, turned: bool, buffer: bytearray, room: int, left: int | None
+) -> list[bytes]:
+    """Packets that wait at a socket, each as a block."""
+    blocks: list[bytes] = []
+    view = memoryview(buffer)[:room]
+    with suppress(BlockingIOError):
+        while len(blocks) < (BATCH if left is None else min(BATCH, left)):
+            length, extra, _, address = one.recvmsg_into([view], 64, socket.MSG_TRUNC)
+            when = _when(extra)
+            outbound = (address[2] == PACKET_OUTGOING) != turned
+            kept = bytes(view[: min(length, room)])
+            blocks.append(pcapng.packet(number, when, kept, length, outbound=outbound))
+    return blocks
+
+
+def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
+    """When the kernel saw a packet, ns since 1970."""
+    for _, kind, data in extra:
+        if kind == SO_TIMESTAMPNS:
+            seconds, rest = struct.unpack("=qq", data[:16])
+            return int(seconds) * 1_000_000_000 + int(rest)
+    return time.time_ns()
+
+
+def _statistics(sockets: Sequence[socket.socket], seen: Sequence[int], taken: Taken) -> Iterator[bytes]:
+    for number, one in enumerate(sockets):
+        # packets that the kernel had for the socket since it was opened, and those it had no room for
+        _, dropped = struct.unpack("=II", one.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        taken.missed += dropped
+        yield pcapng.statistics(number, time.time_ns(), seen[number] + dropped, dropped)

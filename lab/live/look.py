@@ -1,0 +1,235 @@
+"""A look at labs that are up: what runs, what died and why, what links do. Within half a second.
+
+Nothing is run on a host: control groups, process tables and port counters are read, one echo goes
+over every link, and each host's Docker is asked over its socket for its containers.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from lab.emulation.hostplan import shared_folder
+from lab.emulation.knock import Knock, knock, within
+from lab.emulation.record import HostRecord, Record
+from lab.emulation.shape import DIRECTIONS, Line
+from lab.emulation.shaper import Shaper, kind
+from lab.hosts.common import LOGS, PIDS
+from lab.measure.cgroups import folders, memory, read_cpu
+
+#: How long traffic and CPU are watched at least, and echoes waited for at most (s).
+LEAST, MOST = 0.1, 1.0
+#: What the path itself may add to a link's round trip (s).
+ROOM = 0.03
+#: How long a host's Docker may take to answer (s).
+DOCKER_PATIENCE = 1.0
+
+
+def look(record: Record) -> dict[str, Any]:
+    """All that can be seen of a lab now, in values that JSON holds; times in ms, rates in Mbit/s."""
+    told: dict[str, Any] = {
+        "name": record.name,
+        "id": record.lab_id,
+        "since": record.created,
+        "state": state(record),
+        "shaper": None,
+        "hosts": [],
+        "links": [],
+        "overlays": [],
+    }
+    if record.rebooted:
+        return {
+            **told,
+            "hosts": [{"name": host.name, "site": host.site, "up": False} for host in record.hosts],
+        }
+    living = {host.name: host for host in record.hosts if host.process.alive()}
+    shaper = kind(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
+    lines = dict(shaper.lines) if shaper else {}
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        inner = {
+            name: pool.submit(_containers, record, living[name]) for name in _with_endpoints(record, living)
+        }
+        began, before = monotonic(), _counters(record, living)
+        rtts = knock(_knocks(record, lines, living), _patience(lines))
+        sleep(max(0.0, LEAST - (monotonic() - began)))
+        seconds, after = monotonic() - began, _counters(record, living)
+        containers = {name: one.result() for name, one in inner.items()}
+    moved = {key: (after[key] - before[key]) / seconds for key in after if key in before}
+    told["shaper"] = _shaper(shaper, record) if shaper else None
+    told["hosts"] = [_host(record, host, living, moved, containers) for host in record.hosts]
+    told["links"] = [_link(link, lines, rtts, moved) for link in record.links]
+    told["overlays"] = [
+        {"name": one.spec, "mode": one.mode, "hosts": list(one.hosts), "endpoints": list(one.endpoints)}
+        for one in record.overlays
+    ]
+    return told
+
+
+def state(record: Record) -> str:
+    """In a few words: up, whose, or what became of it."""
+    owner = record.state.owner()
+    if record.rebooted:
+        return f"ended when this machine was restarted; 'lab down {record.name}' takes away what is left"
+    if record.state.stays():
+        return "up"
+    if owner is not None and owner.alive():
+        return f"belongs to process {owner.pid} ({record.state.command})"
+    return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
+
+
+def _patience(lines: Mapping[str, Line]) -> float:
+    longest = max((line.ab.delay + line.ba.delay for line in lines.values()), default=0.0)
+    return min(MOST, 1.2 * longest / 1e3 + ROOM)
+
+
+def _knocks(record: Record, lines: Mapping[str, Line], living: Mapping[str, HostRecord]) -> dict[str, Knock]:
+    return {
+        link["name"]: Knock(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
+        for link in record.links
+        if link["a"] in living and link["b"] in living and not lines.get(link["name"], Line("", 0)).down
+    }
+
+
+def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, float]:
+    """Seconds of CPU by host, and bytes by port of the lab's namespace, since each was made."""
+    found = {
+        f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
+        for name, host in living.items()
+    }
+    namespace = {"ports": f"/run/netns/lab-{record.lab_id}"}
+    text = within(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
+    for line in text.splitlines()[2:]:
+        name, _, numbers = line.partition(":")
+        found[f"out {name.strip()}"] = float(numbers.split()[8])
+    return found
+
+
+def _membership(host: HostRecord) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{host.pid}/cgroup").read_text()
+    return ""
+
+
+def _host(
+    record: Record,
+    host: HostRecord,
+    living: Mapping[str, HostRecord],
+    moved: Mapping[str, float],
+    containers: Mapping[str, Mapping[str, str] | None],
+) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": host.name, "site": host.site, "addresses": list(host.addresses)}
+    if host.name not in living:
+        return {**told, "up": False, "why": end_of(host)}
+    used = memory(_membership(host), host.container_id)
+    return {
+        **told,
+        "up": True,
+        "cpus": round(moved.get(f"cpu {host.name}", 0.0), 3),
+        "memory_mib": None if used is None else round(used / 2**20, 1),
+        "dead": [*dead_daemons(host), *_dead_endpoints(record, host, containers.get(host.name))],
+    }
+
+
+def end_of(host: HostRecord) -> str:
+    """Why a host's container ended, by Docker's own word."""
+    form = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.FinishedAt}}"
+    argv = ["docker", "inspect", "--format", form, host.container]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return "Docker does not answer"
+    if done.returncode:
+        gone = "No such" in done.stderr
+        return "its container was removed" if gone else "Docker does not answer"
+    status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
+    if status == "running":
+        return "its container was started anew, outside the lab"
+    said = {"137": "it was killed", "143": "it was told to end"}.get(code, f"it ended with status {code}")
+    more = ", as it ran out of memory" if memory_ran_out == "true" else ""
+    return f"{said}{more}, at {when.split('.')[0]}"
+
+
+def dead_daemons(host: HostRecord) -> list[str]:
+    """The daemons of overlays that no longer run on a host, each with its last words."""
+    root = Path(f"/proc/{host.pid}/root")
+    found = []
+    with suppress(OSError):
+        for file in sorted((root / PIDS.lstrip("/")).glob("*.pid")):
+            if file.stem.startswith("watch-"):
+                continue
+            pid = file.read_text().strip()
+            if pid and not (root / "proc" / pid / "stat").exists():
+                found.append(f"{file.stem} died: {_last_words(root / LOGS.lstrip('/') / f'{file.stem}.log')}")
+    return found
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1][:200] if lines else "it said nothing"
+
+
+def _with_endpoints(record: Record, living: Mapping[str, HostRecord]) -> set[str]:
+    return {end["host"] for one in record.overlays for end in one.endpoints} & set(living)
+
+
+def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
+    """The containers on a host and what Docker says of each; None where it does not answer."""
+    with suppress(OSError, ValueError, HTTPException), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(DOCKER_PATIENCE)
+        line.connect(str(shared_folder(record.state, host.number) / "docker.sock"))
+        connection = HTTPConnection("docker")
+        connection.sock = line
+        connection.request("GET", "/containers/json?all=1")
+        listed = json.loads(connection.getresponse().read())
+        return {one["Names"][0].lstrip("/"): f"{one['State']}: {one['Status']}" for one in listed}
+    return None
+
+
+def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] | None) -> list[str]:
+    wanted = [
+        end["container"] for one in record.overlays for end in one.endpoints if end["host"] == host.name
+    ]
+    if there is None:
+        return ["its Docker daemon does not answer"] if wanted else []
+    states = {name: there.get(name, "gone: it was removed") for name in wanted}
+    return [f"endpoint {name} {said}" for name, said in states.items() if not said.startswith("running")]
+
+
+def _link(
+    link: Mapping[str, Any], lines: Mapping[str, Line], rtts: Mapping[str, float], moved: Mapping[str, float]
+) -> dict[str, Any]:
+    line = lines.get(link["name"])
+    told: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}
+    if line is None:
+        return told
+    rtt = rtts.get(link["name"])
+    return {
+        **told,
+        "up": not line.down,
+        "asked_rtt_ms": round(line.ab.delay + line.ba.delay, 4),
+        "rtt_ms": None if rtt is None else round(rtt, 3),
+        "asked_mbit": {d: line.shape(d).rate for d in DIRECTIONS},
+        "mbit": {d: round(moved.get(f"out {line.port_out(d)}", 0.0) * 8 / 1e6, 3) for d in DIRECTIONS},
+        "loss": {d: line.shape(d).loss for d in DIRECTIONS},
+    }
+
+
+def _shaper(shaper: Shaper, record: Record) -> dict[str, Any]:
+    dead = [one.pid for one in shaper.processes if not one.alive()]
+    told: dict[str, Any] = {"name": shaper.name, "up": not dead}
+    if not Path(f"/run/netns/lab-{record.lab_id}").exists():
+        return {**told, "up": False, "why": "the links' namespace was removed"}
+    if dead:
+        told["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"
+    return told

@@ -67,6 +67,8 @@ class Asked:
     trace: Path | None = None
     prompt: bool = False
     real: bool = False
+    lab: str = ""
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -313,10 +315,14 @@ async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int,
     async with Emulation(
         settled.topology, shaper=asked.shaper, run=run, emit=_timed(emit, timing)
     ) as emulation:
-        ground = await _emulated(emulation, asked, settled, emit)
+        ground = await emulated(emulation, asked, settled, emit)
         if asked.prompt:
             await asyncio.to_thread(prompt, emulation)
-        return await measure_on(ground, asked, settled, timing, emit)
+        outcome = await measure_on(ground, asked, settled, timing, emit)
+        if asked.keep:
+            emulation.keep()
+            emit(Note(f"lab {emulation.name} stays up; 'lab down {emulation.name}' takes it away"))
+        return outcome
 
 
 async def measure_on(
@@ -401,7 +407,7 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     return folder
 
 
-async def _emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emit) -> Ground:
+async def emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emit) -> Ground:
     """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
     from lab.emulation.calibrate import calibrate
     from lab.runs.environment import environment

@@ -60,6 +60,11 @@ def command(
         bool, typer.Option(help="Print the cells and the time they take; do nothing.")
     ] = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
+    lab: Annotated[
+        str,
+        typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are."),
+    ] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up at the end.")] = False,
 ) -> None:
     """Run an experiment on Docker hosts with shaped links on this machine. Needs root.
 
@@ -92,6 +97,8 @@ def command(
         results=results,
         trace=trace,
         prompt=cli,
+        lab=lab,
+        keep=keep,
     )
     if dry_run:
         assemble.show_plan(asked)
@@ -103,9 +110,11 @@ def command(
 
 def _run(asked: assemble.Asked) -> int:
     """Run; what a signal ends is taken away as at the end."""
-    from lab.cli import assemble
+    from lab.cli import assemble, standing
     from lab.interrupts import until_told
 
+    if asked.lab:
+        return standing.emulate(asked)
     try:
         return asyncio.run(until_told(assemble.emulate(asked)))
     except asyncio.CancelledError:

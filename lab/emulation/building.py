@@ -63,7 +63,7 @@ class Building:
         self._asked, self._run, self._emit, self._image = shaper, run, emit, image
         self._kind: type[Shaper] | None = None
         self._fabric: Fabric | None = None
-        self._daemon = Daemon(emit=emit)
+        self._daemon, self._kept = Daemon(emit=emit), False
 
     @property
     def lab_id(self) -> str:

@@ -74,8 +74,9 @@ class Emulation(Building):
         return self.record.name
 
     def keep(self) -> None:
-        """Let the lab stay up when this process ends."""
+        """Let the lab stay up when this process ends, or the block that it was made for."""
         self._state.keep()
+        self._kept = True
 
     def own(self) -> None:
         """Make the lab this process's own: should it be killed, clean-up takes the lab away."""
@@ -88,7 +89,10 @@ class Emulation(Building):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.down()
+        if error is None and self._kept:
+            await asyncio.to_thread(self._daemon.release)
+        else:
+            await self.down()
 
     async def up(self) -> None:
         """Build the whole topology; on any error or interruption, nothing is left.

@@ -13,9 +13,12 @@ from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
 
+import networkx as nx
+
 from lab.emulation.difference import Difference
 from lab.emulation.emulation import Emulation
 from lab.emulation.record import OverlayRecord
+from lab.emulation.shape import PARAMETERS, Shape, Wiring
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
 from lab.events import Emit, Note, silent, step
 from lab.hosts import process
@@ -82,6 +85,21 @@ class Session:
         if self.lab.topology is None:
             raise TopologyError(f"lab {self.lab.name} was made without a topology, which overlays need")
         return self.lab.topology
+
+    def topology_now(self) -> Topology:
+        """The topology as its links are now: some may have been changed while they ran."""
+        graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
+        lines = self.lab.shaper.lines if self.lab.shaper else {}
+        for link in self.topology.links:
+            line, asked = lines.get(link.name), Wiring(link, 0, 0).line
+            if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):
+                edge = graph.edges[link.a, link.b]
+                for key in PARAMETERS:
+                    edge.pop(key, None)
+                edge["rtt"] = line.ab.delay + line.ba.delay
+                edge["from"] = {link.a: _way(line.ab), link.b: _way(line.ba)}
+        old = self.topology
+        return Topology(graph, name=old.name, description=old.description, separate_parts=old.separate_parts)
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -278,6 +296,13 @@ async def _farewell(overlay: Overlay) -> None:
     """Take an overlay off after trouble; what goes wrong now must not hide the trouble."""
     with suppress(LabError):
         await overlay.uninstall()
+
+
+def _way(shape: Shape) -> dict[str, Any]:
+    """What a direction does now, as a topology has it: all that is not as usual."""
+    usual = Shape()
+    values = {key: getattr(shape, key) for key in PARAMETERS}
+    return {key: value for key, value in values.items() if key == "delay" or value != getattr(usual, key)}
 
 
 def _plain(end: Endpoint) -> dict[str, Any]:

@@ -4,8 +4,8 @@
     sudo .venv/bin/python benchmarks/live.py --grid 10 --hosts ''
 
 Every figure is of processes as a user starts them. With ``--containernet PYTHON``, an interpreter that has
-Containernet, its six bare hosts come up in the same run; the ratio is printed. ``--grid N`` brings N × N hosts
-up in this process, tells where the time goes, measures every link, and says what stops more hosts.
+Containernet, its six bare hosts come up in the same run; the ratio is printed. ``--grid N`` brings N × N
+hosts up in this process, tells where the time goes, measures every link, and says what stops more hosts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -127,18 +129,18 @@ async def big(side: int) -> None:
             print(f"  {event.step:42}{event.seconds:9.2f} s {event.detail}", flush=True)
 
     print(f"\ngrid of {side} × {side}: {len(topology.hosts)} hosts, {len(topology.links)} links")
-    free, start = available(), monotonic()
+    before, start = Used.now(), monotonic()
     lab = Emulation(topology, emit=keep)
     try:
         await lab.up()
         up = monotonic() - start
         await measured(lab)
         whole = monotonic() - start
-        used = free - available()
+        used = -available() - before.memory
         print(f"  {'up':42}{up:9.2f} s")
         print(f"  {'up, and every neighbour answering':42}{whole:9.2f} s")
         print(f"  {'memory':42}{used:9.0f} MiB, {used / len(topology.hosts):.1f} per host")
-        limits(len(topology.hosts), len(topology.links), used, whole)
+        limits(before, len(topology.hosts), len(topology.links), whole)
     finally:
         start = monotonic()
         await lab.down()
@@ -166,19 +168,50 @@ async def measured(lab: Emulation, tries: int = 5) -> None:
     raise LabError(f"links are not what was asked: {', '.join(left)}")
 
 
-def limits(hosts: int, links: int, used: float, seconds: float) -> None:
+@dataclass(frozen=True)
+class Used:
+    """What is in use on the machine: memory (MiB), threads, processes, watchers of files."""
+
+    memory: float
+    threads: int
+    processes: int
+    watchers: int
+
+    @classmethod
+    def now(cls) -> Used:
+        threads = processes = watchers = 0
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with suppress(OSError):
+                    threads += len(list((folder / "task").iterdir()))
+                    processes += 1
+                    watchers += sum("inotify" in os.readlink(fd) for fd in (folder / "fd").iterdir())
+        return cls(-available(), threads, processes, watchers)
+
+
+def limits(before: Used, hosts: int, links: int, seconds: float) -> None:
     """What this machine would allow of each thing that a lab takes: the least of them stops it."""
+    now, sysctl = Used.now(), Path("/proc/sys")
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    threads = int(Path("/proc/sys/kernel/threads-max").read_text())
-    most = {
-        "memory": (available() + used) / (used / hosts),
-        "threads (some 40 per host)": threads / 40,
-        "open files of the wire (2 per link)": files / (2 * links / hosts),
-        "90 s at the same pace": 90 / seconds * hosts,
+    room = {
+        "memory (MiB)": (now.memory - before.memory, available() + now.memory - before.memory),
+        "threads": (now.threads - before.threads, _number(sysctl / "kernel/threads-max")),
+        "process numbers": (now.threads - before.threads, _number(sysctl / "kernel/pid_max")),
+        "inotify instances of root": (
+            now.watchers - before.watchers,
+            _number(sysctl / "fs/inotify/max_user_instances") - before.watchers,
+        ),
+        "open files of the wire": (2 * links, files),
+        "ports of one bridge's namespace (queues)": (2 * links, 65_535),
+        "90 s until neighbours answer": (seconds, 90),
     }
-    print("  what would stop more hosts, as if each cost the same:")
-    for what, count in sorted(most.items(), key=lambda pair: pair[1]):
-        print(f"    {what:40}{count:9.0f} hosts")
+    print("  what would stop more hosts, as if each took the same:")
+    for what, (used, most) in sorted(room.items(), key=lambda one: one[1][1] / max(one[1][0], 1e-9)):
+        print(f"    {what:40}{used:9.0f} of {most:9.0f}: {most / max(used, 1e-9) * hosts:9.0f} hosts")
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text())
 
 
 def main() -> None:
@@ -200,9 +233,7 @@ def main() -> None:
                 "\ncontainernet: is on no package registry; give --containernet PYTHON where it is installed"
             )
         elif (bare := containernet(asked.containernet, asked.image)) is not None and 6 in ups:
-            print(
-                f"\ncontainernet, six bare hosts: {bare:.2f} s; ours with daemons: {ups[6] / bare:.2f} of that"
-            )
+            print(f"\ncontainernet, six bare hosts: {bare:.2f} s; ours: {ups[6] / bare:.2f} of that")
         if asked.grid:
             asyncio.run(until_told(big(asked.grid)))
     except asyncio.CancelledError:

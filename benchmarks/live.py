@@ -185,7 +185,7 @@ class Used:
                 with suppress(OSError):
                     threads += len(list((folder / "task").iterdir()))
                     processes += 1
-                    watchers += sum("inotify" in os.readlink(fd) for fd in (folder / "fd").iterdir())
+                    watchers += sum("inotify" in str(fd.readlink()) for fd in (folder / "fd").iterdir())
         return cls(-available(), threads, processes, watchers)
 
 

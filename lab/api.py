@@ -212,7 +212,7 @@ class LabExperiment:
         from lab.cli import assemble, standing
 
         settled = standing.settle(self._asked, self._lab._session)
-        ground = await assemble.emulated(self._lab._session.lab, settled)
+        ground = await assemble.emulated(self._lab._session.lab, self._asked, settled, self._lab._emit)
         _, path = await assemble.measure_on(ground, self._asked, settled, {}, self._lab._emit)
         return path
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import networkx as nx
 import pytest
 
 from lab.emulation.emulation import Emulation
-from lab.emulation.record import find, records
-from lab.errors import LabError, UnknownName
+from lab.emulation.record import HostRecord, Record, find, records
+from lab.errors import CommandError, LabError, UnknownName
 from lab.live.session import Session
 from lab.topology import Topology
 from overlays import options
@@ -203,3 +204,133 @@ async def test_an_overlay_is_taken_up_as_it_runs(spec: str, nothing_left: None) 
 async def test_a_lab_that_is_gone_cannot_be_taken_up(nothing_left: None) -> None:
     with pytest.raises(UnknownName):
         Emulation.attach("no-such-lab")
+
+
+def test_what_a_restart_of_the_machine_left_is_told_and_taken_away(nothing_left: None) -> None:
+    # given the record of a lab from before a restart, and a container of it that Docker kept
+    record = Record(f"r{os.getpid():x}", f"{NAME}-old", boot="another start of this machine")
+    container = f"lab-{record.lab_id}-AMS"
+    argv = ["docker", "create", "--name", container, "--label", f"lab.id={record.lab_id}", "lab/gtsperf"]
+    subprocess.run(argv, check=True, capture_output=True)
+    record.hosts = [HostRecord("AMS", 1, "AMS", (), container, "", 1, 1)]
+    record.save()
+    # then ps tells, commands in it do, and down takes both away
+    assert "ended when this machine was restarted" in lab("ps").stdout
+    assert "AMS of lab" in lab("exec", "AMS", "--lab", record.name, "--", "true", check=False).stderr
+    assert "down" in lab("down", record.name).stdout
+    assert all(one.lab_id != record.lab_id for one in records())
+
+
+def test_python_brings_a_lab_up_changes_and_measures_it(nothing_left: None, tmp_path: Path) -> None:
+    from lab import Lab
+
+    with Lab(LINE, overlay="underlay", rate=100) as net:
+        assert net["AMS"].run(["hostname"]).stdout == "AMS\n"
+        there = net["PRG"].endpoint().address
+        assert "0% packet loss" in net["AMS"].endpoint().run(["ping", "-c", "1", there]).stdout
+        net.link("AMS", "PRG").change(rtt=10.0)
+        assert net.link("PRG", "AMS").read_back()["ab"].delay == pytest.approx(5.0, abs=0.2)
+        run = net.experiment(
+            "multihop", repetitions=1, duration=1, only=["latency/from=AMS/hops=1"], results=tmp_path
+        ).run()
+        (sample,) = run.samples
+        assert sample.ok, sample.error
+        assert [pair.lost for pair in net.ping_all()] == [0, 0, 0]
+        assert all(host["up"] for host in net.look()["hosts"])
+        with pytest.raises(UnknownName, match="did you mean 'AMS'"):
+            net["AMX"]
+
+
+def test_python_leaves_nothing_after_an_exception(nothing_left: None) -> None:
+    from lab import Lab
+
+    with pytest.raises(CommandError, match="false"), Lab("point_to_point") as net:
+        net["AMS"].run(["false"])
+
+
+async def test_python_works_where_a_loop_runs_already(nothing_left: None) -> None:
+    from lab import Lab
+
+    with Lab("point_to_point") as net:
+        assert net["BRA"].run(["hostname"]).stdout == "BRA\n"
+
+
+def test_a_capture_is_read_by_others_and_shows_the_delay(up: str, tmp_path: Path) -> None:
+    # given a capture of a link at both its ends, while an echo passes
+    file = tmp_path / "x.pcapng"
+    argv = [
+        sys.executable,
+        "-m",
+        "lab",
+        "capture",
+        "AMS-PRG",
+        "--lab",
+        up,
+        "-f",
+        "icmp",
+        "-c",
+        "8",
+        "-w",
+        str(file),
+    ]
+    with subprocess.Popen([*argv, "-s", "20"], cwd=ROOT, stderr=subprocess.PIPE) as capture:
+        until = time.monotonic() + 20
+        while not file.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        address = find(up).links[0]["address_b"]
+        lab("exec", "AMS", "--lab", up, "--", "ping", "-c", "2", "-i", "0.2", address)
+        assert capture.wait(30) == 0
+    # when tcpdump reads it
+    said = subprocess.run(
+        [sys.executable, "-m", "lab", "exec", "AMS", "--lab", up, "--", "tcpdump", "-tt", "-n", "-r", "-"],
+        cwd=ROOT,
+        stdin=file.open("rb"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    # then each packet is there twice, the link's delay apart
+    times = [
+        float(line.split()[0]) for line in said.splitlines() if "echo request" in line and "seq 1," in line
+    ]
+    assert len(times) == 2
+    assert (max(times) - min(times)) * 1e3 == pytest.approx(21.75 / 2, abs=1.0)
+
+
+def test_an_experiment_runs_on_a_lab_that_is_up_and_leaves_it_so(up: str, tmp_path: Path) -> None:
+    before = find(up)
+    argv = [
+        "--repetitions",
+        "1",
+        "--duration",
+        "1",
+        "--only",
+        "latency/from=AMS/hops=1",
+        "--results",
+        str(tmp_path),
+    ]
+    lab("emulate", "multihop", "--lab", up, *argv)
+    assert find(up) == before
+    (seen,) = json.loads(lab("ps", up, "--json").stdout)
+    assert all(host["up"] and not host["dead"] for host in seen["hosts"])
+
+
+def test_keep_leaves_the_lab_of_an_experiment_up(nothing_left: None, tmp_path: Path) -> None:
+    argv = [
+        "--repetitions",
+        "1",
+        "--duration",
+        "1",
+        "--only",
+        "latency/from=AMS/hops=1",
+        "--results",
+        str(tmp_path),
+    ]
+    said = lab("emulate", "multihop", "-t", LINE, "-o", "underlay", "--keep", *argv).stdout
+    name = re.search(r"lab (\w+) stays up", said)[1]  # type: ignore[index]
+    assert lab("exec", "PRG", "--lab", name, "--", "true").returncode == 0
+    lab("down", name)
+
+
+def test_logs_of_a_host_are_shown(up: str) -> None:
+    assert re.search(r"^AMS docker  .*API listen", lab("logs", "AMS", "--lab", up).stdout, re.MULTILINE)

@@ -27,6 +27,7 @@ from topologies import linear
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"test-{os.getpid()}"
 LINE = "linear:sites=AMS+PRG+BRA"
+SHORT = ["--repetitions", "1", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
 
 
 def lab(*argv: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -299,34 +300,16 @@ def test_a_capture_is_read_by_others_and_shows_the_delay(up: str, tmp_path: Path
 
 def test_an_experiment_runs_on_a_lab_that_is_up_and_leaves_it_so(up: str, tmp_path: Path) -> None:
     before = find(up)
-    argv = [
-        "--repetitions",
-        "1",
-        "--duration",
-        "1",
-        "--only",
-        "latency/from=AMS/hops=1",
-        "--results",
-        str(tmp_path),
-    ]
-    lab("emulate", "multihop", "--lab", up, *argv)
+    lab("emulate", "multihop", "--lab", up, *SHORT, "--results", str(tmp_path))
     assert find(up) == before
     (seen,) = json.loads(lab("ps", up, "--json").stdout)
     assert all(host["up"] and not host["dead"] for host in seen["hosts"])
 
 
 def test_keep_leaves_the_lab_of_an_experiment_up(nothing_left: None, tmp_path: Path) -> None:
-    argv = [
-        "--repetitions",
-        "1",
-        "--duration",
-        "1",
-        "--only",
-        "latency/from=AMS/hops=1",
-        "--results",
-        str(tmp_path),
-    ]
-    said = lab("emulate", "multihop", "-t", LINE, "-o", "underlay", "--keep", *argv).stdout
+    said = lab(
+        "emulate", "multihop", "-t", LINE, "-o", "underlay", "--keep", *SHORT, "--results", str(tmp_path)
+    ).stdout
     name = re.search(r"lab (\w+) stays up", said)[1]  # type: ignore[index]
     assert lab("exec", "PRG", "--lab", name, "--", "true").returncode == 0
     lab("down", name)

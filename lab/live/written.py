@@ -31,7 +31,8 @@ def _sources(record: Record, which: str, last: int, follow: bool) -> Iterator[tu
     overlays = {one.spec.partition(":")[0]: one for one in record.overlays}
     overlays |= {one.spec: one for one in record.overlays}
     if which in hosts:
-        yield f"{which} docker", _docker(hosts[which], last, follow)
+        if hosts[which].confined:
+            yield which, _docker(hosts[which], last, follow)
         for file in _files(hosts[which]):
             yield f"{which} {file.stem}", _tail(file, last, follow)
     elif which in overlays:
@@ -40,8 +41,6 @@ def _sources(record: Record, which: str, last: int, follow: bool) -> Iterator[tu
             files = [file for file in _files(host) if file.stem in daemons(name)]
             for file in files:
                 yield f"{host.name} {file.stem}", _tail(file, last, follow)
-            if name == "libnetwork":  # Docker's own overlay: its daemon is Docker's
-                yield f"{host.name} docker", _docker(host, last, follow)
     elif which == WIRE:
         yield WIRE, _tail(record.state.folder / "shaper" / "wire.log", last, follow)
     else:
@@ -50,7 +49,10 @@ def _sources(record: Record, which: str, last: int, follow: bool) -> Iterator[tu
 
 def daemons(overlay: str) -> Iterable[str]:
     """What the logs of an overlay's daemons are called."""
-    return {overlay, f"etcd-{overlay}", f"{overlay}d", f"{overlay}r"}
+    # libnetwork is Docker's own overlay: its daemon is Docker's
+    return {overlay, f"etcd-{overlay}", f"{overlay}d", f"{overlay}r"} | (
+        {"dockerd"} if overlay == "libnetwork" else set()
+    )
 
 
 def _files(host: HostRecord) -> list[Path]:
@@ -62,5 +64,5 @@ def _tail(file: Path, last: int, follow: bool) -> list[str]:
 
 
 def _docker(host: HostRecord, last: int, follow: bool) -> list[str]:
-    """What the host's first process wrote: on the lab's own kind of host that is its Docker daemon."""
+    """What the first process of a container of a user's own image wrote."""
     return ["docker", "logs", "--tail", str(last), *(["--follow"] if follow else []), host.container]

@@ -316,4 +316,4 @@ def test_keep_leaves_the_lab_of_an_experiment_up(nothing_left: None, tmp_path: P
 
 
 def test_logs_of_a_host_are_shown(up: str) -> None:
-    assert re.search(r"^AMS docker  .*API listen", lab("logs", "AMS", "--lab", up).stdout, re.MULTILINE)
+    assert re.search(r"^AMS dockerd  .*API listen", lab("logs", "AMS", "--lab", up).stdout, re.MULTILINE)

@@ -173,7 +173,7 @@ class Emulation(Building):
         await cleanup.remove_hosts(self._state, [self.hosts[name].container for name in names], self._run)
         for host in self.record.hosts:
             if host.name in names:
-                shutil.rmtree(hostplan.shared_folder(self._state, host.number), ignore_errors=True)
+                shutil.rmtree(self._state.shared(host.number), ignore_errors=True)
         self._forget_hosts(names)
         self._save()
 

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab.emulation import namespaces
 from lab.emulation.shape import Line, Wiring
@@ -22,7 +23,9 @@ from lab.emulation.shaper import Shaper
 from lab.errors import CommandError
 from lab.hosts import process
 from lab.hosts.process import Run
-from lab.specs import LinkSpec
+
+if TYPE_CHECKING:
+    from lab.specs import LinkSpec
 
 #: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
 QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))

@@ -82,7 +82,7 @@ def host(
         raise TopologyError(
             f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
         )
-    shared = shared_folder(state, number)
+    shared = state.shared(number)
     container = ContainerSpec(
         name=container_name(state, name),
         hostname=name,
@@ -99,11 +99,6 @@ def host(
         options=asked.options,
     )
     return Plan(name, site, addresses, container, shared / "docker.sock", number)
-
-
-def shared_folder(state: State, number: int) -> Path:
-    """What a host shares with this machine: the socket of its Docker daemon lies there."""
-    return state.folder / "hosts" / str(number)
 
 
 def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Plan:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from lab.emulation import memory
 from lab.emulation.shape import Line, Shape, Wiring
@@ -21,7 +21,9 @@ from lab.emulation.state import Process
 from lab.errors import MachineError, ShaperError, UnknownName
 from lab.hosts import process
 from lab.hosts.process import Run
-from lab.specs import LinkSpec
+
+if TYPE_CHECKING:
+    from lab.specs import LinkSpec
 
 
 @dataclass(frozen=True)

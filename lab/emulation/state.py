@@ -84,6 +84,10 @@ class State:
             state.own(os.getpid())
             return state
 
+    def shared(self, number: int) -> Path:
+        """What the host of this number shares with this machine: its Docker daemon's socket."""
+        return self.folder / "hosts" / str(number)
+
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
         owner = Process.of(pid)

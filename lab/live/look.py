@@ -17,7 +17,6 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from lab.emulation.hostplan import shared_folder
 from lab.emulation.knock import Knock, knock, within
 from lab.emulation.record import HostRecord, Record
 from lab.emulation.shape import DIRECTIONS, Line
@@ -183,7 +182,7 @@ def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
     """The containers on a host and what Docker says of each; None where it does not answer."""
     with suppress(OSError, ValueError, HTTPException), socket.socket(socket.AF_UNIX) as line:
         line.settimeout(DOCKER_PATIENCE)
-        line.connect(str(shared_folder(record.state, host.number) / "docker.sock"))
+        line.connect(str(record.state.shared(host.number) / "docker.sock"))
         connection = HTTPConnection("docker")
         connection.sock = line
         wanted = any(end["host"] == host.name for one in record.overlays for end in one.endpoints)

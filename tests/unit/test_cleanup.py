@@ -1,0 +1,69 @@
+"""Taking labs off: what is asked of Docker, and what becomes of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import places
+from lab.emulation import cleanup, state
+from lab.emulation.record import HostRecord, Record, read
+from lab.errors import MachineError
+from lab.hosts.base import Result
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "RUN", tmp_path / "run")
+    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+
+
+class Docker:
+    """Answers as Docker's client would; `left` are the containers that it has."""
+
+    def __init__(self, left: list[str], said: str = "") -> None:
+        self.left, self.said, self.ran = left, said, list[tuple[str, ...]]()
+
+    async def __call__(self, argv: Sequence[str], **_: Any) -> Result:
+        self.ran.append(tuple(argv))
+        out, status = "", 0
+        if argv[1] == "ps":
+            out = "\n".join(self.left)
+        elif argv[1] == "inspect":
+            out = "0\n" * (len(argv) - 4)
+        elif argv[1] == "rm" and self.said:
+            status = 1
+        elif argv[1] == "rm":
+            self.left = [name for name in self.left if name not in argv]
+        return Result(tuple(argv), status, out, self.said if argv[1] == "rm" else "", 0.0)
+
+
+def lost(hosts: int) -> Record:
+    record = Record("dead", "class", boot="another")
+    record.hosts = [HostRecord(f"h{n}", n + 1, "AMS", (), f"lab-dead-h{n}", "", 1, 1) for n in range(hosts)]
+    record.save()
+    return record
+
+
+async def test_what_a_restart_left_is_removed_with_its_record() -> None:
+    record = lost(20)
+    docker = Docker([host.container for host in record.hosts])
+    done = await cleanup.remove_lost(record, docker)
+    assert (len(done), docker.left, read("dead")) == (20, [], None)
+    removals = [argv for argv in docker.ran if argv[1] == "rm"]
+    assert len(removals) == cleanup.AT_ONCE
+
+
+async def test_a_container_that_stays_is_told_and_the_record_stays_too() -> None:
+    record = lost(1)
+    with pytest.raises(MachineError, match="device or resource busy; run 'lab cleanup' again"):
+        await cleanup.remove_lost(record, Docker(["lab-dead-h0"], "Error: device or resource busy"))
+    assert read("dead") == record
+
+
+async def test_a_container_that_went_by_itself_is_no_error() -> None:
+    await cleanup.remove_lost(lost(1), Docker(["lab-dead-h0"], "Error: No such container: lab-dead-h0"))
+    assert read("dead") is None

@@ -41,13 +41,14 @@ SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
 NAME = f"bench-{os.getpid()}"
 BARE = """
 import time
-from mininet.net import Containernet
+from mininet.net import Containernet, Mininet
 from mininet.link import TCLink
 from mininet.log import setLogLevel
 setLogLevel("error")
+Mininet.inited = True  # it would set limits of the whole machine
 start = time.monotonic()
 net = Containernet(controller=None)
-hosts = [net.addDocker(f"d{n}", dimage="IMAGE") for n in range(6)]
+hosts = [net.addDocker(f"d{n}", dimage="IMAGE", network_mode="none") for n in range(6)]
 for a, b in zip(hosts, hosts[1:]):
     net.addLink(a, b, cls=TCLink, delay="10ms", bw=100)
 net.start()

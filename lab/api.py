@@ -29,6 +29,7 @@ from lab.loop import Loop
 from lab.topology import LinkSpec, Topology
 
 if TYPE_CHECKING:
+    from lab.emulation.links import Links
     from lab.emulation.shaper import Counters, Shaper
     from lab.runs.folder import Run
 
@@ -153,11 +154,11 @@ class LabLink:
         """What is asked of the link now, per direction (`ab`, `ba`)."""
         return self._lab._shaper.lines[self.name]
 
-    def change(self, *, towards: str = "", **params: Any) -> Line:
+    def change(self, *, sender: str = "", **params: Any) -> Line:
         """Set some parameters while the link runs, and leave the others: packets under way stay under way.
 
         Args:
-            towards: only what is sent to this host; both directions by default.
+            sender: only what this host sends; both directions by default.
             params: `delay` (ms each way), `rtt` (ms, half of it each way), `rate` (Mbit/s, None is no
                 limit), `loss` (percent) and what else `lab.emulation.shape.Shape` has.
 
@@ -165,10 +166,19 @@ class LabLink:
             UnknownName: there is no such parameter, or the host is not at the link.
             ShaperError: the value is absurd, or the shaper cannot impose it.
         """
-        if towards and towards not in (self.spec.a, self.spec.b):
-            raise UnknownName(f"end of link {self.name}", towards, (self.spec.a, self.spec.b))
-        ways = {"": ("ab", "ba"), self.spec.b: ("ab",), self.spec.a: ("ba",)}[towards]
-        return self._lab._wait(self._lab._session.lab.change_link(self.name, directions=ways, **params))
+        return self._lab._wait(self._links.change(self.name, params, sender or None))
+
+    def cut(self) -> None:
+        """Let nothing pass any more; the interfaces of its hosts stay up."""
+        self._lab._wait(self._links.cut(self.name))
+
+    def join(self) -> None:
+        """Let packets pass again, shaped as before."""
+        self._lab._wait(self._links.join(self.name))
+
+    @property
+    def _links(self) -> Links:
+        return self._lab._session.lab.running_links()
 
     def read_back(self) -> Mapping[str, Shape]:
         """What the kernel says that the link does, having been held against what was asked.

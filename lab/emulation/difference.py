@@ -37,10 +37,12 @@ class Difference:
     hosts_come: tuple[HostSpec, ...] = ()
     links_come: tuple[LinkSpec, ...] = ()
     reshaped: tuple[Reshaping, ...] = ()
+    joined: tuple[str, ...] = ()
     cpus: Mapping[str, float | None] | None = None
 
     def __bool__(self) -> bool:
-        return any((self.links_go, self.hosts_go, self.hosts_come, self.links_come, self.reshaped, self.cpus))
+        what = (self.links_go, self.hosts_go, self.hosts_come, self.links_come, self.reshaped, self.joined)
+        return any((*what, self.cpus))
 
     def words(self) -> list[str]:
         """One line for each change, for people."""
@@ -59,6 +61,7 @@ class Difference:
             rate = f", {link.rate:g} Mbit/s" if link.rate else ""
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")
             yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
+        yield from (f"~ link {name}: no longer cut" for name in self.joined)
         for change in self.reshaped:
             yield from _reshaping_words(change)
         yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
@@ -117,6 +120,9 @@ def difference(
         hosts_come=tuple(host for host in target.hosts if host.name not in stay),
         links_come=come,
         reshaped=tuple(reshaped),
+        joined=tuple(
+            link.name for link in links_stay.values() if link.name in lines and lines[link.name].down
+        ),
         cpus=cpus,
     )
 

@@ -21,9 +21,9 @@ from lab.emulation import cleanup, containers, hostplan
 from lab.emulation.building import Building
 from lab.emulation.difference import Difference, difference
 from lab.emulation.fabric import Fabric
+from lab.emulation.links import Links
 from lab.emulation.record import Record, find
 from lab.emulation.seed import endpoint_seed
-from lab.emulation.shape import Line
 from lab.emulation.shaper import kind
 from lab.emulation.state import State
 from lab.errors import LabError, TopologyError, UnknownName
@@ -202,11 +202,15 @@ class Emulation(Building):
             raise UnknownName("link", f"{name}-{other}" if other else name, known)
         return known[name]
 
-    async def change_link(self, name: str, **params: Any) -> Line:
-        """Change a running link; see `lab.emulation.shaper.Shaper.change`."""
-        self.link(name)
-        assert self.shaper is not None, "a link has a shaper"
-        return await self.shaper.change(name, **params)
+    def running_links(self) -> Links:
+        """The links, to be changed, cut and joined while they run.
+
+        Raises:
+            LabError: there are none.
+        """
+        if self.shaper is None or self._fabric is None:
+            raise LabError(f"lab {self.name} has no links")
+        return Links(self._fabric.namespace, self.shaper, self.links, self._run)
 
     def compare(self, wanted: Topology) -> Difference:
         """What leads from what runs to the topology that is wanted; nothing is done.
@@ -227,22 +231,27 @@ class Emulation(Building):
                 there is then: to do the same once more goes on from there.
         """
         await self._open()
-        # of links and hosts that are to come, a killed command may have left a half
-        await self._clear([*change.links_go, *change.links_come])
-        half = [hostplan.container_name(self._state, h.name) for h in change.hosts_come]
-        await cleanup.remove_hosts(self._state, half, self._run)
-        if going := [name for name in change.hosts_go if name in self.hosts]:
-            with step(self._emit, "hosts that go") as words:
-                await self.remove_docker(*going)
-                words.append(f"{len(going)} containers")
+        await self._clear_for(change)
+        await self._bring(change)
         self.topology = change.topology
         self._save()
-        await self._bring(change)
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
+        await together(self.running_links().join(link) for link in change.joined)
         await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)
         self._save()
+
+    async def _clear_for(self, change: Difference) -> None:
+        """Take away what goes, and what a killed command may have left of what is to come."""
+        await self._clear([*change.links_go, *change.links_come])
+        come = [host.name for host in change.hosts_come]
+        if going := [name for name in dict.fromkeys([*change.hosts_go, *come]) if name in self.hosts]:
+            with step(self._emit, "hosts that go") as words:
+                await self.remove_docker(*going)
+                words.append(f"{len(going)} containers")
+        half = [hostplan.container_name(self._state, name) for name in come]
+        await cleanup.remove_hosts(self._state, half, self._run)
 
     async def _bring(self, change: Difference) -> None:
         if not (change.hosts_come or change.links_come):

@@ -115,7 +115,7 @@ def compiled(
     Raises:
         LabError: the expression is no filter; has tcpdump's words.
     """
-    argv = [*words, "tcpdump", "-y", "EN10MB", "-ddd", expression]
+    argv = [*words, "tcpdump", "-p", "-y", "EN10MB", "-ddd", expression]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=20)
     except FileNotFoundError as error:

@@ -109,7 +109,7 @@ def test_cleanup_leaves_it_alone(up: str) -> None:
 
 def test_links_and_hosts_come_and_go_beside_what_stays(up: str, tmp_path: Path) -> None:
     # given a process that runs in an endpoint
-    lab("exec", "AMS/underlay", "--lab", up, "--", "sh", "-c", "sleep 600 >/dev/null 2>&1 &")
+    lab("exec", "AMS/underlay", "--lab", up, "--", "sh", "-c", "tail -f /dev/null >/dev/null 2>&1 &")
     before = find(up)
     # when the lab gets a host and two links, and another rate
     file = tmp_path / "wanted.yaml"
@@ -125,7 +125,8 @@ def test_links_and_hosts_come_and_go_beside_what_stays(up: str, tmp_path: Path) 
     after = find(up)
     old = {host.name: (host.pid, host.container) for host in before.hosts}
     assert {h.name: (h.pid, h.container) for h in after.hosts if h.name != "NEW"} == old
-    assert lab("exec", "AMS/underlay", "--lab", up, "--", "pgrep", "-x", "sleep").stdout
+    running = lab("exec", "AMS/underlay", "--lab", up, "--", "sh", "-c", "cat /proc/[0-9]*/comm").stdout
+    assert "tail" in running.split()
     done = json.loads(lab("ping-all", up, "--json").stdout)
     times = {(row["a"], row["b"]): row["rtt_ms"] for row in done["pairs"]}
     assert times["AMS", "BRA"] == pytest.approx(5.0, abs=1.5)  # over the new host, no longer over PRG

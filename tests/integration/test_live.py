@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -318,3 +319,32 @@ def test_keep_leaves_the_lab_of_an_experiment_up(nothing_left: None, tmp_path: P
 
 def test_logs_of_a_host_are_shown(up: str) -> None:
     assert re.search(r"^AMS dockerd  .*API listen", lab("logs", "AMS", "--lab", up).stdout, re.MULTILINE)
+
+
+def test_a_lab_that_is_half_dead_is_told_and_taken_down(nothing_left: None) -> None:
+    # given a lab that lost a host, the process behind its links, and their namespace
+    name = f"{NAME}-half"
+    lab("up", "point_to_point", "--name", name)
+    torn = Emulation.attach(name)
+    assert torn.shaper is not None
+    for process in torn.shaper.processes:
+        os.kill(process.pid, signal.SIGKILL)
+    subprocess.run(["ip", "netns", "delete", f"lab-{torn.record.lab_id}"], check=True)
+    container = torn.hosts["AMS"].container
+    subprocess.run(["docker", "rm", "--force", container], check=True, capture_output=True)
+    # then ps tells of all of it, and down takes the rest away
+    said = lab("ps", name).stdout
+    assert "links carry nothing" in said
+    assert re.search(r"AMS .*DEAD: its container was removed", said)
+    lab("down", name)
+
+
+def test_a_second_command_says_whose_a_lab_is(nothing_left: None) -> None:
+    from lab import Lab
+
+    with Lab("point_to_point", name=f"{NAME}-mine") as net:
+        for argv in (["down", net.name], ["up", "point_to_point", "--name", net.name]):
+            done = lab(*argv, check=False)
+            assert done.returncode == 1
+            assert f"belongs to process {os.getpid()}" in done.stderr
+        assert lab("exec", "AMS", "--lab", net.name, "--", "true").returncode == 0

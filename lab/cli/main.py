@@ -19,7 +19,9 @@ from typer.core import TyperGroup
 import lab.cli
 from lab.errors import LabError, UnknownName
 
-NOT_VERBS = {"main", "shared", "assemble", "options", "trial", "labs", "standing", "machines", "testbed_check"}
+NOT_VERBS = {
+    *("main", "shared", "assemble", "options", "trial", "labs", "standing", "machines", "testbed_check"),
+}
 
 
 def verbs() -> list[str]:

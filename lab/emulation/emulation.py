@@ -24,6 +24,7 @@ from lab.emulation.fabric import Fabric
 from lab.emulation.links import Links
 from lab.emulation.record import Record, find
 from lab.emulation.seed import endpoint_seed
+from lab.emulation.shape import Line
 from lab.emulation.shaper import kind
 from lab.emulation.state import State
 from lab.errors import LabError, TopologyError, UnknownName
@@ -211,6 +212,10 @@ class Emulation(Building):
         if self.shaper is None or self._fabric is None:
             raise LabError(f"lab {self.name} has no links")
         return Links(self._fabric.namespace, self.shaper, self.links, self._run)
+
+    async def change_link(self, name: str, **params: Any) -> Line:
+        """Change a running link; see `Links.change`."""
+        return await self.running_links().change(name, params)
 
     def compare(self, wanted: Topology) -> Difference:
         """What leads from what runs to the topology that is wanted; nothing is done.

@@ -60,11 +60,11 @@ class ContainerHost(CommonHost):
         env: Mapping[str, str] | None = None,
     ) -> Result:
         start = monotonic()
+        full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
         if self._inside:
-            full = enter_argv(self._inside, argv, timeout)
+            # in a trace no number of a process, which the next lab's is another than
+            full = process.Traced(enter_argv(self._inside, argv, timeout), again=full)
             env = process.Whole({**ENVIRONMENT, **self._inside.env}, env or {})
-        else:
-            full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
         result = await self._run(
             full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
         )

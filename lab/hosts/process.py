@@ -36,6 +36,14 @@ class Whole(dict[str, str]):
         self.given = given
 
 
+class Traced(list[str]):
+    """A command that stands in a trace as another one, which does the same when it is run again."""
+
+    def __init__(self, argv: Sequence[str], again: Sequence[str]) -> None:
+        super().__init__(argv)
+        self.again = tuple(again)
+
+
 class Run(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
@@ -183,7 +191,8 @@ class Trace:
         self._file.write(
             f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
         )
-        self._file.write(shlex.join(argv) + _here(stdin) + "\n")
+        shown = argv.again if isinstance(argv, Traced) else argv
+        self._file.write(shlex.join(shown) + _here(stdin) + "\n")
 
     def close(self) -> None:
         self._file.close()

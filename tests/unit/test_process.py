@@ -107,6 +107,21 @@ async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path:
     assert "with PASSWORD in its environment" in (tmp_path / "trace.sh").read_text()
 
 
+async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_path: Path) -> None:
+    """A process's number, by which a host is entered, is another one in the next lab."""
+
+    async def run_here(argv, **_):  # type: ignore[no-untyped-def]
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    trace = Trace(tmp_path / "trace.sh", run_here)
+    host = ContainerHost("AMS", "AMS", (), "lab-ab12-AMS", trace, Inside(42, 4711, ("NET_ADMIN",), {}))
+    await host.run(["tee", "/etc/x"], stdin=b"1\n", env={"PASSWORD": "x"})
+    trace.close()
+    lines = (tmp_path / "trace.sh").read_text().splitlines()
+    again = "docker exec -i -e PASSWORD lab-ab12-AMS timeout -k 2 60 tee /etc/x <<'LAB_INPUT'"
+    assert lines[-3:] == [again, "1", "LAB_INPUT"]
+
+
 async def test_a_container_that_ended_is_not_entered() -> None:
     """Its number may be another process's by now."""
     inside = Inside(os.getpid(), 4711, (), {})

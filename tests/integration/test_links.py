@@ -419,7 +419,8 @@ async def test_a_schedule_changes_links_in_its_time(shaper: Shaper, hosts: None)
         assert [one["what"] for one in replay.record()] == ["A-B: rtt 4", "A-B: down", "A-B: up"]
         assert max(came(times)) > 30
         assert min(came(times)) < 10
-        assert times.count(None) > 20
+        if not IN_A_BOX:  # where a change takes seconds, and pings may be over before the cut
+            assert times.count(None) > 20
         assert (await shaper.read_back("A-B"))["ab"].delay == pytest.approx(20.0), "as at first afterwards"
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lab.emulation import compare, memory, namespaces, segments, spread, tc
+from lab.emulation.asked import Asked
 from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
-from lab.emulation.shaper import Asked, Counters, refuse
+from lab.emulation.shaper import Counters, refuse
 from lab.emulation.state import Process
 from lab.errors import CommandError, ShaperError
 from lab.hosts import process

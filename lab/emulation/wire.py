@@ -28,8 +28,9 @@ from lab.emulation import (
     wireprobe,
     wirestate,
 )
+from lab.emulation.asked import Asked
 from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
-from lab.emulation.shaper import Asked, Counters, refuse
+from lab.emulation.shaper import Counters, refuse
 from lab.emulation.state import Process
 from lab.errors import CommandError, ShaperError
 from lab.hosts import process

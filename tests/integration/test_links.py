@@ -24,12 +24,13 @@ import pytest
 
 from lab import timetable
 from lab.emulation import echo, namespaces, spread, wire
+from lab.emulation.asked import Asked
 from lab.emulation.calibrate import calibrate
 from lab.emulation.fabric import Fabric
 from lab.emulation.links import Links
 from lab.emulation.replay import Replay
 from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Asked, Shaper, choose, kinds
+from lab.emulation.shaper import Shaper, choose, kinds
 from lab.emulation.state import start_time
 from lab.errors import CommandError, ShaperError, UnknownName
 from lab.hosts.process import run

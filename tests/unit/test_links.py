@@ -13,10 +13,11 @@ import pytest
 
 from lab.cli import link as verb
 from lab.emulation import calibrate, meter
+from lab.emulation.asked import Asked
 from lab.emulation.links import Links
 from lab.emulation.replay import Replay
 from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
-from lab.emulation.shaper import Asked, foresee
+from lab.emulation.shaper import foresee
 from lab.emulation.wire import Wire
 from lab.errors import LabError, ShaperError, UnknownName
 from lab.hosts.base import Result

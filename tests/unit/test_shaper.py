@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import compare, memory, shaper
+from lab.emulation import asked, compare, memory, shaper
 from lab.emulation.netem import Netem
 from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
 from lab.emulation.wire import Wire
@@ -118,12 +118,12 @@ def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
 
 def test_what_is_asked_survives_the_process(tmp_path: Path) -> None:
     line = Wiring(SPEC, 1, 2).line.changed(("ab",), queue=5000)
-    shaper.Asked(tmp_path).keep({"AMS-PRG": line})
+    asked.Asked(tmp_path).keep({"AMS-PRG": line})
 
-    assert shaper.Asked(tmp_path).lines == {"AMS-PRG": line}
-    assert shaper.Asked(tmp_path).find("AMS-PRG") == line
+    assert asked.Asked(tmp_path).lines == {"AMS-PRG": line}
+    assert asked.Asked(tmp_path).find("AMS-PRG") == line
     with pytest.raises(UnknownName, match="AMS-PRG"):
-        shaper.Asked(tmp_path).find("ams-prg")
+        asked.Asked(tmp_path).find("ams-prg")
 
 
 def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:

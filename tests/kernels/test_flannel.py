@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 from time import sleep
 
@@ -23,7 +24,10 @@ from tests.kernels.namespaces import NamespaceHost, wire
 from topologies import linear
 
 NAMES = ("AMS", "PRG", "BRA")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not shutil.which("etcd"), reason="no etcd on PATH; install Debian's etcd-server"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from statistics import fmean
 from lab.report.claims import OPEN, REPRODUCED, Band, Check, Claim, Finding, compare, lacking, measured
 from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
-from lab.report.statistics import location, ratio
+from lab.report.statistics import CONFIDENCE, location, ratio
 from lab.report.tables import Section, Table
 from lab.runs.folder import Run
 from lab.runs.sample import Sample
@@ -54,7 +54,14 @@ def datapaths(run: Run) -> Table | None:
     heading = (
         "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
     )
-    return Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY])
+    miss = any(isinstance(check, Check) and _mostly(check) for check in relayed_miss(run))
+    return Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY] if miss else [])
+
+
+def _mostly(check: Check) -> bool:
+    """Whether relays missed most of their lookups, by whatever few samples there are."""
+    found = check.estimate(CONFIDENCE)
+    return found is not None and found.value >= MOSTLY.low
 
 
 def _rows(run: Run) -> Iterator[list[str]]:

@@ -358,6 +358,7 @@ def test_what_relays_counted_answers_the_question_of_the_thesis(
     shown = [row for row in table.sections[0].rows if row[1] == "3" and row[3] == "relay"]
     assert [row[2] for row in shown] == ["PRG", "BRA"]
     assert shown[0][-1] == f"{lost / (hit + lost):.0%}"
+    assert any("Why relays miss" in note for note in table.notes) == (verdict == REPRODUCED)
     # without such counters nothing can be told, and there is no such table
     assert claim.answer(run).verdict == OPEN
     assert len(experiment.tables(run)) == len(experiment.tables(on_fastdp)) - 1

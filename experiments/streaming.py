@@ -17,7 +17,7 @@ from experiments._traffic import LATENCY, Tool, Traffic, latency
 from experiments.base import Cell, Profile, Reading
 from lab.errors import MeasureError
 from lab.hosts.base import Endpoint, Host
-from lab.measure import iperf3, netperf, servers, streams, tool
+from lab.measure import iperf3, ping, servers, streams, tool
 from lab.measure.shared_port import shared_port
 from lab.published import STREAMING
 from lab.report.charts import CONTROL, Chart, Line, Place
@@ -218,7 +218,7 @@ class Streaming(Traffic):
             name: streams.argv(server.address_for(name), port, cell.seconds, cell.params["workers"])
             for name, port in zip(clients, ports(endpoints), strict=False)
         }
-        beside = netperf.latency_argv(server.address_for(clients[0]), cell.seconds)
+        beside = ping.argv(server.address_for(clients[0]), cell.seconds)
         async with _port(server.host, cell):
             results = await together(
                 tool.execute(endpoints[name], argv, cell.duration)

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from lab.errors import MeasureError
-from lab.measure import iperf3, netperf
+from lab.measure import iperf3, ping
 
 #: A stream: 1 Mbit/s in bursts of ten datagrams (Hermans & de Niet 2016: bursty streams of 1 Mbit/s).
 RATE, BURST, DATAGRAM = 1, 10, iperf3.UDP_IPERF2
@@ -32,7 +32,7 @@ def join(outputs: Mapping[str, str]) -> str:
 
 def parse(raw: str, latency: str) -> dict[str, float]:
     """Per client site jitter (ms), loss (%) and bit rates of a stream (kbit/s); of all of them together
-    the worst; and the latency (ms) beside them, which stands under the name `latency`.
+    the worst; and the latency (ms) beside them, by ping, whose text stands under the name `latency`.
 
     Raises:
         MeasureError: one of the outputs is no measurement.
@@ -40,16 +40,19 @@ def parse(raw: str, latency: str) -> dict[str, float]:
     try:
         outputs: dict[str, str] = json.loads(raw)
         sites = {name: site(text) for name, text in outputs.items() if name != latency}
-        values = netperf.parse_latency(outputs[latency])
+        beside = ping.parse(outputs[latency])
     except (ValueError, AttributeError, KeyError):
         raise MeasureError(iperf3.NAME, "left no whole set of outputs of streams", raw) from None
     named = {f"{key} {name}": value for name, found in sites.items() for key, value in found.items()}
     worst = {key: max(found[key] for found in sites.values()) for key in ("jitter_ms", "lost_percent")}
-    return {**worst, "latency_ms": values["mean_ms"], "latency_p99_ms": values["p99_ms"], **named}
+    return {**worst, "latency_ms": beside["mean_ms"], "latency_max_ms": beside["max_ms"], **named}
 
 
 def site(raw: str) -> dict[str, float]:
     """What arrived at one client site: means over its streams.
+
+    The rates are those of the intervals, which are counted where a stream arrives; the closing figures
+    of a stream (``end.streams``) have its sender's.
 
     Raises:
         MeasureError: iperf3 failed, or a stream got nothing.
@@ -57,16 +60,25 @@ def site(raw: str) -> dict[str, float]:
     values = iperf3.parse_udp(raw)
     report = json.loads(raw)
     rates = [rates for rates in _rates(report) if rates]
+    means = _means(report)
     streams = [stream["udp"] for stream in report["end"]["streams"]]
     if len(rates) != len(streams) or not all(stream["packets"] for stream in streams):
         raise MeasureError(iperf3.NAME, "has a stream of which nothing arrived", raw)
     return {
         "jitter_ms": fmean(stream["jitter_ms"] for stream in streams),
         "lost_percent": values["lost_percent"],
-        "mean_kbps": fmean(stream["bits_per_second"] for stream in streams) / 1000,
+        "mean_kbps": fmean(means) / 1000,
         "least_kbps": fmean(min(row) for row in rates) / 1000,
         "most_kbps": fmean(max(row) for row in rates) / 1000,
     }
+
+
+def _means(report: Mapping[str, Any]) -> Sequence[float]:
+    """Per stream the bit/s that arrived over all of its intervals."""
+    found: dict[int, list[tuple[float, float]]] = {}
+    for stream in (stream for interval in report.get("intervals", ()) for stream in interval["streams"]):
+        found.setdefault(stream["socket"], []).append((stream["bytes"] * 8, stream["seconds"]))
+    return [sum(bits for bits, _ in rows) / sum(seconds for _, seconds in rows) for rows in found.values()]
 
 
 def _rates(report: Mapping[str, Any]) -> Sequence[Sequence[float]]:

@@ -235,7 +235,7 @@ async def test_streams_go_to_all_sites_at_once_and_latency_is_taken_beside() -> 
     topology = catalog.topology(experiment.topology).with_rate(10)
     cells = experiment.cells(topology, "weave", experiment.profiles["quick"])
     cell = next(c for c in cells if c.params.get("workers") == 3)
-    recorded = {"iperf3": text("iperf3/stream.json"), "netperf": text("netperf/udp_rr.txt")}
+    recorded = {"iperf3": text("iperf3/stream.json"), "ping": text("ping/summary.txt")}
     found = endpoints(catalog.topology(experiment.topology), recorded)
     reading = await experiment.measure(cell, found)
     asked = [argv for argv in found["BRA"].host.ran if argv == ("sh",)]  # type: ignore[attr-defined]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.errors import MeasureError
-from lab.measure import offload, streams
+from lab.measure import offload, ping, streams
 
 OUTPUTS = Path(__file__).parents[1] / "fixtures"
 STREAM = (OUTPUTS / "iperf3/stream.json").read_text()
-LATENCY = (OUTPUTS / "netperf/udp_rr.txt").read_text()
+LATENCY = (OUTPUTS / "ping/summary.txt").read_text()
 
 
 def test_a_site_has_the_means_of_its_streams() -> None:
@@ -21,6 +21,24 @@ def test_a_site_has_the_means_of_its_streams() -> None:
     assert values["jitter_ms"] == pytest.approx(sum(s["udp"]["jitter_ms"] for s in report) / 3)
     assert values["least_kbps"] < values["mean_kbps"] < values["most_kbps"]
     assert 900 < values["mean_kbps"] < 1100, "streams of 1 Mbit/s"
+
+
+def test_a_rate_is_of_what_arrived_and_not_of_what_was_sent() -> None:
+    report = json.loads(STREAM)
+    for interval in report["intervals"]:
+        for stream in interval["streams"]:
+            stream["bytes"] //= 2
+    halved = streams.site(json.dumps(report))
+    assert halved["mean_kbps"] == pytest.approx(streams.site(STREAM)["mean_kbps"] / 2, rel=1e-3)
+
+
+def test_ping_has_round_trips_and_losses_and_without_an_answer_is_no_measurement() -> None:
+    assert ping.parse(LATENCY) == {"mean_ms": 0.043, "max_ms": 0.176, "lost_percent": 0.0}
+    assert ping.argv("192.0.2.1", 5)[-3:] == ["-c", "50", "192.0.2.1"]
+    with pytest.raises(MeasureError, match="got not one answer"):
+        ping.parse((OUTPUTS / "ping/no-answer.txt").read_text())
+    with pytest.raises(MeasureError, match="no summary; its last words: ping: connect: Network is unreach"):
+        ping.parse("ping: connect: Network is unreachable\n")
 
 
 def test_the_worst_site_stands_for_all() -> None:

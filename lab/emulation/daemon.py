@@ -80,6 +80,8 @@ class Daemon:
         """
         if self._using is not None:
             return
+        if not shutil.which("docker"):  # a daemon may serve all the same: somebody else's, or in a box
+            raise MachineError("the command docker is not installed; 'lab doctor' says which package has it")
         self._using = self._lock("users")
         fcntl.flock(self._using, fcntl.LOCK_SH)
         try:

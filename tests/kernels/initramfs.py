@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-#: What the kernel needs to mount a 9p share and an overlay.
-MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
+#: What the kernel needs to mount a 9p share, an overlay, and a disk.
+MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_blk", "ext4", "crc32c_generic")
 FILE, FOLDER, DEVICE = 0o100755, 0o040755, 0o020600
 CONSOLE = (5, 1)
 #: Name, mode, content, and the numbers of a device.

@@ -22,7 +22,7 @@ import pytest
 from experiments.base import Cell
 from lab.cli.assemble import load_experiment
 from lab.cli.trial import Trial, trial
-from lab.emulation.daemon import Daemon
+from lab.emulation import containers, daemon
 from lab.events import Event, StepDone
 from overlays.options import parse
 from topologies import linear
@@ -33,7 +33,7 @@ ENDS = {"from": "AMS", "to": "BRA", "hops": 2}
 GROUPS = Path("/sys/fs/cgroup")
 
 pytestmark = pytest.mark.skipif(
-    not os.environ.get("LAB_IMAGES"), reason="runs in a virtual machine: python tests/kernels/vm.py"
+    os.environ.get("LAB_BOX") != "vm", reason="runs in a virtual machine: python tests/kernels/vm.py"
 )
 
 
@@ -45,14 +45,19 @@ def say(*words: object) -> None:
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[None]:
-    """A Docker daemon with the lab's images in it."""
-    daemon, start = Daemon(), monotonic()
-    daemon.ensure()
+    """A Docker daemon with the lab's images in it, and patience for those of hosts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(containers, "PATIENCE", 600.0)
+        patch.setattr(daemon, "START_PATIENCE", 600.0)
+        yield from answering()
+
+
+def answering() -> Iterator[None]:
+    found, start = daemon.Daemon(), monotonic()
+    found.ensure()
     say(f"Docker answers after {monotonic() - start:.0f} s")
-    subprocess.run(["docker", "load", "-q", "-i", os.environ["LAB_IMAGES"]], check=True)
-    say(f"images are there after {monotonic() - start:.0f} s")
     yield
-    daemon.release()
+    found.release()
 
 
 def told(event: Event) -> None:

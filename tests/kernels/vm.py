@@ -4,7 +4,7 @@
 
 The kernel and a static busybox are fetched as packages and unpacked below `build/`, never installed.
 The machine's root is the guest's, read-only, with a file system in memory over it: the guest runs this
-machine's programs and the lab as it stands here, and changes no file. Images go in as an archive.
+machine's programs and the lab as it stands here, and changes no file. Images are on a disk of its own.
 Where the machine has KVM the guest is fast; without it, software emulates its processors, and figures
 say that things work, not how fast. Without a command three hosts are brought up, on netem.
 """
@@ -20,14 +20,12 @@ import sys
 from pathlib import Path
 
 import initramfs
+import store
 from run import GUEST, PYTEST, REPORT, ROOT, boot
-
-from lab.emulation.daemon import Daemon
 
 BUILD = ROOT / "build" / "kernel"
 #: The package that depends on the newest kernel. The one for clouds has no 9p.
 NEWEST = "linux-image-amd64"
-IMAGES = ("lab/host", "lab/gtsperf")
 ORDER = "/mnt/order"
 MODULES = ["sch_netem", "sch_htb", "veth", "bridge", "br_netfilter", "vxlan", "dummy", "tun", "openvswitch"]
 #: The guest's own places, in memory: what is the machine's Docker's and lab's is out of its sight.
@@ -39,11 +37,16 @@ MOUNTS = [
     ("tmpfs", "shm", "/dev/shm", "mode=1777"),
     ("mqueue", "mqueue", "/dev/mqueue", ""),
     ("tmpfs", "run", "/run", "mode=755"),
-    ("tmpfs", "docker", "/var/lib/docker", "mode=710"),
     ("tmpfs", "containerd", "/var/lib/containerd", "mode=711"),
-    ("tmpfs", "lab", "/var/lib/lab", "mode=755"),
 ]
-TESTS = [*PYTEST, "-sv", "-o", "timeout=1200", "tests/kernels/test_three_hosts.py"]
+#: Where the disk with images is mounted, when there is one; else these are empty.
+STORE = [
+    ("ext4", "/dev/vda", "/mnt/store", ""),
+    ("none", "/mnt/store/docker", "/var/lib/docker", "bind"),
+    ("none", "/mnt/store/lab", "/var/lib/lab", "bind"),
+]
+NO_STORE = [("tmpfs", name, f"/var/lib/{name}", "") for name in ("docker", "lab")]
+TESTS = [*PYTEST, "-svx", "-o", "timeout=1200", "tests/kernels/test_three_hosts.py"]
 
 
 def fetch() -> tuple[Path, str]:
@@ -74,32 +77,13 @@ def _said(*argv: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
-def saved() -> Path:
-    """The lab's images as an archive, made anew when they changed."""
-    daemon, archive, mark = Daemon(), BUILD / "images.tar", BUILD / "images"
-    daemon.ensure()
-    try:
-        _save(archive, mark)
-    finally:
-        daemon.release()
-    return archive
-
-
-def _save(archive: Path, mark: Path) -> None:
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    ids = _said("docker", "image", "inspect", "--format", "{{.Id}}", *IMAGES)
-    if not archive.exists() or not mark.exists() or mark.read_text() != ids:
-        subprocess.run(["docker", "save", "-o", archive, *IMAGES], check=True)
-        mark.write_text(ids)
-
-
 def hardware() -> bool:
     """Whether processors of this machine can run a guest."""
     flags = Path("/proc/cpuinfo").read_text()
     return os.access("/dev/kvm", os.R_OK | os.W_OK) and ("vmx" in flags or "svm" in flags)
 
 
-def argv(place: Path, release: str, folder: Path, memory: str) -> list[str]:
+def argv(place: Path, release: str, folder: Path, memory: str, disk: Path | None) -> list[str]:
     """The virtual machine's command; the first file system is written into the order's folder."""
     first = folder / "first.cpio"
     first.write_bytes(initramfs.build(place, release, sys.executable, GUEST, ORDER))
@@ -112,11 +96,17 @@ def argv(place: Path, release: str, folder: Path, memory: str) -> list[str]:
         *("-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off"),
         *("-virtfs", f"local,path=/,mount_tag=root,readonly=on,{share}"),
         *("-virtfs", f"local,path={folder},mount_tag=report,{share}"),
+        *(("-drive", f"file={disk},if=virtio,format=raw,snapshot=on") if disk else ()),
     ]
 
 
-def carry_out(command: list[str], memory: str, timeout: float, keep: Path | None = None) -> int:
-    """Run a command in the guest; returns its status, or 124 when it did not end in time."""
+def carry_out(
+    command: list[str], memory: str, timeout: float, keep: Path | None = None, disk: Path | None = None
+) -> int:
+    """Run a command in the guest; returns its status, or 124 when it did not end in time.
+
+    With a `disk` (see store.py) the guest's Docker has the lab's images.
+    """
     if not shutil.which("qemu-system-x86_64"):
         sys.stderr.write("vm.py: no qemu-system-x86_64 on PATH; install Debian's package qemu-system-x86\n")
         return 2
@@ -124,11 +114,11 @@ def carry_out(command: list[str], memory: str, timeout: float, keep: Path | None
     order = {
         "command": command,
         "directory": str(ROOT),
-        "mounts": [*MOUNTS, ("none", ORDER, REPORT, "bind")],
+        "mounts": [*MOUNTS, *(STORE if disk else NO_STORE), ("none", ORDER, REPORT, "bind")],
         "modules": MODULES,
         "modules_at": "/lib/modules",
     }
-    return boot(order, lambda folder: argv(place, release, folder, memory), timeout, keep)
+    return boot(order, lambda folder: argv(place, release, folder, memory, disk), timeout, keep)
 
 
 def main() -> int:
@@ -139,8 +129,8 @@ def main() -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER, help="default: three hosts are brought up")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    command = asked.command or ["env", f"LAB_IMAGES={saved()}", sys.executable, *TESTS]
-    return carry_out(command, asked.memory, asked.timeout)
+    command = asked.command or ["env", "LAB_BOX=vm", sys.executable, *TESTS]
+    return carry_out(command, asked.memory, asked.timeout, disk=store.disk(BUILD))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,11 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         force: overwrite what is there.
 
     Raises:
-        FileError: one is there already and `force` is not set, or the disk refuses.
+        FileError: one is there already and `force` is not set, something that is no file is
+            there (a device would be gone for all), or the disk refuses.
     """
+    if odd := [str(path) for path in files if path.exists() and not path.is_file()]:
+        raise FileError(f"{' and '.join(odd)}: no file but something else is there; name another")
     there = [str(path) for path in files if os.path.lexists(path)]
     if there and not force:
         raise FileError(f"{' and '.join(there)} exist{'s' * (len(there) == 1)}; --force overwrites")

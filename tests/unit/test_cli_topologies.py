@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -197,6 +198,17 @@ def test_help_has_an_example(lab: Lab, verb: str) -> None:
 
 def test_an_unknown_dialect_has_the_nearest_one(lab: Lab) -> None:
     assert lab("export-dsl", "--dialect", "type")[2] == "lab: unknown dialect 'type'; did you mean 'typed'?\n"
+
+
+def test_what_is_no_file_is_not_overwritten_by_force_either(lab: Lab, tmp_path: Path) -> None:
+    """A device was once replaced by a document, for everybody on the machine."""
+    os.mkfifo(tmp_path / "pipe.svg")
+
+    status, _, err = lab("show", "linear", "-o", tmp_path / "pipe.svg", "--force")
+
+    assert status == 1
+    assert err == f"lab: {tmp_path}/pipe.svg: no file but something else is there; name another\n"
+    assert stat.S_ISFIFO((tmp_path / "pipe.svg").stat().st_mode)
 
 
 def test_a_verb_that_is_not_there_has_the_nearest_one(lab: Lab) -> None:

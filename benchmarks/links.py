@@ -40,6 +40,7 @@ from benchmarks.linkbed import (
     used,
 )
 from benchmarks.linkparts import jitter, loss, tclink, vxlan
+from lab.emulation.calibrate import trim
 from lab.emulation.fabric import Fabric
 from lab.emulation.shape import Wiring
 from lab.emulation.shaper import Shaper, kinds
@@ -51,7 +52,9 @@ from lab.topology import LinkSpec
 async def rtt(kind: type[Shaper], asked: argparse.Namespace) -> None:
     print(f"\n{'RTT asked, ms':>16} {HEAD} {'sd':>7} {'p99':>8}  within")
     for want in RTTS:
-        async with links(kind, spec(0, want, None)):
+        link = spec(0, want, None)
+        async with links(kind, link) as shaper:
+            await trim([link], shaper)  # as before every experiment
             times: list[list[float]] = []
 
             async def median() -> float:

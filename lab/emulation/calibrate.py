@@ -58,7 +58,7 @@ async def calibrate(
         ShaperError: a link is off after `TRIES` measurements.
     """
     open_links = [link for link in links if not shaper.lines[link.name].down]
-    await _trim(open_links, shaper, run)
+    await trim(open_links, shaper, run)
     rows: dict[str, Row] = {}
     left = open_links
     for _ in range(TRIES):
@@ -162,7 +162,7 @@ def _ways(line: Line, told: Row) -> Sequence[str]:
     return found
 
 
-async def _trim(links: Sequence[LinkSpec], shaper: Shaper, run: Run) -> None:
+async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: Run = process.run) -> None:
     """Take what the path adds out of the delay; its least is what is always there."""
     rows = await measure(links, shaper, rates=False, run=run)
     for link in links:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -55,8 +56,10 @@ class Replay:
         assert self._task is not None, "it was entered"
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        for link in dict.fromkeys(happened.change.link for happened in self.happened):
-            await self._links.reset(link)
+        # what ended the work is not hidden by links that cannot be set back because of it
+        with suppress(*([LabError] if error else [])):
+            for link in dict.fromkeys(happened.change.link for happened in self.happened):
+                await self._links.reset(link)
 
     async def play(self) -> None:
         """Carry all changes out; one that fails ends it, and is kept in `happened`."""

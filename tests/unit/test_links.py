@@ -153,6 +153,20 @@ async def test_a_schedule_that_cannot_go_on_says_so(links: Links, kernel: Kernel
     assert len(replay.record()) == 1
 
 
+async def test_what_ended_the_work_is_told_not_that_links_cannot_be_set_back(
+    links: Links, kernel: Kernel
+) -> None:
+    replay = Replay(links, [Change(0.0, "AMS-PRG", "down")])
+    await replay.__aenter__()
+    while not replay.record():
+        await asyncio.sleep(0.001)
+    kernel.stuck = True
+
+    await replay.__aexit__(KeyError, KeyError(), None)
+
+    assert replay.record()
+
+
 def test_what_cannot_be_is_foreseen() -> None:
     foresee(Wire, [SPEC])
     with pytest.raises(ShaperError, match="AMS-PRG: wire cannot impose corrupt"):

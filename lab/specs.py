@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,7 +243,9 @@ class _Places:
             if place := edge.get("place"):
                 ends = sorted((u, v), key=lambda name: hosts[name])
                 for end, interface in zip(ends, (place["interface_a"], place["interface_b"]), strict=True):
-                    self._used[end] = max(self._used[end], int(interface.removeprefix("eth")))
+                    # a machine may call its own as it likes, and ours then do not meet them
+                    number = re.fullmatch(r"eth(\d+)", interface)
+                    self._used[end] = max(self._used[end], int(number[1]) if number else 0)
 
     def next(self, number: int, a: str, b: str) -> dict[str, str]:
         """The place of the link of this number: the next interface at each end."""

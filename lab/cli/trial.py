@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from experiments.base import Cell, Experiment
 from lab.events import Emit, silent, step
+from lab.hosts import process
+from lab.hosts.process import Run
 from lab.runs.attempt import Attempts
 from lab.runs.lab import Lab
 from lab.runs.plan import Task
@@ -89,7 +91,13 @@ class Trial:
 
 @asynccontextmanager
 async def trial(
-    topology: Topology, overlay: Overlay, experiment: Experiment, *, shaper: str = "auto", emit: Emit = silent
+    topology: Topology,
+    overlay: Overlay,
+    experiment: Experiment,
+    *,
+    shaper: str = "auto",
+    run: Run = process.run,
+    emit: Emit = silent,
 ) -> AsyncIterator[Trial]:
     """Build a lab, put an overlay and endpoints on it, and take all of it away afterwards.
 
@@ -99,7 +107,7 @@ async def trial(
     from lab.emulation.emulation import Emulation
 
     async with AsyncExitStack() as stack:
-        emulation = Emulation(topology, shaper=shaper, emit=emit)
+        emulation = Emulation(topology, shaper=shaper, run=run, emit=emit)
         await stack.enter_async_context(emulation)
         hosts = emulation.hosts
         with step(emit, f"{overlay.name}: install and endpoints"):

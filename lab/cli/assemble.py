@@ -250,6 +250,7 @@ def refuse_nothing(asked: Asked, settled: Parts) -> None:
 
 def show_plan(asked: Asked) -> None:
     """Print the cells of a run and the time that they take; nothing is built."""
+    from lab.cli import capacity
     from lab.runs.progress import OVERHEAD
     from lab.runs.runner import plan_cells
 
@@ -268,6 +269,7 @@ def show_plan(asked: Asked) -> None:
     whole = (seconds + samples * OVERHEAD) / 60
     print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {_rate(settled)}")
     print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
+    capacity.foresee(settled, lambda event: print(event.text) if isinstance(event, Note) else None)
 
 
 def _rate(settled: Parts) -> str:

@@ -198,3 +198,16 @@ async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
     assert {link.rate for link in found.topology.links} == {taken}
     assert found.profile.why.startswith(capacity.FOUND)
     assert "at 50 Mbit/s x/tcp is emulator-bound: no CPU was left" in found.profile.why
+
+
+def test_a_dry_run_says_as_well_what_cannot_be_carried(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from lab.cli.assemble import Asked, show_plan
+
+    monkeypatch.setattr(foresight.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(foresight, "_entries", lambda folder: [])
+    show_plan(Asked("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
+    assert "tinc at 1000 Mbit/s: 6 daemons in a row" in capsys.readouterr().out.splitlines()[-1]
+    show_plan(Asked("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))
+    assert "daemons" not in capsys.readouterr().out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.errors import OverlayError
@@ -27,6 +27,8 @@ DAEMON = "tincd"
 COMMAND = ["tincd", f"--config={FOLDER}", "--no-detach", "--debug=1"]
 PIDFILE, LOG = f"{PIDS}/{DAEMON}.pid", f"{LOGS}/{DAEMON}.log"
 KEY_BITS = 2048
+#: Addresses of the daemons themselves, one per host, on no link.
+DAEMONS = IPv4Network("10.62.0.0/16")
 
 
 class Tinc(Overlay):
@@ -80,7 +82,7 @@ class Tinc(Overlay):
         peers = "".join(f"ConnectTo = {node(name)}\n" for name in earlier)
         return (
             f"Name = {node(host.name)}\nMode = switch\nDeviceType = tap\nInterface = {TAP}\n"
-            f"Device = /dev/net/tun\nAddressFamily = ipv4\n{peers}"
+            f"Device = /dev/net/tun\nAddressFamily = ipv4\nBindToAddress = {self._own(host.name)}\n{peers}"
         )
 
     def host_file(self, host: Host, other: str, key: str) -> str:
@@ -88,7 +90,7 @@ class Tinc(Overlay):
 
         ``IndirectData`` makes a daemon hand packets for far nodes to the neighbour on the way.
         """
-        address = f"Address = {self._address_to(host, other)}\n" if other in self._neighbours(host) else ""
+        address = f"Address = {self._own(other)}\n" if other in self._neighbours(host) else ""
         encrypted = self.settings["encryption"] == "on"
         cipher = "Cipher = aes-256-cbc\nDigest = sha256\n" if encrypted else "Cipher = none\nDigest = none\n"
         return f"{address}IndirectData = yes\n{cipher}{key}"
@@ -97,11 +99,26 @@ class Tinc(Overlay):
         present = {h.name for h in self.hosts}
         return [name for name in self.on.neighbours(host.name) if name in present]
 
-    def _address_to(self, host: Host, other: str) -> str:
-        return self.on.link(host.name, other).address(other)
+    def _own(self, name: str) -> IPv4Address:
+        """The one address of a host's daemon, whichever way others come to know it.
+
+        Where there is a way round, a daemon may hear of a neighbour from afar before its own connection
+        is up, and keeps sending datagrams to the address that was seen there, on another link.
+        """
+        return DAEMONS[self.on.host(name).number]
+
+    def _reachable(self, batch: Batch, host: Host) -> Batch:
+        """Add to a batch the host's own address, and the routes to its neighbours' over their links."""
+        own = self._own(host.name)
+        batch.run(["ip", "addr", "replace", f"{own}/32", "dev", "lo"])
+        for other in self._neighbours(host):
+            gateway = str(self.on.link(host.name, other).address(other))
+            way = ["via", gateway, "src", str(own), "proto", str(routes.mark(self.name))]
+            batch.run(["ip", "route", "replace", f"{self._own(other)}/32", *way])
+        return batch
 
     async def _start(self, host: Host, keys: Mapping[str, str]) -> None:
-        batch = Batch()
+        batch = self._reachable(Batch(), host)
         for other, key in keys.items():
             batch.write(f"{FOLDER}/hosts/{node(other)}", self.host_file(host, other, key))
         up = f"#!/bin/sh\nip link set {TAP} mtu {self.settings['mtu']} master {BRIDGE} up\n"
@@ -243,6 +260,7 @@ class Tinc(Overlay):
     async def _remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
+        routes.drop(gone, self.name).attempt(["ip", "addr", "del", f"{self._own(host.name)}/32", "dev", "lo"])
         await record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 
 

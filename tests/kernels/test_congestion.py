@@ -14,8 +14,10 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
 
@@ -29,7 +31,7 @@ from lab.report.html import write
 from lab.runs.environment import environment
 from lab.runs.folder import RunFolder, read
 from lab.runs.lab import Lab
-from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.manifest import Manifest, OverlayState, Session
 from lab.runs.runner import run_experiment
 from lab.topology import Topology
 from overlays.support import weaver
@@ -117,12 +119,13 @@ def test_relays_miss_their_flows_and_the_report_shows_it(
     manifest = Manifest(
         run=os.environ.get("LAB_RUN", "fastdp"),
         experiment="congestion",
-        created="2030-01-02T03:04:05+00:00",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
         topology=topology.to_dict(),
         profile=asdict(PROFILE),
         only=[f"control={control}" for control in controls()],
         overlays={name: OverlayState()},
         environment=environment(),
+        sessions=[Session(started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:])],
     )
     with RunFolder.create(tmp_path, manifest) as folder:
         lab = Lab(topology, made)

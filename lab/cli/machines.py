@@ -86,7 +86,7 @@ async def measure(
         plane = await prepare.stand(bed)
         await sweep(bed, emit)
         ground = assemble.Ground(
-            Lab(plane.topology, bed.hosts, HostsRecorder(bed.hosts)),
+            Lab(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
             "",
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},

@@ -6,15 +6,25 @@ Asked over SSH before and after a sample, so that nothing runs on a host beside 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.base import Runner
-from lab.hosts.common import MARK
-from lab.measure.machine import Snapshot, difference, parse_dropped, parse_pressure, parse_stat
+from lab.hosts.base import Host, Runner
+from lab.hosts.common import LOGS, MARK
+from lab.measure.machine import Snapshot, difference, parse_dropped, parse_pressure, parse_stat, shares
+from lab.measure.pulse import IDLE
 from lab.together import together
 
+#: The small program that writes down CPU time, and its name on a host.
+TIMELINE = "timeline"
+LOOP = (
+    "while read -r up _ < /proc/uptime && read -r stat < /proc/stat; do "
+    'echo "$up $stat"; sleep {interval:g}; done'
+)
+#: Clock ticks per second in /proc/stat, on every Linux that Docker runs on.
+HZ = 100
 SCRIPT = f"""\
 head -n 1 /proc/stat
 echo '{MARK}'
@@ -27,25 +37,69 @@ cat /proc/net/softnet_stat
 
 
 class HostsRecorder:
-    """Records all hosts from `start` to `stop`; a host that does not answer is left out."""
+    """Records all hosts from `start` to `stop`; a host that does not answer is left out.
 
-    def __init__(self, hosts: Mapping[str, Runner]) -> None:
-        self._hosts = hosts
+    With an `interval` (s) a small program on each host also writes down its CPU time, as often.
+    """
+
+    def __init__(self, hosts: Mapping[str, Host], interval: float | None = None) -> None:
+        self._hosts, self._interval = hosts, interval
         self._before: dict[str, Snapshot] = {}
 
     async def start(self) -> None:
         """Take the counters of all hosts before a sample."""
+        if self._interval is not None:
+            await together(_begin(host, self._interval) for host in self._hosts.values())
         self._before = await self._snapshots()
 
     async def stop(self) -> dict[str, Any]:
-        """Per host: shares (0–1) of busy and stolen CPU time and of CPU pressure, since `start`."""
+        """Per host: shares (0–1) of busy and stolen CPU time and of pressure, since `start`."""
         after = await self._snapshots()
         rows = {name: _row(self._before[name], now) for name, now in after.items() if name in self._before}
-        return {"seconds": max((row.pop("seconds") for row in rows.values()), default=0.0), "hosts": rows}
+        record = {"seconds": max((row.pop("seconds") for row in rows.values()), default=0.0), "hosts": rows}
+        if self._interval is None:
+            return record
+        told = await together(_end(host) for host in self._hosts.values())
+        return {**record, "timeline": timeline(dict(zip(self._hosts, told, strict=True)))}
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         found = await together(_snapshot(host) for host in self._hosts.values())
         return {name: one for name, one in zip(self._hosts, found, strict=True) if one is not None}
+
+
+async def _begin(host: Host, interval: float) -> None:
+    with suppress(HostError):
+        await host.start(TIMELINE, ["sh", "-c", LOOP.format(interval=interval)])
+
+
+async def _end(host: Host) -> str:
+    """Stop the program of a host and return what it wrote; "" where the host is gone."""
+    try:
+        await host.stop(TIMELINE)
+        said = (await host.get(f"{LOGS}/{TIMELINE}.log")).decode()
+        await host.run(["rm", "-f", f"{LOGS}/{TIMELINE}.log"])
+    except HostError:
+        return ""
+    return said
+
+
+def timeline(told: Mapping[str, str]) -> dict[str, Any]:
+    """The CPUs in use by host, at the times (s) that the first host tells: all began within moments."""
+    points = {
+        name: [_point(line) for line in text.splitlines() if line.count(" ") > 8]
+        for name, text in told.items()
+    }
+    count = min((len(own) for own in points.values()), default=0)
+    rows = {name: shares([(at, {name: used}) for at, used in own[:count]]) for name, own in points.items()}
+    first: dict[str, Any] = next(iter(rows.values()), {"at_s": []})
+    return {"at_s": first["at_s"], "hosts": {name: row["hosts"].get(name, []) for name, row in rows.items()}}
+
+
+def _point(line: str) -> tuple[float, float]:
+    """Uptime and CPU time in use (s) from a line of `LOOP`."""
+    at, _, stat = line.partition(" ")
+    ticks = parse_stat(stat)
+    return float(at), sum(count for kind, count in ticks.items() if kind not in IDLE) / HZ
 
 
 def _row(before: Snapshot, after: Snapshot) -> dict[str, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Server:
     acceptor: Any
     connections: list[Any] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    processes: list[Any] = field(default_factory=list)
     #: Sessions that one connection may have at once, as OpenSSH's MaxSessions.
     most: int = 10
 
@@ -38,6 +40,14 @@ class Server:
             "known_hosts": self.folder / "known_hosts",
         }
         return Way("AMS", **{**known, **more})
+
+    async def end(self) -> None:
+        """End the commands that still run."""
+        for process in self.processes:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
     def cut(self) -> None:
         """Drop every connection without a word."""
@@ -76,6 +86,7 @@ class _Server(asyncssh.SSHServer):
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
             )
+            self._server.processes.append(process)
             out, err = await process.communicate(await stdin.read())
             stdout.write(out)
             stderr.write(err)
@@ -116,3 +127,4 @@ async def serving(folder: Path, *, port: int = 0, known: bool = True) -> AsyncIt
         server.cut()
         server.acceptor.close()
         await server.acceptor.wait_closed()
+        await server.end()

@@ -36,6 +36,8 @@ class Booked:
     inventory: Inventory
     topology: Topology
     path: Path
+    #: The topology's name, or its file as found from here.
+    name: str = ""
 
     def bed(
         self, emit: Emit, *, accept_new: bool = False, steal: bool = False, trace: Path | None = None
@@ -64,9 +66,10 @@ def booked(path: Path) -> Booked:
 
     found = inventory.read(path)
     beside = path.parent / found.topology
-    topology = catalog.topology(str(beside) if beside.is_file() else found.topology, emit=tell)
+    name = str(beside) if beside.is_file() else found.topology
+    topology = catalog.topology(name, emit=tell)
     inventory.check(found, topology, str(path))
-    return Booked(found, topology, path)
+    return Booked(found, topology, path, name)
 
 
 async def measure(
@@ -78,7 +81,7 @@ async def measure(
     from lab.testbed.recorder import HostsRecorder
 
     book = booked(path)
-    settled = assemble.parts(replace(asked, topology=book.inventory.topology))
+    settled = assemble.parts(replace(asked, topology=book.name))
     topology = book.topology.with_rate(settled.profile.rate) if settled.profile.rate else book.topology
     timing: dict[str, float] = {}
     book = replace(book, topology=topology)

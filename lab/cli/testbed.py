@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,7 +138,7 @@ def run(
         os.environ["LAB_WEAVER"] = weaver
     asked = assemble.Asked(
         experiment=experiment,
-        topology=booked(inventory).inventory.topology,
+        topology=booked(inventory).name,
         overlays=tuple(overlay or ()),
         profile=profile,
         rate=rate,
@@ -154,16 +153,16 @@ def run(
         real=True,
     )
     if dry_run:
-        _plan(asked, inventory)
+        _plan(asked)
         return
     sys.exit(_measured(asked, inventory, accept_new, steal))
 
 
-def _plan(asked: assemble.Asked, inventory: Path) -> None:
+def _plan(asked: assemble.Asked) -> None:
     from lab.cli import assemble
     from lab.testbed import dataplane, lock, restore
 
-    assemble.show_plan(replace(asked, topology=str(_topology_file(inventory))))
+    assemble.show_plan(asked)
     typer.echo("as root on every host, besides what the overlays' pages (docs/overlays) list:")
     for line in (
         f"write {lock.BUSY} and {restore.OVERLAYS}, and remove them at the end",
@@ -173,20 +172,11 @@ def _plan(asked: assemble.Asked, inventory: Path) -> None:
         typer.echo(f"  {line}")
 
 
-def _topology_file(inventory: Path) -> str | Path:
-    from lab.testbed.inventory import read
-
-    name = read(inventory).topology
-    beside = inventory.parent / name
-    return beside if beside.is_file() else name
-
-
 def _measured(asked: assemble.Asked, inventory: Path, accept_new: bool, steal: bool) -> int:
     from lab.cli import assemble
     from lab.cli.machines import measure
     from lab.cli.shared import progress
 
-    asked = replace(asked, topology=str(_topology_file(inventory)))
     experiment = assemble.load_experiment(asked.experiment)
     with progress() as emit:
         status, path = _end(measure(asked, inventory, emit, accept_new=accept_new, steal=steal))

@@ -48,7 +48,7 @@ def listen_script(interfaces: Sequence[str]) -> str:
     """Shell lines that bring interfaces up, ask over each of them, and show who else asks there."""
     lines = [f"ip link set {name} up" for name in interfaces]
     for name in interfaces:
-        dump = f"timeout {LISTEN} tcpdump -i {name} -Q in -nn -e -l arp 2>/dev/null"
+        dump = f"timeout {LISTEN} tcpdump -Z root -i {name} -Q in -nn -e -l arp 2>/dev/null"
         lines.append(f"{dump} | sed 's/^/heard {name} /' &")
         lines.append(f"ping -n -q -c {LISTEN} -W 1 -I {name} {NOBODY} >/dev/null 2>&1 &")
     return "\n".join([*lines, "wait"])

@@ -23,6 +23,10 @@ set -eu
 
 port() {{ # INTERFACE ADDRESS MTU
     ip link set "$1" mtu "$3" up
+    # it may be where an inventory said before that was wrong
+    ip -o -4 addr show | while read -r _ device _ address _; do
+        [ "$address" != "$2" ] || [ "$device" = "$1" ] || ip addr del "$2" dev "$device"
+    done
     ip -o -4 addr show dev "$1" | grep -qF " $2 " || ip addr add "$2" dev "$1"
     # Docker drops what a host forwards where it has turned forwarding on itself
     iptables -w -C FORWARD -i "$1" -j ACCEPT 2>/dev/null || iptables -w -I FORWARD -i "$1" -j ACCEPT
@@ -30,7 +34,7 @@ port() {{ # INTERFACE ADDRESS MTU
     conf=/proc/sys/net/ipv4/conf
     [ "$(cat $conf/all/rp_filter)" != 1 ] || echo 2 > "$conf/$1/rp_filter"
     tries={CARRIER * 20}
-    until [ "$(cat "/sys/class/net/$1/carrier")" = 1 ] || [ $tries = 0 ]; do
+    until ip -o link show dev "$1" | grep -q LOWER_UP || [ $tries = 0 ]; do
         tries=$((tries - 1))
         sleep 0.05
     done

@@ -54,7 +54,7 @@ def named(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interfac
             continue
         name = by_mac.get(value.lower(), value)
         if name not in interfaces:
-            there = ", ".join(n for n, one in interfaces.items() if one.physical) or "none"
+            there = ", ".join(sorted(n for n, one in interfaces.items() if one.physical)) or "none"
             raise HostError(
                 f"{host} has no interface {value}, which the inventory gives for {port}; it has {there}"
             )
@@ -91,14 +91,14 @@ def refuse_control(host: str, ports: Mapping[str, str], control: str) -> None:
 
 
 def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology: Topology) -> None:
-    """Return when the ports have no addresses but the topology's.
+    """Return when the ports have no addresses but those that the topology gives the host.
 
     Raises:
         HostError: one has another, so it may be somebody's.
     """
-    own = {link.interface(host): f"{link.address(host)}/{link.prefix}" for link in topology.links_of(host)}
+    own = [f"{link.address(host)}/{link.prefix}" for link in topology.links_of(host)]
     for port, interface in ports.items():
-        foreign = [a for a in found.interfaces[interface].addresses if a != own[port]]
+        foreign = [a for a in found.interfaces[interface].addresses if a not in own]
         if foreign:
             raise HostError(
                 f"{host}: {interface}, which is to be {port}, has the address {foreign[0]}, which is not the "

@@ -200,7 +200,8 @@ class Testbed:
         await together(
             restore.note(self.hosts[name], restore.TOUCHED, own) for name, own in free.items() if own
         )
-        return await self.behind(free)
+        # ports that are named take part: what is behind those that are not may be one of them
+        return await self.behind({name: [*own, *known[name].values()] for name, own in free.items()})
 
     async def behind(self, interfaces: Mapping[str, Sequence[str]]) -> Mapping[ports.Place, ports.Place]:
         """What really is behind interfaces of hosts; see `cables.wires`."""

@@ -30,6 +30,8 @@ class Server:
     processes: list[Any] = field(default_factory=list)
     #: Sessions that one connection may have at once, as OpenSSH's MaxSessions.
     most: int = 10
+    #: Whether it lets connections through to other machines.
+    forwards: bool = False
 
     def way(self, **more: Any) -> Way:
         known = {
@@ -65,6 +67,9 @@ class _Server(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         return True
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return self._server.forwards
 
     def session_requested(self) -> Any:
         self._sessions += 1

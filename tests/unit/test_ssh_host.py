@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnreachable
 from lab.hosts.base import Result
 from lab.hosts.ssh import SshHost, header, remote_argv
-from lab.hosts.sshline import CHANNELS, Line
+from lab.hosts.sshline import CHANNELS, Line, Way
 from tests.unit.sshd import Server, serving
 
 
@@ -176,9 +177,23 @@ async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path
 
 async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
+        server.forwards = True
         line = Line(server.way(jump=server.way()))
-        with pytest.raises(HostUnreachable):  # this server forwards nothing
-            await line.connect()
+        assert (await host(line).run(["echo", "through"])).stdout == "through\n"
+        assert len(server.connections) == 2, "one to the jump host, and one through it"
+        await line.close()
+
+
+async def test_a_jump_host_that_lets_nobody_through_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, jump=server.way())
+    assert said.startswith("AMS cannot be reached at 127.0.0.1")
+
+
+async def test_a_jump_host_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, jump=replace(server.way(port=1), name="jump host gate"))
+    assert said.startswith("jump host gate cannot be reached at 127.0.0.1 port 1")
 
 
 def test_of_an_environment_only_names_are_in_the_command() -> None:
@@ -211,3 +226,15 @@ async def test_a_command_that_fails_under_sudo_is_not_taken_for_sudo() -> None:
         return Result(tuple(argv), 1, "", "ping: unknown host\n", 0.0)
 
     assert (await SshHost("AMS", "AMS", (), run, sudo=True).run(["ping"], check=False)).status == 1
+
+
+async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        (tmp_path / "config").write_text(
+            f"Host ams\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.way().user}\n"
+            f"  IdentityFile {tmp_path / 'key'}\n  UserKnownHostsFile {tmp_path / 'known_hosts'}\n"
+        )
+        line = Line(Way("AMS", "ams", config=tmp_path / "config"))
+        assert (await host(line).run(["echo", "found"])).stdout == "found\n"
+        assert line.user == "tester"
+        await line.close()

@@ -44,7 +44,9 @@ QUESTIONS = {
     "routes": "ip route show table all | grep -v '^broadcast\\|^local' | sort",
     "rules": "ip rule show",
     # a table that was used once is there for good, and says nothing as long as it is empty
-    "iptables": "iptables-save | grep -v '^[#*]\\|^COMMIT\\|^:[A-Z]* ACCEPT' | sed 's/\\[[0-9:]*\\]//' | sort",
+    "iptables": (
+        "iptables-save | grep -v '^[#*]\\|^COMMIT\\|^:[A-Z]* ACCEPT' | sed 's/\\[[0-9:]*\\]//' | sort"
+    ),
     "containers": "docker ps -a --format '{{.Names}} {{.Image}}' | sort",
     "images": "docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort",
     "networks": "docker network ls --format '{{.Name}} {{.Driver}}' | sort",

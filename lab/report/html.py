@@ -182,7 +182,10 @@ def flat(value: Any) -> str:
 
 def command(run: Run) -> str:
     """The command line that began the run, with the seed that it drew."""
-    words = list(run.manifest.sessions[0].command[1:]) if run.manifest.sessions else []
+    given = list(run.manifest.sessions[0].command) if run.manifest.sessions else []
+    if given and Path(given[0]).name not in ("__main__.py", "lab"):
+        return shlex.join(given)  # another program, which made the run through the engine
+    words = given[1:]
     if "--seed" not in words:
         words += ["--seed", str(run.manifest.seed)]
     return "sudo " + shlex.join(["python", "-m", "lab", *words])

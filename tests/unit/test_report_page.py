@@ -19,6 +19,7 @@ from lab import catalog
 from lab.cli.main import app
 from lab.report import cells, html, pairs, sidebyside
 from lab.runs.folder import Run
+from lab.runs.manifest import Session
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -80,6 +81,11 @@ def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None
     assert html.reasons(run(tmp_path, 100, verdict=held)) == [
         ("AMS was held at its CPU quota … % of the time", 30)
     ]
+
+
+def test_a_run_that_another_program_made_is_repeated_by_that_program(tmp_path: Path) -> None:
+    asked = Session(started="now", command=["study.py", "--rate", "5 Mbit"])
+    assert html.command(run(tmp_path, 100, sessions=[asked])) == "study.py --rate '5 Mbit'"
 
 
 def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:

@@ -183,7 +183,8 @@ def flat(value: Any) -> str:
 def command(run: Run) -> str:
     """The command line that began the run, with the seed that it drew."""
     given = list(run.manifest.sessions[0].command) if run.manifest.sessions else []
-    if given and Path(given[0]).name not in ("__main__.py", "lab"):
+    own = not given or Path(given[0]).parts[-2:] == ("lab", "__main__.py") or Path(given[0]).name == "lab"
+    if not own:
         return shlex.join(given)  # another program, which made the run through the engine
     words = given[1:]
     if "--seed" not in words:

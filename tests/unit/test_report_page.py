@@ -84,8 +84,10 @@ def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None
 
 
 def test_a_run_that_another_program_made_is_repeated_by_that_program(tmp_path: Path) -> None:
-    asked = Session(started="now", command=["study.py", "--rate", "5 Mbit"])
-    assert html.command(run(tmp_path, 100, sessions=[asked])) == "study.py --rate '5 Mbit'"
+    for program in ("study.py", "/x/pytest/__main__.py"):
+        asked = Session(started="now", command=[program, "--rate", "5 Mbit"])
+        made = run(tmp_path / program.replace("/", "_"), 100, sessions=[asked])
+        assert html.command(made) == f"{program} --rate '5 Mbit'"
 
 
 def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:

@@ -130,9 +130,8 @@ def test_a_password_is_in_no_command_line_no_log_and_no_result(
 
     async def search_hosts() -> None:
         for host in lab.hosts.values():
-            found = await host.run(
-                ["grep", "-rlsF", secret, "/etc", "/run", "/var/log", "/var/lib/weave"], check=False
-            )
+            search = ["grep", "-rlsF", "-f", "-", "/etc", "/run", "/var/log", "/var/lib/weave"]
+            found = await host.run(search, stdin=secret.encode(), check=False)
             assert found.stdout == ""
 
     async def all_of_it() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
@@ -15,8 +14,8 @@ from lab.hosts.process import Run
 GRACE = 15.0
 #: What a command finds in its environment, whoever logs in: the same as in a container.
 ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
-#: Takes the values of an environment from the first lines of its input: an argv can be read by every
-#: user of a machine. `read` takes no byte beyond its line, so the command finds the rest.
+#: Takes the values of an environment from the first lines of its input (`sshline.header`): an argv can
+#: be read by every user of a machine. `read` takes no byte beyond its line, so the command finds the rest.
 GIVEN = (
     "while [ $1 != -- ]; do IFS= read -r value; "
     'export "$1=$(printf %s "$value" | base64 -d)"; shift; done; shift; exec "$@"'
@@ -51,9 +50,9 @@ class SshHost(CommonHost):
     ) -> Result:
         start = monotonic()
         full = remote_argv(argv, timeout, tuple(env or ()), sudo=self._sudo)
-        if env:
-            stdin = header(env) + (stdin or b"")
-        result = await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin)
+        result = await self._run(
+            full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
+        )
         if result.status in (124, 137) and monotonic() - start >= timeout:
             raise HostTimeout(f"{self.name}: {' '.join(argv)[:300]!r} had not ended after {timeout:g} s")
         if self._sudo and result.status:
@@ -69,11 +68,6 @@ def remote_argv(argv: Sequence[str], timeout: float, names: Sequence[str], *, su
     given = ["sh", "-c", GIVEN, "given", *names, "--"] if names else []
     root = ["sudo", "-n", "--"] if sudo else []
     return [*root, "env", "-i", "-C", "/", *ENVIRONMENT, *given, *with_deadline(argv, timeout)]
-
-
-def header(env: Mapping[str, str]) -> bytes:
-    """The lines from which the far end takes the values of an environment."""
-    return b"".join(base64.b64encode(value.encode()) + b"\n" for value in env.values())
 
 
 def refuse_password(host: str, result: Result) -> None:

@@ -7,6 +7,7 @@ the agent, known_hosts. Host keys are always checked.
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -115,6 +116,8 @@ class Line:
     ) -> Result:
         """Run a command as whoever is logged in; `stdin` may be a file.
 
+        The values of `env` go before `stdin`, where the command has to take them from.
+
         Raises:
             CommandError: `check` is set and the status is not zero.
             HostTimeout: no end after `timeout` (s).
@@ -122,6 +125,9 @@ class Line:
             HostLost: the connection dropped, and nobody knows how far the command came.
         """
         start, words = monotonic(), shlex.join(argv)
+        if env:
+            assert not isinstance(stdin, Path), "a file goes as it is"
+            stdin = header(env) + (stdin or b"")
         try:
             async with asyncio.timeout(timeout):
                 status, out, err = await self._somewhere(words, stdin)
@@ -197,6 +203,11 @@ class Line:
             if jump:
                 jump.close()
             raise
+
+
+def header(env: Mapping[str, str]) -> bytes:
+    """The lines from which the far end takes the values of an environment."""
+    return b"".join(base64.b64encode(value.encode()) + b"\n" for value in env.values())
 
 
 def _end(process: Any) -> None:

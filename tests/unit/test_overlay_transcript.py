@@ -6,7 +6,6 @@ was given must be equal, in the same order, with the same input.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections import defaultdict
@@ -64,17 +63,8 @@ class Script:
     ) -> Result:
         """In place of what runs a command: takes off what leads into a container, or to a machine."""
         words = list(argv)
-        start = words.index("timeout")
-        if "given" in words[:start]:
-            env, stdin = given(words[words.index("given") + 1 : start - 1], stdin or b"")
-        return self.take(on, words[start + 4 :], stdin, env.given if isinstance(env, Whole) else env)
-
-
-def given(names: Sequence[str], stdin: bytes) -> tuple[Mapping[str, str], bytes | None]:
-    """The environment that a machine takes from the first lines of a command's input, and the rest."""
-    lines = stdin.split(b"\n", len(names))
-    values = [base64.b64decode(line).decode() for line in lines[:-1]]
-    return dict(zip(names, values, strict=True)), lines[-1] or None
+        words = words[words.index("timeout") + 4 :]
+        return self.take(on, words, stdin, env.given if isinstance(env, Whole) else env)
 
 
 def answer(host: str, asked: str) -> tuple[int, str]:

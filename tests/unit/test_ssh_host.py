@@ -11,8 +11,9 @@ import pytest
 
 from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnreachable
 from lab.hosts.base import Result
-from lab.hosts.ssh import SshHost, header, remote_argv
-from lab.hosts.sshline import CHANNELS, Line, Way
+from lab.hosts.process import Trace
+from lab.hosts.ssh import SshHost, remote_argv
+from lab.hosts.sshline import CHANNELS, Line, Way, header
 from tests.unit.sshd import Server, serving
 
 
@@ -50,6 +51,21 @@ async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path
     assert result.stdout == f"in|{env['SECRET']}|"
     assert "SECRET" in asked
     assert "pass word" not in asked
+
+
+async def test_a_trace_has_commands_and_no_secret(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        trace = Trace(tmp_path / "trace.sh", line)
+        traced = SshHost("AMS", "AMS", (), trace)
+        await traced.run(["cat"], stdin=b"input\n", env={"SECRET": "very-secret-word"})
+        trace.close()
+        await line.close()
+    text = (tmp_path / "trace.sh").read_text()
+    assert "input" in text
+    assert "SECRET" in text
+    assert "very-secret-word" not in text
+    assert header({"": "very-secret-word"}).decode().strip() not in text
 
 
 async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def _links(draw: Callable[[Any], Any], graph: nx.Graph[str]) -> None:
         link["rate"] = draw(RATES)
         link["loss"] = draw(st.sampled_from([0.0, 0.0, 0.5, 99.9]))
         link["mtu"] = draw(st.sampled_from([1500, 1500, 68, 65535]))
+        link["queue"] = draw(st.sampled_from([None, None, 70_000]))
+        link["duplicate"] = draw(st.sampled_from([None, 0.0, 2.5]))
+        link["distribution"] = draw(st.sampled_from([None, "normal", "pareto"]))
+        if link["loss"] == 0.5:
+            link["burst"] = draw(st.sampled_from([None, 4.0]))
         if draw(st.integers(0, 7)) == 0:
             link["name"] = f"named{number}"
         if draw(st.integers(0, 2)) == 0:

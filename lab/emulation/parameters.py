@@ -228,7 +228,7 @@ ELSEWHERE = {
     "127.0.0.1 unless an address is given",
     "publish_all_ports": "publishes `ports` and what the image EXPOSEs on free ports: see `d.published`; "
     "default False",
-    "ip": "address of the first interface, `'10.0.0.251'` (in `ipBase`) or `'10.0.0.251/8'`",
+    "ip": "address of the first interface, `'10.0.0.251/8'`; without a length a /8, as in Mininet",
     "mac": "hardware address of the first interface",
     "defaultRoute": "`'via 10.0.0.254'` or an interface's name",
     "rm": "accepted: names carry the lab's id, so no older container has this one",

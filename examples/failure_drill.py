@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from time import sleep
 
-from _lab import Lab
-
+from lab import Lab
 from topologies import ring
 
 EVERY = 0.05  # s between two packets

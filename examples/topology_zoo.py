@@ -17,8 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
 
-from _lab import Lab
-
+from lab import Lab
 from lab.formats import files
 from lab.topology import Topology
 

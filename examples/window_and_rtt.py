@@ -19,8 +19,7 @@ import argparse
 import json
 from dataclasses import dataclass
 
-from _lab import Lab
-
+from lab import Lab
 from lab.measure import iperf3
 from topologies import point_to_point
 

@@ -66,7 +66,6 @@ def test_a_script_of_containernets(nothing_left: None) -> None:
 def test_the_notebook(nothing_left: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a notebook in its own folder, as a kernel starts it
     monkeypatch.chdir(EXAMPLES)
-    monkeypatch.syspath_prepend(str(EXAMPLES))
     cells = json.loads((EXAMPLES / "notebook.ipynb").read_text())["cells"]
     space: dict[str, Any] = {}
     try:

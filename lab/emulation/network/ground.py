@@ -18,9 +18,9 @@ from lab.emulation.daemon import client
 from lab.emulation.emulation import Emulation
 from lab.emulation.fabric import remove_lines
 from lab.emulation.network.cables import End, cable, veth_lines
-from lab.emulation.network.loop import Loop
 from lab.emulation.shape import Line, Shape
 from lab.errors import CommandError, HostError, LabError, UnknownName
+from lab.loop import Loop
 
 
 class Ground:

@@ -352,6 +352,21 @@ def test_the_prompt_of_mininet_works_on_it(nothing_left: None) -> None:
     assert "dpctl cannot be had" in said
 
 
+def test_ctrl_c_at_the_prompt_ends_the_command_and_not_the_network(nothing_left: None) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    text = BEGIN + "CLI(net)\nnet.stop()\n"
+    script = subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, text=True, bufsize=1, **pipes)
+    assert script.stdin is not None
+    assert script.stdout is not None
+    script.stdin.write("d1 echo begun; sleep 60\n")
+    while "begun" not in (line := script.stdout.readline()):
+        assert line, "the script ended"
+    script.send_signal(signal.SIGINT)
+    said, _ = script.communicate("d1 echo still there\nexit\n", timeout=40)
+    assert script.returncode == 0, said
+    assert "still there" in said
+
+
 def test_a_script_that_fails_in_the_middle_leaves_nothing(nothing_left: None) -> None:
     script = run_script(BEGIN + "raise RuntimeError('in the middle')\n")
     _, err = script.communicate(timeout=60)

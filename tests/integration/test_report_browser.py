@@ -24,10 +24,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two runs of one experiment and one of another, made up."""
     folder = tmp_path_factory.mktemp("report")
     parts = []
-    for number, name in enumerate(("multihop", "multihop", "datagram")):
+    for number, name in enumerate(("multihop", "multihop", "streaming")):
         experiment = load_experiment(name)
         topology = catalog.topology(experiment.topology)
         values = {"received_mbps": 50.0 + number, "sent_mbps": 60.0, "mean_ms": 20.0, "min_ms": 19.0}
+        charts = getattr(experiment, "charts", ())
+        values |= dict.fromkeys((line.value for chart in charts for line in chart.lines), 2.0)
         run = synthetic(
             folder / str(number),
             run=f"5ynth{number}",
@@ -60,7 +62,7 @@ def test_it_loads_without_complaint_and_asks_the_network_for_nothing(tab: browse
 def test_every_image_is_drawn_and_says_what_it_is(tab: browser.Tab, page: Path) -> None:
     tab.open(page)
     images = tab.value("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt])")
-    assert len(images) == 3 + 2 * 2 + 2, "topologies, figures of both multihop runs, figures of datagram"
+    assert len(images) == 3 + 2 * 2 + 4, "topologies, figures of both multihop runs, figures of streaming"
     assert all(complete and width > 100 and alt for complete, width, alt in images), images
 
 

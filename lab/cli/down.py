@@ -48,17 +48,16 @@ def command(
 
 def down(record: Record, emit: Emit) -> None:
     """Take one lab away, also half of one, and what a restart of the machine left of it."""
-    from lab.cli.labs import refuse_owned
-    from lab.interrupts import until_told
+    from lab.cli.labs import refuse_owned, wait
     from lab.locks import turn
 
     refuse_owned(record)
     if lost(record):
-        asyncio.run(until_told(_remove(record, emit)))
+        wait(_remove(record, emit))
     else:
         with turn(record.state.folder, record.name, emit):
             record.state.own(os.getpid())  # should this be killed, clean-up ends what it began
-            asyncio.run(until_told(_remove(record, emit)))
+            wait(_remove(record, emit))
     print(f"lab {record.name} is down")
 
 

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
     from lab.emulation.record import Record
     from lab.events import Emit
+
+T = TypeVar("T")
+
+
+def wait(work: Coroutine[Any, Any, T]) -> T:
+    """The work's result; what a signal ends has cleaned up when this returns.
+
+    Raises:
+        KeyboardInterrupt: a signal came; the command line says so.
+    """
+    from lab.interrupts import until_told
+
+    try:
+        return asyncio.run(until_told(work))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,17 +23,16 @@ def emulate(asked: assemble.Asked) -> int:
         UnknownName: there is no such lab.
         LabError: it belongs to another command, or an option is for a lab that is still to be made.
     """
-    from lab.cli.labs import changing
+    from lab.cli.labs import changing, wait
     from lab.cli.shared import progress
     from lab.emulation.record import find
-    from lab.interrupts import until_told
 
     if asked.topology or asked.rate is not None or asked.resume:
         raise LabError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
     record = find(asked.lab)
     experiment = assemble.load_experiment(asked.experiment)
     with progress() as emit, changing(record, emit):
-        status, path = asyncio.run(until_told(_run(asked, record.lab_id, emit)))
+        status, path = wait(_run(asked, record.lab_id, emit))
     assemble.show_results(experiment, path)
     return max(status, assemble.tell_faults(experiment, path))
 

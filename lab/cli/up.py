@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
@@ -53,25 +52,21 @@ def command(
 
 
 def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> int:
+    from lab.cli.labs import wait
     from lab.cli.shared import progress
     from lab.emulation.record import records
-    from lab.interrupts import until_told
     from lab.live.session import obtainable
 
     for spec in overlays or ():
         obtainable(spec)
     there = next((record for record in records() if name in (record.name, record.lab_id)), None)
     with progress() as emit:
-        try:
-            if there is not None:
-                return _change(there, wanted, overlays, plan, emit)
-            if plan:
-                print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
-                return 0
-            asyncio.run(until_told(_make(wanted, overlays or (), name, shaper, emit)))
-        except asyncio.CancelledError:
-            print("lab: interrupted; what was begun was taken away", file=sys.stderr)
-            return 130
+        if there is not None:
+            return _change(there, wanted, overlays, plan, emit)
+        if plan:
+            print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
+            return 0
+        wait(_make(wanted, overlays or (), name, shaper, emit))
     print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
     return 0
 
@@ -84,8 +79,7 @@ async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: 
 
 
 def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit) -> int:
-    from lab.cli.labs import changing
-    from lab.interrupts import until_told
+    from lab.cli.labs import changing, wait
     from lab.live.session import Session
 
     with changing(there, emit):
@@ -94,7 +88,7 @@ def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, p
         words = [*change.words(), *_overlay_words(session.specs, overlays)]
         print("\n".join(words or [f"lab {there.name} is as it is wanted"]))
         if words and not plan:
-            asyncio.run(until_told(session.become(change, overlays)))
+            wait(session.become(change, overlays))
             print(f"lab {there.name} is changed")
     return 0
 

@@ -27,7 +27,6 @@ from time import monotonic
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.emulation.calibrate import tolerance
 from lab.emulation.daemon import Daemon
 from lab.emulation.emulation import Emulation
 from lab.emulation.knock import Knock, knock
@@ -39,6 +38,8 @@ from topologies import grid
 ROOT = Path(__file__).resolve().parents[1]
 SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
 NAME = f"bench-{os.getpid()}"
+#: How far a link's round trip may be off: ms, and as a share of what was asked.
+LEAST, SHARE = 0.5, 0.02
 BARE = """
 import time
 from mininet.net import Containernet, Mininet
@@ -161,7 +162,7 @@ async def measured(lab: Emulation, tries: int = 5) -> None:
             name: Knock(f"/proc/{lab.pids[link.a]}/ns/net", link.address_b) for name, link in left.items()
         }
         found = await asyncio.to_thread(knock, ends, 2.0)
-        good = {n for n, rtt in found.items() if abs(rtt - links[n].rtt) <= tolerance(links[n].rtt)}
+        good = {n for n, rtt in found.items() if abs(rtt - links[n].rtt) <= max(LEAST, SHARE * links[n].rtt)}
         left = {name: link for name, link in left.items() if name not in good}
         print(f"  {'links at their asked round trip':42}{len(links) - len(left):9d} of {len(links)}")
         if not left:

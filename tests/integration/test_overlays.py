@@ -380,7 +380,7 @@ STOP = "start-stop-daemon --stop --retry 3 --pidfile /run/lab/daemons"
             "libnetwork:mode=swarm",
             "AMS",
             "docker swarm leave --force",
-            "on AMS: the cluster did not come",
+            "AMS: the cluster did not|1 nodes are not ready",
         ),
     ],
 )

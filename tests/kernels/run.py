@@ -58,7 +58,8 @@ WHICH = ["-o", "timeout=600", "tests/kernels/test_clock.py", "tests/integration/
 #: and rates with room. The rest holds spreads, running flows and moments in time against what was asked.
 STEADY = (
     "round_trip or stays_below or trains or read_back or refused or come_and_go "
-    "or nothing_is_left or two_labs or is_gone"
+    "or nothing_is_left or two_labs or is_gone or each_change or fast_rates or two_commands "
+    "or lets_no_packet or come_twice or in_bursts"
 )
 
 

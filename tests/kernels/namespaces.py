@@ -59,7 +59,7 @@ class NamespaceHost(CommonHost):
 def mounts() -> str:
     """Shell text: empty file systems where a host writes, and its own legacy iptables."""
     lines = [f"mount -t tmpfs own {folder}" for folder in OWN]
-    lines += ["mkdir -p /run/bin", "ip link set lo up"]
+    lines += ["mkdir -p /run/bin /run/tmp", "ip link set lo up"]
     lines += [f"ln -s /usr/sbin/{p.replace('tables', 'tables-legacy')} /run/bin/{p}" for p in PROGRAMS]
     return " && ".join(lines)
 

@@ -36,7 +36,7 @@ ENDS = {"from": "AMS", "to": "BRA", "hops": 2}
 GROUPS = Path("/sys/fs/cgroup")
 
 pytestmark = pytest.mark.skipif(
-    os.environ.get("LAB_BOX") != "vm", reason="runs in a virtual machine: python tests/kernels/vm.py"
+    "LAB_BOX" not in os.environ, reason="runs in a virtual machine: python tests/kernels/vm.py"
 )
 
 
@@ -86,7 +86,13 @@ def left() -> str:
     return "".join(line for line in names.splitlines() if line.startswith("lab-")) + ids
 
 
-@pytest.mark.parametrize("overlay", ["underlay", "libnetwork"])
+#: Docker's answers take emulated processors longer than an overlay waits for them.
+FAST = pytest.mark.skipif(
+    os.environ.get("LAB_BOX") != "kvm", reason="overlays need processors that are not emulated"
+)
+
+
+@pytest.mark.parametrize("overlay", ["underlay", pytest.param("libnetwork", marks=FAST)])
 async def test_a_lab_is_built_measured_and_taken_away(images: None, overlay: str) -> None:
     # given a kernel with cgroup v2 alone, and netem
     assert (GROUPS / "cgroup.controllers").exists()

@@ -129,7 +129,8 @@ def main() -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER, help="default: three hosts are brought up")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    command = asked.command or ["env", "LAB_BOX=vm", sys.executable, *TESTS]
+    box = "kvm" if hardware() else "emulated"
+    command = asked.command or ["env", f"LAB_BOX={box}", sys.executable, *TESTS]
     return carry_out(command, asked.memory, asked.timeout, disk=store.disk(BUILD))
 
 

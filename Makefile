@@ -53,7 +53,8 @@ test-netem: setup-tests
 
 test-kernels: setup-kernels test-netem
 	@echo "==> tests: Weave's fast datapath, on a kernel with Open vSwitch"
-	@$(VENV)/python tests/kernels/run.py $(VENV)/python $(UML_TESTS) tests/kernels/test_fastdp.py
+	@$(VENV)/python tests/kernels/run.py env LAB_WEAVER="$${LAB_WEAVER:-$$(command -v weaver || true)}" \
+		$(VENV)/python $(UML_TESTS) tests/kernels/test_fastdp.py
 	@echo '==> tests: Flannel on ipip and WireGuard'
 	@$(VENV)/python tests/kernels/run.py --memory 1500M $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py
 	@echo '==> tests: three hosts on cgroup v2 and netem, in a virtual machine'

@@ -24,6 +24,8 @@ FINIT_MODULE = 313  # x86-64
 EEXIST = 17
 POWER_OFF = 0x4321FEDC
 REPORT = "/run/report"
+#: Not below /run, of which hosts that are namespaces have one of their own each.
+SCRATCH = "/dev/shm/tmp"
 
 
 def mount(kind: str, source: str, target: str, options: str = "") -> None:
@@ -64,11 +66,11 @@ def main() -> None:
         Path("/proc/sys/net/core/fb_tunnels_only_for_init_net").write_text("1")
     load(Path(order["modules_at"], os.uname().release), order["modules"])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    Path("/run/tmp").mkdir(mode=0o1777)
+    Path(SCRATCH).mkdir(mode=0o1777)
     environment = {
         "PATH": os.environ.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/run/tmp",
-        "TMPDIR": "/run/tmp",
+        "HOME": SCRATCH,
+        "TMPDIR": SCRATCH,
         "PYTHONPATH": order["directory"],
         "PYTHONDONTWRITEBYTECODE": "1",
         "LAB_REPORT": REPORT,

@@ -2,11 +2,13 @@
 """A failure drill on a ring: a link goes down under traffic and comes up again; how long is it dark?
 
 Five sites in a ring, an endpoint at each, and one packet every 50 ms between two neighbours. Their
-link then loses everything for some seconds. There is another way round, and whether it is taken is
-the overlay's business: the underlay's routes are static and wait for the link; an overlay that
-watches its neighbours finds the other way after its own patience.
+link then loses everything for a while. There is another way round, and whether it is taken is the
+overlay's business: the underlay's routes are static and wait for the link; an overlay that watches
+its neighbours finds the other way after its own patience. tinc asks a neighbour once a minute and
+waits five seconds for the answer (PingInterval and PingTimeout in tinc.conf(5)), so a link that is
+down for less may be dark all the time.
 
-    sudo .venv/bin/python examples/failure_drill.py --overlay underlay tinc --down 20
+    sudo .venv/bin/python examples/failure_drill.py --overlay underlay tinc --down 90
 
 Questions: what does an overlay's patience depend on? What would a shorter one cost? What changes
 in the round trip while the other way is taken, and why?
@@ -78,7 +80,7 @@ def main() -> None:
     """Drill one overlay after another, and print what became of each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--overlay", nargs="+", default=["underlay", "tinc"])
-    parser.add_argument("--down", type=float, default=20.0, help="seconds for which the link is down")
+    parser.add_argument("--down", type=float, default=90.0, help="seconds for which the link is down")
     asked = parser.parse_args()
     print(f"{'overlay':>12} {'down, s':>8} {'dark, s':>8} {'lost':>5} {'RTT before':>11} {'other way':>17}")
     for overlay in asked.overlay:

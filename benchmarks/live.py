@@ -86,8 +86,8 @@ def say(what: str, seconds: Sequence[float], unit: str = "s") -> None:
     )
 
 
-def verbs(hosts: int, rounds: int) -> float:
-    """All verbs on a chain of this many hosts; returns the median of `up` (s)."""
+def verbs(hosts: int, rounds: int) -> None:
+    """All verbs on a chain of this many hosts."""
     print(f"\n{hosts} hosts ({rounds} rounds){'':24}{'median':>9}{'min':>9}{'max':>9}")
     ups, more, downs, seen, entered = [], [], [], [], []
     for _ in range(rounds):
@@ -104,7 +104,6 @@ def verbs(hosts: int, rounds: int) -> float:
     print(f"{'exec true: round trip (p99)':44}{statistics.quantiles(entered, n=100)[98]:9.3f}")
     say("ps --json", seen)
     say("down", downs)
-    return statistics.median(ups)
 
 
 def containernet(python: str, image: str) -> float | None:
@@ -118,6 +117,21 @@ def containernet(python: str, image: str) -> float | None:
         print(f"containernet: did not run: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
         return None
     return float(took[0])
+
+
+def against(python: str, image: str, rounds: int) -> None:
+    """Six hosts with daemons and Containernet's six bare ones, in turn, so that both see the same machine."""
+    ours, bare = [], []
+    for _ in range(rounds):
+        ours.append(verb("up", chain(6), "--name", NAME)[0])
+        verb("down", NAME, check=False)
+        if (took := containernet(python, image)) is None:
+            return
+        bare.append(took)
+    print(f"\nsix hosts, in turn ({rounds} rounds){'':20}{'median':>9}{'min':>9}{'max':>9}")
+    say("up, each with its Docker daemon", ours)
+    say("containernet, bare, its own time only", bare)
+    print(f"{'ratio of the medians':44}{statistics.median(ours) / statistics.median(bare):9.2f}")
 
 
 async def big(side: int) -> None:
@@ -229,13 +243,12 @@ def main() -> None:
     daemon = Daemon()
     try:
         daemon.ensure()
-        ups = {n: verbs(n, asked.rounds) for n in map(int, filter(None, asked.hosts.split(",")))}
-        if not asked.containernet:
-            print(
-                "\ncontainernet: is on no package registry; give --containernet PYTHON where it is installed"
-            )
-        elif (bare := containernet(asked.containernet, asked.image)) is not None and 6 in ups:
-            print(f"\ncontainernet, six bare hosts: {bare:.2f} s; ours: {ups[6] / bare:.2f} of that")
+        for hosts in map(int, filter(None, asked.hosts.split(","))):
+            verbs(hosts, asked.rounds)
+        if asked.containernet:
+            against(asked.containernet, asked.image, asked.rounds)
+        else:
+            print("\ncontainernet: no package registry has it; give --containernet PYTHON where it is")
         if asked.grid:
             asyncio.run(until_told(big(asked.grid)))
     except asyncio.CancelledError:

@@ -76,12 +76,16 @@ async def measure(
     asked: assemble.Asked, path: Path, emit: Emit, *, accept_new: bool, steal: bool
 ) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
+    from lab.runs.folder import try_to_write
     from lab.runs.lab import Lab
     from lab.testbed import prepare
     from lab.testbed.recorder import HostsRecorder
 
     book = booked(path)
     settled = assemble.parts(replace(asked, topology=book.name))
+    assemble.refuse_nothing(asked, settled)
+    if asked.resume is None:
+        try_to_write(asked.results)
     topology = book.topology.with_rate(settled.profile.rate) if settled.profile.rate else book.topology
     timing: dict[str, float] = {}
     book = replace(book, topology=topology)

@@ -303,10 +303,15 @@ def wait_for_samples(results: Path, count: int, command: subprocess.Popen[str]) 
     return folder
 
 
-def test_a_connection_that_is_cut_costs_one_attempt_at_most(bed: Rehearsal, tmp_path: Path) -> None:
-    command = bed.begin("run", *CELL, "--repetitions", "4", "--results", str(tmp_path))
+def test_a_connection_that_is_cut_costs_one_attempt_and_daemons_survive_it(
+    bed: Rehearsal, tmp_path: Path
+) -> None:
+    words = [word if word != "underlay" else "tinc" for word in CELL]
+    command = bed.begin("run", *words, "--repetitions", "4", "--results", str(tmp_path))
     folder = wait_for_samples(tmp_path, 1, command)
+    daemon = bed.on("AMS", "pgrep tincd")
     bed.on("AMS", "for p in $(pgrep -f 'sshd: tester'); do kill -9 $p || :; done")
+    assert bed.on("AMS", "pgrep tincd") == daemon
     said, _ = command.communicate(timeout=120)
     assert command.returncode == 0, said
     found = samples(folder)

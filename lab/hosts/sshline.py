@@ -167,7 +167,7 @@ class Line:
         process = None
         try:
             process = await ssh.create_process(f"exec {words}", encoding=None, **more)
-            out, err = await process.communicate(stdin if isinstance(stdin, bytes) else None)
+            out, err = await _communicate(process, stdin if isinstance(stdin, bytes) else None)
         except asyncssh.ChannelOpenError:
             raise
         except (asyncssh.Error, OSError) as error:
@@ -203,6 +203,15 @@ class Line:
             if jump:
                 jump.close()
             raise
+
+
+async def _communicate(process: Any, stdin: bytes | None) -> tuple[bytes, bytes]:
+    """What a command prints; one that ends before it has taken its input is no fault of the connection."""
+    try:
+        out, err = await process.communicate(stdin)
+    except BrokenPipeError:
+        out, err = await process.communicate()
+    return out or b"", err or b""
 
 
 def header(env: Mapping[str, str]) -> bytes:

@@ -82,6 +82,11 @@ class _Server(asyncssh.SSHServer):
         channel = stdout.channel
         command = channel.get_command()
         self._server.asked.append(command)
+        if "no-such-program" in command:  # ends before its input is sent, as a shell without a program does
+            stderr.write(b"sh: 1: exec: no-such-program: not found\n")
+            channel.exit(127)
+            self._sessions -= 1
+            return
         try:
             process = await asyncio.create_subprocess_shell(
                 command,

@@ -76,6 +76,15 @@ async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
         await line.close()
 
 
+async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        result = await host(line).run(["no-such-program"], stdin=b"x" * 5_000_000, check=False)
+        await line.close()
+    assert result.status == 127
+    assert "not found" in result.stderr
+
+
 async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         line = Line(server.way())

@@ -33,8 +33,8 @@ def ask_script(questions: Iterable[tuple[str, str]]) -> str:
     """Shell lines that ping addresses over interfaces, all at once, and say who answered."""
     lines = []
     for interface, address in questions:
-        ping = f"ping -n -q -c {TRIES} -i 0.2 -W {PATIENCE} -I {interface} {address}"
-        lines.append(f"{{ {ping} >/dev/null 2>&1 && echo 'ok {interface} {address}'; }} &")
+        ping = f"ping -n -q -i 0.2 -W {PATIENCE} -I {interface} {address} >/dev/null 2>&1 -c"
+        lines.append(f"{{ {{ {ping} 1 || {ping} {TRIES}; }} && echo 'ok {interface} {address}'; }} &")
     return "\n".join([*lines, "wait"])
 
 

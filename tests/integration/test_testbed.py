@@ -139,10 +139,10 @@ def test_who_cannot_be_reached_is_named_with_the_reason(bed: Rehearsal) -> None:
         "PRG cannot be reached at 198.18.0.2 port 22: user 'nobody-of-this-name' is not let in" in done.stdout
     )
     assert "BRA cannot be reached at 198.18.99.99 port 22: " in done.stdout
-    prepared = bed.lab("prepare", book=bed.changed(change))
+    prepared = bed.lab("prepare", book=bed.changed(lambda data: data["hosts"]["AMS"].update(port=2222)))
     assert prepared.returncode == 1
     assert len(prepared.stderr.strip().splitlines()) == 1
-    assert "BRA cannot be reached" in prepared.stderr
+    assert "AMS cannot be reached" in prepared.stderr
 
 
 def test_keys_that_do_not_fit_are_named(bed: Rehearsal) -> None:

@@ -122,6 +122,8 @@ async def programs(_: Run) -> list[Finding]:
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
     found.append(_program("mmdebstrap", remedy, "optional"))
+    remedy = "apt-get install openvswitch-switch, for scripts whose switches are to be Open vSwitch's"
+    found.append(_program("ovs-vswitchd", remedy, "optional"))
     for name, variable in (("weaver", "LAB_WEAVER"), ("flanneld", "LAB_FLANNELD")):
         remedy = f"put it on PATH or name it in {variable}; without it that overlay may not be obtainable"
         found.append(_program(name, remedy, "optional", os.environ.get(variable)))

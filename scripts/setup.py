@@ -42,6 +42,8 @@ PROGRAMS = {
 #: What only the tests run: a browser that opens the report. Other suites than these name it otherwise,
 #: and there the tests that need it say so.
 BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
+#: For the tests of its switches; the lab starts its programs itself and needs no service of theirs.
+SWITCHES = {"ovs-vswitchd": "openvswitch-switch", "ethtool": "ethtool"}
 #: What the tests on other kernels run, on Debian: in user-mode Linux, which needs a compiler on newer
 #: processors, and in a virtual machine.
 BOXED = {"linux.uml": "user-mode-linux", "cc": "gcc", "iperf3": "iperf3"}
@@ -97,7 +99,7 @@ def missing_packages(everything: bool, tests: bool = False, kernels: bool = Fals
     if tests and codename() in WITH_BROWSER and not shutil.which(BROWSER):
         lacking.append(BROWSER)
     if tests and codename() in WITH_BROWSER:
-        boxes = {**BOXED, **(VIRTUAL if kernels else {})}
+        boxes = {**SWITCHES, **BOXED, **(VIRTUAL if kernels else {})}
         lacking += [name for program, name in boxes.items() if not shutil.which(program, path=SUDO_PATH)]
     return list(dict.fromkeys(lacking))
 

@@ -66,6 +66,8 @@ def _processes() -> list[str]:
         "netserver",
         "iperf3",
         "nsenter",
+        "ovs-vswitchd",
+        "ovsdb-server",
     )
     found = []
     for folder in Path("/proc").iterdir():

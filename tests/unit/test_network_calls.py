@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from lab.emulation.network import Containernet, Controller, Docker, Node, OVSSwitch, TCLink, Topo, net
+from lab.emulation.network import (
+    Containernet,
+    Controller,
+    Docker,
+    Node,
+    OVSSwitch,
+    TCLink,
+    Topo,
+    net,
+    openvswitch,
+)
 from lab.emulation.shape import Shape
 from lab.errors import LabError, TopologyError, UnknownName
 
@@ -79,6 +89,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(net.os, "geteuid", lambda: 0)
 
     monkeypatch.setattr(net.leave, "enrol", lambda ground: None)
+    monkeypatch.setattr(openvswitch, "lacking", lambda: ["ovsdb-tool"])
 
     def build(**params: Any) -> Any:
         return Containernet(**params)

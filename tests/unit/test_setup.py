@@ -71,7 +71,11 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("suite", "tests", "kernels"),
     [
-        ("bookworm", ["chromium-headless-shell", "user-mode-linux", "gcc", "iperf3"], ["qemu-system-x86"]),
+        (
+            "bookworm",
+            ["chromium-headless-shell", "openvswitch-switch", "user-mode-linux", "gcc", "iperf3"],
+            ["qemu-system-x86"],
+        ),
         ("noble", [], []),
     ],
 )
@@ -79,7 +83,10 @@ def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_package
     setup: ModuleType, monkeypatch: pytest.MonkeyPatch, suite: str, tests: list[str], kernels: list[str]
 ) -> None:
     finished(setup)
-    lacking = ("chromium-headless-shell", "linux.uml", "qemu-system-x86_64", "cc", "iperf3")
+    lacking = (
+        *("chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
+        *("qemu-system-x86_64", "cc", "iperf3"),
+    )
     monkeypatch.setattr("shutil.which", lambda name, path=None: None if name in lacking else name)
     monkeypatch.setattr(setup, "codename", lambda: suite)
     assert setup.missing_packages(True, True) == tests

@@ -10,6 +10,7 @@ import asyncio
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lab import images
@@ -40,6 +41,13 @@ class Ground:
             self.loop.call(self.emulation._open())
         assert self.emulation.state is not None, "an open lab has a record"
         return self.emulation.state.lab_id
+
+    @property
+    def folder(self) -> Path:
+        """Where the lab keeps files while it is up; they go with it."""
+        self.lab_id  # noqa: B018  (a lab has its folder from then on)
+        assert self.emulation.state is not None, "an open lab has a record"
+        return self.emulation.state.folder
 
     def docker(self) -> Any:
         """Docker's client."""

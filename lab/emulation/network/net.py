@@ -195,10 +195,12 @@ class Containernet(ServicePoints, Probes, Mininet):
         del self.nameToNode[node.name]
 
     def addSwitch(self, name: str, cls: Any = None, **params: Any) -> Any:
-        """Add a switch, a Linux bridge; `stp=True` where switches make a ring.
+        """Add a switch: a Linux bridge, or Open vSwitch with `cls=OVSSwitch` where this machine has it.
+
+        `stp=True` where switches make a ring.
 
         Raises:
-            LabError: a parameter that needs OpenFlow.
+            LabError: a parameter that cannot be had.
         """
         self._new(name)
         cls = _ours(cls or self.switch, STANDS_FOR, LinuxBridge)

@@ -40,8 +40,9 @@ class ServicePoints(Mininet):
         switch.must("ip", "link", "add", "here", "type", "veth", "peer", "name", end)
         port = f"{sapName[:8]}-sap"
         switch.must("ip", "link", "set", "here", "name", port)
-        switch.must("ip", "link", "set", end, "netns", str(os.getpid()))
         switch.attach(port)
+        switch.engine.face(switch, end)
+        switch.must("ip", "link", "set", end, "netns", str(os.getpid()))
         for argv in (["address", "add", str(at), "dev", end], ["link", "set", end, "up"]):
             self.ground.run(["ip", *argv])
         switch.ip, switch.deployed_name = sapIP, end

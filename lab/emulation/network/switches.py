@@ -1,85 +1,96 @@
 """Switches, and what stands for controllers.
 
 A switch is a Linux bridge that learns, in a network namespace of the lab's: what a switch of
-Open vSwitch does under Mininet's default controller. Whatever needs OpenFlow is refused.
+Open vSwitch does under Mininet's default controller. Open vSwitch's own is made where a script
+asks for it and this machine has the programs. No controller is: what needs one is refused.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
+from subprocess import Popen
 from typing import Any
 
 from mininet.log import info
 
+from lab.emulation.network import openvswitch
+from lab.emulation.network.bridge import NO_OPENFLOW, PLAIN, Bridge, Engine, check
 from lab.emulation.network.nodes import Node, Place
 from lab.errors import LabError
 
-NO_OPENFLOW = "switches here are Linux bridges, which no controller programs"
-#: What a switch takes, with the values that say nothing else than what it is.
-PLAIN: dict[str, tuple[Any, ...] | None] = {
-    "dpid": None,
-    "failMode": ("standalone",),
-    "datapath": ("kernel",),
-    "inband": (False, None),
-    "inNamespace": (False, True, None),
-    "listenPort": (None,),
-    "batch": (True, False),
-    "isSwitch": (True,),
-    "reconnectms": None,
-}
+NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"
 
 
 class LinuxBridge(Node):
     """A switch: `stp` turns the spanning tree protocol on, which a network with a ring needs."""
 
     portBase = 1
-    stands_for = ""
 
     def __init__(
         self, name: str, stp: bool = False, prio: int | None = None, *, place: Place, **params: Any
     ) -> None:
-        for key, value in params.items():
-            if key not in PLAIN or value not in (PLAIN[key] or (value,)):
-                raise LabError(f"switch {name!r}: {key}={value!r} cannot be had: {NO_OPENFLOW}")
+        params = {key: value for key, value in params.items() if value is not None}
         self.stp, self.dpid = stp, params.get("dpid") or name
+        self._check(name, stp, prio, params)
         super().__init__(name, place=place)
-        if self.stands_for:
-            info(f"{name}: a Linux bridge, for {self.stands_for}\n")
-        options = f"stp_state {int(stp)} mcast_snooping 0" + (f" priority {prio}" if prio else "")
-        self.must("ip", "link", "add", name, "type", "bridge", "forward_delay", "0", *options.split())
-        self.must("ip", "link", "set", name, "up")
+        self.engine = self._engine(stp, prio, params)
+        self.engine.start()
+
+    def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
+        check(name, params, PLAIN, NO_OPENFLOW)
+
+    def _engine(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Engine:
+        return Bridge(self, stp, prio)
+
+    def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
+        env = {**self.engine.environment, **(params.pop("env", None) or {})}
+        return super()._popen(cmd, env=env, **params)
 
     def attach(self, intf: Any) -> None:
         """Make an interface a port of the switch."""
-        self.must("ip", "link", "set", str(intf), "master", self.name)
-        self.must("ip", "link", "set", str(intf), "up")
+        self.engine.attach(str(intf), self.ports.get(intf))
+        link = getattr(intf, "link", None)
+        if link is not None:
+            far = link.intf2 if intf is link.intf1 else link.intf1
+            self.engine.face(far.node, far.name)
 
     def detach(self, intf: Any) -> None:
         """Make an interface no port any more."""
-        self.must("ip", "link", "set", str(intf), "nomaster")
+        self.engine.detach(str(intf))
+
+    def delIntf(self, intf: Any) -> None:
+        """Forget an interface that is gone."""
+        super().delIntf(intf)
+        self.engine.forget(str(intf))
 
     def start(self, controllers: Iterable[Any] = ()) -> None:
         """Pass packets: it does from the beginning; again, after `stop`."""
-        self.must("ip", "link", "set", self.name, "up")
+        self.engine.start(controlled=bool(list(controllers)))
 
     def connected(self) -> bool:
-        """Whether every port passes packets; with `stp` that takes four seconds."""
-        ports = json.loads(self.must("ip", "-j", "-d", "link", "show", "master", self.name) or "[]")
-        states = [p.get("linkinfo", {}).get("info_slave_data", {}).get("state") for p in ports]
-        return all(state in ("forwarding", "blocking") for state in states)
+        """Whether every port passes packets; with `stp` that takes some seconds."""
+        return self.engine.connected()
 
     def stop(self, deleteIntfs: bool = True) -> None:
         """Pass nothing any more; unless told otherwise, the switch goes, with its links."""
         if not deleteIntfs:
-            self.must("ip", "link", "set", self.name, "down")
+            self.engine.stop()
             return
         super().stop(deleteIntfs=True)
-        self.tool("ip", "link", "delete", self.name)
+        self.engine.delete()
 
     def dpctl(self, *args: Any) -> str:
-        """Refused: there is no flow table."""
-        raise LabError(f"switch {self.name}: dpctl cannot be had: {NO_OPENFLOW}")
+        """What ovs-ofctl says: ``dpctl("dump-flows")``. Words are a shell's, as in Mininet.
+
+        Raises:
+            LabError: this is a Linux bridge. CommandError: it was no such command.
+        """
+        return self.engine.ask("ovs-ofctl", *shlex.split(" ".join(map(str, args))))
+
+    def vsctl(self, *args: Any) -> str:
+        """What ovs-vsctl says, on the lab's own database; as `dpctl`."""
+        return self.engine.ask("ovs-vsctl", *shlex.split(" ".join(map(str, args))))
 
     def config(self, *_args: Any, **_params: Any) -> dict[str, Any]:
         """Nothing: a switch has no address."""
@@ -90,9 +101,26 @@ Switch = LinuxBridge
 
 
 class OVSSwitch(LinuxBridge):
-    """A Linux bridge, where a script asks for Open vSwitch."""
+    """A switch of Open vSwitch; a Linux bridge where this machine has no Open vSwitch.
 
-    stands_for = "Open vSwitch"
+    Raises:
+        LabError: there is none, and a bridge cannot do what is asked.
+    """
+
+    def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
+        if openvswitch.lacking():
+            super()._check(name, stp, prio, params)
+        else:
+            openvswitch.Options.of(name, stp, prio, params)
+
+    def _engine(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Engine:
+        if lacking := openvswitch.lacking():
+            info(f"{self.name}: a Linux bridge, for Open vSwitch (this machine has no {lacking[0]})\n")
+            return Bridge(self, stp, prio)
+        made = openvswitch.OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
+        where = "in user space" if made.datapath == "netdev" else "in the kernel"
+        info(f"{self.name}: Open vSwitch, packets pass {where}\n")
+        return made
 
 
 class OVSKernelSwitch(OVSSwitch):
@@ -121,7 +149,7 @@ class Controller(Node):
         **params: Any,
     ) -> None:
         if params:
-            raise LabError(f"controller {name!r}: {', '.join(sorted(params))} cannot be had: {NO_OPENFLOW}")
+            raise LabError(f"controller {name!r}: {', '.join(sorted(params))} cannot be had: {NO_CONTROLLER}")
         self.ip, self.port, self.protocol = ip, port, protocol
         super().__init__(name, place=place)
         info(f"{name}: nothing to control, switches are bridges that learn\n")
@@ -150,7 +178,7 @@ class RemoteController(Controller):
     """Refused: a program elsewhere would decide what switches do, and bridges decide themselves."""
 
     def __init__(self, name: str, *args: Any, **params: Any) -> None:
-        raise LabError(f"controller {name!r}: a RemoteController cannot be had: {NO_OPENFLOW}")
+        raise LabError(f"controller {name!r}: a RemoteController cannot be had: {NO_CONTROLLER}")
 
 
 #: Mininet's own classes, by name, and what stands for them here.

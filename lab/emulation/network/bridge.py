@@ -1,0 +1,117 @@
+"""What passes the packets of a switch: here a bridge of this kernel's, in `openvswitch` Open vSwitch's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lab.emulation.network.nodes import Node
+from lab.errors import LabError
+
+#: Parameters of a switch that ask for nothing, with the values that they may have (None: any).
+IDLE: dict[str, tuple[Any, ...] | None] = {
+    "inband": (False,),
+    "inNamespace": (False, True),
+    "listenPort": (),
+    "batch": (True, False),
+    "isSwitch": (True,),
+    "reconnectms": None,
+}
+PLAIN = {**IDLE, "dpid": None, "failMode": ("standalone",), "datapath": ("kernel",)}
+NO_OPENFLOW = (
+    "it is a Linux bridge, which no flows program; install openvswitch-switch and ask for cls=OVSSwitch"
+)
+
+
+class Engine(Protocol):
+    """What a switch is made of.
+
+    Attributes:
+        environment: variables by which its own programs find it, for commands in the switch's shell.
+    """
+
+    environment: Mapping[str, str]
+
+    def start(self, controlled: bool = False) -> None:
+        """Be there and pass packets; again, after `stop`. `controlled`: the script has a controller."""
+
+    def stop(self) -> None:
+        """Pass nothing, until `start`."""
+
+    def delete(self) -> None:
+        """Be gone."""
+
+    def attach(self, interface: str, number: int | None) -> None:
+        """Make an interface a port; `number` is the switch's own for it."""
+
+    def detach(self, interface: str) -> None:
+        """Make an interface no port any more."""
+
+    def forget(self, interface: str) -> None:
+        """An interface is gone."""
+
+    def face(self, node: Node, interface: str) -> None:
+        """See to an interface that sends to a port of the switch."""
+
+    def connected(self) -> bool:
+        """Whether every port passes packets."""
+
+    def ask(self, program: str, *args: str) -> str:
+        """Run one of Open vSwitch's programs on it, and return its output."""
+
+
+def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: str) -> None:
+    """Refuse what a switch cannot have.
+
+    Raises:
+        LabError: a parameter is not in `known`, or its value is not.
+    """
+    for key, value in params.items():
+        if key not in known or value not in (known[key] if known[key] is not None else (value,)):
+            raise LabError(f"switch {name!r}: {key}={value!r} cannot be had: {why}")
+
+
+class Bridge:
+    """A bridge of this kernel's, which learns."""
+
+    environment: Mapping[str, str] = {}
+
+    def __init__(self, node: Node, stp: bool, prio: int | None) -> None:
+        self.node, self.name = node, node.name
+        options = f"stp_state {int(stp)} mcast_snooping 0" + (f" priority {prio}" if prio else "")
+        node.must("ip", "link", "add", self.name, "type", "bridge", "forward_delay", "0", *options.split())
+
+    def start(self, controlled: bool = False) -> None:
+        self.node.must("ip", "link", "set", self.name, "up")
+
+    def stop(self) -> None:
+        self.node.must("ip", "link", "set", self.name, "down")
+
+    def delete(self) -> None:
+        self.node.tool("ip", "link", "delete", self.name)
+
+    def attach(self, interface: str, number: int | None) -> None:
+        self.node.must("ip", "link", "set", interface, "master", self.name)
+        self.node.must("ip", "link", "set", interface, "up")
+
+    def detach(self, interface: str) -> None:
+        self.node.must("ip", "link", "set", interface, "nomaster")
+
+    def forget(self, interface: str) -> None:
+        """Nothing: the kernel forgot it."""
+
+    def face(self, node: Node, interface: str) -> None:
+        """Nothing: packets stay in the kernel."""
+
+    def connected(self) -> bool:
+        """With STP that takes four seconds."""
+        argv = ("ip", "-j", "-d", "link", "show", "master", self.name)
+        ports = json.loads(self.node.must(*argv) or "[]")
+        states = [p.get("linkinfo", {}).get("info_slave_data", {}).get("state") for p in ports]
+        return all(state in ("forwarding", "blocking") for state in states)
+
+    def ask(self, program: str, *args: str) -> str:
+        """Refused: there is no flow table."""
+        call = {"ovs-ofctl": "dpctl", "ovs-vsctl": "vsctl"}[program]
+        raise LabError(f"switch {self.name}: {call} cannot be had: {NO_OPENFLOW}")

@@ -101,7 +101,7 @@ class OpenVSwitch:
     def __init__(self, node: Node, options: Options) -> None:
         self.node, self.name, self.options = node, node.name, options
         self.folder = node.ground.folder / "openvswitch"
-        self.environment = dict.fromkeys(FOLDERS, str(self.folder))
+        self.environment: Mapping[str, str] = dict.fromkeys(FOLDERS, str(self.folder))
         self.ports: dict[str, int | None] = {}
         self.datapath = "netdev" if options.user_space or not in_kernel(node.ground) else "system"
         if self.datapath == "netdev" and not shutil.which("ethtool"):

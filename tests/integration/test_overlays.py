@@ -155,7 +155,11 @@ async def all_pairs(overlay: Overlay, endpoints: dict[str, Endpoint]) -> None:
     await every_pair(endpoints, combinations(endpoints, 2), 30, overlay.refresh)
 
 
-async def inventory(hosts: list[Host]) -> dict[str, dict[str, list[str]]]:
+#: What each host has: lists of things by kind.
+Inventory = dict[str, dict[str, list[str]]]
+
+
+async def inventory(hosts: list[Host]) -> Inventory:
     """What every host has, by kind."""
     script = "\n".join(f"echo '== {kind}'\n{command}" for kind, command in INVENTORY.items())
 
@@ -310,7 +314,7 @@ def test_another_process_takes_it_up_as_it_runs(running: Running) -> None:
     running.overlay = other
 
 
-async def comes_to(wanted: dict[str, dict[str, list[str]]], hosts: list[Host]) -> dict[str, dict[str, list[str]]]:
+async def comes_to(wanted: Inventory, hosts: list[Host]) -> Inventory:
     """What the hosts have once it is as wanted: a daemon is two for a moment when it starts a program."""
     for _ in range(20):
         if (found := await inventory(hosts)) == wanted:

@@ -136,7 +136,7 @@ class Libnetwork(Overlay):
     async def _install_swarm(self) -> None:
         await each(self._add_routes, self.hosts)
         await self._cluster(self._meeting, "swarm/init", {})
-        said = await docker_api.call(self._meeting, "GET", "swarm")
+        said = await docker_api.call(self._meeting, "GET", "swarm", private=True)
         if not said.ok:
             raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
         await self._remove_ingress()

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.hosts.base import Endpoint, Host, HostFacts, Private
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
 from overlays.support import datapath, endpoints, netfilter, record, routes, supply, weave_status, weaver
@@ -114,7 +114,9 @@ class Weave(Overlay):
         """
         if self.settings["encryption"] == "off":
             return
-        said = await each(lambda host: host.run(["sh"], stdin=weaver.ASK_PASSWORD, check=False), hosts)
+        said = await each(
+            lambda host: host.run(Private(["sh"]), stdin=weaver.ASK_PASSWORD, check=False), hosts
+        )
         running = next((word for result in said if (word := result.stdout.strip())), self._password)
         if os.environ.get("LAB_WEAVE_PASSWORD", running) != running:
             raise OverlayError(

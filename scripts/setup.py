@@ -39,6 +39,8 @@ PROGRAMS = {
     "sysctl": "procps",
     "python": "python-is-python3",  # `sudo python -m lab`, as written
 }
+#: What only the tests run: an agent that holds a key.
+TESTED_WITH = {"ssh-agent": "openssh-client"}
 #: What only the tests run: a browser that opens the report. Other suites than these name it otherwise,
 #: and there the tests that need it say so.
 BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
@@ -96,6 +98,8 @@ def missing_packages(everything: bool, tests: bool = False, kernels: bool = Fals
     lacking = [package_of(p) for p in PROGRAMS if not shutil.which(p, path=SUDO_PATH)] if everything else []
     if not PYTHON.exists() and not has_venv():
         lacking.append("python3-venv")
+    if tests:
+        lacking += [name for program, name in TESTED_WITH.items() if not shutil.which(program)]
     if tests and codename() in WITH_BROWSER and not shutil.which(BROWSER):
         lacking.append(BROWSER)
     if tests and codename() in WITH_BROWSER:

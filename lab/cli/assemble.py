@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +89,8 @@ class Ground:
     shaper: str
     environment: dict[str, Any]
     calibration: dict[str, dict[str, float]]
+    #: Told of the run's folder once it is there.
+    begun: Callable[[Path], None] = lambda _: None
 
 
 def parts(asked: Asked) -> Parts:
@@ -340,6 +342,7 @@ async def measure_on(
     with _folder(asked, _manifest(asked, settled, ground), emit) as folder:
         folder.manifest.timing["bring-up"] = timing
         folder.save()
+        ground.begun(folder.path)
         emit(Note(f"results go to {folder.path}"))
         outcome = await run_experiment(
             settled.experiment,

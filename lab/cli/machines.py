@@ -76,7 +76,7 @@ async def measure(
     asked: assemble.Asked, path: Path, emit: Emit, *, accept_new: bool, steal: bool
 ) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
-    from lab.runs.folder import try_to_write
+    from lab.runs.folder import HOSTS, try_to_write
     from lab.runs.lab import Lab
     from lab.testbed import prepare
     from lab.testbed.recorder import HostsRecorder
@@ -97,6 +97,7 @@ async def measure(
             "",
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},
+            begun=lambda path: bed.hear(path / HOSTS),
         )
         await noted(bed, list(settled.overlays))
         settled = replace(settled, topology=plane.topology)

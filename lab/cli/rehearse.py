@@ -45,7 +45,11 @@ def command(
     only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
     shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    on_fallback: Annotated[
+        str, typer.Option(help="When an overlay's mode changes in a sample: 'mark' or 'relaunch'.")
+    ] = "mark",
     weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
     results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
     trace: Annotated[
         Path | None, typer.Option(help="Write every command to files of this name, one per host.")
@@ -74,6 +78,8 @@ def command(
         only=tuple(only or ()),
         seed=seed,
         shaper=shaper,
+        on_fallback=on_fallback,
+        resume=resume,
         results=results,
         trace=trace,
     )
@@ -206,6 +212,8 @@ def _words(asked: assemble.Asked, settled: assemble.Parts) -> list[str]:
         "--repetitions": asked.repetitions,
         "--duration": asked.duration,
         "--seed": asked.seed,
+        "--on-fallback": asked.on_fallback,
+        "--resume": asked.resume,
         "--results": asked.results,
         "--trace": asked.trace,
     }

@@ -22,6 +22,10 @@ class Result:
     seconds: float
 
 
+class Private(list[str]):
+    """A command that prints a secret, or a file: that goes to who asked, and is written down nowhere."""
+
+
 @dataclass(frozen=True)
 class HostFacts:
     """What a host is, as far as an overlay has to know.

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from lab.errors import HostError
-from lab.hosts.base import HostFacts, Result
+from lab.hosts.base import HostFacts, Private, Result
 
 PIDS = "/run/lab/daemons"
 LOGS = "/var/log/lab"
@@ -49,7 +49,7 @@ class CommonHost(ABC):
         await self.run(["tar", "-x", "-C", "/", "-f", "-"], stdin=_tar(data, path, mode), timeout=120)
 
     async def get(self, path: str) -> bytes:
-        result = await self.run(["base64", "-w0", path], check=False)
+        result = await self.run(Private(["base64", "-w0", path]), check=False)
         if result.status:
             raise HostError(f"{self.name}: {path} cannot be read: {result.stderr.strip()}")
         return base64.b64decode(result.stdout)
@@ -143,6 +143,12 @@ def stop_argv(name: str) -> list[str]:
 def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
     """`argv` under coreutils' timeout: the far end kills it even when this end is gone."""
     return ["timeout", "-k", "2", f"{timeout:g}", *argv]
+
+
+def without_deadline(argv: Sequence[str]) -> Sequence[str]:
+    """What was asked for, without the deadline and all that stands before it on the way to a host."""
+    at = next((n for n, word in enumerate(argv) if [word, *argv[n + 1 : n + 2]] == ["timeout", "-k"]), None)
+    return argv if at is None else argv[at + 4 :]
 
 
 def parse_version(text: str) -> tuple[int, ...]:

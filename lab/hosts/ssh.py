@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from lab.errors import CommandError, HostError, HostTimeout
-from lab.hosts.base import Result
+from lab.hosts.base import Private, Result
 from lab.hosts.common import CommonHost, with_deadline
 from lab.hosts.process import Run
 
@@ -50,6 +50,7 @@ class SshHost(CommonHost):
     ) -> Result:
         start = monotonic()
         full = remote_argv(argv, timeout, tuple(env or ()), sudo=self._sudo)
+        full = Private(full) if isinstance(argv, Private) else full
         result = await self._run(
             full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
         )

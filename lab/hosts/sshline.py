@@ -10,8 +10,8 @@ import asyncio
 import base64
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -21,11 +21,16 @@ import asyncssh
 
 from lab.errors import CommandError, HostLost, HostTimeout, HostUnreachable
 from lab.hosts.base import Result
+from lab.hosts.heard import ERR, OUT, Heard
 
 #: How long a machine may take to answer, and to let somebody in (s).
 CONNECT, LOGIN = 10.0, 20.0
 #: A connection is asked this often (s), and is lost when so many answers are missing.
 KEEPALIVE, MISSING = 5.0, 3
+#: Is given what arrives of a command: `OUT` or `ERR`, and some bytes.
+Take = Callable[[str, bytes], None]
+#: How much is read at once (bytes).
+PIECE = 65_536
 #: OpenSSH serves ten commands at once over one connection unless it is told otherwise.
 CHANNELS = 8
 
@@ -66,9 +71,10 @@ class _Connection:
 
 @dataclass
 class Line:
-    """Runs commands on one machine; it is a `lab.hosts.process.Run`."""
+    """Runs commands on one machine; it is a `lab.hosts.process.Run`. `heard` keeps what they print."""
 
     way: Way
+    heard: Heard | None = None
     _open: list[_Connection] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -128,11 +134,16 @@ class Line:
         if env:
             assert not isinstance(stdin, Path), "a file goes as it is"
             stdin = header(env) + (stdin or b"")
-        try:
-            async with asyncio.timeout(timeout):
-                status, out, err = await self._somewhere(words, stdin)
-        except TimeoutError as error:
-            raise HostTimeout(f"{self.way.name}: {words[:300]} had not ended after {timeout:g} s") from error
+        with self.heard.command(argv, env) if self.heard else nullcontext() as heard:
+            try:
+                async with asyncio.timeout(timeout):
+                    status, out, err = await self._somewhere(words, stdin, heard.take if heard else _unheard)
+            except TimeoutError as error:
+                raise HostTimeout(
+                    f"{self.way.name}: {words[:300]} had not ended after {timeout:g} s"
+                ) from error
+            if heard:
+                heard.status = status
         result = Result(
             tuple(argv),
             status,
@@ -144,14 +155,16 @@ class Line:
             raise CommandError(self.way.name, argv, result.status, result.stdout, result.stderr)
         return result
 
-    async def _somewhere(self, words: str, stdin: bytes | Path | None) -> tuple[int, bytes, bytes]:
+    async def _somewhere(
+        self, words: str, stdin: bytes | Path | None, take: Take
+    ) -> tuple[int, bytes, bytes]:
         """Run a command over a connection that takes it: one that does not has not begun it."""
         while True:
             async with self._lock:
                 connection = await self._free()
                 connection.used += 1
             try:
-                return await self._to_its_end(connection.ssh, words, stdin)
+                return await self._to_its_end(connection.ssh, words, stdin, take)
             except asyncssh.ChannelOpenError as error:
                 connection.most = connection.used - 1
                 if connection.most == 0 and not connection.ssh.is_closed():
@@ -160,14 +173,14 @@ class Line:
                 connection.used -= 1
 
     async def _to_its_end(
-        self, ssh: asyncssh.SSHClientConnection, words: str, stdin: bytes | Path | None
+        self, ssh: asyncssh.SSHClientConnection, words: str, stdin: bytes | Path | None, take: Take
     ) -> tuple[int, bytes, bytes]:
         """The status and the output of a command."""
         more: dict[str, Any] = {} if isinstance(stdin, bytes) else {"stdin": stdin or asyncssh.DEVNULL}
         process = None
         try:
             process = await ssh.create_process(f"exec {words}", encoding=None, **more)
-            out, err = await _communicate(process, stdin if isinstance(stdin, bytes) else None)
+            out, err = await _communicate(process, stdin if isinstance(stdin, bytes) else None, take)
         except asyncssh.ChannelOpenError:
             raise
         except (asyncssh.Error, OSError) as error:
@@ -205,13 +218,29 @@ class Line:
             raise
 
 
-async def _communicate(process: Any, stdin: bytes | None) -> tuple[bytes, bytes]:
+def _unheard(mark: str, data: bytes) -> None:
+    """For output that nobody but the caller is given."""
+
+
+async def _communicate(process: Any, stdin: bytes | None, take: Take) -> tuple[bytes, bytes]:
     """What a command prints; one that ends before it has taken its input is no fault of the connection."""
-    try:
-        out, err = await process.communicate(stdin)
-    except BrokenPipeError:
-        out, err = await process.communicate()
-    return out or b"", err or b""
+    if stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.write(stdin)
+            process.stdin.write_eof()
+    out, err, _ = await asyncio.gather(
+        _all_of(process.stdout, OUT, take), _all_of(process.stderr, ERR, take), process.wait_closed()
+    )
+    return out, err
+
+
+async def _all_of(stream: Any, mark: str, take: Take) -> bytes:
+    """Everything that a command prints on one of its outputs; each piece is handed on as it arrives."""
+    pieces = []
+    while piece := await stream.read(PIECE):
+        take(mark, piece)
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def header(env: Mapping[str, str]) -> bytes:
@@ -305,8 +334,9 @@ def refuse_keys(way: Way) -> None:
 
 def _not_let_in(way: Way) -> str:
     who = f"user {way.user!r}" if way.user else "this user"
-    what = f"the key {', '.join(way.keys)}" if way.keys else "none of the agent's and the user's keys"
-    return f"{who} is not let in with {what}; correct user and key in the inventory, or put the key there"
+    with_keys = f"not let in with the key {', '.join(way.keys)}"
+    what = with_keys if way.keys else "let in with none of the agent's and the user's keys"
+    return f"{who} is {what}; correct user and key in the inventory, or put the key there"
 
 
 def _words(error: BaseException) -> str:

@@ -25,6 +25,8 @@ from lab.runs.manifest import Manifest, Session
 from lab.runs.sample import SCHEMA, Sample
 
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
+#: What commands on real hosts printed, a file per host.
+HOSTS = "hosts"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.errors import HostError, LabError
 from lab.events import Emit, silent, step
+from lab.hosts.heard import Heard
 from lab.hosts.process import Run, Trace
 from lab.hosts.ssh import SshHost, remote_argv
 from lab.hosts.sshline import Line
@@ -117,6 +118,15 @@ class Testbed:
         self._traces.append(Trace(path, line))
         return self._traces[-1]
 
+    def hear(self, folder: Path) -> None:
+        """Write what commands print from now on into this folder, a file per host, as it arrives.
+
+        Raises:
+            FileError: a file cannot be made.
+        """
+        for name, line in self.lines.items():
+            line.heard = Heard(folder / f"{name}.log", self.emit)
+
     async def close(self) -> None:
         """Let go of the hosts, and close every connection; daemons on the hosts go on."""
         if self._mine is not None:
@@ -129,6 +139,8 @@ class Testbed:
         await asyncio.gather(*(line.close() for line in self.lines.values()))
         for trace in self._traces:
             trace.close()
+        for heard in filter(None, (line.heard for line in self.lines.values())):
+            heard.close()
 
     async def look(self) -> None:
         """Survey every machine; they are left as they are.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.hosts.base import Host
+from lab.hosts.base import Host, Private
 from overlays.support.batch import Batch
 
 SOCKET = "/var/run/docker.sock"
@@ -74,11 +74,18 @@ async def calls(
 
 
 async def call(
-    host: Host, method: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float = 60.0
+    host: Host,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    *,
+    seconds: float = 60.0,
+    private: bool = False,
 ) -> Answer:
-    """Make one request; an error of Docker's is an answer too."""
+    """Make one request, `private` where the answer holds a secret; an error of Docker's is an answer too."""
     text = None if body is None else json.dumps(body).encode()
     command = argv(method, path, seconds, body=text is not None)
+    command = Private(command) if private else command
     result = await host.run(command, stdin=text, check=False, timeout=seconds + 5)
     said, _, status = result.stdout.rpartition("\n")
     if result.status or not status.isdigit():

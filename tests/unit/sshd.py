@@ -97,12 +97,20 @@ class _Server(asyncssh.SSHServer):
                 start_new_session=True,
             )
             self._server.processes.append(process)
-            out, err = await process.communicate(await stdin.read())
-            stdout.write(out)
-            stderr.write(err)
+            assert process.stdin is not None, "it was asked for"
+            process.stdin.write(await stdin.read())
+            process.stdin.close()
+            await asyncio.gather(_pass_on(process.stdout, stdout), _pass_on(process.stderr, stderr))
+            await process.wait()
             channel.exit(process.returncode if (process.returncode or 0) >= 0 else 255)
         finally:
             self._sessions -= 1
+
+
+async def _pass_on(source: Any, sink: Any) -> None:
+    """What a command prints, as it prints it."""
+    while data := await source.read(65_536):
+        sink.write(data)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,18 @@ def test_an_inventory_that_is_not_there_is_one_sentence(lab: Lab, words: list[st
     assert err == (
         "lab: /no/such.yaml cannot be read: No such file or directory; 'lab inventory TOPOLOGY' writes one\n"
     )
+
+
+def test_a_rehearsal_hands_on_what_emulate_has_for_interruptions_and_fall_backs(tmp_path: Path) -> None:
+    from lab.cli import assemble, rehearse
+
+    asked = assemble.Asked("multihop", on_fallback="relaunch", overlays=("weave",))
+    settled = assemble.parts(asked)
+    words = rehearse._words(asked, settled)
+    assert words[words.index("--on-fallback") + 1] == "relaunch"
+    assert "--resume" not in words
+    words = rehearse._words(replace(asked, resume=tmp_path), settled)
+    assert words[words.index("--resume") + 1] == str(tmp_path)
 
 
 VERBS = [["inventory"], ["rehearse"], *(["testbed", verb] for verb in ("check", "prepare", "run", "restore"))]

@@ -73,10 +73,13 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
     [
         (
             "bookworm",
-            ["chromium-headless-shell", "openvswitch-switch", "user-mode-linux", "gcc", "iperf3"],
+            [
+                *("openssh-client", "chromium-headless-shell", "openvswitch-switch"),
+                *("user-mode-linux", "gcc", "iperf3"),
+            ],
             ["qemu-system-x86"],
         ),
-        ("noble", [], []),
+        ("noble", ["openssh-client"], []),
     ],
 )
 def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_packages_are_known(
@@ -84,7 +87,7 @@ def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_package
 ) -> None:
     finished(setup)
     lacking = (
-        *("chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
+        *("ssh-agent", "chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
         *("qemu-system-x86_64", "cc", "iperf3"),
     )
     monkeypatch.setattr("shutil.which", lambda name, path=None: None if name in lacking else name)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -263,3 +267,52 @@ async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_p
         assert (await host(line).run(["echo", "found"])).stdout == "found\n"
         assert line.user == "tester"
         await line.close()
+
+
+async def test_input_of_no_bytes_ends_at_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = Line(server.way())
+        assert (await host(line).run(["cat"], stdin=b"", timeout=5)).stdout == ""
+        await line.close()
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real ssh-agent without keys, as SSH_AUTH_SOCK names it; and a home without keys of its own."""
+    if not shutil.which("ssh-agent") or not shutil.which("ssh-add"):
+        pytest.skip("no ssh-agent here: apt install openssh-client")
+    # a socket's path has 108 bytes at most
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder) / "agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # it says where it listens once it does
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+            monkeypatch.setenv("HOME", str(tmp_path))
+            yield socket
+            process.terminate()
+
+
+def give(key: Path) -> None:
+    """Give a key to the agent, and delete its file."""
+    key.chmod(0o600)
+    subprocess.run(["ssh-add", "-q", key], check=True)
+    key.unlink()
+
+
+async def test_a_key_that_only_the_agent_has_lets_in(tmp_path: Path, agent: Path) -> None:
+    async with serving(tmp_path) as server:
+        give(tmp_path / "key")
+        line = Line(server.way(keys=()))
+        assert (await host(line).run(["echo", "in"])).stdout == "in\n"
+        await line.close()
+
+
+async def test_an_agent_that_has_not_the_key_is_named(tmp_path: Path, agent: Path) -> None:
+    import asyncssh
+
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    give(tmp_path / "other")
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=())
+    assert "user 'tester' is let in with none of the agent's and the user's keys; correct user" in said

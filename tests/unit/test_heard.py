@@ -1,0 +1,179 @@
+"""What commands print on a host over SSH is in a file as it arrives, and no secret is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.errors import FileError, HostLost
+from lab.events import Event, Note
+from lab.hosts.base import Private
+from lab.hosts.common import with_deadline, without_deadline
+from lab.hosts.heard import OUT, Heard
+from lab.hosts.process import Trace
+from lab.hosts.ssh import SshHost, remote_argv
+from lab.hosts.sshline import Line
+from tests.unit.sshd import Server, serving
+
+SECRET = "sesame-open\nand its second line"
+
+
+def hearing(server: Server, folder: Path) -> tuple[SshHost, Line, Path]:
+    """A host whose commands are heard, the line to it, and the file."""
+    file = folder / "hosts" / "AMS.log"
+    line = Line(server.way(), Heard(file))
+    return SshHost("AMS", "AMS", (), line, sudo=False), line, file
+
+
+async def end(line: Line) -> None:
+    await line.close()
+    assert line.heard is not None
+    line.heard.close()
+
+
+def without_times(text: str) -> list[str]:
+    stamp = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
+    lines = text.splitlines()
+    assert all(re.match(stamp, line) for line in lines), text
+    return [re.sub(r", \d+\.\d{3} s", "", re.sub(stamp, "", line)) for line in lines]
+
+
+async def until_in(file: Path, words: str) -> None:
+    while words not in file.read_text():
+        await asyncio.sleep(0.01)
+
+
+async def test_a_command_its_output_and_its_end_are_lines_with_the_time(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        ams, line, file = hearing(server, tmp_path)
+        await ams.run(["sh", "-c", "cat; printf 'no end' >&2; exit 3"], stdin=b"one\ntwo\n", check=False)
+        await end(line)
+    assert without_times(file.read_text()) == [
+        "1 $ sh -c 'cat; printf '\"'\"'no end'\"'\"' >&2; exit 3'",
+        "1 out one",
+        "1 out two",
+        "1 err no end",
+        "1 end status 3",
+    ]
+
+
+async def test_what_was_printed_before_a_cut_is_there_while_the_command_hangs_and_after(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server:
+        ams, line, file = hearing(server, tmp_path)
+        await ams.run(["true"])
+        under_way = asyncio.ensure_future(ams.run(["sh", "-c", "echo so far; printf half; sleep 30"]))
+        await until_in(file, "out so far")
+        assert not under_way.done()
+        server.cut()
+        with pytest.raises(HostLost):
+            await under_way
+        await end(line)
+    assert without_times(file.read_text())[-3:] == ["2 out so far", "2 out half", "2 end not ended"]
+
+
+async def test_what_was_printed_before_this_end_gave_up_is_there(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        ams, line, file = hearing(server, tmp_path)
+        under_way = asyncio.ensure_future(ams.run(["sh", "-c", "echo so far; sleep 30"]))
+        await asyncio.sleep(0)
+        await until_in(file, "out so far")
+        under_way.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await under_way
+        await end(line)
+    assert without_times(file.read_text())[1:] == ["1 out so far", "1 end not ended"]
+
+
+async def test_side_by_side_commands_are_told_apart_by_their_numbers(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        ams, line, file = hearing(server, tmp_path)
+        await asyncio.gather(*(ams.run(["echo", f"word{n}"]) for n in range(12)))
+        await end(line)
+    lines = without_times(file.read_text())
+    asked = dict(re.findall(r"^(\d+) \$ echo (word\d+)$", "\n".join(lines), re.M))
+    told = dict(re.findall(r"^(\d+) out (word\d+)$", "\n".join(lines), re.M))
+    assert len(asked) == 12
+    assert asked == told
+
+
+async def test_no_secret_no_input_and_nothing_of_a_file_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "private.key").write_text("a key of somebody\n")
+    async with serving(tmp_path) as server:
+        file = tmp_path / "hosts" / "AMS.log"
+        line = Line(server.way(), Heard(file))
+        ams = SshHost("AMS", "AMS", (), Trace(tmp_path / "trace.sh", line))
+        said = await ams.run(
+            ["sh", "-c", 'echo "it is $WORD"; cat >/dev/null'], stdin=b"typed in", env={"WORD": SECRET}
+        )
+        await ams.run(["echo", SECRET])
+        await ams.put(b"written to a file", str(tmp_path / "file"))
+        assert await ams.get(str(tmp_path / "private.key")) == b"a key of somebody\n"
+        token = await ams.run(Private(["echo", "t0ken"]), check=False)
+        await end(line)
+    assert said.stdout == f"it is {SECRET}\n"
+    assert token.stdout == "t0ken\n"
+    text = file.read_text()
+    for secret in (*SECRET.split("\n"), "c2VzYW1l", "typed in", "written to a file", "YSBrZXkgb2Y"):
+        assert secret not in text, text
+    lines = without_times(text)
+    assert "1 out it is ***" in lines
+    assert "1 out ***" in lines
+    assert lines[0].endswith("# with WORD in its environment")
+    assert f"4 $ base64 -w0 {tmp_path}/private.key" in lines
+    assert "4 end status 0, 24 bytes that are not kept here" in lines
+    assert "5 end status 0, 6 bytes that are not kept here" in lines
+
+
+async def test_a_resumed_run_goes_on_in_the_same_file(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        heard = Heard(tmp_path / "AMS.log")
+        with heard.command(["echo", word], None) as command:
+            command.take(OUT, f"{word}\n".encode())
+            command.status = 0
+        heard.close()
+    assert [line for line in without_times((tmp_path / "AMS.log").read_text()) if "out" in line] == [
+        "1 out first",
+        "1 out second",
+    ]
+
+
+def test_a_secret_that_arrives_in_two_pieces_is_none_of_the_lines(tmp_path: Path) -> None:
+    heard = Heard(tmp_path / "AMS.log")
+    with heard.command(["weaver"], {"PASSWORD": "sesame", "FLAG": "1"}) as command:
+        command.take(OUT, b"1 word: ses")
+        command.take(OUT, b"ame\nses")
+        command.take(OUT, b"ame")
+    heard.close()
+    lines = without_times((tmp_path / "AMS.log").read_text())
+    assert lines[1:] == ["1 out 1 word: ***", "1 out ***", "1 end not ended"]
+
+
+def test_a_full_disk_is_told_once_and_stops_no_command() -> None:
+    said: list[Event] = []
+    heard = Heard(Path("/dev/full"), said.append)
+    with heard.command(["true"], None) as command:
+        command.take(OUT, b"line\n")
+    heard.close()
+    with heard.command(["true"], None):
+        pass
+    assert said == [Note("/dev/full cannot be written: No space left on device; it has gaps from here on")]
+
+
+def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("")
+    with pytest.raises(FileError, match=r"hosts/AMS.log cannot be written: .*; make room for it"):
+        Heard(tmp_path / "hosts" / "AMS.log")
+
+
+@pytest.mark.parametrize("names", [(), ("WORD",)])
+@pytest.mark.parametrize("sudo", [True, False])
+def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo: bool) -> None:
+    argv = ["sh", "-c", "timeout -k 2 3 true"]
+    assert without_deadline(remote_argv(argv, 60, names, sudo=sudo)) == argv
+    assert without_deadline(argv) == argv
+    assert without_deadline(with_deadline(with_deadline(argv, 1), 2)) == with_deadline(argv, 1)

@@ -36,7 +36,8 @@ from lab.events import silent
 from lab.hosts.base import Host
 from lab.hosts.container import ContainerHost
 from lab.hosts.ssh import SshHost
-from lab.hosts.sshline import Line, Way
+from lab.hosts.sshline import Line
+from lab.hosts.sshway import Way
 from lab.images.derived import REHEARSAL, ensure_rehearsal
 from lab.interrupts import until_told
 from lab.topology import Topology

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import FileError, InventoryError, TopologyError
 from lab.formats import yaml_text
-from lab.hosts.sshline import Way
+from lab.hosts.sshway import Way
 from lab.nearest import nearest
 from lab.topology import Topology
 

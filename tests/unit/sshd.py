@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from lab.hosts.sshline import Way
+from lab.hosts.sshway import Way
 
 USER = "tester"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +18,8 @@ from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnrea
 from lab.hosts.base import Result
 from lab.hosts.process import Trace
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.sshline import CHANNELS, Line, Way, header
+from lab.hosts.sshline import CHANNELS, Line, header
+from lab.hosts.sshway import Way
 from tests.unit.sshd import Server, serving
 
 
@@ -155,8 +157,23 @@ async def test_nobody_listens_at_the_port(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         port = server.port
     said = await _refusal(server)
-    assert said.startswith(f"AMS cannot be reached at 127.0.0.1 port {port}: ")
+    assert said.startswith(f"AMS cannot be reached at 127.0.0.1 port {port}: Connection refused; ")
     assert "check address and port in the inventory" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EHOSTUNREACH, "No route to host"), (errno.ECONNREFUSED, "Connection refused")],
+)
+async def test_why_a_connection_failed_is_told_in_the_kernel_s_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(number, "Connect call failed ('192.0.2.1', 22)")
+
+    monkeypatch.setattr("asyncssh.connect", fail)
+    with pytest.raises(HostUnreachable, match=f"port 22: {words}; check address and port"):
+        await Line(Way("AMS", "192.0.2.1")).connect()
 
 
 async def test_a_name_that_nobody_has(tmp_path: Path) -> None:

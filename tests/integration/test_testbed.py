@@ -291,6 +291,12 @@ def test_a_run_has_the_folder_of_an_emulated_one_and_the_facts_of_each_host(
     assert [21.0 < s["values"]["median_ms"] < 24.0 for s in found] == [True, True]
     assert found[0]["machine"]["hosts"].keys() == {"AMS", "PRG", "BRA"}
     assert (folder / "report.html").exists()
+    assert {path.name for path in (folder / "hosts").iterdir()} == {"AMS.log", "PRG.log", "BRA.log"}
+    heard = (folder / "hosts" / "AMS.log").read_text()
+    number = re.search(r"Z (\d+) \$ docker exec .*ping ", heard)
+    assert number, heard
+    assert re.search(rf"Z {number[1]} out .*bytes from", heard)
+    assert f"Z {number[1]} end status 0, " in heard
 
 
 def wait_for_samples(results: Path, count: int, command: subprocess.Popen[str]) -> Path:
@@ -370,9 +376,10 @@ def test_restore_leaves_hosts_as_they_were_even_after_a_run_that_was_killed(
 ) -> None:
     words = [word if word != "underlay" else "libnetwork" for word in CELL]
     command = bed.begin("run", *words, "--repetitions", "9", "--results", str(tmp_path))
-    wait_for_samples(tmp_path, 1, command)
+    folder = wait_for_samples(tmp_path, 1, command)
     os.kill(command.pid, signal.SIGKILL)
     command.communicate()
+    assert " out " in (folder / "hosts" / "AMS.log").read_text(), "what was printed is there at once"
     said = bed.ok("restore")
     assert "every host is as it was" in said, said
     bed.on("PRG", "docker image tag kept:away lab/gtsperf 2>/dev/null || :; docker image rm kept:away || :")

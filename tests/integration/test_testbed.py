@@ -293,9 +293,9 @@ def test_a_run_has_the_folder_of_an_emulated_one_and_the_facts_of_each_host(
     assert (folder / "report.html").exists()
     assert {path.name for path in (folder / "hosts").iterdir()} == {"AMS.log", "PRG.log", "BRA.log"}
     heard = (folder / "hosts" / "AMS.log").read_text()
-    number = re.search(r"Z (\d+) \$ docker exec .*ping ", heard)
+    number = re.search(r"Z (\d+) \$ docker exec .*netperf ", heard)
     assert number, heard
-    assert re.search(rf"Z {number[1]} out .*bytes from", heard)
+    assert re.search(rf"Z {number[1]} out MIN_LATENCY=\d", heard)
     assert f"Z {number[1]} end status 0, " in heard
 
 

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import LargestComponent, Sites
+from lab.cli.options import (
+    ExperimentName,
+    LargestComponent,
+    Only,
+    Overlays,
+    ProfileName,
+    Results,
+    Resume,
+    Seed,
+    ShaperName,
+    Sites,
+    Weaver,
+)
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
@@ -18,19 +30,14 @@ if TYPE_CHECKING:
 
 
 def command(
-    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    experiment: ExperimentName,
     topology: Annotated[
         str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
     ] = "",
     site: Sites = None,
     largest_component: LargestComponent = False,
-    overlay: Annotated[
-        list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
-    ] = "quick",
+    overlay: Overlays = None,
+    profile: ProfileName = "quick",
     rate: Annotated[
         str | None,
         typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),
@@ -41,9 +48,9 @@ def command(
     duration: Annotated[
         float | None, typer.Option(help="Seconds per sample, in place of the profile's.")
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
-    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    only: Only = None,
+    seed: Seed = None,
+    shaper: ShaperName = "auto",
     accept_links: Annotated[
         bool,
         typer.Option("--accept-links", help="Measure although links are off; marks every sample."),
@@ -52,9 +59,9 @@ def command(
         str,
         typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
     ] = "mark",
-    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
-    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    weaver: Weaver = None,
+    resume: Resume = None,
+    results: Results = Path("results"),
     trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the cells and the time they take; do nothing.")

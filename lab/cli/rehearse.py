@@ -15,6 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.options import (
+    Duration,
+    ExperimentName,
+    OnFallback,
+    Only,
+    Overlays,
+    ProfileName,
+    Repetitions,
+    Results,
+    Resume,
+    Seed,
+    ShaperName,
+    Weaver,
+)
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
@@ -28,29 +42,22 @@ PATIENCE = 90.0
 
 
 def command(
-    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    experiment: ExperimentName,
     topology: Annotated[
         str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
     ] = "",
-    overlay: Annotated[
-        list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
-    ] = "quick",
+    overlay: Overlays = None,
+    profile: ProfileName = "quick",
     rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
-    repetitions: Annotated[int | None, typer.Option(help="Samples per cell.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds per sample.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
-    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
-    on_fallback: Annotated[
-        str, typer.Option(help="When an overlay's mode changes in a sample: 'mark' or 'relaunch'.")
-    ] = "mark",
-    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
-    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    repetitions: Repetitions = None,
+    duration: Duration = None,
+    only: Only = None,
+    seed: Seed = None,
+    shaper: ShaperName = "auto",
+    on_fallback: OnFallback = "mark",
+    weaver: Weaver = None,
+    resume: Resume = None,
+    results: Results = Path("results"),
     trace: Annotated[
         Path | None, typer.Option(help="Write every command to files of this name, one per host.")
     ] = None,

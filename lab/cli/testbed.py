@@ -12,6 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.cli.machines import AcceptNew, InventoryFile, Steal
+from lab.cli.options import (
+    Duration,
+    ExperimentName,
+    OnFallback,
+    Only,
+    Overlays,
+    ProfileName,
+    Repetitions,
+    Results,
+    Resume,
+    Seed,
+    Weaver,
+)
 
 if TYPE_CHECKING:
     from lab.cli import assemble
@@ -93,28 +106,21 @@ async def _prepare(
 
 @app.command()
 def run(
-    experiment: Annotated[str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")],
+    experiment: ExperimentName,
     inventory: InventoryFile = INVENTORY,
-    overlay: Annotated[
-        list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
-    ] = "quick",
+    overlay: Overlays = None,
+    profile: ProfileName = "quick",
     rate: Annotated[
         float | None, typer.Option(help="Rate that every link has, in Mbit/s, for tables and figures.")
     ] = None,
-    repetitions: Annotated[int | None, typer.Option(help="Samples per cell.")] = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds per sample.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None,
-    on_fallback: Annotated[
-        str, typer.Option(help="When an overlay's mode changes in a sample: 'mark' or 'relaunch'.")
-    ] = "mark",
-    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
-    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    repetitions: Repetitions = None,
+    duration: Duration = None,
+    only: Only = None,
+    seed: Seed = None,
+    on_fallback: OnFallback = "mark",
+    weaver: Weaver = None,
+    resume: Resume = None,
+    results: Results = Path("results"),
     trace: Annotated[
         Path | None, typer.Option(help="Write every command to files of this name, one per host.")
     ] = None,

@@ -196,6 +196,7 @@ class Queue:
         self.vary: Variation | None = None
         self.room = HELD_PACKETS
         self.packets = self.batches = self.refused = self.latest = self.lost = 0
+        self.late = 0  # by how much in all, ns, of all packets together
         self.lateness = [0] * (len(EDGES) + 1)
         self._mailbox = mailbox
         self._held: deque[tuple[int, int, int]] = deque()  # deadline, number of the last packet, packets
@@ -305,6 +306,7 @@ class Queue:
             return
         late = 0 if waiting else self.clock() - deadline
         self.lateness[bisect_left(EDGES, late)] += packets
+        self.late += max(0, late) * packets
         if late > self.latest:
             self.latest = late
 

@@ -35,6 +35,7 @@ class Counters:
             empty where the kernel does not tell.
         late_counts: packets by class of lateness, each named by its upper bound (ms; infinity for
             the last): of two readings the difference tells about the time between them.
+        late_ms: how late all packets were, taken together, ms.
     """
 
     packets: int
@@ -43,6 +44,7 @@ class Counters:
     unasked: int
     lateness: Mapping[str, float] = field(default_factory=dict)
     late_counts: Mapping[float, int] = field(default_factory=dict)
+    late_ms: float = 0.0
 
 
 #: What each parameter means; the order is that of the table in the documentation.

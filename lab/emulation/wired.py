@@ -100,6 +100,7 @@ def status(loop: Loop) -> dict[str, Any]:
                 "refused": queue.refused,
                 "lateness": queue.lateness,
                 "latest": queue.latest,
+                "late": queue.late,
                 "room": queue.room,
                 "vary": queue.vary.asked if queue.vary else {},
                 "chosen": queue.lost,

@@ -88,6 +88,7 @@ def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates
         unasked=queue.get("full", 0) + queue.get("lost", 0),
         lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
         late_counts=dict(zip(bounds, queue["lateness"], strict=True)),
+        late_ms=queue["late"] / 1e6,
     )
 
 

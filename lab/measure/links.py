@@ -31,6 +31,11 @@ class Counters(Protocol):
         """Packets by class of lateness, named by its upper bound (ms); empty where nobody knows."""
         ...
 
+    @property
+    def late_ms(self) -> float:
+        """How late all packets were, taken together."""
+        ...
+
 
 Counts = Mapping[str, Mapping[str, Counters]]
 ReadCounters = Callable[[], Awaitable[Counts]]
@@ -47,6 +52,8 @@ def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
     """What was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out.
 
     ``late_p99_ms`` is an upper bound; the last class has none, which is stored as None.
+    ``late_mean_ms`` is what lateness adds to a mean: one packet of a hundred can be a tenth of a second
+    late and leave the other alone.
     """
     found = {}
     for link, directions in after.items():
@@ -56,16 +63,20 @@ def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
             if any(added.values()):
                 found[f"{link} {direction}"] = {
                     **added,
-                    **_late(was.late_counts if was else {}, now.late_counts),
+                    **_late(was, now),
                 }
     return found
 
 
-def _late(before: Mapping[float, int], after: Mapping[float, int]) -> dict[str, float | None]:
-    counts = {bound: count - before.get(bound, 0) for bound, count in sorted(after.items())}
-    total, seen = sum(counts.values()), 0
+def _late(was: Counters | None, now: Counters) -> dict[str, float | None]:
+    before = was.late_counts if was else {}
+    counts = {bound: count - before.get(bound, 0) for bound, count in sorted(now.late_counts.items())}
+    if not (total := sum(counts.values())):
+        return {}
+    mean = (now.late_ms - (was.late_ms if was else 0.0)) / total
+    seen = 0
     for bound, count in counts.items():
         seen += count
-        if total and seen >= LATE_PART * total:
-            return {"late_p99_ms": bound if isfinite(bound) else None}
+        if seen >= LATE_PART * total:
+            return {"late_p99_ms": bound if isfinite(bound) else None, "late_mean_ms": round(mean, 4)}
     return {}

@@ -37,6 +37,9 @@ THROTTLED = 0.05
 #: segment has an RTT of 4.7 ms; later than this, its figures would be the emulator's. The wire alone keeps
 #: within 0.15 to 0.3 ms; kept from running for a tenth of a second it was 100 ms late.
 LATE_MS = 1.0
+#: How late (ms) a link may let its packets go on average, which a mean round trip shows twice. Of few
+#: packets, one of which was kept for a tenth of a second, the slowest hundredth tells nothing.
+LATE_MEAN_MS = 0.25
 #: How far (ms) the wall clock may move against the monotonic one, or sleep stop that one: two readings
 #: agree to 0.003 ms on a machine without a free processor, and a tool's round trip is off by all of it.
 CLOCK_MS = 1.0
@@ -60,7 +63,7 @@ def verdict(
         seconds: wall time of the sample.
         machine: what `lab.measure.machine` recorded.
         links: per link and direction, what its shaper counted during the sample: `unasked` packets
-            dropped that nobody asked it to drop, and `late_p99_ms`.
+            dropped that nobody asked it to drop, `late_p99_ms` and `late_mean_ms`.
         trouble: sentences from elsewhere that break a sample, e.g. a lost peer, a link that does not
             read back as it was set, or what `changes` says.
     """
@@ -114,6 +117,8 @@ def _links(links: Mapping[str, Mapping[str, Any]]) -> Found:
         late = count.get("late_p99_ms", 0.0)
         if late is None or late > LATE_MS:
             yield "emulator-bound", f"link {name} let 1 % of its packets go more than {LATE_MS:g} ms late"
+        elif (mean := count.get("late_mean_ms", 0.0)) > LATE_MEAN_MS:
+            yield "emulator-bound", f"link {name} let its packets go {mean:.2g} ms late on average"
 
 
 def _machine(machine: Mapping[str, Any]) -> Found:

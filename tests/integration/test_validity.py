@@ -130,7 +130,10 @@ def test_so_does_one_without_cpu_for_half_of_a_sample(up: Up) -> None:
 
     sample = up.do(beside(up, LATENCY, burst))
     assert sample.verdict.state == "emulator-bound", sample.verdict
-    assert sample.verdict.reasons
+    # whichever of them shows it first: the machine's counters, or packets that had to wait for a CPU
+    assert has(sample, "the machine had no CPU left") or has(sample, "busy") or has(sample, "late"), (
+        sample.verdict
+    )
 
 
 def test_a_wire_that_stood_still_for_a_moment_shows_as_late(up: Up) -> None:
@@ -143,7 +146,7 @@ def test_a_wire_that_stood_still_for_a_moment_shows_as_late(up: Up) -> None:
 
     sample = up.do(beside(up, LATENCY, pause))
     assert sample.verdict.state == "emulator-bound"
-    assert has(sample, "of its packets go more than 1 ms late"), sample.verdict
+    assert has(sample, "late"), sample.verdict
     assert sample.values["mean_ms"] > 17.7
 
 

@@ -121,6 +121,7 @@ class Count:
     overflow: int = 0
     unasked: int = 0
     late_counts: dict[float, int] = field(default_factory=dict)
+    late_ms: float = 0.0
 
 
 def test_links_have_what_was_added_and_idle_ones_are_left_out() -> None:
@@ -140,6 +141,13 @@ def test_lateness_is_that_of_the_sample_alone() -> None:
     # and one that is beyond the last class during it
     worse = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 0, inf: 1002})}}
     assert links.difference(before, worse)["l ab"]["late_p99_ms"] is None
+
+
+def test_one_packet_that_was_kept_shows_in_the_mean_and_not_in_the_slowest_hundredth() -> None:
+    before = {"l": {"ab": Count(1000, 1, late_counts={0.1: 1000, inf: 0}, late_ms=20.0)}}
+    after = {"l": {"ab": Count(1115, 2, late_counts={0.1: 1114, inf: 1}, late_ms=135.0)}}
+    late = links.difference(before, after)["l ab"]
+    assert (late["late_p99_ms"], late["late_mean_ms"]) == (0.1, 1.0)
 
 
 def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:

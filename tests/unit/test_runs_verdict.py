@@ -60,6 +60,8 @@ def test_the_machine_and_its_hosts(machine: dict[str, Any], state: str) -> None:
         ({"late_p99_ms": v.LATE_MS}, "valid"),
         ({"late_p99_ms": v.LATE_MS * 2}, "emulator-bound"),
         ({"late_p99_ms": None}, "emulator-bound"),  # beyond the last class
+        ({"late_mean_ms": v.LATE_MEAN_MS}, "valid"),
+        ({"late_mean_ms": v.LATE_MEAN_MS * 2}, "emulator-bound"),
     ],
 )
 def test_the_links(link: dict[str, Any], state: str) -> None:

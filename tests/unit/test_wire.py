@@ -59,7 +59,7 @@ COMMIT
 
 def status(**of_ten: Any) -> dict[str, Any]:
     late = [0] * (len(nfqueue.EDGES) + 1)
-    quiet = {"delay": 20_000_000, "held": 0, "full": 0, "lost": 0, "lateness": late, "latest": 0}
+    quiet = {"delay": 20_000_000, "held": 0, "full": 0, "lost": 0, "lateness": late, "latest": 0, "late": 0}
     quiet |= {"room": 100_000, "vary": {}}
     ten = {**quiet, "delay": 10_000_000, **of_ten}
     return {"edges": list(nfqueue.EDGES), "queues": {"10": ten, "11": quiet}}
@@ -143,11 +143,12 @@ def test_lateness_is_told_by_class_and_by_quantile() -> None:
     late = [0] * (len(nfqueue.EDGES) + 1)
     late[0], late[4], late[-1] = 90, 9, 1
 
-    counted = wirestate.count(LINE, "ab", status(lateness=late, latest=250_000_000), RATES)
+    counted = wirestate.count(LINE, "ab", status(lateness=late, latest=250_000_000, late=300_000_000), RATES)
 
     assert counted.lateness == {"max": 250.0, "p50": 0.02, "p99": 0.2}
     assert counted.late_counts[0.02] == 90
     assert counted.late_counts[inf] == 1
+    assert counted.late_ms == 300.0
 
 
 def test_the_process_is_started_inside_and_found_by_nobody_else(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 def make(delay: int = 10 * MS) -> Queue:
     line = Queue.__new__(Queue)
     line.number, line.delay, line._mailbox = 1, delay, Letters()
-    line.packets = line.batches = line.refused = line.latest = 0
+    line.packets = line.batches = line.refused = line.latest = line.late = 0
     line.lateness = [0] * (len(nfqueue.EDGES) + 1)
     line._held, line._verdict = nfqueue.deque(), nfqueue.verdict_message(1)
     line._socket = Socket()  # type: ignore[assignment]
@@ -121,6 +121,7 @@ def test_all_that_is_due_leaves_with_one_message(queue: Queue) -> None:
     assert verdicts(queue) == [5]
     assert sum(queue.lateness) == 5
     assert queue.latest == 1 * MS
+    assert queue.late == pytest.approx(5 * MS, abs=50)
 
 
 @settings(deadline=None)

@@ -141,9 +141,11 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
         await self._remove_ingress()
         manager = f"{self.on.address(self._meeting.name)}:{CLUSTER}"
-        how = {"RemoteAddrs": [manager], "JoinToken": said.json["JoinTokens"]["Worker"]}
+        token = said.json["JoinTokens"]["Worker"]
+        how = {"RemoteAddrs": [manager], "JoinToken": token}
+        secrets = {"swarm join token": token}
         others = [host for host in self.hosts if host is not self._meeting]
-        await each(lambda host: self._cluster(host, "swarm/join", how), others)
+        await each(lambda host: self._cluster(host, "swarm/join", how, secrets), others)
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _remove_ingress(self) -> None:
@@ -158,10 +160,12 @@ class Libnetwork(Overlay):
 
         await until(remove, 20, f"libnetwork: a cluster without ingress on {self._meeting.name}")
 
-    async def _cluster(self, host: Host, path: str, more: Mapping[str, Any]) -> None:
+    async def _cluster(
+        self, host: Host, path: str, more: Mapping[str, Any], secrets: Mapping[str, str] | None = None
+    ) -> None:
         """Let a daemon begin a cluster or join one; one that is in it stays."""
         own = {"ListenAddr": f"0.0.0.0:{CLUSTER}", "AdvertiseAddr": self.on.address(host.name)}
-        said = await docker_api.call(host, "POST", path, {**own, **more})
+        said = await docker_api.call(host, "POST", path, {**own, **more}, secrets=secrets)
         if not said.ok and said.status != docker_api.ALREADY:
             raise OverlayError(f"libnetwork: {path} on {host.name}: {said.words}")
 

@@ -20,7 +20,7 @@ from lab.emulation import namespaces
 from lab.emulation.emulation import Emulation
 from lab.events import Emit, silent, step
 from lab.hosts import process
-from lab.hosts.base import Host
+from lab.hosts.base import Host, Secret
 from lab.hosts.process import Run
 from lab.together import together
 
@@ -117,13 +117,14 @@ def public(key: asyncssh.SSHKey) -> str:
 
 
 async def _prepare(host: Host, access: Access, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
+    own = key.export_private_key().decode()
     text = script(
         address=access.addresses[host.name],
-        host_key=key.export_private_key().decode(),
+        host_key=own,
         allowed=Path(f"{access.key}.pub").read_text(),
         ports=ports,
     )
-    await host.run(["sh", "-eu"], stdin=text.encode())
+    await host.run(["sh", "-eu"], stdin=Secret(text.encode(), {f"ssh host key of {host.name}": own}))
 
 
 def script(*, address: str, host_key: str, allowed: str, ports: Sequence[str]) -> str:

@@ -26,6 +26,25 @@ class Private(list[str]):
     """A command that prints a secret, or a file: that goes to who asked, and is written down nowhere."""
 
 
+class Secret(bytes):
+    """A command's input with secrets in it, by what each is in words (``swarm join token``).
+
+    The command gets them; whoever writes the command down leaves them out.
+
+    Raises:
+        ValueError: a secret does not stand in the input as it is, so it could not be left out.
+    """
+
+    secrets: Mapping[str, str]
+
+    def __new__(cls, data: bytes, secrets: Mapping[str, str]) -> Secret:
+        if absent := [words for words, value in secrets.items() if not value or value.encode() not in data]:
+            raise ValueError(f"the input does not have the {', '.join(absent)} in it as it is")
+        made = super().__new__(cls, data)
+        made.secrets = dict(secrets)
+        return made
+
+
 @dataclass(frozen=True)
 class HostFacts:
     """What a host is, as far as an overlay has to know.

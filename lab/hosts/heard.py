@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from time import monotonic
 
 from lab.errors import FileError
 from lab.events import Emit, Note, silent
-from lab.hosts.base import Private
+from lab.hosts.base import Private, Secret
 from lab.hosts.common import without_deadline
 
 #: What stands before a line: a command, what it printed where, and how it ended.
@@ -27,7 +27,7 @@ HIDDEN = "***"
 class Heard:
     """The file of one host; a disk that refuses it stops no command, and `emit` is told once.
 
-    Values of an environment are secrets' way to a command: wherever one is printed it is `HIDDEN`.
+    Values of an environment and the secrets of an input (`Secret`) are `HIDDEN` wherever one is printed.
     A command's input is not written.
 
     Raises:
@@ -45,10 +45,12 @@ class Heard:
         self._count = 0
 
     @contextmanager
-    def command(self, argv: Sequence[str], env: Mapping[str, str] | None) -> Iterator[Command]:
+    def command(
+        self, argv: Sequence[str], env: Mapping[str, str] | None, stdin: bytes | Path | None = None
+    ) -> Iterator[Command]:
         """Write down a command, and at its end what is left of its last line, and how it ended."""
         self._count += 1
-        self._hide(env or {})
+        self._hide([*(env or {}).values(), *(stdin.secrets.values() if isinstance(stdin, Secret) else ())])
         command = Command(self, self._count, private=isinstance(argv, Private))
         names = f"   # with {' '.join(env)} in its environment" if env else ""
         self.say(self._count, ASKED, shlex.join(without_deadline(argv)) + names)
@@ -57,9 +59,9 @@ class Heard:
         finally:
             command.end()
 
-    def _hide(self, env: Mapping[str, str]) -> None:
+    def _hide(self, secrets: Iterable[str]) -> None:
         """Lines of one character are no secrets, and stand everywhere."""
-        lines = {line for value in env.values() for line in value.splitlines() if len(line) > 1}
+        lines = {line for value in secrets for line in value.splitlines() if len(line) > 1}
         self._secrets = sorted({*self._secrets, *lines}, key=len, reverse=True)
 
     def say(self, number: int, mark: str, text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from time import monotonic
 from typing import Protocol
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.base import Result
+from lab.hosts.base import Result, Secret
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -141,7 +142,8 @@ def _end(process: Popen[bytes]) -> None:
 class Trace:
     """A `Run` that writes every command, its host, time and status to a file: a script to read and replay.
 
-    Values of `env` are secrets' way to a command, so only their names are written.
+    Values of `env` are secrets' way to a command, so only their names are written. In place of the
+    secrets of an input (`Secret`) stand variables: the script asks for each before the command.
     """
 
     def __init__(self, path: Path, inner: Run = run) -> None:
@@ -192,7 +194,7 @@ class Trace:
             f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
         )
         shown = argv.again if isinstance(argv, Traced) else argv
-        self._file.write(shlex.join(shown) + _here(stdin) + "\n")
+        self._file.write(_needed(stdin) + shlex.join(shown) + _here(stdin) + "\n")
 
     def close(self) -> None:
         self._file.close()
@@ -208,4 +210,26 @@ def _here(stdin: bytes | None) -> str:
         text = "\0"
     if "\0" in text or len(text) > 20_000:
         return f"  # its input: {len(stdin)} bytes, not kept here"
-    return f" <<'LAB_INPUT'\n{text.rstrip(chr(10))}\nLAB_INPUT"
+    text = text.rstrip("\n")
+    if isinstance(stdin, Secret):
+        return f" <<LAB_INPUT\n{_with_variables(text, stdin.secrets)}\nLAB_INPUT"
+    return f" <<'LAB_INPUT'\n{text}\nLAB_INPUT"
+
+
+def _needed(stdin: bytes | None) -> str:
+    """Lines that end a script, and say why, where a secret of the next input is not given to it."""
+    words = stdin.secrets if isinstance(stdin, Secret) else ()
+    say = "stood in the next input and is not kept here; set this variable to it"
+    return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in words)
+
+
+def _with_variables(text: str, secrets: Mapping[str, str]) -> str:
+    """The text of a here-document that the shell expands to `text`, with a variable for each secret."""
+    names = {value: f"${{{_variable(what)}:?}}" for what, value in secrets.items()}
+    values = "|".join(re.escape(value) for value in sorted(names, key=len, reverse=True))
+    return re.sub(rf"({values})|[\\$`]", lambda found: names.get(found[0], "\\" + found[0]), text)
+
+
+def _variable(what: str) -> str:
+    """``swarm join token`` → ``LAB_SECRET_SWARM_JOIN_TOKEN``."""
+    return "LAB_SECRET_" + re.sub(r"[^A-Za-z0-9]+", "_", what).upper()

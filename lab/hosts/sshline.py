@@ -100,11 +100,11 @@ class Line:
             HostUnreachable: no connection can be made.
             HostLost: the connection dropped, and nobody knows how far the command came.
         """
-        start, words = monotonic(), shlex.join(argv)
+        start, words, given = monotonic(), shlex.join(argv), stdin
         if env:
             assert not isinstance(stdin, Path), "a file goes as it is"
             stdin = header(env) + (stdin or b"")
-        with self.heard.command(argv, env) if self.heard else nullcontext() as heard:
+        with self.heard.command(argv, env, given) if self.heard else nullcontext() as heard:
             try:
                 async with asyncio.timeout(timeout):
                     status, out, err = await self._somewhere(words, stdin, heard.take if heard else _unheard)

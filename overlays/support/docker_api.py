@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.hosts.base import Host, Private
+from lab.hosts.base import Host, Private, Secret
 from overlays.support.batch import Batch
 
 SOCKET = "/var/run/docker.sock"
@@ -81,9 +81,14 @@ async def call(
     *,
     seconds: float = 60.0,
     private: bool = False,
+    secrets: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Make one request, `private` where the answer holds a secret; an error of Docker's is an answer too."""
+    """Make one request; an error of Docker's is an answer too.
+
+    `private` where the answer holds a secret; `secrets` are those that the body holds, by what they are.
+    """
     text = None if body is None else json.dumps(body).encode()
+    text = Secret(text, secrets) if text is not None and secrets else text
     command = argv(method, path, seconds, body=text is not None)
     command = Private(command) if private else command
     result = await host.run(command, stdin=text, check=False, timeout=seconds + 5)

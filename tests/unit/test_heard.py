@@ -10,7 +10,7 @@ import pytest
 
 from lab.errors import FileError, HostLost
 from lab.events import Event, Note
-from lab.hosts.base import Private
+from lab.hosts.base import Private, Secret
 from lab.hosts.common import with_deadline, without_deadline
 from lab.hosts.heard import OUT, Heard
 from lab.hosts.process import Trace
@@ -113,20 +113,25 @@ async def test_no_secret_no_input_and_nothing_of_a_file_is_in_it(tmp_path: Path)
         await ams.run(["echo", SECRET])
         await ams.put(b"written to a file", str(tmp_path / "file"))
         assert await ams.get(str(tmp_path / "private.key")) == b"a key of somebody\n"
+        fed = Secret(b"join with SWMTKN-1\n", {"swarm join token": "SWMTKN-1"})
+        echoed = await ams.run(["cat"], stdin=fed)
         token = await ams.run(Private(["echo", "t0ken"]), check=False)
         await end(line)
     assert said.stdout == f"it is {SECRET}\n"
+    assert echoed.stdout == "join with SWMTKN-1\n"
     assert token.stdout == "t0ken\n"
     text = file.read_text()
-    for secret in (*SECRET.split("\n"), "c2VzYW1l", "typed in", "written to a file", "YSBrZXkgb2Y"):
+    for secret in (*SECRET.split("\n"), "c2VzYW1l", "typed in", "written to a file", "YSBrZXkgb2Y", "SWMTKN"):
         assert secret not in text, text
+    assert "SWMTKN" not in (tmp_path / "trace.sh").read_text()
     lines = without_times(text)
     assert "1 out it is ***" in lines
     assert "1 out ***" in lines
     assert lines[0].endswith("# with WORD in its environment")
     assert f"4 $ base64 -w0 {tmp_path}/private.key" in lines
     assert "4 end status 0, 24 bytes that are not kept here" in lines
-    assert "5 end status 0, 6 bytes that are not kept here" in lines
+    assert "5 out join with ***" in lines
+    assert "6 end status 0, 6 bytes that are not kept here" in lines
 
 
 async def test_a_resumed_run_goes_on_in_the_same_file(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from lab.errors import OverlayError
 from lab.hosts.base import Host, Result
 from lab.hosts.common import MARK, QUESTIONS
 from lab.hosts.container import ContainerHost, Inside
-from lab.hosts.process import Whole
+from lab.hosts.process import Trace, Whole
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
 from overlays import options
@@ -84,7 +84,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "http://docker/networks/create": (0, "\n201"),
         "clusterpeers": (0, known()),
         "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
-        "http://docker/swarm": api({"JoinTokens": {"Worker": "TOKEN"}}),
+        "http://docker/swarm": api({"JoinTokens": {"Worker": TOKEN}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
         "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
@@ -99,6 +99,7 @@ def api(said: Any) -> tuple[int, str]:
     return 0, f"{json.dumps(said)}\n200"
 
 
+TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
 NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
@@ -220,6 +221,29 @@ async def test_a_password_is_in_no_argv_and_no_input() -> None:
     all_calls = [call for of_host in calls.values() for call in of_host]
     assert not [c for c in all_calls if "very-secret-word" in " ".join(c[0]) + str(c[1])]
     assert [c for c in all_calls if "WEAVE_PASSWORD" in c[2]]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("kind", ["containers", "machines"])
+async def test_no_secret_is_in_a_trace(spec: str, kind: str, tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+
+    def traced(topology: Topology, script: Script) -> Sequence[Host]:
+        trace._inner = script.run_here
+        hosts = (containers if kind == "containers" else machines)(topology, script)
+        for host in hosts:
+            host._run = trace  # type: ignore[attr-defined]
+        return hosts
+
+    calls = await drive(spec, traced)
+    trace.close()
+    text = (tmp_path / "trace.sh").read_text()
+    assert not [word for word in ("very-secret-word", TOKEN, "PRIVATE KEY") if word in text]
+    # and it is where it was needed
+    joined = [c for of_host in calls.values() for c in of_host if TOKEN in str(c[1])]
+    asked = text.count("LAB_SECRET_SWARM_JOIN_TOKEN:?the swarm join token")
+    assert len(joined) == asked == text.count('"JoinToken": "${LAB_SECRET_SWARM_JOIN_TOKEN:?}"')
+    assert bool(joined) == ("swarm" in spec)
 
 
 async def test_a_router_is_told_no_one_but_its_neighbours() -> None:

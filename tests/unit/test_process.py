@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import CommandError, HostTimeout
-from lab.hosts.base import Result
+from lab.hosts.base import Result, Secret
 from lab.hosts.common import parse_version, start_argv
 from lab.hosts.container import ContainerHost, Inside, exec_argv
 from lab.hosts.process import Trace, Whole, run
@@ -79,6 +79,42 @@ async def test_a_trace_names_secrets_and_does_not_tell_them(tmp_path: Path) -> N
     assert result.stdout == "sesame\n"
     assert "sesame" not in (tmp_path / "trace.sh").read_text()
     assert "with PASSWORD in its environment" in (tmp_path / "trace.sh").read_text()
+
+
+async def test_a_secret_of_an_input_is_a_variable_in_a_trace_that_can_be_replayed(tmp_path: Path) -> None:
+    # given a command that is fed a token, and text that a shell would expand
+    trace, out = Trace(tmp_path / "trace.sh"), tmp_path / "out"
+    plain = '{"JoinToken": "sesame", "price": "$5 `ls` \\n", "key": "a\nb"}\n'
+    fed = Secret(plain.encode(), {"swarm join token": "sesame", "ssh key of AMS": "a\nb"})
+    await trace(["tee", str(out)], stdin=fed)
+    await trace(["touch", str(tmp_path / "after")])
+    trace.close()
+    assert out.read_text() == plain
+    # then the trace has neither, and says in words what to give to it
+    text = (tmp_path / "trace.sh").read_text()
+    assert "sesame" not in text
+    assert "a\nb" not in text
+    assert "the swarm join token stood in the next input and is not kept here" in text
+    # and it ends where one is missing, and does the same again with them
+    for path in (out, tmp_path / "after"):
+        path.unlink()
+    replay = ["sh", str(tmp_path / "trace.sh")]
+    given = {"LAB_SECRET_SWARM_JOIN_TOKEN": "sesame"}
+    without = await run(replay, check=False, env=given)
+    assert without.status != 0
+    assert "LAB_SECRET_SSH_KEY_OF_AMS: the ssh key of AMS stood in the next input" in without.stderr
+    assert not out.exists()
+    assert not (tmp_path / "after").exists()
+    await run(replay, env={**given, "LAB_SECRET_SSH_KEY_OF_AMS": "a\nb"})
+    assert out.read_text() == plain
+    assert (tmp_path / "after").exists()
+
+
+def test_a_secret_that_an_input_does_not_have_as_it_is_could_not_be_left_out() -> None:
+    with pytest.raises(ValueError, match="the input does not have the swarm join token in it"):
+        Secret(b'{"JoinToken": "a\\tb"}', {"swarm join token": "a\tb"})
+    with pytest.raises(ValueError, match="the input does not have the swarm join token in it"):
+        Secret(b"", {"swarm join token": ""})
 
 
 def test_a_secret_has_only_its_name_in_argv() -> None:

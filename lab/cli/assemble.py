@@ -45,7 +45,7 @@ TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked of `emulate`, or with `real` of `testbed run`; see their options."""
+    """What the user asked of `verb`, `real` where its links are not the lab's; see the verbs' options."""
 
     experiment: str
     topology: str = ""
@@ -66,6 +66,7 @@ class Asked:
     results: Path = Path("results")
     trace: Path | None = None
     prompt: bool = False
+    verb: str = "emulate"
     real: bool = False
     lab: str = ""
     keep: bool = False
@@ -106,7 +107,7 @@ def parts(asked: Asked) -> Parts:
     if asked.on_fallback not in FALLBACKS:
         raise UnknownName("answer to a fall-back", asked.on_fallback, FALLBACKS)
     if asked.resume is not None:
-        return resumed(experiment, asked.resume, "testbed run" if asked.real else "emulate")
+        return resumed(experiment, asked.resume, asked.verb)
     if asked.profile not in experiment.profiles:
         raise UnknownName("profile", asked.profile, experiment.profiles)
     profile = adjusted(experiment.profiles[asked.profile], asked)

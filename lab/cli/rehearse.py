@@ -89,6 +89,7 @@ def command(
         resume=resume,
         results=results,
         trace=trace,
+        verb="rehearse",
     )
     if os.geteuid() != 0:
         raise MachineError(f"rehearse needs root: sudo {sys.executable} -m lab rehearse {experiment}")

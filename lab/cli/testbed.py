@@ -156,6 +156,7 @@ def run(
         resume=resume,
         results=results,
         trace=trace,
+        verb="testbed run",
         real=True,
     )
     if dry_run:

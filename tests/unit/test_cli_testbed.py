@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.cli.main import run
+from tests.unit.fakes import new_folder
 
 Lab = Callable[..., tuple[int, str, str]]
 
@@ -74,3 +76,17 @@ def test_every_verb_shows_an_example(lab: Lab, verb: list[str]) -> None:
     said = " ".join(lab(*verb, "--help")[1].split())
     assert "Example:" in said
     assert f"python -m lab {' '.join(verb)}" in said
+
+
+@pytest.mark.parametrize("verb", ["emulate", "rehearse", "testbed run"])
+def test_a_run_of_another_experiment_is_to_be_resumed_by_the_verb_that_was_used(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    inventory = tmp_path / "inventory.yaml"
+    lab("inventory", "linear:sites=AMS+PRG", "-o", inventory)
+    inventory.write_text(re.sub(r"address:.*", "address: 192.0.2.1", inventory.read_text()))
+    folder = new_folder(tmp_path / "results", experiment="datagram").path
+    more = ["--inventory", inventory] if verb == "testbed run" else []
+    status, _, err = lab(*verb.split(), "multihop", "--resume", folder, *more)
+    assert (status, err) == (1, f"lab: {folder} is a run of 'datagram'; resume it with '{verb} datagram'\n")

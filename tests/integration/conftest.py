@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -12,20 +11,23 @@ import pytest
 
 from tests.integration.inventory import inventory
 
+#: Under this name a report of the contract suite has the overlay and mode that it is about.
+CONTRACT = "contract"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here is an integration test; without root none of them can run."""
+    """Everything here is an integration test; without root none of them can run.
+
+    A test that takes the running overlay of `test_overlays.py` is the contract suite's: its reports
+    say which overlay and mode it asked. Others have an overlay's name among their parameters too.
+    """
     for item in items:
         if "tests/integration" in str(item.path):
             item.add_marker(pytest.mark.integration)
             if os.geteuid() != 0:
                 item.add_marker(pytest.mark.skip(reason="integration tests build networks: run them as root"))
-
-
-#: A test of the contract suite, with the overlay and mode that it asked.
-CONTRACT = re.compile(
-    r"test_overlays\.py::\w+\[(?P<spec>(?:underlay|weave|libnetwork|flannel|tinc)[^\]]*)\]$"
-)
+        if item.path.name == "test_overlays.py" and "running" in getattr(item, "fixturenames", ()):
+            item.user_properties.append((CONTRACT, item.callspec.params["running"]))  # type: ignore[attr-defined]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -34,10 +36,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons: dict[str, str] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
-            if found := CONTRACT.search(report.nodeid):
-                counts[found["spec"]][outcome] += 1
+            if spec := dict(report.user_properties).get(CONTRACT):
+                counts[spec][outcome] += 1
                 if outcome == "skipped":
-                    reasons[found["spec"]] = report.longrepr[2].removeprefix("Skipped: ")
+                    reasons[spec] = report.longrepr[2].removeprefix("Skipped: ")
     if not counts:
         return
     terminalreporter.section("the contract of every overlay and mode")

@@ -36,6 +36,7 @@ async def remove(state: State, run: Run = process.run) -> list[str]:
     done = await _remove_containers(state, containers, run)
     done += await _end_processes(state)
     done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
+    done += await _remove_links([o.name for o in owned if o.kind == "link"], run)
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
     # Docker may still have been making one when its command was killed
     done += await _remove_containers(state, containers, run)
@@ -143,6 +144,24 @@ async def _remove_namespaces(names: Sequence[str], run: Run) -> list[str]:
     for name in there:
         await run(["ip", "netns", "delete", name])
     return [f"namespace {name}" for name in there]
+
+
+async def _remove_links(names: Sequence[str], run: Run) -> list[str]:
+    """Delete what the lab has in this machine's own network.
+
+    Its other ends lie in namespaces that were removed just now, and it would go with them, but the kernel
+    takes a namespace down only a moment after its name.
+    """
+    done = []
+    for name in names:
+        result = await run(["ip", "link", "delete", name], check=False)
+        gone = "Cannot find device" in result.stderr or "No such device" in result.stderr
+        if result.status and not gone:
+            raise MachineError(
+                f"link {name} cannot be removed: {result.stderr.strip()}; run 'lab cleanup' again"
+            )
+        done += [] if gone else [f"link {name}"]
+    return done
 
 
 async def _unmount(paths: Sequence[str], run: Run) -> list[str]:

@@ -56,7 +56,7 @@ def boot_id() -> str:
 
 @dataclass(frozen=True)
 class Owned:
-    """One object of a lab: `kind` is container, namespace, mount or process."""
+    """One object of a lab: `kind` is container, namespace, mount or link (in this machine's own network)."""
 
     kind: str
     name: str

@@ -41,6 +41,18 @@ class Docker:
         return Result(tuple(argv), status, out, self.said if argv[1] == "rm" else "", 0.0)
 
 
+class Kernel:
+    """Answers as `ip` would: what it said of deleting each link, "" where it did."""
+
+    def __init__(self, **said: str) -> None:
+        self.said, self.ran = said, list[tuple[str, ...]]()
+
+    async def __call__(self, argv: Sequence[str], **_: Any) -> Result:
+        self.ran.append(tuple(argv))
+        said = self.said.get(argv[-1].replace("-", "_"), "")
+        return Result(tuple(argv), 1 if said else 0, "", said, 0.0)
+
+
 def lost(hosts: int) -> Record:
     record = Record("dead", "class", boot="another")
     record.hosts = [HostRecord(f"h{n}", n + 1, "AMS", (), f"lab-dead-h{n}", "", 1, 1) for n in range(hosts)]
@@ -67,3 +79,24 @@ async def test_a_container_that_stays_is_told_and_the_record_stays_too() -> None
 async def test_a_container_that_went_by_itself_is_no_error() -> None:
     await cleanup.remove_lost(lost(1), Docker(["lab-dead-h0"], "Error: No such container: lab-dead-h0"))
     assert read("dead") is None
+
+
+async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> None:
+    """It was left to the kernel, which takes a namespace down after `ip netns delete` has ended."""
+    lab = state.State.create()
+    for number in range(3):
+        lab.record("link", f"sap-{number}")
+    kernel = Kernel(sap_1='Cannot find device "sap-1"', sap_2="RTNETLINK answers: No such device")
+    assert await cleanup.remove(lab, kernel) == ["link sap-0"]
+    assert kernel.ran == [("ip", "link", "delete", f"sap-{number}") for number in range(3)]
+    assert state.labs() == []
+
+
+async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
+    lab = state.State.create()
+    lab.record("link", "sap-0")
+    with pytest.raises(
+        MachineError, match=r"link sap-0 cannot be removed: .* not permitted; run 'lab cleanup'"
+    ):
+        await cleanup.remove(lab, Kernel(sap_0="RTNETLINK answers: Operation not permitted"))
+    assert [found.lab_id for found in state.labs()] == [lab.lab_id]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lab.emulation import state
 from lab.emulation.network import (
     Containernet,
     Controller,
@@ -18,6 +20,7 @@ from lab.emulation.network import (
     OVSSwitch,
     TCLink,
     Topo,
+    ground,
     net,
     openvswitch,
 )
@@ -74,6 +77,14 @@ class Ground:
         self.done.append((name, " ".join(argv)))
         said = json.dumps([{"flags": ["UP"], "addr_info": [], "address": "02:00:00:00:00:01"}])
         return subprocess.CompletedProcess(argv, 0, said, "")
+
+    def own_link(self) -> str:
+        self.done.append("own link")
+        return "sap-abcd-0"
+
+    def run(self, argv: Sequence[str], **how: Any) -> Any:
+        self.done.append(("this machine", " ".join(argv)))
+        return SimpleNamespace(stdout="")
 
     def down(self) -> None:
         self.done.append("down")
@@ -175,6 +186,27 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
     assert (made.links, d2.intfs) == ([], {})
     with pytest.raises(UnknownName, match="unknown node 'd1'; known: d2, s1"):
         made.removeDocker("d1")
+
+
+def test_this_machines_end_of_a_switch_is_recorded_before_it_is_made(make: Any) -> None:
+    made = make()
+    made.addExtSAP("sap1", "198.18.77.1/24")
+    done = made.ground.done
+    added = ("sap1", "ip link add here type veth peer name sap-abcd-0")
+    assert done.index("own link") < done.index(added)
+    made.removeExtSAP("sap1")
+    assert ("this machine", "ip link delete sap-abcd-0") in done
+
+
+def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "RUN", tmp_path)
+    lab: Any = SimpleNamespace(state=state.State.create())
+    there = ground.Ground(lab, None)
+    names = [there.own_link(), there.own_link()]
+    assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
+    assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]
 
 
 def test_a_refused_parameter_makes_nothing(make: Any) -> None:

@@ -155,6 +155,15 @@ class Ground:
         """Remove one again, with the interfaces in it."""
         self.run(["ip", "netns", "delete", path.rsplit("/", 1)[1]])
 
+    def own_link(self) -> str:
+        """Write down a link that is about to be in this machine's own network; returns its name."""
+        self.lab_id  # noqa: B018
+        state = self.emulation.state
+        assert state is not None, "it was opened"
+        name = f"sap-{state.lab_id}-{sum(owned.kind == 'link' for owned in state.owned())}"
+        state.record("link", name)
+        return name
+
     def ip(self, namespace: str, lines: Sequence[str]) -> None:
         """Carry out `ip` lines in a namespace."""
         if lines:

@@ -35,8 +35,7 @@ class ServicePoints(Mininet):
         at = IPv4Interface(sapIP)
         self._free(sapName, at)
         switch = self.addSwitch(sapName, dpid=dpid, **params)
-        end = f"sap-{self.ground.lab_id}-{len(self.SAPswitches)}"
-        # its peer goes with the namespace of the switches, and so does this end
+        end = self.ground.own_link()
         switch.must("ip", "link", "add", "here", "type", "veth", "peer", "name", end)
         port = f"{sapName[:8]}-sap"
         switch.must("ip", "link", "set", "here", "name", port)

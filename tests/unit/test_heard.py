@@ -66,7 +66,7 @@ async def test_what_was_printed_before_a_cut_is_there_while_the_command_hangs_an
     async with serving(tmp_path) as server:
         ams, line, file = hearing(server, tmp_path)
         await ams.run(["true"])
-        under_way = asyncio.ensure_future(ams.run(["sh", "-c", "echo so far; printf half; sleep 30"]))
+        under_way = asyncio.ensure_future(ams.run(["sh", "-c", "printf 'so far\\nhalf'; sleep 30"]))
         await until_in(file, "out so far")
         assert not under_way.done()
         server.cut()

@@ -35,6 +35,9 @@ from lab.hosts import process
 from lab.hosts.base import Host
 from lab.hosts.container import ContainerHost
 from lab.interrupts import until_told
+from lab.measure import cgroups
+from lab.measure.machine import parse_stat
+from lab.measure.pulse import used
 from lab.measure.reach import every_pair
 from lab.together import together
 from lab.topology import Topology
@@ -97,14 +100,15 @@ async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
         if isinstance(event, StepDone):
             took[f"lab: {event.step}"] = event.seconds
 
-    free, start = available(), monotonic()
+    start, before = monotonic(), ticks()
     built = Emulation(chain(hosts), emit=keep)
     await built.up()
     try:
         up = monotonic() - start
         await together(run_endpoint(host) for host in built.hosts.values())
         took["lab: endpoints running"] = monotonic() - start
-        took["lab: MiB per host"] = (free - available()) / hosts
+        took["lab: share of the processors used until then"] = used(before, ticks())
+        took["lab: MiB per host"] = statistics.mean(memory_of(built, host) for host in built.hosts)
         await together(endpoints.remove_all("bringup", host) for host in built.hosts.values())
         for name in overlays:
             took |= await overlay(built, name, up)
@@ -134,10 +138,15 @@ async def overlay(built: Emulation, name: str, before: float) -> dict[str, float
     return {f"{name}: all pairs, from hosts up": took, f"{name}: all pairs, from nothing": took + before}
 
 
-def available() -> float:
-    """Memory that is free to use, MiB."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 1024
+def ticks() -> dict[str, int]:
+    """What the machine's processors did so far."""
+    return parse_stat(Path("/proc/stat").read_text())
+
+
+def memory_of(built: Emulation, host: str) -> float:
+    """Memory that a host uses, MiB: its own daemons and all that runs on it, its endpoint too."""
+    membership = Path(f"/proc/{built.pids[host]}/cgroup").read_text()
+    return (cgroups.memory(membership, built.container_ids[host]) or 0) / 2**20
 
 
 def table(title: str, rounds: list[dict[str, float]]) -> dict[str, float]:

@@ -9,7 +9,7 @@ stops the monotonic one against the boot clock, and only the raw one is never co
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: s within which all clocks are read; when something came between, they are read again.
 SAME_MOMENT = 20e-6
@@ -18,12 +18,16 @@ TRIES = 10
 
 @dataclass(frozen=True)
 class Clocks:
-    """The kernel's clocks at one moment (s): wall, monotonic, monotonic uncorrected, and with sleep."""
+    """The kernel's clocks at one moment (s): wall, monotonic, monotonic uncorrected, and with sleep.
+
+    `within` is how long that moment was (s): by so much they may be apart.
+    """
 
     wall: float
     monotonic: float
     raw: float
     boot: float
+    within: float = 0.0
 
 
 def read() -> Clocks:
@@ -33,7 +37,7 @@ def read() -> Clocks:
         found = _read()
         took = time.clock_gettime(time.CLOCK_MONOTONIC) - found.monotonic
         if took < shortest:
-            best, shortest = found, took
+            best, shortest = replace(found, within=took), took
         if took < SAME_MOMENT:
             break
     return best
@@ -47,11 +51,15 @@ def _read() -> Clocks:
 
 
 def difference(before: Clocks, after: Clocks) -> dict[str, float]:
-    """How far the wall clock was set, how long the machine slept (ms), and by which share time was bent."""
+    """How far the wall clock was set, how long the machine slept (ms), and by which share time was bent.
+
+    Where reading the clocks took longer than what they are apart, nothing says that time was bent.
+    """
     passed = after.monotonic - before.monotonic
     raw = after.raw - before.raw
+    told = raw > 0 and abs(passed - raw) > before.within + after.within
     return {
         "set_ms": round(1e3 * (after.wall - before.wall - passed), 3),
         "slept_ms": round(1e3 * (after.boot - before.boot - passed), 3),
-        "bent": round(passed / raw - 1, 5) if raw > 0 else 0.0,
+        "bent": round(passed / raw - 1, 5) if told else 0.0,
     }

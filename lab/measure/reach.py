@@ -13,7 +13,8 @@ from lab.together import together
 PATIENCE = 2
 #: Between two tries (s), where the first fails at once.
 PAUSE = 0.1
-#: How long an overlay may take before it is asked to tell its daemons again who is where (s).
+#: How long an overlay may take before it is asked to tell its daemons again who is where (s); then twice
+#: as long before it is asked once more, and so on.
 SOON = 4.0
 #: How much longer than its pings an endpoint may take (s).
 GRACE = 20.0
@@ -41,17 +42,18 @@ async def every_pair(
 
     An echo and its answer cross a pair in both directions, so each pair is named once. Entering
     an endpoint costs more than the pings, so each asks all of its own at once. `refresh` (see
-    `overlays.base.Overlay`) is awaited once where pairs are still silent after `SOON`.
+    `overlays.base.Overlay`) is awaited where pairs are still silent after `SOON`, and again while they are.
 
     Raises:
         OverlayError: a pair was still silent after `deadline` (s).
     """
-    missing = list(pairs)
-    if refresh is not None and deadline > SOON:
-        if not (missing := await _silent(endpoints, missing, SOON)):
+    missing, span, left = list(pairs), SOON, deadline
+    while refresh is not None and left > 2 * span:
+        if not (missing := await _silent(endpoints, missing, span)):
             return
         await refresh()
-    if missing := await _silent(endpoints, missing, deadline):
+        left, span = left - span, 2 * span
+    if missing := await _silent(endpoints, missing, left):
         named = ", ".join(f"{a}–{b}" for a, b in missing[:5]) + (" …" if len(missing) > 5 else "")
         what = next(iter(endpoints.values())).overlay or "overlay"
         raise OverlayError(

@@ -100,15 +100,17 @@ async def test_silent_pairs_are_named() -> None:
         await reach.every_pair(ends, combinations(ends, 2), deadline=1.0)
 
 
-async def test_an_overlay_is_refreshed_once_where_pairs_stay_silent() -> None:
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_overlay_is_refreshed_while_pairs_stay_silent(times: int) -> None:
     ends, refreshed = answers("192.0.2.3"), []
 
     async def refresh() -> None:
         refreshed.append(len(ran(ends["A"])))
-        ends.update(answers("192.0.2.2", "192.0.2.3"))
+        if len(refreshed) == times:
+            ends.update(answers("192.0.2.2", "192.0.2.3"))
 
     await reach.every_pair(ends, combinations(list(ends), 2), refresh=refresh)
-    assert refreshed == [1]
+    assert refreshed == [1, 2][:times]
     assert [len(ran(one)) for one in ends.values()] == [1, 0, 0], "only the silent pair is asked again"
 
 

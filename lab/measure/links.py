@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import accumulate
 from math import isfinite
 from typing import Any, Protocol
 
@@ -39,7 +40,7 @@ class Counters(Protocol):
 
 Counts = Mapping[str, Mapping[str, Counters]]
 ReadCounters = Callable[[], Awaitable[Counts]]
-LATE_PART = 0.99
+LATE_PART, LATE_LEAST = 0.99, 100
 _COUNTED = ("packets", "bytes", "overflow", "unasked")
 
 
@@ -51,9 +52,9 @@ async def no_counters() -> Counts:
 def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
     """What was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out.
 
-    ``late_p99_ms`` is an upper bound; the last class has none, which is stored as None.
-    ``late_mean_ms`` is what lateness adds to a mean: one packet of a hundred can be a tenth of a second
-    late and leave the other alone.
+    ``late_p99_ms`` is an upper bound; the last class has none, which is stored as None. Of fewer than
+    a hundred packets nobody is the slowest hundredth: it is left out. ``late_mean_ms`` is what lateness
+    adds to a mean: one packet of a hundred can be a tenth of a second late and leave the other alone.
     """
     found = {}
     for link, directions in after.items():
@@ -74,9 +75,9 @@ def _late(was: Counters | None, now: Counters) -> dict[str, float | None]:
     if not (total := sum(counts.values())):
         return {}
     mean = (now.late_ms - (was.late_ms if was else 0.0)) / total
-    seen = 0
-    for bound, count in counts.items():
-        seen += count
-        if seen >= LATE_PART * total:
-            return {"late_p99_ms": bound if isfinite(bound) else None, "late_mean_ms": round(mean, 4)}
-    return {}
+    found: dict[str, float | None] = {"late_mean_ms": round(mean, 4)}
+    if total >= LATE_LEAST:
+        upto = zip(counts, accumulate(counts.values()), strict=True)
+        bound = next(bound for bound, seen in upto if seen >= LATE_PART * total)
+        found["late_p99_ms"] = bound if isfinite(bound) else None
+    return found

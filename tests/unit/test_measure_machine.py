@@ -148,6 +148,10 @@ def test_one_packet_that_was_kept_shows_in_the_mean_and_not_in_the_slowest_hundr
     after = {"l": {"ab": Count(1115, 2, late_counts={0.1: 1114, inf: 1}, late_ms=135.0)}}
     late = links.difference(before, after)["l ab"]
     assert (late["late_p99_ms"], late["late_mean_ms"]) == (0.1, 1.0)
+    # and of fewer packets than a hundred there is no slowest hundredth
+    few = {"l": {"ab": Count(1020, 2, late_counts={0.1: 1019, inf: 1}, late_ms=24.0)}}
+    assert links.difference(before, few)["l ab"]["late_mean_ms"] == 0.2
+    assert "late_p99_ms" not in links.difference(before, few)["l ab"]
 
 
 def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:

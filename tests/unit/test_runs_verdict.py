@@ -52,6 +52,14 @@ def test_the_machine_and_its_hosts(machine: dict[str, Any], state: str) -> None:
     assert judge(machine) == state
 
 
+def test_a_link_that_took_no_part_in_a_sample_may_be_late_and_may_not_drop() -> None:
+    late = {"packets": 4, "unasked": 0, "late_mean_ms": 2.0}
+    assert verdict(2.0, FINE, {"AMS-PRG ab": LINK, "LJU-MIL ab": late}).state == "valid"
+    part = {**late, "packets": 10}
+    assert verdict(2.0, FINE, {"AMS-PRG ab": LINK, "LJU-MIL ab": part}).state == "emulator-bound"
+    assert verdict(2.0, FINE, {"AMS-PRG ab": LINK, "LJU-MIL ab": {**late, "unasked": 1}}).state != "valid"
+
+
 @pytest.mark.parametrize(
     ("link", "state"),
     [

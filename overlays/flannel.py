@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.errors import CommandError, OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.hosts.base import Endpoint, Host, HostFacts, Result
+from lab.hosts.common import PIDS
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
 from overlays.support import docker_settings, endpoints, flanneld, netfilter, record, routes, supply
@@ -27,6 +28,13 @@ PREFIX = "/coreos.com/network"
 PORT = 2389
 HEALTH = 8287
 SUBNET_FILE = "/run/flannel/subnet.env"
+#: How often a flanneld is started again that was given a subnet which another took meanwhile, and its last
+#: words then (flannel v0.28 means to try again by itself and does not).
+AGAIN, TAKEN = 10, "subnet already exists"
+#: Whether the lease is there, or flanneld is no longer (1 says start-stop-daemon of one that has ended).
+LEASED_OR_ENDED = (
+    f"test -s {SUBNET_FILE} || {{ start-stop-daemon --status --pidfile {PIDS}/flanneld.pid; [ $? = 1 ]; }}"
+)
 RULES = re.compile(r"\bFLANNEL-|flanneld|-[io] (flannel\S*|docker0)\b.*flannel")
 DEVICES = ("flannel.1", "flannel0", "flannel.ipip", "flannel-wg")
 #: The kind of link that a backend's device is, where it has one.
@@ -138,19 +146,35 @@ class Flannel(Overlay):
 
     async def _start(self, host: Host) -> None:
         """Start flanneld, and let its lease drive the host's Docker, as mk-docker-opts.sh does elsewhere."""
-        batch = Batch().run(["mkdir", "-p", "/run/flannel"]).start("flanneld", self.argv(host))
-        batch.wait(["test", "-s", SUBNET_FILE], LEASE)
-        batch.run(["cat", SUBNET_FILE]).show(["ip", "-o", "-4", "addr", "show", "docker0"])
-        result = await batch.on(host, timeout=LEASE + 30, check=False)
-        if result.status:
-            await self._check(host, "flanneld")
-            raise OverlayError(f"flannel: flanneld on {host.name} got no lease in {LEASE:g} s; see its log")
+        result = await self._lease(host)
         lease = parse_lease(result.stdout)
         self._leases[host.name] = lease
         if await docker_settings.change(
             host, self.name, docker_options(lease), bridge_address(result.stdout)
         ):
             await docker_settings.restart().on(host, timeout=120)
+
+    async def _lease(self, host: Host) -> Result:
+        """Start flanneld until it has a subnet of its own; prints that, and the address of Docker's bridge.
+
+        It picks one of the first hundred that are free. Who is given one that another took meanwhile ends,
+        and picks anew when it is started again, as it is elsewhere by what watches over it.
+        """
+        batch = Batch().run(["mkdir", "-p", "/run/flannel"]).start("flanneld", self.argv(host))
+        batch.wait(["sh", "-c", LEASED_OR_ENDED], LEASE)
+        batch.run(["cat", SUBNET_FILE]).show(["ip", "-o", "-4", "addr", "show", "docker0"])
+        for tries in range(AGAIN + 1):
+            result = await batch.on(host, timeout=LEASE + 30, check=False)
+            if not result.status:
+                return result
+            try:
+                await self._check(host, "flanneld")
+            except OverlayError as error:
+                if tries == AGAIN or TAKEN not in str(error):
+                    raise
+            else:
+                break
+        raise OverlayError(f"flannel: flanneld on {host.name} got no lease in {LEASE:g} s; see its log")
 
     async def ready(self, timeout: float = 60.0) -> None:
         await each(

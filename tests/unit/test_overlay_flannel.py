@@ -1,0 +1,67 @@
+"""A flanneld that was given a subnet which another one took meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from lab import catalog
+from lab.errors import OverlayError
+from lab.hosts.common import PIDS
+from overlays.flannel import AGAIN, LEASED_OR_ENDED, Flannel
+from overlays.support.etcd import Etcd
+from tests.unit.fakes import FakeHost
+
+CHAIN = catalog.topology("linear")
+LEASE = "FLANNEL_SUBNET=10.100.7.1/24\nFLANNEL_MTU=1450\n"
+TAKEN = "Error registering network: failed to acquire lease: subnet already exists"
+
+
+class Flanneld(FakeHost):
+    """A host whose flanneld ends so many times with these words, and then has a lease."""
+
+    def __init__(self, ends: int, words: str = TAKEN) -> None:
+        super().__init__("AMS", self.answers)
+        self.ends, self.words, self.starts = ends, words, 0
+
+    def answers(self, argv: Sequence[str]) -> tuple[int, str]:
+        if argv[0] == "tail":
+            return 0, self.words
+        self.starts += 1
+        return (0, LEASE) if self.starts > self.ends else (1, "")
+
+    async def alive(self, name: str) -> bool:
+        return False
+
+
+def flannel(host: FakeHost) -> Flannel:
+    made = Flannel(backend="vxlan", directrouting="off", subnet="10.100.0.0/16")
+    made.topology, made.hosts = CHAIN, (host,)
+    made._store = Etcd("flannel", host, "192.0.2.1", 2389)
+    return made
+
+
+@pytest.mark.parametrize("ends", [0, 1, AGAIN])
+async def test_it_is_started_again_and_picks_anew(ends: int) -> None:
+    host = Flanneld(ends)
+    assert (await flannel(host)._lease(host)).stdout == LEASE
+    assert host.starts == ends + 1
+    assert all("start-stop-daemon --start" in text for text in host.fed)
+
+
+async def test_not_for_ever() -> None:
+    host = Flanneld(AGAIN + 1)
+    with pytest.raises(OverlayError, match=r"flanneld on AMS no longer runs.*subnet already exists"):
+        await flannel(host)._lease(host)
+
+
+async def test_one_that_ends_for_another_reason_is_left() -> None:
+    host = Flanneld(1, "failed to find an interface")
+    with pytest.raises(OverlayError, match="failed to find an interface"):
+        await flannel(host)._lease(host)
+    assert host.starts == 1
+
+
+def test_a_daemon_that_has_ended_is_not_waited_for() -> None:
+    assert f"--status --pidfile {PIDS}/flanneld.pid" in LEASED_OR_ENDED

@@ -55,8 +55,9 @@ test-kernels: setup-kernels test-netem
 	@echo "==> tests: Weave's fast datapath, on a kernel with Open vSwitch"
 	@$(VENV)/python tests/kernels/run.py env LAB_WEAVER="$${LAB_WEAVER:-$$(command -v weaver || true)}" \
 		$(VENV)/python $(UML_TESTS) tests/kernels/test_fastdp.py
-	@echo '==> tests: Flannel on ipip and WireGuard'
+	@echo '==> tests: Flannel on ipip, and on WireGuard in a virtual machine'
 	@$(VENV)/python tests/kernels/run.py --memory 1500M $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py
+	@$(VENV)/python tests/kernels/vm.py --memory 2G $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py -k wireguard
 	@echo '==> tests: three hosts on cgroup v2 and netem, in a virtual machine'
 	@$(VENV)/python tests/kernels/vm.py
 

@@ -1,7 +1,9 @@
-"""Flannel's backend ``ipip``, with real flanneld and etcd, on a kernel that has IP in IP.
+"""Flannel's backends ``ipip`` and ``wireguard``, with real flanneld and etcd, on a kernel that has them.
 
     python tests/kernels/run.py --memory 1500M env LAB_FLANNELD=… .venv/bin/python -m pytest -sv \\
         -p no:cacheprovider tests/kernels/test_flannel.py
+
+User-mode Linux has no WireGuard: for that the same with `vm.py`.
 
 Three hosts in a line are namespaces; as there is no Docker in that kernel, nobody takes up the
 leases, and a link of every host has the lease's address in place of Docker's bridge.
@@ -57,9 +59,9 @@ async def take_up(host: NamespaceHost, overlay: flannel.Flannel) -> str:
     return lease.split("/")[0]
 
 
-async def sent(host: NamespaceHost) -> int:
+async def sent(host: NamespaceHost, device: str) -> int:
     """How many packets have left by the tunnel."""
-    shown = json.loads((await host.run(["ip", "-j", "-s", "link", "show", "flannel.ipip"])).stdout)
+    shown = json.loads((await host.run(["ip", "-j", "-s", "link", "show", device])).stdout)
     return int(shown[0]["stats64"]["tx"]["packets"])
 
 
@@ -67,7 +69,19 @@ async def pids(hosts: dict[str, NamespaceHost]) -> list[str]:
     return [(await host.run(["cat", f"{PIDS}/flanneld.pid"])).stdout for host in hosts.values()]
 
 
-def test_packets_go_in_ip_over_two_hops() -> None:
+def has(kind: str) -> bool:
+    """Whether this kernel has a kind of link."""
+    made = subprocess.run(["ip", "link", "add", "tried", "type", kind], capture_output=True)
+    subprocess.run(["ip", "link", "del", "tried"], capture_output=True)
+    return made.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "mtu"), [("ipip", "flannel.ipip", 1480), ("wireguard", "flannel-wg", 1420)]
+)
+def test_packets_go_over_two_hops(backend: str, device: str, mtu: int) -> None:
+    if not has(backend):
+        pytest.skip(f"this kernel has no link of the kind {backend!r}")
     topology = linear.topology(NAMES)
     hosts = {h.name: NamespaceHost(h.name, h.site, topology.addresses(h.name)) for h in topology.hosts}
     while not all(h.ready() for h in hosts.values()):
@@ -79,26 +93,29 @@ def test_packets_go_in_ip_over_two_hops() -> None:
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward"
         for host in hosts.values():
             await host.run(["sh", "-c", forward])
-        overlay = flannel.Flannel(backend="ipip")
+        overlay = flannel.Flannel(backend=backend)
         try:
             await overlay.install(list(hosts.values()), topology)
             await overlay.ready(60)
             # another process takes it up as it runs; what follows is done by it
             running = await pids(hosts)
-            overlay = flannel.Flannel(backend="ipip")
+            overlay = flannel.Flannel(backend=backend)
             await overlay.install(list(hosts.values()), topology)
             await overlay.ready(60)
             assert await pids(hosts) == running
             mode = await overlay.mode()
-            assert (mode["mode"], mode["mtu"]) == ("ipip", "1480")
+            assert (mode["mode"], mode["mtu"]) == (backend, str(mtu))
             own = {name: await take_up(host, overlay) for name, host in hosts.items()}
-            before = await sent(hosts["AMS"])
+            await hosts["AMS"].run(
+                ["ping", "-n", "-c", "1", "-W", "9", "-I", own["AMS"], own["BRA"]], check=False
+            )
+            before = await sent(hosts["AMS"], device)
             ping = ["ping", "-n", "-W", "5", "-I", own["AMS"], "-M", "do"]
-            fits = await hosts["AMS"].run([*ping, "-c", "3", "-s", "1452", own["BRA"]], check=False)
-            long = await hosts["AMS"].run([*ping, "-c", "1", "-s", "1453", own["BRA"]], check=False)
+            fits = await hosts["AMS"].run([*ping, "-c", "3", "-s", str(mtu - 28), own["BRA"]], check=False)
+            long = await hosts["AMS"].run([*ping, "-c", "1", "-s", str(mtu - 27), own["BRA"]], check=False)
             assert " 0% packet loss" in fits.stdout, fits.stdout + fits.stderr
             assert "100% packet loss" in long.stdout
-            assert await sent(hosts["AMS"]) - before == 3
+            assert await sent(hosts["AMS"], device) - before == 3
         finally:
             await overlay.uninstall()
         left = (await hosts["AMS"].run(["ip", "-br", "link"])).stdout

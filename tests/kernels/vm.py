@@ -22,12 +22,13 @@ from pathlib import Path
 import initramfs
 import store
 from run import GUEST, PYTEST, REPORT, ROOT, boot
+from run import MODULES as KINDS
 
 BUILD = ROOT / "build" / "kernel"
 #: The package that depends on the newest kernel. The one for clouds has no 9p.
 NEWEST = "linux-image-amd64"
 ORDER = "/mnt/order"
-MODULES = ["sch_netem", "sch_htb", "veth", "bridge", "br_netfilter", "vxlan", "dummy", "tun", "openvswitch"]
+MODULES = [*KINDS, "tun"]
 #: The guest's own places, in memory: what is the machine's Docker's and lab's is out of its sight.
 MOUNTS = [
     ("proc", "proc", "/proc", ""),

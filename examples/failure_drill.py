@@ -67,7 +67,9 @@ def drill(overlay: str, down: float) -> Drill:
     with Lab(ring.topology(), overlay=overlay) as lab, ThreadPoolExecutor(1) as beside:
         ends, spec = lab.endpoints(), lab.topology.links[0]
         link, seconds = lab.link(spec.a, spec.b), BEFORE + down + AFTER
-        argv = ["ping", "-n", "-D", "-i", f"{EVERY:g}", "-w", f"{seconds:g}", ends[spec.b].address]
+        # counted: with a deadline (-w) ping ends at the first "Destination Host Unreachable"
+        count = str(round(seconds / EVERY))
+        argv = ["ping", "-n", "-D", "-i", f"{EVERY:g}", "-W", "2", "-c", count, ends[spec.b].address]
         traffic = beside.submit(ends[spec.a].run, argv, timeout=seconds + 30, check=False)
         sleep(BEFORE)
         link.change(loss=100)

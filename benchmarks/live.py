@@ -222,8 +222,9 @@ def limits(before: Used, hosts: int, links: int, seconds: float) -> None:
         "90 s until neighbours answer": (seconds, 90),
     }
     print("  what would stop more hosts, as if each took the same:")
-    for what, (used, most) in sorted(room.items(), key=lambda one: one[1][1] / max(one[1][0], 1e-9)):
-        print(f"    {what:40}{used:9.0f} of {most:9.0f}: {most / max(used, 1e-9) * hosts:9.0f} hosts")
+    taken = {what: (used, most) for what, (used, most) in room.items() if used > 0}
+    for what, (used, most) in sorted(taken.items(), key=lambda one: one[1][1] / one[1][0]):
+        print(f"    {what:40}{used:9.0f} of {most:9.0f}: {most / used * hosts:9.0f} hosts")
 
 
 def _number(path: Path) -> int:

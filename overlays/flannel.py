@@ -37,6 +37,8 @@ LEASED_OR_ENDED = (
 )
 RULES = re.compile(r"\bFLANNEL-|flanneld|-[io] (flannel\S*|docker0)\b.*flannel")
 DEVICES = ("flannel.1", "flannel0", "flannel.ipip", "flannel-wg")
+#: The tunnel of a backend that has one route for all hosts; who has which subnet is inside it.
+ONE_ROUTE = {"udp": "flannel0", "wireguard": "flannel-wg"}
 #: The kind of link that a backend's device is, where it has one.
 NEEDS = {"vxlan": "vxlan", "ipip": "ipip", "wireguard": "wireguard"}
 
@@ -193,8 +195,8 @@ class Flannel(Overlay):
         if result.status:
             await self._check(host, "flanneld")
             return result.stderr.strip() or "flanneld does not answer yet"
-        if self._backend == "udp":  # one route for all; the rest is inside flanneld
-            return "" if "flannel0" in result.stdout else "no route into its tunnel"
+        if tunnel := ONE_ROUTE.get(self._backend):
+            return "" if tunnel in result.stdout else "no route into its tunnel"
         others = [o.name for o in self.hosts if o is not host and self._reach(host, o)]
         missing = [name for name in others if self._network(name) not in result.stdout]
         return f"no route to {', '.join(missing)}" if missing else ""

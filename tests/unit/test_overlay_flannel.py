@@ -65,3 +65,16 @@ async def test_one_that_ends_for_another_reason_is_left() -> None:
 
 def test_a_daemon_that_has_ended_is_not_waited_for() -> None:
     assert f"--status --pidfile {PIDS}/flanneld.pid" in LEASED_OR_ENDED
+
+
+@pytest.mark.parametrize(("backend", "tunnel"), [("udp", "flannel0"), ("wireguard", "flannel-wg")])
+async def test_one_route_leads_to_all_hosts_where_the_tunnel_knows_who_has_what(
+    backend: str, tunnel: str
+) -> None:
+    shown = ""
+    host = FakeHost("AMS", lambda argv: (0, shown))
+    made = flannel(host)
+    made.settings = {**made.settings, "backend": backend}
+    assert await made._lacking(host) == "no route into its tunnel"
+    shown = f"10.100.0.0/16 dev {tunnel} scope link\n"
+    assert await made._lacking(host) == ""

@@ -86,7 +86,7 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
         "http://docker/swarm": api({"JoinTokens": {"Worker": TOKEN}}),
         "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
-        "ip route show root": (0, "".join(f"{lease(h.name)}.0/24 dev flannel0\n" for h in CHAIN.hosts)),
+        "ip route show root": (0, flannel_routes()),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
         "USR2": (0, tinc_nodes(host)),
         "perl - show": (0, "hit:3 missed:2 lost:1\n"),
@@ -103,6 +103,12 @@ TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
 NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
+
+
+def flannel_routes() -> str:
+    """Whatever the backend: a route to every host, and one to all by each tunnel that has one."""
+    tunnels = "".join(f"10.100.0.0/16 dev {device}\n" for device in ("flannel0", "flannel-wg"))
+    return tunnels + "".join(f"{lease(h.name)}.0/24 dev flannel.1\n" for h in CHAIN.hosts)
 
 
 def lease(host: str) -> str:

@@ -36,7 +36,7 @@ from lab.hosts.base import Host
 from lab.hosts.container import ContainerHost
 from lab.interrupts import until_told
 from lab.measure import cgroups
-from lab.measure.machine import parse_stat
+from lab.measure.machine import read_ticks
 from lab.measure.pulse import used
 from lab.measure.reach import every_pair
 from lab.together import together
@@ -100,14 +100,14 @@ async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
         if isinstance(event, StepDone):
             took[f"lab: {event.step}"] = event.seconds
 
-    start, before = monotonic(), ticks()
+    start, before = monotonic(), read_ticks()
     built = Emulation(chain(hosts), emit=keep)
     await built.up()
     try:
         up = monotonic() - start
         await together(run_endpoint(host) for host in built.hosts.values())
         took["lab: endpoints running"] = monotonic() - start
-        took["lab: share of the processors used until then"] = used(before, ticks())
+        took["lab: share of the processors used until then"] = used(before, read_ticks())
         took["lab: MiB per host"] = statistics.mean(memory_of(built, host) for host in built.hosts)
         await together(endpoints.remove_all("bringup", host) for host in built.hosts.values())
         for name in overlays:
@@ -136,11 +136,6 @@ async def overlay(built: Emulation, name: str, before: float) -> dict[str, float
     finally:
         await made.uninstall()
     return {f"{name}: all pairs, from hosts up": took, f"{name}: all pairs, from nothing": took + before}
-
-
-def ticks() -> dict[str, int]:
-    """What the machine's processors did so far."""
-    return parse_stat(Path("/proc/stat").read_text())
 
 
 def memory_of(built: Emulation, host: str) -> float:

@@ -41,7 +41,7 @@ from lab.cli.assemble import load_experiment
 from lab.cli.trial import Trial, trial
 from lab.errors import LabError
 from lab.interrupts import until_told
-from lab.measure.machine import parse_stat
+from lab.measure.machine import read_ticks
 from lab.measure.pulse import used
 from lab.runs.sample import Sample
 from overlays.options import parse
@@ -183,15 +183,11 @@ class Quiet:
 
     async def _alone(self) -> bool:
         for _ in range(PATIENCE):
-            before = _ticks()
+            before = read_ticks()
             await asyncio.sleep(LOOK)
-            if used(before, _ticks()) <= OTHERS:
+            if used(before, read_ticks()) <= OTHERS:
                 return True
         return False
-
-
-def _ticks() -> dict[str, int]:
-    return parse_stat(Path("/proc/stat").read_text())
 
 
 async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> None:

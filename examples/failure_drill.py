@@ -25,6 +25,7 @@ from time import sleep
 
 from lab import Lab
 from lab.errors import MeasureError
+from lab.measure.failure import ping_argv
 from topologies import ring
 
 EVERY = 0.05  # s between two packets
@@ -74,9 +75,7 @@ def drill(overlay: str, down: float) -> Drill:
     with Lab(ring.topology(), overlay=overlay) as lab, ThreadPoolExecutor(1) as beside:
         ends, spec = lab.endpoints(), lab.topology.links[0]
         link, seconds = lab.link(spec.a, spec.b), BEFORE + down + AFTER
-        # counted: with a deadline (-w) ping ends at the first "Destination Host Unreachable"
-        count = str(round(seconds / EVERY))
-        argv = ["ping", "-n", "-D", "-i", f"{EVERY:g}", "-W", "2", "-c", count, ends[spec.b].address]
+        argv = ping_argv(ends[spec.b].address, seconds, EVERY)
         traffic = beside.submit(ends[spec.a].run, argv, timeout=seconds + 30, check=False)
         sleep(BEFORE)
         link.change(loss=100)

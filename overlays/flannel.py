@@ -156,7 +156,7 @@ class Flannel(Overlay):
         ):
             await docker_settings.restart().on(host, timeout=120)
 
-    async def _lease(self, host: Host) -> Result:
+    async def _lease(self, host: Host, again: int = AGAIN) -> Result:
         """Start flanneld until it has a subnet of its own; prints that, and the address of Docker's bridge.
 
         It picks one of the first hundred that are free. Who is given one that another took meanwhile ends,
@@ -165,17 +165,15 @@ class Flannel(Overlay):
         batch = Batch().run(["mkdir", "-p", "/run/flannel"]).start("flanneld", self.argv(host))
         batch.wait(["sh", "-c", LEASED_OR_ENDED], LEASE)
         batch.run(["cat", SUBNET_FILE]).show(["ip", "-o", "-4", "addr", "show", "docker0"])
-        for tries in range(AGAIN + 1):
-            result = await batch.on(host, timeout=LEASE + 30, check=False)
-            if not result.status:
-                return result
-            try:
-                await self._check(host, "flanneld")
-            except OverlayError as error:
-                if tries == AGAIN or TAKEN not in str(error):
-                    raise
-            else:
-                break
+        result = await batch.on(host, timeout=LEASE + 30, check=False)
+        if not result.status:
+            return result
+        try:
+            await self._check(host, "flanneld")
+        except OverlayError as error:
+            if again and TAKEN in str(error):
+                return await self._lease(host, again - 1)
+            raise
         raise OverlayError(f"flannel: flanneld on {host.name} got no lease in {LEASE:g} s; see its log")
 
     async def ready(self, timeout: float = 60.0) -> None:

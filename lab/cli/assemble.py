@@ -45,7 +45,7 @@ TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked of `verb`, `real` where its links are not the lab's; see the verbs' options."""
+    """What the user asked of `verb`; see the verbs' options."""
 
     experiment: str
     topology: str = ""
@@ -67,7 +67,6 @@ class Asked:
     trace: Path | None = None
     prompt: bool = False
     verb: str = "emulate"
-    real: bool = False
     lab: str = ""
     keep: bool = False
 
@@ -183,7 +182,7 @@ def all_claims() -> list[Claim]:
 
 def adjusted(profile: Profile, asked: Asked) -> Profile:
     """The profile with what the user set in its place; nobody shapes real links, or limits real hosts."""
-    if asked.real:
+    if asked.verb == "testbed run":
         profile = replace(profile, rate=None, cpus=None, why="")
     if asked.rate is not None:
         profile = replace(profile, **_rate_asked(asked.rate))

@@ -157,7 +157,6 @@ def run(
         results=results,
         trace=trace,
         verb="testbed run",
-        real=True,
     )
     if dry_run:
         _plan(asked)

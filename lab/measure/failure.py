@@ -35,14 +35,14 @@ class Answer(NamedTuple):
         return self.at - self.rtt / 1000
 
 
-def ping_argv(address: str, seconds: float) -> list[str]:
-    """Echo requests every `INTERVAL` for `seconds` (s), each answer with its time.
+def ping_argv(address: str, seconds: float, interval: float = INTERVAL) -> list[str]:
+    """Echo requests every `interval` (s) for `seconds` (s), each answer with its time.
 
     They are counted: with a deadline (``-w``) ping ends at the first "Destination Host
     Unreachable", which is what a dark circuit soon makes of the neighbour's address.
     """
-    count = round(seconds / INTERVAL)
-    return [NAME, "-n", "-D", "-i", f"{INTERVAL:g}", "-W", "2", "-c", str(count), address]
+    count = round(seconds / interval)
+    return [NAME, "-n", "-D", "-i", f"{interval:g}", "-W", "2", "-c", str(count), address]
 
 
 def cut_argv(interface: str, *, insert: bool) -> list[str]:

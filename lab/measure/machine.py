@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
@@ -113,7 +114,7 @@ class Machine:
     async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
-        self._pulse = Pulse(self._ticks)
+        self._pulse = Pulse(partial(read_ticks, self._proc))
         if self._interval is not None:
             self._timeline = Timeline(self._hosts, self._interval)
 
@@ -128,14 +129,16 @@ class Machine:
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             monotonic(),
-            self._ticks(),
+            read_ticks(self._proc),
             _pressures(self._proc / "pressure"),
             {name: read_cpu(folders) for name, folders in self._hosts.items()},
             _dropped(self._proc / "net" / "softnet_stat"),
         )
 
-    def _ticks(self) -> dict[str, int]:
-        return parse_stat((self._proc / "stat").read_text())
+
+def read_ticks(proc: Path = Path("/proc")) -> dict[str, int]:
+    """What the machine's processors did so far, in clock ticks by kind."""
+    return parse_stat((proc / "stat").read_text())
 
 
 def parse_stat(text: str) -> dict[str, int]:

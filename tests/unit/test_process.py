@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,16 @@ from lab.hosts.process import Trace, Whole, run
 def running(command: str) -> bool:
     """Whether a process with this command line is there."""
     return subprocess.run(["pgrep", "-f", command], capture_output=True, check=False).returncode == 0
+
+
+async def gone(command: str, timeout: float = 5.0) -> bool:
+    """Whether no such process is left in time: one that was killed is listed until the kernel has run it."""
+    ends = time.monotonic() + timeout
+    while there := running(command):
+        if time.monotonic() > ends:
+            break
+        await asyncio.sleep(0.02)
+    return not there
 
 
 async def test_a_command_leaves_status_and_output() -> None:
@@ -40,7 +51,7 @@ async def test_a_program_that_is_not_there() -> None:
 async def test_a_deadline_ends_the_whole_process_group() -> None:
     with pytest.raises(HostTimeout, match=r"had not ended after 0.2 s"):
         await run(["sh", "-c", "sleep 61.25 & wait"], timeout=0.2)
-    assert not running("sleep 61.25")
+    assert await gone("sleep 61.25")
 
 
 async def test_a_cancelled_command_does_not_live_on() -> None:
@@ -49,7 +60,7 @@ async def test_a_cancelled_command_does_not_live_on() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not running("sleep 61.5")
+    assert await gone("sleep 61.5")
 
 
 async def test_a_trace_is_a_script_that_does_the_same_again(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3 || echo /usr/bin/python3)
 VENV := .venv/bin
 ARGS ?=
+# programs that the lab keeps in the user's own places, which a guest does not see
+FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.support import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
 .PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench lock clean
@@ -56,8 +58,10 @@ test-kernels: setup-kernels test-netem
 	@$(VENV)/python tests/kernels/run.py env LAB_WEAVER="$${LAB_WEAVER:-$$(command -v weaver || true)}" \
 		$(VENV)/python $(UML_TESTS) tests/kernels/test_fastdp.py
 	@echo '==> tests: Flannel on ipip, and on WireGuard in a virtual machine'
-	@$(VENV)/python tests/kernels/run.py --memory 1500M $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py
-	@$(VENV)/python tests/kernels/vm.py --memory 2G $(VENV)/python $(UML_TESTS) tests/kernels/test_flannel.py -k wireguard
+	@$(VENV)/python tests/kernels/run.py --memory 1500M env $(FLANNELD) $(VENV)/python $(UML_TESTS) \
+		tests/kernels/test_flannel.py
+	@$(VENV)/python tests/kernels/vm.py --memory 2G env $(FLANNELD) $(VENV)/python $(UML_TESTS) \
+		tests/kernels/test_flannel.py -k wireguard
 	@echo '==> tests: three hosts on cgroup v2 and netem, in a virtual machine'
 	@$(VENV)/python tests/kernels/vm.py
 

@@ -31,11 +31,15 @@ BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host 
 
 @dataclass(frozen=True)
 class Tool:
-    """How a metric is measured: argv for (address, cell), the parser of the output, and words about it."""
+    """How a metric is measured: argv for (address, cell), the parser of the output, and words about it.
+
+    `one_way`: what is sent does not wait for answers (`Cell`).
+    """
 
     argv: Callable[[str, Cell], list[str]]
     parse: Callable[[str], Mapping[str, float]]
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
+    one_way: bool = False
 
 
 def tcp(**more: Any) -> Tool:
@@ -49,9 +53,12 @@ def tcp(**more: Any) -> Tool:
 
 def udp(datagram: int | None = None) -> Tool:
     """Datagrams of this size; see `iperf3.udp_argv`."""
-    return Tool(
-        lambda to, cell: iperf3.udp_argv(to, cell.seconds, datagram=datagram), iperf3.parse_udp, iperf3.facts
-    )
+    return datagrams(lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=datagram))
+
+
+def datagrams(argv: Callable[[str, Cell], list[str]]) -> Tool:
+    """iperf3's UDP by this argv."""
+    return Tool(argv, iperf3.parse_udp, iperf3.facts, one_way=True)
 
 
 def latency() -> Tool:
@@ -96,6 +103,7 @@ class Traffic(Experiment):
 
     def cell(self, overlay: str, metric: str, profile: Profile, **params: Any) -> Cell:
         """A cell with the profile's repetitions and times for its metric."""
+        used = self.tools.get(metric)
         return Cell(
             overlay,
             metric,
@@ -103,6 +111,7 @@ class Traffic(Experiment):
             profile.repetitions[metric],
             profile.seconds[metric],
             profile.warmup.get(metric, 0.0),
+            one_way=used is not None and used.one_way,
         )
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:

@@ -42,8 +42,10 @@ class Profile:
 class Cell:
     """One point of the grid. `key` names it for good: a resumed run finds its samples by it.
 
-    A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a circuit: that its mode
-    changes meanwhile is no fault of the sample, and before the next one it is given time to mend.
+    Traffic that is `one_way` waits for no answer: how many of its packets arrive does not depend on how
+    late each of them does. A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
+    circuit: that its mode changes meanwhile is no fault of the sample, and before the next one it is given
+    time to mend.
     """
 
     overlay: str
@@ -53,6 +55,7 @@ class Cell:
     seconds: float = 1.0
     warmup: float = 0.0
     disturbs: bool = False
+    one_way: bool = False
 
     @property
     def key(self) -> str:

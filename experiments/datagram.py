@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
+from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, datagrams, ends
 from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
 from lab.measure import iperf3, offload
@@ -121,10 +121,8 @@ class Datagram(Traffic):
     claims = CLAIMS
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
     tools: ClassVar[Mapping[str, Tool]] = {
-        UDP: Tool(
-            lambda to, cell: iperf3.udp_argv(to, cell.seconds, datagram=cell.params["size"]),
-            iperf3.parse_udp,
-            iperf3.facts,
+        UDP: datagrams(
+            lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=cell.params["size"])
         )
     }
     charts = (

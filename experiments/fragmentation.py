@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
+from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
 from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
-from lab.measure import iperf3, offload
+from lab.measure import offload
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import (
     OPEN,
@@ -173,7 +173,7 @@ class Fragmentation(Traffic):
     topology = "point_to_point"
     claims = CLAIMS
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
-    tools: ClassVar[Mapping[str, Tool]] = {UDP: Tool(lambda to, cell: [], iperf3.parse_udp, iperf3.facts)}
+    tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
     charts = (
         Chart(
             name="fig13-fragmentation",
@@ -200,8 +200,5 @@ class Fragmentation(Traffic):
         said = await offload.switch(source, cell.params["offload"])
         bytes_of_packet = await offload.mtu(source, source.interface)
         size = offload.payload(bytes_of_packet, cell.params["fragments"])
-        used = replace(
-            self.tools[UDP], argv=lambda to, cell: iperf3.udp_argv(to, cell.seconds, datagram=size)
-        )
-        reading = await apply(used, cell, endpoints)
+        reading = await apply(udp(size), cell, endpoints)
         return replace(reading, facts={**reading.facts, **said, "mtu": str(bytes_of_packet)})

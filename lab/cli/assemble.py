@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.base import Experiment, Profile
 from lab import catalog
 from lab.cli.export_dsl import tell
+from lab.cli.options import SPARES
 from lab.cli.trial import measurable
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
 from lab.events import Emit, Event, Note, StepDone, step
@@ -62,6 +63,7 @@ class Asked:
     shaper: str = "auto"
     accept_links: bool = False
     on_fallback: str = "mark"
+    spares: int = SPARES
     resume: Path | None = None
     results: Path = Path("results")
     trace: Path | None = None
@@ -381,6 +383,7 @@ def _manifest(asked: Asked, settled: Parts, ground: Ground) -> Manifest:
         shaper=ground.shaper,
         seed=asked.seed if asked.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if asked.on_fallback == "relaunch" else "mark",
+        spares=asked.spares,
         overlays={name: described(overlay) for name, overlay in settled.overlays.items()},
         environment=ground.environment,
         calibration=ground.calibration,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.options import (
+    SPARES,
     ExperimentName,
     LargestComponent,
     Only,
@@ -21,6 +22,7 @@ from lab.cli.options import (
     Seed,
     ShaperName,
     Sites,
+    Spares,
     Weaver,
 )
 from lab.errors import MachineError
@@ -48,6 +50,7 @@ def command(
     duration: Annotated[
         float | None, typer.Option(help="Seconds per sample, in place of the profile's.")
     ] = None,
+    spares: Spares = SPARES,
     only: Only = None,
     seed: Seed = None,
     shaper: ShaperName = "auto",
@@ -95,6 +98,7 @@ def command(
         rate=rate,
         repetitions=repetitions,
         duration=duration,
+        spares=spares,
         only=tuple(only or ()),
         seed=seed,
         shaper=shaper,

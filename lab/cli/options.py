@@ -7,6 +7,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+#: How many samples more a cell gets at most, for such that do not count.
+SPARES = 2
+
 TopologyName: TypeAlias = Annotated[
     str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
 ]
@@ -28,6 +31,9 @@ ProfileName: TypeAlias = Annotated[
 ]
 Repetitions: TypeAlias = Annotated[int | None, typer.Option(help="Samples per cell.")]
 Duration: TypeAlias = Annotated[float | None, typer.Option(help="Seconds per sample.")]
+Spares: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Samples more per cell at most, for such that do not count.")
+]
 Only: TypeAlias = Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")]
 Seed: TypeAlias = Annotated[int | None, typer.Option(help="For the order of the cells.")]
 ShaperName: TypeAlias = Annotated[str, typer.Option(help="auto, netem or wire.")]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.options import (
+    SPARES,
     Duration,
     ExperimentName,
     OnFallback,
@@ -27,6 +28,7 @@ from lab.cli.options import (
     Resume,
     Seed,
     ShaperName,
+    Spares,
     Weaver,
 )
 from lab.errors import MachineError
@@ -51,6 +53,7 @@ def command(
     rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
     repetitions: Repetitions = None,
     duration: Duration = None,
+    spares: Spares = SPARES,
     only: Only = None,
     seed: Seed = None,
     shaper: ShaperName = "auto",
@@ -82,6 +85,7 @@ def command(
         rate=rate,
         repetitions=repetitions,
         duration=duration,
+        spares=spares,
         only=tuple(only or ()),
         seed=seed,
         shaper=shaper,
@@ -219,6 +223,7 @@ def _words(asked: assemble.Asked, settled: assemble.Parts) -> list[str]:
         "--rate": settled.profile.rate,
         "--repetitions": asked.repetitions,
         "--duration": asked.duration,
+        "--spares": asked.spares,
         "--seed": asked.seed,
         "--on-fallback": asked.on_fallback,
         "--resume": asked.resume,

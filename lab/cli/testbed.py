@@ -13,6 +13,7 @@ import typer
 
 from lab.cli.machines import AcceptNew, InventoryFile, Steal
 from lab.cli.options import (
+    SPARES,
     Duration,
     ExperimentName,
     OnFallback,
@@ -23,6 +24,7 @@ from lab.cli.options import (
     Results,
     Resume,
     Seed,
+    Spares,
     Weaver,
 )
 
@@ -115,6 +117,7 @@ def run(
     ] = None,
     repetitions: Repetitions = None,
     duration: Duration = None,
+    spares: Spares = SPARES,
     only: Only = None,
     seed: Seed = None,
     on_fallback: OnFallback = "mark",
@@ -150,6 +153,7 @@ def run(
         rate=rate,
         repetitions=repetitions,
         duration=duration,
+        spares=spares,
         only=tuple(only or ()),
         seed=seed,
         on_fallback=on_fallback,

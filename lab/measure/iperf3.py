@@ -10,7 +10,8 @@ from lab.errors import MeasureError
 
 NAME = "iperf3"
 PORT = 5201
-SERVER = (NAME, "-s")
+#: The receiver's own report, in JSON, is asked for by `udp_argv`.
+SERVER = (NAME, "-s", "-J")
 #: How long a client waits for its server to answer (ms); the chain's round trip is 161 ms.
 CONNECT_TIMEOUT = 5000
 #: What the 2016 study offered in every UDP measurement (Mbit/s): ``iperf3 -u -b 1000M``.
@@ -18,6 +19,12 @@ UDP_OFFERED = 1000
 #: Bytes of data in a datagram: iperf3's own choice until version 3.1.4, so that of 2016 (later
 #: ones take what fits into one packet), and that of iperf 2, which Hermans & de Niet used.
 UDP_2016, UDP_IPERF2 = 8192, 1470
+
+
+#: What a receiver counts in each of its seconds.
+COUNTED = ("bytes", "packets", "lost_packets", "seconds")
+#: How far (s) the last of them may reach over the end, as the two ends' clocks do not begin together.
+EDGE = 0.1
 
 
 def tcp_argv(
@@ -32,21 +39,34 @@ def tcp_argv(
 
     `window` (bytes) sets the socket buffers at both ends, `congestion` the sender's control.
     """
-    argv = [*_client(address, seconds), *(["-O", f"{omit:g}"] if omit else [])]
+    argv = [*_client(address, seconds), *_omit(omit)]
     argv += ["-w", str(window)] if window else []
     return [*argv, *(["-C", congestion] if congestion else [])]
 
 
 def udp_argv(
-    address: str, seconds: float, offered: float = UDP_OFFERED, *, datagram: int | None = None
+    address: str,
+    seconds: float,
+    omit: float = 0.0,
+    *,
+    offered: float = UDP_OFFERED,
+    datagram: int | None = None,
 ) -> list[str]:
-    """Datagrams at `offered` Mbit/s for `seconds` (s), each with `datagram` bytes of data."""
-    size = ["-l", str(datagram)] if datagram else []
-    return [*_client(address, seconds), "-u", "-b", f"{offered:g}M", *size]
+    """Datagrams at `offered` Mbit/s, each with `datagram` bytes of data, for times as in `tcp_argv`.
+
+    The receiver counts from when the sender says that it begins, so without `omit` the time that the
+    first datagram is under way is among the seconds in which nothing arrives.
+    """
+    argv = [*_client(address, seconds), *_omit(omit), "--get-server-output", "-u", "-b", f"{offered:g}M"]
+    return [*argv, *(["-l", str(datagram)] if datagram else [])]
 
 
 def _client(address: str, seconds: float) -> list[str]:
     return [NAME, "-c", address, "-J", "-t", f"{seconds:g}", "--connect-timeout", str(CONNECT_TIMEOUT)]
+
+
+def _omit(seconds: float) -> list[str]:
+    return ["-O", f"{seconds:g}"] if seconds else []
 
 
 def parse_tcp(raw: str) -> dict[str, float]:
@@ -69,6 +89,7 @@ def parse_udp(raw: str) -> dict[str, float]:
     """What the sender sent and what the receiver got (Mbit/s), loss (%), jitter (ms), bytes a datagram.
 
     The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
+    What arrived is told by the receiver's own seconds, if the report has them (`_arrived`).
     Where not one datagram arrived whole, all are lost and there is no jitter: iperf3 counts
     losses by the numbers of those that arrive, and then reports 0 % of 0.
 
@@ -76,17 +97,35 @@ def parse_udp(raw: str) -> dict[str, float]:
         MeasureError: iperf3 said that it failed, or the text is no whole report of a UDP test.
     """
     end = _end(raw, "UDP")
+    arrived = _arrived(_report(raw), raw)
     values = {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
-        "received_mbps": _mbps(end, raw, "sum_received"),
-        "lost_percent": _number(end, raw, "sum_received", "lost_percent"),
+        "received_mbps": arrived["bytes"] * 8e-6 / arrived["seconds"],
+        "lost_percent": 100 * arrived["lost_packets"] / max(arrived["packets"], 1),
         "jitter_ms": _number(end, raw, "sum_received", "jitter_ms"),
         "datagram_bytes": _number(_report(raw), raw, "start", "test_start", "blksize"),
     }
-    if _number(end, raw, "sum_received", "packets") <= 0:
+    if arrived["packets"] <= 0:
         del values["jitter_ms"]
         values["lost_percent"] = 100.0
     return values
+
+
+def _arrived(report: Mapping[str, Any], raw: str) -> dict[str, float]:
+    """What the receiver counted while datagrams were to arrive: bytes and packets, those lost, seconds.
+
+    The sum at the end of the report goes on until the sender's word of the end has arrived, which has to pass
+    the queue that the datagrams filled, and may be lost there once or twice: up to half a second in which
+    nothing arrives. And its losses are those of the omitted seconds too.
+    """
+    asked = _get(report, raw, "start", "test_start")
+    until = _number(asked, raw, "duration") + EDGE
+    intervals = report.get("server_output_json", {}).get("intervals", [])
+    rows = [_get(interval, raw, "streams", 0) for interval in intervals]
+    rows = [row for row in rows if not row.get("omitted")]
+    whole = [row for row in rows if _number(row, raw, "end") <= until]
+    rows = whole or rows[:1] or [_get(report, raw, "end", "sum_received")]
+    return {key: sum(_number(row, raw, key) for row in rows) for key in COUNTED}
 
 
 def facts(raw: str) -> dict[str, str]:

@@ -104,7 +104,7 @@ class Attempts:
         )
         changed = changes(self.first, self.mode, overlay.mode) if calm else []
         self.disturbed = not calm
-        judged = verdict(seconds, machine, counted, [*trouble, *changed])
+        judged = verdict(seconds, machine, counted, [*trouble, *changed], task.cell.one_way)
         marks = self._marks(start)
         words = [f"{what}: {which}" for what, which in marks.items()]
         judged = judged.model_copy(update={"reasons": [*judged.reasons, *words]})
@@ -149,7 +149,7 @@ class Attempts:
             SampleStarted(
                 task.cell.key,
                 task.repetition,
-                task.cell.repetitions,
+                progress.asked(task.cell),
                 progress.measured,
                 progress.total,
                 progress.left,

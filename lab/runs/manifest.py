@@ -55,6 +55,8 @@ class Manifest(BaseModel):
     shaper: str = ""
     seed: int = 0
     on_fallback: Literal["mark", "relaunch"] = "mark"
+    #: How many repetitions more a cell gets at most, in place of samples that do not count.
+    spares: int = 0
     overlays: dict[str, OverlayState] = {}
     environment: dict[str, Any] = {}
     calibration: dict[str, Any] = {}

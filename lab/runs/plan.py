@@ -31,13 +31,18 @@ def chosen(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
     return [cell for cell in cells if not only or any(fnmatch(cell.key, f"*{word}*") for word in only)]
 
 
-def order(cells: Sequence[Cell], seed: int, label: str) -> list[Task]:
-    """All repetitions of all cells, in rounds; the same for the same seed and overlay."""
+def order(cells: Sequence[Cell], seed: int, label: str, spares: int = 0) -> list[Task]:
+    """All repetitions of all cells, in rounds; the same for the same seed and overlay.
+
+    At the end come rounds of `spares`: further repetitions, for cells that turn out to need them.
+    """
     tasks = []
     for repetition in range(1, max((cell.repetitions for cell in cells), default=0) + 1):
         row = [Task(cell, repetition) for cell in cells if repetition <= cell.repetitions]
         random.Random(f"{seed}/{label}/{repetition}").shuffle(row)
         tasks += row
+    for spare in range(1, spares + 1):
+        tasks += [Task(cell, cell.repetitions + spare) for cell in cells]
     return tasks
 
 

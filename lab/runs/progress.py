@@ -18,12 +18,17 @@ class Progress:
     """Kept by the outcomes that were written, never by which files exist.
 
     A repetition in which the overlay's mode changed is measured again `repeats` times at most;
-    after that the last one stands, marked.
+    after that the last one stands, marked. A cell of which some samples count and others do not gets a
+    further repetition for each of these, `spares` at most; one of which none counts would get more alike.
     """
 
-    def __init__(self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0, spares: int = 0
+    ) -> None:
         self._cells = {cell.key: cell for cell in cells}
-        self._repeats = repeats
+        self._repeats, self._spares = repeats, spares
+        self._valid: Counter[str] = Counter()
+        self._spoilt: Counter[str] = Counter()
         self._changed: Counter[tuple[str, int]] = Counter()
         self._ok: set[tuple[str, int]] = set()
         self._attempts: Counter[tuple[str, int]] = Counter()
@@ -38,15 +43,22 @@ class Progress:
         self._changed[place] += bool(sample.changed)
         if sample.ok and not (sample.changed and self._changed[place] <= self._repeats):
             self._ok.add(place)
+            (self._valid if sample.valid else self._spoilt)[sample.cell] += 1
             if cell := self._cells.get(sample.cell):
                 self._extra.append((took or sample.seconds) - cell.duration)
 
     def done(self, task: Task) -> bool:
-        """Whether this repetition has been measured."""
-        return (task.cell.key, task.repetition) in self._ok
+        """Whether this repetition has been measured, or is a spare one that is not needed."""
+        there = (task.cell.key, task.repetition) in self._ok
+        return there or task.repetition > self.asked(task.cell)
+
+    def asked(self, cell: Cell) -> int:
+        """How many repetitions of a cell are to be measured, spare ones included, by what is known of it."""
+        needed = self._spoilt[cell.key] if self._valid[cell.key] else 0
+        return cell.repetitions + min(self._spares, needed)
 
     def finished(self, cell: Cell) -> bool:
-        """Whether all repetitions of a cell have been measured."""
+        """Whether all repetitions of a cell that the profile asks for have been measured."""
         return all(self.done(Task(cell, n)) for n in range(1, cell.repetitions + 1))
 
     def attempts(self, task: Task) -> int:
@@ -56,7 +68,7 @@ class Progress:
     @property
     def total(self) -> int:
         """All repetitions of all cells."""
-        return sum(cell.repetitions for cell in self._cells.values())
+        return sum(self.asked(cell) for cell in self._cells.values())
 
     @property
     def measured(self) -> int:
@@ -71,5 +83,5 @@ class Progress:
 
     def _tasks(self) -> Iterable[Task]:
         for cell in self._cells.values():
-            for repetition in range(1, cell.repetitions + 1):
+            for repetition in range(1, self.asked(cell) + 1):
                 yield Task(cell, repetition)

@@ -77,7 +77,7 @@ async def run_experiment(
     cells = plan_cells(experiment, lab.topology, list(overlays), profile, folder.manifest.only)
     every = [cell for row in cells.values() for cell in row]
     repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
-    progress = Progress(every, folder.samples, repeats)
+    progress = Progress(every, folder.samples, repeats, folder.manifest.spares)
     states = folder.manifest.overlays
     try:
         for name, overlay in overlays.items():
@@ -95,10 +95,11 @@ async def run_experiment(
 async def _state(stages: Stages, cells: Sequence[Cell]) -> OverlayState:
     """Work through one overlay; its failures become its state, not the run's end."""
     name, fresh = stages.name, described(stages.overlay)
-    tasks = order(cells, stages.folder.manifest.seed, name)
+    manifest = stages.folder.manifest
+    tasks = order(cells, manifest.seed, name, manifest.spares)
     if all(stages.progress.done(task) for task in tasks):
         stages.emit(Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}"))
-        before = stages.folder.manifest.overlays.get(name, fresh)
+        before = manifest.overlays.get(name, fresh)
         return before.model_copy(update={"state": "ok", "reason": ""})
     try:
         mode = await stages.work_through(tasks)

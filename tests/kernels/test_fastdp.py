@@ -194,11 +194,14 @@ def test_another_process_takes_the_routers_up_with_their_password(mesh: Mesh) ->
     # when an object that knows no more than the options is installed
     mesh.loop.run(other.install(hosts, mesh.topology))
     mesh.loop.run(other.ready(120))
-    # then the routers go on, and one that is started anew by it gets along with them
+    # then the routers go on
     assert mesh.pids() == before
+    # and one that is started anew by it gets along with them; `ready` may start an end anew as well, to which
+    # the middle's gossip did not tell the way to the other end
     mesh.overlay = other
     mesh.loop.run(hosts[1].stop("weaver"))
     mesh.loop.run(other.install(hosts, mesh.topology))
     mesh.loop.run(other.ready(120))
-    assert [one == two for one, two in zip(before, mesh.pids(), strict=True)] == [True, False, True]
+    assert mesh.pids()[1] != before[1]
+    assert " 0% packet loss" in mesh.inside("AMS", "ping", "-c", "3", "-W", "9", "10.32.0.3", check=False)
     assert mesh.loop.run(other.mode())["encryption"] == "on"

@@ -70,10 +70,10 @@ async def pids(hosts: dict[str, NamespaceHost]) -> list[str]:
 
 
 def has(kind: str) -> bool:
-    """Whether this kernel has a kind of link."""
-    made = subprocess.run(["ip", "link", "add", "tried", "type", kind], capture_output=True)
+    """Whether this kernel has a kind of link; one like ipip's first device, which is always there, exists."""
+    made = subprocess.run(["ip", "link", "add", "tried", "type", kind], capture_output=True, text=True)
     subprocess.run(["ip", "link", "del", "tried"], capture_output=True)
-    return made.returncode == 0
+    return made.returncode == 0 or "File exists" in made.stderr
 
 
 @pytest.mark.parametrize(

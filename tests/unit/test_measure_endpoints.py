@@ -63,7 +63,7 @@ async def test_servers_are_started_once_and_waited_for() -> None:
     one = endpoint(answer)
     await servers.serve(one)
     started = [line for line in ran(one) if " -d " in line]
-    assert started == ["docker exec -d c iperf3 -s", "docker exec -d c netserver -D"]
+    assert started == ["docker exec -d c iperf3 -s -J", "docker exec -d c netserver -D"]
 
 
 async def test_a_server_that_never_listens_is_named() -> None:

@@ -31,9 +31,24 @@ def test_udp_has_what_was_sent_and_what_arrived() -> None:
     report = json.loads(output("udp.json"))["end"]
     values = iperf3.parse_udp(output("udp.json"))
     assert values["sent_mbps"] == report["sum_sent"]["bits_per_second"] / 1e6
-    assert values["received_mbps"] == report["sum_received"]["bits_per_second"] / 1e6
+    assert values["received_mbps"] == pytest.approx(report["sum_received"]["bits_per_second"] / 1e6)
     assert values["received_mbps"] != report["sum"]["bits_per_second"] / 1e6
     assert set(values) == {"sent_mbps", "received_mbps", "lost_percent", "jitter_ms", "datagram_bytes"}
+
+
+def test_what_arrived_is_told_by_the_receivers_whole_seconds() -> None:
+    # given a report over five hops: 10 Mbit/s were full all the time, and 0.25 s passed at the end
+    report = json.loads(output("udp-omit.json"))
+    whole = report["server_output_json"]["intervals"][1]["streams"][0]
+    assert report["end"]["sum_received"]["lost_percent"] > 190, "losses of the omitted second are in it"
+    # then rate and losses are those of the second that counts
+    values = iperf3.parse_udp(json.dumps(report))
+    assert values["received_mbps"] == pytest.approx(whole["bits_per_second"] / 1e6)
+    assert values["lost_percent"] == pytest.approx(whole["lost_percent"])
+    # and a second that did not end in time is better than the sum, which has more that does not count
+    whole["end"] = 1.2
+    values = iperf3.parse_udp(json.dumps(report))
+    assert values["received_mbps"] == pytest.approx(whole["bits_per_second"] / 1e6)
 
 
 @pytest.mark.parametrize("size", [1470, 8192])
@@ -44,7 +59,7 @@ def test_the_size_of_datagrams_is_read_back(size: int) -> None:
 
 def test_where_no_datagram_arrives_all_are_lost_and_nothing_has_jitter() -> None:
     report = json.loads(output("udp.json"))
-    report["end"]["sum_received"] |= {"packets": 0, "bits_per_second": 0, "lost_percent": 0, "jitter_ms": 0}
+    report["end"]["sum_received"] |= {"packets": 0, "bytes": 0, "lost_packets": 0, "jitter_ms": 0}
     values = iperf3.parse_udp(json.dumps(report))
     assert values["received_mbps"] == 0
     assert values["lost_percent"] == 100
@@ -134,6 +149,7 @@ def test_argv() -> None:
         ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000", "-O", "2"]
     )
     assert "-O" not in iperf3.tcp_argv("10.0.0.1", 120)
-    assert iperf3.udp_argv("10.0.0.1", 2) == (
-        ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000", "-u", "-b", "1000M"]
-    )
+    common = ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000"]
+    receiver = ["--get-server-output", "-u", "-b", "1000M"]
+    assert iperf3.udp_argv("10.0.0.1", 2) == [*common, *receiver]
+    assert iperf3.udp_argv("10.0.0.1", 2, 1) == [*common, "-O", "1", *receiver]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from experiments.base import Cell
 from lab.runs.plan import ATTEMPTS, Task, chosen, order, wanted
 from lab.runs.progress import OVERHEAD, Progress
+from lab.runs.sample import Verdict
 from tests.unit.test_runs_folder import sample
 
 CELLS = [Cell("weave", "tcp", {"to": n}, repetitions=n % 3 + 1, seconds=2.0, warmup=1.0) for n in range(6)]
@@ -50,6 +51,43 @@ def test_a_task_comes_again_until_it_is_done_and_a_hopeless_cell_goes() -> None:
         else:
             done.append(task)
     assert seen == [bad.key] * ATTEMPTS + [good.key] * 2
+
+
+def test_spares_come_last_and_one_per_round() -> None:
+    tasks = order(CELLS, 1, "o", spares=2)
+    main = sum(cell.repetitions for cell in CELLS)
+    assert tasks[:main] == order(CELLS, 1, "o")
+    assert tasks[main:] == [Task(cell, cell.repetitions + n) for n in (1, 2) for cell in CELLS]
+
+
+def test_a_sample_that_does_not_count_is_made_up_for() -> None:
+    # given a cell of three repetitions, one of which did not count
+    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=3)
+    spoilt = {"verdict": Verdict(state="emulator-bound")}
+    progress = Progress([cell], [sample(1, **spoilt)], spares=2)
+    assert progress.asked(cell) == 3, "none that counts is known yet: more would be alike"
+    progress.add(sample(2))
+    progress.add(sample(3))
+    # then it is finished, and one more is to be measured
+    assert progress.finished(cell)
+    assert (progress.measured, progress.total, progress.asked(cell)) == (3, 4, 4)
+    assert not progress.done(Task(cell, 4))
+    assert progress.done(Task(cell, 5))
+    # and if that one does not count either another, which is the last
+    progress.add(sample(4, **spoilt))
+    assert not progress.done(Task(cell, 5))
+    progress.add(sample(5, **spoilt))
+    assert (progress.measured, progress.total) == (5, 5)
+    assert progress.done(Task(cell, 6))
+
+
+def test_without_spares_or_without_need_nothing_is_added() -> None:
+    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=2)
+    bound = sample(1, verdict=Verdict(state="host-bound"))
+    assert Progress([cell], [bound, sample(2)], spares=2).total == 2
+    spoilt = sample(1, verdict=Verdict(state="broken"))
+    assert Progress([cell], [spoilt, sample(2)]).total == 2
+    assert Progress([cell], [spoilt, sample(2, verdict=Verdict(state="broken"))], spares=2).total == 2
 
 
 def test_cells_are_chosen_by_a_part_of_their_key() -> None:

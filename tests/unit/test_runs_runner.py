@@ -107,6 +107,37 @@ async def test_a_failed_repetition_is_measured_again_and_both_attempts_are_kept(
     assert outcome.status == 0
 
 
+class BusyAtFirst(IdleMachine):
+    """A machine that some neighbour keeps busy during the first sample."""
+
+    async def stop(self) -> dict[str, Any]:
+        record = {**self.record, "busy": 1.0 if self.record["busy"] else 0.0}
+        self.record["busy"] = 0.0
+        return record
+
+
+async def test_a_sample_that_does_not_count_is_made_up_for_at_the_end(tmp_path: Path) -> None:
+    events: list[Event] = []
+    with new_folder(tmp_path, spares=2) as folder:
+        outcome = await go(folder, lab=fake_lab(BusyAtFirst()), events=events)
+    samples = read(folder.path).samples
+    first, last = samples[0], samples[-1]
+    asked = FakeExperiment.profiles["quick"].repetitions
+    assert (len(samples), first.valid, last.valid) == (sum(asked.values()) + 1, False, True)
+    assert (last.cell, last.repetition) == (first.cell, asked[first.metric] + 1)
+    started = [e for e in events if isinstance(e, SampleStarted)][-1]
+    assert (started.repetition, started.repetitions, started.done, started.total) == (
+        *(last.repetition, last.repetition),
+        *(len(samples) - 1, len(samples)),
+    )
+    assert outcome.status == 0
+    # and a run that is resumed knows that it was
+    again = FakeExperiment()
+    with RunFolder.resume(folder.path) as resumed:
+        await go(resumed, again)
+    assert again.measured == []
+
+
 async def test_a_cell_that_fails_three_times_is_given_up_and_the_run_goes_on(tmp_path: Path) -> None:
     experiment = FakeExperiment(lambda cell, attempt: cell.metric == "x")
     with new_folder(tmp_path) as folder:

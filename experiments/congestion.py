@@ -25,9 +25,9 @@ from lab.topology import Topology
 QUICK = Profile(
     name="quick",
     repetitions={TCP: 3},
-    seconds={TCP: 3},
-    warmup={TCP: 3},
-    rate=20,
+    seconds={TCP: 2},
+    warmup={TCP: 2},
+    rate=10,
     why="a rate that two cores carry through five hops forwarded in user space",
 )
 PAPER = Profile(

@@ -24,8 +24,8 @@ from lab.topology import Topology
 
 QUICK = Profile(
     name="quick",
-    repetitions={LATENCY: 5, TCP: 3, UDP_SMALL: 3},
-    seconds={LATENCY: 1, TCP: 2, UDP_SMALL: 1},
+    repetitions={LATENCY: 3, TCP: 3, UDP_SMALL: 3},
+    seconds={LATENCY: 1, TCP: 1, UDP_SMALL: 1},
     warmup={TCP: 1},
     rate=50,
     why="a rate that two cores carry between two of five hosts, forwarded in user space",

@@ -40,7 +40,7 @@ QUICK = Profile(
     name="quick",
     repetitions={LATENCY: 3, FAILURE: 1},
     seconds={LATENCY: 2, FAILURE: 90},
-    rate=20,
+    rate=10,
     why="a rate that two cores carry round the ring, forwarded in user space",
 )
 PAPER = Profile(

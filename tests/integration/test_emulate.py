@@ -29,7 +29,7 @@ SMALL = [
     "--only",
     "latency/from=AMS/hops=1",
 ]
-SMALL += ["--only", "udp/from=AMS/hops=2"]
+SMALL += ["--only", "udp/from=AMS/hops=2", "--spares", "0"]
 
 
 def lab(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:

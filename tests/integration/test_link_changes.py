@@ -31,7 +31,8 @@ schedule:
   - {at: 1.5s, link: a-b, loss: 0.5, from: b}
 """
 KNOB = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-RUN_ARGS = ["multihop", "--overlay", "underlay", "--only", "latency/from=a/hops=1", "--duration"]
+RUN_ARGS = ["multihop", "--overlay", "underlay", "--only", "latency/from=a/hops=1"]
+RUN_ARGS += ["--spares", "0", "--duration"]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ QUICK = Profile(
     name="quick",
     repetitions={TCP: 3},
     seconds={TCP: 2},
-    warmup={TCP: 2},
+    warmup={TCP: 3},
     rate=10,
     why="a rate that two cores carry through five hops forwarded in user space",
 )

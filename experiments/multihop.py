@@ -23,7 +23,7 @@ QUICK = Profile(
     name="quick",
     repetitions={LATENCY: 5, SEGMENT: 3, TCP: 3, UDP: 3},
     seconds={LATENCY: 1, SEGMENT: 1, TCP: 2, UDP: 1},
-    warmup={TCP: 2, UDP: 1},
+    warmup={TCP: 3, UDP: 1},
     rate=10,
     why="a rate that two cores carry through five hops forwarded in user space",
 )

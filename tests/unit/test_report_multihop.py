@@ -69,7 +69,7 @@ def test_rate_and_shaper_are_named(tmp_path: Path) -> None:
     assert "links of 20 Mbit/s" in text
     assert "shaped by wire" in text
     assert "TCP bbr" in text
-    assert "tcp 3 × 2 s after 2 s that do not count" in text
+    assert "tcp 3 × 2 s after 3 s that do not count" in text
 
 
 def test_samples_that_do_not_count_are_marked_and_counted(tmp_path: Path) -> None:

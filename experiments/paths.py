@@ -110,8 +110,8 @@ class Paths(Traffic):
             endpoints[name].host: device for name, device in failure.parsed(cell.params["cut"]).items()
         }
         watched = tool.execute(source, argv, whole * SLOWER)
-        result, (cut, restored) = await both(watched, _fail(devices, source, cell))
-        raw = failure.record(result.stdout, cut, restored)
+        result, times = await both(watched, _fail(devices, source, cell))
+        raw = failure.record(result.stdout, *times)
         return Reading(self.parse(FAILURE, raw), raw, tuple(argv))
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
@@ -121,13 +121,14 @@ class Paths(Traffic):
         return [ways(run), *super().tables(run)]
 
 
-async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float]:
-    """Cut the circuit for the cell's seconds; returns when it was cut and mended, by the sender's clock."""
+async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float, float]:
+    """Cut the circuit for the cell's seconds; when it was cut, about to return, and back, by the sender."""
     await asyncio.sleep(failure.LEAD)
     async with _cut(devices):
         cut = await _now(clock)
         await asyncio.sleep(cell.seconds)
-    return cut, await _now(clock)
+        mending = await _now(clock)
+    return cut, mending, await _now(clock)
 
 
 @asynccontextmanager

@@ -63,9 +63,9 @@ def parse(raw: str) -> dict[str, float]:
     """How long nobody answered (s) after the cut and after the return, and the round trips (ms).
 
     `dark_s` counts from the cut to the first answer to a request sent after it. `around` is 1
-    where that came before the circuit returned, over another way, and 0 where nobody answered
-    until it did: then `dark_s` is no property of the overlay. `gap_s` is the longest silence
-    after the return.
+    where that came before the circuit was about to return, over another way, and 0 where nobody
+    answered until then: then `dark_s` is no property of the overlay. `gap_s` is the longest silence
+    after the return, which takes a moment: answers may come in the middle of it.
 
     Raises:
         MeasureError: there was no answer before the cut, or none any more after the return.
@@ -73,18 +73,19 @@ def parse(raw: str) -> dict[str, float]:
     try:
         record = json.loads(raw)
         text, cut, restored = record["ping"], float(record["cut"]), float(record["restored"])
+        mending = float(record.get("mending", restored))
     except (ValueError, KeyError, TypeError):
         raise MeasureError(NAME, "left no whole record of a circuit's failure", raw) from None
     answers = [Answer(float(at), float(rtt)) for at, _, rtt in _ANSWER.findall(text)]
     before = [a for a in answers if a.at < cut]
-    detour = [a for a in answers if a.sent > cut and a.at < restored]
+    later = [a for a in answers if a.sent > cut]
+    detour = [a for a in later if a.at < mending]
     after = [a for a in answers if a.sent > restored]
     if not before or not after:
         when = "before the circuit was cut" if not before else "after the circuit had returned"
         raise MeasureError(NAME, f"got no answer {when}", raw)
-    first = (detour or after)[0]
     values = {
-        "dark_s": first.at - cut,
+        "dark_s": later[0].at - cut,
         "around": float(bool(detour)),
         "gap_s": _longest_silence([restored, *(a.at for a in after)]),
         "rtt_before_ms": median(a.rtt for a in before),
@@ -97,9 +98,10 @@ def _longest_silence(times: Sequence[float]) -> float:
     return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
 
 
-def record(ping: str, cut: float, restored: float) -> str:
-    """The raw text of a sample, from which `parse` gives its values."""
-    return json.dumps({"cut": cut, "restored": restored, "ping": ping}, indent=1) + "\n"
+def record(ping: str, cut: float, mending: float, restored: float) -> str:
+    """The raw text of a sample, from which `parse` gives its values; times are s since the epoch."""
+    times = {"cut": cut, "mending": mending, "restored": restored}
+    return json.dumps({**times, "ping": ping}, indent=1) + "\n"
 
 
 def named(ends: Iterable[tuple[str, str]]) -> str:

@@ -155,6 +155,7 @@ def plausible(cell: Cell, values: Mapping[str, float], facts: Mapping[str, str])
         assert facts["sender_tcp_congestion"] == cell.params["control"]
     if cell.metric == "failure":
         assert values["dark_s"] > 0.9 or values["around"] == 1
+        assert cell.overlay != "underlay" or values["around"] == 0, "its routes are static"
     if cell.metric == "stream":
         assert values["jitter_ms"] > 0
 

@@ -22,7 +22,7 @@ def answers(*times: float, rtt: float = 20.0) -> str:
 
 def test_a_recorded_ping_is_read() -> None:
     cut, restored = 1795477777.4, 1795477777.8
-    values = failure.parse(failure.record(RECORDED, cut, restored))
+    values = failure.parse(failure.record(RECORDED, cut, restored, restored))
     assert values["around"] == 1
     assert values["rtt_before_ms"] == pytest.approx(18.15)
     assert values["dark_s"] == pytest.approx(1795477777.522938 - cut, abs=1e-6)
@@ -30,7 +30,7 @@ def test_a_recorded_ping_is_read() -> None:
 
 def test_the_dark_time_ends_with_the_first_answer_over_another_way() -> None:
     text = answers(1.0, 1.1, 1.2) + answers(5.0, 5.1, rtt=80) + answers(10.1, 10.2, 10.3)
-    values = failure.parse(failure.record(text, 1.25, 10.0))
+    values = failure.parse(failure.record(text, 1.25, 9.9, 10.0))
     assert values["dark_s"] == pytest.approx(3.75)
     assert values["around"] == 1
     assert (values["rtt_before_ms"], values["rtt_detour_ms"], values["rtt_after_ms"]) == (20, 80, 20)
@@ -38,18 +38,25 @@ def test_the_dark_time_ends_with_the_first_answer_over_another_way() -> None:
 
 
 def test_an_answer_on_its_way_when_the_circuit_was_cut_ends_nothing() -> None:
-    values = failure.parse(failure.record(answers(1.0, 1.26) + answers(4.0), 1.25, 3.0))
+    values = failure.parse(failure.record(answers(1.0, 1.26) + answers(4.0), 1.25, 2.9, 3.0))
     assert values["dark_s"] == pytest.approx(2.75)
     assert values["around"] == 0
+    assert "rtt_detour_ms" not in values
+
+
+def test_an_answer_while_the_circuit_is_being_mended_came_over_it() -> None:
+    values = failure.parse(failure.record(answers(1.0) + answers(91.33, 91.43, 91.6), 1.2, 91.25, 91.5))
+    assert values["around"] == 0
+    assert values["dark_s"] == pytest.approx(90.13)
     assert "rtt_detour_ms" not in values
 
 
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (failure.record(answers(5.0), 1.0, 3.0), "no answer before"),
-        (failure.record(answers(0.5), 1.0, 3.0), "no answer after"),
-        (failure.record(RECORDED, 1.0, 3.0)[:50], "no whole record"),
+        (failure.record(answers(5.0), 1.0, 2.9, 3.0), "no answer before"),
+        (failure.record(answers(0.5), 1.0, 2.9, 3.0), "no answer after"),
+        (failure.record(RECORDED, 1.0, 2.9, 3.0)[:50], "no whole record"),
         ("{}", "no whole record"),
         ("[]", "no whole record"),
     ],

@@ -29,7 +29,7 @@ SMALL = [
     "--only",
     "latency/from=AMS/hops=1",
 ]
-SMALL += ["--only", "udp/from=AMS/hops=2", "--spares", "0"]
+SMALL += ["--only", "udp/from=AMS/hops=2", "--spares", "0", "--rate", "20"]
 
 
 def lab(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -178,5 +178,5 @@ def test_a_dry_run_builds_nothing(docker_daemon: None) -> None:
     done = lab("emulate", "multihop", "--dry-run", "--overlay", "underlay")
     assert done.returncode == 0, done.stderr
     assert "underlay/tcp/from=AMS/hops=5/to=AMS2" in done.stdout
-    assert "minutes of measuring at 20 Mbit/s" in done.stdout
+    assert "minutes of measuring at 10 Mbit/s" in done.stdout
     assert inventory() == before

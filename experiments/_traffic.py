@@ -53,12 +53,12 @@ def tcp(**more: Any) -> Tool:
 
 def udp(datagram: int | None = None) -> Tool:
     """Datagrams of this size; see `iperf3.udp_argv`."""
-    return datagrams(lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=datagram))
-
-
-def datagrams(argv: Callable[[str, Cell], list[str]]) -> Tool:
-    """iperf3's UDP by this argv."""
-    return Tool(argv, iperf3.parse_udp, iperf3.facts, one_way=True)
+    return Tool(
+        lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=datagram),
+        iperf3.parse_udp,
+        iperf3.facts,
+        one_way=True,
+    )
 
 
 def latency() -> Tool:

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, datagrams, ends
+from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
 from experiments.base import Cell, Profile, Reading
 from lab.hosts.base import Endpoint
-from lab.measure import iperf3, offload
+from lab.measure import offload
 from lab.report.charts import Chart, Line
 from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, compare, follow, measured
 from lab.report.conditions import with_mode
@@ -120,11 +120,7 @@ class Datagram(Traffic):
     topology = "point_to_point"
     claims = CLAIMS
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
-    tools: ClassVar[Mapping[str, Tool]] = {
-        UDP: datagrams(
-            lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=cell.params["size"])
-        )
-    }
+    tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
     charts = (
         Chart(
             name="fig12-datagram",
@@ -151,5 +147,5 @@ class Datagram(Traffic):
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
         mtu = await offload.mtu(source, source.interface)
-        reading = await apply(self.tools[UDP], cell, endpoints)
+        reading = await apply(udp(cell.params["size"]), cell, endpoints)
         return replace(reading, facts={**reading.facts, "mtu": str(mtu)})

@@ -96,14 +96,14 @@ def parse_udp(raw: str) -> dict[str, float]:
     Raises:
         MeasureError: iperf3 said that it failed, or the text is no whole report of a UDP test.
     """
-    end = _end(raw, "UDP")
-    arrived = _arrived(_report(raw), raw)
+    end, report = _end(raw, "UDP"), _report(raw)
+    arrived = _arrived(report, raw)
     values = {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
         "received_mbps": arrived["bytes"] * 8e-6 / arrived["seconds"],
         "lost_percent": 100 * arrived["lost_packets"] / max(arrived["packets"], 1),
         "jitter_ms": _number(end, raw, "sum_received", "jitter_ms"),
-        "datagram_bytes": _number(_report(raw), raw, "start", "test_start", "blksize"),
+        "datagram_bytes": _number(report, raw, "start", "test_start", "blksize"),
     }
     if arrived["packets"] <= 0:
         del values["jitter_ms"]

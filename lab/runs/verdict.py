@@ -82,7 +82,7 @@ def verdict(
     found += [
         *_clock(machine.get("clock", {})),
         *_dropping(links),
-        *(_late_one_way(seconds, links) if one_way else _late(links)),
+        *_late(links, LATE_ONE_WAY * seconds * 1000 if one_way else LATE_MEAN_MS, one_way),
         *_machine(machine),
         *_dropped(machine, links),
     ]
@@ -128,18 +128,13 @@ def _dropping(links: Mapping[str, Mapping[str, Any]]) -> Found:
             yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that nobody asked it to drop"
 
 
-def _late(links: Mapping[str, Mapping[str, Any]]) -> Found:
+def _late(links: Mapping[str, Mapping[str, Any]], most: float, one_way: bool) -> Found:
+    """Links whose packets went more than `most` (ms) late on average, or a few of them far too late."""
     for name, count in _busy(links):
-        late = count.get("late_p99_ms", 0.0)
-        if late is None or late > LATE_MS:
+        slowest = count.get("late_p99_ms", 0.0)
+        if not one_way and (slowest is None or slowest > LATE_MS):
             yield "emulator-bound", f"link {name} let 1 % of its packets go more than {LATE_MS:g} ms late"
-        elif (mean := count.get("late_mean_ms", 0.0)) > LATE_MEAN_MS:
-            yield "emulator-bound", f"link {name} let its packets go {mean:.2g} ms late on average"
-
-
-def _late_one_way(seconds: float, links: Mapping[str, Mapping[str, Any]]) -> Found:
-    for name, count in _busy(links):
-        if (mean := count.get("late_mean_ms", 0.0)) > LATE_ONE_WAY * seconds * 1000:
+        elif (mean := count.get("late_mean_ms", 0.0)) > most:
             yield "emulator-bound", f"link {name} let its packets go {mean:.2g} ms late on average"
 
 

@@ -149,6 +149,7 @@ def plausible(cell: Cell, values: Mapping[str, float], facts: Mapping[str, str])
         )
     if "offload" in cell.params:
         assert facts["offload"] == cell.params["offload"]
+    assert values.get("datagram_bytes") == cell.params.get("size", values.get("datagram_bytes"))
     if "fragments" in cell.params:
         assert values["datagram_bytes"] > 2 * (int(facts["mtu"]) - 28)
     if "control" in cell.params:

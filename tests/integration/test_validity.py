@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -134,11 +134,14 @@ def test_a_machine_without_cpu_turns_the_verdict_of_a_host_at_its_quota(up: Up) 
 
 
 def test_so_does_one_without_cpu_for_half_of_a_sample(up: Up) -> None:
+    # long enough that half of it is a good part of it all: these hosts take seconds to start what measures
+    cell = replace(LATENCY, seconds=6.0)
+
     async def burst() -> None:
         with hogs():
-            await asyncio.sleep(LATENCY.seconds / 2)
+            await asyncio.sleep(cell.seconds / 2)
 
-    sample = up.do(beside(up, LATENCY, burst))
+    sample = up.do(beside(up, cell, burst))
     assert sample.verdict.state == "emulator-bound", sample.verdict
     # whichever of them shows it first: the machine's counters, or packets that had to wait for a CPU
     assert has(sample, "the machine had no CPU left") or has(sample, "busy") or has(sample, "late"), (

@@ -346,14 +346,19 @@ async def measure_on(
         folder.save()
         ground.begun(folder.path)
         emit(Note(f"results go to {folder.path}"))
-        outcome = await run_experiment(
-            settled.experiment,
-            ground.lab,
-            settled.overlays,
-            settled.profile,
-            folder,
-            emit=logging(folder.path / "log", emit),
-        )
+        try:
+            outcome = await run_experiment(
+                settled.experiment,
+                ground.lab,
+                settled.overlays,
+                settled.profile,
+                folder,
+                emit=logging(folder.path / "log", emit),
+            )
+        except asyncio.CancelledError:
+            if not asked.lab:  # whose run cannot be resumed
+                emit(Note(f"samples are kept; the same command with --resume {folder.path} goes on"))
+            raise
     return outcome.status, folder.path
 
 

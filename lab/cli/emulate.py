@@ -129,5 +129,5 @@ def _run(asked: assemble.Asked) -> int:
     try:
         return asyncio.run(until_told(assemble.emulate(asked)))
     except asyncio.CancelledError:
-        print("lab: interrupted; everything was taken away, samples are kept", file=sys.stderr)
+        print("lab: interrupted; everything was taken away", file=sys.stderr)
         return 130

@@ -106,7 +106,7 @@ def _run(asked: assemble.Asked, hold: bool) -> int:
     try:
         return asyncio.run(until_told(_rehearse(asked, hold)))
     except asyncio.CancelledError:
-        print("lab: interrupted; everything was taken away, samples are kept", file=sys.stderr)
+        print("lab: interrupted; everything was taken away", file=sys.stderr)
         return 130
 
 

@@ -249,5 +249,5 @@ def _end(work: Coroutine[Any, Any, Any]) -> Any:
     try:
         return asyncio.run(until_told(work))
     except asyncio.CancelledError:
-        print("lab: interrupted; overlays were taken off the hosts, samples are kept", file=sys.stderr)
+        print("lab: interrupted; overlays were taken off the hosts", file=sys.stderr)
         sys.exit(130)

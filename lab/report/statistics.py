@@ -102,15 +102,40 @@ def location(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimat
 
 
 def ratio(above: Sequence[float], below: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
-    """How many times the one is the other, by geometric means; None with too few or values not above 0.
+    """How many times the one is the other, by geometric means; None with too few or none that is above 0.
 
     The interval is Welch's (scipy) of the difference of the logarithms, so it does not change
-    with the unit, and its ends are those of the inverse ratio turned round.
+    with the unit, and its ends are those of the inverse ratio turned round. Where nothing came
+    through, in a sample of the one, there is no logarithm: it is the ratio of the means, by Fieller.
     """
-    if not _enough(above, below) or min(*above, *below) <= 0:
+    if not _enough(above, below) or min(*above, *below) < 0 or min(below) == 0:
         return None
+    if min(above) == 0:
+        return ratio_of_means(above, below, confidence)
     found = difference([log(v) for v in above], [log(v) for v in below], confidence)
     return Estimate(exp(found.value), exp(found.low), exp(found.high)) if found else None
+
+
+def ratio_of_means(above: Sequence[float], below: Sequence[float], confidence: float) -> Estimate | None:
+    """The ratio of two means; None where the lower one's own interval holds 0.
+
+    The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954): the ratios r for
+    which the difference of the one mean and r times the other may be none, with Welch's degrees of freedom.
+    """
+    import numpy as np
+    from scipy import stats
+
+    a, b = float(np.mean(above)), float(np.mean(below))
+    of_a, of_b = (float(np.var(group, ddof=1)) / len(group) for group in (above, below))
+    both = of_a + (a / b) ** 2 * of_b
+    if both == 0:
+        return Estimate(a / b, a / b, a / b)
+    shares = of_a**2 / (len(above) - 1) + ((a / b) ** 2 * of_b) ** 2 / (len(below) - 1)
+    t = float(stats.t.ppf((1 + confidence) / 2, both**2 / shares))
+    if (rest := b**2 - t**2 * of_b) <= 0:
+        return None
+    half = t * sqrt(max(of_a * rest + a**2 * of_b, 0.0))
+    return Estimate(a / b, (a * b - half) / rest, (a * b + half) / rest)
 
 
 def difference(

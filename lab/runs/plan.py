@@ -36,14 +36,12 @@ def order(cells: Sequence[Cell], seed: int, label: str, spares: int = 0) -> list
 
     At the end come rounds of `spares`: further repetitions, for cells that turn out to need them.
     """
-    tasks = []
-    for repetition in range(1, max((cell.repetitions for cell in cells), default=0) + 1):
-        row = [Task(cell, repetition) for cell in cells if repetition <= cell.repetitions]
-        random.Random(f"{seed}/{label}/{repetition}").shuffle(row)
-        tasks += row
-    for spare in range(1, spares + 1):
-        tasks += [Task(cell, cell.repetitions + spare) for cell in cells]
-    return tasks
+    most = max((cell.repetitions for cell in cells), default=0)
+    rounds = [[Task(c, number) for c in cells if number <= c.repetitions] for number in range(1, most + 1)]
+    rounds += [[Task(c, c.repetitions + spare) for c in cells] for spare in range(1, spares + 1)]
+    for number, row in enumerate(rounds, 1):
+        random.Random(f"{seed}/{label}/{number}").shuffle(row)
+    return [task for row in rounds for task in row]
 
 
 def wanted(

@@ -127,6 +127,7 @@ def test_an_interrupted_run_takes_everything_away(
     assert command.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said
+    assert f"--resume {only_run(tmp_path / 'r')} goes on" in said
     assert inventory() == before
 
 

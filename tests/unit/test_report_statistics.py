@@ -17,6 +17,7 @@ from lab.report.statistics import (
     difference,
     excess,
     ratio,
+    ratio_of_means,
     spread,
     summary,
     total,
@@ -103,6 +104,32 @@ def test_ratios_and_differences_cover_the_truth_too() -> None:
     assert 0.92 < covered([ratio(a, b) for a, b in logs], float(np.exp(10 / 30))) < 0.985
 
 
+def test_what_came_to_nothing_in_a_sample_has_a_ratio_too() -> None:
+    # a draw like a throughput that stalls now and then: never below zero, and a zero in every row
+    chance = np.random.default_rng(5)
+    above = np.maximum(chance.normal(8, 2, size=(600, 5)), 0)
+    below = chance.normal(40, 4, size=(600, 5))
+    pairs = [([0.0, *a], b) for a, b in zip(above.tolist(), below.tolist(), strict=True)]
+    # the mean of five draws and a zero
+    assert 0.9 < covered([ratio(a, b) for a, b in pairs], 5 / 6 * 8 / 40) <= 1
+    # nothing at all is none of the other
+    assert ratio([0.0] * 3, [1.0, 2.0, 3.0]) == Estimate(0.0, 0.0, 0.0)
+    # another unit changes nothing
+    one, other = ratio([0.0, 1.0, 2.0], [9.0, 10.0, 11.0]), ratio([0.0, 8.0, 16.0], [72.0, 80.0, 88.0])
+    assert one is not None
+    assert other is not None
+    assert one.value == pytest.approx(0.1)
+    assert one.low < one.value < one.high
+    assert (other.value, other.low, other.high) == pytest.approx((one.value, one.low, one.high))
+
+
+def test_fieller_covers_the_truth() -> None:
+    chance = np.random.default_rng(6)
+    above, below = chance.normal(10, 3, size=(800, 5)), chance.normal(40, 4, size=(800, 4))
+    pairs = list(zip(above.tolist(), below.tolist(), strict=True))
+    assert 0.93 < covered([ratio_of_means(a, b, 0.95) for a, b in pairs], 0.25) < 0.98
+
+
 def test_a_path_that_costs_no_more_than_its_segments_is_found_so() -> None:
     chance = np.random.default_rng(3)
     rows = [[chance.normal(mean, 0.5, size=4).tolist() for mean in (60, 20, 30, 10)] for _ in range(600)]
@@ -135,6 +162,8 @@ def test_a_ratio_does_not_change_with_the_unit_and_turns_round(
 def test_a_ratio_of_too_few_samples_or_of_nothing_is_none() -> None:
     assert ratio([1.0, 2.0], [1.0, 2.0, 3.0]) is None
     assert ratio([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]) is None
+    assert ratio([0.0, 1.0, 2.0], [0.1, 0.1, 20.0]) is None, "what it is held against may be nothing"
+    assert ratio([-1.0, 2.0, 3.0], [1.0, 1.0, 2.0]) is None
     assert difference([1.0] * 3, [2.0]) is None
     assert excess([1.0] * 3, []) is None
     assert spread([1.0, 2.0]) is None

@@ -57,7 +57,13 @@ def test_spares_come_last_and_one_per_round() -> None:
     tasks = order(CELLS, 1, "o", spares=2)
     main = sum(cell.repetitions for cell in CELLS)
     assert tasks[:main] == order(CELLS, 1, "o")
-    assert tasks[main:] == [Task(cell, cell.repetitions + n) for n in (1, 2) for cell in CELLS]
+    first, second = tasks[main : main + len(CELLS)], tasks[main + len(CELLS) :]
+    for spare, row in ((1, first), (2, second)):
+        assert {(t.cell.key, t.repetition) for t in row} == {
+            (cell.key, cell.repetitions + spare) for cell in CELLS
+        }
+    # in an order of their own each, as every round
+    assert [t.cell for t in first] != [t.cell for t in second]
 
 
 def test_a_sample_that_does_not_count_is_made_up_for() -> None:

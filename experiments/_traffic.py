@@ -52,9 +52,14 @@ def tcp(**more: Any) -> Tool:
 
 
 def udp(datagram: int | None = None) -> Tool:
-    """Datagrams of this size; see `iperf3.udp_argv`."""
+    """Datagrams of this size, as many as the links carry, which in 2016 was 1000 Mbit/s."""
+
+    def argv(to: str, cell: Cell) -> list[str]:
+        offered = cell.rate or iperf3.UDP_OFFERED
+        return iperf3.udp_argv(to, cell.seconds, cell.warmup, offered=offered, datagram=datagram)
+
     return Tool(
-        lambda to, cell: iperf3.udp_argv(to, cell.seconds, cell.warmup, datagram=datagram),
+        argv,
         iperf3.parse_udp,
         iperf3.facts,
         one_way=True,
@@ -112,6 +117,7 @@ class Traffic(Experiment):
             profile.seconds[metric],
             profile.warmup.get(metric, 0.0),
             one_way=used is not None and used.one_way,
+            rate=profile.rate,
         )
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:

@@ -26,7 +26,7 @@ QUICK = Profile(
     name="quick",
     repetitions={LATENCY: 3, TCP: 3, UDP_SMALL: 3},
     seconds={LATENCY: 1, TCP: 1, UDP_SMALL: 1},
-    warmup={TCP: 1},
+    warmup={TCP: 1, UDP_SMALL: 1},
     rate=50,
     why="a rate that two cores carry between two of five hosts, forwarded in user space",
 )

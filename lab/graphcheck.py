@@ -20,6 +20,8 @@ SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 KINDS = ("host", "ofx", "vsi", "baremetalserver")
 NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
 EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
+#: By what paths are compared: round trip in sum and then links, or links and then round trip.
+ROUTINGS = ("delay", "hops")
 #: What only a lab that runs gives to its hosts and links.
 HELD = ("number", "place")
 PLACE = {"subnet", "address_a", "address_b", "interface_a", "interface_b"}
@@ -41,6 +43,8 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
     if not isinstance(sites, Mapping):
         return [f"sites {sites!r} is no mapping of names to places"]
     found = [*_site_faults(sites), *_odd(graph.graph)]
+    if (routing := graph.graph.get("routing", ROUTINGS[0])) not in ROUTINGS:
+        found.append(f"routing {routing!r} is none of {', '.join(ROUTINGS)}")
     known = dict.fromkeys([*SITES, *(str(name).upper() for name in sites)])
     for node, attributes in graph.nodes(data=True):
         found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, known))

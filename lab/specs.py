@@ -33,7 +33,7 @@ USUAL: Mapping[str, Any] = {
 }
 COMMON = tuple(USUAL)
 #: Attributes of a whole graph that a topology keeps.
-KEPT = ("sites", "schedule", "gts")
+KEPT = ("sites", "routing", "schedule", "gts")
 #: What a link of a lab that runs holds on to, beside its number, whatever comes or goes beside it.
 PLACE = ("subnet", "address_a", "address_b", "interface_a", "interface_b")
 T = TypeVar("T")

@@ -17,9 +17,9 @@ from lab.specs import MTU, HostSpec, LinkSpec
 
 __all__ = ["MTU", "HostSpec", "LinkSpec", "Topology"]
 
-#: ms added per link when paths are compared, so that of two equally long ones the one with fewer
-#: hops wins and links without delay cannot make a routing loop.
-PER_HOP = 1e-9
+#: What the second of the two, round trip (ms) and number of links, counts when paths are compared by
+#: the first: of two equal ones it decides, and links without delay cannot make a routing loop.
+SECOND = 1e-9
 
 
 class Topology:
@@ -32,8 +32,9 @@ class Topology:
             that `lab.impairments` knows, and `from` with what only holds for what one host sends
             (``{"AMS": {"loss": 1}}``). `order` on either sorts before numbering; without
             it they are numbered in the graph's order. `graph.graph["sites"]` may hold further
-            sites: name to (latitude, longitude), `graph.graph["schedule"]` what happens to links
-            while an experiment measures (`lab.timetable`).
+            sites: name to (latitude, longitude), `graph.graph["routing"]` by what paths are compared
+            (`delay`, or `hops`), `graph.graph["schedule"]` what happens to links while an experiment
+            measures (`lab.timetable`).
         name: a word or two.
         description: a sentence.
         separate_parts: the topology may consist of parts that do not touch.
@@ -85,6 +86,11 @@ class Topology:
         own = specs.own_sites(self._graph)
         return {host.site: sites.site(host.site, own) for host in self.hosts}
 
+    @property
+    def routing(self) -> str:
+        """By what paths are compared: ``delay``, the round trip in sum, or ``hops``, the number of links."""
+        return str(self._graph.graph.get("routing", graphcheck.ROUTINGS[0]))
+
     def host(self, name: str) -> HostSpec:
         """The host of this name.
 
@@ -119,7 +125,7 @@ class Topology:
         return tuple(link.other(name) for link in self.links_of(name))
 
     def path(self, a: str, b: str) -> tuple[str, ...]:
-        """The hosts from `a` to `b`, both included, over the links with the least round trip in sum.
+        """The hosts from `a` to `b`, both included: the least round trip in sum, or the fewest links.
 
         Raises:
             TopologyError: they are in parts that do not touch.
@@ -176,11 +182,12 @@ class Topology:
         return self._ends[frozenset((host, neighbour))].address(neighbour)
 
     def _tree(self, host: str) -> tuple[Mapping[str, float], Mapping[str, list[str]]]:
-        """Lengths (ms) and shortest paths from one host to all that it reaches; kept once computed."""
+        """Lengths and shortest paths from one host to all that it reaches; kept once computed."""
         if host not in self._trees:
             lengths: Any
             paths: Any
-            lengths, paths = nx.single_source_dijkstra(self._graph, host, weight=_weight)
+            weight = _by_hops if self.routing == "hops" else _by_delay
+            lengths, paths = nx.single_source_dijkstra(self._graph, host, weight=weight)
             self._trees[host] = lengths, paths
         return self._trees[host]
 
@@ -273,7 +280,7 @@ class Topology:
     def _key(self) -> Any:
         gts = {n: at["gts"] for n, at in self._graph.nodes(data=True) if "gts" in at}
         wires = {link.name: self._graph.edges[link.a, link.b].get("gts") for link in self.links}
-        about = (self.name, self.description, self.separate_parts)
+        about = (self.name, self.description, self.separate_parts, self.routing)
         # the order of a document's text is no part of what the topology is
         document = {k: v for k, v in self._graph.graph.get("gts", {}).items() if k != "order"}
         return about, self.hosts, self.links, self.schedule, dict(self.sites), document, gts, wires
@@ -285,5 +292,9 @@ class Topology:
         return f"Topology({self.name!r}, {len(self.hosts)} hosts, {len(self.links)} links)"
 
 
-def _weight(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
-    return float(edge["rtt"]) + PER_HOP
+def _by_delay(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
+    return float(edge["rtt"]) + SECOND
+
+
+def _by_hops(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
+    return 1 + float(edge["rtt"]) * SECOND

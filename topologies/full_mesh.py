@@ -4,8 +4,8 @@ Source: Hermans & de Niet, *Docker overlay networks*, 2016. They asked for ten c
 between five sites and measured six, since Prague's machines did not work. Round trips are
 theirs (the mean of their three sets of machines); those to Prague are Zismer's or estimates.
 A path of two circuits can be faster than the one between its ends: LJU-MIL is 59.23 ms
-directly and 57.7 ms over BRA by their own figures. `rtt` of a topology is that of the
-fastest path; a packet to the address that a neighbour has on the common link takes that link.
+directly and 57.7 ms over BRA by their own figures. Theirs were measurements of circuits, from
+one machine to the other, so every packet here takes the link that its ends have in common.
 """
 
 from __future__ import annotations
@@ -25,4 +25,5 @@ def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topol
     """A full mesh of these sites; `rate` in Mbit/s for every link, None for no limit."""
     sized("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
     graph = measured(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
+    graph.graph["routing"] = "hops"
     return Topology(graph, name="full_mesh", description=f"Full mesh between {len(sites)} sites")

@@ -97,7 +97,8 @@ def _slim(part: Part, count: int) -> Part:
 def _matrix(topology: Topology) -> Part:
     names = [host.name for host in topology.hosts]
     rows = [(a, *(_way(topology, a, b) for b in names)) for a in names]
-    return Part("Expected round trip in ms, and hops, over the shortest path", ("", *names), rows)
+    way = "shortest path" if topology.routing == "delay" else "path with the fewest links"
+    return Part(f"Expected round trip in ms, and hops, over the {way}", ("", *names), rows)
 
 
 def _way(topology: Topology, a: str, b: str) -> str:

@@ -48,8 +48,7 @@ def to_topology(
     graph: nx.Graph[Any] = nx.Graph()
     if further := {**(sites or {}), **side.get("sites", {})}:
         graph.graph["sites"] = further
-    if "schedule" in side:
-        graph.graph["schedule"] = side["schedule"]
+    graph.graph |= {key: side[key] for key in ("routing", "schedule") if key in side}
     met = _met(ends, link_numbers)
     for node in document.nodes():
         about = _host(node, met[node.id], side.get("hosts", NOTHING).get(node.id, NOTHING))

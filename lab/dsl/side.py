@@ -19,6 +19,7 @@ from lab.topology import LinkSpec, Topology
 
 HOST_FIELDS = ("name", "cpus", "image")
 LINK_FIELDS = (*USUAL, "mtu")
+WHOLE = ("name", "separate_parts", "routing", "schedule")
 
 
 def of(topology: Topology) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def of(topology: Topology) -> dict[str, Any]:
         "lab": 1,
         "name": _if_other(topology.name, bare.name),
         "separate_parts": _if_other(topology.separate_parts, bare.separate_parts),
+        "routing": _if_other(topology.routing, bare.routing),
         "sites": {name: [float(x) for x in place] for name, place in sites.items()},
         "hosts": _hosts(topology, bare, document),
         "links": _links(topology, bare, document),
@@ -100,7 +102,7 @@ def losses(side: Mapping[str, Any]) -> list[str]:
         words = {key: "one way's own of" if key == "from" else f"{key} of" for key in counts}
         found += [f"{words[key]} {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
     found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
-    return found + [f"the topology's {key}" for key in ("name", "separate_parts", "schedule") if key in side]
+    return found + [f"the topology's {key}" for key in WHOLE if key in side]
 
 
 def refuse_strangers(side: Mapping[str, Any], document: Document, source: str) -> None:

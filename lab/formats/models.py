@@ -110,12 +110,18 @@ class LinkModel(BothWays):
     name: str | None = Field(default=None, description="instead of the two hosts' names")
 
 
+Routing = Literal["delay", "hops"]
+
+
 class TopologyModel(Model):
     """A topology."""
 
     name: str
     description: str = ""
     separate_parts: bool = Field(default=False, description="it may consist of parts that do not touch")
+    routing: Routing = Field(
+        default="delay", description="whether the shortest path has the least round trip, or the fewest links"
+    )
     sites: dict[str, Place] = Field(default={}, description="sites beyond the known ones")
     hosts: dict[Name, str | HostModel] = Field(description="a site, or more than that", min_length=1)
     links: list[LinkModel] = []
@@ -146,6 +152,7 @@ class SideModel(Model):
     lab: Literal[1] = Field(description="the version of this form")
     name: str | None = None
     separate_parts: bool | None = None
+    routing: Routing = "delay"
     sites: dict[str, Place] = {}
     hosts: dict[str, SideHost] = {}
     links: dict[str, SideLink] = {}

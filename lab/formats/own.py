@@ -11,6 +11,7 @@ import networkx as nx
 from lab import timetable
 from lab.errors import TopologyError
 from lab.formats import models, yaml_text
+from lab.graphcheck import ROUTINGS
 from lab.specs import USUAL
 from lab.topology import MTU, Topology
 
@@ -34,6 +35,8 @@ def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None
         a, b = link.between
         about = link.model_dump(exclude_none=True, exclude={"between"}, by_alias=True)
         graph.add_edge(a, b, order=number, **about)
+    if model.routing != ROUTINGS[0]:
+        graph.graph["routing"] = model.routing
     if model.schedule:
         graph.graph["schedule"] = list(_schedule(model, source))
     parts = model.separate_parts
@@ -77,6 +80,7 @@ def write(topology: Topology) -> str:
     data: dict[str, Any] = {"name": topology.name}
     data |= {"description": topology.description} if topology.description else {}
     data |= {"separate_parts": True} if topology.separate_parts else {}
+    data |= {"routing": topology.routing} if topology.routing != ROUTINGS[0] else {}
     if own := topology.graph.graph.get("sites"):
         data["sites"] = {name: [float(x) for x in place] for name, place in own.items()}
     data["hosts"] = {host.name: _host(host) for host in topology.hosts}

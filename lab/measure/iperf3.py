@@ -14,7 +14,7 @@ PORT = 5201
 SERVER = (NAME, "-s", "-J")
 #: How long a client waits for its server to answer (ms); the chain's round trip is 161 ms.
 CONNECT_TIMEOUT = 5000
-#: What the 2016 study offered in every UDP measurement (Mbit/s): ``iperf3 -u -b 1000M``.
+#: What the 2016 study offered in every UDP measurement (Mbit/s), its ports' rate: ``iperf3 -u -b 1000M``.
 UDP_OFFERED = 1000
 #: Bytes of data in a datagram: iperf3's own choice until version 3.1.4, so that of 2016 (later
 #: ones take what fits into one packet), and that of iperf 2, which Hermans & de Niet used.

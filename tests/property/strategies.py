@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lab.dsl.compose import to_document
 from lab.dsl.document import LINK, NODES, Attributes, Document, Port, Resource, Value
+from lab.graphcheck import ROUTINGS
 from lab.sites import SITES
 from lab.topology import Topology
 
@@ -115,6 +116,7 @@ def topologies(draw: Callable[[Any], Any], max_hosts: int = 7, kinds: bool = Tru
             graph.nodes[name]["order"] = order
     parts = not nx.is_connected(graph) or draw(st.booleans())
     about = {"name": draw(st.one_of(NAMES, TEXTS)), "description": draw(TEXTS), "separate_parts": parts}
+    graph.graph |= draw(st.sampled_from([{}, *({"routing": by} for by in ROUTINGS)]))
     graph.graph.update(_schedule(draw, Topology(graph, **about)))
     return Topology(graph, **about)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments import cpu, encryption, fragmentation, offload, paths, streaming, throughput, window
+from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
 from experiments.base import Cell, Experiment
 from lab import catalog
 from lab.cli.assemble import Asked, load_experiment, parts, show_plan
@@ -145,6 +146,16 @@ def test_only_datagrams_that_fill_a_link_do_not_feel_how_late_they_are() -> None
     one_way = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name)) if c.one_way}
     metrics = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name))}
     assert one_way == {(name, metric) for name, metric in metrics if metric.startswith("udp")}
+
+
+def test_datagrams_are_offered_at_the_rate_of_the_links() -> None:
+    """More than a link carries was offered once: of two fragments hardly ever both came through."""
+    topology = catalog.topology("full_mesh")
+    for rate, offered in ((50.0, "50M"), (None, "1000M")):
+        profile = replace(mesh.QUICK, rate=rate)
+        cells = mesh.Mesh().cells(topology, "underlay", profile)
+        argv = mesh.Mesh.tools["udp1470"].argv("192.0.2.1", next(c for c in cells if c.metric == "udp1470"))
+        assert argv[argv.index("-b") + 1] == offered
 
 
 def test_datagrams_of_both_studies() -> None:

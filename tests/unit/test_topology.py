@@ -115,6 +115,29 @@ def test_parts_that_do_not_touch_have_to_be_meant() -> None:
         topology.address("c")
 
 
+def test_paths_are_compared_by_round_trip_or_by_links() -> None:
+    made = graph()
+    made.add_node("c", site="MIL")
+    made.add_edge("a", "b", rtt=30)
+    made.add_edges_from([("a", "c"), ("c", "b")], rtt=10)
+    assert Topology(made, name="x").path("a", "b") == ("a", "c", "b")
+    assert Topology(made, name="x").rtt("a", "b") == 20
+
+    made.graph["routing"] = "hops"
+    direct = Topology(made, name="x")
+    assert direct.path("a", "b") == ("a", "b")
+    assert direct.rtt("a", "b") == 30
+    assert direct != Topology.from_dict({**direct.to_dict(), "routing": "delay"})
+    # of two ways over as many links, the faster
+    made.remove_edge("a", "b")
+    made.add_node("d", site="MIL")
+    made.add_edges_from([("a", "d"), ("d", "b")], rtt=9)
+    assert Topology(made, name="x").path("a", "b") == ("a", "d", "b")
+
+    made.graph["routing"] = "luck"
+    assert refused(made) == ("routing 'luck' is none of delay, hops",)
+
+
 def test_an_empty_graph_is_no_topology() -> None:
     assert refused(nx.Graph()) == ("it has no hosts",)
 

@@ -21,7 +21,7 @@ from lab.topology import Topology
 
 QUICK = Profile(
     name="quick",
-    repetitions={LATENCY: 5, SEGMENT: 3, TCP: 3, UDP: 3},
+    repetitions={LATENCY: 5, SEGMENT: 5, TCP: 3, UDP: 3},
     seconds={LATENCY: 1, SEGMENT: 1, TCP: 2, UDP: 1},
     warmup={TCP: 3, UDP: 1},
     rate=10,

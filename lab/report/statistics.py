@@ -117,7 +117,7 @@ def ratio(above: Sequence[float], below: Sequence[float], confidence: float = CO
 
 
 def ratio_of_means(above: Sequence[float], below: Sequence[float], confidence: float) -> Estimate | None:
-    """The ratio of two means; None where the lower one's own interval holds 0.
+    """The ratio of two means of what is never below 0; None where the lower one's own interval holds 0.
 
     The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954): the ratios r for
     which the difference of the one mean and r times the other may be none, with Welch's degrees of freedom.
@@ -135,7 +135,7 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], confidence: f
     if (rest := b**2 - t**2 * of_b) <= 0:
         return None
     half = t * sqrt(max(of_a * rest + a**2 * of_b, 0.0))
-    return Estimate(a / b, (a * b - half) / rest, (a * b + half) / rest)
+    return Estimate(a / b, max((a * b - half) / rest, 0.0), (a * b + half) / rest)
 
 
 def difference(

@@ -135,7 +135,7 @@ async def search(
 async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Trial:
     received = {}
     for cell in cells:
-        sample = await _sample(cell, measure)
+        sample = await _sample(replace(cell, rate=rate), measure)
         if "received_mbps" in sample.values:
             received[cell.key] = round(sample.values["received_mbps"], 2)
         if not sample.valid:

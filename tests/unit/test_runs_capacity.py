@@ -41,6 +41,7 @@ class Machine:
 
     async def measure(self, cell: Cell) -> Sample:
         self.samples += 1
+        assert cell.rate == self.rates[-1], "a cell knows what its links carry now, and offers that"
         if self.hiccups and self.samples % self.hiccups == 0:
             return sample(BOUND)
         return sample() if self.carries(self.rates[-1]) else sample(BOUND)

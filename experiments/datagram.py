@@ -66,12 +66,14 @@ def dropping(run: Run) -> list[Check | Finding]:
 
 
 def later(run: Run) -> list[Check | Finding]:
-    """Across the least MTU, of the overlays that have a larger one."""
+    """Across the least MTU, of the overlays into whose own the first size above that one still goes."""
     found = limits(run)
-    larger = [name for name, limit in found.items() if limit > min(found.values())]
+    least = min(found.values(), default=0)
+    above = min((size for size in SIZES if size > least), default=0)
+    larger = [name for name, limit in found.items() if limit >= above > 0]
     if not larger:
-        return [Finding(OPEN, "all that was measured has the same MTU")]
-    return [_across(run, name, min(found.values()), NO_DROP) for name in larger]
+        return [Finding(OPEN, "no size goes into one packet of some that were measured, and not of others")]
+    return [_across(run, name, least, NO_DROP) for name in larger]
 
 
 def rising(run: Run) -> list[Finding]:

@@ -25,7 +25,7 @@ from tests.property import properties
 from tests.property.strategies import topologies
 
 Patch = pytest.MonkeyPatch
-QUICK = settings(max_examples=40, phases=[Phase.generate], database=None, derandomize=True, deadline=None)
+QUICK = settings(max_examples=100, phases=[Phase.generate], database=None, derandomize=True, deadline=None)
 
 
 def large() -> st.SearchStrategy[Topology]:

@@ -227,6 +227,15 @@ def test_a_host_that_may_use_every_cpu_has_none_to_use_up(tmp_path: Path) -> Non
     assert "may use all CPUs of this machine" in claim.answer(run).text
 
 
+def test_mtus_that_no_size_lies_between_tell_nothing_of_a_later_drop(tmp_path: Path) -> None:
+    """1500 bytes of data fit into neither 1450 nor 1500 bytes: both drop from 1400 on."""
+    run = made_up(tmp_path, "datagram", as_in_2016, facts_of=facts_of)
+    assert about(run, "comes later") == REPRODUCED
+    both = replace(run, samples=[s for s in run.samples if s.overlay != "weave"])
+    assert about(both, "about 30 %") == REPRODUCED
+    assert about(both, "comes later") == OPEN
+
+
 def test_weave_in_sleeve_refutes_nothing_and_tinc_is_not_asked(tmp_path: Path) -> None:
     def slow(cell: Cell) -> dict[str, float]:
         return rate({"underlay": 100.0, "libnetwork": 110.0}.get(cell.overlay, 10.0))

@@ -58,12 +58,7 @@ def udp(datagram: int | None = None) -> Tool:
         offered = cell.rate or iperf3.UDP_OFFERED
         return iperf3.udp_argv(to, cell.seconds, cell.warmup, offered=offered, datagram=datagram)
 
-    return Tool(
-        argv,
-        iperf3.parse_udp,
-        iperf3.facts,
-        one_way=True,
-    )
+    return Tool(argv, iperf3.parse_udp, iperf3.facts, one_way=True)
 
 
 def latency() -> Tool:

@@ -43,10 +43,9 @@ class Cell:
     """One point of the grid. `key` names it for good: a resumed run finds its samples by it.
 
     Traffic that is `one_way` waits for no answer: how many of its packets arrive does not depend on how
-    late each of them does. `rate` is what every link carries (Mbit/s), None where the run did not set it.
-    A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
+    late each of them does. A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
     circuit: that its mode changes meanwhile is no fault of the sample, and before the next one it is given
-    time to mend.
+    time to mend. `rate` is what every link carries (Mbit/s), None where the run did not set it.
     """
 
     overlay: str

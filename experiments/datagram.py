@@ -51,13 +51,19 @@ def limits(run: Run) -> dict[str, int]:
     return {name: offload.payload(int(mtus[name])) for name in measured(run) if name in mtus}
 
 
+def _around(limit: int) -> tuple[int, int]:
+    """The last size up to a limit and the first above it; 0 where there is none."""
+    below, above = [s for s in SIZES if s <= limit], [s for s in SIZES if s > limit]
+    return max(below, default=0), min(above, default=0)
+
+
 def _across(run: Run, overlay: str, limit: int, band: Band) -> Check | Finding:
     """The first size above a limit as a multiple of the last one below it."""
-    below, above = [s for s in SIZES if s <= limit], [s for s in SIZES if s > limit]
-    label = f"{with_mode(run, overlay)} from {max(below, default=0)} to {min(above, default=0)} bytes"
+    below, above = _around(limit)
+    label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
         return Finding(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
-    return compare(label, band, _udp(run, overlay, above[0]), _udp(run, overlay, below[-1]), ratio, "times")
+    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), ratio, "times")
 
 
 def dropping(run: Run) -> list[Check | Finding]:
@@ -69,8 +75,7 @@ def later(run: Run) -> list[Check | Finding]:
     """Across the least MTU, of the overlays into whose own the first size above that one still goes."""
     found = limits(run)
     least = min(found.values(), default=0)
-    above = min((size for size in SIZES if size > least), default=0)
-    larger = [name for name, limit in found.items() if limit >= above > 0]
+    larger = [name for name, limit in found.items() if limit >= _around(least)[1] > 0]
     if not larger:
         return [Finding(OPEN, "no size goes into one packet of some that were measured, and not of others")]
     return [_across(run, name, least, NO_DROP) for name in larger]

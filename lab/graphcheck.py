@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
 
@@ -21,7 +21,8 @@ KINDS = ("host", "ofx", "vsi", "baremetalserver")
 NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
 EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
 #: By what paths are compared: round trip in sum and then links, or links and then round trip.
-ROUTINGS = ("delay", "hops")
+Routing = Literal["delay", "hops"]
+ROUTINGS: tuple[Routing, ...] = get_args(Routing)
 #: What only a lab that runs gives to its hosts and links.
 HELD = ("number", "place")
 PLACE = {"subnet", "address_a", "address_b", "interface_a", "interface_b"}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import TopologyError
 from lab.formats import yaml_text
-from lab.graphcheck import NAME, RANGES
+from lab.graphcheck import NAME, RANGES, Routing
 
 
 def _range(name: str) -> Any:
@@ -108,9 +108,6 @@ class LinkModel(BothWays):
 
     between: tuple[Name, Name] = Field(description="the two hosts")
     name: str | None = Field(default=None, description="instead of the two hosts' names")
-
-
-Routing = Literal["delay", "hops"]
 
 
 class TopologyModel(Model):

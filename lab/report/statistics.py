@@ -108,7 +108,7 @@ def ratio(above: Sequence[float], below: Sequence[float], confidence: float = CO
     with the unit, and its ends are those of the inverse ratio turned round. Where nothing came
     through, in a sample of the one, there is no logarithm: it is the ratio of the means, by Fieller.
     """
-    if not _enough(above, below) or min(*above, *below) < 0 or min(below) == 0:
+    if not _enough(above, below) or min(above) < 0 or min(below) <= 0:
         return None
     if min(above) == 0:
         return ratio_of_means(above, below, confidence)
@@ -134,7 +134,7 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], confidence: f
     t = float(stats.t.ppf((1 + confidence) / 2, both**2 / shares))
     if (rest := b**2 - t**2 * of_b) <= 0:
         return None
-    half = t * sqrt(max(of_a * rest + a**2 * of_b, 0.0))
+    half = t * sqrt(of_a * rest + a**2 * of_b)
     return Estimate(a / b, max((a * b - half) / rest, 0.0), (a * b + half) / rest)
 
 

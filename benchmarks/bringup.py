@@ -24,25 +24,26 @@ from time import monotonic
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.daemon import Daemon
+from lab.emulation import cleanup
+from lab.emulation.docker import containers, host_spec
+from lab.emulation.docker.daemon import Daemon
+from lab.emulation.docker.image_store import endpoint_seed
 from lab.emulation.emulation import Emulation
-from lab.emulation.seed import endpoint_seed
-from lab.emulation.state import State
+from lab.emulation.ownership import State
 from lab.errors import LabError
 from lab.events import Event, StepDone
-from lab.hosts import process
-from lab.hosts.base import Host
+from lab.hosts import command
 from lab.hosts.container import ContainerHost
-from lab.interrupts import until_told
+from lab.hosts.host import Host
 from lab.measure import cgroups
+from lab.measure.cpu_saturation import used
 from lab.measure.machine import read_ticks
-from lab.measure.pulse import used
-from lab.measure.reach import every_pair
-from lab.together import together
+from lab.measure.reachability import every_pair
 from lab.topology import Topology
-from overlays.options import parse
-from overlays.support import endpoints
+from lab.util.concurrency import together
+from lab.util.signals import until_told
+from overlays.common import endpoints
+from overlays.registry import parse
 from topologies import linear
 
 IMAGE = "lab/gtsperf"
@@ -58,15 +59,15 @@ def chain(hosts: int) -> Topology:
 async def naive(hosts: int, archive: Path) -> dict[str, float]:
     """Seconds until an endpoint runs on every host, the image loaded into each host's Docker."""
     state, start = State.create(), monotonic()
-    plans = [bare(plan) for plan in hostplan.plans(state, chain(hosts), endpoint_seed())]
+    plans = [bare(plan) for plan in host_spec.plans(state, chain(hosts), endpoint_seed())]
     try:
         for plan in plans:
             state.record("container", plan.container.name)
             plan.socket.parent.mkdir(parents=True)
-        await containers.start([plan.container for plan in plans], process.run)
+        await containers.start([plan.container for plan in plans], command.run)
         machines = [ContainerHost(p.name, p.site, (), p.container.name) for p in plans]
         await together(
-            containers.docker_answers(p.socket, p.name, p.container.name, process.run) for p in plans
+            containers.docker_answers(p.socket, p.name, p.container.name, command.run) for p in plans
         )
         image = archive.read_bytes()
         await together(m.run(["docker", "load"], stdin=image, timeout=300) for m in machines)
@@ -77,7 +78,7 @@ async def naive(hosts: int, archive: Path) -> dict[str, float]:
     return {"naive: endpoints running": took}
 
 
-def bare(plan: hostplan.Plan) -> hostplan.Plan:
+def bare(plan: host_spec.Plan) -> host_spec.Plan:
     """The same host without the shared image store."""
     binds = {outside: inside for outside, inside in plan.container.binds.items() if "lab-seed" not in inside}
     return replace(plan, container=replace(plan.container, binds=binds))
@@ -160,7 +161,7 @@ async def compare(hosts: int, rounds: int, overlays: list[str]) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder, "image.tar")
-        await process.run(["docker", "save", "-o", str(archive), IMAGE], timeout=120)
+        await command.run(["docker", "save", "-o", str(archive), IMAGE], timeout=120)
         for number in range(rounds):
             rows.append({**await naive(hosts, archive), **await lab(hosts, overlays)})
             print(f"round {number + 1} of {rounds} is done", flush=True)

@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from lab import dsl  # noqa: E402
-from lab.sites import SITES  # noqa: E402
 from lab.topology import Topology  # noqa: E402
+from lab.topology.sites import SITES  # noqa: E402
 
 SIZES = (10, 100, 1000, 10_000)
 MOST_GROWTH, MOST_MEMORY = 1.5, 128.0  # times, MiB

@@ -26,10 +26,10 @@ from time import perf_counter
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.base import Cell, Profile
-from lab.cli.assemble import load_experiment
-from lab.runs.folder import Run, RunFolder, read
+from lab.app.run import load_experiment
+from lab.runs.experiment import Cell, Profile
 from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.run_folder import Run, RunFolder, read
 from lab.runs.runner import plan_cells
 from lab.runs.sample import Sample
 from topologies.linear import topology

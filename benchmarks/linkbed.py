@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from lab.emulation import echo, namespaces
-from lab.emulation.fabric import Fabric
-from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper
-from lab.hosts.process import run
+from lab.emulation.links import icmp, netns
+from lab.emulation.links.link import Wiring
+from lab.emulation.links.shaper import Shaper
+from lab.emulation.links.veth import Fabric
+from lab.hosts.command import run
 from lab.topology import LinkSpec
 
 ROOT = str(Path(__file__).resolve().parents[1])
@@ -72,7 +72,7 @@ async def links(kind: type[Shaper], *specs: LinkSpec) -> AsyncIterator[Shaper]:
 
 
 async def inside(end: str, argv: Sequence[str], **more: Any) -> str:
-    done = await run(namespaces.inside(end, argv), env={"PYTHONPATH": ROOT}, timeout=120, **more)
+    done = await run(netns.inside(end, argv), env={"PYTHONPATH": ROOT}, timeout=120, **more)
     return done.stdout
 
 
@@ -88,14 +88,14 @@ def busy(seconds: float = 0.3) -> float:
 
 
 async def ping(end: str, address: str, count: int = 100, spacing: float = 10.0) -> list[float]:
-    argv = echo.command(end, address, count, spacing)
-    return [t for t in echo.parse((await run(argv, env={"PYTHONPATH": ROOT})).stdout) if t is not None]
+    argv = icmp.command(end, address, count, spacing)
+    return [t for t in icmp.parse((await run(argv, env={"PYTHONPATH": ROOT})).stdout) if t is not None]
 
 
 @asynccontextmanager
 async def server(end: str, port: int = 5201) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *namespaces.inside(end, ["iperf3", "-s", "-1", "-p", str(port)]),
+        *netns.inside(end, ["iperf3", "-s", "-1", "-p", str(port)]),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

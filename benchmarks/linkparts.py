@@ -28,11 +28,11 @@ from benchmarks.linkbed import (
     spec,
     used,
 )
-from lab.emulation import namespaces, spread
-from lab.emulation.netem import Netem
-from lab.emulation.shaper import Shaper
-from lab.hosts.process import run
-from lab.impairments import DISTRIBUTIONS
+from lab.emulation.links import netem_tables, netns
+from lab.emulation.links.netem import Netem
+from lab.emulation.links.shaper import Shaper
+from lab.hosts.command import run
+from lab.topology.impairments import DISTRIBUTIONS
 
 PACKETS = 100_000
 LISTEN = """
@@ -60,7 +60,7 @@ for n in range(count):
 async def train(count: int, spacing: float, address: str = "192.168.0.2") -> list[tuple[int, float]]:
     """Datagrams from the first host to the second: number and one-way time (ms) of each that came."""
     receiver = await asyncio.create_subprocess_exec(
-        *namespaces.inside(HOSTS[1], [sys.executable, "-c", LISTEN]), stdout=subprocess.PIPE, limit=1 << 28
+        *netns.inside(HOSTS[1], [sys.executable, "-c", LISTEN]), stdout=subprocess.PIPE, limit=1 << 28
     )
     assert receiver.stdout is not None
     await receiver.stdout.readline()
@@ -101,7 +101,7 @@ async def jitter(kind: type[Shaper], asked: argparse.Namespace) -> None:
             close = [number for number, _ in await train(5000, 100e-6)]
         times = sorted(ms for _, ms in got)
         pairs = (
-            f"{20 + spread.quantile(name, share):6.2f} {times[int(share * len(times))]:7.2f}"
+            f"{20 + netem_tables.quantile(name, share):6.2f} {times[int(share * len(times))]:7.2f}"
             for share in shares
         )
         behind = sum(b < a for a, b in itertools.pairwise(close))
@@ -132,7 +132,7 @@ async def _tunnel() -> None:
             f"addr add 10.99.0.{own}/24 dev vx",
             "link set vx up",
         ]
-        await run(namespaces.ip_batch(end), stdin=namespaces.script(lines))
+        await run(netns.ip_batch(end), stdin=netns.script(lines))
 
 
 async def tclink(asked: argparse.Namespace) -> None:
@@ -167,7 +167,7 @@ async def _plain(bw: float | None = None, delay: str | None = None) -> AsyncIter
         )
         for host, name, own in ((HOSTS[0], "eth2", 1), (HOSTS[1], "eth1", 2)):
             lines = [f"addr add 192.168.0.{own}/24 dev {name}", f"link set {name} up"]
-            await run(namespaces.ip_batch(host), stdin=namespaces.script(lines))
+            await run(netns.ip_batch(host), stdin=netns.script(lines))
             for words in _mininet(name, bw, delay):
                 await inside(host, words.split())
         yield

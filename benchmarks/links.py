@@ -40,12 +40,12 @@ from benchmarks.linkbed import (
     used,
 )
 from benchmarks.linkparts import jitter, loss, tclink, vxlan
-from lab.emulation.calibrate import trim
-from lab.emulation.fabric import Fabric
-from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, kinds
+from lab.emulation.links.calibration import trim
+from lab.emulation.links.link import Wiring
+from lab.emulation.links.shaper import Shaper, kinds
+from lab.emulation.links.veth import Fabric
 from lab.errors import LabError
-from lab.hosts.process import run
+from lab.hosts.command import run
 from lab.topology import LinkSpec
 
 

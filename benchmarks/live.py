@@ -27,12 +27,12 @@ from time import monotonic
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.emulation.daemon import Daemon
+from lab.emulation.docker.daemon import Daemon
 from lab.emulation.emulation import Emulation
 from lab.emulation.knock import Knock, knock
 from lab.errors import LabError
 from lab.events import Event, StepDone
-from lab.interrupts import until_told
+from lab.util.signals import until_told
 from topologies import grid
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -32,13 +32,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.emulation.emulation import Emulation
 from lab.errors import LabError, NotObtainable
-from lab.hosts.base import Endpoint, Host
-from lab.interrupts import until_told
+from lab.hosts.host import Endpoint, Host
 from lab.measure.cgroups import folders, read_cpu
-from lab.measure.reach import every_pair
+from lab.measure.reachability import every_pair
 from lab.topology import Topology
+from lab.util.signals import until_told
 from overlays.base import Overlay
-from overlays.options import parse
+from overlays.registry import parse
 from topologies import linear
 
 SPECS = (

@@ -28,19 +28,20 @@ from pyroute2 import netns
 
 from lab import images
 from lab.cli.rehearse import Inside, write_inventory
-from lab.emulation import namespaces, standins
-from lab.emulation.daemon import Daemon, client
+from lab.emulation import ssh_vms
+from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
+from lab.emulation.links import netns as namespaces
 from lab.errors import LabError
 from lab.events import silent
-from lab.hosts.base import Host
 from lab.hosts.container import ContainerHost
+from lab.hosts.host import Host
 from lab.hosts.ssh import SshHost
-from lab.hosts.sshline import Line
+from lab.hosts.ssh_connection import Line
 from lab.hosts.sshway import Way
 from lab.images.derived import REHEARSAL, ensure_rehearsal
-from lab.interrupts import until_told
 from lab.topology import Topology
+from lab.util.signals import until_told
 from topologies import linear
 
 SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
@@ -62,7 +63,7 @@ def timed(inside: Inside, words: list[str]) -> float:
 async def verbs(hosts: int, rounds: int, commands: int) -> float:
     """Measure on a chain of this many stand-ins; returns the median of `check` (s)."""
     async with Emulation(chain(hosts), image=REHEARSAL) as lab:
-        access = await standins.open_to_ssh(lab)
+        access = await ssh_vms.open_to_ssh(lab)
         inside = Inside(access, lab.lab_id, write_inventory(access, chain(hosts)))
         checks = [
             await asyncio.to_thread(timed, inside, ["check", "--overlay", "underlay"]) for _ in range(rounds)
@@ -98,7 +99,7 @@ def _in_namespace(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> N
         raise failed[0]
 
 
-async def overhead(lab: Emulation, access: standins.Access, commands: int) -> None:
+async def overhead(lab: Emulation, access: ssh_vms.Access, commands: int) -> None:
     """A command that does nothing, over the three ways in turn (ms), and over SSH as root without sudo."""
     name, entered = next(iter(lab.hosts.items()))
     keys = (str(access.key),)

@@ -36,15 +36,15 @@ from typing import Any
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from experiments.base import Cell
-from lab.cli.assemble import load_experiment
-from lab.cli.trial import Trial, trial
+from lab.app.run import load_experiment
+from lab.app.trial import Trial, trial
 from lab.errors import LabError
-from lab.interrupts import until_told
+from lab.measure.cpu_saturation import used
 from lab.measure.machine import read_ticks
-from lab.measure.pulse import used
+from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
-from overlays.options import parse
+from lab.util.signals import until_told
+from overlays.registry import parse
 from topologies.point_to_point import topology
 
 #: Shares of samples that are not counted: at least of disturbed ones, at most of quiet ones.
@@ -135,7 +135,7 @@ class Disturbances:
     def __init__(self, lab: Trial, flood: Flood, seconds: float) -> None:
         self._lab, self._flood, self._seconds = lab, flood, seconds
         self.all = {"hogs": self.hogs, "burst": self.burst, "flood": self.flood}
-        if lab.emulation.shaper is not None and lab.emulation.shaper.processes:
+        if lab.emulation.links.shaper is not None and lab.emulation.links.shaper.processes:
             self.all["wire"] = self.wire
 
     async def hogs(self, measure: Measure) -> Sample:

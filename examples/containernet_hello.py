@@ -4,7 +4,7 @@
 Only its imports are not Containernet's. Run it as root; at the prompt try ``d1 ping -c4 d2``.
 """
 
-from lab.emulation.network import CLI, Containernet, Controller, TCLink, info, setLogLevel
+from lab.containernet import CLI, Containernet, Controller, TCLink, info, setLogLevel
 
 setLogLevel("info")
 

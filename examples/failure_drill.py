@@ -25,7 +25,7 @@ from time import sleep
 
 from lab import Lab
 from lab.errors import MeasureError
-from lab.measure.failure import ping_argv
+from lab.measure.outage import ping_argv
 from topologies import ring
 
 EVERY = 0.05  # s between two packets

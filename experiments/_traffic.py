@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from experiments.base import Cell, Experiment, Profile, Reading
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
-from lab.measure import iperf3, netperf, servers, tool
+from lab.hosts.host import Endpoint
+from lab.measure import iperf3, netperf, tool, tool_servers
 from lab.report import charts
 from lab.report.charts import Chart
 from lab.report.tables import Table
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Experiment, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 LATENCY, TCP, UDP, UDP_SMALL = "latency", "tcp", "udp", "udp1470"
@@ -117,11 +117,11 @@ class Traffic(Experiment):
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
         """Servers on every endpoint."""
-        await servers.serve_all(endpoints.values())
+        await tool_servers.serve_all(endpoints.values())
 
     async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
         """What a failed client left behind is ended, and the servers begin anew."""
-        await servers.restart_all(endpoints.values())
+        await tool_servers.restart_all(endpoints.values())
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         return await apply(self.tools[cell.metric], cell, endpoints)

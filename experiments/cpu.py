@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, TCP, UDP, Tool, Traffic, apply, ends, tcp, udp
-from experiments.base import Cell, Profile, Reading
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
 from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
 from lab.report import timeline
+from lab.report.captions import with_mode
 from lab.report.charts import Chart, Line
 from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, follow, lacking, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import location
-from lab.runs.folder import Run
-from lab.together import both
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
+from lab.util.concurrency import both
 
 #: Percent of the measuring time during which stress-ng runs.
 SHARES = tuple(range(0, 101, 20))

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
-from experiments.base import Cell, Profile, Reading
-from lab.hosts.base import Endpoint
-from lab.measure import offload
+from lab.hosts.host import Endpoint
+from lab.measure import ethtool
+from lab.report.captions import with_mode
 from lab.report.charts import Chart, Line
 from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, compare, follow, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 #: Bytes of data in a datagram.
@@ -48,7 +48,7 @@ def _udp(run: Run, overlay: str, size: int) -> tuple[str, Group]:
 def limits(run: Run) -> dict[str, int]:
     """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
-    return {name: offload.payload(int(mtus[name])) for name in measured(run) if name in mtus}
+    return {name: ethtool.payload(int(mtus[name])) for name in measured(run) if name in mtus}
 
 
 def _around(limit: int) -> tuple[int, int]:
@@ -153,6 +153,6 @@ class Datagram(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        mtu = await offload.mtu(source, source.interface)
+        mtu = await ethtool.mtu(source, source.interface)
         reading = await apply(udp(cell.params["size"]), cell, endpoints)
         return replace(reading, facts={**reading.facts, "mtu": str(mtu)})

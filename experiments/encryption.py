@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from experiments._traffic import BOUND, LATENCY, QUARTER, TCP, UDP, Tool, Traffic, ends, latency, tcp, udp
-from experiments.base import Cell, Profile
 from lab.measure.iperf3 import UDP_2016
 from lab.report.charts import Chart, Line
+from lab.runs.experiment import Cell, Profile
 from lab.topology import Topology
 
 #: Without and with, side by side.

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
-from experiments.base import Cell, Profile, Reading
-from lab.hosts.base import Endpoint
-from lab.measure import offload
+from lab.hosts.host import Endpoint
+from lab.measure import ethtool
+from lab.report.captions import with_mode
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import (
     OPEN,
@@ -30,10 +30,10 @@ from lab.report.claims import (
     lacking,
     measured,
 )
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 #: Seven packets of 1500 bytes carry 10,352 bytes of data.
@@ -51,11 +51,11 @@ PAPER = Profile(
 )
 
 
-NO_UFO_WORDS = f"offload of UDP's fragmentation (ufo) is {offload.NO_UFO}; gso and tso do not touch it"
+NO_UFO_WORDS = f"offload of UDP's fragmentation (ufo) is {ethtool.NO_UFO}; gso and tso do not touch it"
 
 
 def _without_ufo(run: Run) -> bool:
-    return any(sample.facts.get("ufo") == offload.NO_UFO for sample in run.samples)
+    return any(sample.facts.get("ufo") == ethtool.NO_UFO for sample in run.samples)
 
 
 def gains(run: Run) -> list[Finding]:
@@ -197,8 +197,8 @@ class Fragmentation(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        said = await offload.switch(source, cell.params["offload"])
-        bytes_of_packet = await offload.mtu(source, source.interface)
-        size = offload.payload(bytes_of_packet, cell.params["fragments"])
+        said = await ethtool.switch(source, cell.params["offload"])
+        bytes_of_packet = await ethtool.mtu(source, source.interface)
+        size = ethtool.payload(bytes_of_packet, cell.params["fragments"])
         reading = await apply(udp(size), cell, endpoints)
         return replace(reading, facts={**reading.facts, **said, "mtu": str(bytes_of_packet)})

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, TCP, Tool, Traffic, apply, ends, tcp
-from experiments.base import Cell, Profile, Reading
-from lab.hosts.base import Endpoint
-from lab.measure import offload
+from lab.hosts.host import Endpoint
+from lab.measure import ethtool
+from lab.report.captions import with_mode
 from lab.report.charts import CONTROL, Chart, Line
 from lab.report.claims import Band, Check, Claim, compare, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 STATES = ("on", "off")
@@ -117,6 +117,6 @@ class Offload(Traffic):
         ]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        said = await offload.switch(endpoints[cell.params["from"]], cell.params["offload"])
+        said = await ethtool.switch(endpoints[cell.params["from"]], cell.params["offload"])
         reading = await apply(self.tools[TCP], cell, endpoints)
         return replace(reading, facts={**reading.facts, **said})

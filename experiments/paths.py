@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, ClassVar
 import networkx as nx
 
 from experiments._traffic import LATENCY, Tool, Traffic, latency
-from experiments.base import Cell, Profile, Reading
-from lab.hosts.base import Endpoint, Host
-from lab.measure import failure, tool
+from lab.hosts.host import Endpoint, Host
+from lab.measure import outage, tool
 from lab.report.charts import Chart, Line
 from lab.report.selection import select
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
-from lab.together import both, together
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
+from lab.util.concurrency import both, together
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,28 +94,26 @@ class Paths(Traffic):
             self.cell(overlay, LATENCY, profile, **{"from": first, "to": host.name})
             for host in topology.hosts[1:]
         ]
-        cut = failure.named((end, link.interface(end)) for end in (first, link.other(first)))
+        cut = outage.named((end, link.interface(end)) for end in (first, link.other(first)))
         ends = {"from": first, "to": link.other(first)}
         failing = self.cell(overlay, FAILURE, profile, cut=cut, **ends)
-        beside = failure.LEAD + failing.seconds * BACK  # time before the cut and after the return
+        beside = outage.LEAD + failing.seconds * BACK  # time before the cut and after the return
         return [*there, replace(failing, disturbs=True, warmup=beside)]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         if cell.metric == LATENCY:
             return await super().measure(cell, endpoints)
         source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
-        whole = failure.LEAD + cell.seconds * (1 + BACK)
-        argv = failure.ping_argv(target.address, whole)
-        devices = {
-            endpoints[name].host: device for name, device in failure.parsed(cell.params["cut"]).items()
-        }
+        whole = outage.LEAD + cell.seconds * (1 + BACK)
+        argv = outage.ping_argv(target.address, whole)
+        devices = {endpoints[name].host: device for name, device in outage.parsed(cell.params["cut"]).items()}
         watched = tool.execute(source, argv, whole * SLOWER)
         result, times = await both(watched, _fail(devices, source, cell))
-        raw = failure.record(result.stdout, *times)
+        raw = outage.record(result.stdout, *times)
         return Reading(self.parse(FAILURE, raw), raw, tuple(argv))
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
-        return failure.parse(raw) if metric == FAILURE else super().parse(metric, raw)
+        return outage.parse(raw) if metric == FAILURE else super().parse(metric, raw)
 
     def tables(self, run: Run) -> Sequence[Table]:
         return [ways(run), *super().tables(run)]
@@ -123,7 +121,7 @@ class Paths(Traffic):
 
 async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float, float]:
     """Cut the circuit for the cell's seconds; when it was cut, about to return, and back, by the sender."""
-    await asyncio.sleep(failure.LEAD)
+    await asyncio.sleep(outage.LEAD)
     async with _cut(devices):
         cut = await _now(clock)
         await asyncio.sleep(cell.seconds)
@@ -135,10 +133,10 @@ async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tup
 async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
     """The circuit is dark inside, and mended however this is left."""
     try:
-        await together(host.run(failure.cut_argv(name, insert=True)) for host, name in devices.items())
+        await together(host.run(outage.cut_argv(name, insert=True)) for host, name in devices.items())
         yield
     finally:
-        await together(failure.mend(host, name) for host, name in devices.items())
+        await together(outage.mend(host, name) for host, name in devices.items())
 
 
 async def _now(endpoint: Endpoint) -> float:

@@ -14,20 +14,20 @@ from itertools import product
 from typing import ClassVar
 
 from experiments._traffic import LATENCY, Tool, Traffic, latency
-from experiments.base import Cell, Profile, Reading
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint, Host
-from lab.measure import iperf3, ping, servers, streams, tool
+from lab.hosts.host import Endpoint, Host
+from lab.measure import iperf3, ping, streams, tool, tool_servers
 from lab.measure.shared_port import shared_port
 from lab.published import STREAMING
+from lab.report.captions import with_mode
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import Band, Check, Claim, compare, lacking, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import difference, location, ratio
-from lab.runs.folder import Run
-from lab.together import together
+from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.run_folder import Run
 from lab.topology import Topology
+from lab.util.concurrency import together
 
 STREAM = "stream"
 WORKERS = (1, 3, 9)
@@ -204,10 +204,10 @@ class Streaming(Traffic):
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
         """A server per client site on every endpoint: iperf3's takes one test at a time."""
-        await servers.serve_all(endpoints.values(), ports(endpoints))
+        await tool_servers.serve_all(endpoints.values(), ports(endpoints))
 
     async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
-        await servers.restart_all(endpoints.values(), ports(endpoints))
+        await tool_servers.restart_all(endpoints.values(), ports(endpoints))
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         if cell.metric == LATENCY:

@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, TCP, UDP, UDP_SMALL, Tool, Traffic, ends, tcp, udp
-from experiments.base import Cell, Profile
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
 from lab.published import THROUGHPUTS
+from lab.report.captions import with_mode
 from lab.report.charts import CONTROL, Chart, Line, Place
 from lab.report.claims import Band, Check, Claim, compare, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 QUICK = Profile(

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, TCP, Tool, Traffic, ends
-from experiments.base import Cell, Profile
 from lab.measure import iperf3
 from lab.report.charts import Chart, Line
+from lab.runs.experiment import Cell, Profile
 from lab.topology import Topology
 
 #: Bytes; Linux takes twice as much for its own bookkeeping, and at least 4608 to send from.

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import networkx as nx
 
 from lab import catalog
-from lab.emulation.record import read
-from lab.emulation.shape import Line, Shape
+from lab.emulation.links.link import Line, Shape
+from lab.emulation.registry import read
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, silent
-from lab.hosts.base import Endpoint, Host, Result
-from lab.live import reach
-from lab.live.look import look
-from lab.live.reach import Pair
+from lab.hosts.host import Endpoint, Host, Result
+from lab.live import ping_all
+from lab.live.inspect import look
+from lab.live.ping_all import Pair
 from lab.live.session import Session
-from lab.locks import turn
-from lab.loop import Loop
 from lab.topology import LinkSpec, Topology
+from lab.util.event_loop import Loop
+from lab.util.locks import turn
 
 if TYPE_CHECKING:
-    from lab.emulation.links import Links
-    from lab.emulation.shaper import Counters, Shaper
-    from lab.runs.folder import Run
+    from lab.emulation.links.control import Links
+    from lab.emulation.links.shaper import Counters, Shaper
+    from lab.runs.run_folder import Run
 
 T = TypeVar("T")
 #: Whatever says what a network is: a topology, a graph, or the name or file of one.
@@ -160,7 +160,7 @@ class LabLink:
         Args:
             sender: only what this host sends; both directions by default.
             params: `delay` (ms each way), `rtt` (ms, half of it each way), `rate` (Mbit/s, None is no
-                limit), `loss` (percent) and what else `lab.emulation.shape.Shape` has.
+                limit), `loss` (percent) and what else `lab.emulation.links.link.Shape` has.
 
         Raises:
             UnknownName: there is no such parameter, or the host is not at the link.
@@ -200,7 +200,7 @@ class LabExperiment:
     """An experiment that is to be run on a lab; see `Lab.experiment`."""
 
     def __init__(self, lab: Lab, name: str, settings: Mapping[str, Any]) -> None:
-        from lab.cli.assemble import Asked, load_experiment
+        from lab.app.run import Asked, load_experiment
 
         self._lab, self.experiment = lab, load_experiment(name)
         self._asked = Asked(experiment=name, **settings)
@@ -214,16 +214,17 @@ class LabExperiment:
             NotObtainable: an overlay that was named and that this machine cannot have.
             ShaperError: a link is not what it should be; nothing measured on it counts.
         """
-        from lab.runs.folder import read as read_run
+        from lab.runs.run_folder import read as read_run
 
         return read_run(self._lab._wait(self._measure()))
 
     async def _measure(self) -> Path:
-        from lab.cli import assemble, standing
+        from lab.app import run
+        from lab.cli import standing
 
         settled = standing.settle(self._asked, self._lab._session)
-        ground = await assemble.emulated(self._lab._session.lab, self._asked, settled, self._lab._emit)
-        _, path = await assemble.measure_on(ground, self._asked, settled, {}, self._lab._emit)
+        ground = await run.emulated(self._lab._session.lab, self._asked, settled, self._lab._emit)
+        _, path = await run.measure_on(ground, self._asked, settled, {}, self._lab._emit)
         return path
 
 
@@ -399,12 +400,12 @@ class Lab:
     def ping_all(self, overlay: str = "", count: int = 3) -> list[Pair]:
         """Let every endpoint of an overlay echo every other; without overlays, hosts their neighbours."""
         if not self._session.specs:
-            return self._wait(reach.links(self._session.lab, count))
+            return self._wait(ping_all.links(self._session.lab, count))
         specs = [self._session.spec(overlay)] if overlay else self._session.specs
         found = []
         for spec in specs:
             ends = self._session.endpoints(spec)
-            found += self._wait(reach.endpoints(ends, self._session.pairs(ends), count))
+            found += self._wait(ping_all.endpoints(ends, self._session.pairs(ends), count))
         return found
 
     def look(self) -> dict[str, Any]:

@@ -1,45 +1,22 @@
-"""Things found by name: one module each, in a package of their own; and topologies also by file.
+"""Topologies by name or by file.
 
 A topology is asked for as ``NAME``, as ``NAME:key=value,key=value`` with the parameters of
-its module's function (a list is written ``AMS+PRG+BRA``), or as the name of a file.
+its function (a list is written ``AMS+PRG+BRA``), or as the name of a file.
 """
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_type_hints
 
+from lab import plugins
 from lab.errors import TopologyError, UnknownName
 from lab.events import Emit, silent
 from lab.topology import Topology
 
-KINDS = {"topologies": "topology", "overlays": "overlay", "experiments": "experiment"}
-NOT_NAMES = {"base", "options"}
 SWITCHES = ("ofx", "vsi")
-
-
-def names(package: str) -> tuple[str, ...]:
-    """The names of all modules of a package (``topologies``, ``overlays``, ``experiments``)."""
-    path = importlib.import_module(package).__path__
-    found = (module.name for module in pkgutil.iter_modules(path) if not module.ispkg)
-    return tuple(sorted(name for name in found if name not in NOT_NAMES and not name.startswith("_")))
-
-
-def load(package: str, name: str) -> ModuleType:
-    """The module of this name in a package.
-
-    Raises:
-        UnknownName: there is none; the error has the nearest name.
-    """
-    known = names(package)
-    if name not in known:
-        raise UnknownName(KINDS.get(package, package), name, known)
-    return importlib.import_module(f"{package}.{name}")
 
 
 def topology(
@@ -77,7 +54,7 @@ def topology(
                 f"topology {name} comes by name, with the known sites and in one piece; "
                 "--site and --largest-component are for files"
             )
-        function = load("topologies", name).topology
+        function = plugins.load("topologies", name)
         found = function(**{**_params(function, words, name), **params})
     if not switches:
         _refuse_switches(found)

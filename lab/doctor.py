@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab.emulation.shaper import kinds
-from lab.hosts import process
-from lab.hosts.process import Run
-from lab.places import STATE
+from lab.emulation.links.shaper import kinds
+from lab.hosts import command
+from lab.hosts.command import Run
+from lab.util.paths import STATE
 
 State = Literal["ok", "missing", "optional", "unknown"]
 #: What a lab of six hosts, its images and their building take (bytes).
@@ -56,7 +56,7 @@ class Finding:
     remedy: str = ""
 
 
-async def examine(run: Run = process.run, *, root: bool | None = None) -> list[Finding]:
+async def examine(run: Run = command.run, *, root: bool | None = None) -> list[Finding]:
     """Try everything, side by side; `root` says whether to try what only root may (found out if None)."""
     is_root = os.geteuid() == 0 if root is None else root
     groups = await asyncio.gather(

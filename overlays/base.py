@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 from lab.errors import HostError, NotObtainable, OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts
-from lab.hosts.common import LOGS, PIDS
+from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.support import record, watching
+from overlays.common import install_record, process_watch
 
 ENDPOINT_IMAGE = "lab/gtsperf"
 
@@ -163,9 +163,9 @@ class Overlay(ABC):
             OverlayError: see `check`.
         """
         while True:
-            await watching.until_one_ends({host: self.pidfiles(host) for host in self.hosts})
+            await process_watch.until_one_ends({host: self.pidfiles(host) for host in self.hosts})
             await self.check()
-            await asyncio.sleep(watching.INTERVAL)
+            await asyncio.sleep(process_watch.INTERVAL)
 
     async def logs(self) -> Mapping[str, bytes]:
         """What every daemon wrote so far, by ``HOST/DAEMON.log``."""
@@ -189,22 +189,24 @@ class Overlay(ABC):
             for missing in self.prerequisites(facts):
                 raise NotObtainable(self.name, f"{host.name} lacks {missing.what}", missing.remedy)
 
-    async def find(self, hosts: Sequence[Host]) -> record.Found:
+    async def find(self, hosts: Sequence[Host]) -> install_record.Found:
         """What the hosts have of the overlay; asked before anything is changed.
 
         Raises:
             OverlayError: it runs on one of them with other options.
         """
-        return await record.find(self.name, self.settings, hosts)
+        return await install_record.find(self.name, self.settings, hosts)
 
-    async def claim(self, hosts: Sequence[Host], found: record.Found, **told: Any) -> Mapping[str, Any]:
+    async def claim(
+        self, hosts: Sequence[Host], found: install_record.Found, **told: Any
+    ) -> Mapping[str, Any]:
         """Make the hosts the overlay's own, and write down on those that are new what it is told.
 
         Returns what was settled when the overlay was first installed; `told` where it is new everywhere.
         """
         settled = told if found.told is None else found.told
         self.hosts = tuple(hosts)
-        await record.keep(self.name, self.settings, settled, found.new)
+        await install_record.keep(self.name, self.settings, settled, found.new)
         return settled
 
     def of_hosts(self, name: str, what: str) -> Host:

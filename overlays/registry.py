@@ -1,46 +1,31 @@
 """Overlays by name, with options: ``weave:mode=sleeve,encryption=on`` becomes an overlay object.
 
-An overlay is a module of this package, or what another distribution registers under the
-entry point group ``lab.overlays``.
+Which overlays there are, `lab.plugins` knows.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 
-import overlays
-from lab.errors import OverlayError, UnknownName
-from lab.hosts.base import HostFacts
+from lab import plugins
+from lab.errors import OverlayError
+from lab.hosts.host import HostFacts
 from overlays.base import Missing, Option, Overlay
-
-GROUP = "lab.overlays"
-NOT_OVERLAYS = {"base", "options", "support"}
 
 
 def names() -> tuple[str, ...]:
-    """The names of all overlays, the lab's own and others'."""
-    own = {module.name for module in pkgutil.iter_modules(overlays.__path__)} - NOT_OVERLAYS
-    return tuple(sorted(own | {point.name for point in entry_points(group=GROUP)}))
+    """Return the names of all overlays, the lab's own and others'."""
+    return plugins.names("overlays")
 
 
 def load(name: str) -> type[Overlay]:
-    """The class of the overlay of this name.
+    """Return the class of the overlay of this name.
 
     Raises:
         UnknownName: there is none; the error has the nearest name.
         OverlayError: what is registered under this name is no overlay.
     """
-    if name not in names():
-        raise UnknownName("overlay", name, names())
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            return _checked(name, point.load())
-    module = importlib.import_module(f"overlays.{name}")
-    kinds = [k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__]
-    return _checked(name, next((k for k in kinds if issubclass(k, Overlay)), None))
+    return _checked(name, plugins.load("overlays", name))
 
 
 def _checked(name: str, kind: object) -> type[Overlay]:

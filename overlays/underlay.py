@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lab.hosts.base import Endpoint, Host
+from lab.hosts.host import Endpoint, Host
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, Overlay
-from overlays.support import endpoints, record, routes
-from overlays.support.batch import Batch
-from overlays.support.polling import each
+from overlays.common import endpoints, install_record, routes
+from overlays.common.batch import Batch
+from overlays.common.polling import each
 
 
 class Underlay(Overlay):
@@ -72,4 +72,4 @@ class Underlay(Overlay):
 
     async def _remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
-        await record.drop(routes.drop(Batch(), self.name), self.name).on(host)
+        await install_record.drop(routes.drop(Batch(), self.name), self.name).on(host)

@@ -9,8 +9,8 @@ from typing import Any
 
 import networkx as nx
 
-from lab import sites
 from lab.errors import TopologyError
+from lab.topology import sites
 
 #: The sites of the 2016 studies, in the order of the thesis's chain, then the other known ones.
 STUDIED = ("AMS", "PRG", "BRA", "LJU", "MIL")

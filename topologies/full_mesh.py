@@ -15,9 +15,9 @@ from math import isqrt
 
 import networkx as nx
 
-from lab.addressing import DENSE_LINKS
 from lab.published import HERMANS
 from lab.topology import Topology
+from lab.topology.addressing import DENSE_LINKS
 from topologies._shapes import STUDIED, measured, place, sized
 
 

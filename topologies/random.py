@@ -23,9 +23,9 @@ from math import exp
 
 import networkx as nx
 
-from lab import sites as known
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
+from lab.topology import sites as known
 from topologies._shapes import ALL, LARGEST, place, sized
 
 Pair = tuple[int, int]

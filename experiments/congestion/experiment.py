@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from experiments import _congestion_results
-from experiments._congestion_results import CLAIMS, CONTROLS
-from experiments._multihop_results import targets
 from experiments._traffic import TCP, Tool, Traffic
-from experiments.base import Cell, Profile
+from experiments.congestion import results
+from experiments.congestion.results import CLAIMS, CONTROLS
+from experiments.multihop.results import targets
 from lab.measure import iperf3
 from lab.report.charts import Chart, Line
 from lab.report.tables import Table
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -93,5 +93,5 @@ class Congestion(Traffic):
         ]
 
     def tables(self, run: Run) -> Sequence[Table]:
-        counted = _congestion_results.datapaths(run)
+        counted = results.datapaths(run)
         return [*super().tables(run), *([counted] if counted else [])]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from statistics import fmean
 
+from lab.report.captions import with_mode
 from lab.report.claims import OPEN, REPRODUCED, Band, Check, Claim, Finding, compare, lacking, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import CONFIDENCE, location, ratio
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 from lab.topology import Topology
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP, View
+from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, View
+from lab.report.captions import with_mode
 from lab.report.claims import OPEN, Band, Check, Claim, Finding, compare, lacking, measured
-from lab.report.conditions import with_mode
 from lab.report.selection import Group, select
 from lab.report.statistics import excess, ratio, spread
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 
 #: "Equal": within 1 % of the sum, or 0.5 ms, whichever is more.
 EQUAL_SHARE, EQUAL_MS = 0.01, 0.5

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments import _multihop_claims, _multihop_results
-from experiments._multihop_results import LATENCY, SEGMENT, TCP, UDP, targets
 from experiments._traffic import Tool, Traffic, latency, tcp, udp
-from experiments.base import Cell, Profile
+from experiments.multihop import claims as _multihop_claims
+from experiments.multihop import results
+from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, targets
 from lab.report.tables import Table
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Profile
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -65,7 +66,7 @@ class Multihop(Traffic):
         ]
 
     def tables(self, run: Run) -> Sequence[Table]:
-        return _multihop_results.tables(run)
+        return results.tables(run)
 
     def figures(self, run: Run, folder: Path) -> Sequence[Path]:
-        return _multihop_results.figures(run, folder)
+        return results.figures(run, folder)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from lab.errors import TopologyError
 from lab.published import SEGMENTS, ZISMER
-from lab.report import bars, conditions
+from lab.report import bar_chart, captions
 from lab.report.charts import CONTROL, estimate
 from lab.report.selection import NOTHING, Group, select, text
 from lab.report.statistics import Summary, ratio, total
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.topology import Topology
 
 LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
@@ -116,8 +116,8 @@ def tables(run: Run) -> Sequence[Table]:
     ]
     sections = [Section(s.heading, [row for row in s.rows if set(row[2:-2]) - {NOTHING}]) for s in sections]
     measured = [section for section in sections if section.rows]
-    lacking = [Section(sentence, []) for sentence in conditions.overlays(run)]
-    title = f"multi-hop, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
+    lacking = [Section(sentence, []) for sentence in captions.overlays(run)]
+    title = f"multi-hop, {captions.rate(run)}: mean ± standard deviation [95 % interval]"
     return [Table(title, columns, [*measured, *lacking], _notes(view))]
 
 
@@ -197,9 +197,9 @@ def _rate(view: View, target: str) -> str:
 
 def _notes(view: View) -> list[str]:
     return [
-        f"{conditions.line(view.run)}",
-        conditions.per_cell(view.run),
-        *conditions.verdicts(view.run),
+        f"{captions.line(view.run)}",
+        captions.per_cell(view.run),
+        *captions.verdicts(view.run),
     ]
 
 
@@ -210,22 +210,22 @@ def figures(run: Run, folder: Path) -> Sequence[Path]:
         return []
     drawn = []
     if any(sample.metric in (LATENCY, SEGMENT) for sample in run.samples if sample.ok):
-        drawn += bars.draw(_figure15(view), folder / "fig15-latency")
+        drawn += bar_chart.draw(_figure15(view), folder / "fig15-latency")
     if any(sample.metric in (TCP, UDP) for sample in run.samples if sample.ok):
-        drawn += bars.draw(_figure16(view), folder / "fig16-throughput")
+        drawn += bar_chart.draw(_figure16(view), folder / "fig16-throughput")
     return drawn
 
 
-def _figure15(view: View) -> bars.Figure:
+def _figure15(view: View) -> bar_chart.Figure:
     published = [view.published(target) for target in view.targets]
     panels = [
-        bars.Panel(
-            conditions.with_mode(view.run, name),
+        bar_chart.Panel(
+            captions.with_mode(view.run, name),
             [
-                bars.Series("overall latency", bars.BLUE, _bars(view, name, LATENCY, "mean_ms")),
-                bars.Series(
+                bar_chart.Series("overall latency", bar_chart.BLUE, _bars(view, name, LATENCY, "mean_ms")),
+                bar_chart.Series(
                     "cumulative sum of segments",
-                    bars.ORANGE,
+                    bar_chart.ORANGE,
                     [_sum_bar(view.cumulative(name, target)) for target in view.targets],
                 ),
             ],
@@ -236,13 +236,13 @@ def _figure15(view: View) -> bars.Figure:
     return _figure(view, "Latency across multiple hops", "round trip, ms (mean, sd)", panels)
 
 
-def _figure16(view: View) -> bars.Figure:
+def _figure16(view: View) -> bar_chart.Figure:
     panels = [
-        bars.Panel(
-            conditions.with_mode(view.run, name),
+        bar_chart.Panel(
+            captions.with_mode(view.run, name),
             [
-                bars.Series("TCP received", bars.BLUE, _bars(view, name, TCP, "received_mbps")),
-                bars.Series("UDP received", bars.ORANGE, _bars(view, name, UDP, "received_mbps")),
+                bar_chart.Series("TCP received", bar_chart.BLUE, _bars(view, name, TCP, "received_mbps")),
+                bar_chart.Series("UDP received", bar_chart.ORANGE, _bars(view, name, UDP, "received_mbps")),
             ],
         )
         for name in view.overlays
@@ -250,15 +250,15 @@ def _figure16(view: View) -> bars.Figure:
     return _figure(view, "UDP and TCP throughput across multiple hops", "Mbit/s (mean, sd)", panels)
 
 
-def _bars(view: View, overlay: str, metric: str, value: str) -> list[bars.Bar | None]:
-    return [bars.bar(view.group(overlay, metric, target, value)) for target in view.targets]
+def _bars(view: View, overlay: str, metric: str, value: str) -> list[bar_chart.Bar | None]:
+    return [bar_chart.bar(view.group(overlay, metric, target, value)) for target in view.targets]
 
 
-def _sum_bar(found: Sum | None) -> bars.Bar | None:
-    return bars.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
+def _sum_bar(found: Sum | None) -> bar_chart.Bar | None:
+    return bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
 
 
-def _figure(view: View, title: str, y: str, panels: Sequence[bars.Panel]) -> bars.Figure:
+def _figure(view: View, title: str, y: str, panels: Sequence[bar_chart.Panel]) -> bar_chart.Figure:
     groups = [f"{view.topology.hops(view.first, target)}\n{target}" for target in view.targets]
-    caption = conditions.line(view.run)
-    return bars.Figure(title, caption, groups, f"hops from {view.first}", y, panels, "published 2016")
+    caption = captions.line(view.run)
+    return bar_chart.Figure(title, caption, groups, f"hops from {view.first}", y, panels, "published 2016")

@@ -15,24 +15,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.base import Experiment, Profile
-from lab import catalog
+from lab import catalog, plugins
+from lab.app.trial import measurable
 from lab.cli.export_dsl import tell
 from lab.cli.options import SPARES
-from lab.cli.trial import measurable
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
 from lab.events import Emit, Event, Note, StepDone, step
+from lab.runs.experiment import Experiment, Profile
 from lab.topology import Topology
 from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.hosts.process import Run
+    from lab.hosts.command import Run
     from lab.report.claims import Claim
-    from lab.runs.folder import Run as StoredRun
-    from lab.runs.folder import RunFolder
-    from lab.runs.lab import Lab
     from lab.runs.manifest import Manifest, Session
+    from lab.runs.run_folder import Run as StoredRun
+    from lab.runs.run_folder import RunFolder
+    from lab.runs.target import Lab
 
 
 #: What to do with a sample during which an overlay's mode changed; either way it is kept.
@@ -129,7 +129,7 @@ def parts(asked: Asked) -> Parts:
 
 def resumed(experiment: Experiment, path: Path, verb: str) -> Parts:
     """What a run folder was begun with: a resumed run is the same run."""
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
 
     manifest = read(path).manifest
     if manifest.experiment != experiment.name:
@@ -150,9 +150,7 @@ def load_experiment(name: str) -> Experiment:
     Raises:
         UnknownName: there is none.
     """
-    module = catalog.load("experiments", name)
-    kinds = [k for k in vars(module).values() if isinstance(k, type) and issubclass(k, Experiment)]
-    found: Experiment = next(k for k in kinds if k.__module__ == module.__name__)()
+    found: Experiment = plugins.load("experiments", name)()
     return found
 
 
@@ -162,7 +160,7 @@ def readable(paths: Sequence[Path]) -> list[StoredRun]:
     Raises:
         RunError: not one of them can be read.
     """
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
 
     runs, errors = [], []
     for path in paths:
@@ -179,7 +177,7 @@ def readable(paths: Sequence[Path]) -> list[StoredRun]:
 
 def all_claims() -> list[Claim]:
     """The claims of every experiment, by the names of the experiments."""
-    return [claim for name in catalog.names("experiments") for claim in load_experiment(name).claims]
+    return [claim for name in plugins.names("experiments") for claim in load_experiment(name).claims]
 
 
 def adjusted(profile: Profile, asked: Asked) -> Profile:
@@ -222,13 +220,13 @@ def choose_overlays(
     One that was named must be obtainable; one that the experiment asks for on its own, or
     'all', may turn out not to be, which the result table then says.
     """
-    from overlays import options
+    from overlays import registry
 
-    wanted = options.names() if tuple(named) == ("all",) else named or experiment.overlays
+    wanted = registry.names() if tuple(named) == ("all",) else named or experiment.overlays
     insist = insist and bool(named) and tuple(named) != ("all",)
     chosen: dict[str, Overlay] = {}
     for text in wanted:
-        overlay = options.parse(text)
+        overlay = registry.parse(text)
         if insist and (missing := overlay.obtainable()):
             raise NotObtainable(text, missing.what, missing.remedy)
         chosen[text] = overlay
@@ -289,19 +287,19 @@ async def emulate(asked: Asked) -> int:
     """Build, measure, show, take away; returns the exit status."""
     from rich.console import Console
 
-    from lab.cli.shared import progress
-    from lab.hosts import process
-    from lab.runs.folder import try_to_write
+    from lab.cli.console import progress
+    from lab.hosts import command
+    from lab.runs.run_folder import try_to_write
 
     settled = parts(asked)
     refuse_nothing(asked, settled)
     if asked.resume is None:
         try_to_write(asked.results)
-    trace = process.Trace(asked.trace) if asked.trace else None
+    trace = command.Trace(asked.trace) if asked.trace else None
     try:
         # Mininet's prompt and a live display cannot share a terminal
         with progress(Console(force_terminal=False, highlight=False) if asked.prompt else None) as emit:
-            status, path = await _run(asked, settled, trace or process.run, emit)
+            status, path = await _run(asked, settled, trace or command.run, emit)
     finally:
         if trace:
             trace.close()
@@ -338,7 +336,7 @@ async def measure_on(
 
     `timing` is what bringing them up took (s) by step.
     """
-    from lab.runs.journal import logging
+    from lab.runs.event_log import logging
     from lab.runs.runner import run_experiment
 
     with _folder(asked, _manifest(asked, settled, ground), emit) as folder:
@@ -406,8 +404,8 @@ def _session() -> Session:
 
 def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     """A new run folder, or the one to go on with, after a check that the conditions are the same."""
-    from lab.runs.folder import RunFolder, read
     from lab.runs.manifest import check_same
+    from lab.runs.run_folder import RunFolder, read
 
     if asked.resume is None:
         return RunFolder.create(asked.results, manifest)
@@ -422,7 +420,7 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
 
 async def emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emit) -> Ground:
     """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
-    from lab.emulation.calibrate import calibrate
+    from lab.emulation.links.calibration import calibrate
     from lab.runs.environment import environment
 
     assert emulation.shaper is not None, "a lab that is up has a shaper"
@@ -442,7 +440,7 @@ async def emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emi
 
 def prompt(lab: Emulation) -> None:
     """Mininet's prompt on the running lab; measuring begins when it is left."""
-    from lab.emulation.network import CLI, Containernet, setLogLevel
+    from lab.containernet import CLI, Containernet, setLogLevel
 
     setLogLevel("info")
     net = Containernet(lab)
@@ -454,7 +452,7 @@ def prompt(lab: Emulation) -> None:
 
 def tell_faults(experiment: Experiment, path: Path) -> int:
     """Hold a finished run against its manifest; says what is not whole, and then returns 1."""
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
     from lab.runs.verify import faults
 
     found = faults(read(path), experiment)
@@ -465,9 +463,9 @@ def tell_faults(experiment: Experiment, path: Path) -> int:
 
 def show_results(experiment: Experiment, path: Path) -> None:
     """Draw the figures, write the report, and print the tables of a run."""
-    from lab.cli.shared import show
+    from lab.cli.console import show
     from lab.report.html import write
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
 
     run = read(path)
     files: list[Path] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab import catalog
-from lab.cli import assemble
+from lab.app import run
 from lab.cli.export_dsl import tell
 from lab.errors import LabError
 from lab.events import Emit, Event, Note, StepDone, step
@@ -73,17 +73,17 @@ def booked(path: Path) -> Booked:
 
 
 async def measure(
-    asked: assemble.Asked, path: Path, emit: Emit, *, accept_new: bool, steal: bool
+    asked: run.Asked, path: Path, emit: Emit, *, accept_new: bool, steal: bool
 ) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
-    from lab.runs.folder import HOSTS, try_to_write
-    from lab.runs.lab import Lab
+    from lab.runs.run_folder import HOSTS, try_to_write
+    from lab.runs.target import Lab
     from lab.testbed import prepare
     from lab.testbed.recorder import HostsRecorder
 
     book = booked(path)
-    settled = assemble.parts(replace(asked, topology=book.name))
-    assemble.refuse_nothing(asked, settled)
+    settled = run.parts(replace(asked, topology=book.name))
+    run.refuse_nothing(asked, settled)
     if asked.resume is None:
         try_to_write(asked.results)
     topology = book.topology.with_rate(settled.profile.rate) if settled.profile.rate else book.topology
@@ -92,7 +92,7 @@ async def measure(
     async with book.bed(_timed(emit, timing), accept_new=accept_new, steal=steal, trace=asked.trace) as bed:
         plane = await prepare.stand(bed)
         await sweep(bed, emit)
-        ground = assemble.Ground(
+        ground = run.Ground(
             Lab(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
             "",
             {**bed.facts(), "clocks": plane.clocks},
@@ -101,7 +101,7 @@ async def measure(
         )
         await noted(bed, list(settled.overlays))
         settled = replace(settled, topology=plane.topology)
-        status, folder = await assemble.measure_on(ground, asked, settled, timing, emit)
+        status, folder = await run.measure_on(ground, asked, settled, timing, emit)
         await forget(bed, folder)
     return status, folder
 
@@ -118,16 +118,16 @@ def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
 async def noted(bed: Testbed, names: Sequence[str]) -> None:
     """Write down on every host which overlays are about to be put on it."""
     from lab.testbed import restore
-    from lab.together import together
+    from lab.util.concurrency import together
 
     await together(restore.note(host, restore.OVERLAYS, list(names)) for host in bed.hosts.values())
 
 
 async def forget(bed: Testbed, folder: Path) -> None:
     """Strike off what was taken off the hosts in order; the rest is swept later."""
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
     from lab.testbed import restore
-    from lab.together import together
+    from lab.util.concurrency import together
 
     states = read(folder).manifest.overlays
     rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
@@ -140,7 +140,7 @@ async def sweep(bed: Testbed, emit: Emit) -> list[str]:
     An overlay is taken up where it was left: installing twice changes nothing, and makes it whole.
     """
     from lab.testbed import restore
-    from lab.together import together
+    from lab.util.concurrency import together
 
     rows = await together(restore.read_notes(host, restore.OVERLAYS) for host in bed.hosts.values())
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -151,9 +151,9 @@ async def sweep(bed: Testbed, emit: Emit) -> list[str]:
 
 
 async def _take_off(bed: Testbed, name: str, emit: Emit) -> str:
-    from overlays import options
+    from overlays import registry
 
-    overlay = options.parse(name)
+    overlay = registry.parse(name)
     try:
         with step(emit, f"{name}: what a run before left"):
             await overlay.install(tuple(bed.hosts.values()), bed.topology)
@@ -166,13 +166,13 @@ async def _take_off(bed: Testbed, name: str, emit: Emit) -> str:
 
 def prerequisites(facts: Mapping[str, object], names: Sequence[str]) -> list[tuple[str, str, str]]:
     """What hosts lack for overlays: host, overlay, and what with its remedy."""
-    from lab.hosts.base import HostFacts
-    from overlays import options
+    from lab.hosts.host import HostFacts
+    from overlays import registry
 
     said = []
     for host, one in facts.items():
         assert isinstance(one, HostFacts)
-        for name in names or options.names():
-            missing = options.parse(name).prerequisites(one)
+        for name in names or registry.names():
+            missing = registry.parse(name).prerequisites(one)
             said += [(host, name, f"{each.what}; {each.remedy}") for each in missing]
     return said

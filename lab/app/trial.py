@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.base import Cell, Experiment
 from lab.events import Emit, silent, step
-from lab.hosts import process
-from lab.hosts.process import Run
-from lab.runs.attempt import Attempts
-from lab.runs.lab import Lab
+from lab.hosts import command
+from lab.hosts.command import Run
+from lab.runs.daemon_watch import Watch
+from lab.runs.experiment import Cell, Experiment
+from lab.runs.measurement import Attempts
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample
-from lab.runs.watch import Watch
-from lab.together import together
+from lab.runs.target import Lab
 from lab.topology import Topology
+from lab.util.concurrency import together
 from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links import Links
+    from lab.emulation.links.control import Links
 
 READY = 120.0
 
@@ -32,7 +32,7 @@ READY = 120.0
 def measurable(lab: Emulation, topology: Topology, interval: float | None = None, emit: Emit = silent) -> Lab:
     """The lab as the run engine sees it: hosts, what records the machine and the links, and what happens
     to these meanwhile, of which `emit` is told."""
-    from lab.emulation.replay import Replay
+    from lab.emulation.links.replay import Replay
     from lab.measure.cgroups import folders
     from lab.measure.machine import Machine
 
@@ -55,8 +55,8 @@ def measurable(lab: Emulation, topology: Topology, interval: float | None = None
 
 def running(lab: Emulation) -> Links:
     """The links of a lab that is up, to look at and to change."""
-    from lab.emulation.fabric import namespace
-    from lab.emulation.links import Links
+    from lab.emulation.links.control import Links
+    from lab.emulation.links.veth import namespace
 
     assert lab.shaper is not None, "a lab that is up has a shaper"
     assert lab.state is not None, "and a record"
@@ -96,7 +96,7 @@ async def trial(
     experiment: Experiment,
     *,
     shaper: str = "auto",
-    run: Run = process.run,
+    run: Run = command.run,
     emit: Emit = silent,
 ) -> AsyncIterator[Trial]:
     """Build a lab, put an overlay and endpoints on it, and take all of it away afterwards.

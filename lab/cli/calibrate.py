@@ -33,9 +33,9 @@ def command(
     Example: sudo python -m lab calibrate linear --rate 100
     """
     from lab import catalog
+    from lab.cli.console import progress, show
     from lab.cli.export_dsl import tell
-    from lab.cli.shared import progress, show
-    from lab.interrupts import until_told
+    from lab.util.signals import until_told
 
     found = catalog.topology(topology, emit=tell) if lab is None else None
     if found is not None and rate is not None:
@@ -54,8 +54,8 @@ def command(
 
 
 async def _measure(topology: Topology | None, shaper: str, name: str, emit: Emit) -> tuple[Table, list[str]]:
-    from lab.emulation.calibrate import calibrate
     from lab.emulation.emulation import Emulation
+    from lab.emulation.links.calibration import calibrate
     from lab.events import step
 
     async with AsyncExitStack() as stack:

@@ -17,10 +17,10 @@ from lab.errors import LabError, MachineError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from experiments.base import Experiment, Profile
-    from lab.cli.assemble import Asked, Parts
+    from lab.app.run import Asked, Parts
     from lab.events import Emit
     from lab.runs.capacity import Capacity
+    from lab.runs.experiment import Experiment, Profile
     from lab.topology import Topology
 
 
@@ -45,14 +45,14 @@ def command(
 
     Example: sudo python -m lab capacity linear --overlay weave
     """
-    from lab.cli import assemble
-    from lab.cli.shared import progress
-    from lab.interrupts import until_told
+    from lab.app import run
+    from lab.cli.console import progress
+    from lab.util.signals import until_told
 
     if not 0 < least < most:
         raise LabError(f"--least {least:g} and --most {most:g} leave no rate to try; give 0 < least < most")
-    settled = assemble.parts(
-        assemble.Asked(
+    settled = run.parts(
+        run.Asked(
             experiment,
             topology,
             overlays=tuple(overlay or ("underlay",)),
@@ -112,13 +112,13 @@ async def find(
     Raises:
         LabError: the lab or the overlay did not come up, or the links died; nothing is left.
     """
-    from lab.cli.trial import trial
+    from lab.app.trial import trial
     from lab.events import Note
-    from lab.runs import capacity, foresight
+    from lab.runs import capacity, capacity_estimate
     from lab.runs.plan import chosen
-    from overlays import options
+    from overlays import registry
 
-    overlay = options.parse(name)  # one of its own: a run that follows installs another
+    overlay = registry.parse(name)  # one of its own: a run that follows installs another
     cells = capacity.hardest(chosen(experiment.cells(topology, name, profile), only), topology)
 
     def tell(tried: capacity.Trial) -> None:
@@ -127,7 +127,7 @@ async def find(
 
     async with trial(topology.with_rate(most), overlay, experiment, shaper=shaper, emit=emit) as lab:
         found = await capacity.search(cells, lab.set_rate, lab.sample, least=least, most=most, tell=tell)
-    foresight.remember(name, topology, found)
+    capacity_estimate.remember(name, topology, found)
     return found
 
 
@@ -166,7 +166,7 @@ async def with_found_rate(asked: Asked, settled: Parts, emit: Emit) -> Parts:
 def foresee(settled: Parts, emit: Emit) -> None:
     """Say of overlays whose rate plainly is more than this machine carries that it is."""
     from lab.events import Note
-    from lab.runs.foresight import warning
+    from lab.runs.capacity_estimate import warning
 
     for name, overlay in settled.overlays.items():
         if said := warning(name, overlay, settled.topology):

@@ -15,7 +15,7 @@ import typer
 from lab.errors import FileError, LabError
 
 if TYPE_CHECKING:
-    from lab.emulation.record import Record
+    from lab.emulation.registry import Record
 
 
 def command(
@@ -35,8 +35,8 @@ def command(
 
     Example: sudo python -m lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
     """
-    from lab.cli.labs import need_root
-    from lab.emulation.record import find
+    from lab.cli.lab_lock import need_root
+    from lab.emulation.registry import find
     from lab.live.capture import Limits, Taken, Writer, capture, opened, spots
 
     need_root("capture")
@@ -79,7 +79,7 @@ def _target(name: str) -> Iterator[BinaryIO]:
 def _filter(record: Record, expression: str) -> list[tuple[int, ...]]:
     """Compiled by the tcpdump of a host that runs, else by this machine's."""
     from lab.live.capture import compiled
-    from lab.live.doors import Door
+    from lab.live.enter import Door
 
     for host in record.hosts:
         if host.process.alive() and not host.confined:

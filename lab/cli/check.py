@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from lab import catalog, sites
+from lab import catalog
 from lab.cli.export_dsl import tell, warn
 from lab.cli.options import LargestComponent, Sites
 from lab.errors import DslError
+from lab.topology import sites
 
 
 def command(
@@ -23,7 +24,7 @@ def command(
 
     Example: python -m lab check testbed.dsl --site OSL=59.91,10.75
     """
-    from lab.dsl import compose, service
+    from lab.dsl import from_topology, gts_rules
 
     try:
         found = catalog.topology(
@@ -38,7 +39,7 @@ def command(
             raise
         typer.echo(error, err=True)
         raise DslError(f"{file} has {len(error.faults)} faults") from error
-    warn(file, service.limits(compose.to_document(found)), strict)
+    warn(file, gts_rules.limits(from_topology.to_document(found)), strict)
     kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
     counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
     places = f"{len(found.sites)} site{'s' * (len(found.sites) != 1)}"

@@ -11,7 +11,7 @@ import typer
 from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.state import State
+    from lab.emulation.ownership import State
 
 
 def command(
@@ -39,9 +39,9 @@ def command(
 
 async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation import cleanup
-    from lab.emulation.daemon import Daemon
-    from lab.emulation.record import records
-    from lab.emulation.state import labs
+    from lab.emulation.docker.daemon import Daemon
+    from lab.emulation.ownership import labs
+    from lab.emulation.registry import records
 
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
@@ -60,7 +60,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
 
 
 def _name(state: State) -> str:
-    from lab.emulation.record import read
+    from lab.emulation.registry import read
 
     record = read(state.lab_id)
     return record.name if record else state.lab_id

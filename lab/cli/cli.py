@@ -14,8 +14,8 @@ def command(
 
     Example: sudo python -m lab cli class
     """
-    from lab.cli.assemble import prompt
-    from lab.cli.labs import need_root
+    from lab.app.run import prompt
+    from lab.cli.lab_lock import need_root
     from lab.emulation.emulation import Emulation
 
     need_root("cli")

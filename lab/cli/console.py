@@ -19,7 +19,7 @@ from rich.text import Text
 
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted
 from lab.report.tables import Table
-from lab.runs.journal import duration, line, telling
+from lab.runs.event_log import duration, line, telling
 
 #: How often a step that takes long is heard of in a pipe (s).
 BEAT = 15.0

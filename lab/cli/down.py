@@ -12,7 +12,7 @@ import typer
 from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.record import Record
+    from lab.emulation.registry import Record
     from lab.events import Emit
 
 
@@ -26,9 +26,9 @@ def command(
 
     Example: sudo python -m lab down class
     """
-    from lab.cli.labs import owned
-    from lab.cli.shared import progress
-    from lab.emulation.record import find, records
+    from lab.cli.console import progress
+    from lab.cli.lab_lock import owned
+    from lab.emulation.registry import find, records
 
     if os.geteuid() != 0:
         raise MachineError(f"down needs root: sudo {sys.executable} -m lab down {name}".rstrip())
@@ -48,8 +48,8 @@ def command(
 
 def down(record: Record, emit: Emit) -> None:
     """Take one lab away, also half of one, and what a restart of the machine left of it."""
-    from lab.cli.labs import refuse_owned, wait
-    from lab.locks import turn
+    from lab.cli.lab_lock import refuse_owned, wait
+    from lab.util.locks import turn
 
     refuse_owned(record)
     if lost(record):
@@ -68,7 +68,7 @@ def lost(record: Record) -> bool:
 
 async def _remove(record: Record, emit: Emit) -> None:
     from lab.emulation import cleanup
-    from lab.emulation.daemon import Daemon
+    from lab.emulation.docker.daemon import Daemon
     from lab.events import step
 
     daemon = Daemon(emit=emit)

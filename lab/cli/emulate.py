@@ -28,7 +28,7 @@ from lab.cli.options import (
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
-    from lab.cli import assemble
+    from lab.app import run
 
 
 def command(
@@ -83,12 +83,12 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    from lab import sites
-    from lab.cli import assemble
+    from lab.app import run
+    from lab.topology import sites
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = assemble.Asked(
+    asked = run.Asked(
         experiment=experiment,
         topology=topology,
         places=sites.parse_all(site or ()),
@@ -112,22 +112,23 @@ def command(
         keep=keep,
     )
     if dry_run:
-        assemble.show_plan(asked)
+        run.show_plan(asked)
         return
     if os.geteuid() != 0:
         raise MachineError(f"emulate needs root: sudo {sys.executable} -m lab emulate {experiment}")
     sys.exit(_run(asked))
 
 
-def _run(asked: assemble.Asked) -> int:
+def _run(asked: run.Asked) -> int:
     """Run; what a signal ends is taken away as at the end."""
-    from lab.cli import assemble, standing
-    from lab.interrupts import until_told
+    from lab.app import run
+    from lab.cli import standing
+    from lab.util.signals import until_told
 
     if asked.lab:
         return standing.emulate(asked)
     try:
-        return asyncio.run(until_told(assemble.emulate(asked)))
+        return asyncio.run(until_told(run.emulate(asked)))
     except asyncio.CancelledError:
         print("lab: interrupted; everything was taken away", file=sys.stderr)
         return 130

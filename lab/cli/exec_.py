@@ -24,9 +24,9 @@ def command(
 
     Example: sudo python -m lab exec AMS/flannel -- ping -c 3 10.100.2.2
     """
-    from lab.cli.labs import need_root
-    from lab.emulation.record import find
-    from lab.live.doors import door
+    from lab.cli.lab_lock import need_root
+    from lab.emulation.registry import find
+    from lab.live.enter import door
 
     need_root("exec")
     way = door(find(lab), place)

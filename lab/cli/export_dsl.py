@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab import catalog, sites
+from lab import catalog
 from lab.cli.options import LargestComponent, Sites, TopologyName
-from lab.dsl import DIALECTS, compose, service, side, write
+from lab.dsl import DIALECTS, from_topology, gts_rules, sidecar, write
 from lab.errors import DslError, UnknownName
 from lab.events import Event, Note
+from lab.topology import sites
 
 if TYPE_CHECKING:
     from lab.topology import Topology
@@ -44,18 +45,18 @@ def command(
         switches=True,
         emit=tell,
     )
-    document = compose.to_document(found)
-    warn(topology, service.limits(document), strict)
+    document = from_topology.to_document(found)
+    warn(topology, gts_rules.limits(document), strict)
     text = write.write(document, dialect)
     if output is None:
         _say_losses(found, "; -o FILE keeps it beside the document")
         typer.echo(text, nl=False)
         return
-    from lab import atomic
     from lab.formats import side_file
+    from lab.util import files
 
     beside = side_file.path(output)
-    atomic.write({beside: side_file.text(found, output.name).encode(), output: text.encode()}, force=force)
+    files.write({beside: side_file.text(found, output.name).encode(), output: text.encode()}, force=force)
     _say_losses(found, f"; it is in {beside}")
 
 
@@ -65,7 +66,7 @@ def tell(event: Event) -> None:
         typer.echo(event.text, err=True)
 
 
-def warn(topology: str, limits: list[service.Limit], strict: bool) -> None:
+def warn(topology: str, limits: list[gts_rules.Limit], strict: bool) -> None:
     """One line for each kind of limit, on standard error.
 
     Raises:
@@ -83,5 +84,5 @@ def warn(topology: str, limits: list[service.Limit], strict: bool) -> None:
 
 
 def _say_losses(topology: Topology, where: str) -> None:
-    if lost := side.losses(side.of(topology)):
+    if lost := sidecar.losses(sidecar.of(topology)):
         typer.echo(f"not in the document: {', '.join(lost)}{where}", err=True)

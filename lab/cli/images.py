@@ -26,9 +26,9 @@ def build(
     Example: sudo python -m lab images build
     """
     from lab import images
-    from lab.cli.shared import progress
-    from lab.emulation.daemon import Daemon, client
-    from lab.emulation.seed import endpoint_seed
+    from lab.cli.console import progress
+    from lab.emulation.docker.daemon import Daemon, client
+    from lab.emulation.docker.image_store import endpoint_seed
 
     _root("build")
     with progress() as emit:
@@ -50,7 +50,7 @@ def list_() -> None:
     Example: sudo python -m lab images list
     """
     from lab import images
-    from lab.emulation.daemon import Daemon, client
+    from lab.emulation.docker.daemon import Daemon, client
 
     _root("list")
     daemon = Daemon()
@@ -73,8 +73,8 @@ def remove() -> None:
     Example: sudo python -m lab images remove
     """
     from lab import images
-    from lab.emulation.daemon import Daemon, client
-    from lab.emulation.seed import forget_all
+    from lab.emulation.docker.daemon import Daemon, client
+    from lab.emulation.docker.image_store import forget_all
 
     _root("remove")
     daemon = Daemon()

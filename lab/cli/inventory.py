@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lab import atomic, catalog
+from lab import catalog
 from lab.cli.export_dsl import tell
+from lab.util import files
 
 
 def command(
@@ -33,4 +34,4 @@ def command(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        atomic.write({output: text.encode()}, force=force)
+        files.write({output: text.encode()}, force=force)

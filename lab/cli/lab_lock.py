@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.record import Record
+    from lab.emulation.registry import Record
     from lab.events import Emit
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: a signal came; the command line says so.
     """
-    from lab.interrupts import until_told
+    from lab.util.signals import until_told
 
     try:
         return asyncio.run(until_told(work))
@@ -39,7 +39,7 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
     Raises:
         LabError: it is another command's, or was taken down while this one waited.
     """
-    from lab.locks import turn
+    from lab.util.locks import turn
 
     refuse_owned(record)
     if not record.rebooted and not record.state.stays():

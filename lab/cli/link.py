@@ -15,8 +15,8 @@ from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links import Links
-    from lab.emulation.shape import Line
+    from lab.emulation.links.control import Links
+    from lab.emulation.links.link import Line
     from lab.report.tables import Table
 
 COLUMNS = (
@@ -124,8 +124,8 @@ def number(name: str, text: str) -> float | int | None:
 
 
 async def _run(lab: Emulation, name: str, asked: Asked) -> None:
-    from lab.cli.shared import show
-    from lab.cli.trial import running
+    from lab.app.trial import running
+    from lab.cli.console import show
 
     if lab.shaper is None:
         raise LabError(f"lab {lab.name} has no links")
@@ -150,9 +150,9 @@ async def _do(links: Links, name: str, asked: Asked) -> None:
 
 async def _replay(links: Links, name: str, asked: Asked) -> None:
     """Do what a trace says; what it set last stays."""
-    from lab import timetable
-    from lab.cli.shared import progress
-    from lab.emulation.replay import Replay
+    from lab.cli.console import progress
+    from lab.emulation.links.replay import Replay
+    from lab.topology import schedule
 
     assert asked.replay is not None, "that is why this is called"
     link = links.find(name)
@@ -160,13 +160,13 @@ async def _replay(links: Links, name: str, asked: Asked) -> None:
         text = asked.replay.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"the trace {asked.replay} cannot be read: {error}") from error
-    rows = timetable.trace(text, str(asked.replay))
+    rows = schedule.trace(text, str(asked.replay))
     more = {"link": link.name, **({"from": asked.sender} if asked.sender else {})}
     entries = [{**row, **more} for row in rows]
-    if faults := timetable.faults(entries, {link.name: (link.a, link.b)}):
+    if faults := schedule.faults(entries, {link.name: (link.a, link.b)}):
         raise LabError(f"{asked.replay}: {'; '.join(faults[:5])}")
     with progress() as emit:
-        replay = Replay(links, timetable.read(entries), emit)
+        replay = Replay(links, schedule.read(entries), emit)
         await replay.play()
     if replay.trouble:
         raise LabError(replay.trouble)

@@ -11,7 +11,7 @@ import typer
 from lab.errors import UnknownName
 
 if TYPE_CHECKING:
-    from lab.hosts.base import HostFacts
+    from lab.hosts.host import HostFacts
     from overlays.base import Overlay
 
 KINDS = ("topologies", "overlays", "experiments")
@@ -39,21 +39,20 @@ def command(
 
 def _modules(package: str) -> None:
     """Every module's name and the first line of its docstring."""
-    from lab import catalog
+    from lab import plugins
 
-    for name in catalog.names(package):
-        words = (catalog.load(package, name).__doc__ or "").strip().split("\n", 1)[0]
-        typer.echo(f"  {name:<16} {words}")
+    for name in plugins.names(package):
+        typer.echo(f"  {name:<16} {plugins.summary(plugins.load(package, name))}")
 
 
 def _overlays() -> None:
     """Every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
-    from lab.hosts import kernel
-    from overlays import options
+    from lab.hosts import facts as kernel
+    from overlays import registry
 
     facts = asyncio.run(kernel.facts())
-    for name in options.names():
-        kind = options.load(name)
+    for name in registry.names():
+        kind = registry.load(name)
         typer.echo(f"  {name:<16} {kind.summary}")
         for line in [*_options(kind), _obtainable(kind), *_modes(kind, facts)]:
             typer.echo(f"  {'':<16}   {line}")
@@ -72,14 +71,14 @@ def _obtainable(kind: type[Overlay]) -> str:
 
 def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:
     """What hosts with these facts can do; the kernel may not let everybody ask."""
-    from overlays import options
+    from overlays import registry
 
     if facts is None:
         yield f"modes {', '.join(kind.modes)}: this kernel lets only root try them; run as root"
         return
-    for mode, lacking in options.modes(kind, facts).items():
+    for mode, lacking in registry.modes(kind, facts).items():
         why = f"a host here lacks {lacking.what}; {lacking.remedy}" if lacking else "this kernel can"
         yield f"mode {mode}: {why}"
         if not lacking:
-            for switch, why in options.switches(kind, mode, facts).items():
+            for switch, why in registry.switches(kind, mode, facts).items():
                 yield f"mode {mode} with {switch}: {why}"

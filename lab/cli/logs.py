@@ -27,9 +27,9 @@ def command(
 
     Example: sudo python -m lab logs weave -f
     """
-    from lab.cli.labs import need_root
-    from lab.emulation.record import find
-    from lab.live.written import commands
+    from lab.cli.lab_lock import need_root
+    from lab.emulation.registry import find
+    from lab.live.logs import commands
 
     need_root("logs")
     _show(commands(find(lab), which, last, follow))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lab.live.reach import Pair
+    from lab.live.ping_all import Pair
 
 
 def command(
@@ -29,7 +29,7 @@ def command(
 
     Example: sudo python -m lab ping-all --overlay flannel
     """
-    from lab.cli.labs import need_root
+    from lab.cli.lab_lock import need_root
 
     need_root("ping-all")
     rows = asyncio.run(_ask(name, overlay, count))
@@ -43,17 +43,17 @@ def command(
 
 
 async def _ask(name: str, overlay: str, count: int) -> dict[str, list[Pair]]:
-    from lab.live import reach
+    from lab.live import ping_all
     from lab.live.session import Session
 
     session = Session.attach(name)
     specs = [session.spec(overlay)] if overlay else session.specs
     if not specs:
-        return {"links": await reach.links(session.lab, count)}
+        return {"links": await ping_all.links(session.lab, count)}
     found = {}
     for spec in specs:
         ends = session.endpoints(spec)
-        found[spec] = await reach.endpoints(ends, session.pairs(ends), count)
+        found[spec] = await ping_all.endpoints(ends, session.pairs(ends), count)
     return found
 
 

@@ -20,9 +20,9 @@ def command(
 
     Example: sudo python -m lab ps class
     """
-    from lab.cli.labs import need_root
-    from lab.emulation.record import find, records
-    from lab.live.look import look
+    from lab.cli.lab_lock import need_root
+    from lab.emulation.registry import find, records
+    from lab.live.inspect import look
 
     need_root("ps")
     known = records()

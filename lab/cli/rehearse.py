@@ -34,8 +34,8 @@ from lab.cli.options import (
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
-    from lab.cli import assemble
-    from lab.emulation.standins import Access
+    from lab.app import run
+    from lab.emulation.ssh_vms import Access
     from lab.events import Emit
     from lab.topology import Topology
 
@@ -73,11 +73,11 @@ def command(
 
     Example: sudo python -m lab rehearse multihop --overlay underlay --overlay libnetwork
     """
-    from lab.cli import assemble
+    from lab.app import run
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = assemble.Asked(
+    asked = run.Asked(
         experiment=experiment,
         topology=topology,
         overlays=tuple(overlay or ()),
@@ -100,8 +100,8 @@ def command(
     sys.exit(_run(asked, hold))
 
 
-def _run(asked: assemble.Asked, hold: bool) -> int:
-    from lab.interrupts import until_told
+def _run(asked: run.Asked, hold: bool) -> int:
+    from lab.util.signals import until_told
 
     try:
         return asyncio.run(until_told(_rehearse(asked, hold)))
@@ -110,21 +110,21 @@ def _run(asked: assemble.Asked, hold: bool) -> int:
         return 130
 
 
-async def _rehearse(asked: assemble.Asked, hold: bool) -> int:
-    from lab.cli import assemble
-    from lab.cli.shared import progress
-    from lab.emulation import standins
+async def _rehearse(asked: run.Asked, hold: bool) -> int:
+    from lab.app import run
+    from lab.cli.console import progress
+    from lab.emulation import ssh_vms
     from lab.emulation.emulation import Emulation
     from lab.images.derived import REHEARSAL
 
-    settled = assemble.parts(asked)
+    settled = run.parts(asked)
     with progress() as emit:
         await _supply(settled, emit)
         bed = Emulation(settled.topology, shaper=asked.shaper, emit=emit, image=REHEARSAL)
         await bed.up()
     try:
         with progress() as emit:
-            access = await standins.open_to_ssh(bed, emit=emit)
+            access = await ssh_vms.open_to_ssh(bed, emit=emit)
         inside = Inside(access, bed.lab_id, write_inventory(access, settled.topology))
         if hold:
             return await _hold(inside)
@@ -134,12 +134,12 @@ async def _rehearse(asked: assemble.Asked, hold: bool) -> int:
             await asyncio.shield(bed.down())
 
 
-async def _supply(settled: assemble.Parts, emit: Emit) -> None:
+async def _supply(settled: run.Parts, emit: Emit) -> None:
     """What can be had only from outside: images, and programs that are built from downloads."""
     from lab import images
-    from lab.emulation.daemon import Daemon, client
+    from lab.emulation.docker.daemon import Daemon, client
     from lab.images.derived import ensure_rehearsal
-    from overlays.support import flanneld
+    from overlays.flannel import flanneld
 
     def build() -> None:
         daemon = Daemon(emit)
@@ -157,11 +157,11 @@ async def _supply(settled: assemble.Parts, emit: Emit) -> None:
 
 def write_inventory(access: Access, topology: Topology) -> Path:
     """Write the inventory of the stand-ins, and their topology, beside their keys."""
-    from lab.formats import own
+    from lab.formats import lab_yaml
     from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
 
     folder = access.key.parent
-    (folder / "topology.yaml").write_text(own.write(topology))
+    (folder / "topology.yaml").write_text(lab_yaml.write(topology))
     machines = {
         name: Machine(address=address, ports={link.interface(name): AUTO for link in topology.links_of(name)})
         for name, address in access.addresses.items()
@@ -181,10 +181,10 @@ class Inside:
     inventory: Path
 
     def argv(self, words: Sequence[str]) -> list[str]:
-        from lab.emulation import namespaces
+        from lab.emulation.links import netns
 
         lab = [sys.executable, "-m", "lab", "testbed", *words, "--inventory", str(self.inventory)]
-        return namespaces.inside(self.access.namespace, lab)
+        return netns.inside(self.access.namespace, lab)
 
     async def run(self, words: Sequence[str]) -> int:
         """Run a command of `lab testbed` to its end; a signal ends it in order."""
@@ -207,7 +207,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-async def _through(inside: Inside, asked: assemble.Asked, settled: assemble.Parts) -> int:
+async def _through(inside: Inside, asked: run.Asked, settled: run.Parts) -> int:
     """Every step of a real run; what fails ends it, and the machines are given back in any case."""
     if status := await inside.run(["check"]):
         return status
@@ -216,7 +216,7 @@ async def _through(inside: Inside, asked: assemble.Asked, settled: assemble.Part
     return max(status, await inside.run(["restore"]))
 
 
-def _words(asked: assemble.Asked, settled: assemble.Parts) -> list[str]:
+def _words(asked: run.Asked, settled: run.Parts) -> list[str]:
     """The options of the run; the rate is that of the stand-ins' links."""
     given = {
         "--profile": asked.profile,

@@ -22,7 +22,7 @@ def command(
 
     Example: python -m lab report results/* -o report.html
     """
-    from lab.cli.assemble import all_claims, load_experiment, readable
+    from lab.app.run import all_claims, load_experiment, readable
     from lab.report.html import PAGE, Part, render_all
 
     parts = []

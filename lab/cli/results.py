@@ -31,11 +31,11 @@ def command(
     """
     from dataclasses import replace
 
-    from lab.cli.assemble import load_experiment
-    from lab.cli.shared import show
+    from lab.app.run import load_experiment
+    from lab.cli.console import show
     from lab.report import export
     from lab.runs import verify
-    from lab.runs.folder import read
+    from lab.runs.run_folder import read
 
     if csv and parquet:
         raise LabError("--csv and --parquet are two files; ask for one after the other")

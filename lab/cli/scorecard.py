@@ -17,8 +17,8 @@ def command(
 
     Example: python -m lab scorecard results/*
     """
-    from lab.cli.assemble import all_claims, readable
-    from lab.cli.shared import show
+    from lab.app.run import all_claims, readable
+    from lab.cli.console import show
     from lab.report.claims import scorecard
     from lab.report.scoreboard import table
 

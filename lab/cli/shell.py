@@ -17,9 +17,9 @@ def command(
 
     Example: sudo python -m lab shell AMS
     """
-    from lab.cli.labs import need_root
-    from lab.emulation.record import find
-    from lab.live.doors import door
+    from lab.cli.lab_lock import need_root
+    from lab.emulation.registry import find
+    from lab.live.enter import door
 
     need_root("shell")
     argv = door(find(lab), place).shell(terminal=sys.stdin.isatty())

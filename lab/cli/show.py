@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from lab import atomic, catalog, sites
+from lab import catalog
 from lab.cli.export_dsl import tell
 from lab.cli.options import LargestComponent, Sites, TopologyName
 from lab.errors import FileError
-from lab.topology import Topology
+from lab.topology import Topology, sites
+from lab.util import files
 
 
 def command(
@@ -41,7 +42,7 @@ def command(
     if output is None:
         _table(found)
     else:
-        atomic.write({output: FORMS[output.suffix.lower()](found)}, force=force)
+        files.write({output: FORMS[output.suffix.lower()](found)}, force=force)
 
 
 def _table(topology: Topology) -> None:
@@ -77,15 +78,15 @@ def _picture(form: str) -> Callable[[Topology], bytes]:
 
 
 def _dot(topology: Topology) -> bytes:
-    from lab.draw import diagram
+    from lab.draw import labels
 
-    return diagram.dot(topology).encode()
+    return labels.dot(topology).encode()
 
 
 def _mermaid(topology: Topology) -> bytes:
-    from lab.draw import diagram
+    from lab.draw import labels
 
-    return diagram.mermaid(topology).encode()
+    return labels.mermaid(topology).encode()
 
 
 def _json(topology: Topology) -> bytes:
@@ -95,9 +96,9 @@ def _json(topology: Topology) -> bytes:
 
 
 def _yaml(topology: Topology) -> bytes:
-    from lab.formats import own
+    from lab.formats import lab_yaml
 
-    return own.write(topology).encode()
+    return lab_yaml.write(topology).encode()
 
 
 FORMS: dict[str, Callable[[Topology], bytes]] = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.cli import assemble
+from lab.app import run
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, Note
 from overlays.base import Overlay
@@ -16,46 +16,46 @@ if TYPE_CHECKING:
     from lab.live.session import Session
 
 
-def emulate(asked: assemble.Asked) -> int:
+def emulate(asked: run.Asked) -> int:
     """Measure, show, and leave the lab up; returns the exit status.
 
     Raises:
         UnknownName: there is no such lab.
         LabError: it belongs to another command, or an option is for a lab that is still to be made.
     """
-    from lab.cli.labs import changing, wait
-    from lab.cli.shared import progress
-    from lab.emulation.record import find
+    from lab.cli.console import progress
+    from lab.cli.lab_lock import changing, wait
+    from lab.emulation.registry import find
 
     if asked.topology or asked.rate is not None or asked.resume:
         raise LabError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
     record = find(asked.lab)
-    experiment = assemble.load_experiment(asked.experiment)
+    experiment = run.load_experiment(asked.experiment)
     with progress() as emit, changing(record, emit):
         status, path = wait(_run(asked, record.lab_id, emit))
-    assemble.show_results(experiment, path)
-    return max(status, assemble.tell_faults(experiment, path))
+    run.show_results(experiment, path)
+    return max(status, run.tell_faults(experiment, path))
 
 
-async def _run(asked: assemble.Asked, lab_id: str, emit: Emit) -> tuple[int, Path]:
+async def _run(asked: run.Asked, lab_id: str, emit: Emit) -> tuple[int, Path]:
     from lab.live.session import Session
 
     session = Session.attach(lab_id, emit=emit)
     settled = settle(asked, session)
     emit(Note(f"{settled.experiment.name} on lab {session.lab.name}, its links as they are"))
-    ground = await assemble.emulated(session.lab, asked, settled, emit)
-    return await assemble.measure_on(ground, asked, settled, {}, emit)
+    ground = await run.emulated(session.lab, asked, settled, emit)
+    return await run.measure_on(ground, asked, settled, {}, emit)
 
 
-def settle(asked: assemble.Asked, session: Session) -> assemble.Parts:
+def settle(asked: run.Asked, session: Session) -> run.Parts:
     """As `assemble.parts`, but for what the lab has already: its topology, and its overlays."""
-    experiment = assemble.load_experiment(asked.experiment)
+    experiment = run.load_experiment(asked.experiment)
     if asked.profile not in experiment.profiles:
         raise UnknownName("profile", asked.profile, experiment.profiles)
-    profile = assemble.adjusted(experiment.profiles[asked.profile], asked)
+    profile = run.adjusted(experiment.profiles[asked.profile], asked)
     own = replace(profile, rate=None, cpus=None, why=f"as lab {session.lab.name} has them")
-    chosen = assemble.choose_overlays(experiment, asked.overlays or session.specs)
-    return assemble.Parts(experiment, session.topology_now(), own, staying(chosen, session))
+    chosen = run.choose_overlays(experiment, asked.overlays or session.specs)
+    return run.Parts(experiment, session.topology_now(), own, staying(chosen, session))
 
 
 def staying(chosen: Mapping[str, Overlay], session: Session) -> dict[str, Overlay]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lab.cli.machines import AcceptNew, InventoryFile, Steal
+from lab.app.testbed import AcceptNew, InventoryFile, Steal
 from lab.cli.options import (
     SPARES,
     Duration,
@@ -29,7 +29,7 @@ from lab.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from lab.cli import assemble
+    from lab.app.run import Asked
     from lab.events import Emit
 
 app = typer.Typer(
@@ -55,8 +55,8 @@ def check(
 
     Example: python -m lab testbed check --inventory inventory.yaml
     """
-    from lab.cli.machines import booked
-    from lab.cli.shared import progress, show
+    from lab.app.testbed import booked
+    from lab.cli.console import progress, show
     from lab.cli.testbed_check import checked
 
     book = booked(inventory)
@@ -80,8 +80,8 @@ def prepare(
 
     Example: python -m lab testbed prepare --inventory inventory.yaml
     """
-    from lab.cli.machines import booked
-    from lab.cli.shared import progress
+    from lab.app.testbed import booked
+    from lab.cli.console import progress
 
     book = booked(inventory)
     with progress() as emit:
@@ -140,12 +140,12 @@ def run(
 
     Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
     """
-    from lab.cli import assemble
-    from lab.cli.machines import booked
+    from lab.app.run import Asked
+    from lab.app.testbed import booked
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = assemble.Asked(
+    asked = Asked(
         experiment=experiment,
         topology=booked(inventory).name,
         overlays=tuple(overlay or ()),
@@ -168,30 +168,30 @@ def run(
     sys.exit(_measured(asked, inventory, accept_new, steal))
 
 
-def _plan(asked: assemble.Asked) -> None:
-    from lab.cli import assemble
-    from lab.testbed import dataplane, lock, restore
+def _plan(asked: Asked) -> None:
+    from lab.app.run import show_plan
+    from lab.testbed import dataplane, reservation, restore
 
-    assemble.show_plan(asked)
+    show_plan(asked)
     typer.echo("as root on every host, besides what the overlays' pages (docs/overlays) list:")
     for line in (
-        f"write {lock.BUSY} and {restore.OVERLAYS}, and remove them at the end",
+        f"write {reservation.BUSY} and {restore.OVERLAYS}, and remove them at the end",
         f"run {dataplane.SCRIPT}, which 'prepare --dry-run' prints",
         "ping over every link, docker exec of the measuring tools, read /proc/stat and /proc/pressure/cpu",
     ):
         typer.echo(f"  {line}")
 
 
-def _measured(asked: assemble.Asked, inventory: Path, accept_new: bool, steal: bool) -> int:
-    from lab.cli import assemble
-    from lab.cli.machines import measure
-    from lab.cli.shared import progress
+def _measured(asked: Asked, inventory: Path, accept_new: bool, steal: bool) -> int:
+    from lab.app.run import load_experiment, show_results, tell_faults
+    from lab.app.testbed import measure
+    from lab.cli.console import progress
 
-    experiment = assemble.load_experiment(asked.experiment)
+    experiment = load_experiment(asked.experiment)
     with progress() as emit:
         status, path = _end(measure(asked, inventory, emit, accept_new=accept_new, steal=steal))
-    assemble.show_results(experiment, path)
-    faulty = assemble.tell_faults(experiment, path)
+    show_results(experiment, path)
+    faulty = tell_faults(experiment, path)
     return int(status or faulty)
 
 
@@ -207,8 +207,8 @@ def restore(
 
     Example: python -m lab testbed restore --inventory inventory.yaml
     """
-    from lab.cli.machines import booked
-    from lab.cli.shared import progress
+    from lab.app.testbed import booked
+    from lab.cli.console import progress
 
     book = booked(inventory)
     with progress() as emit:
@@ -219,10 +219,10 @@ def restore(
 
 
 async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tuple[int, list[str]]:
-    from lab.cli.machines import sweep
+    from lab.app.testbed import sweep
     from lab.events import step
     from lab.testbed import restore as restoring
-    from lab.together import together
+    from lab.util.concurrency import together
 
     async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
         await bed.look()
@@ -244,7 +244,7 @@ async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tupl
 
 def _end(work: Coroutine[Any, Any, Any]) -> Any:
     """The work's result; a signal ends it in order."""
-    from lab.interrupts import until_told
+    from lab.util.signals import until_told
 
     try:
         return asyncio.run(until_told(work))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lab.cli.machines import Booked, prerequisites
+from lab.app.testbed import Booked, prerequisites
 from lab.errors import HostError
 from lab.events import Emit, step
-from lab.hosts.base import HostFacts
+from lab.hosts.host import HostFacts
 from lab.report.tables import Section, Table
-from lab.testbed import equip, lock
+from lab.testbed import provision, reservation
 from lab.testbed.testbed import Testbed
-from lab.together import together
+from lab.util.concurrency import together
 
 
 async def checked(
@@ -59,7 +59,7 @@ async def _look(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
             bed.controls[name] = await bed.control(name)
             facts[name] = await abilities(host)
             bed.ports_of(name)
-            equip.refuse_full(name, bed.surveys[name])
+            provision.refuse_full(name, bed.surveys[name])
         except HostError as error:
             troubles.append(str(error))
 
@@ -84,16 +84,16 @@ def _row(bed: Testbed, name: str) -> list[str]:
 
 
 def _holder(text: str) -> str:
-    found = lock.parse(text.strip())
+    found = reservation.parse(text.strip())
     return f"{found.who} on {found.machine} since {found.since}" if found else "nobody"
 
 
 def _lacking(bed: Testbed) -> Iterator[str]:
-    wanted = equip.endpoint_id()
+    wanted = provision.endpoint_id()
     for name in (name for name in bed.hosts if name in bed.surveys):
         found = bed.surveys[name]
-        words = equip.lacking(found)
-        words += ["the endpoint image"] if equip.lacks_image(found, wanted) else []
+        words = provision.lacking(found)
+        words += ["the endpoint image"] if provision.lacks_image(found, wanted) else []
         words += [
             f"{link.address(name)}/{link.prefix} for {link.interface(name)}"
             for link in bed.topology.links_of(name)

@@ -13,7 +13,7 @@ from lab.cli.options import LargestComponent, Sites
 from lab.errors import MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.record import Record
+    from lab.emulation.registry import Record
     from lab.events import Emit
     from lab.topology import Topology
 
@@ -37,8 +37,9 @@ def command(
 
     Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
     """
-    from lab import catalog, sites
+    from lab import catalog
     from lab.cli.export_dsl import tell
+    from lab.topology import sites
 
     wanted = catalog.topology(
         topology, places=sites.parse_all(site or ()), largest_component=largest_component, emit=tell
@@ -52,9 +53,9 @@ def command(
 
 
 def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> int:
-    from lab.cli.labs import wait
-    from lab.cli.shared import progress
-    from lab.emulation.record import records
+    from lab.cli.console import progress
+    from lab.cli.lab_lock import wait
+    from lab.emulation.registry import records
     from lab.live.session import obtainable
 
     for spec in overlays or ():
@@ -79,7 +80,7 @@ async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: 
 
 
 def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit) -> int:
-    from lab.cli.labs import changing, wait
+    from lab.cli.lab_lock import changing, wait
     from lab.live.session import Session
 
     with changing(there, emit):

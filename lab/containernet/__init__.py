@@ -2,7 +2,7 @@
 
 A script written for Containernet runs when this line replaces its imports from Mininet::
 
-    from lab.emulation.network import *
+    from lab.containernet import *
 
 Everything that such a script names is here. What is different, and every parameter with what
 becomes of it, is in ``docs/containernet.md``.
@@ -13,11 +13,11 @@ from mininet.topo import LinearTopo, MinimalTopo, SingleSwitchTopo, Topo
 from mininet.topolib import TreeTopo
 from mininet.util import dumpNetConnections, dumpNodeConnections, irange
 
-from lab.emulation.network.docker import Docker
-from lab.emulation.network.links import Intf, Link, TCIntf, TCLink
-from lab.emulation.network.net import CLI, Containernet
-from lab.emulation.network.nodes import Host, Node
-from lab.emulation.network.switches import (
+from lab.containernet.docker_node import Docker
+from lab.containernet.links import Intf, Link, TCIntf, TCLink
+from lab.containernet.net import CLI, Containernet
+from lab.containernet.nodes import Host, Node
+from lab.containernet.switches import (
     Controller,
     DefaultController,
     LinuxBridge,
@@ -28,7 +28,7 @@ from lab.emulation.network.switches import (
     RemoteController,
     Switch,
 )
-from lab.emulation.network.trees import ContainerTreeTopo, TreeContainerNet
+from lab.containernet.topo import ContainerTreeTopo, TreeContainerNet
 
 #: For scripts of Mininet's own, which know no containers.
 Mininet = Containernet

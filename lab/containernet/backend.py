@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from lab import images
-from lab.emulation import containers, hostplan, namespaces
-from lab.emulation.daemon import client
+from lab.containernet.cables import End, cable, veth_lines
+from lab.emulation.docker import containers, host_spec
+from lab.emulation.docker.daemon import client
 from lab.emulation.emulation import Emulation
-from lab.emulation.fabric import remove_lines
-from lab.emulation.network.cables import End, cable, veth_lines
-from lab.emulation.shape import Line, Shape
+from lab.emulation.links import netns
+from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.veth import remove_lines
 from lab.errors import CommandError, HostError, LabError, UnknownName
-from lab.loop import Loop
+from lab.util.event_loop import Loop
 
 
 class Ground:
@@ -57,7 +58,7 @@ class Ground:
         return self._docker
 
     def run(self, argv: Sequence[str], **how: Any) -> Any:
-        """Run a command of this machine; see `lab.hosts.process.run`."""
+        """Run a command of this machine; see `lab.hosts.command.run`."""
         return self.loop.call(self.emulation._run(argv, **how))
 
     def image(self, name: str, image: str | None, build_params: Mapping[str, Any] | None) -> str | None:
@@ -142,14 +143,14 @@ class Ground:
         """Make a network namespace of the lab's; returns its path."""
         full = f"lab-{self.lab_id}-{name}"
         self.loop.call(self._add_namespace(full))
-        return namespaces.path(full)
+        return netns.path(full)
 
     async def _add_namespace(self, full: str) -> None:
         await self.emulation._open_fabric()  # it records and mounts what namespaces lie on
         assert self.emulation.state is not None, "a fabric has a record"
         self.emulation.state.record("namespace", full)
         await self.emulation._run(["ip", "netns", "add", full])
-        await self.emulation._run(namespaces.inside(full, ["ip", "link", "set", "lo", "up"]))
+        await self.emulation._run(netns.inside(full, ["ip", "link", "set", "lo", "up"]))
 
     def remove_namespace(self, path: str) -> None:
         """Remove one again, with the interfaces in it."""
@@ -167,7 +168,7 @@ class Ground:
     def ip(self, namespace: str, lines: Sequence[str]) -> None:
         """Carry out `ip` lines in a namespace."""
         if lines:
-            self.run(namespaces.ip_batch(namespace), stdin=namespaces.script(lines))
+            self.run(netns.ip_batch(namespace), stdin=netns.script(lines))
 
     def join(self, a: End, b: End, mtu: int) -> None:
         """Lay a plain cable, which nothing shapes."""
@@ -200,8 +201,8 @@ class Ground:
     async def _clear(self, line: Line) -> None:
         """Take away what there is of a half-laid cable."""
         fabric = await self.emulation._open_fabric()
-        argv = namespaces.inside(fabric.namespace, ["ip", "-force", "-batch", "-"])
-        await self.emulation._run(argv, stdin=namespaces.script(remove_lines([line])), check=False)
+        argv = netns.inside(fabric.namespace, ["ip", "-force", "-batch", "-"])
+        await self.emulation._run(argv, stdin=netns.script(remove_lines([line])), check=False)
         if line.name in fabric.shaper.lines:
             await fabric.shaper.remove([line.name])
 
@@ -229,7 +230,7 @@ class Ground:
     async def _start_toolbox(self) -> int:
         state = self.emulation.state
         assert state is not None, "it was opened"
-        spec = hostplan.plain(state, "tools", images.ENDPOINT.tag, {"dcmd": ["sleep", "infinity"]}).container
+        spec = host_spec.plain(state, "tools", images.ENDPOINT.tag, {"dcmd": ["sleep", "infinity"]}).container
         spec = replace(spec, name=f"{spec.name}-of-the-lab")
         state.record("container", spec.name)
         return (await containers.start([spec], self.emulation._run))[spec.name].pid
@@ -240,7 +241,7 @@ class Ground:
         Raises:
             LabError: this machine has no such program.
         """
-        full = namespaces.inside(namespace, argv)
+        full = netns.inside(namespace, argv)
         done = subprocess.run(full, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode == 127 and "failed to execute" in done.stderr:
             raise LabError(f"{name}: this machine has no program {argv[0]!r}; install it")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from lab.emulation.network.nodes import Node
+from lab.containernet.nodes import Node
 from lab.errors import LabError
 
 #: Parameters of a switch that ask for nothing, with the values that they may have (None: any).

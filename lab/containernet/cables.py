@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from lab.emulation.shape import Line, Shape, Wiring
+from lab.emulation.links.link import Line, Shape, Wiring
 from lab.errors import TopologyError
-from lab.specs import LinkSpec
+from lab.topology.specs import LinkSpec
 
 
 @dataclass(frozen=True)

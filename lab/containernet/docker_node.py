@@ -8,9 +8,9 @@ from typing import Any
 
 from mininet.log import warn
 
-from lab.emulation.network.nodes import Node, Place
-from lab.emulation.network.publish import Publisher
-from lab.emulation.parameters import KNOWN
+from lab.containernet.nodes import Node, Place
+from lab.containernet.port_forward import Publisher
+from lab.emulation.docker.run_options import KNOWN
 from lab.errors import LabError
 
 
@@ -51,7 +51,7 @@ class Docker(Node):
         return found
 
     def publish(self, wanted: Sequence[tuple[int, str, int]]) -> None:
-        """Make ports of the container ports of this machine (see `lab.emulation.network.publish`)."""
+        """Make ports of the container ports of this machine (see `lab.containernet.port_forward`)."""
         if wanted:
             self._publisher = Publisher(self.name, self.namespace)
             self.published = self.ground.loop.call(self._publisher.publish(wanted))

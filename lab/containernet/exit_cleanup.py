@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lab.emulation.reap import reap
 
 if TYPE_CHECKING:
-    from lab.emulation.network.ground import Ground
+    from lab.containernet.backend import Ground
 
 #: What ends a Python program without its last words, unless somebody listens: a service manager's word,
 #: and a lost terminal's.

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from mininet.link import Intf as MininetIntf
 from mininet.link import Link as MininetLink
 
-from lab.emulation.network import shaping
-from lab.emulation.network.cables import End, short
+from lab.containernet import tc_params
+from lab.containernet.cables import End, short
 from lab.errors import LabError, TopologyError
 
 if TYPE_CHECKING:
-    from lab.emulation.network.nodes import Node
+    from lab.containernet.nodes import Node
 
 #: Parameters of one interface (`params1`, `params2`, or a link's for both), beside those of shaping.
 OF_INTERFACES = ("ip", "mac", "up", "port", "mtu")
@@ -42,7 +42,7 @@ class Intf(MininetIntf):
         Raises:
             TopologyError: a parameter that cannot be had.
         """
-        if unknown := sorted(k for k in params if not shaping.is_known(k)):
+        if unknown := sorted(k for k in params if not tc_params.is_known(k)):
             raise TopologyError(f"interface {self.name}: {', '.join(unknown)} is not supported")
         if mac:
             self.setMAC(mac)
@@ -50,7 +50,7 @@ class Intf(MininetIntf):
             self.setIP(ip)
         if not up:
             self.ifconfig("down")
-        if asked := shaping.changes(params):
+        if asked := tc_params.changes(params):
             self.link.reshape(self, asked)
         return {}
 
@@ -214,14 +214,16 @@ class Link(MininetLink):
 
     @staticmethod
     def _check(name: str, *both: Mapping[str, Any]) -> None:
-        unknown = {k for own in both for k in own if not shaping.is_known(k) and k not in OF_INTERFACES}
+        unknown = {k for own in both for k in own if not tc_params.is_known(k) and k not in OF_INTERFACES}
         if unknown:
             raise TopologyError(
                 f"link {name}: {', '.join(sorted(unknown))} is not supported; see docs/containernet.md"
             )
 
     def _lay(self, a: End, b: End, both: list[dict[str, Any]], mtu: int) -> str:
-        shapes = [shaping.shape({k: v for k, v in own.items() if shaping.is_known(k)}, mtu) for own in both]
+        shapes = [
+            tc_params.shape({k: v for k, v in own.items() if tc_params.is_known(k)}, mtu) for own in both
+        ]
         self.shaped = type(self).shaped or any(shape.asked for shape in shapes)
         if self.shaped:
             return self.ground.lay(a, b, *shapes)

@@ -14,18 +14,19 @@ from mininet.log import error, info
 from mininet.net import Mininet
 from mininet.util import ipAdd, macColonHex
 
-from lab.emulation import namespaces, parameters
+from lab.containernet import exit_cleanup
+from lab.containernet.backend import Ground
+from lab.containernet.cables import short
+from lab.containernet.docker_node import Docker
+from lab.containernet.ext_sap import ServicePoints
+from lab.containernet.links import Link, Shown, TCLink
+from lab.containernet.nodes import Host, Node, Place
+from lab.containernet.ping_iperf import Probes
+from lab.containernet.port_forward import bindings
+from lab.containernet.switches import STANDS_FOR, Controller, LinuxBridge
+from lab.emulation.docker import run_options
 from lab.emulation.emulation import Emulation
-from lab.emulation.network import leave
-from lab.emulation.network.cables import short
-from lab.emulation.network.docker import Docker
-from lab.emulation.network.ground import Ground
-from lab.emulation.network.links import Link, Shown, TCLink
-from lab.emulation.network.nodes import Host, Node, Place
-from lab.emulation.network.probes import Probes
-from lab.emulation.network.publish import bindings
-from lab.emulation.network.sap import ServicePoints
-from lab.emulation.network.switches import STANDS_FOR, Controller, LinuxBridge
+from lab.emulation.links import netns
 from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Note, StepDone
 
@@ -86,7 +87,7 @@ class Containernet(ServicePoints, Probes, Mininet):
         self._switchboard = ""
         self.ground = Ground(emulation, _tell)
         if self.ground.own:
-            leave.enrol(self.ground)
+            exit_cleanup.enrol(self.ground)
         self._show(self.ground.emulation)
         if self.topo and build:
             self.build()
@@ -111,7 +112,7 @@ class Containernet(ServicePoints, Probes, Mininet):
             self.links.append(Shown(self[spec.a], self[spec.b], spec))
 
     def _place_of(self, name: str) -> Place:
-        return Place(self.ground, namespaces.path(self.emulation.pids[name]))
+        return Place(self.ground, netns.path(self.emulation.pids[name]))
 
     def _enter(self, nodes: list[Any], node: Any) -> Any:
         nodes.append(node)
@@ -152,11 +153,11 @@ class Containernet(ServicePoints, Probes, Mininet):
         return self._enter(self.hosts, cls(name, place=place, **params))
 
     def _container(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
-        known = {*parameters.KNOWN, *parameters.ELSEWHERE, *parameters.REFUSED}
+        known = {*run_options.KNOWN, *run_options.ELSEWHERE, *run_options.REFUSED}
         asked = {k: v for k, v in params.items() if cls is Docker or k in known}
         if str(asked.get("ipc_mode", "")).startswith("container:"):
             asked["ipc_mode"] = self._ipc_of(name, asked["ipc_mode"])
-        parameters.translate(name, asked)
+        run_options.translate(name, asked)
         ports = [asked.get(key) or () for key in ("ports", "port_bindings")]
         bindings(name, ports[0], dict(ports[1]), (), everything=True)
         image = self.ground.image(name, asked.pop("dimage", None), asked.pop("build_params", None))
@@ -307,7 +308,7 @@ class Containernet(ServicePoints, Probes, Mininet):
                     node.terminate()
         finally:
             self.ground.down()
-            leave.strike(self.ground)
+            exit_cleanup.strike(self.ground)
 
 
 def _ours(cls: Any, stands_for: Mapping[str, Any], base: type) -> Any:
@@ -319,7 +320,7 @@ def _ours(cls: Any, stands_for: Mapping[str, Any], base: type) -> Any:
         return stands_for[cls.__name__]
     raise LabError(
         f"{getattr(cls, '__name__', cls)!r} cannot be had here; use {base.__name__} of "
-        f"lab.emulation.network, or a class made from it"
+        f"lab.containernet, or a class made from it"
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from mininet.node import Node as MininetNode
 
-from lab.emulation.network.ground import Ground
+from lab.containernet.backend import Ground
 from lab.errors import CommandError
 
 #: How often a shell that says nothing is looked at, whether it is still there (ms).

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation import namespaces
-from lab.emulation.network.bridge import IDLE, check
-from lab.emulation.network.ground import Ground
-from lab.emulation.network.nodes import Node
+from lab.containernet.backend import Ground
+from lab.containernet.bridge import IDLE, check
+from lab.containernet.nodes import Node
+from lab.emulation.links import netns
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 #: All of Debian's package openvswitch-switch.
@@ -122,7 +122,7 @@ class OpenVSwitch:
 
     def _run(self, *argv: str) -> None:
         ground, marked = self.node.ground, {**self.environment, "LAB_ID": self.node.ground.lab_id}
-        ground.run(namespaces.inside(self.node.namespace, argv), on=self.name, env=marked)
+        ground.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
 
     def start(self, controlled: bool = False) -> None:
         """A secure switch with a controller learns: that is what Mininet's default controller makes it do."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mininet.log import output
 
-from lab.emulation import echo
-from lab.emulation.wire import OWN_MODULES
+from lab.emulation.links import icmp
+from lab.emulation.wire.wire import OWN_MODULES
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ class Probes(Mininet):
 
     def _ping(self, node: Any, address: str, timeout: Any) -> tuple[Any, ...]:
         """One echo, timed by the kernel."""
-        argv = echo.command(node.namespace, address, 1, 1.0, float(timeout or PATIENCE))
+        argv = icmp.command(node.namespace, address, 1, 1.0, float(timeout or PATIENCE))
         done = self.ground.run(argv, on=node.name, check=False, env=OWN_MODULES)
-        rtt = echo.parse(done.stdout)[0] if done.status == 0 else None
+        rtt = icmp.parse(done.stdout)[0] if done.status == 0 else None
         return (1, 0, 0.0, 0.0, 0.0, 0.0) if rtt is None else (1, 1, rtt, rtt, rtt, 0.0)
 
     def iperf(

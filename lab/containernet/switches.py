@@ -14,9 +14,9 @@ from typing import Any
 
 from mininet.log import info
 
-from lab.emulation.network import openvswitch
-from lab.emulation.network.bridge import NO_OPENFLOW, PLAIN, Bridge, Engine, check
-from lab.emulation.network.nodes import Node, Place
+from lab.containernet import openvswitch
+from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, Engine, check
+from lab.containernet.nodes import Node, Place
 from lab.errors import LabError
 
 NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lab.emulation.parameters import markdown
-from lab.emulation.shape import HEADER, Shape
+from lab.emulation.docker.run_options import markdown
+from lab.emulation.links.link import HEADER, Shape
 from lab.errors import TopologyError
 
 UNITS = {
@@ -78,7 +78,7 @@ def checked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
-    """What is asked, in the lab's words: the keys of `lab.emulation.shape.PARAMETERS`.
+    """What is asked, in the lab's words: the keys of `lab.emulation.links.link.PARAMETERS`.
 
     Raises:
         TopologyError: a parameter cannot be had, or not with this value.

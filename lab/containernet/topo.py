@@ -6,8 +6,8 @@ from typing import Any
 
 from mininet.topo import Topo
 
-from lab.emulation.network.docker import Docker
-from lab.emulation.network.net import Containernet
+from lab.containernet.docker_node import Docker
+from lab.containernet.net import Containernet
 
 
 class ContainerTreeTopo(Topo):

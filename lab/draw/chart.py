@@ -1,4 +1,4 @@
-"""A topology as a picture: SVG or PNG, drawn by matplotlib where `lab.draw.places` says."""
+"""A topology as a picture: SVG or PNG, drawn by matplotlib where `lab.draw.layout` says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Literal
 
 from lab.draw.geometry import HEIGHT, WIDTH
-from lab.draw.places import Label, picture
+from lab.draw.layout import Label, picture
 from lab.topology import Topology
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.specs import LinkSpec
 from lab.topology import Topology
+from lab.topology.specs import LinkSpec
 
 #: Points on paper for a degree of latitude.
 SCALE = 40.0

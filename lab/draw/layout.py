@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from math import cos, hypot, pi, radians, sin, sqrt
 from typing import NamedTuple
 
-from lab.draw.diagram import host_label, link_label
 from lab.draw.geometry import HEIGHT, WIDTH, Box, Line, Point, along, bent, crosses, distance
+from lab.draw.labels import host_label, link_label
 from lab.topology import Topology
 
 MARGIN = 64.0

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import networkx as nx
 
 from lab.errors import TopologyError
-from lab.specs import USUAL
 from lab.topology import LinkSpec, Topology
+from lab.topology.specs import USUAL
 
 #: Hosts up to which every pair's round trip is shown, and rows up to which all are.
 MATRIX, ROWS = 12, 60

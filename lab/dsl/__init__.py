@@ -27,9 +27,9 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
         DslError: with every fault, each with line and column.
     """
     from lab.dsl.checks import check
-    from lab.dsl.faults import Enough, Faults
+    from lab.dsl.diagnostics import Enough, Faults
     from lab.dsl.reader import Reading
-    from lab.sites import SITES
+    from lab.topology.sites import SITES
 
     faults, document = Faults(text), None
     known = {*SITES, *(name.upper() for name in locations or ())}
@@ -69,9 +69,9 @@ def parse(
     Raises:
         DslError: with every fault, each with line and column.
     """
-    from lab.dsl.faults import Fault
-    from lab.dsl.interpret import to_topology
-    from lab.dsl.side import refuse_strangers
+    from lab.dsl.diagnostics import Fault
+    from lab.dsl.sidecar import refuse_strangers
+    from lab.dsl.to_topology import to_topology
     from lab.errors import DslError, TopologyError
 
     further = {**(sites or {}), **(side or {}).get("sites", {})}
@@ -91,7 +91,7 @@ def export(topology: Topology, dialect: str = "v2") -> str:
     Raises:
         TopologyError: the language cannot name its hosts or links apart.
     """
-    from lab.dsl.compose import to_document
+    from lab.dsl.from_topology import to_document
     from lab.dsl.write import write
 
     with collector_at_rest():

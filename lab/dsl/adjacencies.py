@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from lab.dsl.diagnostics import Faults, expected
 from lab.dsl.document import LINK, Adjacency, Port, Resource
-from lab.dsl.faults import Faults, expected
 from lab.dsl.grammar import RawAdjacency
 
 #: Ports up to which looking through them is as fast as an index, and smaller.

@@ -8,12 +8,12 @@ from math import isfinite
 
 from lark import Token
 
+from lab.dsl.adjacencies import Meetings
+from lab.dsl.diagnostics import Faults, expected
 from lab.dsl.document import LINK, NODES, Adjacency, Attributes, Document, Port, Resource
-from lab.dsl.faults import Faults, expected
 from lab.dsl.grammar import RawAttribute, RawDocument, RawPart, RawResource
-from lab.dsl.meetings import Meetings
-from lab.dsl.service import number
-from lab.graphcheck import RANGES
+from lab.dsl.gts_rules import number
+from lab.topology.validation import RANGES
 
 LONGEST_NAME = 200
 ID = re.compile(rf"[A-Za-z0-9_$-]{{1,{LONGEST_NAME}}}")

@@ -18,7 +18,7 @@ from typing import Any
 import networkx as nx
 
 from lab.dsl.document import ENDS, LINK, Adjacency, Attributes, Document, Port, Resource, natural
-from lab.dsl.service import rate_of
+from lab.dsl.gts_rules import rate_of
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology
 

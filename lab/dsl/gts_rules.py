@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from lab.dsl.document import LINK, Document, Port, Resource
-from lab.sites import SITES
+from lab.topology.sites import SITES
 
 CPU_SPEED = 2.5  # GHz
 LINE_RATE = 1.0  # Gbit/s

@@ -8,8 +8,8 @@ from typing import Any
 from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from lab.dsl.diagnostics import Faults
 from lab.dsl.document import LINK, NODES
-from lab.dsl.faults import Faults
 from lab.dsl.grammar import WORDS, RawDocument, parser
 from lab.dsl.groovy import constructs
 

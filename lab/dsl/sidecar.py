@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from lab.dsl.compose import to_document
 from lab.dsl.document import Document
-from lab.dsl.interpret import to_topology
+from lab.dsl.from_topology import to_document
+from lab.dsl.to_topology import to_topology
 from lab.errors import DslError
-from lab.specs import USUAL
 from lab.topology import LinkSpec, Topology
+from lab.topology.specs import USUAL
 
 HOST_FIELDS = ("name", "cpus", "image")
 LINK_FIELDS = (*USUAL, "mtu")

@@ -1,4 +1,4 @@
-"""From a checked document to a topology; the counterpart of `lab.dsl.compose`.
+"""From a checked document to a topology; the counterpart of `lab.dsl.from_topology`.
 
 The order of a text means nothing: hosts and links are numbered by their ids in natural
 order (h2 before h10), unless a side file gives their numbers. What `compose` would
@@ -14,13 +14,13 @@ from typing import Any
 
 import networkx as nx
 
-from lab.dsl.compose import document_name, link_prefix, port_names, rate_attributes
 from lab.dsl.document import ENDS, Attributes, Document, Resource, natural
-from lab.dsl.service import cpus_of, rate_of
+from lab.dsl.from_topology import document_name, link_prefix, port_names, rate_attributes
+from lab.dsl.gts_rules import cpus_of, rate_of
 from lab.errors import TopologyError
-from lab.graphcheck import NAME
-from lab.impairments import PARAMETERS
 from lab.topology import Topology
+from lab.topology.impairments import PARAMETERS
+from lab.topology.validation import NAME
 
 #: link id to its two ends, the lower-numbered host first: (node id, port, port of the link).
 Ends = dict[str, list[tuple[str, str, str]]]
@@ -36,7 +36,7 @@ def to_topology(
     Args:
         document: what `lab.dsl.read` gave.
         sites: further sites, as name to (latitude, longitude).
-        side: what a side file adds, by ids (`lab.dsl.side`).
+        side: what a side file adds, by ids (`lab.dsl.sidecar`).
 
     Raises:
         TopologyError: the side file asks for what no topology can be.

@@ -11,21 +11,22 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from lab import images
-from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.daemon import Daemon, client
-from lab.emulation.fabric import Fabric
-from lab.emulation.record import HostRecord, Record, claim
-from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, choose, foresee
-from lab.emulation.state import Process, State
+from lab.emulation import cleanup
+from lab.emulation.docker import containers, host_spec
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.docker.daemon import Daemon, client
+from lab.emulation.links.link import Wiring
+from lab.emulation.links.shaper import Shaper, choose, foresee
+from lab.emulation.links.veth import Fabric
+from lab.emulation.ownership import Process, State
+from lab.emulation.registry import HostRecord, Record, claim
 from lab.errors import LabError, MachineError
 from lab.events import Emit, silent, step
-from lab.hosts import process
+from lab.hosts import command
+from lab.hosts.command import Run
 from lab.hosts.container import ContainerHost, Inside
-from lab.hosts.process import Run
-from lab.together import together
 from lab.topology import LinkSpec, Topology
+from lab.util.concurrency import together
 
 NETNS_MOUNT = "/run/netns"
 
@@ -37,7 +38,7 @@ class Building:
         topology: what to build; None for one that grows by `add_docker` and `add_link`.
         name: what people call it; its id where they give it no name.
         shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
-        run: what runs this machine's commands (see `lab.hosts.process`).
+        run: what runs this machine's commands (see `lab.hosts.command`).
         emit: told of every step.
         image: what the hosts of a topology are made of, where it does not say.
     """
@@ -48,9 +49,9 @@ class Building:
         *,
         name: str = "",
         shaper: str = "auto",
-        run: Run = process.run,
+        run: Run = command.run,
         emit: Emit = silent,
-        image: str = hostplan.HOST_IMAGE,
+        image: str = host_spec.HOST_IMAGE,
     ) -> None:
         self.topology = topology
         self.hosts: dict[str, ContainerHost] = {}
@@ -111,7 +112,7 @@ class Building:
         ]
         self.record.save()
 
-    async def _add(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
+    async def _add(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
         """Make hosts and links beside those that there are; of what fails nothing stays."""
         if links:
             assert self._kind is not None, "_open chose it"
@@ -133,14 +134,14 @@ class Building:
                 fabric.cancel()
                 await asyncio.gather(fabric, return_exceptions=True)
 
-    async def _undo(self, plans: Sequence[hostplan.Plan], links: Sequence[LinkSpec]) -> None:
+    async def _undo(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
         """Take away what was begun beside what goes on."""
         await self._clear(links)
         await cleanup.remove_hosts(self._state, [plan.container.name for plan in plans], self._run)
         self._forget_hosts([plan.name for plan in plans])
         self._save()
 
-    async def _start_hosts(self, plans: Sequence[hostplan.Plan]) -> None:
+    async def _start_hosts(self, plans: Sequence[host_spec.Plan]) -> None:
         for plan in plans:
             self._state.record("container", plan.container.name)
             if plan.socket:
@@ -166,7 +167,7 @@ class Building:
             self.pids.pop(name, None)
             self.container_ids.pop(name, None)
 
-    async def _wait_for_docker(self, plans: Sequence[hostplan.Plan]) -> None:
+    async def _wait_for_docker(self, plans: Sequence[host_spec.Plan]) -> None:
         if not plans:
             return
         with step(self._emit, "Docker on every host"):
@@ -210,7 +211,7 @@ class Building:
         return self._fabric
 
 
-def _recorded(plan: hostplan.Plan, started: containers.Started) -> HostRecord:
+def _recorded(plan: host_spec.Plan, started: containers.Started) -> HostRecord:
     """A host that was started, as the record has it."""
     return HostRecord(
         plan.name,

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
-from lab.emulation import record
-from lab.emulation.record import Record
-from lab.emulation.state import LABEL, Process, State
+from lab.emulation import registry
+from lab.emulation.ownership import LABEL, Process, State
+from lab.emulation.registry import Record
 from lab.errors import LabError, MachineError
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command
+from lab.hosts.command import Run
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 AT_ONCE = 8
 
 
-async def remove(state: State, run: Run = process.run) -> list[str]:
+async def remove(state: State, run: Run = command.run) -> list[str]:
     """Remove everything that a lab owns and then its record; returns what was removed, in words.
 
     Raises:
@@ -40,12 +40,12 @@ async def remove(state: State, run: Run = process.run) -> list[str]:
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
     # Docker may still have been making one when its command was killed
     done += await _remove_containers(state, containers, run)
-    record.forget(state.lab_id)
+    registry.forget(state.lab_id)
     state.forget()
     return done
 
 
-async def remove_lost(lost: Record, run: Run = process.run) -> list[str]:
+async def remove_lost(lost: Record, run: Run = command.run) -> list[str]:
     """Remove what a restart of the machine left of a lab: containers that Docker kept, and its records.
 
     Raises:
@@ -53,12 +53,12 @@ async def remove_lost(lost: Record, run: Run = process.run) -> list[str]:
     """
     names = [host.container for host in lost.hosts]
     done = await _remove_containers(lost.state, names, run)
-    record.forget(lost.lab_id)
+    registry.forget(lost.lab_id)
     lost.state.forget()
     return done
 
 
-async def remove_hosts(state: State, names: Sequence[str], run: Run = process.run) -> None:
+async def remove_hosts(state: State, names: Sequence[str], run: Run = command.run) -> None:
     """Remove some containers of a lab that goes on.
 
     Raises:
@@ -183,7 +183,7 @@ def _kill(pid: int) -> None:
         pass
 
 
-async def remove_all(states: Sequence[State], run: Run = process.run) -> tuple[list[str], list[LabError]]:
+async def remove_all(states: Sequence[State], run: Run = command.run) -> tuple[list[str], list[LabError]]:
     """Remove several labs; one that fails does not keep the others."""
     done: list[str] = []
     failed: list[LabError] = []

@@ -17,33 +17,34 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.building import Building
-from lab.emulation.difference import Difference, difference
-from lab.emulation.fabric import Fabric
-from lab.emulation.links import Links
-from lab.emulation.record import Record, find
-from lab.emulation.seed import endpoint_seed
-from lab.emulation.shape import Line
-from lab.emulation.shaper import kind
-from lab.emulation.state import State
+from lab.emulation import cleanup
+from lab.emulation.builder import Building
+from lab.emulation.docker import containers, host_spec
+from lab.emulation.docker.image_store import endpoint_seed
+from lab.emulation.links.control import Links
+from lab.emulation.links.link import Line
+from lab.emulation.links.shaper import kind
+from lab.emulation.links.veth import Fabric
+from lab.emulation.ownership import State
+from lab.emulation.reconcile import Difference, difference
+from lab.emulation.registry import Record, find
 from lab.errors import LabError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
-from lab.hosts import process
+from lab.hosts import command
+from lab.hosts.command import Run
 from lab.hosts.container import ContainerHost
-from lab.hosts.process import Run
-from lab.together import together
 from lab.topology import LinkSpec, Topology
+from lab.util.concurrency import together
 
 
 class Emulation(Building):
     """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``; see `Building`."""
 
     @classmethod
-    def attach(cls, which: str = "", *, run: Run = process.run, emit: Emit = silent) -> Emulation:
+    def attach(cls, which: str = "", *, run: Run = command.run, emit: Emit = silent) -> Emulation:
         """Take up a lab that is up, by its name or id; it stays whosever it is.
 
-        To look at it costs next to nothing. Who changes it holds its `lab.locks.turn` meanwhile.
+        To look at it costs next to nothing. Who changes it holds its `lab.util.locks.turn` meanwhile.
 
         Raises:
             UnknownName: there is no such lab.
@@ -109,7 +110,7 @@ class Emulation(Building):
             if self.topology is not None:
                 self.topology = self.topology.pinned()
                 seed = await asyncio.to_thread(endpoint_seed, self._emit)
-                plans = hostplan.plans(self._state, self.topology, seed, self._image)
+                plans = host_spec.plans(self._state, self.topology, seed, self._image)
                 await self._add(plans, self.topology.links)
         except BaseException:
             await asyncio.shield(self.down())
@@ -140,19 +141,19 @@ class Emulation(Building):
         await self._add([await self._plan(name, image, params)], [])
         return self.hosts[name]
 
-    async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> hostplan.Plan:
+    async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> host_spec.Plan:
         number = 1 + max((host.number for host in self.record.hosts), default=0)
-        if image not in (None, hostplan.HOST_IMAGE):
-            return replace(hostplan.plain(self._state, name, str(image), params), number=number)
+        if image not in (None, host_spec.HOST_IMAGE):
+            return replace(host_spec.plain(self._state, name, str(image), params), number=number)
         seed = await asyncio.to_thread(endpoint_seed, self._emit)
         site = params.get("site", name)
-        return hostplan.host(self._state, name, number, site, (), seed, params=params)
+        return host_spec.host(self._state, name, number, site, (), seed, params=params)
 
     async def add_link(self, a: str, b: str, **params: Any) -> LinkSpec:
         """Add one link between two hosts that are there; `params` as a topology's edge has them."""
         self._known(a, b)
         numbers = {host.name: host.number for host in self.record.hosts}
-        spec = hostplan.next_link(numbers, self.links, a, b, params)
+        spec = host_spec.next_link(numbers, self.links, a, b, params)
         await self._open()
         await self._add([], [spec])
         return spec
@@ -255,7 +256,7 @@ class Emulation(Building):
             with step(self._emit, "hosts that go") as words:
                 await self.remove_docker(*going)
                 words.append(f"{len(going)} containers")
-        half = [hostplan.container_name(self._state, name) for name in come]
+        half = [host_spec.container_name(self._state, name) for name in come]
         await cleanup.remove_hosts(self._state, half, self._run)
 
     async def _bring(self, change: Difference) -> None:
@@ -263,7 +264,7 @@ class Emulation(Building):
             return
         seed = await asyncio.to_thread(endpoint_seed, self._emit)
         names = {host.name for host in change.hosts_come}
-        await self._add(hostplan.plans(self._state, change.topology, seed, only=names), change.links_come)
+        await self._add(host_spec.plans(self._state, change.topology, seed, only=names), change.links_come)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         assert self.shaper is not None, "a link has a shaper"

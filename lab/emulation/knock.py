@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lab.emulation.echo import SO_TIMESTAMPNS, answer, request
+from lab.emulation.links.icmp import SO_TIMESTAMPNS, answer, request
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000

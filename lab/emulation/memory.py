@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.emulation.shape import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, Line
 from lab.errors import ShaperError
 
 MEMINFO = Path("/proc/meminfo")

@@ -20,7 +20,7 @@ def reap(lab_id: str) -> None:
 
 def main(lab_id: str) -> None:
     from lab.emulation import cleanup
-    from lab.emulation.state import State
+    from lab.emulation.ownership import State
 
     asyncio.run(cleanup.remove(State(lab_id)))
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Wiring
-from lab.specs import HostSpec, LinkSpec
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Wiring
 from lab.topology import Topology
+from lab.topology.specs import HostSpec, LinkSpec
 
 
 @dataclass(frozen=True)

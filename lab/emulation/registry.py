@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab import places
-from lab.emulation.state import Process, State, boot_id, labs
+from lab.emulation.ownership import Process, State, boot_id, labs
 from lab.errors import LabError, UnknownName
 from lab.events import silent
-from lab.locks import alone
+from lab.util import paths
+from lab.util.locks import alone
 
 #: What a lab may be called.
 NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,62}")
@@ -105,7 +105,7 @@ class Record:
 
 
 def _path(lab_id: str) -> Path:
-    return places.STATE / "labs" / f"{lab_id}.json"
+    return paths.STATE / "labs" / f"{lab_id}.json"
 
 
 def read(lab_id: str) -> Record | None:
@@ -152,7 +152,7 @@ def forget(lab_id: str) -> None:
 def records() -> list[Record]:
     """Every lab of this machine, also those that a restart of it ended, the oldest first."""
     try:
-        ids = {path.stem for path in (places.STATE / "labs").glob("*.json")}
+        ids = {path.stem for path in (paths.STATE / "labs").glob("*.json")}
     except OSError:
         ids = set()
     ids |= {state.lab_id for state in labs()}

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import asyncssh
 
-from lab.emulation import namespaces
 from lab.emulation.emulation import Emulation
+from lab.emulation.links import netns
 from lab.events import Emit, silent, step
-from lab.hosts import process
-from lab.hosts.base import Host, Secret
-from lab.hosts.process import Run
-from lab.together import together
+from lab.hosts import command
+from lab.hosts.command import Run
+from lab.hosts.host import Host, Secret
+from lab.util.concurrency import together
 
 #: RFC 2544's range for tests of devices; inside a namespace it meets nobody.
 NETWORK, LENGTH = IPv4Address("198.18.0.0"), 16
@@ -49,7 +49,7 @@ class Access:
     known_hosts: Path
 
 
-async def open_to_ssh(emulation: Emulation, run: Run = process.run, emit: Emit = silent) -> Access:
+async def open_to_ssh(emulation: Emulation, run: Run = command.run, emit: Emit = silent) -> Access:
     """Turn the hosts of a lab that is up into stand-ins; its end takes all of it away.
 
     Raises:
@@ -67,9 +67,7 @@ async def open_to_ssh(emulation: Emulation, run: Run = process.run, emit: Emit =
             key=folder / "key",
             known_hosts=folder / "known_hosts",
         )
-        await run(
-            namespaces.ip_batch(access.namespace), stdin=namespaces.script(control_lines(emulation.pids))
-        )
+        await run(netns.ip_batch(access.namespace), stdin=netns.script(control_lines(emulation.pids)))
         keys = _keys(access)
         await together(
             _prepare(host, access, keys[name], _ports(emulation, name))
@@ -89,7 +87,7 @@ def control_lines(pids: Mapping[str, int]) -> list[str]:
     for number, pid in enumerate(pids.values(), 1):
         port = f"c{number}"
         lines += [
-            f"link add {port} type veth peer name {CONTROL} netns {namespaces.path(pid)}",
+            f"link add {port} type veth peer name {CONTROL} netns {netns.path(pid)}",
             f"link set {port} master {BRIDGE} up",
         ]
     return lines

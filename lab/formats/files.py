@@ -106,9 +106,9 @@ def _dsl(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None)
 
 
 def _yaml(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
-    from lab.formats import own
+    from lab.formats import lab_yaml
 
-    return own.read(text, str(file), sites)
+    return lab_yaml.read(text, str(file), sites)
 
 
 def _graph(form: str, text: str, source: str) -> nx.Graph[Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import networkx as nx
 
-from lab import timetable
 from lab.errors import TopologyError
-from lab.formats import models, yaml_text
-from lab.graphcheck import ROUTINGS
-from lab.specs import USUAL
-from lab.topology import MTU, Topology
+from lab.formats import models, yaml_loader
+from lab.topology import Topology
+from lab.topology import schedule as timetable
+from lab.topology.specs import MTU, USUAL
+from lab.topology.validation import ROUTINGS
 
 
 def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None = None) -> Topology:
@@ -87,7 +87,7 @@ def write(topology: Topology) -> str:
     data["links"] = [_link(link) for link in topology.links]
     if schedule := topology.graph.graph.get("schedule"):
         data["schedule"] = schedule
-    return yaml_text.dump(data)
+    return yaml_loader.dump(data)
 
 
 def _host(host: Any) -> str | dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import TopologyError
-from lab.formats import yaml_text
-from lab.graphcheck import NAME, RANGES, Routing
+from lab.formats import yaml_loader
+from lab.topology.validation import NAME, RANGES, Routing
 
 
 def _range(name: str) -> Any:
@@ -165,13 +165,13 @@ def load(model: type[M], text: str, source: str) -> M:
     Raises:
         TopologyError: naming every fault, with its line.
     """
-    data = yaml_text.load(text, source)
+    data = yaml_loader.load(text, source)
     try:
         # in JSON's terms and strictly: "5" is no number, but a list may be a pair
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        place = yaml_text.places(text)
+        place = yaml_loader.places(text)
         # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
         faults = [_fault(f, place) for f in found if f["loc"][-1:] != ("str",)] or [_fault(found[0], place)]
         raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error

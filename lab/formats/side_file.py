@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lab.dsl import side
+from lab.dsl import sidecar
 from lab.errors import DslError, TopologyError
-from lab.formats import models, yaml_text
+from lab.formats import models, yaml_loader
 from lab.topology import Topology
 
 
@@ -19,7 +19,7 @@ def path(document: Path) -> Path:
 def text(topology: Topology, document: str) -> str:
     """The side file of a topology whose document is in a file of this name."""
     about = f"# What {document} cannot hold; every lab command reads it along.\n"
-    return about + yaml_text.dump(side.of(topology))
+    return about + yaml_loader.dump(sidecar.of(topology))
 
 
 def load(file: Path) -> dict[str, Any]:

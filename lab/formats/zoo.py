@@ -16,10 +16,9 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 
-from lab import sites
 from lab.errors import TopologyError
-from lab.graphcheck import RANGES
-from lab.topology import Topology
+from lab.topology import Topology, sites
+from lab.topology.validation import RANGES
 
 Reduced: TypeAlias = "tuple[nx.Graph[Any], list[str]]"
 

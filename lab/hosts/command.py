@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Protocol
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.base import Result, Secret
+from lab.hosts.host import Result, Secret
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"

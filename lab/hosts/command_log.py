@@ -15,8 +15,8 @@ from time import monotonic
 
 from lab.errors import FileError
 from lab.events import Emit, Note, silent
-from lab.hosts.base import Private, Secret
-from lab.hosts.common import without_deadline
+from lab.hosts.daemons import without_deadline
+from lab.hosts.host import Private, Secret
 
 #: What stands before a line: a command, what it printed where, and how it ended.
 ASKED, OUT, ERR, ENDED = "$", "out", "err", "end"

@@ -8,9 +8,9 @@ from pathlib import Path
 from time import monotonic
 
 from lab.errors import CommandError, HostTimeout
-from lab.hosts import process
-from lab.hosts.base import Result
-from lab.hosts.common import CommonHost, with_deadline
+from lab.hosts import command
+from lab.hosts.daemons import CommonHost, with_deadline
+from lab.hosts.host import Result
 
 #: How much longer than the command's own deadline this end waits for the far end (s).
 GRACE = 15.0
@@ -43,7 +43,7 @@ class ContainerHost(CommonHost):
         site: str,
         addresses: Sequence[str],
         container: str,
-        run: process.Run = process.run,
+        run: command.Run = command.run,
         inside: Inside | None = None,
     ) -> None:
         super().__init__(name, site, addresses)
@@ -63,8 +63,8 @@ class ContainerHost(CommonHost):
         full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
         if self._inside:
             # in a trace no number of a process, which the next lab's is another than
-            full = process.Traced(enter_argv(self._inside, argv, timeout), again=full)
-            env = process.Whole({**ENVIRONMENT, **self._inside.env}, env or {})
+            full = command.Traced(enter_argv(self._inside, argv, timeout), again=full)
+            env = command.Whole({**ENVIRONMENT, **self._inside.env}, env or {})
         result = await self._run(
             full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
         )

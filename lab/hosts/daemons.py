@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from lab.errors import HostError
-from lab.hosts.base import HostFacts, Private, Result
+from lab.hosts.host import HostFacts, Private, Result
 
 PIDS = "/run/lab/daemons"
 LOGS = "/var/log/lab"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from lab.hosts import process
-from lab.hosts.base import HostFacts
-from lab.hosts.common import BINARIES, ask_facts, parse_facts
-from lab.hosts.process import Run
+from lab.hosts import command
+from lab.hosts.command import Run
+from lab.hosts.daemons import BINARIES, ask_facts, parse_facts
+from lab.hosts.host import HostFacts
 
 
-async def facts(run: Run = process.run) -> HostFacts | None:
+async def facts(run: Run = command.run) -> HostFacts | None:
     """Facts of a host that would be made here; its image has all programs. None where it cannot be asked.
 
     Without root a user namespace serves as well, where the kernel lets users make one.

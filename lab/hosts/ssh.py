@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from lab.errors import CommandError, HostError, HostTimeout
-from lab.hosts.base import Private, Result
-from lab.hosts.common import CommonHost, with_deadline
-from lab.hosts.process import Run
+from lab.hosts.command import Run
+from lab.hosts.daemons import CommonHost, with_deadline
+from lab.hosts.host import Private, Result
 
 #: How much longer than the command's own deadline this end waits for the far end (s).
 GRACE = 15.0
@@ -23,7 +23,7 @@ GIVEN = (
 
 
 class SshHost(CommonHost):
-    """A `Host` on a machine that is reached by `run`; see `lab.hosts.sshline.Line`.
+    """A `Host` on a machine that is reached by `run`; see `lab.hosts.ssh_connection.Line`.
 
     Args:
         name: as in the topology.

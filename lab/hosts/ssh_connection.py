@@ -16,8 +16,8 @@ from typing import Any
 import asyncssh
 
 from lab.errors import CommandError, HostLost, HostTimeout, HostUnreachable
-from lab.hosts.base import Result
-from lab.hosts.heard import ERR, OUT, Heard
+from lab.hosts.command_log import ERR, OUT, Heard
+from lab.hosts.host import Result
 from lab.hosts.sshway import Way, connected, failure
 
 #: Is given what arrives of a command: `OUT` or `ERR`, and some bytes.
@@ -41,7 +41,7 @@ class _Connection:
 
 @dataclass
 class Line:
-    """Runs commands on one machine; it is a `lab.hosts.process.Run`. `heard` keeps what they print."""
+    """Runs commands on one machine; it is a `lab.hosts.command.Run`. `heard` keeps what they print."""
 
     way: Way
     heard: Heard | None = None

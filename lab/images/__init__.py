@@ -18,8 +18,8 @@ from docker.errors import APIError, ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images.builders import build
-from lab.locks import alone
-from lab.places import STATE
+from lab.util.locks import alone
+from lab.util.paths import STATE
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
 INPUTS = "lab.inputs"

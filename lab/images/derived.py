@@ -10,7 +10,7 @@ from docker.errors import APIError, BuildError, ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images import HOST, INPUTS, SOURCES
-from lab.locks import alone
+from lab.util.locks import alone
 
 #: A host with sshd and sudo: the stand-in for a virtual machine.
 REHEARSAL = "lab/rehearsal"

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from lab.emulation.knock import within
-from lab.emulation.record import HostRecord, Record
+from lab.emulation.registry import HostRecord, Record
 from lab.errors import CommandError, FileError, HostError, LabError, UnknownName
 from lab.live import pcapng
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.record import HostRecord, Record
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.registry import HostRecord, Record
 from lab.errors import HostError, UnknownName
 from lab.hosts.container import ENTER, ENVIRONMENT
 

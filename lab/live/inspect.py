@@ -18,10 +18,10 @@ from time import monotonic, sleep
 from typing import Any
 
 from lab.emulation.knock import Knock, knock, within
-from lab.emulation.record import HostRecord, Record
-from lab.emulation.shape import DIRECTIONS, Line
-from lab.emulation.shaper import Shaper, kind
-from lab.hosts.common import LOGS, PIDS
+from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.shaper import Shaper, kind
+from lab.emulation.registry import HostRecord, Record
+from lab.hosts.daemons import LOGS, PIDS
 from lab.measure.cgroups import folders, memory, read_cpu
 
 #: How long traffic and CPU are watched at least, and echoes waited for at most (s).

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lab.emulation.record import HostRecord, Record
+from lab.emulation.registry import HostRecord, Record
 from lab.errors import LabError, UnknownName
-from lab.hosts.common import LOGS
+from lab.hosts.daemons import LOGS
 
 #: The process behind the links, where a shaper needs one.
 WIRE = "wire"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.emulation.emulation import Emulation
-from lab.hosts.base import Endpoint, Runner
-from lab.together import together
+from lab.hosts.host import Endpoint, Runner
+from lab.util.concurrency import together
 
 #: Seconds between two echoes to one end, and for the last answer.
 INTERVAL, PATIENCE = 0.2, 2

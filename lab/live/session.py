@@ -15,19 +15,19 @@ from typing import Any
 
 import networkx as nx
 
-from lab.emulation.difference import Difference
 from lab.emulation.emulation import Emulation
-from lab.emulation.record import OverlayRecord
-from lab.emulation.shape import PARAMETERS, Shape, Wiring
+from lab.emulation.links.link import PARAMETERS, Shape, Wiring
+from lab.emulation.reconcile import Difference
+from lab.emulation.registry import OverlayRecord
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
 from lab.events import Emit, Note, silent, step
-from lab.hosts import process
-from lab.hosts.base import Endpoint, Host
-from lab.hosts.process import Run
-from lab.measure.reach import every_pair
-from lab.together import together
+from lab.hosts import command
+from lab.hosts.command import Run
+from lab.hosts.host import Endpoint, Host
+from lab.measure.reachability import every_pair
 from lab.topology import Topology
-from overlays import options
+from lab.util.concurrency import together
+from overlays import registry
 from overlays.base import ENDPOINT_IMAGE, Overlay
 
 #: How long an overlay may take until it says that all hosts reach each other (s).
@@ -49,7 +49,7 @@ class Session:
         *,
         name: str = "",
         shaper: str = "auto",
-        run: Run = process.run,
+        run: Run = command.run,
         emit: Emit = silent,
     ) -> Session:
         """Bring a lab up, with an endpoint per host on every overlay; of what fails nothing is left.
@@ -71,7 +71,7 @@ class Session:
         return session
 
     @classmethod
-    def attach(cls, which: str = "", *, run: Run = process.run, emit: Emit = silent) -> Session:
+    def attach(cls, which: str = "", *, run: Run = command.run, emit: Emit = silent) -> Session:
         """Take up a lab that is up; its overlays are taken up when they are asked for."""
         return cls(Emulation.attach(which, run=run, emit=emit), emit)
 
@@ -128,7 +128,7 @@ class Session:
         """
         spec = self.spec(word)
         if spec not in self._overlays:
-            overlay = options.parse(spec)
+            overlay = registry.parse(spec)
             hosts = set(self._recorded(spec).hosts) & set(self.lab.alive())
             await overlay.install([h for h in self.lab.hosts.values() if h.name in hosts], self.topology)
             self._overlays[spec] = overlay
@@ -146,8 +146,8 @@ class Session:
         obtainable(spec)
         if spec in self.specs:
             return self.endpoints(spec)
-        overlay, hosts = options.parse(spec), tuple(self.lab.hosts.values())
-        if any(options.parse(other).name == overlay.name for other in self.specs):
+        overlay, hosts = registry.parse(spec), tuple(self.lab.hosts.values())
+        if any(registry.parse(other).name == overlay.name for other in self.specs):
             raise OverlayError(f"lab {self.lab.name} has {overlay.name} already, with other options")
         try:
             with step(self._emit, f"{spec}: install"):
@@ -288,7 +288,7 @@ def obtainable(spec: str) -> None:
         UnknownName: there is no such overlay.
         NotObtainable: it lacks what; the remedy is in the error.
     """
-    if missing := options.parse(spec).obtainable():
+    if missing := registry.parse(spec).obtainable():
         raise NotObtainable(spec, missing.what, missing.remedy)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from lab.hosts.base import Runner
+from lab.hosts.host import Runner
 from lab.topology import LinkSpec
 
 ECHOES = 20

@@ -8,7 +8,7 @@ lists it and refuses to set it.
 from __future__ import annotations
 
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint, Runner
+from lab.hosts.host import Endpoint, Runner
 
 NAME = "ethtool"
 #: Names for setting, and what they are called in the list.

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from lab.measure import clocks
 from lab.measure.cgroups import HostCpu, read_cpu
 from lab.measure.clocks import Clocks
-from lab.measure.pulse import Pulse, used
+from lab.measure.cpu_saturation import Pulse, used
 
 #: Columns of the first line of /proc/stat, in clock ticks (proc_stat(5)).
 _STAT = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")

@@ -14,7 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lab.errors import MeasureError
-from lab.hosts.base import Runner
+from lab.hosts.host import Runner
 
 NAME = "ping"
 #: Time between two echo requests (s), and so the grain of all times here.

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from lab.errors import OverlayError
-from lab.hosts.base import Endpoint
-from lab.together import together
+from lab.hosts.host import Endpoint
+from lab.util.concurrency import together
 
 #: How long one answer may take (s); the longest round trip of the studies is 0.17 s.
 PATIENCE = 2

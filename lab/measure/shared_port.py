@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from lab.errors import MeasureError
-from lab.hosts.base import Runner
+from lab.hosts.host import Runner
 
 NAME = "tc"
 DEVICE = "labport"

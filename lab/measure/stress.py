@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
-from lab.hosts.common import with_deadline
+from lab.hosts.daemons import with_deadline
+from lab.hosts.host import Endpoint
 
 NAME = "stress-ng"
 #: What ``timeout`` returns when it ended the program at its deadline, as here is meant.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.errors import HostTimeout, MeasureError
-from lab.hosts.base import Endpoint, Result
-from lab.hosts.common import with_deadline
+from lab.hosts.daemons import with_deadline
+from lab.hosts.host import Endpoint, Result
 
 #: How much longer than asked a tool may take (s): five hops add a second of hand-shakes and,
 #: behind a full queue, the exchange of results takes a few more.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
 from lab.measure import iperf3, netperf
-from lab.together import together
+from lab.util.concurrency import together
 
 #: How long a server has to open its port (s). One takes some 10 ms; six at once, on two cores
 #: that also bring an overlay up, well under a second.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.runs.capacity import FOUND
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.runs.sample import State
 from lab.runs.warmup import PHASE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab.report.selection import NOTHING, Group
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 
 COLUMNS = ("cell", "value", "valid", "not valid", "failed", "mean", "sd", "median", "95 % from", "to")

@@ -12,15 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lab.report import bars, conditions
+from lab.report import bar_chart, captions
 from lab.report.selection import NOTHING, Group, text
 from lab.report.statistics import Estimate, ratio
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 
 CONTROL = "underlay"
-COLOURS = (bars.BLUE, bars.ORANGE, bars.GREEN, bars.VERMILION)
+COLOURS = (bar_chart.BLUE, bar_chart.ORANGE, bar_chart.GREEN, bar_chart.VERMILION)
 Place = tuple[Any, ...]
 
 
@@ -130,13 +130,13 @@ def table(run: Run, chart: Chart) -> Table:
     view = View(run, chart)
     columns = [chart.x_label if chart.x else "", *view.overlays]
     sections = [*_means(view), *_ratios(view), *_published(view)]
-    sections += [Section(sentence, []) for sentence in conditions.overlays(run)]
-    title = f"{chart.title}, {conditions.rate(run)}: mean ± standard deviation [95 % interval]"
+    sections += [Section(sentence, []) for sentence in captions.overlays(run)]
+    title = f"{chart.title}, {captions.rate(run)}: mean ± standard deviation [95 % interval]"
     notes = [
-        conditions.line(run),
-        conditions.per_cell(run),
+        captions.line(run),
+        captions.per_cell(run),
         *([chart.note] if chart.note else []),
-        *conditions.verdicts(run),
+        *captions.verdicts(run),
     ]
     return Table(title, columns, sections, notes)
 
@@ -203,20 +203,22 @@ def draw(run: Run, chart: Chart, folder: Path) -> list[Path]:
     if not view.samples:
         return []
     panels, groups = _panels(view) if chart.x else _one_panel(view)
-    caption = conditions.line(run)
-    figure = bars.Figure(
+    caption = captions.line(run)
+    figure = bar_chart.Figure(
         chart.title, caption, groups, chart.x_label, f"{chart.y_label} (mean, sd)", panels, chart.study
     )
-    return bars.draw(figure, folder / chart.name)
+    return bar_chart.draw(figure, folder / chart.name)
 
 
-def _panels(view: View) -> tuple[list[bars.Panel], list[str]]:
+def _panels(view: View) -> tuple[list[bar_chart.Panel], list[str]]:
     """A panel per overlay, groups along the parameter."""
     panels = [
-        bars.Panel(
-            conditions.with_mode(view.run, name),
+        bar_chart.Panel(
+            captions.with_mode(view.run, name),
             [
-                bars.Series(line.label, colour, [bars.bar(view.group(name, line, p)) for p in view.places])
+                bar_chart.Series(
+                    line.label, colour, [bar_chart.bar(view.group(name, line, p)) for p in view.places]
+                )
                 for line, colour in zip(view.drawn, COLOURS, strict=False)
             ],
             _marks(view, name),
@@ -241,13 +243,15 @@ def _marks(view: View, overlay: str) -> list[list[float | None]]:
     return [[view.published(overlay, line, place) for line in view.drawn] for place in view.places]
 
 
-def _one_panel(view: View) -> tuple[list[bars.Panel], list[str]]:
+def _one_panel(view: View) -> tuple[list[bar_chart.Panel], list[str]]:
     """The overlays themselves as groups."""
     (place,) = view.places
     series = [
-        bars.Series(line.label, colour, [bars.bar(view.group(name, line, place)) for name in view.overlays])
+        bar_chart.Series(
+            line.label, colour, [bar_chart.bar(view.group(name, line, place)) for name in view.overlays]
+        )
         for line, colour in zip(view.drawn, COLOURS, strict=False)
     ]
     marks = [[view.published(name, line, place) for line in view.drawn] for name in view.overlays]
-    groups = [conditions.with_mode(view.run, name).replace(" (", "\n(") for name in view.overlays]
-    return [bars.Panel("", series, marks)], groups
+    groups = [captions.with_mode(view.run, name).replace(" (", "\n(") for name in view.overlays]
+    return [bar_chart.Panel("", series, marks)], groups

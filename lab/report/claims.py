@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from lab.report import conditions
+from lab.report import captions
 from lab.report.selection import Group
 from lab.report.statistics import CONFIDENCE, ENOUGH_FOR_INTERVAL, Estimate, Trend, corrected, trend
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 
 Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
@@ -98,7 +98,7 @@ class Claim:
         """What this run says about it."""
         checks = self.checks(run)
         if not checks:
-            lacking = "; ".join(conditions.overlays(run))
+            lacking = "; ".join(captions.overlays(run))
             return Answer(OPEN, [Finding(OPEN, lacking or "the run has nothing that it speaks of")])
         confidence = 1 - (1 - CONFIDENCE) / len(checks)
         findings = [c if isinstance(c, Finding) else judge(c, confidence) for c in checks]
@@ -124,7 +124,7 @@ def _aside(run: Run, finding: Finding) -> Finding:
     """What was measured in another mode than the studies' refutes nothing that they say."""
     if finding.verdict != REFUTED:
         return finding
-    names = [conditions.with_mode(run, name) for name in measured(run) if name.startswith("weave")]
+    names = [captions.with_mode(run, name) for name in measured(run) if name.startswith("weave")]
     if not finding.text.startswith(tuple(name for name in names if "sleeve" in name)):
         return finding
     return Finding(OPEN, f"{finding.text}; but the studies' Weave used its fast datapath")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lab.report import conditions
-from lab.report.cells import by_cell, group, telling
+from lab.report import captions
+from lab.report.cell_stats import by_cell, group, telling
 from lab.report.charts import estimate
 from lab.report.selection import text
 from lab.report.statistics import ratio
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 
 
 def tables(runs: Sequence[Run]) -> Iterator[Table]:
@@ -35,7 +35,7 @@ def _table(name: str, runs: Sequence[Run]) -> Table:
         Section("mean ± standard deviation [95 % interval], and ratios [95 % interval]", rows),
         Section("what was different", [_padded(words, len(columns)) for words in differences(runs)]),
     ]
-    notes = [conditions.line(run) for run in runs]
+    notes = [captions.line(run) for run in runs]
     return Table(f"{name}: {len(runs)} runs", columns, sections, notes)
 
 

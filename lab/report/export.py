@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.base import Experiment
 from lab.errors import MachineError, MeasureError
-from lab.runs.folder import Run
+from lab.runs.experiment import Experiment
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 from lab.runs.verify import raw_fault
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from experiments.base import Experiment
 from lab.errors import TopologyError
-from lab.report import conditions, pairs, sidebyside
-from lab.report.cells import COLUMNS, rows
+from lab.report import captions, comparison, ratios
+from lab.report.cell_stats import COLUMNS, rows
 from lab.report.claims import Claim, Line, Verdict, scorecard
 from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.experiment import Experiment
+from lab.runs.run_folder import Run
 from lab.runs.sample import State
 from lab.topology import Topology
 
@@ -60,11 +60,11 @@ def render_all(parts: Sequence[Part], claims: Sequence[Claim]) -> str:
     return env.get_template(TEMPLATE).render(
         title=_title(parts),
         chapters=[_chapter(part) for part in parts],
-        comparisons=list(sidebyside.tables(runs)),
+        comparisons=list(comparison.tables(runs)),
         scorecard=lines,
         counts={v: sum(line.answer.verdict == v for line in lines) for v in get_args(Verdict)},
         states=STATES,
-        meaning=conditions.MEANING,
+        meaning=captions.MEANING,
         cell_columns=COLUMNS,
         bootstrap=ENOUGH_FOR_BOOTSTRAP,
         enough=ENOUGH_FOR_INTERVAL,
@@ -83,14 +83,14 @@ def _chapter(part: Part) -> dict[str, Any]:
         "experiment": experiment,
         "manifest": run.manifest,
         "folder": run.path.name,
-        "conditions": conditions.line(run),
+        "conditions": captions.line(run),
         "asked": asked(run),
         "present": sum(sample.ok for sample in run.samples),
-        "lacking": conditions.overlays(run),
+        "lacking": captions.overlays(run),
         "tables": experiment.tables(run) if run.samples else [],
         "figures": [{"data": inlined(file.read_bytes()), "alt": _alt(file)} for file in part.figures],
         "cells": rows(run),
-        "pairs": pairs.table(run),
+        "pairs": ratios.table(run),
         "calibration": calibration(run),
         "picture": picture(run),
         "verdicts": list(verdicts(run)),
@@ -140,7 +140,7 @@ def reasons(run: Run) -> list[tuple[str, int]]:
 def environment(run: Run) -> Iterator[tuple[str, str]]:
     """What the figures depend on, as pairs of text."""
     manifest = run.manifest
-    yield "links", conditions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
+    yield "links", captions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
     yield "shaper", manifest.shaper
     yield "order of cells", f"random, seed {manifest.seed}"
     for name, overlay in manifest.overlays.items():
@@ -158,7 +158,7 @@ def asked(run: Run) -> str:
         [
             f"overlays {', '.join(manifest.overlays) or 'none'}",
             f"topology {topology.get('name')} ({len(topology.get('hosts', ()))} hosts)",
-            f"per cell {', '.join(conditions.samples(run))}",
+            f"per cell {', '.join(captions.samples(run))}",
             *([f"only cells with {' or '.join(only)}"] if only else []),
         ]
     )

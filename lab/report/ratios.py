@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from lab.report.cells import group, telling
+from lab.report.cell_stats import group, telling
 from lab.report.charts import estimate
 from lab.report.statistics import ratio
 from lab.report.tables import Section, Table
-from lab.runs.folder import Run
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 
 Cells = Mapping[str, Mapping[str, Sequence[Sample]]]

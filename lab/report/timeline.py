@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.report import bars, conditions
-from lab.runs.folder import Run
+from lab.report import bar_chart, captions
+from lab.runs.run_folder import Run
 from lab.runs.sample import Sample
 
 LOOKS: tuple[dict[str, Any], ...] = (
-    {"ls": "-", "color": bars.BLUE},
-    {"ls": "--", "color": bars.ORANGE},
-    {"ls": ":", "color": bars.GREEN},
-    {"ls": "-.", "color": bars.VERMILION},
+    {"ls": "-", "color": bar_chart.BLUE},
+    {"ls": "--", "color": bar_chart.ORANGE},
+    {"ls": ":", "color": bar_chart.GREEN},
+    {"ls": "-.", "color": bar_chart.VERMILION},
 )
 
 
@@ -38,7 +38,7 @@ def draw(run: Run, path: Path) -> Sequence[Path]:
     from matplotlib import pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(bars.STYLE):
+    with mpl.rc_context(bar_chart.STYLE):
         drawing, axes = plt.subplots(
             1, len(samples), figsize=(1 + 1.9 * len(samples), 3.2), sharey=True, squeeze=False
         )
@@ -53,7 +53,7 @@ def draw(run: Run, path: Path) -> Sequence[Path]:
         axes[0][0].set_ylim(bottom=0)
         axes[0][0].legend(fontsize="small", frameon=False)
         drawing.suptitle("CPU of the hosts over a measurement", x=0.02, ha="left", fontweight="bold")
-        drawing.text(0.02, 0.01, conditions.line(run), fontsize=7, va="bottom")
+        drawing.text(0.02, 0.01, captions.line(run), fontsize=7, va="bottom")
         drawing.tight_layout(rect=(0, 0.05, 1, 0.97))
         files = [path.with_suffix(".svg"), path.with_suffix(".png")]
         for file in files:

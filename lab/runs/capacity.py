@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from math import floor, log10, sqrt
 from typing import Any
 
-from experiments.base import Cell
+from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
 from lab.topology import Topology
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.places import STATE
 from lab.runs.capacity import Capacity
 from lab.topology import Topology
+from lab.util.paths import STATE
 from overlays.base import Overlay
 
 #: Where capacities are kept, and how many: the oldest go.

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
 from lab.topology import Topology
 
 if TYPE_CHECKING:
     from lab.report.claims import Claim
     from lab.report.tables import Table
-    from lab.runs.folder import Run
+    from lab.runs.run_folder import Run
 
 
 @dataclass(frozen=True)

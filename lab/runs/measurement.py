@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 
-from experiments.base import Experiment, Reading
 from lab.errors import CommandError, HostError, MeasureError, OverlayError, ShaperError
 from lab.events import Emit, SampleStarted
-from lab.hosts.base import Endpoint
-from lab.measure import links
-from lab.measure.links import Counts
-from lab.runs.lab import Lab, Nothing, Script
+from lab.hosts.host import Endpoint
+from lab.measure import link_counters
+from lab.measure.link_counters import Counts
+from lab.runs.daemon_watch import Watch
+from lab.runs.experiment import Experiment, Reading
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample, Verdict
+from lab.runs.target import Lab, Nothing, Script
 from lab.runs.verdict import changes, verdict
-from lab.runs.watch import Watch
 from overlays.base import Overlay
 
 #: How links say that they are not as they were set, or cannot be asked any more.
@@ -95,7 +95,7 @@ class Attempts:
         (after, unshaped), overlay, now = await asyncio.gather(self._links(), self._state(), self._spent())
         if None not in (spent, now):
             machine = {**machine, "links_cpu": round(((now or 0) - (spent or 0)) / seconds, 4)}
-        counted = links.difference(before, after)
+        counted = link_counters.difference(before, after)
         calm = not task.cell.disturbs
         trouble = list(
             dict.fromkeys(

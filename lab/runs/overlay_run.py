@@ -12,23 +12,23 @@ from itertools import combinations
 from time import monotonic
 from typing import Any
 
-from experiments.base import Experiment
 from lab.errors import HostError, LabError, NotObtainable, OverlayError, TopologyError
 from lab.events import Emit, Note, SampleDone, step
-from lab.hosts.base import Endpoint
-from lab.measure.reach import every_pair
+from lab.hosts.host import Endpoint
+from lab.measure.reachability import every_pair
 from lab.runs import warmup
-from lab.runs.attempt import Attempts
+from lab.runs.daemon_watch import Watch
 from lab.runs.executor import Executor
-from lab.runs.folder import RunFolder, slug
-from lab.runs.lab import Lab
+from lab.runs.experiment import Experiment
+from lab.runs.measurement import Attempts
 from lab.runs.plan import Task, wanted
 from lab.runs.progress import Progress
+from lab.runs.run_folder import RunFolder, slug
 from lab.runs.sample import Sample
-from lab.runs.watch import Watch
-from lab.together import together
+from lab.runs.target import Lab
+from lab.util.concurrency import together
 from overlays.base import Overlay
-from overlays.support.polling import until
+from overlays.common.polling import until
 
 #: How long an overlay may take until it says that all hosts reach each other (s).
 READY = 120.0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
-from experiments.base import Cell
+from lab.runs.experiment import Cell
 
 #: A cell that failed this often is given up, so that one broken path does not stop a run.
 ATTEMPTS = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from experiments.base import Cell
+from lab.runs.experiment import Cell
 from lab.runs.plan import Task
 from lab.runs.sample import Sample
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.base import Cell, Experiment, Profile
 from lab.errors import HostError, MeasureError, NotObtainable, OverlayError
 from lab.events import Emit, Note, silent
 from lab.runs.executor import Executor, InProcess
-from lab.runs.folder import RunFolder
-from lab.runs.lab import Lab
+from lab.runs.experiment import Cell, Experiment, Profile
 from lab.runs.manifest import OverlayState
+from lab.runs.overlay_run import RELAUNCHES, Stages
 from lab.runs.plan import chosen, order
 from lab.runs.progress import Progress
-from lab.runs.stages import RELAUNCHES, Stages
+from lab.runs.run_folder import RunFolder
+from lab.runs.target import Lab
 from lab.topology import Topology
 from overlays.base import Overlay
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
-from lab.hosts.base import Host
-from lab.measure.links import ReadCounters, no_counters
+from lab.hosts.host import Host
+from lab.measure.link_counters import ReadCounters, no_counters
 from lab.measure.machine import Machine, Recorder
 from lab.topology import Topology
 

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.base import Experiment, Profile
-from lab.runs.folder import Run
+from lab.runs.experiment import Experiment, Profile
 from lab.runs.progress import Progress
+from lab.runs.run_folder import Run
 from lab.runs.runner import plan_cells
 from lab.runs.sample import Sample
 from lab.topology import Topology

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from experiments.base import Cell, Experiment
 from lab.errors import HostError, MeasureError, OverlayError
 from lab.events import Emit, Note
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
+from lab.runs.experiment import Cell, Experiment
 
 #: Its name among a run's phases, by which a report knows that there was one.
 PHASE = "warm-up"

@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
-from lab.hosts.base import Runner
-from lab.testbed.ports import End, Place, Ports
+from lab.hosts.host import Runner
+from lab.testbed.port_mapping import End, Place, Ports
 from lab.testbed.survey import Interface
-from lab.together import together
+from lab.util.concurrency import together
 
 #: How often, and how long (s), an answer is waited for.
 TRIES, PATIENCE = 3, 2

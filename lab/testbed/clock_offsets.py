@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from lab.hosts.base import Runner
-from lab.together import together
+from lab.hosts.host import Runner
+from lab.util.concurrency import together
 
 TRIES = 3
 

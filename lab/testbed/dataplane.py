@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.testbed.ports import End
+from lab.testbed.port_mapping import End
 from lab.testbed.survey import Interface
 
 SCRIPT = "/usr/local/lib/lab/data-plane"

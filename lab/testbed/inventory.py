@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import FileError, InventoryError, TopologyError
-from lab.formats import yaml_text
+from lab.formats import yaml_loader
 from lab.hosts.sshway import Way
 from lab.nearest import nearest
 from lab.topology import Topology
@@ -114,7 +114,7 @@ def read(path: Path) -> Inventory:
         FileError: it cannot be read.
     """
     try:
-        data = yaml_text.load(path.read_text("utf-8"), str(path))
+        data = yaml_loader.load(path.read_text("utf-8"), str(path))
         return Inventory.model_validate(data)
     except OSError as error:
         raise FileError(
@@ -204,7 +204,7 @@ def _ends(topology: Topology, host: str) -> list[str]:
 
 def write(inventory: Inventory) -> str:
     """The inventory as YAML; what is left out stays out."""
-    return yaml_text.dump(inventory.model_dump(exclude_none=True, exclude_defaults=True))
+    return yaml_loader.dump(inventory.model_dump(exclude_none=True, exclude_defaults=True))
 
 
 def schema() -> str:

@@ -9,14 +9,15 @@ from typing import Any
 
 from lab.errors import HostError
 from lab.events import step
-from lab.hosts.common import MARK
+from lab.hosts.daemons import MARK
 from lab.measure.echoes import round_trip
-from lab.testbed import cables, clocks, dataplane, equip, lock, restore
+from lab.testbed import cabling_check, dataplane, provision, reservation, restore
+from lab.testbed import clock_offsets as clocks
 from lab.testbed.inventory import AUTO
-from lab.testbed.ports import End, Ports
+from lab.testbed.port_mapping import End, Ports
 from lab.testbed.testbed import Testbed
-from lab.together import both, together
 from lab.topology import Topology
+from lab.util.concurrency import both, together
 
 
 @dataclass(frozen=True)
@@ -59,24 +60,24 @@ def stored(bed: Testbed, name: str) -> str:
 
 async def _equip(bed: Testbed, name: str) -> str:
     found = bed.surveys[name]
-    if not (lacking := equip.lacking(found)):
+    if not (lacking := provision.lacking(found)):
         return ""
-    equip.refuse_full(name, found)
+    provision.refuse_full(name, found)
     with step(bed.emit, f"{name}: installing") as words:
         words.append(", ".join(lacking))
-        await equip.provision(bed.hosts[name], found)
+        await provision.provision(bed.hosts[name], found)
     return f"{name}: installed {', '.join(lacking)}"
 
 
 async def _send_image(bed: Testbed) -> str:
-    wanted = equip.endpoint_id()
-    lacks = [name for name, found in bed.surveys.items() if equip.lacks_image(found, wanted)]
+    wanted = provision.endpoint_id()
+    lacks = [name for name, found in bed.surveys.items() if provision.lacks_image(found, wanted)]
     if not lacks:
         return ""
     for name in lacks:
-        equip.refuse_full(name, bed.surveys[name])
-    with step(bed.emit, "endpoint image") as words, equip.packed_image() as packed:
-        await together(bed.feed(name, ["docker", "load", "-q"], packed, equip.SEND) for name in lacks)
+        provision.refuse_full(name, bed.surveys[name])
+    with step(bed.emit, "endpoint image") as words, provision.packed_image() as packed:
+        await together(bed.feed(name, ["docker", "load", "-q"], packed, provision.SEND) for name in lacks)
         words.append(f"sent to {', '.join(lacks)}")
     return f"endpoint image sent to {', '.join(lacks)}"
 
@@ -135,7 +136,7 @@ async def prove(bed: Testbed, found: Ports) -> None:
         HostError: a sentence for every one that does not, with the cable to look at.
     """
     ends = bed.ends(found)
-    if not (dead := await cables.silent(bed.hosts, ends)):
+    if not (dead := await cabling_check.silent(bed.hosts, ends)):
         return
     asked: dict[str, list[str]] = defaultdict(list)
     for end in dead:
@@ -143,7 +144,7 @@ async def prove(bed: Testbed, found: Ports) -> None:
         asked[end.peer].append(found[end.peer][end.link.interface(end.peer)])
     really = await bed.behind({name: sorted(set(own)) for name, own in asked.items()})
     known = {name: one.interfaces for name, one in bed.surveys.items()}
-    cables.refuse(cables.complaints(dead, really, known, found))
+    cabling_check.refuse(cabling_check.complaints(dead, really, known, found))
 
 
 async def stand(bed: Testbed) -> Plane:
@@ -155,12 +156,15 @@ async def stand(bed: Testbed) -> Plane:
     with step(bed.emit, "what is there"):
         await bed.look()
         await bed.find_controls()
-    wanted = equip.endpoint_id()
+    wanted = provision.endpoint_id()
     lacks = {
-        name: [*equip.lacking(found), *(["the endpoint image"] if equip.lacks_image(found, wanted) else [])]
+        name: [
+            *provision.lacking(found),
+            *(["the endpoint image"] if provision.lacks_image(found, wanted) else []),
+        ]
         for name, found in bed.surveys.items()
     }
-    cables.refuse(
+    cabling_check.refuse(
         [
             f"{name} is not prepared: it lacks {', '.join(words)}; run 'lab testbed prepare' first"
             for name, words in lacks.items()
@@ -175,7 +179,7 @@ async def stand(bed: Testbed) -> Plane:
     found = await bed.find_ports(look_for=False)
     ends = bed.ends(found)
     with step(bed.emit, "MTU, clocks and round trips"):
-        cables.refuse(await cables.narrow(bed.hosts, ends))
+        cabling_check.refuse(await cabling_check.narrow(bed.hosts, ends))
         offsets, rtts = await both(clocks.offsets(bed.hosts), _round_trips(bed))
     return Plane(bed.topology.with_interfaces(found), ends, offsets, rtts)
 
@@ -193,10 +197,10 @@ def steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
 
 def _steps(bed: Testbed, name: str, persist: bool) -> Any:
     found = bed.surveys[name]
-    yield f"write {lock.CLAIM}, {lock.BUSY}, {restore.BEFORE}, {restore.TOUCHED}"
-    if lacking := equip.lacking(found):
+    yield f"write {reservation.CLAIM}, {reservation.BUSY}, {restore.BEFORE}, {restore.TOUCHED}"
+    if lacking := provision.lacking(found):
         yield f"sh images/provision.sh host   # for {', '.join(lacking)}"
-    if equip.lacks_image(found, equip.endpoint_id()):
+    if provision.lacks_image(found, provision.endpoint_id()):
         yield "docker load   # the endpoint image"
     yield f"write and run {dataplane.SCRIPT}:"
     for link in bed.topology.links_of(name):

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.errors import HostError, MachineError
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 from lab.images import ENDPOINT, SOURCES
-from lab.testbed.lock import FOLDER
+from lab.testbed.reservation import FOLDER
 from lab.testbed.survey import DAEMON_SCRIPT, Survey
 
 #: How long installing packages, and sending an image, may take (s).

@@ -11,11 +11,11 @@ from time import monotonic
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.base import Host, Runner
-from lab.hosts.common import LOGS, MARK
+from lab.hosts.daemons import LOGS, MARK
+from lab.hosts.host import Host, Runner
+from lab.measure.cpu_saturation import IDLE
 from lab.measure.machine import Snapshot, difference, parse_dropped, parse_pressure, parse_stat, shares
-from lab.measure.pulse import IDLE
-from lab.together import together
+from lab.util.concurrency import together
 
 #: The small program that writes down CPU time, and its name on a host.
 TIMELINE = "timeline"

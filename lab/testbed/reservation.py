@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.errors import HostError, HostsLocked
-from lab.hosts.base import Runner
-from lab.together import together
+from lab.hosts.host import Runner
+from lab.util.concurrency import together
 
 FOLDER = "/var/lib/lab/testbed"
 CLAIM, BUSY = f"{FOLDER}/claim.json", f"{FOLDER}/busy.json"

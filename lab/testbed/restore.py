@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.errors import HostError
-from lab.hosts.base import Host, Runner
-from lab.hosts.common import LOGS, PIDS
+from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.host import Host, Runner
 from lab.images import ENDPOINT
 from lab.testbed import dataplane, survey
-from lab.testbed.lock import FOLDER
+from lab.testbed.reservation import FOLDER
 from lab.testbed.survey import FORWARD, Survey
 
 BEFORE = f"{FOLDER}/before"

@@ -13,11 +13,11 @@ from functools import cache
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.base import HostFacts, Runner
-from lab.hosts.common import MARK, ask_facts, parse_facts, parse_version
+from lab.hosts.daemons import MARK, ask_facts, parse_facts, parse_version
+from lab.hosts.host import HostFacts, Runner
 from lab.images import ENDPOINT, SOURCES
 from lab.runs.environment import SYSCTLS
-from lab.testbed.lock import BUSY, CLAIM, FOLDER
+from lab.testbed.reservation import BUSY, CLAIM, FOLDER
 
 #: What the lab writes on a machine; whether it was there before decides whether it goes again.
 PATHS = (

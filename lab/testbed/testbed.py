@@ -14,17 +14,17 @@ from typing import Any
 
 from lab.errors import HostError, LabError
 from lab.events import Emit, silent, step
-from lab.hosts.heard import Heard
-from lab.hosts.process import Run, Trace
+from lab.hosts.command import Run, Trace
+from lab.hosts.command_log import Heard
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.sshline import Line
+from lab.hosts.ssh_connection import Line
 from lab.runs.environment import environment
-from lab.testbed import cables, lock, ports, restore
+from lab.testbed import cabling_check, port_mapping, reservation, restore
 from lab.testbed.inventory import AUTO, Inventory, check
-from lab.testbed.ports import End, Ports
+from lab.testbed.port_mapping import End, Ports
 from lab.testbed.survey import Survey, survey
-from lab.together import together
 from lab.topology import Topology
+from lab.util.concurrency import together
 
 
 class Testbed:
@@ -62,7 +62,7 @@ class Testbed:
         self.controls: dict[str, str] = {}
         self.emit = emit
         self._steal = steal
-        self._mine: lock.Holder | None = None
+        self._mine: reservation.Holder | None = None
         self._trace = trace
         self._traces: list[Trace] = []
 
@@ -132,7 +132,7 @@ class Testbed:
         if self._mine is not None:
             try:
                 async with asyncio.timeout(10):
-                    await lock.release(list(self.hosts.values()), self._mine, claim=False)
+                    await reservation.release(list(self.hosts.values()), self._mine, claim=False)
             except (LabError, TimeoutError):
                 pass  # a host that is gone: its lock names this command, which has ended
             self._mine = None
@@ -157,7 +157,7 @@ class Testbed:
         Raises:
             HostsLocked: somebody else has them.
         """
-        self._mine = await lock.take(list(self.hosts.values()), steal=self._steal)
+        self._mine = await reservation.take(list(self.hosts.values()), steal=self._steal)
 
     def forget_claim(self) -> None:
         """The claim went with all else that was on the hosts."""
@@ -172,7 +172,7 @@ class Testbed:
         """The interface of one machine that carries SSH, after a survey."""
         said = await self.lines[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
         words = said.stdout.split()
-        return ports.control(name, self.surveys[name].interfaces, words[2] if len(words) > 2 else "")
+        return port_mapping.control(name, self.surveys[name].interfaces, words[2] if len(words) > 2 else "")
 
     async def find_ports(self, *, look_for: bool) -> Ports:
         """Which interface is which port; those that are `auto` are looked for where `look_for` says so.
@@ -185,15 +185,15 @@ class Testbed:
         if not look_for or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
             return known
         with step(self.emit, "looking for ports"):
-            return ports.settle(self.topology, known, asked, await self._find_wires(known))
+            return port_mapping.settle(self.topology, known, asked, await self._find_wires(known))
 
     def ports_of(self, name: str) -> dict[str, str]:
         """The ports of one machine that are known, after a survey; see `find_ports` for what it raises."""
         found, given = self.surveys[name], self.inventory.hosts[name].ports
-        known = ports.named(name, given, found.interfaces)
+        known = port_mapping.named(name, given, found.interfaces)
         self._recognize(name, known)
-        ports.refuse_control(name, known, self.controls[name])
-        ports.refuse_foreign(name, known, found, self.topology)
+        port_mapping.refuse_control(name, known, self.controls[name])
+        port_mapping.refuse_foreign(name, known, found, self.topology)
         return known
 
     def _recognize(self, name: str, known: dict[str, str]) -> None:
@@ -204,9 +204,11 @@ class Testbed:
             if self.inventory.hosts[name].ports[link.interface(name)] == AUTO and address in where:
                 known[link.interface(name)] = where[address]
 
-    async def _find_wires(self, known: Ports) -> Mapping[ports.Place, ports.Place]:
+    async def _find_wires(self, known: Ports) -> Mapping[port_mapping.Place, port_mapping.Place]:
         free = {
-            name: ports.candidates(self.surveys[name].interfaces, known[name].values(), self.controls[name])
+            name: port_mapping.candidates(
+                self.surveys[name].interfaces, known[name].values(), self.controls[name]
+            )
             for name, machine in self.inventory.hosts.items()
         }
         await together(
@@ -215,10 +217,12 @@ class Testbed:
         # ports that are named take part: what is behind those that are not may be one of them
         return await self.behind({name: [*own, *known[name].values()] for name, own in free.items()})
 
-    async def behind(self, interfaces: Mapping[str, Sequence[str]]) -> Mapping[ports.Place, ports.Place]:
+    async def behind(
+        self, interfaces: Mapping[str, Sequence[str]]
+    ) -> Mapping[port_mapping.Place, port_mapping.Place]:
         """What really is behind interfaces of hosts; see `cables.wires`."""
         known = {name: found.interfaces for name, found in self.surveys.items()}
-        return await cables.wires(self.hosts, interfaces, known)
+        return await cabling_check.wires(self.hosts, interfaces, known)
 
     async def feed(self, name: str, argv: Sequence[str], path: Path, timeout: float) -> None:
         """Run a command on a host with a file of this machine as its input."""
@@ -228,7 +232,7 @@ class Testbed:
 
     def ends(self, found: Ports) -> list[End]:
         """Both ends of every link, on the machines' interfaces."""
-        return list(ports.ends(self.topology, found))
+        return list(port_mapping.ends(self.topology, found))
 
     def facts(self) -> dict[str, Any]:
         """What a run's manifest keeps of the machines, and of this one, which only looks on."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from lab import impairments
 from lab.errors import TopologyError
 from lab.nearest import nearest
+from lab.topology import impairments
 
 #: What can be done to a whole link: cut it, join it again, make it as it was at first.
 ACTIONS = ("down", "up", "reset")
@@ -37,7 +37,7 @@ class Change:
         link: its name.
         action: one of `ACTIONS`, or ``set``.
         sender: the host into whose direction it holds; None for both.
-        values: parameters to set, of `lab.impairments`, or ``rtt``.
+        values: parameters to set, of `lab.topology.impairments`, or ``rtt``.
     """
 
     at: float

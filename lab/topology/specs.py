@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import networkx as nx
 
-from lab import addressing, sites
-from lab.graphcheck import way
-from lab.impairments import PARAMETERS
+from lab.topology import addressing, sites
+from lab.topology.impairments import PARAMETERS
+from lab.topology.validation import way
 
 #: Bytes, on a link that says nothing else.
 MTU = 1500
@@ -55,7 +55,7 @@ class HostSpec:
 @dataclass(frozen=True, slots=True)
 class Way:
     """One direction of a link: `delay` and `jitter` in ms, `rate` in Mbit/s, `queue` in bytes, shares in
-    percent; see `lab.impairments`, and `lab.emulation.shape` for what each one means."""
+    percent; see `lab.topology.impairments`, and `lab.emulation.links.link` for what each one means."""
 
     delay: float
     rate: float | None = None

@@ -11,9 +11,10 @@ from typing import Any
 
 import networkx as nx
 
-from lab import graphcheck, sites, specs, timetable
 from lab.errors import TopologyError, UnknownName
-from lab.specs import MTU, HostSpec, LinkSpec
+from lab.topology import schedule as timetable
+from lab.topology import sites, specs, validation
+from lab.topology.specs import MTU, HostSpec, LinkSpec
 
 __all__ = ["MTU", "HostSpec", "LinkSpec", "Topology"]
 
@@ -29,12 +30,12 @@ class Topology:
         graph: undirected; nodes are host names. Node attributes: `site` (needed), `cpus`,
             `image`, `kind`; edge attributes: `rtt` (ms round trip; without it the published
             or estimated figure between the two sites), `mtu` (bytes), `name`, per direction all
-            that `lab.impairments` knows, and `from` with what only holds for what one host sends
+            that `lab.topology.impairments` knows, and `from` with what only holds for what one host sends
             (``{"AMS": {"loss": 1}}``). `order` on either sorts before numbering; without
             it they are numbered in the graph's order. `graph.graph["sites"]` may hold further
             sites: name to (latitude, longitude), `graph.graph["routing"]` by what paths are compared
             (`delay`, or `hops`), `graph.graph["schedule"]` what happens to links while an experiment
-            measures (`lab.timetable`).
+            measures (`lab.topology.schedule`).
         name: a word or two.
         description: a sentence.
         separate_parts: the topology may consist of parts that do not touch.
@@ -46,11 +47,11 @@ class Topology:
     def __init__(
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
-        if found := graphcheck.faults(graph, separate_parts):
+        if found := validation.faults(graph, separate_parts):
             raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
         self.name, self.description, self.separate_parts = name, description, separate_parts
         self._graph = specs.completed(graph)
-        if found := graphcheck.late_faults(self._graph):
+        if found := validation.late_faults(self._graph):
             raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
         self.hosts: tuple[HostSpec, ...] = tuple(specs.number_hosts(self._graph))
         self.links: tuple[LinkSpec, ...] = tuple(specs.number_links(self._graph, self.hosts))
@@ -89,7 +90,7 @@ class Topology:
     @property
     def routing(self) -> str:
         """By what paths are compared: ``delay``, the round trip in sum, or ``hops``, the number of links."""
-        return str(self._graph.graph.get("routing", graphcheck.ROUTINGS[0]))
+        return str(self._graph.graph.get("routing", validation.ROUTINGS[0]))
 
     def host(self, name: str) -> HostSpec:
         """The host of this name.

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
 
-from lab import impairments
-from lab.addressing import DENSE_LINKS
 from lab.nearest import nearest
-from lab.sites import SITES
+from lab.topology import impairments
+from lab.topology.addressing import DENSE_LINKS
+from lab.topology.sites import SITES
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -173,7 +173,7 @@ def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_gts(key: Any, value: Any) -> bool:
-    """Whether this is a part of what a testbed document says beyond a topology (see `lab.dsl.compose`)."""
+    """Return True for a part of what a testbed document says beyond a topology (`lab.dsl.from_topology`)."""
     if key in ("id", "name"):
         return isinstance(value, str)
     if key in ("ports", "spare", "ends", "order"):

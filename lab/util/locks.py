@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.events import Emit, Note
-from lab.places import STATE
+from lab.util.paths import STATE
 
 
 @contextmanager

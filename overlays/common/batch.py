@@ -10,8 +10,8 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
-from lab.hosts.base import Result, Runner
-from lab.hosts.common import LOGS, PIDS, start_argv, stop_argv
+from lab.hosts.daemons import LOGS, PIDS, start_argv, stop_argv
+from lab.hosts.host import Result, Runner
 
 #: Between two tries of a command that is waited for (s).
 PAUSE = 0.05

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import HostError, OverlayError
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 
 #: How long a registry may take to answer at all (s); then how long the image may take (s).
 ANSWER, PULL = 6.0, 300.0

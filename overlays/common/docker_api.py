@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.hosts.base import Host, Private, Secret
-from overlays.support.batch import Batch
+from lab.hosts.host import Host, Private, Secret
+from overlays.common.batch import Batch
 
 SOCKET = "/var/run/docker.sock"
 NOT_FOUND = 404

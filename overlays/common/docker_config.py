@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lab.hosts.base import Host
-from overlays.support.batch import Batch
+from lab.hosts.host import Host
+from overlays.common.batch import Batch
 
 SETTINGS = "/etc/docker/daemon.json"
 CONTROL = "/usr/local/lib/lab/docker-daemon"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Endpoint, Host
-from overlays.support import docker_api
+from lab.hosts.host import Endpoint, Host
+from overlays.common import docker_api
 
 LABEL = "lab.overlay"
 

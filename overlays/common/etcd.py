@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Host
-from overlays.support.batch import Batch
+from lab.hosts.host import Host
+from overlays.common.batch import Batch
 
 
 class Etcd:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Host
-from overlays.support.batch import Batch
-from overlays.support.polling import each
+from lab.hosts.host import Host
+from overlays.common.batch import Batch
+from overlays.common.polling import each
 
 FOLDER = "/run/lab/overlays"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 
 
 def removal(saved: str, ours: re.Pattern[str]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from lab.hosts.base import Host
-from lab.hosts.common import PIDS, stop_argv
-from overlays.support.batch import Batch
-from overlays.support.polling import each
+from lab.hosts.daemons import PIDS, stop_argv
+from lab.hosts.host import Host
+from overlays.common.batch import Batch
+from overlays.common.polling import each
 
 #: How often a host looks whether a process is still there (s).
 INTERVAL = 1.0

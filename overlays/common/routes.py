@@ -12,10 +12,10 @@ from zlib import crc32
 import networkx as nx
 
 from lab.errors import OverlayError, TopologyError
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 from lab.topology import Topology
-from overlays.support.batch import Batch
-from overlays.support.polling import each
+from overlays.common.batch import Batch
+from overlays.common.polling import each
 
 
 def mark(overlay: str) -> int:

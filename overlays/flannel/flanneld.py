@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.errors import OverlayError
-from overlays.support import supply
+from overlays.common import binaries
 
 MODULE = Path(__file__).resolve().parent.parent.parent / "images" / "flannel"
 PACKAGE = "github.com/flannel-io/flannel"
@@ -71,14 +71,14 @@ def _compile(target: Path) -> None:
 
 def here() -> bool:
     """Whether the program is here, or can be built, without asking any registry."""
-    return bool(supply.given("LAB_FLANNELD", "flanneld")) or os.access(built(), os.X_OK) or has_go()
+    return bool(binaries.given("LAB_FLANNELD", "flanneld")) or os.access(built(), os.X_OK) or has_go()
 
 
 @cache
 def program() -> bytes | None:
     """The program: ``LAB_FLANNELD``, PATH, built here, or a published image; None where it cannot be had."""
-    if found := supply.given("LAB_FLANNELD", "flanneld"):
+    if found := binaries.given("LAB_FLANNELD", "flanneld"):
         return found.read_bytes()
     if os.access(built(), os.X_OK) or has_go():
         return build().read_bytes()
-    return supply.from_images(IMAGES, IN_IMAGE, pull=True)
+    return binaries.from_images(IMAGES, IN_IMAGE, pull=True)

@@ -13,14 +13,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.errors import CommandError, OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts, Result
-from lab.hosts.common import PIDS
+from lab.hosts.daemons import PIDS
+from lab.hosts.host import Endpoint, Host, HostFacts, Result
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
-from overlays.support import docker_settings, endpoints, flanneld, netfilter, record, routes, supply
-from overlays.support.batch import Batch
-from overlays.support.etcd import Etcd
-from overlays.support.polling import each, until
+from overlays.common import binaries, docker_config, endpoints, install_record, iptables, routes
+from overlays.common.batch import Batch
+from overlays.common.etcd import Etcd
+from overlays.common.polling import each, until
+from overlays.flannel import flanneld
 
 #: How long flanneld may take to lease a subnet (s); a second or two as a rule.
 LEASE = 30.0
@@ -88,13 +89,13 @@ class Flannel(Overlay):
         found = await self.find(hosts)
         change = "setting Docker's bridge"
         await each(lambda h: endpoints.refuse_beside_others(self.name, h, change), found.new)
-        program = await supply.in_thread(flanneld.program)
+        program = await binaries.in_thread(flanneld.program)
         if program is None:
             raise OverlayError(f"flannel: no flanneld is here; {flanneld.REMEDY}")
         told = await self.claim(hosts, found, store=hosts[0].name)
         keeper = self.of_hosts(told["store"], "its store")
         self._store = Etcd(self.name, keeper, topology.address(keeper.name), PORT)
-        copy = supply.Copy(program)
+        copy = binaries.Copy(program)
         await each(lambda job: job, [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)])
         await each(self._start, self.hosts)
 
@@ -132,9 +133,9 @@ class Flannel(Overlay):
             backend |= {"VNI": 1, "Port": 8472, "DirectRouting": self.settings["directrouting"] == "on"}
         return {"Network": self.settings["subnet"], "SubnetLen": 24, "Backend": backend}
 
-    async def _prepare(self, host: Host, copy: supply.Copy) -> None:
+    async def _prepare(self, host: Host, copy: binaries.Copy) -> None:
         await routes.add(Batch(), host.name, self.on, self.name).on(host)
-        await supply.put_once(host, copy, flanneld.ON_HOST)
+        await binaries.put_once(host, copy, flanneld.ON_HOST)
 
     def argv(self, host: Host) -> list[str]:
         """The command of a host's flanneld."""
@@ -151,10 +152,8 @@ class Flannel(Overlay):
         result = await self._lease(host)
         lease = parse_lease(result.stdout)
         self._leases[host.name] = lease
-        if await docker_settings.change(
-            host, self.name, docker_options(lease), bridge_address(result.stdout)
-        ):
-            await docker_settings.restart().on(host, timeout=120)
+        if await docker_config.change(host, self.name, docker_options(lease), bridge_address(result.stdout)):
+            await docker_config.restart().on(host, timeout=120)
 
     async def _lease(self, host: Host, again: int = AGAIN) -> Result:
         """Start flanneld until it has a subnet of its own; prints that, and the address of Docker's bridge.
@@ -269,7 +268,7 @@ class Flannel(Overlay):
         await endpoints.remove_all(self.name, host)
         await Batch().stop("flanneld").on(host)
         try:
-            await docker_settings.restore(host, self.name)
+            await docker_config.restore(host, self.name)
         except CommandError as error:
             said = error.stderr.strip() or error.stdout.strip()
             raise OverlayError(f"flannel: Docker on {host.name} did not restart: {said}") from error
@@ -277,10 +276,10 @@ class Flannel(Overlay):
         for device in DEVICES:
             gone.attempt(["ip", "link", "del", device])
         gone.attempt(["ip", "route", "flush", "root", self.settings["subnet"]])
-        gone.run(["rm", "-rf", "/run/flannel", flanneld.ON_HOST, supply.stamp(flanneld.ON_HOST)])
+        gone.run(["rm", "-rf", "/run/flannel", flanneld.ON_HOST, binaries.stamp(flanneld.ON_HOST)])
         await routes.drop(gone, self.name).on(host)
-        await netfilter.remove(host, RULES)
-        await record.drop(Batch(), self.name).on(host)
+        await iptables.remove(host, RULES)
+        await install_record.drop(Batch(), self.name).on(host)
 
 
 def parse_lease(text: str) -> Mapping[str, str]:

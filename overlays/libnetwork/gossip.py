@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 
 PORT = 2000
 #: How long an exchange with the daemons of all hosts may take (s): some round trips with each.

@@ -12,13 +12,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from lab.errors import CommandError, OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts
+from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
-from overlays.support import docker_api, docker_settings, endpoints, gossip, record, routes
-from overlays.support.batch import Batch
-from overlays.support.etcd import Etcd
-from overlays.support.polling import each, until
+from overlays.common import docker_api, docker_config, endpoints, install_record, routes
+from overlays.common.batch import Batch
+from overlays.common.etcd import Etcd
+from overlays.common.polling import each, until
+from overlays.libnetwork import gossip
 
 NETWORK = "lab"
 #: Bytes that VXLAN adds: outer IPv4, UDP and VXLAN headers, and the inner Ethernet header.
@@ -122,7 +123,7 @@ class Libnetwork(Overlay):
             "cluster-store": f"etcd://{self._store.address}:{self._store.port}",
             "cluster-advertise": f"{self.on.address(host.name)}:{ADVERTISED}",
         }
-        return await docker_settings.change(host, self.name, settings)
+        return await docker_config.change(host, self.name, settings)
 
     async def _meet(self, host: Host) -> None:
         """Let a daemon register, and wait until it listens for its peers.
@@ -131,7 +132,7 @@ class Libnetwork(Overlay):
         that is registered and does not listen yet is lost for it, and the peers stay in two parts.
         """
         listens = ["ss", "-Hltn", "sport", "=", f":{GOSSIP}"]
-        await docker_settings.reload().wait(listens, 10, "LISTEN").on(host)
+        await docker_config.reload().wait(listens, 10, "LISTEN").on(host)
 
     async def _install_swarm(self) -> None:
         await each(self._add_routes, self.hosts)
@@ -203,12 +204,12 @@ class Libnetwork(Overlay):
     @asynccontextmanager
     async def _diagnosed(self, host: Host) -> AsyncIterator[None]:
         """Open Docker's diagnostic port on a host: only there it tells of its gossip, and takes orders."""
-        await docker_settings.change(host, self.name, {"network-diagnostic-port": gossip.PORT})
-        await docker_settings.reload().on(host)
+        await docker_config.change(host, self.name, {"network-diagnostic-port": gossip.PORT})
+        await docker_config.reload().on(host)
         try:
             yield
         finally:
-            await docker_settings.restore(host, self.name, docker_settings.reload())
+            await docker_config.restore(host, self.name, docker_config.reload())
 
     async def _strangers(self, host: Host) -> str:
         """The hosts that a daemon's gossip does not know yet; it is told to make their acquaintance."""
@@ -322,7 +323,7 @@ class Libnetwork(Overlay):
         self.hosts = tuple(h for h in self.hosts if h is not host)
 
     async def uninstall(self) -> None:
-        await each(lambda host: docker_settings.start().on(host, timeout=120, check=False), self.hosts)
+        await each(lambda host: docker_config.start().on(host, timeout=120, check=False), self.hosts)
         await each(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts)
         await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
         if self.hosts:
@@ -353,11 +354,11 @@ class Libnetwork(Overlay):
         if self._swarm:
             gone.attempt(["docker", "swarm", "leave", "--force"])
             bridge = ["docker", "network", "rm", "docker_gwbridge"]
-            gone.attempt(bridge).then(docker_settings.restart()).attempt(bridge)
+            gone.attempt(bridge).then(docker_config.restart()).attempt(bridge)
         try:
             await routes.drop(gone, self.name).on(host, timeout=120)
-            await docker_settings.restore(host, self.name)
-            await record.drop(Batch(), self.name).on(host)
+            await docker_config.restore(host, self.name)
+            await install_record.drop(Batch(), self.name).on(host)
         except CommandError as error:
             said = error.stderr.strip() or error.stdout.strip()
             raise OverlayError(f"libnetwork: Docker on {host.name} did not restart: {said}") from error

@@ -13,13 +13,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts
-from lab.hosts.common import LOGS, PIDS
+from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
-from overlays.support import docker_api, endpoints, record, routes, tinc_status
-from overlays.support.batch import Batch
-from overlays.support.polling import each, until
+from overlays.common import docker_api, endpoints, install_record, routes
+from overlays.common.batch import Batch
+from overlays.common.polling import each, until
+from overlays.tinc import status
 
 NETWORK, BRIDGE, TAP = "lab-tinc", "br-tinc", "tinc0"
 FOLDER = "/etc/tinc/lab"
@@ -170,13 +171,13 @@ class Tinc(Overlay):
                 knock.attempt(["ping", "-c1", "-W1", str(self.part(other)[1])])
         nodes_said = await self._nodes(host, knock)
         names = [node(name) for name in self._neighbours(host)]
-        if not tinc_status.nodes(nodes_said).keys() >= set(names):
+        if not status.nodes(nodes_said).keys() >= set(names):
             await host.run(_signal("ALRM"), check=False)  # connect now: it waits for 5 s, then 10, …
-        return tinc_status.lacking(nodes_said, names, [node(o.name) for o in others])
+        return status.lacking(nodes_said, names, [node(o.name) for o in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """The list of nodes that a daemon writes to its log when it is asked for it."""
-        batch = (before or Batch()).provoke(_signal("USR2"), ["grep", "-c", tinc_status.END, LOG], 1)
+        batch = (before or Batch()).provoke(_signal("USR2"), ["grep", "-c", status.END, LOG], 1)
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
             await self._check(host, DAEMON)
@@ -197,14 +198,14 @@ class Tinc(Overlay):
             "mtu": self.settings["mtu"],
         }
 
-    def _hops(self, host: Host, text: str) -> list[tinc_status.Node]:
+    def _hops(self, host: Host, text: str) -> list[status.Node]:
         """The neighbours in a daemon's list of nodes."""
         names = {node(name) for name in self._neighbours(host)}
-        return [n for n in tinc_status.nodes(text).values() if n.name in names]
+        return [n for n in status.nodes(text).values() if n.name in names]
 
     async def report(self) -> Mapping[str, Any]:
         said = await each(self._nodes, self.hosts)
-        return {h.name: tinc_status.dump(text) for h, text in zip(self.hosts, said, strict=True)}
+        return {h.name: status.dump(text) for h, text in zip(self.hosts, said, strict=True)}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
         """Per host, whom it reaches by way of another one: what its daemon says packets are handed to."""
@@ -213,7 +214,7 @@ class Tinc(Overlay):
         return {
             host.name: {
                 name_of[n.name]: name_of[n.nexthop]
-                for n in tinc_status.nodes(text).values()
+                for n in status.nodes(text).values()
                 if n.name in name_of and n.nexthop != n.name
             }
             for host, text in zip(self.hosts, said, strict=True)
@@ -261,7 +262,7 @@ class Tinc(Overlay):
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
         routes.drop(gone, self.name).attempt(["ip", "addr", "del", f"{self._own(host.name)}/32", "dev", "lo"])
-        await record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
+        await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 
 
 def _signal(name: str) -> list[str]:

@@ -17,12 +17,13 @@ from time import monotonic
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.base import Endpoint, Host, HostFacts, Private
+from lab.hosts.host import Endpoint, Host, HostFacts, Private
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
-from overlays.support import datapath, endpoints, netfilter, record, routes, supply, weave_status, weaver
-from overlays.support.batch import Batch
-from overlays.support.polling import each, until
+from overlays.common import binaries, endpoints, install_record, iptables, routes
+from overlays.common.batch import Batch
+from overlays.common.polling import each, until
+from overlays.weave import ovs_datapath, router, status
 
 NETWORK = "lab-weave"
 #: How long a router may lack a route while all its connections are up (s).
@@ -62,7 +63,7 @@ class Weave(Overlay):
 
     @classmethod
     def obtainable(cls) -> Missing | None:
-        return None if weaver.program() else Missing("no Weave router's program is here", weaver.REMEDY)
+        return None if router.program() else Missing("no Weave router's program is here", router.REMEDY)
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = []
@@ -95,15 +96,15 @@ class Weave(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        if (program := await supply.in_thread(weaver.program)) is None:
-            raise OverlayError(f"weave: no router's program is here; {weaver.REMEDY}")
+        if (program := await binaries.in_thread(router.program)) is None:
+            raise OverlayError(f"weave: no router's program is here; {router.REMEDY}")
         found = await self.find(hosts)
         await self._take_password([host for host in hosts if host not in found.new])
-        told = await self.claim(hosts, found, seed=weaver.macs([topology.host(h.name).number for h in hosts]))
+        told = await self.claim(hosts, found, seed=router.macs([topology.host(h.name).number for h in hosts]))
         self._seed = tuple(told["seed"])
-        copies = {"dummy": supply.Copy(program)}
+        copies = {"dummy": binaries.Copy(program)}
         if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
-            copies["ifb"] = supply.Copy(weaver.without_dummy(program))
+            copies["ifb"] = binaries.Copy(router.without_dummy(program))
         await each(lambda host: self._install(host, copies), self.hosts)
 
     async def _take_password(self, hosts: Sequence[Host]) -> None:
@@ -115,7 +116,7 @@ class Weave(Overlay):
         if self.settings["encryption"] == "off":
             return
         said = await each(
-            lambda host: host.run(Private(["sh"]), stdin=weaver.ASK_PASSWORD, check=False), hosts
+            lambda host: host.run(Private(["sh"]), stdin=router.ASK_PASSWORD, check=False), hosts
         )
         running = next((word for result in said if (word := result.stdout.strip())), self._password)
         if os.environ.get("LAB_WEAVE_PASSWORD", running) != running:
@@ -125,10 +126,10 @@ class Weave(Overlay):
             )
         self._password = running
 
-    async def _install(self, host: Host, copies: Mapping[str, supply.Copy]) -> None:
+    async def _install(self, host: Host, copies: Mapping[str, binaries.Copy]) -> None:
         kind = "dummy" if "dummy" in (await host.facts()).link_kinds else "ifb"
         self._instead_of_dummy[host.name] = kind
-        await supply.put_once(host, copies[kind], weaver.ON_HOST)
+        await binaries.put_once(host, copies[kind], router.ON_HOST)
         await self._launch(host)
 
     async def _launch(self, host: Host) -> None:
@@ -136,21 +137,21 @@ class Weave(Overlay):
 
         The network is internal: endpoints get no second interface with a way out of the overlay.
         """
-        launch = Batch().run(["mkdir", "-p", weaver.DATA, "/run/docker/plugins"])
-        old_peers = Batch().run(["rm", "-f", f"{weaver.FOLDER}/restart.sentinel"])
+        launch = Batch().run(["mkdir", "-p", router.DATA, "/run/docker/plugins"])
+        old_peers = Batch().run(["rm", "-f", f"{router.FOLDER}/restart.sentinel"])
         launch.unless_running("weaver", old_peers)
-        launch.start("weaver", self.router(host).argv(), weaver.FOLDER)
-        launch.wait(["curl", "-sf", "--max-time", "3", f"http://{weaver.HTTP}/status"], 20)
-        launch.attempt(weaver.network_argv(NETWORK))
+        launch.start("weaver", self.router(host).argv(), router.FOLDER)
+        launch.wait(["curl", "-sf", "--max-time", "3", f"http://{router.HTTP}/status"], 20)
+        launch.attempt(router.network_argv(NETWORK))
         env = {"CHECKPOINT_DISABLE": "1"}
         if self.settings["encryption"] == "on":
             env["WEAVE_PASSWORD"] = self._password
         await launch.on(host, env=env)
 
-    def router(self, host: Host) -> weaver.Router:
+    def router(self, host: Host) -> router.Router:
         """What a host's router is told."""
-        return weaver.Router(
-            name=weaver.mac(self.on.host(host.name).number),
+        return router.Router(
+            name=router.mac(self.on.host(host.name).number),
             nickname=host.name,
             peers=self._peers(host),
             seed=self._seed,
@@ -182,7 +183,7 @@ class Weave(Overlay):
         async def lacking() -> str:
             nonlocal since
             words = await self._lacking(host)
-            since = min(since, monotonic()) if words.startswith(weave_status.NO_ROUTE) else inf
+            since = min(since, monotonic()) if words.startswith(status.NO_ROUTE) else inf
             if monotonic() - max(since, self._healed) > GOSSIP_PATIENCE and not healing.locked():
                 async with healing:
                     await self._heal(host)
@@ -193,8 +194,8 @@ class Weave(Overlay):
     async def _heal(self, host: Host) -> None:
         """Start a router anew if a neighbour of it knows a route that it lacks."""
         own, *others = await each(self._report, (host, *self._neighbours(host)))
-        known = {name for report in others for name in weave_status.parse(report or {}).routes}
-        if own and known - set(weave_status.parse(own).routes):
+        known = {name for report in others for name in status.parse(report or {}).routes}
+        if own and known - set(status.parse(own).routes):
             await self._stop(host)
             await self._launch(host)
             self._healed = monotonic()
@@ -206,14 +207,14 @@ class Weave(Overlay):
         if (report := await self._report(host)) is None:
             await self._check(host, "weaver")
             return "the router does not answer yet"
-        names = weaver.macs(
+        names = router.macs(
             [self.on.host(n.name).number for n in self.hosts if routes.reaches(self.on, host.name, n.name)]
         )
-        return weave_status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
+        return status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
 
     async def _report(self, host: Host) -> dict[str, Any] | None:
         argv = ["curl", "-sf", "--max-time", "3", "-H", "Accept: application/json"]
-        result = await host.run([*argv, f"http://{weaver.HTTP}/report"], check=False)
+        result = await host.run([*argv, f"http://{router.HTTP}/report"], check=False)
         return dict(json.loads(result.stdout)) if result.stdout.startswith("{") else None
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
@@ -229,15 +230,15 @@ class Weave(Overlay):
         up = [c for r in reports.values() for c in r.connections if c.established]
         return {
             "mode": "+".join(sorted(set(carried.values()))),
-            "connections": weave_status.summary(carried),
+            "connections": status.summary(carried),
             "encryption": "on" if up and all(c.encrypted for c in up) else "off",
             "mtu": str(self.mtu),
             "version": "+".join(sorted({r.version for r in reports.values()})),
             **({"link kind": "dummy→ifb"} if "ifb" in self._instead_of_dummy.values() else {}),
         }
 
-    async def _reports(self) -> dict[str, weave_status.Report]:
-        return {name: weave_status.parse(report) for name, report in (await self.report()).items()}
+    async def _reports(self) -> dict[str, status.Report]:
+        return {name: status.parse(report) for name, report in (await self.report()).items()}
 
     async def report(self) -> Mapping[str, Any]:
         said = await each(self._report, self.hosts)
@@ -249,7 +250,7 @@ class Weave(Overlay):
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
         """Per host, whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
-        nick = {weaver.mac(self.on.host(h.name).number): h.name for h in self.hosts}
+        nick = {router.mac(self.on.host(h.name).number): h.name for h in self.hosts}
         return {
             host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}
             for host, report in (await self._reports()).items()
@@ -261,7 +262,7 @@ class Weave(Overlay):
             return {}
         facts = await each(lambda host: host.facts(), self.hosts)
         able = [h for h, f in zip(self.hosts, facts, strict=True) if "openvswitch" in f.features]
-        pairs = zip(able, await each(datapath.counters, able), strict=True)
+        pairs = zip(able, await each(ovs_datapath.counters, able), strict=True)
         return {f"{host.name} {key}": count for host, one in pairs for key, count in one.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
@@ -303,7 +304,7 @@ class Weave(Overlay):
         return self.on.link(a.name, b.name).address(b.name)
 
     async def _tell(self, host: Host, what: str, peer: str) -> None:
-        await host.run(["curl", "-sf", "-d", f"peer={peer}", f"http://{weaver.HTTP}/{what}"])
+        await host.run(["curl", "-sf", "-d", f"peer={peer}", f"http://{router.HTTP}/{what}"])
 
     async def uninstall(self) -> None:
         await each(self._remove, self.hosts)
@@ -324,10 +325,18 @@ class Weave(Overlay):
         for link in ("vethwe-bridge", "weave"):
             gone.attempt(["ip", "link", "del", link])
         gone.run(
-            ["rm", "-rf", weaver.FOLDER, weaver.DATA, weaver.ON_HOST, supply.stamp(weaver.ON_HOST), *SOCKETS]
+            [
+                "rm",
+                "-rf",
+                router.FOLDER,
+                router.DATA,
+                router.ON_HOST,
+                binaries.stamp(router.ON_HOST),
+                *SOCKETS,
+            ]
         )
         await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
         if self._fastdp:
-            await datapath.delete(host)
-        await netfilter.remove(host, RULES)
-        await record.drop(Batch(), self.name).on(host)
+            await ovs_datapath.delete(host)
+        await iptables.remove(host, RULES)
+        await install_record.drop(Batch(), self.name).on(host)

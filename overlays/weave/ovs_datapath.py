@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from lab.errors import OverlayError
-from lab.hosts.base import Host
+from lab.hosts.host import Host
 
 NAME = "datapath"
 COUNTERS = ("hit", "missed", "lost")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from lab.errors import OverlayError
-from lab.hosts.common import PIDS
-from overlays.support import supply
+from lab.hosts.daemons import PIDS
+from overlays.common import binaries
 
 IMAGES = ("weaveworks/weave:2.8.1", "rajchaudhuri/weave:2.9.0")
 IN_IMAGE = "/home/weave/weaver"
@@ -29,7 +29,7 @@ REMEDY = (
 @cache
 def program() -> bytes | None:
     """The router's program: ``LAB_WEAVER``, PATH, or a published image; None where it cannot be had."""
-    return supply.program("LAB_WEAVER", "weaver", IMAGES, IN_IMAGE)
+    return binaries.program("LAB_WEAVER", "weaver", IMAGES, IN_IMAGE)
 
 
 def without_dummy(binary: bytes) -> bytes:

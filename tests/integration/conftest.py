@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def docker_daemon() -> Iterator[None]:
     """A Docker daemon for the whole session, so that each test's before and after are alike."""
-    from lab.emulation.daemon import Daemon
+    from lab.emulation.docker.daemon import Daemon
 
     daemon = Daemon()
     asyncio.run(asyncio.to_thread(daemon.ensure))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulation.network import Containernet, Docker, LinuxBridge, OVSSwitch, RemoteController, TCLink
+from lab.containernet import Containernet, Docker, LinuxBridge, OVSSwitch, RemoteController, TCLink
 from lab.errors import CommandError, HostError, LabError, TopologyError, UnknownName
 from tests.integration.inventory import inventory
 
@@ -33,7 +33,7 @@ def net(nothing_left: None) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def images(docker_daemon: None) -> Iterator[dict[str, str]]:
     """An image with `sh` but not `bash`, and one without any shell, which can only run its command."""
-    from lab.emulation.daemon import client
+    from lab.emulation.docker.daemon import client
 
     no_bash = 'FROM lab/gtsperf\nRUN rm -f /bin/bash\nENV MADE=here\nEXPOSE 8000\nCMD ["sleep", "54321"]\n'
     no_shell = 'FROM lab/gtsperf\nRUN rm -f /bin/bash /bin/dash /bin/sh\nCMD ["sleep", "54321"]\n'
@@ -316,7 +316,7 @@ def run_script(text: str, stdin: bytes = b"") -> subprocess.Popen[bytes]:
 
 
 BEGIN = f"""
-from lab.emulation.network import *
+from lab.containernet import *
 net = Containernet()
 d1, d2, s1 = net.addDocker("d1", dimage="{IMAGE}"), net.addDocker("d2", dimage="{IMAGE}"), net.addSwitch("s1")
 net.addLink(d1, s1, delay="5ms")

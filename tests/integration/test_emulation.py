@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lab.emulation.emulation import Emulation
-from lab.emulation.state import labs
+from lab.emulation.ownership import labs
 from lab.errors import HostTimeout, LabError
-from lab.hosts import process
+from lab.hosts import command as process
 from lab.hosts.container import ContainerHost
 from tests.integration.inventory import inventory
 from topologies import linear, point_to_point
@@ -77,7 +77,7 @@ async def test_a_host_has_no_way_out_of_the_machine(nothing_left: None) -> None:
 
 
 async def test_no_host_is_privileged(nothing_left: None) -> None:
-    from lab.emulation.capabilities import HOST_CAPABILITIES
+    from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 
     async with Emulation(point_to_point.topology()) as lab:
         argv = ["docker", "inspect", "-f", "{{.HostConfig.Privileged}} {{.HostConfig.CapAdd}}"]
@@ -153,7 +153,7 @@ async def test_files_and_daemons_of_a_host(nothing_left: None) -> None:
 
 
 async def test_secrets_reach_a_command_but_no_argv(nothing_left: None, tmp_path: Path) -> None:
-    from lab.hosts.process import Trace
+    from lab.hosts.command import Trace
 
     trace = Trace(tmp_path / "trace.sh")
     async with Emulation(point_to_point.topology(), run=trace) as lab:

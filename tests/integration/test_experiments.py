@@ -14,19 +14,19 @@ from typing import Any, TypeVar
 
 import pytest
 
-from experiments.base import Cell, Experiment
-from lab import catalog
-from lab.cli.assemble import load_experiment
+from lab import catalog, plugins
+from lab.app.run import load_experiment
 from lab.emulation.emulation import Emulation
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
 from lab.report.export import reparsed
 from lab.report.html import render
-from lab.runs.folder import RunFolder, read
-from lab.runs.lab import Lab
+from lab.runs.experiment import Cell, Experiment
 from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import run_experiment
+from lab.runs.target import Lab
 from lab.runs.verify import faults
-from overlays.options import parse
+from overlays.registry import parse
 
 T = TypeVar("T")
 #: High enough that the fragments of a datagram arrive together when 1000 Mbit/s are offered.
@@ -42,7 +42,7 @@ CHOSEN: Mapping[str, Mapping[str, Any]] = {
     "congestion": {"control": "cubic", "hops": 1},
     "streaming": {"workers": 3},
 }
-EVERYWHERE = catalog.names("experiments")
+EVERYWHERE = plugins.names("experiments")
 #: Where each experiment runs as a whole: every overlay has some. Where one cannot be had, tinc has it.
 ON_OVERLAY: Mapping[str, str] = {
     "multihop": "weave",

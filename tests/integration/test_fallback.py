@@ -10,14 +10,14 @@ from time import monotonic
 
 import pytest
 
-from experiments.base import Cell, Reading
 from lab.emulation.emulation import Emulation
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
-from lab.report import conditions
-from lab.runs.folder import Run, read
-from lab.runs.lab import Lab
+from lab.hosts.host import Endpoint
+from lab.report import captions
+from lab.runs.experiment import Cell, Reading
+from lab.runs.run_folder import Run, read
 from lab.runs.runner import run_experiment
+from lab.runs.target import Lab
 from overlays.base import Overlay
 from tests.integration.test_overlays import inventory, obtainable
 from tests.unit.fakes import FakeExperiment, IdleMachine, new_folder
@@ -74,7 +74,11 @@ async def measured(lab: Emulation, overlay: Overlay, experiment: Pings, path: Pa
     with new_folder(path, topology=lab.topology.to_dict(), on_fallback=on_fallback) as folder:
         profile = experiment.profiles["quick"]
         await run_experiment(
-            experiment, Lab(lab.topology, lab.hosts, IdleMachine()), {"fake": overlay}, profile, folder
+            experiment,
+            Lab(lab.topology, lab.hosts, IdleMachine()),
+            {"fake": overlay},
+            profile,
+            folder,
         )
     assert await inventory(list(lab.hosts.values())) == before
     return read(folder.path)
@@ -106,7 +110,7 @@ def test_a_connection_that_drops_in_a_sample_is_caught_and_the_sample_is_repeate
     assert second.mode["connections"] == "4 sleeve"
     assert "PRG→192.168.2.3 " in second.mode_after["connections"]
     assert (again.cell, again.repetition, again.attempt) == (second.cell, second.repetition, 2)
-    assert any("its mode had changed in 1 samples" in line for line in conditions.verdicts(run))
+    assert any("its mode had changed in 1 samples" in line for line in captions.verdicts(run))
     assert run.manifest.complete
     # and what the routers wrote before they were relaunched is kept
     assert (run.path / "logs/fake/relaunch-1/PRG/weaver.log").stat().st_size

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from lab import images
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.daemon import Daemon, Places, client
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.docker.daemon import Daemon, Places, client
+from lab.emulation.docker.image_store import endpoint_seed
 from lab.emulation.emulation import Emulation
-from lab.emulation.seed import endpoint_seed
 from lab.errors import MachineError
 from lab.events import Event, silent
 from lab.hosts.container import ContainerHost
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
     """Room for a second Docker daemon beside the machine's own; no lab on the machine counts."""
-    monkeypatch.setattr("lab.emulation.daemon.labs", list)
+    monkeypatch.setattr("lab.emulation.docker.daemon.labs", list)
     places = Places(
         *(tmp_path / name for name in ("d.sock", "data", "exec", "d.pid")),
         record=tmp_path / "record",
@@ -69,7 +69,7 @@ def test_a_daemon_of_a_killed_command_goes_with_the_next_one(places: Places) -> 
     # given a command that is killed while it uses the daemon that it started
     fields = [str(getattr(places, name)) for name in ("socket", "data", "exec", "pidfile", "record", "locks")]
     code = (
-        "import sys, time; from pathlib import Path; from lab.emulation.daemon import Daemon, Places\n"
+        "import sys, time; from pathlib import Path; from lab.emulation.docker.daemon import Daemon, Places\n"
         "Daemon(places=Places(*map(Path, sys.argv[1:]))).ensure(); print('up', flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, *fields]

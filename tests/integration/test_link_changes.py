@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import namespaces
-from lab.emulation.state import RUN
+from lab.emulation.links import netns
+from lab.emulation.ownership import RUN
 from tests.integration.inventory import inventory
 from tests.integration.test_emulate import begin, lab, only_run, samples, wait_for_samples
 
@@ -140,7 +140,7 @@ def test_a_filter_that_another_program_switches_off_breaks_the_sample(
         command.kill()
         pytest.skip("this kernel has netem, and so its labs no wire")
     subprocess.run(
-        namespaces.inside(f"lab-{folder.parent.name}", ["tee", KNOB]),
+        netns.inside(f"lab-{folder.parent.name}", ["tee", KNOB]),
         input=b"0\n",
         stdout=subprocess.DEVNULL,
         check=True,

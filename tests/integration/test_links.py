@@ -22,20 +22,20 @@ from pathlib import Path
 
 import pytest
 
-from lab import timetable
-from lab.emulation import echo, namespaces, spread, wire
-from lab.emulation.asked import Asked
-from lab.emulation.calibrate import calibrate
-from lab.emulation.fabric import Fabric
-from lab.emulation.links import Links
-from lab.emulation.replay import Replay
-from lab.emulation.shape import Wiring
-from lab.emulation.shaper import Shaper, choose, kinds
-from lab.emulation.state import start_time
+from lab.emulation.links import icmp, netem_tables, netns
+from lab.emulation.links.calibration import calibrate
+from lab.emulation.links.control import Links
+from lab.emulation.links.link import Wiring
+from lab.emulation.links.replay import Replay
+from lab.emulation.links.shaper import Shaper, choose, kinds
+from lab.emulation.links.store import Asked
+from lab.emulation.links.veth import Fabric
+from lab.emulation.ownership import start_time
+from lab.emulation.wire import wire
 from lab.errors import CommandError, ShaperError, UnknownName
-from lab.hosts.process import run
-from lab.impairments import DISTRIBUTIONS
-from lab.topology import LinkSpec
+from lab.hosts.command import run
+from lab.topology import LinkSpec, schedule
+from lab.topology.impairments import DISTRIBUTIONS
 
 LAB, A, B, C = "lnkt", "lnkt-a", "lnkt-b", "lnkt-c"
 OWN = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
@@ -135,8 +135,8 @@ def wiring(spec: LinkSpec) -> Wiring:
 
 async def ping(address: str = LINK.address_b, count: int = 60, spacing: float = 15.0) -> list[float | None]:
     """Round trips from host A, ms."""
-    done = await run(echo.command(A, address, count, spacing), env=OWN)
-    return echo.parse(done.stdout)
+    done = await run(icmp.command(A, address, count, spacing), env=OWN)
+    return icmp.parse(done.stdout)
 
 
 async def nearest(rtt: float) -> float:
@@ -162,7 +162,7 @@ def came(times: list[float | None]) -> list[float]:
 def iperf_server(end: str) -> Iterator[None]:
     if not shutil.which("iperf3"):
         pytest.skip("iperf3 is not on PATH")
-    server = subprocess.Popen(namespaces.inside(end, ["iperf3", "-s", "-1", "-J"]), stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(netns.inside(end, ["iperf3", "-s", "-1", "-J"]), stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while ":1451 " not in Path(f"/proc/{server.pid}/net/tcp6").read_text():
@@ -177,7 +177,7 @@ def iperf_server(end: str) -> Iterator[None]:
 async def tcp(seconds: int = 3, address: str = LINK.address_b) -> dict:
     """What an iperf3 client on host A reports, with its server's own report in it."""
     argv = ["iperf3", "-c", address, "-t", str(seconds), "-O", "1", "-J", "--get-server-output"]
-    done = await run(namespaces.inside(A, argv), timeout=30)
+    done = await run(netns.inside(A, argv), timeout=30)
     return json.loads(done.stdout)
 
 
@@ -243,7 +243,7 @@ async def test_jitter_has_the_spread_and_the_form_that_were_asked(
 ) -> None:
     # in a box whose processor others use as well, the last tenth is theirs
     shares = (0.1, 0.3, 0.5, 0.7) if IN_A_BOX else (0.1, 0.3, 0.5, 0.7, 0.9)
-    asked = [40.0 + 3.0 * spread.quantile(distribution, share) for share in shares]
+    asked = [40.0 + 3.0 * netem_tables.quantile(distribution, share) for share in shares]
     errors = []
     async with links(shaper, replace(LINK, rate=None)):
         await shaper.change("A-B", directions=["ab"], jitter=3.0, distribution=distribution)
@@ -319,11 +319,11 @@ async def train(count: int, spacing: float = 1.0) -> list[tuple[int, float]]:
         " s.sendto(struct.pack('=qq',n,time.time_ns()),('192.168.1.2',9002))"
     )
     receiver = await asyncio.create_subprocess_exec(
-        *namespaces.inside(B, [sys.executable, "-c", listen]), stdout=subprocess.PIPE
+        *netns.inside(B, [sys.executable, "-c", listen]), stdout=subprocess.PIPE
     )
     assert receiver.stdout is not None
     await receiver.stdout.readline()
-    await run(namespaces.inside(A, [sys.executable, "-c", send]))
+    await run(netns.inside(A, [sys.executable, "-c", send]))
     text, _ = await asyncio.wait_for(receiver.communicate(), 40)
     return [(number, ms) for number, ms in json.loads(text)]
 
@@ -402,7 +402,7 @@ async def test_changes_of_two_commands_at_once_are_both_there_afterwards(
 
 
 async def test_a_schedule_changes_links_in_its_time(shaper: Shaper, hosts: None) -> None:
-    changes = timetable.read(
+    changes = schedule.read(
         [
             {"at": f"{200 * SLOWER}ms", "link": "A-B", "rtt": 4.0},
             {"at": 0.8 * SLOWER, "link": "A-B", "down": True},
@@ -512,7 +512,7 @@ async def test_read_back_sees_what_was_tampered_with(
     }[shaper.name]
     async with links(shaper, LINK):
         await shaper.check()
-        await run(namespaces.inside(f"lab-{LAB}", tamper.format(delay=delay).split()))
+        await run(netns.inside(f"lab-{LAB}", tamper.format(delay=delay).split()))
 
         with pytest.raises(ShaperError, match=field):
             await shaper.read_back("A-B")
@@ -523,7 +523,7 @@ async def test_read_back_sees_what_was_tampered_with(
 async def test_bridges_that_no_longer_filter_are_noticed(wire_shaper: wire.Wire, hosts: None) -> None:
     async with links(wire_shaper, LINK):
         knob = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-        await run(namespaces.inside(f"lab-{LAB}", ["tee", knob]), stdin=b"0\n")
+        await run(netns.inside(f"lab-{LAB}", ["tee", knob]), stdin=b"0\n")
 
         with pytest.raises(ShaperError, match="bridge-nf-call-iptables"):
             await wire_shaper.check()
@@ -586,7 +586,7 @@ async def test_an_overrun_wire_drops_and_counts(wire_shaper: wire.Wire, hosts: N
                 "import socket; s=socket.socket(2,2)\n"
                 "for _ in range(160000): s.sendto(b'x',('192.168.1.2',9))"
             )
-            await run(namespaces.inside(A, [sys.executable, "-c", flood]))
+            await run(netns.inside(A, [sys.executable, "-c", flood]))
             assert await ping(count=2) == [None] * 2
         finally:
             os.kill(process.pid, signal.SIGCONT)
@@ -612,7 +612,7 @@ async def test_tagged_frames_wait_as_well(shaper: Shaper, hosts: None) -> None:
 
 async def tagged_crossing() -> float:
     """How long (s) an IPv4 packet in a frame with a VLAN tag takes one way."""
-    common = "import socket,struct,time; from lab.emulation.wireprobe import frame, MARK; "
+    common = "import socket,struct,time; from lab.emulation.wire.probe import frame, MARK; "
     listen = common + (
         "s=socket.socket(17,3,socket.htons(3)); s.bind(('eth1',0)); s.setsockopt(1,35,1);"
         "print('up',flush=True)\n"
@@ -644,13 +644,13 @@ async def udp6_crossing() -> float:
 async def crossing(listen: str, send: str) -> float:
     """Run a program on B that prints when a packet came, and one on A that prints when it left."""
     receiver = await asyncio.create_subprocess_exec(
-        *namespaces.inside(B, [sys.executable, "-c", listen]),
+        *netns.inside(B, [sys.executable, "-c", listen]),
         stdout=subprocess.PIPE,
         env={**os.environ, **OWN},
     )
     assert receiver.stdout is not None
     await receiver.stdout.readline()
-    left = await run(namespaces.inside(A, [sys.executable, "-c", send]), env=OWN)
+    left = await run(netns.inside(A, [sys.executable, "-c", send]), env=OWN)
     came, _ = await asyncio.wait_for(receiver.communicate(), 10)
     return float(came) - float(left.stdout)
 
@@ -749,7 +749,7 @@ async def test_two_labs_at_once(shaper: Shaper, hosts: None, tmp_path: Path) -> 
 
 
 def test_a_queue_of_another_process_is_refused() -> None:
-    from lab.emulation.nfqueue import Mailbox, Queue
+    from lab.emulation.wire.nfqueue import Mailbox, Queue
 
     if REASONS["wire"]:
         pytest.skip(f"this kernel has no wire: {REASONS['wire']}")

@@ -17,11 +17,11 @@ import networkx as nx
 import pytest
 
 from lab.emulation.emulation import Emulation
-from lab.emulation.record import HostRecord, Record, find, records
+from lab.emulation.registry import HostRecord, Record, find, records
 from lab.errors import CommandError, LabError, UnknownName
 from lab.live.session import Session
 from lab.topology import Topology
-from overlays import options
+from overlays import registry
 from tests.integration.inventory import inventory
 from topologies import linear
 
@@ -183,7 +183,7 @@ async def facts(session: Session, daemons: dict[str, list[str]]) -> dict[str, An
     ["underlay", "tinc", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "weave:encryption=on"],
 )
 async def test_an_overlay_is_taken_up_as_it_runs(spec: str, nothing_left: None) -> None:
-    if missing := options.parse(spec).obtainable():
+    if missing := registry.parse(spec).obtainable():
         pytest.skip(missing.what)
     first = await Session.up(linear.topology(sites=["AMS", "PRG", "BRA"]), [spec], name=f"{NAME}-taken")
     try:

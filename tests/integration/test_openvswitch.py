@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from lab.containernet import Containernet, LinuxBridge, OVSSwitch, TCLink, openvswitch
 from lab.emulation import cleanup
-from lab.emulation.network import Containernet, LinuxBridge, OVSSwitch, TCLink, openvswitch
 from lab.errors import CommandError, LabError
 
 pytestmark = pytest.mark.skipif(

@@ -22,11 +22,11 @@ import pytest
 
 from lab.emulation.emulation import Emulation
 from lab.errors import NotObtainable, OverlayError
-from lab.hosts.base import Endpoint, Host
-from lab.measure.reach import every_pair
+from lab.hosts.host import Endpoint, Host
+from lab.measure.reachability import every_pair
 from overlays.base import Overlay
-from overlays.libnetwork import Libnetwork
-from overlays.options import parse
+from overlays.libnetwork.overlay import Libnetwork
+from overlays.registry import parse
 from topologies import linear, point_to_point
 
 T = TypeVar("T")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import containers
-from lab.emulation.daemon import Places
+from lab.emulation.docker import containers
+from lab.emulation.docker.daemon import Places
 from lab.emulation.emulation import Emulation
 from lab.emulation.leftovers import Before
 from lab.errors import HostError, HostTimeout

@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from experiments.base import Cell
-from lab.cli.assemble import load_experiment
-from lab.cli.trial import Trial, trial
-from lab.emulation.state import Process
+from lab.app.run import load_experiment
+from lab.app.trial import Trial, trial
+from lab.emulation.ownership import Process
 from lab.errors import ShaperError
+from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
-from overlays.options import parse
+from overlays.registry import parse
 from topologies import point_to_point
 
 T = TypeVar("T")
@@ -190,7 +190,7 @@ def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_awa
 ) -> None:
     async def all_of_it() -> tuple[str, Sample]:
         async with underlay() as lab:
-            shaper, state = lab.emulation.shaper, lab.emulation.state
+            shaper, state = lab.emulation.links.shaper, lab.emulation.ownership
             assert shaper is not None
             assert state is not None
             if not shaper.processes:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.errors import CommandError
-from lab.hosts import process
-from lab.hosts.base import Result
-from lab.hosts.common import CommonHost
+from lab.hosts import command
+from lab.hosts.daemons import CommonHost
+from lab.hosts.host import Result
 from lab.topology import Topology
 
 #: Where a host has files of its own; everything else is the machine's.
@@ -46,7 +46,7 @@ class NamespaceHost(CommonHost):
         env: Mapping[str, str] | None = None,
     ) -> Result:
         full = ["nsenter", f"--target={self.pid}", "--net", "--mount", "--", *argv]
-        result = await process.run(full, on=self.name, timeout=timeout, check=False, stdin=stdin, env=env)
+        result = await command.run(full, on=self.name, timeout=timeout, check=False, stdin=stdin, env=env)
         if check and result.status:
             raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
         return result

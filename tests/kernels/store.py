@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.emulation.daemon import Daemon
-from lab.emulation.seed import endpoint_seed, image_ids
+from lab.emulation.docker.daemon import Daemon
+from lab.emulation.docker.image_store import endpoint_seed, image_ids
 
 IMAGES = ("lab/host", "lab/gtsperf")
 #: Bytes beside what is in it; unwritten ones take no room.

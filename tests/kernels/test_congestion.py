@@ -23,18 +23,18 @@ from time import sleep
 
 import pytest
 
-from experiments.base import Profile
-from experiments.congestion import Congestion
-from lab.hosts.base import Endpoint, Host, Result
+from experiments.congestion.experiment import Congestion
+from lab.hosts.host import Endpoint, Host, Result
 from lab.report.claims import REPRODUCED
 from lab.report.html import write
 from lab.runs.environment import environment
-from lab.runs.folder import RunFolder, read
-from lab.runs.lab import Lab
+from lab.runs.experiment import Profile
 from lab.runs.manifest import Manifest, OverlayState, Session
+from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import run_experiment
+from lab.runs.target import Lab
 from lab.topology import Topology
-from overlays.support import weaver
+from overlays.weave import router
 from tests.kernels.namespaces import NamespaceHost, wire
 from tests.kernels.test_fastdp import NAMES, WithoutDocker, say
 from topologies import linear
@@ -91,8 +91,8 @@ class OnlyTcp(Congestion):
 
 @pytest.fixture
 def hosts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Topology, dict[str, NamespaceHost]]]:
-    if weaver.program() is None:
-        pytest.skip(f"no Weave router's program is here; {weaver.REMEDY}")
+    if router.program() is None:
+        pytest.skip(f"no Weave router's program is here; {router.REMEDY}")
     monkeypatch.setenv("PATH", f"/run/bin:{os.environ['PATH']}")
     topology = linear.topology(NAMES)
     made = {h.name: NamespaceHost(h.name, h.site, topology.addresses(h.name)) for h in topology.hosts}

@@ -21,11 +21,11 @@ from time import monotonic, sleep
 
 import pytest
 
-from lab.hosts.common import PIDS
+from lab.hosts.daemons import PIDS
 from lab.topology import Topology
-from overlays.support import weaver
-from overlays.support.weave_status import parse
-from overlays.weave import Weave
+from overlays.weave import router
+from overlays.weave.overlay import Weave
+from overlays.weave.status import parse
 from tests.kernels.namespaces import NamespaceHost, wire
 from topologies import linear
 
@@ -41,7 +41,7 @@ def say(*words: object) -> None:
 class WithoutDocker(Weave):
     """The overlay on hosts that have no Docker: routers without their plugin."""
 
-    def router(self, host: object) -> weaver.Router:
+    def router(self, host: object) -> router.Router:
         return replace(super().router(host), docker="")  # type: ignore[arg-type]
 
 
@@ -113,8 +113,8 @@ class Mesh:
 
 @pytest.fixture
 def mesh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mesh]:
-    if weaver.program() is None:
-        pytest.skip(f"no Weave router's program is here; {weaver.REMEDY}")
+    if router.program() is None:
+        pytest.skip(f"no Weave router's program is here; {router.REMEDY}")
     monkeypatch.setenv("PATH", f"/run/bin:{os.environ['PATH']}")
     built = Mesh(WithoutDocker(mode="fastdp", encryption=request.param))
     try:

@@ -20,8 +20,8 @@ from time import sleep
 
 import pytest
 
-from lab.hosts.common import PIDS
-from overlays import flannel
+from lab.hosts.daemons import PIDS
+from overlays.flannel import overlay as flannel
 from tests.kernels.namespaces import NamespaceHost, wire
 from topologies import linear
 

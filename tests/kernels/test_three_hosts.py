@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from experiments.base import Cell
-from lab.cli.assemble import load_experiment
-from lab.cli.trial import Trial, trial
-from lab.emulation import containers, daemon
+from lab.app.run import load_experiment
+from lab.app.trial import Trial, trial
+from lab.emulation.docker import containers, daemon
 from lab.events import Event, StepDone
-from lab.hosts import process
-from lab.hosts.base import Result
-from overlays.options import parse
+from lab.hosts import command
+from lab.hosts.host import Result
+from lab.runs.experiment import Cell
+from overlays.registry import parse
 from topologies import linear
 
 NAMES = ("AMS", "PRG", "BRA")
@@ -70,7 +70,7 @@ def told(event: Event) -> None:
 
 async def patient(argv: Sequence[str], *, timeout: float = 60.0, **more: Any) -> Result:
     """Run a command of this machine; every one has ten times its time."""
-    return await process.run(argv, timeout=10 * timeout, **more)
+    return await command.run(argv, timeout=10 * timeout, **more)
 
 
 @asynccontextmanager
@@ -98,8 +98,8 @@ async def test_a_lab_is_built_measured_and_taken_away(images: None, overlay: str
     assert (GROUPS / "cgroup.controllers").exists()
     say(os.uname().release, (GROUPS / "cgroup.controllers").read_text().strip())
     async with up(overlay) as lab:
-        assert lab.emulation.shaper is not None
-        assert lab.emulation.shaper.name == "netem"
+        assert lab.emulation.links.shaper is not None
+        assert lab.emulation.links.shaper.name == "netem"
         assert set(lab.emulation.hosts) == set(NAMES)
         # then a host has the half of a CPU that was asked, and its Docker answers
         containers = [path for path in GROUPS.rglob("cpu.max") if path.read_text().split()[0] != "max"]

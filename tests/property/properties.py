@@ -14,12 +14,12 @@ import networkx as nx
 import pytest
 
 from lab import dsl
-from lab.addressing import DENSE, NUMBERED
-from lab.draw import diagram, summary
-from lab.dsl import DIALECTS, side
+from lab.draw import labels, summary
+from lab.dsl import DIALECTS, sidecar
 from lab.errors import DslError
-from lab.specs import COMMON
 from lab.topology import Topology
+from lab.topology.addressing import DENSE, NUMBERED
+from lab.topology.specs import COMMON
 
 
 def sites_of(topology: Topology) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def held(topology: Topology) -> Any:
 def comes_back_with_its_side_file(topology: Topology) -> None:
     for dialect in DIALECTS:
         text = dsl.export(topology, dialect)
-        assert dsl.parse(text, side=side.of(topology)) == topology
+        assert dsl.parse(text, side=sidecar.of(topology)) == topology
 
 
 def comes_back_in_what_the_language_holds(topology: Topology) -> None:
@@ -205,8 +205,8 @@ def survives_as_plain_data(topology: Topology) -> None:
 def can_be_shown(topology: Topology) -> None:
     text = summary.text(topology)
     assert all(host.name in text for host in topology.hosts)
-    assert diagram.dot(topology).count(" -- ") == len(topology.links)
-    assert diagram.mermaid(topology).count(" --- ") == len(topology.links)
+    assert labels.dot(topology).count(" -- ") == len(topology.links)
+    assert labels.mermaid(topology).count(" --- ") == len(topology.links)
 
 
 def topology_or_place(text: str) -> None:

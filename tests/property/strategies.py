@@ -15,11 +15,11 @@ from typing import Any
 import networkx as nx
 from hypothesis import strategies as st
 
-from lab.dsl.compose import to_document
 from lab.dsl.document import LINK, NODES, Attributes, Document, Port, Resource, Value
-from lab.graphcheck import ROUTINGS
-from lab.sites import SITES
+from lab.dsl.from_topology import to_document
 from lab.topology import Topology
+from lab.topology.sites import SITES
+from lab.topology.validation import ROUTINGS
 
 FIRST = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 NAMES = st.one_of(

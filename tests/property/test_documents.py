@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import dsl
-from lab.dsl import DIALECTS, side
+from lab.dsl import DIALECTS, sidecar
 from lab.dsl.document import Document
 from lab.dsl.write import write
-from lab.sites import SITES
+from lab.topology.sites import SITES
 from tests.property import properties
 from tests.property.layouts import texts
 from tests.property.strategies import OWN_SITES, documents
@@ -98,7 +98,7 @@ def test_all_that_a_document_says_is_written_again(document: Document) -> None:
         assert dsl.export(dsl.parse(dsl.export(topology, dialect), sites=OWN_SITES), dialect) == dsl.export(
             topology, dialect
         )
-        assert dsl.parse(dsl.export(topology, dialect), side=side.of(topology)) == topology
+        assert dsl.parse(dsl.export(topology, dialect), side=sidecar.of(topology)) == topology
 
 
 @given(st.data())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lab import catalog
 from lab.dsl import export
 from lab.errors import LabError
-from lab.formats import node_link, own, side_file
+from lab.formats import lab_yaml, node_link, side_file
 from lab.topology import Topology
 from tests.property.strategies import topologies
 
@@ -25,7 +25,7 @@ GML = "\n".join(nx.generate_gml(nx.Graph([(0, 1), (1, 2)]))).replace(
     "label", 'Latitude 1 Longitude 2 label "x" #'
 )
 GRAPHML = "\n".join(nx.generate_graphml(nx.path_graph(3)))
-TEXTS = {".json": node_link.write(GRID), ".yaml": own.write(GRID), ".gml": GML, ".graphml": GRAPHML}
+TEXTS = {".json": node_link.write(GRID), ".yaml": lab_yaml.write(GRID), ".gml": GML, ".graphml": GRAPHML}
 PIECES = st.one_of(
     st.text(max_size=4),
     st.sampled_from(["[", "{", "}", ":", "\n", "- ", "null", "&a", "*a", "<", "1e999", "-"]),
@@ -107,7 +107,7 @@ def test_any_yaml(hosts: Any, links: Any) -> None:
 
 @given(topologies())
 def test_our_yaml_holds_hosts_and_links(topology: Topology) -> None:
-    back = own.read(own.write(topology), "x")
+    back = lab_yaml.read(lab_yaml.write(topology), "x")
     assert {h.name: (h.site, h.cpus, h.image, h.kind) for h in back.hosts} == {
         h.name: (h.site, h.cpus, h.image, h.kind) for h in topology.hosts
     }

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lab import addressing
-from lab.addressing import LinkAddresses
-from lab.dsl import compose, write
+from lab.dsl import from_topology, write
 from lab.dsl.document import Document
 from lab.errors import LabError
-from lab.topology import Topology
+from lab.topology import Topology, addressing
+from lab.topology.addressing import LinkAddresses
 from tests.property import properties
 from tests.property.strategies import topologies
 
@@ -56,13 +55,13 @@ def fails(holds: Callable[[Topology], None]) -> bool:
 
 def swap_source_and_destination(patch: Patch) -> None:
     """The hosts at the two ends of every link change places."""
-    meetings = compose._meetings
+    meetings = from_topology._meetings
 
     def swapped(*given: Any) -> Any:
         (a, port_a, end_a), (b, port_b, end_b) = meetings(*given)
         return [(b, port_b, end_a), (a, port_a, end_b)]
 
-    patch.setattr(compose, "_meetings", swapped)
+    patch.setattr(from_topology, "_meetings", swapped)
 
 
 def drop_a_port(patch: Patch) -> None:
@@ -89,7 +88,7 @@ def put_all_hosts_at_one_site(patch: Patch) -> None:
 def round_the_rates(patch: Patch) -> None:
     """Rates lose what is behind the point."""
     patch.setattr(
-        compose, "rate_attributes", lambda rate: {} if rate is None else {"capacity": max(1, int(rate))}
+        from_topology, "rate_attributes", lambda rate: {} if rate is None else {"capacity": max(1, int(rate))}
     )
 
 

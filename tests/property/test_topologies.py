@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import addressing, catalog
-from lab.topology import Topology
+from lab import catalog, plugins
+from lab.topology import Topology, addressing
 from tests.property import properties
 from tests.property.strategies import topologies
 
@@ -52,7 +52,7 @@ def test_every_topology(holds: Property, topology: Topology) -> None:
     holds(topology)
 
 
-@pytest.mark.parametrize("name", catalog.names("topologies"))
+@pytest.mark.parametrize("name", plugins.names("topologies"))
 @pytest.mark.parametrize("holds", properties.OF_TOPOLOGIES, ids=lambda p: p.__name__)
 def test_every_shipped_topology(holds: Property, name: str) -> None:
     if holds is not properties.source_is_at_the_lower_number:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.base import Cell, Experiment, Profile, Reading
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint, HostFacts, Result
-from lab.runs.folder import RunFolder
-from lab.runs.lab import Lab
+from lab.hosts.host import Endpoint, HostFacts, Result
+from lab.runs.experiment import Cell, Experiment, Profile, Reading
 from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.run_folder import RunFolder
+from lab.runs.target import Lab
 from lab.topology import Topology
 from overlays.base import Missing, Overlay
 from topologies.linear import topology as linear

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab.hosts import process
-from lab.hosts.base import Result
-from lab.hosts.common import CommonHost
+from lab.hosts import command
+from lab.hosts.daemons import CommonHost
+from lab.hosts.host import Result
 
 
 class Here(CommonHost):
@@ -24,4 +24,4 @@ class Here(CommonHost):
         stdin: bytes | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        return await process.run(argv, on=self.name, timeout=timeout, check=check, stdin=stdin, env=env)
+        return await command.run(argv, on=self.name, timeout=timeout, check=check, stdin=stdin, env=env)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.base import Cell, Reading
-from lab.runs.folder import RunFolder
+from lab.runs.experiment import Cell, Reading
+from lab.runs.run_folder import RunFolder
 from lab.runs.runner import run_experiment
 from tests.unit.fakes import FakeExperiment, FakeOverlay, fake_lab
 

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.base import Cell, Experiment
-from experiments.multihop import Multihop
-from lab.runs.folder import Run, RunFolder
+from experiments.multihop.experiment import Multihop
+from lab.runs.experiment import Cell, Experiment
 from lab.runs.manifest import Manifest, OverlayState, Session
+from lab.runs.run_folder import Run, RunFolder
 from lab.runs.sample import Sample, Verdict
 from lab.topology import Topology
-from overlays.options import load
+from overlays.registry import load
 from topologies.linear import topology as linear
 
 Values = Callable[[Cell, Topology, random.Random], dict[str, float]]

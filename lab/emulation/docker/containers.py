@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import HostError, HostTimeout
-from lab.hosts.process import Run
-from lab.together import together
+from lab.hosts.command import Run
+from lab.util.concurrency import together
 
 #: How often a host's share of the processors is dealt out, and the least that the kernel deals (µs).
 PERIOD, LEAST_QUOTA = 5_000, 1_000

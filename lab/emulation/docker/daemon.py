@@ -25,10 +25,10 @@ from time import monotonic, sleep
 from typing import IO, Any
 
 from lab.emulation.leftovers import Before, clear, control_groups, mounts_below
-from lab.emulation.state import RUN, labs
+from lab.emulation.ownership import RUN, labs
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
-from lab.places import STATE
+from lab.util.paths import STATE
 
 #: How long a daemon may take until it serves, and until it has ended (s).
 START_PATIENCE = 60.0

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import addressing
-from lab.emulation import parameters
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.containers import ContainerSpec
-from lab.emulation.state import LABEL, State
+from lab.emulation.docker import run_options
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.docker.containers import ContainerSpec
+from lab.emulation.ownership import LABEL, State
 from lab.errors import TopologyError
-from lab.specs import USUAL
-from lab.topology import LinkSpec, Topology
+from lab.topology import LinkSpec, Topology, addressing
+from lab.topology.specs import USUAL
 
 HOST_IMAGE = "lab/host"
 #: Where a host finds the image store that its own Docker starts from.
@@ -77,7 +76,7 @@ def host(
     Raises:
         TopologyError: a parameter that such a host does not take; it is named, never ignored.
     """
-    asked = parameters.translate(name, params or {})
+    asked = run_options.translate(name, params or {})
     if beyond := sorted(key for key, value in (params or {}).items() if value and key not in OF_HOSTS):
         raise TopologyError(
             f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
@@ -107,8 +106,8 @@ def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Pla
     Raises:
         TopologyError: a parameter that is not supported; it is named, never ignored.
     """
-    asked = parameters.translate(name, params)
-    command = parameters.command(params.get("dcmd"))
+    asked = run_options.translate(name, params)
+    command = run_options.command(params.get("dcmd"))
     container = ContainerSpec(
         name=container_name(state, name),
         hostname=name,

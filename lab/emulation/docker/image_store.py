@@ -15,15 +15,16 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.emulation import cleanup, containers, hostplan
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.containers import ContainerSpec
-from lab.emulation.state import State, labs
+from lab.emulation import cleanup
+from lab.emulation.docker import containers, host_spec
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.docker.containers import ContainerSpec
+from lab.emulation.ownership import State, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
-from lab.hosts import process
-from lab.locks import alone
-from lab.places import STATE
+from lab.hosts import command
+from lab.util.locks import alone
+from lab.util.paths import STATE
 
 SEEDS = STATE / "seed"
 ENDPOINT_IMAGE = "lab/gtsperf"
@@ -46,7 +47,7 @@ def seed(images: Sequence[str], emit: Emit = silent) -> Path:
     The folder's name is a hash of the ids of these images and of the host's, whose daemon
     wrote the store.
     """
-    ids = image_ids([hostplan.HOST_IMAGE, *images])
+    ids = image_ids([host_spec.HOST_IMAGE, *images])
     folder = SEEDS / hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
     if folder.exists():
         return folder
@@ -93,22 +94,22 @@ async def _load(state: State, raw: Path, archive: Path, images: Sequence[str]) -
     shared = state.folder / "seed"
     shared.mkdir()
     spec = ContainerSpec(
-        name=hostplan.container_name(state, "seed"),
+        name=host_spec.container_name(state, "seed"),
         hostname="seed",
-        image=hostplan.HOST_IMAGE,
-        labels=hostplan.labels(state, "seed"),
+        image=host_spec.HOST_IMAGE,
+        labels=host_spec.labels(state, "seed"),
         capabilities=tuple(HOST_CAPABILITIES),
-        binds={str(raw): "/var/lib/docker", str(shared): hostplan.SHARED_INSIDE},
+        binds={str(raw): "/var/lib/docker", str(shared): host_spec.SHARED_INSIDE},
         env={"LAB_ID": state.lab_id},
     )
     state.record("container", spec.name)
-    await containers.start([spec], process.run)
+    await containers.start([spec], command.run)
     socket = shared / "docker.sock"
-    save = process.run(["docker", "save", "--output", str(archive), *images], timeout=300)
-    await asyncio.gather(save, containers.docker_answers(socket, "seed", spec.name, process.run))
-    await process.run(["docker", "--host", f"unix://{socket}", "load", "--input", str(archive)], timeout=300)
+    save = command.run(["docker", "save", "--output", str(archive), *images], timeout=300)
+    await asyncio.gather(save, containers.docker_answers(socket, "seed", spec.name, command.run))
+    await command.run(["docker", "--host", f"unix://{socket}", "load", "--input", str(archive)], timeout=300)
     # ended in order, so that the store is whole on disk
-    await process.run(["docker", "exec", spec.name, "/usr/local/lib/lab/docker-daemon", "stop"])
+    await command.run(["docker", "exec", spec.name, "/usr/local/lib/lab/docker-daemon", "stop"])
 
 
 def split(raw: Path, new: Path) -> None:
@@ -137,7 +138,7 @@ def _template_of_layer(layer: Path, copy: Path) -> None:
             shutil.copy2(layer / name, copy / name)
     if (layer / "work").is_dir():
         (copy / "work").mkdir()
-    (copy / "diff").symlink_to(Path(hostplan.SEED_INSIDE) / "overlay2" / layer.name / "diff")
+    (copy / "diff").symlink_to(Path(host_spec.SEED_INSIDE) / "overlay2" / layer.name / "diff")
 
 
 def _forget_others(folder: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from lab.emulation.containers import cpu_argv
+from lab.emulation.docker.containers import cpu_argv
 from lab.errors import TopologyError
 from lab.nearest import nearest
 

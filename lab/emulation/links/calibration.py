@@ -15,12 +15,12 @@ from math import sqrt
 from statistics import median, quantiles
 from typing import Any
 
-from lab.emulation.shape import Line
-from lab.emulation.shaper import Shaper
-from lab.emulation.wire import OWN_MODULES
+from lab.emulation.links.link import Line
+from lab.emulation.links.shaper import Shaper
+from lab.emulation.wire.wire import OWN_MODULES
 from lab.errors import ShaperError
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command
+from lab.hosts.command import Run
 from lab.topology import LinkSpec
 
 #: Seconds for which every link is looked at.
@@ -40,7 +40,7 @@ Row = dict[str, float]
 
 
 async def calibrate(
-    links: Sequence[LinkSpec], shaper: Shaper, *, accept: bool = False, run: Run = process.run
+    links: Sequence[LinkSpec], shaper: Shaper, *, accept: bool = False, run: Run = command.run
 ) -> tuple[dict[str, Row], list[str]]:
     """Measure links; by link what was asked and found, and a sentence for each that is off.
 
@@ -76,7 +76,7 @@ async def calibrate(
 
 
 async def measure(
-    links: Sequence[LinkSpec], shaper: Shaper, *, rates: bool = True, run: Run = process.run
+    links: Sequence[LinkSpec], shaper: Shaper, *, rates: bool = True, run: Run = command.run
 ) -> dict[str, Row]:
     """What links do now, without a judgement."""
     lines = shaper.lines
@@ -85,7 +85,7 @@ async def measure(
         "seconds": SECONDS,
         "rates": rates,
     }
-    argv = [sys.executable, "-S", "-m", "lab.emulation.meter"]
+    argv = [sys.executable, "-S", "-m", "lab.emulation.links.link_meter"]
     done = await run(argv, stdin=json.dumps(order).encode(), env=OWN_MODULES, timeout=60 + 30 * len(links))
     answer = json.loads(done.stdout)
     return {link.name: row(lines[link.name], answer[link.name]) for link in links}
@@ -162,7 +162,7 @@ def _ways(line: Line, told: Row) -> Sequence[str]:
     return found
 
 
-async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: Run = process.run) -> None:
+async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: Run = command.run) -> None:
     """Take what the path adds out of the delay; its least is what is always there."""
     rows = await measure(links, shaper, rates=False, run=run)
     for link in links:

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lab.emulation import namespaces
-from lab.emulation.shape import DIRECTIONS, Line
-from lab.emulation.shaper import Shaper
+from lab.emulation.links import netns
+from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.shaper import Shaper
 from lab.errors import ShaperError, UnknownName
-from lab.hosts import process
-from lab.hosts.process import Run
-from lab.timetable import Change
+from lab.hosts import command
+from lab.hosts.command import Run
 from lab.topology import LinkSpec
+from lab.topology.schedule import Change
 
 
 class Links:
@@ -33,7 +33,7 @@ class Links:
     """
 
     def __init__(
-        self, lab_namespace: str, shaper: Shaper, links: Sequence[LinkSpec], run: Run = process.run
+        self, lab_namespace: str, shaper: Shaper, links: Sequence[LinkSpec], run: Run = command.run
     ) -> None:
         self._namespace, self._shaper, self._run = lab_namespace, shaper, run
         self._links = {link.name: link for link in links}
@@ -100,14 +100,14 @@ class Links:
         line = replace(line, down=down)
         await self._shaper.put(line)
         state = f"link set {line.bridge} {'down' if down else 'up'}"
-        await self._run(namespaces.ip_batch(self._namespace), stdin=namespaces.script([state]))
+        await self._run(netns.ip_batch(self._namespace), stdin=netns.script([state]))
         if (line.bridge in await self._up()) == down:
             raise ShaperError(f"{line.name} could not be {'cut' if down else 'joined'}; take the lab down")
         return line
 
     async def _up(self) -> set[str]:
         """The bridges that are up."""
-        argv = namespaces.inside(self._namespace, ["ip", "-j", "link", "show", "type", "bridge"])
+        argv = netns.inside(self._namespace, ["ip", "-j", "link", "show", "type", "bridge"])
         shown = json.loads((await self._run(argv)).stdout or "[]")
         return {entry["ifname"] for entry in shown if "UP" in entry["flags"]}
 

@@ -11,9 +11,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
-from lab.emulation import namespaces
-from lab.emulation.shape import DIRECTIONS, Line
-from lab.hosts.process import Run
+from lab.emulation.links import netns
+from lab.emulation.links.link import DIRECTIONS, Line
+from lab.hosts.command import Run
 
 #: Packets in a GSO packet: what Linux allows, and what loss needs.
 ANY, SINGLE = 65535, 1
@@ -46,5 +46,5 @@ async def cut(before: Iterable[Line], after: Iterable[Line], run: Run) -> None:
     """
     todo = commands(before, after)
     await asyncio.gather(
-        *(run(namespaces.ip_batch(end), stdin=namespaces.script(lines)) for end, lines in todo.items())
+        *(run(netns.ip_batch(end), stdin=netns.script(lines)) for end, lines in todo.items())
     )

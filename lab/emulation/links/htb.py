@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation import namespaces
-from lab.emulation.shape import DIRECTIONS, Line, Shape
+from lab.emulation.links import netns
+from lab.emulation.links.link import DIRECTIONS, Line, Shape
 from lab.errors import ShaperError
-from lab.hosts.process import Run
+from lab.hosts.command import Run
 
 #: Mbit/s that no emulated link reaches: it stands for "no rate".
 UNLIMITED = 100_000.0
@@ -130,9 +130,9 @@ def overflow(rates: Rates, line: Line, direction: str) -> int:
 
 async def show(lab_namespace: str, lines: Sequence[Line], run: Run) -> Rates:
     """What the kernel says of the ports of lines, with its counters."""
-    qdiscs = await run(namespaces.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
+    qdiscs = await run(netns.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
     ports = [f"class show dev {line.port_out(d)}" for line in lines for d in DIRECTIONS]
-    classes = await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(ports))
+    classes = await run(netns.tc_batch(lab_namespace), stdin=netns.script(ports))
     return parse(qdiscs.stdout, classes.stdout)
 
 
@@ -155,4 +155,4 @@ async def carry_out(
         CommandError: one of them failed.
     """
     if commands:
-        await run(namespaces.tc_batch(lab_namespace), stdin=namespaces.script(commands), env=env)
+        await run(netns.tc_batch(lab_namespace), stdin=netns.script(commands), env=env)

@@ -1,4 +1,4 @@
-"""Round-trip times by ICMP echo. ``python -m lab.emulation.echo ADDRESS COUNT MILLISECONDS [PATIENCE]``
+"""Round-trip times by ICMP echo. ``python -m lab.emulation.links.icmp ADDRESS COUNT MILLISECONDS [PATIENCE]``
 
 The answer is timed by the kernel, so that waking this process up is no part of the figure.
 Prints a JSON list: one time in ms per request, null where no answer came within `PATIENCE`.
@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from lab.emulation import namespaces
+from lab.emulation.links import netns
 
 PATIENCE = 1.0  # s after the last request
 SO_TIMESTAMPNS = 35
@@ -27,8 +27,8 @@ def command(
     end: int | str, address: str, count: int, milliseconds: float, patience: float = PATIENCE
 ) -> list[str]:
     """The argv that measures from a namespace; it wants this module's package on PYTHONPATH."""
-    module = [sys.executable, "-S", "-m", "lab.emulation.echo"]
-    return namespaces.inside(end, [*module, address, str(count), str(milliseconds), str(patience)])
+    module = [sys.executable, "-S", "-m", "lab.emulation.links.icmp"]
+    return netns.inside(end, [*module, address, str(count), str(milliseconds), str(patience)])
 
 
 def parse(text: str) -> list[float | None]:

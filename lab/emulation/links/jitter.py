@@ -1,7 +1,7 @@
 """What chance does to single packets of a wire: jitter, loss in bursts, and packets that go ahead.
 
 The wire's process imports this module; it stays within the standard library. Distributions are
-those of `lab.emulation.spread`, which are netem's.
+those of `lab.emulation.links.netem_tables`, which are netem's.
 """
 
 from __future__ import annotations

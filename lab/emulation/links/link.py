@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lab import impairments
-from lab.emulation import namespaces
+from lab.emulation.links import netns
 from lab.errors import ShaperError, UnknownName
+from lab.topology import impairments
 
 if TYPE_CHECKING:
     from lab.topology import LinkSpec
@@ -232,8 +232,8 @@ class Wiring:
             link.number,
             Shape(**asdict(link.way(link.a)), mtu=link.mtu),
             Shape(**asdict(link.way(link.b)), mtu=link.mtu),
-            namespaces.path(self.end_a),
-            namespaces.path(self.end_b),
+            netns.path(self.end_a),
+            netns.path(self.end_b),
             link.interface_a,
             link.interface_b,
         )

@@ -1,4 +1,4 @@
-"""Measures links from both ends in one process. ``python -m lab.emulation.meter`` with an order on stdin.
+"""Measures links from both ends in one process: ``python -m lab.emulation.links.link_meter``, order on stdin.
 
 The order is JSON: ``links``, each with the network namespaces and addresses of its two ends, its
 MTU, and what each direction was asked for; ``seconds``, how long to look; ``rates``, whether to
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from lab.emulation import echo
+from lab.emulation.links import icmp
 
 CLONE_NEWNET = 0x40000000
 SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_SNDBUFFORCE = 35, 33, 32
@@ -103,7 +103,7 @@ class Way:
     def send(self, passed: float) -> float:
         """Send what is due `passed` seconds after the beginning; returns when the next is (s)."""
         while len(self.asked) < len(self.echo_due) and self.echo_due[len(self.asked)] <= passed:
-            packet = echo.request(self.identity, len(self.asked))
+            packet = icmp.request(self.identity, len(self.asked))
             self.asked.append(time.time_ns())
             _try(self.source.echo, packet, self.target.address)
         while self.sent < len(self.data_due) and self.data_due[self.sent] <= passed:
@@ -115,7 +115,7 @@ class Way:
     def receive(self) -> None:
         """Take answers and datagrams that have come."""
         for packet, stamp in _arrivals(self.source.echo, 256):
-            number = echo.answer(packet, self.identity)
+            number = icmp.answer(packet, self.identity)
             if number is not None and number < len(self.asked):
                 self.trips.setdefault(number, (stamp - self.asked[number]) / 1e6)
         for packet, stamp in _arrivals(self.target.data, 256):

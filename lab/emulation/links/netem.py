@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import compare, memory, namespaces, segments, spread, tc
-from lab.emulation.asked import Asked
-from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
-from lab.emulation.shaper import Counters, refuse
-from lab.emulation.state import Process
+from lab.emulation import memory
+from lab.emulation.links import gso, htb, netem_tables, netns, readback
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Shape
+from lab.emulation.links.shaper import Counters, refuse
+from lab.emulation.links.store import Asked
+from lab.emulation.ownership import Process
 from lab.errors import CommandError, ShaperError
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command as process
+from lab.hosts.command import Run
 
 ROOT = "root handle 2:"
 #: A rate of netem's own that nothing reaches. With a rate it lets no packet go before one that came
@@ -53,16 +54,16 @@ def loss(shape: Shape) -> str:
 
 def add(line: Line, direction: str) -> list[str]:
     """The `tc` lines of one direction: netem, and in it the rate."""
-    return [impairment("add", line, direction), *tc.add(line, direction, "parent 2:1")]
+    return [impairment("add", line, direction), *htb.add(line, direction, "parent 2:1")]
 
 
 def change(line: Line, direction: str) -> list[str]:
     """The `tc` lines that set one direction anew; packets under way keep their times."""
-    return [impairment("change", line, direction), *tc.change(line, direction)]
+    return [impairment("change", line, direction), *htb.change(line, direction)]
 
 
 class Netem:
-    """The shaper of one lab where the kernel has netem; see `lab.emulation.shaper.Shaper`."""
+    """The shaper of one lab where the kernel has netem; see `lab.emulation.links.shaper.Shaper`."""
 
     name: ClassVar[str] = "netem"
     can: ClassVar[frozenset[str]] = frozenset(PARAMETERS)
@@ -78,7 +79,7 @@ class Netem:
         line = Line("probe", 1, Shape(1.0, 10.0), Shape())
         todo = [command.replace("dev 1b", "dev lo") for command in add(line, "ab")]
         try:
-            await run(["unshare", "--net", "tc", "-batch", "-"], stdin=namespaces.script(todo))
+            await run(["unshare", "--net", "tc", "-batch", "-"], stdin=netns.script(todo))
         except CommandError as error:
             said = (error.stderr.strip() or "no word").splitlines()[0]
             return f"this kernel or user cannot have it ({said})"
@@ -107,8 +108,8 @@ class Netem:
         wanted = {**self.lines, **{line.name: line for line in lines}}
         memory.hold(wanted.values())
         self._asked.begin(wanted)
-        spread.write(self._folder)
-        await segments.cut([], lines, self._run)
+        netem_tables.write(self._folder)
+        await gso.cut([], lines, self._run)
         await self._tc([command for line in lines for d in DIRECTIONS for command in add(line, d)])
         await self._compare(lines)
 
@@ -127,18 +128,18 @@ class Netem:
     async def _turn(self, before: Line, line: Line) -> None:
         """From one state of a link to another; one that fails half way is undone."""
         memory.hold({**self.lines, line.name: line}.values())
-        await segments.cut([before], [line], self._run)
+        await gso.cut([before], [line], self._run)
         try:
             await self._tc([command for d in DIRECTIONS for command in change(line, d)])
         except CommandError:
             await self._tc([command for d in DIRECTIONS for command in change(before, d)])
-            await segments.cut([line], [before], self._run)
+            await gso.cut([line], [before], self._run)
             raise
         self._asked.keep({**self.lines, line.name: line})
         await self._compare([line])
 
     async def _tc(self, commands: Sequence[str]) -> None:
-        await tc.carry_out(self._namespace, commands, self._run, {TABLES: str(self._folder)})
+        await htb.carry_out(self._namespace, commands, self._run, {TABLES: str(self._folder)})
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
         return (await self._compare([self._asked.find(link)]))[link]
@@ -149,7 +150,7 @@ class Netem:
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         lines = list(self.lines.values())
-        rates = await tc.show(self._namespace, lines, self._run)
+        rates = await htb.show(self._namespace, lines, self._run)
         return {line.name: {d: count(line, d, rates) for d in DIRECTIONS} for line in lines}
 
     async def cost(self) -> Mapping[str, float]:
@@ -163,15 +164,15 @@ class Netem:
         """Nothing: the disciplines go with the namespace."""
 
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
-        rates = await tc.show(self._namespace, lines, self._run)
+        rates = await htb.show(self._namespace, lines, self._run)
         got = {line.name: {d: shape(line, d, rates) for d in DIRECTIONS} for line in lines}
         for line in lines:
             for direction in DIRECTIONS:
-                compare.same(line, direction, got[line.name][direction])
+                readback.same(line, direction, got[line.name][direction])
         return got
 
 
-def shape(line: Line, direction: str, rates: tc.Rates) -> Shape:
+def shape(line: Line, direction: str, rates: htb.Rates) -> Shape:
     """What a direction reads back as.
 
     Raises:
@@ -183,7 +184,7 @@ def shape(line: Line, direction: str, rates: tc.Rates) -> Shape:
     if "rate" not in options:
         raise ShaperError(f"{line.name} ({direction}): netem no longer keeps packets in order")
     delay, (lost, burst) = options.get("delay", {}), losses(options)
-    rate, room = tc.rate_of(rates, line, direction)
+    rate, room = htb.rate_of(rates, line, direction)
     shares = {name: options.get(name, {}).get(name, 0.0) * 100 for name in SHARES}
     return Shape(
         delay=max(0.0, line.seen(direction, delay.get("delay", 0.0) * 1e3)),
@@ -206,9 +207,9 @@ def losses(options: Mapping[str, Any]) -> tuple[float, float | None]:
     return options.get("loss-random", {}).get("loss", 0.0) * 100, None
 
 
-def count(line: Line, direction: str, rates: tc.Rates) -> Counters:
+def count(line: Line, direction: str, rates: htb.Rates) -> Counters:
     """What happened in a direction. netem does not tell loss on purpose from lack of room."""
     held, port = (rates.find(line, direction, kind) for kind in ("netem", "htb"))
-    full = tc.overflow(rates, line, direction)
+    full = htb.overflow(rates, line, direction)
     unasked = 0 if line.shape(direction).loss else max(0, held["drops"] - full)
     return Counters(port["packets"], port["bytes"], full, unasked)

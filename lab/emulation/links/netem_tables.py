@@ -3,7 +3,7 @@
 netem multiplies the jitter by a number that it draws from a table. tc has tables of its own, but
 none that makes a uniform distribution whose standard deviation is the jitter, nor one that sets a
 link back to uniform once it had another. So the lab brings its own; the wire draws from the same
-distributions (`lab.emulation.wirevary`).
+distributions (`lab.emulation.links.jitter`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
 
-from lab.emulation.wirevary import PARETO_DEVIATION, PARETO_MEAN, PARETO_MOST
-from lab.impairments import DISTRIBUTIONS, WIDEST
+from lab.emulation.links.jitter import PARETO_DEVIATION, PARETO_MEAN, PARETO_MOST
+from lab.topology.impairments import DISTRIBUTIONS, WIDEST
 
 SIZE = 4096
 #: What stands for one standard deviation (``NETEM_DIST_SCALE`` in ``linux/pkt_sched.h``).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.emulation.shape import Line, Shape
+from lab.emulation.links.link import Line, Shape
 from lab.errors import ShaperError
 
 #: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes, relative.

@@ -11,10 +11,10 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from lab.emulation.links import Links
+from lab.emulation.links.control import Links
 from lab.errors import LabError
 from lab.events import Emit, Note, silent
-from lab.timetable import Change
+from lab.topology.schedule import Change
 
 
 @dataclass

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from lab.emulation import memory
-from lab.emulation.shape import Line, Shape, Wiring
-from lab.emulation.state import Process
+from lab.emulation.links.link import Line, Shape, Wiring
+from lab.emulation.ownership import Process
 from lab.errors import MachineError, ShaperError, UnknownName
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command
+from lab.hosts.command import Run
 
 if TYPE_CHECKING:
-    from lab.specs import LinkSpec
+    from lab.topology.specs import LinkSpec
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Shaper(Protocol):
     #: Parameters that it can impose, of `MEANINGS`.
     can: ClassVar[frozenset[str]]
 
-    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None: ...
+    def __init__(self, lab_id: str, folder: Path, run: Run = command.run) -> None: ...
 
     @classmethod
-    async def probe(cls, run: Run = process.run) -> str | None:
+    async def probe(cls, run: Run = command.run) -> str | None:
         """Why it cannot be had here, tried for real in a throw-away namespace; None when it can."""
         ...
 
@@ -166,8 +166,8 @@ class Shaper(Protocol):
 
 def kinds() -> tuple[type[Shaper], ...]:
     """All shapers, the preferred one first."""
-    from lab.emulation.netem import Netem
-    from lab.emulation.wire import Wire
+    from lab.emulation.links.netem import Netem
+    from lab.emulation.wire.wire import Wire
 
     return Netem, Wire
 
@@ -184,7 +184,7 @@ def kind(name: str) -> type[Shaper]:
     return known[name]
 
 
-async def choose(name: str = "auto", run: Run = process.run) -> type[Shaper]:
+async def choose(name: str = "auto", run: Run = command.run) -> type[Shaper]:
     """The shaper that this machine can have: netem, then the wire; or the one that is named.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lab.emulation.shape import Line
+from lab.emulation.links.link import Line
 from lab.errors import UnknownName
 
 #: Seconds after which it is seen whether another one has done with the links.

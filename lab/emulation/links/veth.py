@@ -17,15 +17,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.emulation import namespaces
-from lab.emulation.shape import Line, Wiring
-from lab.emulation.shaper import Shaper
+from lab.emulation.links import netns
+from lab.emulation.links.link import Line, Wiring
+from lab.emulation.links.shaper import Shaper
 from lab.errors import CommandError
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command
+from lab.hosts.command import Run
 
 if TYPE_CHECKING:
-    from lab.specs import LinkSpec
+    from lab.topology.specs import LinkSpec
 
 #: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
 QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
@@ -71,8 +71,8 @@ def host_lines(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
             (wiring.end_b, link.interface_b, link.address_b),
         ):
             if address:
-                lines[namespaces.path(end)].append(f"addr add {address}/{prefix} dev {interface}")
-            lines[namespaces.path(end)].append(f"link set {interface} up")
+                lines[netns.path(end)].append(f"addr add {address}/{prefix} dev {interface}")
+            lines[netns.path(end)].append(f"link set {interface} up")
     return lines
 
 
@@ -89,7 +89,7 @@ class Fabric:
         await fabric.destroy()
     """
 
-    def __init__(self, lab_id: str, shaper: Shaper, run: Run = process.run) -> None:
+    def __init__(self, lab_id: str, shaper: Shaper, run: Run = command.run) -> None:
         self.lab_id, self.shaper, self.run = lab_id, shaper, run
         self.namespace = namespace(lab_id)
 
@@ -102,7 +102,7 @@ class Fabric:
         """
         await self.run(["ip", "netns", "add", self.namespace])
         if Path(QUIET[0]).exists():
-            await self.run(namespaces.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
+            await self.run(netns.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
         await self.shaper.prepare()
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:
@@ -133,10 +133,8 @@ class Fabric:
     async def clear_links(self, links: Sequence[LinkSpec]) -> None:
         """Take away what there is of links: half built ones, and those whose ports went with a host."""
         lines = [Wiring(link, 0, 0).line for link in links]
-        todo = namespaces.script(remove_lines(lines))
-        await self.run(
-            namespaces.inside(self.namespace, ["ip", "-force", "-batch", "-"]), stdin=todo, check=False
-        )
+        todo = netns.script(remove_lines(lines))
+        await self.run(netns.inside(self.namespace, ["ip", "-force", "-batch", "-"]), stdin=todo, check=False)
         if known := [line.name for line in lines if line.name in self.shaper.lines]:
             await self.shaper.remove(known)
 
@@ -151,4 +149,4 @@ class Fabric:
 
     async def _ip(self, end: str, lines: Sequence[str]) -> None:
         if lines:
-            await self.run(namespaces.ip_batch(end), stdin=namespaces.script(lines))
+            await self.run(netns.ip_batch(end), stdin=netns.script(lines))

@@ -1,4 +1,4 @@
-"""The wire's process: one per lab, delays the packets of all its links. ``python -m lab.emulation.wired``
+"""The wire's process, one per lab: delays the packets of all links. ``python -m lab.emulation.wire.daemon``
 
 It is told what to do over a socket in its folder (one JSON object per message) and survives
 the command that started it. It ends when told to, or when its lab's namespace loses its name;
@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.emulation.nfqueue import EDGES
-from lab.emulation.wireloop import PERIOD, Loop, Wanted
-from lab.emulation.wirevary import Variation
+from lab.emulation.links.jitter import Variation
+from lab.emulation.wire.loop import PERIOD, Loop, Wanted
+from lab.emulation.wire.nfqueue import EDGES
 
 KERNEL_COUNTERS = "/proc/self/net/netfilter/nfnetlink_queue"
 SOCKET, LOG = "wire.sock", "wire.log"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.emulation.shape import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, Line
 
 #: The two programs of each family, by the variant that works on a kernel.
 VARIANTS = ("nft", "legacy")

@@ -18,9 +18,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from lab.emulation.nfqueue import HELD_PACKETS, Mailbox, Queue
-from lab.emulation.wireexit import Exits
-from lab.emulation.wirevary import Variation
+from lab.emulation.links.jitter import Variation
+from lab.emulation.wire.nfqueue import HELD_PACKETS, Mailbox, Queue
+from lab.emulation.wire.qdisc_backlog import Exits
 
 #: ns between two looks while packets come. Shorter costs more CPU, longer makes delays coarser.
 PERIOD = 150_000
@@ -43,7 +43,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class Wanted(NamedTuple):
     """A queue that is asked for: number, delay (ns), the port at which its packets leave, the packets
-    that it can hold, and what chance does to them (see `lab.emulation.wirevary`)."""
+    that it can hold, and what chance does to them (see `lab.emulation.links.jitter`)."""
 
     number: int
     delay: int

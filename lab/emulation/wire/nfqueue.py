@@ -22,7 +22,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 
-from lab.emulation.wirevary import Variation
+from lab.emulation.links.jitter import Variation
 
 NETLINK_NETFILTER = 12
 NLMSG_ERROR = 2

@@ -1,4 +1,4 @@
-"""Try the wire, and measure its constant lateness. ``unshare --net python -m lab.emulation.wireprobe``
+"""Try the wire, and measure its constant lateness. ``unshare --net python -m lab.emulation.wire.probe``
 
 In the network namespace of this process, which goes with it, a link is built whose two ends
 are here as well. Frames are sent in at one end and timed by the kernel at the other: what
@@ -20,9 +20,10 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lab.emulation import namespaces, rules
-from lab.emulation.shape import DIRECTIONS, Line
-from lab.emulation.wireloop import Loop, Wanted
+from lab.emulation.links import netns
+from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.wire import iptables
+from lab.emulation.wire.loop import Loop, Wanted
 
 DELAY = 2_000_000  # ns, of the link that is tried
 SPACING = 0.003  # s between frames: each meets an idle wire, as a ping does
@@ -59,7 +60,7 @@ def do(argv: Sequence[str], stdin: bytes, otherwise: str) -> None:
 
 def build() -> None:
     """A link with both ends in this namespace: pa, its ports 0a and 0b on a bridge, pb."""
-    if 6 in rules.families():
+    if 6 in iptables.families():
         do(["tee", *QUIET], b"1\n", "IPv6 cannot be set")
     lines = [
         "link add 0a type veth peer name pa",
@@ -71,24 +72,24 @@ def build() -> None:
         "link set pb up",
         "link set br0 up",
     ]
-    do(["ip", "-batch", "-"], namespaces.script(lines), "veths or bridges cannot be made")
+    do(["ip", "-batch", "-"], netns.script(lines), "veths or bridges cannot be made")
     do(["tee", *BRIDGED], b"1\n", "bridges have no packet filter: load the module br_netfilter")
 
 
 def variant() -> str:
     """Which of the packet filter's programs work on this kernel; their rules are then in place."""
     reasons = []
-    for name in rules.VARIANTS:
+    for name in iptables.VARIANTS:
         try:
-            for family in rules.families():
+            for family in iptables.families():
                 lacking = f"iptables-{name} has no NFQUEUE for bridges"
-                do(rules.restore(name, family), rules.table([LINE]), lacking)
+                do(iptables.restore(name, family), iptables.table([LINE]), lacking)
             return name
         except Unfit as unfit:
             reasons.append(str(unfit))
             with suppress(Unfit):  # what one family took must not delay the next variant's packets
-                for family in rules.families():
-                    do(rules.restore(name, family), rules.OPEN, "")
+                for family in iptables.families():
+                    do(iptables.restore(name, family), iptables.OPEN, "")
     raise Unfit("; ".join(reasons))
 
 
@@ -144,7 +145,7 @@ def wire() -> int:
     if pid == 0:
         try:
             loop = Loop()
-            loop.set([Wanted(rules.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
+            loop.set([Wanted(iptables.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
             loop.hurry()
             os.write(writer, b"+")
             loop.run()

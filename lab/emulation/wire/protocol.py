@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
-from lab.emulation import rules, tc
-from lab.emulation.shape import DIRECTIONS, Line, Shape
-from lab.emulation.shaper import Counters
+from lab.emulation.links import htb
+from lab.emulation.links.link import DIRECTIONS, Line, Shape
+from lab.emulation.links.shaper import Counters
+from lab.emulation.wire import iptables
 from lab.errors import ShaperError
 
 
@@ -16,7 +17,7 @@ def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
     """What to tell the wire's process: every queue with all about it; `lead` is how much earlier (ns)."""
     queues = [
         (
-            rules.queue_number(line, d),
+            iptables.queue_number(line, d),
             round(line.imposed(d) * 1e6),
             line.port_out(d),
             line.shape(d).held,
@@ -41,14 +42,14 @@ def vary(shape: Shape) -> dict[str, Any]:
 
 
 def shape(
-    line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates, tables: Sequence[rules.Rules]
+    line: Line, direction: str, status: Mapping[str, Any], rates: htb.Rates, tables: Sequence[iptables.Rules]
 ) -> Shape:
     """What a direction of a link reads back as.
 
     Raises:
         ShaperError: a part of it is missing.
     """
-    port, number = line.port_in(direction), rules.queue_number(line, direction)
+    port, number = line.port_in(direction), iptables.queue_number(line, direction)
     for table in tables:
         if table.policy != "DROP" or table.others or table.queues.get(port) != number:
             raise ShaperError(f"{line.name} ({direction}): its packet filter was changed; take the lab down")
@@ -57,7 +58,7 @@ def shape(
     queue = status["queues"].get(str(number))
     if queue is None or "held" not in queue:
         raise ShaperError(f"{line.name} ({direction}): the wire does not hold its packets; take the lab down")
-    asked, (rate, room) = line.shape(direction), tc.rate_of(rates, line, direction)
+    asked, (rate, room) = line.shape(direction), htb.rate_of(rates, line, direction)
     if queue["room"] != asked.held:
         raise ShaperError(f"{line.name} ({direction}): the wire was set to hold {queue['room']} packets")
     varied = queue["vary"]
@@ -76,15 +77,15 @@ def shape(
     )
 
 
-def count(line: Line, direction: str, status: Mapping[str, Any], rates: tc.Rates) -> Counters:
+def count(line: Line, direction: str, status: Mapping[str, Any], rates: htb.Rates) -> Counters:
     """What happened in a direction, from the wire's status and the port's rate."""
-    queue = status["queues"][str(rules.queue_number(line, direction))]
+    queue = status["queues"][str(iptables.queue_number(line, direction))]
     port = rates.find(line, direction, "htb")
     bounds = [*(edge / 1e6 for edge in status["edges"]), inf]
     return Counters(
         packets=port["packets"],
         bytes=port["bytes"],
-        overflow=tc.overflow(rates, line, direction),
+        overflow=htb.overflow(rates, line, direction),
         unasked=queue.get("full", 0) + queue.get("lost", 0),
         lateness=quantiles(queue["lateness"], status["edges"], queue["latest"]),
         late_counts=dict(zip(bounds, queue["lateness"], strict=True)),

@@ -14,9 +14,9 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from lab.emulation import namespaces
-from lab.emulation.shape import Line
-from lab.hosts.process import Run
+from lab.emulation.links import netns
+from lab.emulation.links.link import Line
+from lab.hosts.command import Run
 
 
 def own(cpus: Iterable[int]) -> int | None:
@@ -46,9 +46,7 @@ def script(lines: Sequence[Line], processors: str) -> str:
         ends[line.end_b].append(line.interface_b)
     steer = f'for i; do echo {processors} >/sys/class/net/"$i"/queues/rx-0/rps_cpus || echo "$i"; done'
     each = f"mount -t sysfs none /sys && {steer} || echo sysfs"
-    entered = [
-        shlex.join(namespaces.inside(end, ["sh", "-c", each, "sh", *names])) for end, names in ends.items()
-    ]
+    entered = [shlex.join(netns.inside(end, ["sh", "-c", each, "sh", *names])) for end, names in ends.items()]
     return "".join(f"{one} 2>/dev/null &\n" for one in entered) + "wait\n"
 
 

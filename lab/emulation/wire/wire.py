@@ -16,44 +16,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation import (
-    compare,
-    memory,
-    namespaces,
-    rules,
-    segments,
-    steering,
-    tc,
-    wired,
-    wireprobe,
-    wirestate,
-)
-from lab.emulation.asked import Asked
-from lab.emulation.shape import DIRECTIONS, PARAMETERS, Line, Shape
-from lab.emulation.shaper import Counters, refuse
-from lab.emulation.state import Process
+from lab.emulation import memory
+from lab.emulation.links import gso, htb, netns, readback
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Shape
+from lab.emulation.links.shaper import Counters, refuse
+from lab.emulation.links.store import Asked
+from lab.emulation.ownership import Process
+from lab.emulation.wire import daemon, iptables, probe, protocol, rps
 from lab.errors import CommandError, ShaperError
-from lab.hosts import process
-from lab.hosts.process import Run
+from lab.hosts import command as process
+from lab.hosts.command import Run
 
 #: The wire's process starts without site-packages, in a tenth of the time; this is where it finds the lab.
-OWN_MODULES = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+OWN_MODULES = {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
 ANSWER_SECONDS = 10.0
 
 
 def start_command(lab_namespace: str, folder: Path) -> list[str]:
     """The argv that starts the wire's process; it returns when the wire takes requests."""
-    python = [sys.executable, "-S", "-m", "lab.emulation.wired", str(folder), namespaces.path(lab_namespace)]
-    return namespaces.inside(lab_namespace, python)
+    python = [sys.executable, "-S", "-m", "lab.emulation.wire.daemon", str(folder), netns.path(lab_namespace)]
+    return netns.inside(lab_namespace, python)
 
 
-async def trial(run: Run, frames: int = wireprobe.FRAMES) -> dict[str, Any]:
+async def trial(run: Run, frames: int = probe.FRAMES) -> dict[str, Any]:
     """Try a wire for real; returns ``variant`` and ``lead`` (ns), or a ``reason`` why it cannot be had.
 
     Raises:
         CommandError: not even a namespace can be made.
     """
-    argv = ["unshare", "--net", sys.executable, "-S", "-m", "lab.emulation.wireprobe", str(frames)]
+    argv = ["unshare", "--net", sys.executable, "-S", "-m", "lab.emulation.wire.probe", str(frames)]
     finding: dict[str, Any] = json.loads((await run(argv, env=OWN_MODULES)).stdout)
     return finding
 
@@ -67,17 +58,17 @@ def ask(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
         client.settimeout(ANSWER_SECONDS)
-        client.setsockopt(socket.SOL_SOCKET, wired.SO_SNDBUFFORCE, wired.LARGEST)
-        client.connect(str(folder / wired.SOCKET))
+        client.setsockopt(socket.SOL_SOCKET, daemon.SO_SNDBUFFORCE, daemon.LARGEST)
+        client.connect(str(folder / daemon.SOCKET))
         client.send(json.dumps(asked).encode())
-        answer: dict[str, Any] = json.loads(client.recv(wired.LARGEST))
+        answer: dict[str, Any] = json.loads(client.recv(daemon.LARGEST))
     if "error" in answer:
         raise ShaperError(f"the wire could not {asked['do']}: {answer['error']}")
     return answer
 
 
 class Wire:
-    """The shaper of one lab where the kernel has no netem; see `lab.emulation.shaper.Shaper`."""
+    """The shaper of one lab where the kernel has no netem; see `lab.emulation.links.shaper.Shaper`."""
 
     name: ClassVar[str] = "wire"
     can: ClassVar[frozenset[str]] = frozenset(PARAMETERS) - {"duplicate", "corrupt"}
@@ -114,14 +105,14 @@ class Wire:
 
     async def prepare(self) -> None:
         """Drop everything in the lab's namespace that no rule names, and start the process."""
-        await self._run(namespaces.inside(self._namespace, ["tee", *wireprobe.BRIDGED]), stdin=b"1\n")
+        await self._run(netns.inside(self._namespace, ["tee", *probe.BRIDGED]), stdin=b"1\n")
         finding = await trial(self._run)
         if "reason" in finding:
             raise ShaperError(f"the wire cannot be had: {finding['reason']}")
         self._know(**finding)
-        for family in rules.families():
-            argv = namespaces.inside(self._namespace, rules.restore(finding["variant"], family))
-            await self._run(argv, stdin=rules.table([]))
+        for family in iptables.families():
+            argv = netns.inside(self._namespace, iptables.restore(finding["variant"], family))
+            await self._run(argv, stdin=iptables.table([]))
         started = await self._run(
             start_command(self._namespace, self._folder),
             env={"LAB_ID": self.lab_id, **OWN_MODULES},
@@ -136,9 +127,9 @@ class Wire:
 
     async def _apply(self, lines: Sequence[Line]) -> None:
         memory.hold({**self.lines, **{line.name: line for line in lines}}.values())
-        adds = [command for line in lines for d in DIRECTIONS for command in tc.add(line, d, "root")]
-        await tc.carry_out(self._namespace, adds, self._run)
-        if (cpu := await steering.steer(lines, self._run)) is not None:
+        adds = [command for line in lines for d in DIRECTIONS for command in htb.add(line, d, "root")]
+        await htb.carry_out(self._namespace, adds, self._run)
+        if (cpu := await rps.steer(lines, self._run)) is not None:
             await self._talk({"do": "move", "cpu": cpu})
         await self._turn({**self.lines, **{line.name: line for line in lines}})
         await self._compare(lines)
@@ -167,8 +158,8 @@ class Wire:
         await self._compare([line])
 
     async def _rates(self, line: Line) -> None:
-        changes = [command for d in DIRECTIONS for command in tc.change(line, d)]
-        await tc.carry_out(self._namespace, changes, self._run)
+        changes = [command for d in DIRECTIONS for command in htb.change(line, d)]
+        await htb.carry_out(self._namespace, changes, self._run)
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
         line = self._asked.find(link)
@@ -180,8 +171,8 @@ class Wire:
 
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         lines = list(self.lines.values())
-        status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
-        return {line.name: {d: wirestate.count(line, d, status, rates) for d in DIRECTIONS} for line in lines}
+        status, rates = await self._status(), await htb.show(self._namespace, lines, self._run)
+        return {line.name: {d: protocol.count(line, d, status, rates) for d in DIRECTIONS} for line in lines}
 
     async def cost(self) -> Mapping[str, float]:
         status = await self._status()
@@ -218,14 +209,14 @@ class Wire:
         before = self.lines
         self._asked.begin(lines)
         kept = [line for name, line in before.items() if name in lines]
-        await segments.cut(kept, lines.values(), self._run)
-        await self._talk(wirestate.request(list({**before, **lines}.values()), self._known()["lead"]))
-        if amendment := rules.difference(before.values(), lines.values()):
-            for family in rules.families():
-                argv = rules.amend(self._known()["variant"], family)
-                await self._run(namespaces.inside(self._namespace, argv), stdin=amendment)
+        await gso.cut(kept, lines.values(), self._run)
+        await self._talk(protocol.request(list({**before, **lines}.values()), self._known()["lead"]))
+        if amendment := iptables.difference(before.values(), lines.values()):
+            for family in iptables.families():
+                argv = iptables.amend(self._known()["variant"], family)
+                await self._run(netns.inside(self._namespace, argv), stdin=amendment)
         if set(before) - set(lines):
-            await self._talk(wirestate.request(list(lines.values()), self._known()["lead"]))
+            await self._talk(protocol.request(list(lines.values()), self._known()["lead"]))
 
     async def _status(self) -> dict[str, Any]:
         return await self._talk({"do": "status"})
@@ -241,25 +232,25 @@ class Wire:
 
     async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
         """What lines read back as, having been compared with what was asked."""
-        status, rates = await self._status(), await tc.show(self._namespace, lines, self._run)
-        tables = [await self._table(family) for family in rules.families()]
+        status, rates = await self._status(), await htb.show(self._namespace, lines, self._run)
+        tables = [await self._table(family) for family in iptables.families()]
         await self._bridged()
         got = {
-            line.name: {d: wirestate.shape(line, d, status, rates, tables) for d in DIRECTIONS}
+            line.name: {d: protocol.shape(line, d, status, rates, tables) for d in DIRECTIONS}
             for line in lines
         }
         for line in lines:
             for direction in DIRECTIONS:
-                compare.same(line, direction, got[line.name][direction])
+                readback.same(line, direction, got[line.name][direction])
         return got
 
-    async def _table(self, family: int) -> rules.Rules:
-        argv = rules.save(self._known()["variant"], family)
-        return rules.parse((await self._run(namespaces.inside(self._namespace, argv))).stdout)
+    async def _table(self, family: int) -> iptables.Rules:
+        argv = iptables.save(self._known()["variant"], family)
+        return iptables.parse((await self._run(netns.inside(self._namespace, argv))).stdout)
 
     async def _bridged(self) -> None:
-        found = await self._run(namespaces.inside(self._namespace, ["cat", *wireprobe.BRIDGED]))
-        for path, value in zip(wireprobe.BRIDGED, found.stdout.split(), strict=True):
+        found = await self._run(netns.inside(self._namespace, ["cat", *probe.BRIDGED]))
+        for path, value in zip(probe.BRIDGED, found.stdout.split(), strict=True):
             if value != "1":
                 raise ShaperError(
                     f"{Path(path).name} of {self._namespace} was changed to {value}: packets pass its links "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.errors import MeasureError
+from tests.paths import ROOT
 
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "failure_drill.py"
+SCRIPT = ROOT / "examples" / "failure_drill.py"
 
 
 @pytest.fixture(scope="module")

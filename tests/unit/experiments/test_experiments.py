@@ -11,22 +11,23 @@ from typing import Any
 import pytest
 
 from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
-from experiments.base import Cell, Experiment
-from lab import catalog
-from lab.cli.assemble import Asked, load_experiment, parts, show_plan
+from lab import catalog, plugins
+from lab.app.run import Asked, load_experiment, parts, show_plan
 from lab.errors import MeasureError
-from lab.formats.own import write
-from lab.hosts.base import Endpoint, Result
+from lab.formats.lab_yaml import write
+from lab.hosts.host import Endpoint, Result
 from lab.measure.shared_port import shared_port
 from lab.report.html import render
+from lab.runs.experiment import Cell, Experiment
 from lab.topology import Topology
-from overlays import options
+from overlays import registry
+from tests.paths import FIXTURES, ROOT
 from tests.unit.fakes import FakeHost
 from tests.unit.synthetic import synthetic
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures"
-DOCS = Path(__file__).parents[2] / "docs" / "experiments"
-NAMES = catalog.names("experiments")
+OUTPUTS = FIXTURES
+DOCS = ROOT / "docs" / "experiments"
+NAMES = plugins.names("experiments")
 #: What the issue asks for.
 ASKED = {
     *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),
@@ -68,7 +69,7 @@ def test_a_grid_has_no_cell_twice_and_all_overlays_exist(name: str) -> None:
     keys = [cell.key for overlay in experiment.overlays for cell in grid(experiment, overlay)]
     assert len(keys) == len(set(keys)) > 1
     for overlay in experiment.overlays:
-        assert options.parse(overlay).name == overlay.split(":")[0]
+        assert registry.parse(overlay).name == overlay.split(":")[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,7 +187,7 @@ def test_windows_double_from_2000_to_1024000_bytes() -> None:
 
 
 def test_the_datagram_that_fills_seven_packets_has_about_10000_bytes() -> None:
-    from lab.measure.offload import payload
+    from lab.measure.ethtool import payload
 
     assert fragmentation.FRAGMENTS[-1] == 7
     assert payload(1500, 7) == 10352

@@ -10,10 +10,12 @@ from types import ModuleType
 
 import pytest
 
+from tests.paths import TESTS
+
 
 @pytest.fixture(scope="module")
 def initramfs() -> ModuleType:
-    path = Path(__file__).resolve().parents[1] / "kernels" / "initramfs.py"
+    path = TESTS / "kernels" / "initramfs.py"
     spec = importlib.util.spec_from_file_location("initramfs", path)
     assert spec is not None
     assert spec.loader is not None

@@ -11,7 +11,7 @@ import pytest
 
 from lab import doctor
 from lab.doctor import Finding
-from lab.hosts.base import Result
+from lab.hosts.host import Result
 
 V1 = """\
 tmpfs /sys/fs/cgroup tmpfs rw 0 0

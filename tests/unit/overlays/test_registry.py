@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from lab.cli.main import app
 from lab.errors import OverlayError, UnknownName
-from lab.hosts.base import HostFacts
-from overlays import options
+from lab.hosts.host import HostFacts
+from overlays import registry
 from overlays.base import Overlay
 
 BOTH = frozenset({"tun", "bridge-nf"})
@@ -18,13 +18,13 @@ OWN = {"flannel", "libnetwork", "tinc", "underlay", "weave"}
 
 
 def test_the_lab_has_its_own_overlays_and_no_helper_among_them() -> None:
-    assert set(options.names()) >= OWN
-    assert not {"base", "options", "support"} & set(options.names())
+    assert set(registry.names()) >= OWN
+    assert not {"base", "registry", "common"} & set(registry.names())
 
 
 @pytest.mark.parametrize("name", sorted(OWN))
 def test_every_overlay_says_what_it_is(name: str) -> None:
-    kind = options.load(name)
+    kind = registry.load(name)
 
     assert kind.name == name
     assert kind.summary
@@ -36,7 +36,7 @@ def test_every_overlay_says_what_it_is(name: str) -> None:
 
 
 def test_options_are_read_and_the_rest_is_default() -> None:
-    overlay = options.parse("weave:mode=auto,encryption=on")
+    overlay = registry.parse("weave:mode=auto,encryption=on")
 
     assert overlay.settings["mode"] == "auto"
     assert overlay.settings["encryption"] == "on"
@@ -45,7 +45,7 @@ def test_options_are_read_and_the_rest_is_default() -> None:
 
 def test_an_unknown_overlay_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'flannel'"):
-        options.parse("flanel")
+        registry.parse("flanel")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_an_unknown_overlay_names_the_nearest() -> None:
 )
 def test_a_wrong_option_or_value_lists_the_right_ones(text: str, listed: str) -> None:
     with pytest.raises(OverlayError) as caught:
-        options.parse(text)
+        registry.parse(text)
     assert listed in str(caught.value)
 
 
@@ -69,16 +69,16 @@ def test_modes_that_a_kernel_cannot_do_are_told_from_those_that_it_can() -> None
     has = frozenset({"vxlan", "ifb"})
     facts = HostFacts("6.1", "x86_64", (), has, frozenset({"tincd"}), BOTH)
 
-    assert options.modes(options.load("weave"), facts)["sleeve"] is None
-    assert "Open vSwitch" in options.modes(options.load("weave"), facts)["fastdp"].what  # type: ignore[union-attr]
-    lacking = {m for m, missing in options.modes(options.load("flannel"), facts).items() if missing}
+    assert registry.modes(registry.load("weave"), facts)["sleeve"] is None
+    assert "Open vSwitch" in registry.modes(registry.load("weave"), facts)["fastdp"].what  # type: ignore[union-attr]
+    lacking = {m for m, missing in registry.modes(registry.load("flannel"), facts).items() if missing}
     assert lacking == {"ipip", "wireguard"}
-    assert options.modes(options.load("tinc"), facts) == {"switch": None}
+    assert registry.modes(registry.load("tinc"), facts) == {"switch": None}
 
 
 def test_libnetwork_cannot_encrypt_in_kv_mode() -> None:
     with pytest.raises(OverlayError, match="only in mode=swarm"):
-        options.parse("libnetwork:mode=kv,encryption=on")
+        registry.parse("libnetwork:mode=kv,encryption=on")
 
 
 def test_an_overlay_of_somebody_else_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,13 +88,13 @@ def test_an_overlay_of_somebody_else_is_found_by_its_entry_point(monkeypatch: py
 
         @staticmethod
         def load() -> type[Overlay]:
-            return options.load("underlay")
+            return registry.load("underlay")
 
-    monkeypatch.setattr(options, "entry_points", lambda group: [Point] if group == options.GROUP else [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point] * (group == "lab.overlays"))
 
     # then it is listed and can be asked for
-    assert "theirs" in options.names()
-    assert isinstance(options.parse("theirs"), options.load("underlay"))
+    assert "theirs" in registry.names()
+    assert isinstance(registry.parse("theirs"), registry.load("underlay"))
 
 
 def test_an_overlay_of_another_distribution_is_found_once_that_is_installed(
@@ -108,9 +108,9 @@ def test_an_overlay_of_another_distribution_is_found_once_that_is_installed(
     (info / "entry_points.txt").write_text("[lab.overlays]\ntheirs = theirs_net:Theirs\n")
     monkeypatch.syspath_prepend(tmp_path)
     # then it can be asked for, with its options, and stands in the list
-    assert options.parse("theirs:colour=red").settings == {"colour": "red"}
+    assert registry.parse("theirs:colour=red").settings == {"colour": "red"}
     with pytest.raises(OverlayError, match="it is one of red, blue"):
-        options.parse("theirs:colour=green")
+        registry.parse("theirs:colour=green")
     listed = CliRunner().invoke(app, ["list", "overlays"])
     assert "somebody else's overlay" in listed.output
     assert "colour=red|blue" in listed.output
@@ -134,17 +134,17 @@ def test_what_is_registered_and_is_no_overlay_is_an_error(monkeypatch: pytest.Mo
         def load() -> object:
             return dict
 
-    monkeypatch.setattr(options, "entry_points", lambda group: [Point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point])
     with pytest.raises(OverlayError, match="no subclass"):
-        options.load("wrong")
+        registry.load("wrong")
 
 
 def test_what_a_machine_lacks_beside_kinds_of_links_is_named() -> None:
     bare = HostFacts("6.1", "x86_64", (), frozenset({"vxlan"}))
 
-    assert {m.what for m in options.parse("tinc").prerequisites(bare)} == {
+    assert {m.what for m in registry.parse("tinc").prerequisites(bare)} == {
         "the program tincd",
         "the device /dev/net/tun",
     }
-    lacking = options.parse("flannel:backend=udp").prerequisites(bare)
+    lacking = registry.parse("flannel:backend=udp").prerequisites(bare)
     assert [m.remedy for m in lacking] == ["load the tun module", "load the br_netfilter module"]

@@ -9,7 +9,7 @@ import pytest
 
 from lab.errors import OverlayError
 from lab.topology import Topology
-from overlays.options import parse
+from overlays.registry import parse
 from tests.unit.fakes import FakeHost
 from topologies import ring
 

@@ -11,8 +11,9 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from overlays import options
-from overlays.support import endpoints, record, weaver
+from overlays import registry
+from overlays.common import endpoints, install_record
+from overlays.weave import router as weaver
 from tests.unit.fakes import FakeHost
 
 CHAIN = catalog.topology("linear")
@@ -23,14 +24,14 @@ def written(settings: dict[str, str], **told: Any) -> str:
 
 
 async def test_hosts_that_know_nothing_are_new() -> None:
-    found = await record.find("tinc", {"mtu": "1376"}, [FakeHost("AMS"), FakeHost("PRG")])
+    found = await install_record.find("tinc", {"mtu": "1376"}, [FakeHost("AMS"), FakeHost("PRG")])
     assert found.told is None
     assert [host.name for host in found.new] == ["AMS", "PRG"]
 
 
 async def test_what_was_settled_is_found_on_any_host_and_goes_to_the_new() -> None:
     ran = FakeHost("PRG", lambda argv: (0, written({"mtu": "1376"}, store="PRG") if argv[0] == "cat" else ""))
-    overlay = options.parse("tinc")
+    overlay = registry.parse("tinc")
     overlay.settings = {"mtu": "1376"}
     new = FakeHost("AMS")
 
@@ -45,13 +46,13 @@ async def test_what_was_settled_is_found_on_any_host_and_goes_to_the_new() -> No
 async def test_other_options_are_refused_with_both_named() -> None:
     host = FakeHost("AMS", lambda argv: (0, written({"mtu": "1376", "encryption": "on"})))
     with pytest.raises(OverlayError) as caught:
-        await record.find("tinc", {"mtu": "1376", "encryption": "off"}, [host])
+        await install_record.find("tinc", {"mtu": "1376", "encryption": "off"}, [host])
     assert "tinc runs on AMS with encryption=on, and encryption=off was asked for" in str(caught.value)
 
 
 async def test_a_host_that_the_others_need_and_that_is_not_given_is_named() -> None:
-    overlay = options.parse("flannel")
-    await overlay.claim([FakeHost("PRG")], record.Found({"store": "AMS"}, ()))
+    overlay = registry.parse("flannel")
+    await overlay.claim([FakeHost("PRG")], install_record.Found({"store": "AMS"}, ()))
     with pytest.raises(OverlayError, match="flannel has its store on AMS, which is not among the hosts"):
         overlay.of_hosts("AMS", "its store")
 
@@ -67,7 +68,7 @@ def router(password: str) -> FakeHost:
 
 async def test_the_password_is_the_one_that_routers_run_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAB_WEAVE_PASSWORD", raising=False)
-    overlay: Any = options.parse("weave:encryption=on")
+    overlay: Any = registry.parse("weave:encryption=on")
     host = router("theirs")
 
     await overlay._take_password([host])
@@ -80,7 +81,7 @@ async def test_another_password_than_the_one_in_use_is_refused_and_not_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LAB_WEAVE_PASSWORD", "mine")
-    overlay: Any = options.parse("weave:encryption=on")
+    overlay: Any = registry.parse("weave:encryption=on")
     with pytest.raises(OverlayError, match="runs with another password") as caught:
         await overlay._take_password([router("theirs")])
     assert "theirs" not in str(caught.value)

@@ -18,17 +18,17 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from lab.hosts.base import Host, Result
-from lab.hosts.common import MARK, QUESTIONS
+from lab.hosts.command import Trace, Whole
 from lab.hosts.container import ContainerHost, Inside
-from lab.hosts.process import Trace, Whole
+from lab.hosts.daemons import MARK, QUESTIONS
+from lab.hosts.host import Host, Result
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
-from overlays import options
-from overlays.support import flanneld, weaver
+from overlays import registry
+from overlays.flannel import flanneld
+from overlays.weave import router as weaver
 
 CHAIN = catalog.topology("linear")
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 Call = tuple[tuple[str, ...], bytes | None, tuple[str, ...]]
 SPECS = (
     *("underlay", "weave", "weave:encryption=on", "weave:mode=auto", "tinc", "tinc:encryption=on"),
@@ -164,7 +164,7 @@ async def drive(spec: str, make: Callable[[Topology, Script], Sequence[Host]]) -
     """Everything an overlay does in its life, on hosts of one kind."""
     script = Script()
     hosts = make(CHAIN, script)
-    overlay = options.parse(spec)
+    overlay = registry.parse(spec)
     await overlay.install(hosts[:-1], CHAIN)
     with suppress(OverlayError):  # the script's hosts tell of more hosts than these
         await overlay.ready(0)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
-from experiments.multihop import PAPER, QUICK, Multihop
+from experiments.multihop.experiment import PAPER, QUICK, Multihop
 from lab.errors import MeasureError
-from lab.hosts.base import Endpoint
+from lab.hosts.host import Endpoint
+from tests.paths import FIXTURES
 from tests.unit.fakes import FakeHost
 from topologies.four_pairs import topology as four_pairs
 from topologies.linear import topology as linear
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures"
+OUTPUTS = FIXTURES
 RECORDED = {"tcp": "iperf3/tcp.json", "udp": "iperf3/udp.json", "latency": "netperf/udp_rr.txt"}
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.base import Cell
-from experiments.multihop import Multihop
-from lab.cli.shared import lines
+from experiments.multihop.experiment import Multihop
+from lab.cli.console import lines
 from lab.report import html
 from lab.report.tables import Table
-from lab.runs.folder import Run, read
+from lab.runs.experiment import Cell
 from lab.runs.manifest import OverlayState
+from lab.runs.run_folder import Run, read
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic

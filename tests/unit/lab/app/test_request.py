@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.assemble import Asked, adjusted, load_experiment, parts, refuse_nothing, show_plan
+from lab.app.run import Asked, adjusted, load_experiment, parts, refuse_nothing, show_plan
 from lab.errors import FileError, LabError, RunError
-from lab.hosts.process import Trace
-from lab.runs.folder import try_to_write
+from lab.hosts.command import Trace
+from lab.runs.run_folder import try_to_write
 
 
 @pytest.mark.parametrize("seconds", [0.5, float("nan"), float("inf"), 1e9])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab import catalog
-from lab.cli.machines import Booked
+from lab.app.testbed import Booked
 from lab.cli.testbed_check import checked
 from lab.events import silent
 from lab.testbed.inventory import Inventory, Machine, Ssh

@@ -9,11 +9,11 @@ from time import monotonic, sleep
 import pytest
 from rich.console import Console
 
-from lab.cli import shared
-from lab.cli.shared import progress, show
+from lab.cli import console as shared
+from lab.cli.console import progress, show
 from lab.events import Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted, step
 from lab.report.tables import Section, Table
-from lab.runs.journal import duration, line, logging
+from lab.runs.event_log import duration, line, logging
 
 EVENTS = [
     StepStarted("weave: install"),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import catalog
+from lab import catalog, plugins
 from lab.cli.main import run
 from lab.errors import FileError
+from tests.paths import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "dsl"
+FIXTURES = FIXTURES / "dsl"
 Lab = Callable[..., tuple[int, str, str]]
 
 
@@ -47,7 +48,7 @@ def test_export_without_arguments_is_the_chain(lab: Lab) -> None:
 
 
 def test_export_to_a_file_reads_back_as_it_was(lab: Lab, tmp_path: Path) -> None:
-    for name in catalog.names("topologies"):
+    for name in plugins.names("topologies"):
         for dialect in ("v2", "typed"):
             file = tmp_path / f"{name}-{dialect}.dsl"
             status, out, err = lab("export-dsl", name, "--dialect", dialect, "-o", file)
@@ -73,17 +74,17 @@ def test_nothing_is_overwritten_without_force(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_files_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab import atomic
+    from lab.util import files
 
     with pytest.raises(FileError, match="cannot be written: No such file or directory"):
-        atomic.write({tmp_path / "a": b"1", tmp_path / "gone" / "b": b"2"})
+        files.write({tmp_path / "a": b"1", tmp_path / "gone" / "b": b"2"})
     assert list(tmp_path.iterdir()) == []
 
     # somebody makes the file between the look and the write
-    monkeypatch.setattr(atomic.os.path, "lexists", lambda _: False)
+    monkeypatch.setattr(files.os.path, "lexists", lambda _: False)
     (tmp_path / "a").write_text("theirs")
     with pytest.raises(FileError, match="exists; --force overwrites"):
-        atomic.write({tmp_path / "a": b"1"})
+        files.write({tmp_path / "a": b"1"})
     assert (tmp_path / "a").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

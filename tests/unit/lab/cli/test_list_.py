@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli.main import app
-from lab.hosts import kernel
-from lab.hosts.base import HostFacts
-from overlays import options
-from overlays.support import weaver
+from lab.hosts import facts as kernel
+from lab.hosts.host import HostFacts
+from overlays import registry
+from overlays.weave import router
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
@@ -17,7 +17,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
         return facts
 
     monkeypatch.setattr(kernel, "facts", answer)
-    monkeypatch.setattr(weaver, "program", lambda: None)
+    monkeypatch.setattr(router, "program", lambda: None)
     done = CliRunner().invoke(app, ["list", "overlays"])
     assert done.exit_code == 0, done.output
     return done.output
@@ -26,8 +26,8 @@ def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
 def test_every_overlay_has_its_modes_and_what_is_missing_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     said = listed(monkeypatch, HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"})))
 
-    for name in options.names():
-        kind = options.load(name)
+    for name in registry.names():
+        kind = registry.load(name)
         assert f"  {name:<16} {kind.summary}" in said
         assert all(f"mode {mode}: " in said for mode in kind.modes)
     assert "mode sleeve: this kernel can" in said

@@ -57,7 +57,8 @@ def test_an_inventory_that_is_not_there_is_one_sentence(lab: Lab, words: list[st
 
 
 def test_a_rehearsal_hands_on_what_emulate_has_for_interruptions_and_fall_backs(tmp_path: Path) -> None:
-    from lab.cli import assemble, rehearse
+    from lab.app import run as assemble
+    from lab.cli import rehearse
 
     asked = assemble.Asked("multihop", on_fallback="relaunch", overlays=("weave",))
     settled = assemble.parts(asked)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from mininet import link, node, nodelib
 
-from lab.emulation import network
-from lab.emulation.network import cables, net, publish, shaping, switches
-from lab.emulation.network.nodes import enter
-from lab.emulation.network.probes import _rate
-from lab.emulation.network.shaping import milliseconds
-from lab.emulation.shape import Shape
+from lab import containernet
+from lab.containernet import cables, net, port_forward, switches, tc_params
+from lab.containernet.nodes import enter
+from lab.containernet.ping_iperf import _rate
+from lab.containernet.tc_params import milliseconds
+from lab.emulation.links.link import Shape
 from lab.errors import LabError, ShaperError, TopologyError
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_time_is_named(text: str) -> None:
     ],
 )
 def test_parameters_of_a_link_become_a_shape(params: dict[str, Any], shape: Shape) -> None:
-    assert shaping.shape(params) == shape
+    assert tc_params.shape(params) == shape
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ def test_parameters_of_a_link_become_a_shape(params: dict[str, Any], shape: Shap
 )
 def test_what_a_link_cannot_have_is_named(params: dict[str, Any], said: str) -> None:
     with pytest.raises(TopologyError, match=said):
-        shaping.shape(params)
+        tc_params.shape(params)
 
 
 @pytest.mark.parametrize("params", [{"bw": -1}, {"loss": 101}])
 def test_absurd_values_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(ShaperError):
-        shaping.shape(params)
+        tc_params.shape(params)
 
 
 def test_directions_of_a_cable_may_differ() -> None:
@@ -104,10 +104,10 @@ def test_names_that_a_kernel_cannot_hold_are_told_before() -> None:
 @pytest.mark.parametrize(
     ("cls", "ours"),
     [
-        (node.OVSSwitch, network.OVSSwitch),
-        (node.OVSBridge, network.OVSBridge),
-        (nodelib.LinuxBridge, network.LinuxBridge),
-        (network.LinuxBridge, network.LinuxBridge),
+        (node.OVSSwitch, containernet.OVSSwitch),
+        (node.OVSBridge, containernet.OVSBridge),
+        (nodelib.LinuxBridge, containernet.LinuxBridge),
+        (containernet.LinuxBridge, containernet.LinuxBridge),
     ],
 )
 def test_mininets_own_classes_are_stood_for(cls: Any, ours: Any) -> None:
@@ -115,16 +115,16 @@ def test_mininets_own_classes_are_stood_for(cls: Any, ours: Any) -> None:
 
 
 def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refused() -> None:
-    class Own(network.TCLink):
+    class Own(containernet.TCLink):
         pass
 
     class Foreign(link.TCLink):  # type: ignore[misc]
         pass
 
-    known = {"TCLink": network.TCLink}
-    assert net._ours(Own, known, network.Link) is Own
+    known = {"TCLink": containernet.TCLink}
+    assert net._ours(Own, known, containernet.Link) is Own
     with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
-        net._ours(Foreign, known, network.Link)
+        net._ours(Foreign, known, containernet.Link)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refu
     ],
 )
 def test_ports_are_published_as_asked(ports: Any, port_bindings: Any, everything: bool, found: Any) -> None:
-    assert publish.bindings("d1", ports, port_bindings, ["22/tcp"], everything) == found
+    assert port_forward.bindings("d1", ports, port_bindings, ["22/tcp"], everything) == found
 
 
 @pytest.mark.parametrize("port", ["53/udp", (53, "udp"), 0, 70000, "http"])
 def test_only_tcp_ports_are_published(port: Any) -> None:
     with pytest.raises(TopologyError, match=r"'d1': .* is no TCP port"):
-        publish.bindings("d1", [], {port: 1}, [], everything=False)
+        port_forward.bindings("d1", [], {port: 1}, [], everything=False)
 
 
 def test_throughput_is_said_as_iperf_says_it() -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import state
-from lab.emulation.network import (
+from lab.containernet import (
     Containernet,
     Controller,
     Docker,
@@ -20,11 +19,12 @@ from lab.emulation.network import (
     OVSSwitch,
     TCLink,
     Topo,
-    ground,
+    backend,
     net,
     openvswitch,
 )
-from lab.emulation.shape import Shape
+from lab.emulation import ownership
+from lab.emulation.links.link import Shape
 from lab.errors import LabError, TopologyError, UnknownName
 
 
@@ -99,7 +99,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(net, "Ground", Ground)
     monkeypatch.setattr(net.os, "geteuid", lambda: 0)
 
-    monkeypatch.setattr(net.leave, "enrol", lambda ground: None)
+    monkeypatch.setattr(net.exit_cleanup, "enrol", lambda ground: None)
     monkeypatch.setattr(openvswitch, "lacking", lambda: ["ovsdb-tool"])
 
     def build(**params: Any) -> Any:
@@ -201,9 +201,9 @@ def test_this_machines_end_of_a_switch_is_recorded_before_it_is_made(make: Any) 
 def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "RUN", tmp_path)
-    lab: Any = SimpleNamespace(state=state.State.create())
-    there = ground.Ground(lab, None)
+    monkeypatch.setattr(ownership, "RUN", tmp_path)
+    lab: Any = SimpleNamespace(state=ownership.State.create())
+    there = backend.Ground(lab, None)
     names = [there.own_link(), there.own_link()]
     assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
     assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]

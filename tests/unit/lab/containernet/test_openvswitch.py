@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lab.emulation.network import LinuxBridge, OVSSwitch, openvswitch, switches
-from lab.emulation.network.nodes import Node, Place
-from lab.emulation.network.openvswitch import Options, datapath_id, port_words
+from lab.containernet import LinuxBridge, OVSSwitch, openvswitch, switches
+from lab.containernet.nodes import Node, Place
+from lab.containernet.openvswitch import Options, datapath_id, port_words
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 

@@ -9,13 +9,14 @@ from math import hypot
 
 import pytest
 
-from lab import catalog
-from lab.draw import chart, diagram, places, summary
+from lab import catalog, plugins
+from lab.draw import chart, layout, summary
+from lab.draw import labels as diagram
 from lab.draw.geometry import HEIGHT, WIDTH, Box, Point, distance
-from lab.draw.places import picture
+from lab.draw.layout import picture
 from lab.topology import Topology
 
-SHIPPED = catalog.names("topologies")
+SHIPPED = plugins.names("topologies")
 
 
 @pytest.fixture(scope="module", params=SHIPPED)
@@ -126,8 +127,8 @@ def test_the_work_for_a_picture_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     counts = Counter[str]()
 
     def counted(name: str) -> None:
-        work = getattr(places, name)
-        monkeypatch.setattr(places, name, lambda *given: (counts.update([name]), work(*given))[1])
+        work = getattr(layout, name)
+        monkeypatch.setattr(layout, name, lambda *given: (counts.update([name]), work(*given))[1])
 
     for name in ("distance", "crosses", "bent"):
         counted(name)

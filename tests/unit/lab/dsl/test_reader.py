@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from lab import dsl
-from lab.dsl import interpret, meetings
+from lab.dsl import adjacencies, to_topology
 from lab.dsl.reader import LONGEST, MOST
 from lab.errors import DslError
+from tests.paths import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "dsl"
+FIXTURES = FIXTURES / "dsl"
 HOST = 'host {{ id="{}" location="AMS" port {{ id="p1" }} port {{ id="p2" }} }}'
 LINK = 'link {{ id="{}" port {{ id="src" }} port {{ id="dst" }} }}'
 
@@ -237,7 +237,7 @@ def test_many_faults_are_cut_short() -> None:
 def test_nothing_is_looked_for_beyond_the_faults_that_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The nearest name was looked for tens of thousands of times, for faults that nobody was told."""
     asked = Counter[str]()
-    monkeypatch.setattr(meetings, "expected", lambda *_: asked.update("x") or "expected another")
+    monkeypatch.setattr(adjacencies, "expected", lambda *_: asked.update("x") or "expected another")
     hosts = "".join(f'host {{ id="host{n}" location="AMS" }}' for n in range(1000))
     found = faults(f"Net {{ {hosts} {''.join(f'adjacency h{n}.p, l{n}.src ' for n in range(1000))} }}")
 
@@ -267,7 +267,7 @@ def test_names_for_many_hosts_are_made_in_one_pass() -> None:
 
     taken, made = Taken(), Counter[str]()
     for each in ids:
-        taken.add(interpret._free(each, taken, made))
+        taken.add(to_topology._free(each, taken, made))
 
     assert taken == {"host", *(f"host-{n}" for n in range(2, 301))}
     assert looks["look"] == 300

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import networkx as nx
 import pytest
 
 from lab import catalog, dsl
-from lab.dsl import service, side
-from lab.dsl.compose import to_document
+from lab.dsl import gts_rules, sidecar
+from lab.dsl.from_topology import to_document
 from lab.errors import DslError, TopologyError
 from lab.topology import Topology
+from tests.paths import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "dsl"
+FIXTURES = FIXTURES / "dsl"
 
 
 def tokens(text: str) -> list[str]:
@@ -43,7 +43,9 @@ def test_word_for_word_as_in_appendix_a(name: str, listing: str) -> None:
 def test_the_appendix_read_with_its_side_file_is_the_topology(name: str, listing: str) -> None:
     topology = catalog.topology(name)
 
-    assert dsl.parse((FIXTURES / f"appendix_a_{listing}.dsl").read_text(), side=side.of(topology)) == topology
+    assert (
+        dsl.parse((FIXTURES / f"appendix_a_{listing}.dsl").read_text(), side=sidecar.of(topology)) == topology
+    )
 
 
 def test_the_layout_of_a_document() -> None:
@@ -98,13 +100,13 @@ def test_two_resources_of_one_id_cannot_be_written() -> None:
 
 
 def test_side_file_holds_what_the_language_cannot() -> None:
-    found = side.of(two_hosts(rtt=10.0, jitter=1.0, loss=0.5, mtu=1400, name="first"))
+    found = sidecar.of(two_hosts(rtt=10.0, jitter=1.0, loss=0.5, mtu=1400, name="first"))
 
     assert found == {
         "lab": 1,
         "links": {"l1": {"rtt": 10.0, "name": "first", "jitter": 1.0, "loss": 0.5, "mtu": 1400}},
     }
-    assert side.losses(found) == [f"{what} of 1 link" for what in ("rtt", "name", "jitter", "loss", "mtu")]
+    assert sidecar.losses(found) == [f"{what} of 1 link" for what in ("rtt", "name", "jitter", "loss", "mtu")]
 
 
 def test_side_file_that_speaks_of_something_else_is_refused() -> None:
@@ -118,17 +120,17 @@ def test_limits_of_the_service_are_named() -> None:
     graph.add_node("b", site="BRA", gts={"ports": ["p"], "port_attributes": {"p": {"lineRate": 1.5}}})
     graph.add_edge("a_1", "b", rate=2500)
 
-    found = {limit.name for limit in service.limits(to_document(Topology(graph, name="x")))}
+    found = {limit.name for limit in gts_rules.limits(to_document(Topology(graph, name="x")))}
 
     assert found == {"name", "location", "cpuSpeed", "flavorId", "attribute", "lineRate", "capacity"}
-    assert not service.limits(to_document(catalog.topology("four_pairs", rate=None)))[1:]
+    assert not gts_rules.limits(to_document(catalog.topology("four_pairs", rate=None)))[1:]
 
 
 def test_rate_follows_capacity_then_bandwidth_then_line_rate() -> None:
-    assert service.rate_of({"capacity": "100", "bandwidth": 5}, []) == 100
-    assert service.rate_of({"bandwidth": 5}, [{"lineRate": 1}]) == 5
-    assert service.rate_of({}, [{"lineRate": 2}, {"lineRate": "1"}]) == 1000
-    assert service.rate_of({}, [{}]) is None
+    assert gts_rules.rate_of({"capacity": "100", "bandwidth": 5}, []) == 100
+    assert gts_rules.rate_of({"bandwidth": 5}, [{"lineRate": 1}]) == 5
+    assert gts_rules.rate_of({}, [{"lineRate": 2}, {"lineRate": "1"}]) == 1000
+    assert gts_rules.rate_of({}, [{}]) is None
 
 
 def test_export_imports_nothing_heavy() -> None:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from lab import places
-from lab.emulation import cleanup, state
-from lab.emulation.record import HostRecord, Record, read
+from lab.emulation import cleanup, ownership
+from lab.emulation.registry import HostRecord, Record, read
 from lab.errors import MachineError
-from lab.hosts.base import Result
+from lab.hosts.host import Result
+from lab.util import paths
 
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "RUN", tmp_path / "run")
-    monkeypatch.setattr(places, "STATE", tmp_path / "state")
+    monkeypatch.setattr(ownership, "RUN", tmp_path / "run")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
 
 
 class Docker:
@@ -83,20 +83,20 @@ async def test_a_container_that_went_by_itself_is_no_error() -> None:
 
 async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> None:
     """It was left to the kernel, which takes a namespace down after `ip netns delete` has ended."""
-    lab = state.State.create()
+    lab = ownership.State.create()
     for number in range(3):
         lab.record("link", f"sap-{number}")
     kernel = Kernel(sap_1='Cannot find device "sap-1"', sap_2="RTNETLINK answers: No such device")
     assert await cleanup.remove(lab, kernel) == ["link sap-0"]
     assert kernel.ran == [("ip", "link", "delete", f"sap-{number}") for number in range(3)]
-    assert state.labs() == []
+    assert ownership.labs() == []
 
 
 async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
-    lab = state.State.create()
+    lab = ownership.State.create()
     lab.record("link", "sap-0")
     with pytest.raises(
         MachineError, match=r"link sap-0 cannot be removed: .* not permitted; run 'lab cleanup'"
     ):
         await cleanup.remove(lab, Kernel(sap_0="RTNETLINK answers: Operation not permitted"))
-    assert [found.lab_id for found in state.labs()] == [lab.lab_id]
+    assert [found.lab_id for found in ownership.labs()] == [lab.lab_id]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import state
+from lab.emulation import ownership
 from lab.emulation.cleanup import processes
-from lab.emulation.state import Process, State, labs
+from lab.emulation.ownership import Process, State, labs
 
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(state, "RUN", tmp_path / "lab")
+    monkeypatch.setattr(ownership, "RUN", tmp_path / "lab")
     return tmp_path / "lab"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from lab.emulation.difference import Difference, difference
-from lab.emulation.shape import Line, Wiring
+from lab.emulation.links.link import Line, Wiring
+from lab.emulation.reconcile import Difference, difference
 from lab.topology import Topology
 from topologies import ring
 

@@ -12,25 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from lab import places
-from lab.emulation import record as module
-from lab.emulation import state
+from lab.emulation import ownership
+from lab.emulation import registry as module
 from lab.emulation.emulation import Emulation
-from lab.emulation.record import HostRecord, OverlayRecord, Record, claim, find, read, records
-from lab.emulation.state import State
+from lab.emulation.ownership import State
+from lab.emulation.registry import HostRecord, OverlayRecord, Record, claim, find, read, records
 from lab.errors import LabError, UnknownName
 from lab.events import Event, Note
-from lab.locks import turn
+from lab.util import paths
+from lab.util.locks import turn
+from tests.paths import ROOT
 from topologies import ring
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(state, "RUN", tmp_path / "run")
-    monkeypatch.setattr(places, "STATE", tmp_path / "state")
-    monkeypatch.setattr("lab.locks.STATE", tmp_path / "state")
+    monkeypatch.setattr(ownership, "RUN", tmp_path / "run")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+    monkeypatch.setattr("lab.util.locks.STATE", tmp_path / "state")
     return tmp_path
 
 
@@ -38,7 +37,7 @@ def a_lab(name: str = "class") -> Record:
     """The record of a ring whose hosts are this very process."""
     topology = ring.topology().pinned()
     made = claim(State.create().lab_id, name)
-    me = state.Process.of(os.getpid())
+    me = ownership.Process.of(os.getpid())
     made.topology, made.shaper = json.loads(json.dumps(topology.to_dict())), "netem"
     made.hosts = [
         HostRecord(
@@ -104,7 +103,7 @@ def test_a_lab_from_before_a_restart_of_the_machine_is_known_and_not_taken_up(
     made.state.keep()
     assert made.state.alive()
     monkeypatch.setattr(module, "boot_id", lambda: "another")
-    monkeypatch.setattr(state, "boot_id", lambda: "another")
+    monkeypatch.setattr(ownership, "boot_id", lambda: "another")
     assert [one.name for one in records() if one.rebooted] == ["class"]
     assert not made.state.alive()
     with pytest.raises(LabError, match="ended when this machine was restarted"):
@@ -123,7 +122,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from lab.events import silent
-from lab.locks import turn
+from lab.util.locks import turn
 with turn(Path(sys.argv[1]), "class", silent):
     print("held", flush=True)
     sys.stdin.read()

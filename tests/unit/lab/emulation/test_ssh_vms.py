@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.emulation import standins
-from lab.hosts.base import Result
+from lab.emulation import ssh_vms
+from lab.hosts.command import Trace
 from lab.hosts.container import ContainerHost
-from lab.hosts.process import Trace
+from lab.hosts.host import Result
 
 
 async def test_a_stand_ins_own_key_is_in_no_argv_and_no_trace(tmp_path: Path) -> None:
@@ -18,12 +18,12 @@ async def test_a_stand_ins_own_key_is_in_no_argv_and_no_trace(tmp_path: Path) ->
         fed.append(stdin)
         return Result(tuple(argv), 0, "", "", 0.0)
 
-    access = standins.Access(
+    access = ssh_vms.Access(
         "lab-ab12", {"AMS": "10.0.0.1"}, "lab", tmp_path / "key", tmp_path / "known_hosts"
     )
-    key = standins._keys(access)["AMS"]
+    key = ssh_vms._keys(access)["AMS"]
     trace = Trace(tmp_path / "trace.sh", run_here)
-    await standins._prepare(ContainerHost("AMS", "AMS", (), "c", trace), access, key, ["eth1"])
+    await ssh_vms._prepare(ContainerHost("AMS", "AMS", (), "c", trace), access, key, ["eth1"])
     trace.close()
     assert b"PRIVATE KEY" in fed[0]
     text = (tmp_path / "trace.sh").read_text()

@@ -9,13 +9,13 @@ import networkx as nx
 import pytest
 from jsonschema import Draft202012Validator
 
-from lab import catalog, dsl
+from lab import catalog, dsl, plugins
 from lab.errors import DslError, TopologyError
 from lab.events import Event, Note
-from lab.formats import files, models, node_link, own, side_file, yaml_text
+from lab.formats import files, lab_yaml, models, node_link, side_file, yaml_loader
 from lab.topology import Topology
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 YAML = """\
 name: three
 description: two sites of the testbed and one more
@@ -75,14 +75,14 @@ def test_our_yaml_says_all_that_a_topology_is(tmp_path: Path) -> None:
 def test_yaml_written_is_yaml_read(tmp_path: Path) -> None:
     for name in ("star", "grid", "four_pairs"):
         topology = catalog.topology(name)
-        back = own.read(own.write(topology), "x")
+        back = lab_yaml.read(lab_yaml.write(topology), "x")
         assert (back.hosts, back.links, back.separate_parts) == (
             topology.hosts,
             topology.links,
             topology.separate_parts,
         )
-    three = own.read(YAML, "x")
-    assert own.read(own.write(three), "x") == three
+    three = lab_yaml.read(YAML, "x")
+    assert lab_yaml.read(lab_yaml.write(three), "x") == three
 
 
 @pytest.mark.parametrize(
@@ -119,27 +119,27 @@ def test_yaml_written_is_yaml_read(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_in_yaml_is_said_with_its_line(old: str, new: str, said: list[str]) -> None:
     with pytest.raises(TopologyError) as caught:
-        own.read(YAML.replace(old, new), "net.yaml")
+        lab_yaml.read(YAML.replace(old, new), "net.yaml")
     assert str(caught.value).splitlines() == said
 
 
 def test_yaml_that_grows_beyond_its_text_is_refused() -> None:
     """A C loader that met deep nesting ended the process; nested aliases took for ever."""
     with pytest.raises(TopologyError, match=r"^net.yaml:1:26: it is nested too deeply$"):
-        own.read("name: " + "[" * 100_000, "net.yaml")
+        lab_yaml.read("name: " + "[" * 100_000, "net.yaml")
     with pytest.raises(TopologyError, match=r"^net.yaml:2:8: an alias, \*a; write the value itself$"):
-        own.read("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "net.yaml")
+        lab_yaml.read("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "net.yaml")
 
 
 def test_yaml_that_is_written_has_no_aliases() -> None:
     place = [1.0, 2.0]
 
-    assert yaml_text.load(yaml_text.dump({"a": place, "b": place}), "x") == {"a": place, "b": place}
+    assert yaml_loader.load(yaml_loader.dump({"a": place, "b": place}), "x") == {"a": place, "b": place}
 
 
 def test_all_faults_of_a_yaml_file_are_told_at_once() -> None:
     with pytest.raises(TopologyError) as caught:
-        own.read(YAML.replace("cpus: 2", "cpu: 2").replace("loss: 0.1", "loss: 101"), "x")
+        lab_yaml.read(YAML.replace("cpus: 2", "cpu: 2").replace("loss: 0.1", "loss: 101"), "x")
     assert len(caught.value.faults) == 2
 
 
@@ -149,7 +149,7 @@ def test_all_faults_of_a_yaml_file_are_told_at_once() -> None:
 )
 def test_what_is_no_topology_in_yaml_is_refused(text: str) -> None:
     with pytest.raises(TopologyError):
-        own.read(text, "x")
+        lab_yaml.read(text, "x")
 
 
 def test_the_json_schema_in_the_documentation_is_that_of_the_models() -> None:
@@ -157,15 +157,15 @@ def test_the_json_schema_in_the_documentation_is_that_of_the_models() -> None:
 
     assert kept == models.schema()
     schema = Draft202012Validator(json.loads(kept))
-    schema.validate(yaml_text.load(YAML, "x"))
-    assert not schema.is_valid(yaml_text.load(YAML.replace("cpus", "cpu"), "x"))
+    schema.validate(yaml_loader.load(YAML, "x"))
+    assert not schema.is_valid(yaml_loader.load(YAML.replace("cpus", "cpu"), "x"))
 
 
 # ------------------------------------------------------------------ node-link JSON
 
 
 def test_node_link_json_is_networkx_own(tmp_path: Path) -> None:
-    for name in catalog.names("topologies"):
+    for name in plugins.names("topologies"):
         topology = catalog.topology(name)
         file = written(tmp_path, f"{name}.json", node_link.write(topology))
         assert catalog.topology(file) == topology

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from lab.errors import CommandError, HostTimeout
-from lab.hosts.base import Result, Secret
-from lab.hosts.common import parse_version, start_argv
+from lab.hosts.command import Trace, Whole, run
 from lab.hosts.container import ContainerHost, Inside, exec_argv
-from lab.hosts.process import Trace, Whole, run
+from lab.hosts.daemons import parse_version, start_argv
+from lab.hosts.host import Result, Secret
 
 
 def running(command: str) -> bool:

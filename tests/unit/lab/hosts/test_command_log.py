@@ -10,12 +10,12 @@ import pytest
 
 from lab.errors import FileError, HostLost
 from lab.events import Event, Note
-from lab.hosts.base import Private, Secret
-from lab.hosts.common import with_deadline, without_deadline
-from lab.hosts.heard import OUT, Heard
-from lab.hosts.process import Trace
+from lab.hosts.command import Trace
+from lab.hosts.command_log import OUT, Heard
+from lab.hosts.daemons import with_deadline, without_deadline
+from lab.hosts.host import Private, Secret
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.sshline import Line
+from lab.hosts.ssh_connection import Line
 from tests.unit.sshd import Server, serving
 
 SECRET = "sesame-open\nand its second line"

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnreachable
-from lab.hosts.base import Result
-from lab.hosts.process import Trace
+from lab.hosts.command import Trace
+from lab.hosts.host import Result
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.sshline import CHANNELS, Line, header
+from lab.hosts.ssh_connection import CHANNELS, Line, header
 from lab.hosts.sshway import Way
 from tests.unit.sshd import Server, serving
 

@@ -7,21 +7,20 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.cli import ps
-from lab.emulation.record import HostRecord, OverlayRecord, Record
-from lab.emulation.state import Process
+from lab.emulation.ownership import Process
+from lab.emulation.registry import HostRecord, OverlayRecord, Record
 from lab.errors import HostError, LabError, UnknownName
-from lab.live import capture, written
-from lab.live.doors import door
-from lab.live.reach import parse
-from lab.loop import Loop
+from lab.live import capture, logs
+from lab.live.enter import door
+from lab.live.ping_all import parse
+from lab.util.event_loop import Loop
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ME = Process.of(os.getpid())
 
 
@@ -87,7 +86,7 @@ def test_a_link_is_captured_at_both_its_ends_or_at_one() -> None:
 
 def test_logs_of_what_is_not_there() -> None:
     with pytest.raises(UnknownName, match="did you mean 'flannel'"):
-        written.commands(record(AMS=ME, PRG=ME), "flanell", 10, False)
+        logs.commands(record(AMS=ME, PRG=ME), "flanell", 10, False)
 
 
 PING = """PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data. --- 10.0.0.2 ping statistics ---
@@ -180,7 +179,7 @@ def test_what_fails_in_the_loop_is_raised_here() -> None:
 
 INTERRUPTED = """
 import asyncio, os, signal, threading
-from lab.loop import Loop
+from lab.util.event_loop import Loop
 async def work():
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:

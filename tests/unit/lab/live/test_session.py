@@ -9,16 +9,16 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from lab import places
-from lab.emulation.difference import Difference, difference
-from lab.emulation.record import Record
-from lab.emulation.shape import Wiring
+from lab.emulation.links.link import Wiring
+from lab.emulation.reconcile import Difference, difference
+from lab.emulation.registry import Record
 from lab.errors import OverlayError, UnknownName
 from lab.events import Event, Note
-from lab.hosts.base import Endpoint, Host
+from lab.hosts.host import Endpoint, Host
 from lab.live import session as module
 from lab.live.session import Session
 from lab.topology import Topology
+from lab.util import paths
 from overlays.base import Overlay
 from tests.unit.fakes import FakeHost
 from topologies import ring
@@ -90,8 +90,8 @@ class Lab:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     async def reach(*_: Any, **__: Any) -> None: ...
 
-    monkeypatch.setattr(places, "STATE", tmp_path)
-    monkeypatch.setattr(module.options, "parse", lambda spec: Spoken())
+    monkeypatch.setattr(paths, "STATE", tmp_path)
+    monkeypatch.setattr(module.registry, "parse", lambda spec: Spoken())
     monkeypatch.setattr(module, "every_pair", reach)
     monkeypatch.setattr(Spoken, "refuses", "")
     SAID.clear()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from lab.errors import MeasureError
 from lab.measure import iperf3
+from tests.paths import FIXTURES
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures" / "iperf3"
+OUTPUTS = FIXTURES / "iperf3"
 
 
 def output(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.measure import cgroups, clocks, links, machine, pulse
+from lab.measure import cgroups, clocks, cpu_saturation, link_counters, machine
 from lab.measure.machine import Machine, Snapshot, shares
 
 V1 = """\
@@ -127,7 +127,7 @@ class Count:
 def test_links_have_what_was_added_and_idle_ones_are_left_out() -> None:
     before = {"AMS-PRG": {"ab": Count(10, 1000, 1), "ba": Count(5, 50)}}
     after = {"AMS-PRG": {"ab": Count(110, 9000, 4, 2), "ba": Count(5, 50)}, "new": {"ab": Count(1, 60)}}
-    assert links.difference(before, after) == {
+    assert link_counters.difference(before, after) == {
         "AMS-PRG ab": {"packets": 100, "bytes": 8000, "overflow": 3, "unasked": 2},
         "new ab": {"packets": 1, "bytes": 60, "overflow": 0, "unasked": 0},
     }
@@ -137,21 +137,21 @@ def test_lateness_is_that_of_the_sample_alone() -> None:
     # given a link that was late before, and is not during the sample
     before = {"l": {"ab": Count(1000, 1, late_counts={0.1: 0, 1.0: 0, inf: 1000})}}
     after = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 2, inf: 1000})}}
-    assert links.difference(before, after)["l ab"]["late_p99_ms"] == 1.0
+    assert link_counters.difference(before, after)["l ab"]["late_p99_ms"] == 1.0
     # and one that is beyond the last class during it
     worse = {"l": {"ab": Count(1100, 2, late_counts={0.1: 98, 1.0: 0, inf: 1002})}}
-    assert links.difference(before, worse)["l ab"]["late_p99_ms"] is None
+    assert link_counters.difference(before, worse)["l ab"]["late_p99_ms"] is None
 
 
 def test_one_packet_that_was_kept_shows_in_the_mean_and_not_in_the_slowest_hundredth() -> None:
     before = {"l": {"ab": Count(1000, 1, late_counts={0.1: 1000, inf: 0}, late_ms=20.0)}}
     after = {"l": {"ab": Count(1115, 2, late_counts={0.1: 1114, inf: 1}, late_ms=135.0)}}
-    late = links.difference(before, after)["l ab"]
+    late = link_counters.difference(before, after)["l ab"]
     assert (late["late_p99_ms"], late["late_mean_ms"]) == (0.1, 1.0)
     # and of fewer packets than a hundred there is no slowest hundredth
     few = {"l": {"ab": Count(1020, 2, late_counts={0.1: 1019, inf: 1}, late_ms=24.0)}}
-    assert links.difference(before, few)["l ab"]["late_mean_ms"] == 0.2
-    assert "late_p99_ms" not in links.difference(before, few)["l ab"]
+    assert link_counters.difference(before, few)["l ab"]["late_mean_ms"] == 0.2
+    assert "late_p99_ms" not in link_counters.difference(before, few)["l ab"]
 
 
 def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:
@@ -208,16 +208,16 @@ def test_a_second_in_which_no_cpu_was_left_shows_though_the_mean_is_low() -> Non
     times = [0.0, 0.1, 0.2, 0.3, 0.4]
     ticks = [{"user": 100 * n - i, "idle": i, "iowait": 0} for n, i in enumerate(idle)]
     readings = list(zip(times, ticks, strict=True))
-    assert pulse.full(readings) == pytest.approx(0.25)
-    assert pulse.used(readings[0][1], readings[-1][1]) < 0.6
-    assert pulse.full(readings[:1]) == 0.0
+    assert cpu_saturation.full(readings) == pytest.approx(0.25)
+    assert cpu_saturation.used(readings[0][1], readings[-1][1]) < 0.6
+    assert cpu_saturation.full(readings[:1]) == 0.0
     # a window that came late, as on a starved machine, counts for all of its time
     late = [(t if n < 2 else t + 0.4, found) for n, (t, found) in enumerate(readings)]
-    assert pulse.full(late) == pytest.approx(0.5 / 0.8, abs=1e-4)
+    assert cpu_saturation.full(late) == pytest.approx(0.5 / 0.8, abs=1e-4)
 
 
 def test_the_pulse_ends_with_the_sample() -> None:
     read = iter({"user": 100 * n, "idle": 0} for n in range(1000))
-    beat = pulse.Pulse(lambda: next(read))
+    beat = cpu_saturation.Pulse(lambda: next(read))
     assert beat.stop() in (0.0, 1.0)
     assert not beat._thread.is_alive()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from lab.errors import MeasureError
 from lab.measure import netperf
+from tests.paths import FIXTURES
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures" / "netperf"
+OUTPUTS = FIXTURES / "netperf"
 
 
 def output(name: str) -> str:

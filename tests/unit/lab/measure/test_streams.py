@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from lab.errors import MeasureError
-from lab.measure import offload, ping, streams
+from lab.measure import ethtool, ping, streams
+from tests.paths import FIXTURES
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures"
+OUTPUTS = FIXTURES
 STREAM = (OUTPUTS / "iperf3/stream.json").read_text()
 LATENCY = (OUTPUTS / "ping/summary.txt").read_text()
 
@@ -66,19 +66,19 @@ def test_anything_less_is_an_error_and_never_a_zero(outputs: dict[str, str]) -> 
 
 
 def test_features_are_read_and_ufo_is_gone() -> None:
-    found = offload.parse_features((OUTPUTS / "ethtool/features-off.txt").read_text())
+    found = ethtool.parse_features((OUTPUTS / "ethtool/features-off.txt").read_text())
     assert found["tcp-segmentation-offload"] == found["generic-segmentation-offload"] == "off"
-    assert offload.UFO not in found
+    assert ethtool.UFO not in found
     assert found["large-receive-offload"] == "off", "what cannot be changed has a state too"
     with pytest.raises(MeasureError, match="listed no feature"):
-        offload.parse_features("Cannot get device feature names: No such device")
+        ethtool.parse_features("Cannot get device feature names: No such device")
 
 
 @pytest.mark.parametrize(
     ("mtu", "fragments", "size"), [(1500, 1, 1472), (1450, 1, 1422), (1500, 2, 2952), (1376, 2, 2700)]
 )
 def test_payloads_fill_their_packets(mtu: int, fragments: int, size: int) -> None:
-    assert offload.payload(mtu, fragments) == size
+    assert ethtool.payload(mtu, fragments) == size
     ip = size + 8  # one byte more needs one packet more
     room = (mtu - 20) // 8 * 8
     needed = 1 + max(0, -(-(ip - (mtu - 20)) // room))

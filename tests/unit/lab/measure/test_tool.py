@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from lab.errors import HostTimeout, MeasureError, OverlayError
-from lab.hosts import process
-from lab.hosts.base import Endpoint, Result
-from lab.measure import reach, servers, tool
+from lab.hosts import command
+from lab.hosts.host import Endpoint, Result
+from lab.measure import reachability, tool, tool_servers
+from tests.paths import FIXTURES
 from tests.unit.fakes import FakeHost
 
-LISTENING = (Path(__file__).parents[1] / "fixtures" / "ss-listening.txt").read_text()
+LISTENING = (FIXTURES / "ss-listening.txt").read_text()
 
 
 def endpoint(answer: Any, name: str = "AMS") -> Endpoint:
@@ -37,17 +38,17 @@ def fed(one: Endpoint) -> list[str]:
 
 
 def test_open_ports() -> None:
-    assert servers.open_ports(LISTENING) == {12865, 5201}
-    assert servers.open_ports("LISTEN 0 5 [::1]:6783 [::]:*\nLISTEN 0 5 127.0.0.1:80 0.0.0.0:*\n") == {
+    assert tool_servers.open_ports(LISTENING) == {12865, 5201}
+    assert tool_servers.open_ports("LISTEN 0 5 [::1]:6783 [::]:*\nLISTEN 0 5 127.0.0.1:80 0.0.0.0:*\n") == {
         6783,
         80,
     }
-    assert servers.open_ports("") == set()
+    assert tool_servers.open_ports("") == set()
 
 
 async def test_servers_that_listen_are_left_alone() -> None:
     one = endpoint(lambda argv: (0, LISTENING))
-    await servers.serve(one)
+    await tool_servers.serve(one)
     assert ran(one) == ["docker exec c ss -Hltn"] * 2
 
 
@@ -61,7 +62,7 @@ async def test_servers_are_started_once_and_waited_for() -> None:
         return 0, LISTENING if looks > 3 else ""
 
     one = endpoint(answer)
-    await servers.serve(one)
+    await tool_servers.serve(one)
     started = [line for line in ran(one) if " -d " in line]
     assert started == ["docker exec -d c iperf3 -s -J", "docker exec -d c netserver -D"]
 
@@ -69,12 +70,12 @@ async def test_servers_are_started_once_and_waited_for() -> None:
 async def test_a_server_that_never_listens_is_named() -> None:
     one = endpoint(lambda argv: (0, LISTENING.splitlines()[0]))
     with pytest.raises(MeasureError, match=r"iperf3 \(port 5201\): did not listen on AMS/c after 0.1 s"):
-        await servers.serve(one, deadline=0.1)
+        await tool_servers.serve(one, deadline=0.1)
 
 
 async def test_after_a_failure_everything_is_ended_and_started_again() -> None:
     one = endpoint(lambda argv: (0, LISTENING))
-    await servers.restart_all([one])
+    await tool_servers.restart_all([one])
     assert ran(one)[0] == "docker exec c pkill -KILL -x iperf3|netperf|netserver|stress-ng"
 
 
@@ -88,7 +89,7 @@ def answers(*heard: str) -> Any:
 
 async def test_every_endpoint_is_entered_once_and_every_pair_asked_once() -> None:
     ends = answers("192.0.2.2", "192.0.2.3")
-    await reach.every_pair(ends, combinations(ends, 2))
+    await reachability.every_pair(ends, combinations(ends, 2))
     asked = [re.findall(r"echo (\S+)\)", text) for one in ends.values() for text in fed(one)]
     assert [len(ran(one)) for one in ends.values()] == [1, 1, 0]
     assert asked == [["192.0.2.2", "192.0.2.3"], ["192.0.2.3"]]
@@ -97,7 +98,7 @@ async def test_every_endpoint_is_entered_once_and_every_pair_asked_once() -> Non
 async def test_silent_pairs_are_named() -> None:
     ends = answers("192.0.2.3")
     with pytest.raises(OverlayError, match="fake: no packet passed between A–BB within 1 s"):
-        await reach.every_pair(ends, combinations(ends, 2), deadline=1.0)
+        await reachability.every_pair(ends, combinations(ends, 2), deadline=1.0)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -109,7 +110,7 @@ async def test_an_overlay_is_refreshed_while_pairs_stay_silent(times: int) -> No
         if len(refreshed) == times:
             ends.update(answers("192.0.2.2", "192.0.2.3"))
 
-    await reach.every_pair(ends, combinations(list(ends), 2), refresh=refresh)
+    await reachability.every_pair(ends, combinations(list(ends), 2), refresh=refresh)
     assert refreshed == [1, 2][:times]
     assert [len(ran(one)) for one in ends.values()] == [1, 0, 0], "only the silent pair is asked again"
 
@@ -119,7 +120,7 @@ async def test_an_overlay_whose_endpoints_answer_is_not_refreshed() -> None:
         raise AssertionError
 
     ends = answers("192.0.2.2", "192.0.2.3")
-    await reach.every_pair(ends, combinations(ends, 2), refresh=refresh)
+    await reachability.every_pair(ends, combinations(ends, 2), refresh=refresh)
 
 
 async def test_addresses_are_asked_until_they_answer_and_silent_ones_not_printed(tmp_path: Path) -> None:
@@ -130,8 +131,8 @@ async def test_addresses_are_asked_until_they_answer_and_silent_ones_not_printed
         f'[ "$to" != 192.0.2.2 ] || exit 1\n[ -e {tmp_path}/$to ] || {{ : > {tmp_path}/$to; exit 1; }}\n'
     )
     ping.chmod(0o755)
-    script = reach.ask_script(["192.0.2.1", "192.0.2.2", "192.0.2.3"], 2.0)
-    said = await process.run(["sh"], stdin=script.encode(), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    script = reachability.ask_script(["192.0.2.1", "192.0.2.2", "192.0.2.3"], 2.0)
+    said = await command.run(["sh"], stdin=script.encode(), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert sorted(said.stdout.split()) == ["192.0.2.1", "192.0.2.3"]
 
 

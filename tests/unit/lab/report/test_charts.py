@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.base import Cell
 from experiments.encryption import Encryption
 from experiments.mesh import Mesh
 from experiments.throughput import Throughput, published
 from lab import catalog
-from lab.report import bars, charts
+from lab.report import bar_chart, charts
 from lab.report.charts import Line, View, table
+from lab.runs.experiment import Cell
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -101,10 +101,10 @@ def test_the_control_stands_beside_the_mean_of_their_machines() -> None:
 
 
 def test_marks_lie_over_their_own_bars() -> None:
-    panel = bars.Panel(
-        "", [bars.Series("a", "", []), bars.Series("b", "", [])], [[1.0, None], [None, 2.0], 3.0]
+    panel = bar_chart.Panel(
+        "", [bar_chart.Series("a", "", []), bar_chart.Series("b", "", [])], [[1.0, None], [None, 2.0], 3.0]
     )
-    assert list(bars._marks(panel, 0.4)) == [(-0.4, 0.0, 1.0), (1.0, 1.4, 2.0), (1.5, 2.5, 3.0)]
+    assert list(bar_chart._marks(panel, 0.4)) == [(-0.4, 0.0, 1.0), (1.0, 1.4, 2.0), (1.5, 2.5, 3.0)]
 
 
 def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
@@ -117,11 +117,11 @@ def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mark", "top"), [(200.0, None), (400.0, 115.0)])
 def test_marks_far_above_do_not_make_bars_vanish(mark: float, top: float | None, tmp_path: Path) -> None:
-    series = [bars.Series("TCP", bars.BLUE, [bars.Bar(100.0, 1.0, [100.0])])]
-    figure = bars.Figure("t", "c", ["x"], "x", "y", [bars.Panel("p", series, [mark])])
-    svg = bars.draw(figure, tmp_path / "f")[0].read_text()
+    series = [bar_chart.Series("TCP", bar_chart.BLUE, [bar_chart.Bar(100.0, 1.0, [100.0])])]
+    figure = bar_chart.Figure("t", "c", ["x"], "x", "y", [bar_chart.Panel("p", series, [mark])])
+    svg = bar_chart.draw(figure, tmp_path / "f")[0].read_text()
     assert ("beyond the scale" in svg) == (top is not None)
-    assert bars._top(figure) == (pytest.approx(top) if top else None)
+    assert bar_chart._top(figure) == (pytest.approx(top) if top else None)
 
 
 def test_a_line_that_is_not_drawn_stands_in_the_table(tmp_path: Path) -> None:

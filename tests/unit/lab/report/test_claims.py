@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from experiments.base import Cell, Experiment
 from lab import catalog
-from lab.cli.assemble import all_claims, load_experiment
-from lab.measure import offload
+from lab.app.run import all_claims, load_experiment
+from lab.measure import ethtool
 from lab.report.claims import (
     OPEN,
     REFUTED,
@@ -29,7 +28,8 @@ from lab.report.claims import (
 )
 from lab.report.scoreboard import table
 from lab.report.statistics import Estimate
-from lab.runs.folder import Run
+from lab.runs.experiment import Cell, Experiment
+from lab.runs.run_folder import Run
 from lab.runs.sample import Verdict as SampleVerdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -77,7 +77,7 @@ def as_in_2016(cell: Cell) -> dict[str, float]:
         without = 70.0 if over else 100.0
         return rate(without * 2 if params["offload"] == "on" and over else without)
     if "size" in params:
-        fits = params["size"] <= offload.payload(MTU[overlay])
+        fits = params["size"] <= ethtool.payload(MTU[overlay])
         return rate(params["size"] / 10 * (1 if fits else 0.63))
     if "hops" in params:
         return rate(100.0 * 0.97 ** (hops - 1) if cell.metric == "udp" else (100, 50, 48, 46, 44)[hops - 1])
@@ -93,7 +93,7 @@ def upside_down(cell: Cell) -> dict[str, float]:
     if "stress" in params:
         return rate(50 + params["stress"] * 0.5)
     if "size" in params:
-        fits = params["size"] <= offload.payload(MTU["weave"])
+        fits = params["size"] <= ethtool.payload(MTU["weave"])
         return rate((3000 - params["size"]) / 10 * (1 if fits else 0.4))
     if "hops" in params:
         return rate((100, 95, 20, 15, 10)[params["hops"] - 1])
@@ -212,7 +212,7 @@ def test_what_encapsulation_costs_udp(share: float, verdicts: tuple[Verdict, ...
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_what_needs_ufo_cannot_be_told_without(gone: bool, tmp_path: Path) -> None:
-    facts = {"ufo": offload.NO_UFO} if gone else {}
+    facts = {"ufo": ethtool.NO_UFO} if gone else {}
     run = made_up(tmp_path, "fragmentation", lambda cell: rate(50), facts=facts)
     assert about(run, "Even with offload") == OPEN
     (claim,) = [c for c in load_experiment("fragmentation").claims if "Even with offload" in c.text]
@@ -276,7 +276,7 @@ def test_offload_of_fragments_cannot_be_told_where_linux_has_none(tmp_path: Path
         gain = 1 + 0.1 * cell.params["fragments"] if cell.params["offload"] == "on" else 1
         return rate(50 * gain)
 
-    gone = made_up(tmp_path / "a", "fragmentation", growing, facts={"ufo": offload.NO_UFO})
+    gone = made_up(tmp_path / "a", "fragmentation", growing, facts={"ufo": ethtool.NO_UFO})
     claim = next(c for c in load_experiment("fragmentation").claims if c.text.startswith("Offload lifts"))
     assert claim.answer(gone).verdict == OPEN
     assert "gone from Linux since 4.14" in claim.answer(gone).text

@@ -15,12 +15,13 @@ from lab.cli.main import app
 from lab.errors import MachineError
 from lab.report import export
 from lab.runs import verify
-from lab.runs.folder import RunFolder, read
 from lab.runs.manifest import OverlayState
+from lab.runs.run_folder import RunFolder, read
 from lab.runs.sample import Sample
+from tests.paths import FIXTURES
 from tests.unit.synthetic import synthetic
 
-OUTPUTS = Path(__file__).parents[1] / "fixtures/iperf3"
+OUTPUTS = FIXTURES / "iperf3"
 RAW = {"tcp": "tcp.json", "udp": "udp-8192.json", "udp1470": "udp-1470.json"}
 
 

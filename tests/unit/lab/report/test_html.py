@@ -13,13 +13,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from experiments.base import Cell
 from experiments.throughput import Throughput
 from lab import catalog
 from lab.cli.main import app
-from lab.report import cells, html, pairs, sidebyside
-from lab.runs.folder import Run
+from lab.report import cell_stats, comparison, html
+from lab.report import ratios as pairs
+from lab.runs.experiment import Cell
 from lab.runs.manifest import Session
+from lab.runs.run_folder import Run
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -39,7 +40,7 @@ def run(path: Path, carried: float, **more: object) -> Run:
 def test_two_runs_stand_side_by_side_with_ratios_and_what_was_different(tmp_path: Path) -> None:
     one = run(tmp_path / "a", 100)
     other = run(tmp_path / "b", 50, run="0ther1", environment={"kernel": "6.18"})
-    (table,) = sidebyside.tables([one, other])
+    (table,) = comparison.tables([one, other])
     ratios, different = table.sections
     assert all(row[-1].startswith("0.50 [") for row in ratios.rows)
     assert ["kernel", "6.1", "6.18"] in [list(row[:3]) for row in different.rows]
@@ -47,7 +48,7 @@ def test_two_runs_stand_side_by_side_with_ratios_and_what_was_different(tmp_path
 
 
 def test_one_run_alone_stands_beside_nothing(tmp_path: Path) -> None:
-    assert list(sidebyside.tables([run(tmp_path, 100)])) == []
+    assert list(comparison.tables([run(tmp_path, 100)])) == []
 
 
 def test_every_overlay_is_held_against_every_other_in_the_same_cell(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> N
         repetitions=3,
         verdict=lambda cell, n: Verdict(state="emulator-bound" if n == 1 else "valid"),
     )
-    row = dict(zip(cells.COLUMNS, cells.rows(spoilt)[0], strict=True))
+    row = dict(zip(cell_stats.COLUMNS, cell_stats.rows(spoilt)[0], strict=True))
     assert (row["valid"], row["not valid"], row["failed"]) == ("2", "1", "0")
     assert row["mean"] != "–"
     assert (row["median"], row["95 % from"], row["to"]) == ("–", "–", "–")

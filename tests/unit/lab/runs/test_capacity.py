@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from experiments.base import Cell
-from experiments.multihop import Multihop
+from experiments.multihop.experiment import Multihop
 from lab.errors import LabError
-from lab.runs import capacity, foresight
+from lab.runs import capacity, capacity_estimate
+from lab.runs.experiment import Cell
 from lab.runs.sample import Sample, Verdict
-from overlays.options import parse
+from overlays.registry import parse
 from topologies.linear import topology
 from topologies.point_to_point import topology as pair
 
@@ -119,11 +119,11 @@ def test_of_each_metric_the_longest_path_is_tried_and_shortly() -> None:
 def test_it_is_said_before_a_run_that_daemons_in_a_row_cannot_carry_a_gigabit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(foresight.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(capacity_estimate.os, "cpu_count", lambda: 2)
     chain = topology(rate=1000)
 
     def said(name: str, network: Any = chain) -> str:
-        return foresight.warning(name, parse(name), network, tmp_path)
+        return capacity_estimate.warning(name, parse(name), network, tmp_path)
 
     assert said("weave").startswith(
         "weave at 1000 Mbit/s: 6 daemons in a row that carry packets in user space need 9.0 processors at "
@@ -141,31 +141,31 @@ def test_it_is_said_before_a_run_that_daemons_in_a_row_cannot_carry_a_gigabit(
 def test_what_was_found_here_is_said_before_a_run_above_it(tmp_path: Path) -> None:
     chain = topology(rate=50)
     above = capacity.Trial(40.0, "weave/udp/hops=5", "emulator-bound", ("the machine's CPUs were 99% busy",))
-    foresight.remember("weave", topology(), capacity.Capacity(31.0, above, ()), tmp_path)
-    said = foresight.warning("weave", parse("weave"), chain, tmp_path)
+    capacity_estimate.remember("weave", topology(), capacity.Capacity(31.0, above, ()), tmp_path)
+    said = capacity_estimate.warning("weave", parse("weave"), chain, tmp_path)
     assert said.startswith("weave at 50 Mbit/s: this machine carried 31 on 20")
     assert "weave/udp/hops=5 is emulator-bound: the machine's CPUs were 99% busy" in said
     # below it, of another overlay, and of another network nothing is known
-    assert foresight.warning("weave", parse("weave"), topology(rate=20), tmp_path) == ""
-    assert foresight.warning("libnetwork", parse("libnetwork"), chain, tmp_path) == ""
-    assert foresight.warning("weave", parse("weave"), pair(rate=50), tmp_path) == ""
+    assert capacity_estimate.warning("weave", parse("weave"), topology(rate=20), tmp_path) == ""
+    assert capacity_estimate.warning("libnetwork", parse("libnetwork"), chain, tmp_path) == ""
+    assert capacity_estimate.warning("weave", parse("weave"), pair(rate=50), tmp_path) == ""
     # a later finding takes its place, and a file that is none is no trouble
-    foresight.remember("weave", topology(), capacity.Capacity(60.0, above, ()), tmp_path)
-    assert foresight.warning("weave", parse("weave"), chain, tmp_path) == ""
-    (tmp_path / foresight.FILE).write_text("{")
-    assert foresight.warning("weave", parse("weave"), chain, tmp_path) == ""
+    capacity_estimate.remember("weave", topology(), capacity.Capacity(60.0, above, ()), tmp_path)
+    assert capacity_estimate.warning("weave", parse("weave"), chain, tmp_path) == ""
+    (tmp_path / capacity_estimate.FILE).write_text("{")
+    assert capacity_estimate.warning("weave", parse("weave"), chain, tmp_path) == ""
 
 
 @pytest.mark.parametrize("text", ["foo", "-3", "0", "inf", "nan", ""])
 def test_a_rate_that_is_none_is_refused(text: str) -> None:
-    from lab.cli.assemble import Asked, parts
+    from lab.app.run import Asked, parts
 
     with pytest.raises(LabError, match="is no rate"):
         parts(Asked("multihop", rate=text))
 
 
 def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
-    from lab.cli.assemble import AUTO, Asked, parts
+    from lab.app.run import AUTO, Asked, parts
 
     settled = parts(Asked("multihop", rate=AUTO))
     assert settled.profile.rate is None
@@ -177,8 +177,8 @@ def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
 async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
     monkeypatch: pytest.MonkeyPatch, rates: tuple[float | None, float], taken: float | None
 ) -> None:
+    from lab.app.run import AUTO, Asked, parts
     from lab.cli import capacity as verb
-    from lab.cli.assemble import AUTO, Asked, parts
 
     known = dict(zip(("underlay", "libnetwork"), rates, strict=True))
     above = capacity.Trial(50.0, "x/tcp", "emulator-bound", ("no CPU was left",))
@@ -204,10 +204,10 @@ async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
 def test_a_dry_run_says_as_well_what_cannot_be_carried(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from lab.cli.assemble import Asked, show_plan
+    from lab.app.run import Asked, show_plan
 
-    monkeypatch.setattr(foresight.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(foresight, "_entries", lambda folder: [])
+    monkeypatch.setattr(capacity_estimate.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(capacity_estimate, "_entries", lambda folder: [])
     show_plan(Asked("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
     assert "tinc at 1000 Mbit/s: 6 daemons in a row" in capsys.readouterr().out.splitlines()[-1]
     show_plan(Asked("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))

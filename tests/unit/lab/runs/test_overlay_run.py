@@ -9,14 +9,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn
 
-from experiments.base import Cell, Reading
 from lab.errors import OverlayError
 from lab.events import Event, Note
-from lab.report import conditions
-from lab.runs.folder import RunFolder, read
-from lab.runs.stages import RELAUNCHES
+from lab.report import captions
+from lab.runs.experiment import Cell, Reading
+from lab.runs.overlay_run import RELAUNCHES
+from lab.runs.run_folder import RunFolder, read
 from tests.unit.fakes import FakeExperiment, FakeOverlay, new_folder
-from tests.unit.test_runs_runner import go
+from tests.unit.lab.runs.test_runner import go
 
 
 class Falling(FakeOverlay):
@@ -61,7 +61,7 @@ async def test_a_change_marks_the_sample_and_all_that_follow_in_the_other_mode(t
 async def test_the_result_says_that_the_mode_changed(tmp_path: Path) -> None:
     with new_folder(tmp_path) as folder:
         await go(folder, overlays={"fake": Falling()})
-    said = conditions.verdicts(read(folder.path))
+    said = captions.verdicts(read(folder.path))
     assert "4 of 5 samples broken" in said[0]
     assert said[1].startswith("fake: its mode had changed in 4 samples, first in fake/")
     assert said[1].endswith("mode went from fast to slow during the sample")

@@ -7,11 +7,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.base import Cell
+from lab.runs.experiment import Cell
 from lab.runs.plan import ATTEMPTS, Task, chosen, order, wanted
 from lab.runs.progress import OVERHEAD, Progress
 from lab.runs.sample import Verdict
-from tests.unit.test_runs_folder import sample
+from tests.unit.lab.runs.test_run_folder import sample
 
 CELLS = [Cell("weave", "tcp", {"to": n}, repetitions=n % 3 + 1, seconds=2.0, warmup=1.0) for n in range(6)]
 

@@ -14,9 +14,10 @@ import jsonschema
 import pytest
 
 from lab.errors import RunError
-from lab.runs.folder import RunFolder, read
 from lab.runs.manifest import Session, check_same
+from lab.runs.run_folder import RunFolder, read
 from lab.runs.sample import Sample, Verdict
+from tests.paths import ROOT
 from tests.unit.fakes import manifest, new_folder
 
 
@@ -204,7 +205,7 @@ def test_kill_9_in_a_sample_loses_none_and_none_is_measured_twice(tmp_path: Path
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.unit.runs_child", str(folder.path), "1"],
             stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
         )
         assert child.stdout is not None
         for _ in range(count):
@@ -219,7 +220,7 @@ def test_kill_9_in_a_sample_loses_none_and_none_is_measured_twice(tmp_path: Path
     done = subprocess.run(
         [sys.executable, "-m", "tests.unit.runs_child", str(folder.path), "0"],
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         check=True,
     )
     # then it measured exactly what was missing
@@ -230,6 +231,6 @@ def test_kill_9_in_a_sample_loses_none_and_none_is_measured_twice(tmp_path: Path
 
 
 def test_the_documented_schema_is_that_of_the_samples() -> None:
-    documented = json.loads((Path(__file__).parents[2] / "docs" / "sample.schema.json").read_text())
+    documented = json.loads((ROOT / "docs" / "sample.schema.json").read_text())
     assert documented == Sample.model_json_schema()
     jsonschema.validate(json.loads(sample().line()), documented)

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from experiments.base import Cell, Reading
 from lab.errors import NotObtainable, OverlayError, ShaperError
 from lab.events import Event, Note, SampleDone, SampleStarted
-from lab.report import conditions
+from lab.report import captions
 from lab.runs import warmup
-from lab.runs.folder import RunFolder, read
-from lab.runs.lab import Lab, Nothing
+from lab.runs.experiment import Cell, Reading
+from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import Outcome, run_experiment
+from lab.runs.target import Lab, Nothing
 from overlays.base import Missing
 from tests.unit.fakes import FakeExperiment, FakeOverlay, IdleMachine, fake_lab, new_folder
 
@@ -372,7 +372,7 @@ async def test_a_moment_of_each_metric_is_measured_before_the_first_sample_and_t
     assert said[0] == "warm-up of fake, x: tool: said no"
     assert "warm-up of 1 s for each of" in said[1]
     assert "thrown away" in said[1]
-    assert "thrown away" in conditions.per_cell(read(folder.path))
+    assert "thrown away" in captions.per_cell(read(folder.path))
     # and a resumed run warms up again only where something is missing
     with RunFolder.resume(folder.path) as resumed:
         await go(resumed, experiment)
@@ -434,7 +434,7 @@ async def test_what_the_links_cost_is_stored_and_told(tmp_path: Path) -> None:
 
     run = read(folder.path)
     assert all(sample.machine["links_cpu"] > 0 for sample in run.samples)
-    assert "of a core on average" in conditions.line(run)
+    assert "of a core on average" in captions.line(run)
 
 
 async def test_a_schedule_that_ended_breaks_samples(tmp_path: Path) -> None:

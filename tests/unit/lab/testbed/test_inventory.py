@@ -13,9 +13,10 @@ from lab import catalog
 from lab.errors import FileError, InventoryError
 from lab.testbed import inventory
 from lab.testbed.inventory import Inventory, check, read, template
+from tests.paths import ROOT
 
 CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = ROOT / "docs"
 WHOLE = """\
 topology: linear:sites=AMS+PRG+BRA
 ssh: {user: lab, key: keys/lab, known_hosts: known, jump: me@gate.example:2222}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.errors import HostError
-from lab.testbed import equip, restore, survey
+from lab.testbed import provision, restore, survey
 from lab.testbed.survey import Survey
 from tests.unit.here import Here
 
@@ -76,11 +76,11 @@ def test_what_a_new_docker_makes_is_its_own() -> None:
 
 
 def test_what_a_machine_lacks_is_named() -> None:
-    lacking = equip.lacking(Survey(SAID))
+    lacking = provision.lacking(Survey(SAID))
     assert lacking[0].startswith("packages ca-certificates, ")
     assert survey.DAEMON_SCRIPT in lacking
     with pytest.raises(HostError, match="AMS: its disk is full: 4 MiB are free"):
-        equip.refuse_full("AMS", Survey(SAID))
+        provision.refuse_full("AMS", Survey(SAID))
 
 
 def test_folders_that_were_there_stay() -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from lab import timetable
 from lab.errors import TopologyError
-from lab.formats import files, own
+from lab.formats import files, lab_yaml
 from lab.formats.side_file import text as side_text
-from lab.timetable import Change
-from lab.topology import Topology
+from lab.topology import Topology, schedule
+from lab.topology.schedule import Change
 
 LINKS = {"AMS-PRG": ("AMS", "PRG")}
 
@@ -22,19 +21,19 @@ LINKS = {"AMS-PRG": ("AMS", "PRG")}
     [(30, 30.0), ("30s", 30.0), ("500 ms", 0.5), ("2min", 120.0), ("1.5", 1.5), (0, 0.0)],
 )
 def test_times_have_units(written: Any, meant: float) -> None:
-    assert timetable.seconds(written) == meant
+    assert schedule.seconds(written) == meant
 
 
 @pytest.mark.parametrize("written", ["soon", "-3s", -1, None, True, float("nan"), "3h"])
 def test_what_is_no_time(written: Any) -> None:
-    assert timetable.seconds(written) is None
+    assert schedule.seconds(written) is None
 
 
 def test_changes_are_in_the_order_of_time() -> None:
     later, first = {"at": "1min", "link": "AMS-PRG", "down": True}, {"at": 30, "link": "AMS-PRG", "loss": 5}
 
-    assert timetable.faults([later, first], LINKS) == []
-    assert timetable.read([later, first]) == (
+    assert schedule.faults([later, first], LINKS) == []
+    assert schedule.read([later, first]) == (
         Change(30.0, "AMS-PRG", values=(("loss", 5),)),
         Change(60.0, "AMS-PRG", "down"),
     )
@@ -60,20 +59,18 @@ def test_changes_are_in_the_order_of_time() -> None:
     ],
 )
 def test_every_fault_of_a_change_is_told(entry: dict[str, Any], fault: str) -> None:
-    assert timetable.faults([{"at": 1, "link": "AMS-PRG", **entry}], LINKS) == [
-        f"schedule, change 1: {fault}"
-    ]
+    assert schedule.faults([{"at": 1, "link": "AMS-PRG", **entry}], LINKS) == [f"schedule, change 1: {fault}"]
 
 
 def test_a_schedule_may_lose_all_and_take_limits_away() -> None:
     entries = [{"at": 1, "link": "AMS-PRG", "loss": 100, "rate": None, "burst": None}]
 
-    assert timetable.faults(entries, LINKS) == []
-    assert timetable.faults("soon", LINKS) == ["the schedule is no list of changes"]
+    assert schedule.faults(entries, LINKS) == []
+    assert schedule.faults("soon", LINKS) == ["the schedule is no list of changes"]
 
 
 def test_a_trace_is_rows_of_what_was_recorded() -> None:
-    rows = timetable.trace("time, delay ,rate,loss\n0,20,50,\n\n0.5,25,,1\n", "x.csv")
+    rows = schedule.trace("time, delay ,rate,loss\n0,20,50,\n\n0.5,25,,1\n", "x.csv")
 
     assert rows == [{"at": 0.0, "delay": 20.0, "rate": 50.0}, {"at": 0.5, "delay": 25.0, "loss": 1.0}]
 
@@ -92,7 +89,7 @@ def test_a_trace_is_rows_of_what_was_recorded() -> None:
 )
 def test_what_is_no_trace_is_told_by_row(text: str, fault: str) -> None:
     with pytest.raises(TopologyError, match=fault.replace("(", ".")):
-        timetable.trace(text, "x.csv")
+        schedule.trace(text, "x.csv")
 
 
 YAML = """
@@ -138,7 +135,7 @@ def test_a_trace_is_part_of_the_schedule(two: Topology) -> None:
 
 def test_all_of_it_survives_every_form(two: Topology, tmp_path: Path) -> None:
     assert Topology.from_dict(two.to_dict()) == two
-    (tmp_path / "again.yaml").write_text(own.write(two))
+    (tmp_path / "again.yaml").write_text(lab_yaml.write(two))
     assert files.read(tmp_path / "again.yaml") == two
     assert two.with_rate(5).link("a", "b").way("b").loss == 2.0
     graph = two.graph.copy()

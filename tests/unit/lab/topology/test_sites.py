@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab import sites
 from lab.errors import TopologyError, UnknownName
 from lab.published import HERMANS, SEGMENTS, STREAMING, THROUGHPUTS, ZISMER
+from lab.topology import sites
 
 
 def test_every_published_segment_is_there() -> None:

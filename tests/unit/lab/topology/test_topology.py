@@ -6,15 +6,15 @@ import json
 import pickle
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import pytest
 
-from lab import catalog
+from lab import catalog, plugins
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
+from tests.paths import ROOT
 from topologies import ring
 
 
@@ -224,7 +224,7 @@ def test_a_rate_for_all_links_makes_another_topology() -> None:
 
 
 def test_plain_data_and_pickles_hold_all_of_it() -> None:
-    for name in catalog.names("topologies"):
+    for name in plugins.names("topologies"):
         topology = catalog.topology(name)
         assert Topology.from_dict(json.loads(json.dumps(topology.to_dict()))) == topology
         assert pickle.loads(pickle.dumps(topology)) == topology
@@ -265,9 +265,8 @@ def test_data_that_is_no_topology_is_refused(data: dict[str, Any]) -> None:
 
 
 def test_topologies_and_the_language_know_nobody_who_knows_them() -> None:
-    root = Path(__file__).parents[2] / "lab"
-    names = ("topology", "specs", "graphcheck", "addressing", "sites", "published")
-    modules = [root / f"{name}.py" for name in names]
+    root = ROOT / "lab"
+    modules = [*(root / "topology").glob("*.py"), root / "published.py"]
     known = r"^\s*(?:from|import) (?:lab\.|lab import .*|)(?:catalog|formats|draw|cli|topologies)\b"
     knows = re.compile(known, re.MULTILINE)
     for module in [*modules, *(root / "dsl").glob("*.py")]:

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from lab.interrupts import SIGNALS, until_told
+from lab.util.signals import SIGNALS, until_told
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -10,25 +10,22 @@ from typing import Any
 
 import pytest
 
-from lab import catalog
+from lab import catalog, plugins
 from lab.errors import OverlayError
-from overlays import flannel, libnetwork, tinc
-from overlays.support import (
-    datapath,
-    docker_api,
-    docker_settings,
-    gossip,
-    netfilter,
-    routes,
-    tinc_status,
-    weave_status,
-    weaver,
-)
-from overlays.support.batch import Batch
-from overlays.weave import RULES
+from overlays.common import docker_api, docker_config, iptables, routes
+from overlays.common.batch import Batch
+from overlays.flannel import overlay as flannel
+from overlays.libnetwork import gossip
+from overlays.libnetwork import overlay as libnetwork
+from overlays.tinc import overlay as tinc
+from overlays.tinc import status as tinc_status
+from overlays.weave import ovs_datapath
+from overlays.weave import router as weaver
+from overlays.weave import status as weave_status
+from overlays.weave.overlay import RULES
+from tests.paths import FIXTURES
 from tests.unit.fakes import FakeHost
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
 CHAIN = catalog.topology("linear")
 
 
@@ -97,7 +94,7 @@ class TestRoutes:
         assert len(marks) == 3
 
     def test_separate_parts_have_no_routes_to_each_other(self) -> None:
-        pairs = catalog.topology("four_pairs") if "four_pairs" in catalog.names("topologies") else None
+        pairs = catalog.topology("four_pairs") if "four_pairs" in plugins.names("topologies") else None
         if pairs is None:
             pytest.skip("there is no topology of separate parts yet")
         for host in pairs.hosts:
@@ -124,7 +121,7 @@ COMMIT
 """
 
     def test_only_our_rules_and_chains_go(self) -> None:
-        lines = netfilter.removal(self.SAVED, RULES).splitlines()
+        lines = iptables.removal(self.SAVED, RULES).splitlines()
         assert lines[0] == "*filter"
         assert "-D FORWARD -o weave -j WEAVE-EXPOSE" in lines
         assert "-X WEAVE-CANARY" in lines
@@ -132,37 +129,37 @@ COMMIT
         assert "*nat" not in lines
 
     def test_chains_are_emptied_after_the_jumps_to_them_are_gone(self) -> None:
-        lines = netfilter.removal(self.SAVED, RULES).splitlines()
+        lines = iptables.removal(self.SAVED, RULES).splitlines()
         jump, empty = lines.index("-D FORWARD -o weave -j WEAVE-EXPOSE"), lines.index("-F WEAVE-EXPOSE")
         assert jump < empty < lines.index("-X WEAVE-EXPOSE")
         assert "-D WEAVE-EXPOSE -j RETURN" not in lines
 
     def test_nothing_of_ours_is_nothing_to_do(self) -> None:
-        assert netfilter.removal(self.SAVED, re.compile("flannel")) == ""
+        assert iptables.removal(self.SAVED, re.compile("flannel")) == ""
 
 
 class TestDockerSettings:
     def test_a_change_and_its_restoration_leave_what_was_there(self) -> None:
         before = json.dumps({"debug": True, "mtu": 1400})
-        text, backup = docker_settings.changed(before, {"mtu": 1450, "bip": "10.1.1.1/24"})
+        text, backup = docker_config.changed(before, {"mtu": 1450, "bip": "10.1.1.1/24"})
         assert json.loads(text) == {"debug": True, "mtu": 1450, "bip": "10.1.1.1/24"}
-        _, stays = docker_settings.restored(text, backup)
+        _, stays = docker_config.restored(text, backup)
         assert json.loads(stays) == json.loads(before)
 
     def test_where_there_was_no_file_there_is_none_again(self) -> None:
-        text, backup = docker_settings.changed("", {"mtu": 1450}, {"bip": "172.17.0.1/16"})
-        restarting, stays = docker_settings.restored(text, backup)
+        text, backup = docker_config.changed("", {"mtu": 1450}, {"bip": "172.17.0.1/16"})
+        restarting, stays = docker_config.restored(text, backup)
         assert json.loads(restarting) == {"bip": "172.17.0.1/16"}
         assert stays == ""
 
     def test_what_another_overlay_set_in_between_stays(self) -> None:
-        first, backup = docker_settings.changed("", {"a": 1})
-        both, _ = docker_settings.changed(first, {"b": 2})
-        assert json.loads(docker_settings.restored(both, backup)[1]) == {"b": 2}
+        first, backup = docker_config.changed("", {"a": 1})
+        both, _ = docker_config.changed(first, {"b": 2})
+        assert json.loads(docker_config.restored(both, backup)[1]) == {"b": 2}
 
     def test_files_are_told_apart_in_one_listing(self) -> None:
-        listing = f'{docker_settings.SETTINGS}:{{\n{docker_settings.SETTINGS}: "a": 1}}\n'
-        current, before = docker_settings.parse_read(listing, "x")
+        listing = f'{docker_config.SETTINGS}:{{\n{docker_config.SETTINGS}: "a": 1}}\n'
+        current, before = docker_config.parse_read(listing, "x")
         assert json.loads(current) == {"a": 1}
         assert before == ""
 
@@ -239,8 +236,8 @@ class TestWeaveStatus:
         assert weave_status.summary({"AMS→b": "failed"}) == "AMS→b failed"
 
     def test_datapath_counters(self) -> None:
-        assert datapath.parse("hit:1 missed:3106 lost:49\n") == {"hit": 1, "missed": 3106, "lost": 49}
-        assert datapath.parse("") == {}
+        assert ovs_datapath.parse("hit:1 missed:3106 lost:49\n") == {"hit": 1, "missed": 3106, "lost": 49}
+        assert ovs_datapath.parse("") == {}
 
 
 class TestTinc:

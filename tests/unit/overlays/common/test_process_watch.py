@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.errors import OverlayError
-from lab.hosts.base import Host, Result
+from lab.hosts.host import Host, Result
 from tests.unit.fakes import FakeHost, FakeOverlay
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from overlays.support.routes import refuse_gap
+from overlays.common.routes import refuse_gap
 from tests.unit.fakes import FakeHost
 
 CHAIN = catalog.topology("linear")

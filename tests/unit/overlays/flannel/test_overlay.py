@@ -8,9 +8,9 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from lab.hosts.common import PIDS
-from overlays.flannel import AGAIN, LEASED_OR_ENDED, Flannel
-from overlays.support.etcd import Etcd
+from lab.hosts.daemons import PIDS
+from overlays.common.etcd import Etcd
+from overlays.flannel.overlay import AGAIN, LEASED_OR_ENDED, Flannel
 from tests.unit.fakes import FakeHost
 
 CHAIN = catalog.topology("linear")

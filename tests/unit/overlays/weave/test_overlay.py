@@ -8,16 +8,15 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from lab.hosts.base import Host
-from overlays import weave
-from overlays.support import weaver
+from lab.hosts.host import Host
+from overlays.weave import overlay, router
 from tests.unit.fakes import FakeHost
 
 CHAIN = catalog.topology("linear")
 NAMES = [host.name for host in CHAIN.hosts]
 
 
-class Mesh(weave.Weave):
+class Mesh(overlay.Weave):
     """Routers whose connections are all up; `known` has the hosts to which each has a route."""
 
     def __init__(self, known: dict[str, set[str]], *, learns: bool = True) -> None:
@@ -31,10 +30,10 @@ class Mesh(weave.Weave):
     async def _report(self, host: Host) -> dict[str, Any] | None:
         if host.name in self.down:
             return None
-        routes = [weaver.mac(CHAIN.host(name).number) for name in sorted(self.known[host.name])]
+        routes = [router.mac(CHAIN.host(name).number) for name in sorted(self.known[host.name])]
         up = [{"Address": f"{peer}:6783", "State": "established"} for peer in self._peers(host)]
         told = {"Connections": up, "UnicastRoutes": [{"Dest": name, "Via": name} for name in routes]}
-        return {"Ready": True, "Router": {"Name": weaver.mac(CHAIN.host(host.name).number), **told}}
+        return {"Ready": True, "Router": {"Name": router.mac(CHAIN.host(host.name).number), **told}}
 
     async def _check(self, host: Host, *names: str) -> None: ...
 
@@ -51,7 +50,7 @@ class Mesh(weave.Weave):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weave, "GOSSIP_PATIENCE", 0.01)
+    monkeypatch.setattr(overlay, "GOSSIP_PATIENCE", 0.01)
 
 
 def knowing_all_but(**lacking: set[str]) -> dict[str, set[str]]:

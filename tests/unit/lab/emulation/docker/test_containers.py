@@ -6,36 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import hostplan, state
-from lab.emulation.capabilities import HOST_CAPABILITIES
-from lab.emulation.containers import ContainerSpec, cpu_argv, run_argv
+from lab.emulation import ownership
+from lab.emulation.docker import host_spec
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
+from lab.emulation.docker.containers import ContainerSpec, cpu_argv, run_argv
 from lab.errors import TopologyError
 from topologies import linear
 
 
 @pytest.fixture
-def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> state.State:
-    monkeypatch.setattr(state, "RUN", tmp_path)
-    return state.State.create()
+def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.State:
+    monkeypatch.setattr(ownership, "RUN", tmp_path)
+    return ownership.State.create()
 
 
-def test_every_host_of_a_topology_is_planned(a_state: state.State) -> None:
-    plans = hostplan.plans(a_state, linear.topology(), Path("/seed"))
+def test_every_host_of_a_topology_is_planned(a_state: ownership.State) -> None:
+    plans = host_spec.plans(a_state, linear.topology(), Path("/seed"))
     assert [p.name for p in plans] == ["AMS", "PRG", "BRA", "LJU", "MIL", "AMS2"]
     assert [p.site for p in plans][-1] == "AMS"
     assert plans[1].addresses == ("192.168.1.2", "192.168.2.2")
 
 
-def test_a_host_has_no_network_of_dockers_and_no_privilege(a_state: state.State) -> None:
-    argv = run_argv(hostplan.plans(a_state, linear.topology(), Path("/seed"))[0].container)
+def test_a_host_has_no_network_of_dockers_and_no_privilege(a_state: ownership.State) -> None:
+    argv = run_argv(host_spec.plans(a_state, linear.topology(), Path("/seed"))[0].container)
     assert "--network=none" in argv
     assert "--cap-drop=ALL" in argv
     assert not [word for word in argv if "privileged" in word]
     assert [w.removeprefix("--cap-add=") for w in argv if "cap-add" in w] == list(HOST_CAPABILITIES)
 
 
-def test_the_image_store_is_read_only(a_state: state.State) -> None:
-    argv = run_argv(hostplan.plans(a_state, linear.topology(), Path("/seed"))[0].container)
+def test_the_image_store_is_read_only(a_state: ownership.State) -> None:
+    argv = run_argv(host_spec.plans(a_state, linear.topology(), Path("/seed"))[0].container)
     assert "--volume=/seed:/var/lib/lab-seed:ro" in argv
 
 
@@ -52,15 +53,15 @@ def test_a_small_share_is_dealt_out_less_often_rather_than_refused() -> None:
     assert cpu_argv(2) == ["--cpu-period=5000", "--cpu-quota=10000"]
 
 
-def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: state.State) -> None:
+def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: ownership.State) -> None:
     with pytest.raises(TopologyError, match=r"'d1'.*shm_siz is.*'shm_size'"):
-        hostplan.plain(a_state, "d1", "image", {"shm_siz": "1g"})
+        host_spec.plain(a_state, "d1", "image", {"shm_siz": "1g"})
 
 
 def test_links_that_are_added_one_by_one_share_nothing() -> None:
     hosts, links = {"a": 1, "b": 2, "c": 3}, []
-    links.append(hostplan.next_link(hosts, links, "a", "b", {"rtt": 10.0}))
-    links.append(hostplan.next_link(hosts, links, "c", "a", {"rtt": 10.0}))
+    links.append(host_spec.next_link(hosts, links, "a", "b", {"rtt": 10.0}))
+    links.append(host_spec.next_link(hosts, links, "c", "a", {"rtt": 10.0}))
     assert links[0].subnet != links[1].subnet
     assert (links[0].interface_a, links[1].interface_b) == ("eth1", "eth2")
     assert links[1].address_a.endswith(".3")
@@ -69,6 +70,6 @@ def test_links_that_are_added_one_by_one_share_nothing() -> None:
 @pytest.mark.parametrize(("a", "b", "fault"), [("a", "a", "both ends"), ("b", "a", "already")])
 def test_a_link_that_cannot_be(a: str, b: str, fault: str) -> None:
     hosts = {"a": 1, "b": 2}
-    links = [hostplan.next_link(hosts, [], "a", "b", {"rtt": 1.0})]
+    links = [host_spec.next_link(hosts, [], "a", "b", {"rtt": 1.0})]
     with pytest.raises(TopologyError, match=fault):
-        hostplan.next_link(hosts, links, a, b, {"rtt": 1.0})
+        host_spec.next_link(hosts, links, a, b, {"rtt": 1.0})

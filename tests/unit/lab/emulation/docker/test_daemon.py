@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation.daemon import Daemon
+from lab.emulation.docker.daemon import Daemon
 from lab.errors import MachineError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import daemon, leftovers, seed
+from lab.emulation import leftovers
+from lab.emulation.docker import daemon, image_store
 from lab.emulation.leftovers import Before
 from lab.errors import MachineError
 
@@ -30,7 +31,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 def test_a_template_has_everything_but_the_files_of_the_layers(raw: Path, tmp_path: Path) -> None:
-    seed.split(raw, tmp_path / "new")
+    image_store.split(raw, tmp_path / "new")
     template = tmp_path / "new" / "template"
     assert sorted(p.name for p in template.iterdir()) == ["image", "overlay2"]
     assert (template / "overlay2" / "top" / "diff").readlink() == Path("/var/lib/lab-seed/overlay2/top/diff")
@@ -43,7 +44,7 @@ def test_a_template_has_everything_but_the_files_of_the_layers(raw: Path, tmp_pa
 def test_a_store_of_another_driver_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vfs").mkdir()
     with pytest.raises(MachineError, match="overlay2 does not work"):
-        seed.split(tmp_path, tmp_path / "new")
+        image_store.split(tmp_path, tmp_path / "new")
 
 
 def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import hostplan, parameters, state
-from lab.emulation.containers import run_argv, run_env
-from lab.emulation.network import shaping
-from lab.emulation.parameters import translate
+from lab.containernet import tc_params
+from lab.emulation import ownership
+from lab.emulation.docker import host_spec, run_options
+from lab.emulation.docker.containers import run_argv, run_env
+from lab.emulation.docker.run_options import translate
 from lab.errors import TopologyError
+from tests.paths import ROOT
 
 
 @pytest.fixture
-def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> state.State:
-    monkeypatch.setattr(state, "RUN", tmp_path)
-    return state.State.create()
+def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.State:
+    monkeypatch.setattr(ownership, "RUN", tmp_path)
+    return ownership.State.create()
 
 
 @pytest.mark.parametrize(
@@ -87,18 +89,18 @@ def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said:
 
 
 def test_capabilities_start_from_dockers_default_and_a_network() -> None:
-    assert translate("d1", {}).capabilities == parameters.CAPABILITIES
+    assert translate("d1", {}).capabilities == run_options.CAPABILITIES
     assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (
-        *parameters.CAPABILITIES,
+        *run_options.CAPABILITIES,
         "SYS_PTRACE",
     )
     assert "MKNOD" not in translate("d1", {"cap_drop": ["mknod"]}).capabilities
     assert translate("d1", {"cap_drop": ["ALL"]}).capabilities == ()
 
 
-def test_values_of_variables_are_in_no_command_line(a_state: state.State) -> None:
+def test_values_of_variables_are_in_no_command_line(a_state: ownership.State) -> None:
     params = {"environment": {"TOKEN": "terces", "PATH": "/opt/bin", "DOCKER_HOST": "x"}}
-    spec = hostplan.plain(a_state, "d1", "image", params).container
+    spec = host_spec.plain(a_state, "d1", "image", params).container
     argv = run_argv(spec)
     assert "--env=TOKEN" in argv
     assert not [word for word in argv if "terces" in word]
@@ -108,26 +110,28 @@ def test_values_of_variables_are_in_no_command_line(a_state: state.State) -> Non
     assert not {"PATH", "DOCKER_HOST"} & set(run_env(spec))
 
 
-def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: state.State) -> None:
-    argv = run_argv(hostplan.plain(a_state, "d1", "image", {"dcmd": "sh -c 'sleep 1'"}).container)
+def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: ownership.State) -> None:
+    argv = run_argv(host_spec.plain(a_state, "d1", "image", {"dcmd": "sh -c 'sleep 1'"}).container)
     assert argv[-5:] == ["--entrypoint=", "image", "sh", "-c", "sleep 1"]
-    assert "--entrypoint=" not in run_argv(hostplan.plain(a_state, "d1", "image", {}).container)
+    assert "--entrypoint=" not in run_argv(host_spec.plain(a_state, "d1", "image", {}).container)
 
 
-def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(a_state: state.State) -> None:
-    plan = hostplan.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
+def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(
+    a_state: ownership.State,
+) -> None:
+    plan = host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
     assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))
     with pytest.raises(TopologyError, match="'h': dcmd is for containers of an image of your own"):
-        hostplan.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"dcmd": "sh"})
+        host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"dcmd": "sh"})
 
 
 def test_no_parameter_is_in_two_tables() -> None:
-    tables = [set(parameters.KNOWN), set(parameters.ELSEWHERE), set(parameters.REFUSED)]
+    tables = [set(run_options.KNOWN), set(run_options.ELSEWHERE), set(run_options.REFUSED)]
     assert len(set.union(*tables)) == sum(map(len, tables))
-    assert set(parameters.REFUSED) >= parameters.HARMLESS
+    assert set(run_options.REFUSED) >= run_options.HARMLESS
 
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
-    page = Path(__file__).resolve().parents[2].joinpath("docs", "containernet.md").read_text()
-    assert parameters.table() in page
-    assert shaping.table() in page
+    page = ROOT.joinpath("docs", "containernet.md").read_text()
+    assert run_options.table() in page
+    assert tc_params.table() in page

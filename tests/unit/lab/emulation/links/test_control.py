@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from lab.cli import link as verb
-from lab.emulation import calibrate, meter
-from lab.emulation.asked import Asked
-from lab.emulation.links import Links
-from lab.emulation.replay import Replay
-from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
-from lab.emulation.shaper import foresee
-from lab.emulation.wire import Wire
+from lab.emulation.links import calibration, link_meter
+from lab.emulation.links.control import Links
+from lab.emulation.links.link import DIRECTIONS, Line, Shape, Wiring
+from lab.emulation.links.replay import Replay
+from lab.emulation.links.shaper import foresee
+from lab.emulation.links.store import Asked
+from lab.emulation.wire.wire import Wire
 from lab.errors import LabError, ShaperError, UnknownName
-from lab.hosts.base import Result
-from lab.timetable import Change
-from tests.unit.test_shaper import SPEC
+from lab.hosts.host import Result
+from lab.topology.schedule import Change
+from tests.unit.lab.emulation.links.test_shaper import SPEC
 
 SPEC = replace(SPEC, loss=0.0)
 
@@ -213,18 +213,18 @@ def test_what_a_running_link_does_is_a_row_per_direction() -> None:
 LINE = Line("A-B", 1, Shape(10.0, 100.0), Shape(10.0, 100.0, loss=2.0))
 
 
-def told(**found: Any) -> calibrate.Row:
+def told(**found: Any) -> calibration.Row:
     """A row of a link that is as asked, but for what is found."""
     way = {"sent": 300, "came": 300, "ms": [10.0] * 300, "rate": 99.9}
     back = {**way, "came": 294}
     answer = {"rtt": [19.9, 20.0, 20.1] * 40, "ab": {**way, **found}, "ba": back}
-    return calibrate.row(LINE, answer)
+    return calibration.row(LINE, answer)
 
 
 def test_a_link_that_is_as_asked_has_no_faults() -> None:
     row = told()
 
-    assert calibrate.faults(LINE, row) == []
+    assert calibration.faults(LINE, row) == []
     assert (row["asked_ms"], row["median_ms"], row["p1_ms"], row["p99_ms"]) == (20.0, 20.0, 19.9, 20.1)
     assert (row["ab_mbit"], row["ab_lost_percent"], row["ba_lost_percent"]) == (99.9, 0.0, 2.0)
 
@@ -238,18 +238,18 @@ def test_a_link_that_is_as_asked_has_no_faults() -> None:
     ],
 )
 def test_every_figure_that_is_off_is_told(found: dict[str, Any], fault: str) -> None:
-    assert calibrate.faults(LINE, told(**found)) == [fault]
+    assert calibration.faults(LINE, told(**found)) == [fault]
 
 
 def test_a_median_that_is_off_is_told_and_jitter_and_bursts_allow_for_more() -> None:
     off = {**told(), "median_ms": 20.6}
 
-    assert calibrate.faults(LINE, off) == ["A-B was asked for 20 ms and has 20.6"]
-    assert calibrate.faults(LINE.changed(("ab",), jitter=2.0), off) == []
+    assert calibration.faults(LINE, off) == ["A-B was asked for 20 ms and has 20.6"]
+    assert calibration.faults(LINE.changed(("ab",), jitter=2.0), off) == []
     bursty = LINE.changed(("ba",), loss=2.0, burst=20.0)
-    assert calibrate.faults(bursty, {**told(), "ba_lost_percent": 9.0}) == []
+    assert calibration.faults(bursty, {**told(), "ba_lost_percent": 9.0}) == []
     silent = {key: value for key, value in told().items() if key != "median_ms"}
-    assert calibrate.faults(LINE, silent) == ["A-B was asked for 20 ms and answers nothing"]
+    assert calibration.faults(LINE, silent) == ["A-B was asked for 20 ms and answers nothing"]
 
 
 def test_a_rate_is_that_of_what_comes_after_the_bucket() -> None:
@@ -257,5 +257,5 @@ def test_a_rate_is_that_of_what_comes_after_the_bucket() -> None:
     steady = [(60_000_000 + n * 1_000_000, 14400) for n in range(100)]
 
     # 12 packets of 1200 and their headers each millisecond
-    assert meter._rate([*full, *steady], 1200, 0.05) == pytest.approx(12 * 1242 * 8 / 1000, rel=1e-3)
-    assert meter._rate([], 1200, 0.05) == 0.0
+    assert link_meter._rate([*full, *steady], 1200, 0.05) == pytest.approx(12 * 1242 * 8 / 1000, rel=1e-3)
+    assert link_meter._rate([], 1200, 0.05) == 0.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.emulation import segments, tc
-from lab.emulation.shape import Line, Shape
+from lab.emulation.links import gso, htb
+from lab.emulation.links.link import Line, Shape
 from lab.errors import ShaperError
 
 LINE = Line("A-B", 5, Shape(10.0, 50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
@@ -23,25 +23,25 @@ class htb 1:b root leaf 3: prio 0 rate 100Gbit ceil 100Gbit burst 25000000b cbur
 
 def test_every_direction_has_a_class_of_its_own_number() -> None:
     speed = "rate 50000kbit ceil 50000kbit burst 12500 cburst 12500 quantum 1514"
-    assert tc.add(LINE, "ab", "root") == [
+    assert htb.add(LINE, "ab", "root") == [
         "qdisc add dev 5b root handle 1: htb default a",
         f"class add dev 5b parent 1: classid 1:a htb {speed}",
         "qdisc add dev 5b parent 1:a handle 3: bfifo limit 250000",
     ]
-    assert "dev 5a" in tc.add(LINE, "ba", "root")[0]
-    assert "classid 1:b htb rate 100000000kbit" in tc.add(LINE, "ba", "root")[1]
+    assert "dev 5a" in htb.add(LINE, "ba", "root")[0]
+    assert "classid 1:b htb rate 100000000kbit" in htb.add(LINE, "ba", "root")[1]
 
 
 def test_a_change_neither_adds_nor_removes() -> None:
-    assert all(" change " in f" {line} " for line in tc.change(LINE, "ab"))
+    assert all(" change " in f" {line} " for line in htb.change(LINE, "ab"))
 
 
 def test_words_of_tc_are_what_was_asked() -> None:
-    rates = tc.parse(QDISCS, CLASSES)
+    rates = htb.parse(QDISCS, CLASSES)
 
-    assert tc.rate_of(rates, LINE, "ab") == (50.0, None)
-    assert tc.rate_of(rates, LINE, "ba") == (None, None)
-    assert tc.overflow(rates, LINE, "ab") == 2
+    assert htb.rate_of(rates, LINE, "ab") == (50.0, None)
+    assert htb.rate_of(rates, LINE, "ba") == (None, None)
+    assert htb.overflow(rates, LINE, "ab") == 2
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,19 @@ def test_words_of_tc_are_what_was_asked() -> None:
 )
 def test_what_is_missing_or_changed_is_told(qdiscs: str, classes: str, words: str) -> None:
     with pytest.raises(ShaperError, match=words):
-        tc.rate_of(tc.parse(qdiscs, classes), LINE, "ab")
+        htb.rate_of(htb.parse(qdiscs, classes), LINE, "ab")
 
 
 def test_another_rate_or_queue_is_handed_on_for_comparison() -> None:
-    slower = tc.parse(QDISCS.replace("250000", "9000"), CLASSES.replace("rate 50Mbit", "rate 21750Kbit"))
+    slower = htb.parse(QDISCS.replace("250000", "9000"), CLASSES.replace("rate 50Mbit", "rate 21750Kbit"))
 
-    assert tc.rate_of(slower, LINE, "ab") == (21.75, 9000)
+    assert htb.rate_of(slower, LINE, "ab") == (21.75, 9000)
 
 
 def test_only_ends_that_begin_or_cease_to_lose_are_touched() -> None:
     lossy = LINE.changed(("ba",), loss=1.0)
 
-    assert segments.commands([], [LINE]) == {}
-    assert segments.commands([], [lossy]) == {"/x/b": ["link set eth3 gso_max_segs 1"]}
-    assert segments.commands([lossy], [lossy]) == {}
-    assert segments.commands([lossy], [LINE]) == {"/x/b": ["link set eth3 gso_max_segs 65535"]}
+    assert gso.commands([], [LINE]) == {}
+    assert gso.commands([], [lossy]) == {"/x/b": ["link set eth3 gso_max_segs 1"]}
+    assert gso.commands([lossy], [lossy]) == {}
+    assert gso.commands([lossy], [LINE]) == {"/x/b": ["link set eth3 gso_max_segs 65535"]}

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import netem, spread, tc
-from lab.emulation.shape import LEAST_HELD, Line, Shape
+from lab.emulation.links import htb, netem, netem_tables
+from lab.emulation.links.link import LEAST_HELD, Line, Shape
 from lab.errors import ShaperError
-from lab.impairments import WIDEST
+from lab.topology.impairments import WIDEST
 
 LINE = Line("A-B", 5, Shape(10.0, 50.0, loss=1.0, jitter=0.25), Shape(10.0))
 
 
-def rates(**of_netem: Any) -> tc.Rates:
+def rates(**of_netem: Any) -> htb.Rates:
     options = {
         "limit": LEAST_HELD,
         "rate": {"rate": 125_000_000_000},
         "delay": {"delay": 0.01, "jitter": 0.00025, "correlation": 0},
         "loss-random": {"loss": 0.01, "correlation": 0},
     }
-    return tc.Rates(
+    return htb.Rates(
         {
             ("5b", "netem"): {"options": {**options, **of_netem}, "drops": 12},
             ("5b", "htb"): {"options": {"direct_packets_stat": 0}, "packets": 9, "bytes": 900, "drops": 2},
@@ -103,7 +103,7 @@ def test_a_netem_that_lost_its_order_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["normal", "uniform", "pareto"])
 def test_tables_have_the_mean_and_the_deviation_that_was_asked(name: str) -> None:
-    values = [int(word) / spread.SCALE for word in spread.table(name).split()]
+    values = [int(word) / netem_tables.SCALE for word in netem_tables.table(name).split()]
 
     assert sum(values) / len(values) == pytest.approx(0.0, abs=0.03)
     assert sum(v * v for v in values) / len(values) == pytest.approx(1.0, abs=0.02)

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import asked, compare, memory, shaper
-from lab.emulation.netem import Netem
-from lab.emulation.shape import DIRECTIONS, Line, Shape, Wiring
-from lab.emulation.wire import Wire
+from lab.emulation import memory
+from lab.emulation.links import readback, shaper, store
+from lab.emulation.links.link import DIRECTIONS, Line, Shape, Wiring
+from lab.emulation.links.netem import Netem
+from lab.emulation.wire.wire import Wire
 from lab.errors import CommandError, MachineError, ShaperError, UnknownName
-from lab.hosts.base import Result
+from lab.hosts.host import Result
 from lab.topology import LinkSpec
+from tests.paths import ROOT
 
 SPEC = LinkSpec(
     name="AMS-PRG",
@@ -118,12 +120,12 @@ def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
 
 def test_what_is_asked_survives_the_process(tmp_path: Path) -> None:
     line = Wiring(SPEC, 1, 2).line.changed(("ab",), queue=5000)
-    asked.Asked(tmp_path).keep({"AMS-PRG": line})
+    store.Asked(tmp_path).keep({"AMS-PRG": line})
 
-    assert asked.Asked(tmp_path).lines == {"AMS-PRG": line}
-    assert asked.Asked(tmp_path).find("AMS-PRG") == line
+    assert store.Asked(tmp_path).lines == {"AMS-PRG": line}
+    assert store.Asked(tmp_path).find("AMS-PRG") == line
     with pytest.raises(UnknownName, match="AMS-PRG"):
-        asked.Asked(tmp_path).find("ams-prg")
+        store.Asked(tmp_path).find("ams-prg")
 
 
 def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
@@ -155,8 +157,8 @@ def test_every_field_is_compared(got: Shape, field: str) -> None:
     line = Line("A-B", 1, Shape(10.0, 50.0, 1.0), Shape())
 
     with pytest.raises(ShaperError, match=field):
-        compare.same(line, "ab", got)
-    compare.same(line, "ab", Shape(10.0004, 50.00001, 1.00002))
+        readback.same(line, "ab", got)
+    readback.same(line, "ab", Shape(10.0004, 50.00001, 1.00002))
 
 
 class Kernel:
@@ -208,9 +210,9 @@ async def test_a_named_shaper_that_cannot_be_had_is_an_error() -> None:
 
 
 def test_the_documented_table_is_the_codes() -> None:
-    page = Path(__file__).parents[2] / "docs" / "links.md"
+    page = ROOT / "docs" / "links.md"
 
     assert shaper.abilities() in page.read_text(), (
-        "put the output of lab.emulation.shaper.abilities() into docs/links.md"
+        "put the output of lab.emulation.links.shaper.abilities() into docs/links.md"
     )
     assert {name for kind in shaper.kinds() for name in kind.can} == set(shaper.MEANINGS)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lab.emulation import fabric
-from lab.emulation.fabric import Fabric
-from lab.emulation.shape import Line, Wiring
+from lab.emulation.links import veth
+from lab.emulation.links.link import Line, Wiring
+from lab.emulation.links.veth import Fabric
 from lab.errors import CommandError, ShaperError
-from lab.hosts.base import Result
-from tests.unit.test_shaper import SPEC
+from lab.hosts.host import Result
+from tests.unit.lab.emulation.links.test_shaper import SPEC
 
 WIRING = Wiring(SPEC, 17, 18)
 SECOND = Wiring(replace(SPEC, name="PRG-BRA", number=4, a="PRG", b="BRA", interface_a="eth3"), 18, "lab-z")
@@ -90,7 +90,7 @@ async def test_all_links_of_a_lab_take_one_call_per_namespace() -> None:
 
 
 def test_veths_are_made_in_both_namespaces_at_once() -> None:
-    lines = fabric.build_lines(WIRING)
+    lines = veth.build_lines(WIRING)
 
     assert lines[0] == "link add 3a mtu 1500 type veth peer mtu 1500 name eth1 netns /proc/17/ns/net"
     assert lines[1] == "link add 3b mtu 1500 type veth peer mtu 1500 name eth2 netns /proc/18/ns/net"
@@ -98,7 +98,7 @@ def test_veths_are_made_in_both_namespaces_at_once() -> None:
 
 
 def test_hosts_get_address_and_interface_up() -> None:
-    assert fabric.host_lines([WIRING])["/proc/17/ns/net"] == [
+    assert veth.host_lines([WIRING])["/proc/17/ns/net"] == [
         "addr add 192.168.3.1/24 dev eth1",
         "link set eth1 up",
     ]

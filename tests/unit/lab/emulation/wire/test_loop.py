@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.emulation import nfqueue, wired, wireexit, wireloop
-from lab.emulation.nfqueue import Mailbox, Queue
-from lab.emulation.wirevary import Variation
+from lab.emulation.links.jitter import Variation
+from lab.emulation.wire import daemon, nfqueue, qdisc_backlog
+from lab.emulation.wire import loop as wireloop
+from lab.emulation.wire.nfqueue import Mailbox, Queue
 
 MS = 1_000_000
 
@@ -241,16 +242,16 @@ def test_nobody_is_asked_about_packets_that_are_on_time(queue: Queue) -> None:
 def test_how_many_packets_wait_is_found_in_the_kernels_answer() -> None:
     stats = struct.pack("=QIIIIIII", 1, 2, 3, 4, 5, 6, 41, 8) + bytes(4)
     kind = struct.pack("=HH4s", 8, 1, b"htb\0")
-    answer = struct.pack("=IHHII20x", 0, wireexit.RTM_NEWTCLASS, 0, 0, 0) + kind
-    answer += struct.pack("=HH", 4 + len(stats), wireexit.TCA_STATS) + stats
+    answer = struct.pack("=IHHII20x", 0, qdisc_backlog.RTM_NEWTCLASS, 0, 0, 0) + kind
+    answer += struct.pack("=HH", 4 + len(stats), qdisc_backlog.TCA_STATS) + stats
 
-    assert wireexit.packets(answer) == 41
-    assert wireexit.packets(answer[:60]) == 0
-    assert wireexit.packets(b"") == 0
+    assert qdisc_backlog.packets(answer) == 41
+    assert qdisc_backlog.packets(answer[:60]) == 0
+    assert qdisc_backlog.packets(b"") == 0
 
 
 def test_a_port_that_is_not_there_has_nothing_waiting() -> None:
-    exits = wireexit.Exits()
+    exits = qdisc_backlog.Exits()
 
     assert not exits.waiting("nowhere", 1)
     assert not exits.waiting("lo", 1)
@@ -330,6 +331,6 @@ def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
         b'{"do": "set"}',
         b'{"do": "set", "queues": [["x", 1, "p", 9, {}]], "lead": 0}',
     ):
-        assert "error" in wired.answer(loop, nonsense)
+        assert "error" in daemon.answer(loop, nonsense)
     assert loop.running
     loop._stamps.close()

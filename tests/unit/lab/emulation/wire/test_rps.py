@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.emulation import steering
-from lab.emulation.shape import Line
+from lab.emulation.links.link import Line
+from lab.emulation.wire import rps
 
 LINES = [
     Line("A-B", 1, end_a="/a", end_b="/b", interface_a="eth1", interface_b="eth1"),
@@ -18,17 +18,17 @@ LINES = [
     [({0}, "1"), ({0, 1, 2}, "7"), ({4}, "10"), ({32}, "1,00000000"), ({0, 35, 64}, "1,00000008,00000001")],
 )
 def test_processors_are_written_as_the_kernel_reads_them(cpus: set[int], text: str) -> None:
-    assert steering.mask(cpus) == text
+    assert rps.mask(cpus) == text
 
 
 def test_the_wire_has_a_processor_of_its_own_where_there_are_two() -> None:
-    assert steering.own({0, 1}) == 1
-    assert steering.own({3, 7, 5}) == 7
-    assert steering.own({2}) is None
+    assert rps.own({0, 1}) == 1
+    assert rps.own({3, 7, 5}) == 7
+    assert rps.own({2}) is None
 
 
 def test_a_host_is_entered_once_for_all_its_interfaces() -> None:
-    lines = steering.script(LINES, "1").splitlines()
+    lines = rps.script(LINES, "1").splitlines()
 
     assert len(lines) == 4
     assert [line.split(" ")[1] for line in lines[:3]] == ["--net=/a", "--net=/b", "--net=/c"]

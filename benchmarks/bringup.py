@@ -29,7 +29,7 @@ from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import Daemon
 from lab.emulation.docker.image_store import endpoint_seed
 from lab.emulation.emulation import Emulation
-from lab.emulation.ownership import State
+from lab.emulation.ownership import LabState
 from lab.errors import LabError
 from lab.events import Event, StepDone
 from lab.hosts import command
@@ -58,7 +58,7 @@ def chain(hosts: int) -> Topology:
 
 async def naive(hosts: int, archive: Path) -> dict[str, float]:
     """Seconds until an endpoint runs on every host, the image loaded into each host's Docker."""
-    state, start = State.create(), monotonic()
+    state, start = LabState.create(), monotonic()
     plans = [bare(plan) for plan in host_spec.plans(state, chain(hosts), endpoint_seed())]
     try:
         for plan in plans:

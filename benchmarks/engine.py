@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.app.run import load_experiment
 from lab.runs.experiment import Cell, Profile
 from lab.runs.manifest import Manifest, OverlayState
-from lab.runs.run_folder import Run, RunFolder, read
+from lab.runs.run_folder import RunFolder, StoredRun, read
 from lab.runs.runner import plan_cells
 from lab.runs.sample import Sample
 from topologies.linear import topology
@@ -129,7 +129,7 @@ def _measured(results: Path) -> Path:
     return folder
 
 
-def _profile(run: Run) -> Profile:
+def _profile(run: StoredRun) -> Profile:
     return Profile(**run.manifest.profile)
 
 

@@ -37,8 +37,8 @@ from lab.events import silent
 from lab.hosts.container import ContainerHost
 from lab.hosts.host import Host
 from lab.hosts.ssh import SshHost
-from lab.hosts.ssh_connection import Line
-from lab.hosts.sshway import Way
+from lab.hosts.ssh_connection import SshConnection
+from lab.hosts.sshway import SshSettings
 from lab.images.derived import REHEARSAL, ensure_rehearsal
 from lab.topology import Topology
 from lab.util.signals import until_told
@@ -99,7 +99,7 @@ def _in_namespace(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> N
         raise failed[0]
 
 
-async def overhead(lab: Emulation, access: ssh_vms.Access, commands: int) -> None:
+async def overhead(lab: Emulation, access: ssh_vms.VmAccess, commands: int) -> None:
     """A command that does nothing, over the three ways in turn (ms), and over SSH as root without sudo."""
     name, entered = next(iter(lab.hosts.items()))
     keys = (str(access.key),)
@@ -108,7 +108,9 @@ async def overhead(lab: Emulation, access: ssh_vms.Access, commands: int) -> Non
     lines = []
     for user, label in ((access.user, "SSH with sudo"), ("root", "SSH as root")):
         lines.append(
-            Line(Way(name, access.addresses[name], None, user, keys, known_hosts=access.known_hosts))
+            SshConnection(
+                SshSettings(name, access.addresses[name], None, user, keys, known_hosts=access.known_hosts)
+            )
         )
         await lines[-1].connect()
         ways[label] = SshHost(name, name, (), lines[-1], sudo=user != "root")

@@ -37,7 +37,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.app.run import load_experiment
-from lab.app.trial import Trial, trial
+from lab.app.trial import TrialLab, trial
 from lab.errors import LabError
 from lab.measure.cpu_saturation import used
 from lab.measure.machine import read_ticks
@@ -132,7 +132,7 @@ Measure = Callable[[], Awaitable[Sample]]
 class Disturbances:
     """What is done to the machine, or to the lab, while a sample is measured."""
 
-    def __init__(self, lab: Trial, flood: Flood, seconds: float) -> None:
+    def __init__(self, lab: TrialLab, flood: Flood, seconds: float) -> None:
         self._lab, self._flood, self._seconds = lab, flood, seconds
         self.all = {"hogs": self.hogs, "burst": self.burst, "flood": self.flood}
         if lab.emulation.links.shaper is not None and lab.emulation.links.shaper.processes:

@@ -14,7 +14,7 @@ from lab.report import charts
 from lab.report.charts import Chart
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Experiment, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 LATENCY, TCP, UDP, UDP_SMALL = "latency", "tcp", "udp", "udp1470"
@@ -129,8 +129,8 @@ class Traffic(Experiment):
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return self.tools[metric].parse(raw)
 
-    def tables(self, run: Run) -> Sequence[Table]:
+    def tables(self, run: StoredRun) -> Sequence[Table]:
         return [charts.table(run, chart) for chart in self.charts]
 
-    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
         return [file for chart in self.charts for file in charts.draw(run, chart, folder)]

@@ -18,12 +18,23 @@ from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
 from lab.report import timeline
 from lab.report.captions import with_mode
-from lab.report.charts import Chart, Line
-from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, follow, lacking, measured
+from lab.report.charts import Chart, Series
+from lab.report.claims import (
+    OPEN,
+    Band,
+    Check,
+    CheckResult,
+    Claim,
+    Trending,
+    absent,
+    follow,
+    lacking,
+    measured,
+)
 from lab.report.selection import Group, select
 from lab.report.statistics import location
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both
 
@@ -49,12 +60,12 @@ PAPER = Profile(
 )
 
 
-def falling(run: Run) -> list[Finding]:
+def falling(run: StoredRun) -> list[CheckResult]:
     """Whether TCP and UDP fall with the time that stress-ng runs, per overlay."""
     return follow([_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False)
 
 
-def _by_share(run: Run, overlay: str, metric: str) -> Trending:
+def _by_share(run: StoredRun, overlay: str, metric: str) -> Trending:
     groups = {s: select(run.samples, overlay, metric, "received_mbps", stress=s) for s in SHARES}
     reasons = [absent(group, f"{share} %") for share, group in groups.items()]
     varied = [float(share) for share, group in groups.items() for _ in group.valid]
@@ -62,20 +73,20 @@ def _by_share(run: Run, overlay: str, metric: str) -> Trending:
     return Trending(f"{with_mode(run, overlay)} {metric}", varied, values, next(filter(None, reasons), ""))
 
 
-def used_up(run: Run) -> list[Check | Finding]:
+def used_up(run: StoredRun) -> list[Check | CheckResult]:
     """The most CPU that the sending host used, as a share of what it has, without other load."""
     topology = Topology.from_dict(run.manifest.topology)
     return [_used_up(run, topology, name, metric) for name in measured(run) for metric in (TCP, UDP)]
 
 
-def _used_up(run: Run, topology: Topology, overlay: str, metric: str) -> Check | Finding:
+def _used_up(run: StoredRun, topology: Topology, overlay: str, metric: str) -> Check | CheckResult:
     label = f"{with_mode(run, overlay)} {metric}"
     samples = [
         s for s in run.samples if (s.overlay, s.metric, s.params.get("stress")) == (overlay, metric, 0)
     ]
     sender = next((sample.params["from"] for sample in samples), topology.hosts[0].name)
     if not (cpus := topology.host(sender).cpus):
-        return Finding(OPEN, f"{label}: {sender} may use all CPUs of this machine")
+        return CheckResult(OPEN, f"{label}: {sender} may use all CPUs of this machine")
     shares = [
         (max(used) / cpus, sample.valid)
         for sample in samples
@@ -125,7 +136,7 @@ class Cpu(Traffic):
             x=("stress",),
             x_label="% of the time that stress-ng runs",
             y_label="received, Mbit/s",
-            lines=(Line("TCP", TCP, "received_mbps"), Line("UDP", UDP, "received_mbps")),
+            lines=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
         ),
     )
 
@@ -148,5 +159,5 @@ class Cpu(Traffic):
             await asyncio.sleep(cell.warmup)
             await stress.one_cpu(source, seconds)
 
-    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
         return [*timeline.draw(run, folder / "fig10-cpu"), *super().figures(run, folder)]

@@ -14,12 +14,23 @@ from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
-from lab.report.charts import Chart, Line
-from lab.report.claims import OPEN, Band, Check, Claim, Finding, Trending, absent, compare, follow, measured
+from lab.report.charts import Chart, Series
+from lab.report.claims import (
+    OPEN,
+    Band,
+    Check,
+    CheckResult,
+    Claim,
+    Trending,
+    absent,
+    compare,
+    follow,
+    measured,
+)
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 #: Bytes of data in a datagram.
@@ -40,12 +51,12 @@ PAPER = Profile(
 THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
 
 
-def _udp(run: Run, overlay: str, size: int) -> tuple[str, Group]:
+def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
     group = select(run.samples, overlay, UDP, "received_mbps", size=size)
     return f"{overlay} with {size} bytes", group
 
 
-def limits(run: Run) -> dict[str, int]:
+def limits(run: StoredRun) -> dict[str, int]:
     """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
     return {name: ethtool.payload(int(mtus[name])) for name in measured(run) if name in mtus}
@@ -57,31 +68,33 @@ def _around(limit: int) -> tuple[int, int]:
     return max(below, default=0), min(above, default=0)
 
 
-def _across(run: Run, overlay: str, limit: int, band: Band) -> Check | Finding:
+def _across(run: StoredRun, overlay: str, limit: int, band: Band) -> Check | CheckResult:
     """The first size above a limit as a multiple of the last one below it."""
     below, above = _around(limit)
     label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
-        return Finding(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
+        return CheckResult(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
     return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), ratio, "times")
 
 
-def dropping(run: Run) -> list[Check | Finding]:
+def dropping(run: StoredRun) -> list[Check | CheckResult]:
     """Across each overlay's own MTU."""
     return [_across(run, name, limit, THIRTY_LESS) for name, limit in limits(run).items()]
 
 
-def later(run: Run) -> list[Check | Finding]:
+def later(run: StoredRun) -> list[Check | CheckResult]:
     """Across the least MTU, of the overlays into whose own the first size above that one still goes."""
     found = limits(run)
     least = min(found.values(), default=0)
     larger = [name for name, limit in found.items() if limit >= _around(least)[1] > 0]
     if not larger:
-        return [Finding(OPEN, "no size goes into one packet of some that were measured, and not of others")]
+        return [
+            CheckResult(OPEN, "no size goes into one packet of some that were measured, and not of others")
+        ]
     return [_across(run, name, least, NO_DROP) for name in larger]
 
 
-def rising(run: Run) -> list[Finding]:
+def rising(run: StoredRun) -> list[CheckResult]:
     """Whether throughput rises with the size as long as a datagram is one packet."""
     rows = []
     for name, limit in limits(run).items():
@@ -135,7 +148,7 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="received, Mbit/s",
-            lines=(Line("UDP", UDP, "received_mbps"),),
+            lines=(Series("UDP", UDP, "received_mbps"),),
         ),
         Chart(
             name="fig12-datagram-sent",
@@ -143,7 +156,7 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="sent, Mbit/s",
-            lines=(Line("UDP", UDP, "sent_mbps"),),
+            lines=(Series("UDP", UDP, "sent_mbps"),),
         ),
     )
 

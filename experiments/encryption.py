@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from experiments._traffic import BOUND, LATENCY, QUARTER, TCP, UDP, Tool, Traffic, ends, latency, tcp, udp
 from lab.measure.iperf3 import UDP_2016
-from lab.report.charts import Chart, Line
+from lab.report.charts import Chart, Series
 from lab.runs.experiment import Cell, Profile
 from lab.topology import Topology
 
@@ -60,7 +60,7 @@ class Encryption(Traffic):
             x=(),
             x_label="",
             y_label="received, Mbit/s",
-            lines=(Line("TCP", TCP, "received_mbps"), Line("UDP", UDP, "received_mbps")),
+            lines=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
             controls={on: off for off, on in PAIRS},
         ),
         Chart(
@@ -69,7 +69,7 @@ class Encryption(Traffic):
             x=(),
             x_label="",
             y_label="round trip, ms",
-            lines=(Line("UDP request and response", LATENCY, "mean_ms"),),
+            lines=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
             controls={on: off for off, on in PAIRS},
         ),

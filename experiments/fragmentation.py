@@ -16,13 +16,13 @@ from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Line, Place
+from lab.report.charts import CONTROL, Chart, Place, Series
 from lab.report.claims import (
     OPEN,
     Band,
     Check,
+    CheckResult,
     Claim,
-    Finding,
     Trending,
     absent,
     compare,
@@ -33,7 +33,7 @@ from lab.report.claims import (
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 #: Seven packets of 1500 bytes carry 10,352 bytes of data.
@@ -54,18 +54,18 @@ PAPER = Profile(
 NO_UFO_WORDS = f"offload of UDP's fragmentation (ufo) is {ethtool.NO_UFO}; gso and tso do not touch it"
 
 
-def _without_ufo(run: Run) -> bool:
+def _without_ufo(run: StoredRun) -> bool:
     return any(sample.facts.get("ufo") == ethtool.NO_UFO for sample in run.samples)
 
 
-def gains(run: Run) -> list[Finding]:
+def gains(run: StoredRun) -> list[CheckResult]:
     """Whether offload's gain for UDP rises with the fragments; nobody can tell where there is no ufo."""
     if _without_ufo(run):
-        return [Finding(OPEN, NO_UFO_WORDS)]
+        return [CheckResult(OPEN, NO_UFO_WORDS)]
     return follow([_gain(run, name) for name in measured(run)], rising=True)
 
 
-def _gain(run: Run, overlay: str) -> Trending:
+def _gain(run: StoredRun, overlay: str) -> Trending:
     """Each sample with offload as a multiple of the mean without, by the number of fragments."""
     varied: list[float] = []
     gained: list[float] = []
@@ -81,7 +81,7 @@ def _gain(run: Run, overlay: str) -> Trending:
     return Trending(with_mode(run, overlay), varied, gained)
 
 
-def by_size(run: Run) -> list[Finding]:
+def by_size(run: StoredRun) -> list[CheckResult]:
     """Whether throughput rises with the size of datagrams, all of whose packets are full."""
     rows = []
     for name in measured(run):
@@ -96,20 +96,20 @@ def by_size(run: Run) -> list[Finding]:
     return follow(rows, rising=True)
 
 
-def encapsulated(run: Run) -> list[Check]:
+def encapsulated(run: StoredRun) -> list[Check]:
     """UDP of each overlay without offload, in datagrams that fill one packet, by the control's."""
     return [_by_control(run, name, FRAGMENTS[0], "off", THIRTY_LESS) for name in measured(run, CONTROL)]
 
 
-def machine_ahead(run: Run) -> list[Check | Finding]:
+def machine_ahead(run: StoredRun) -> list[Check | CheckResult]:
     """UDP of each overlay with offload, in the largest datagrams, by the control's."""
-    gone: list[Check | Finding] = [Finding(OPEN, NO_UFO_WORDS)]
+    gone: list[Check | CheckResult] = [CheckResult(OPEN, NO_UFO_WORDS)]
     if _without_ufo(run):
         return gone
     return [_by_control(run, name, FRAGMENTS[-1], "on", Band(high=1)) for name in measured(run, CONTROL)]
 
 
-def _by_control(run: Run, overlay: str, count: int, state: str, band: Band) -> Check:
+def _by_control(run: StoredRun, overlay: str, count: int, state: str, band: Band) -> Check:
     def udp_of(name: str) -> tuple[str, Group]:
         found = select(run.samples, name, UDP, "received_mbps", fragments=count, offload=state)
         return f"{name} with {count} packets a datagram, offload {state}", found
@@ -153,7 +153,7 @@ CLAIMS = (
 )
 
 
-def bytes_of_data(run: Run, overlay: str, place: Place) -> str:
+def bytes_of_data(run: StoredRun, overlay: str, place: Place) -> str:
     """The size of such a datagram on an overlay, which is what the thesis has along its axis."""
     sizes = {
         round(sample.values["datagram_bytes"])
@@ -181,7 +181,9 @@ class Fragmentation(Traffic):
             x=("fragments",),
             x_label="packets per datagram: bytes of data",
             y_label="received, Mbit/s",
-            lines=tuple(Line(f"offload {s}", UDP, "received_mbps", {"offload": s}) for s in reversed(STATES)),
+            lines=tuple(
+                Series(f"offload {s}", UDP, "received_mbps", {"offload": s}) for s in reversed(STATES)
+            ),
             under=bytes_of_data,
             note="ufo, which the thesis switched, is gone from Linux since 4.14; gso and tso were switched",
         ),

@@ -14,12 +14,12 @@ from experiments._traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency
 from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import HERMANS, SEGMENTS, THROUGHPUTS
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Line, Place
+from lab.report.charts import CONTROL, Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -43,13 +43,13 @@ CIRCUIT = ("from", "to")
 VM, DOCKER = "vm", "docker"
 
 
-def published_latency(overlay: str, place: Place, _: Line) -> float | None:
+def published_latency(overlay: str, place: Place, _: Series) -> float | None:
     """Their mean round trip (ms) on a circuit."""
     rows = [s for s in SEGMENTS if s.study == HERMANS and {s.a, s.b} == set(place)]
     return _mean([s.rtt for s in rows if _is(overlay, s.platform, s.instance)])
 
 
-def published_throughput(overlay: str, place: Place, line: Line) -> float | None:
+def published_throughput(overlay: str, place: Place, line: Series) -> float | None:
     """Their throughput (Mbit/s, iperf) on a circuit."""
     rows = [t for t in THROUGHPUTS if {t.a, t.b} == set(place) and _is(overlay, t.platform, t.instance)]
     return _mean([t.tcp if line.metric == TCP else t.udp for t in rows])
@@ -67,7 +67,7 @@ def _mean(values: Sequence[float]) -> float | None:
 ADDED = Band(high=0.2)
 
 
-def added(run: Run) -> list[Check]:
+def added(run: StoredRun) -> list[Check]:
     """What each overlay adds to the control's latency (ms), on every circuit."""
     circuits = sorted({(s.params["from"], s.params["to"]) for s in run.samples if s.metric == LATENCY})
 
@@ -118,7 +118,7 @@ class Mesh(Traffic):
             x=CIRCUIT,
             x_label="circuit",
             y_label="round trip, ms",
-            lines=(Line("UDP request and response", LATENCY, "mean_ms"),),
+            lines=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
             published=published_latency,
         ),
@@ -129,8 +129,8 @@ class Mesh(Traffic):
             x_label="circuit",
             y_label="received, Mbit/s",
             lines=(
-                Line("TCP", TCP, "received_mbps"),
-                Line(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
+                Series("TCP", TCP, "received_mbps"),
+                Series(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
             ),
             published=published_throughput,
         ),

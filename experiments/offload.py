@@ -14,12 +14,12 @@ from experiments._traffic import BOUND, QUARTER, TCP, Tool, Traffic, apply, ends
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Line
+from lab.report.charts import CONTROL, Chart, Series
 from lab.report.claims import Band, Check, Claim, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 STATES = ("on", "off")
@@ -47,12 +47,12 @@ PAPER = Profile(
 DOUBLE, THIRTY_LESS = Band(1.5, 2.5), Band(0.6, 0.8)
 
 
-def _tcp(run: Run, overlay: str, state: str) -> tuple[str, Group]:
+def _tcp(run: StoredRun, overlay: str, state: str) -> tuple[str, Group]:
     group = select(run.samples, overlay, TCP, "received_mbps", offload=state)
     return f"{overlay} with offload {state}", group
 
 
-def gained(run: Run) -> list[Check]:
+def gained(run: StoredRun) -> list[Check]:
     """TCP with offload as a multiple of TCP without, per overlay."""
     return [
         compare(with_mode(run, name), DOUBLE, _tcp(run, name, "on"), _tcp(run, name, "off"), ratio, "times")
@@ -60,7 +60,7 @@ def gained(run: Run) -> list[Check]:
     ]
 
 
-def without(run: Run) -> list[Check]:
+def without(run: StoredRun) -> list[Check]:
     """TCP without offload, each overlay's as a multiple of the control's, also without."""
     control = _tcp(run, CONTROL, "off")
     return [
@@ -106,7 +106,9 @@ class Offload(Traffic):
             x=(),
             x_label="",
             y_label="received, Mbit/s",
-            lines=tuple(Line(f"offload {s}", TCP, "received_mbps", {"offload": s}) for s in reversed(STATES)),
+            lines=tuple(
+                Series(f"offload {s}", TCP, "received_mbps", {"offload": s}) for s in reversed(STATES)
+            ),
         ),
     )
 

@@ -18,11 +18,11 @@ import networkx as nx
 from experiments._traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
 from lab.measure import outage, tool
-from lab.report.charts import Chart, Line
+from lab.report.charts import Chart, Series
 from lab.report.selection import select
 from lab.report.tables import Section, Table
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both, together
 
@@ -70,9 +70,11 @@ class Paths(Traffic):
             x_label="",
             y_label="s",
             lines=(
-                Line("circuit fails", FAILURE, "dark_s"),
-                Line("found another way (1: yes, 0: waited for the circuit)", FAILURE, "around", drawn=False),
-                Line("circuit returns, longest silence", FAILURE, "gap_s"),
+                Series("circuit fails", FAILURE, "dark_s"),
+                Series(
+                    "found another way (1: yes, 0: waited for the circuit)", FAILURE, "around", drawn=False
+                ),
+                Series("circuit returns, longest silence", FAILURE, "gap_s"),
             ),
             digits=2,
         ),
@@ -82,7 +84,7 @@ class Paths(Traffic):
             x=("to",),
             x_label="to",
             y_label="round trip, ms",
-            lines=(Line("UDP request and response", LATENCY, "mean_ms"),),
+            lines=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
         ),
     )
@@ -115,7 +117,7 @@ class Paths(Traffic):
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return outage.parse(raw) if metric == FAILURE else super().parse(metric, raw)
 
-    def tables(self, run: Run) -> Sequence[Table]:
+    def tables(self, run: StoredRun) -> Sequence[Table]:
         return [ways(run), *super().tables(run)]
 
 
@@ -144,7 +146,7 @@ async def _now(endpoint: Endpoint) -> float:
     return float((await endpoint.run(["date", "+%s.%N"])).stdout)
 
 
-def ways(run: Run) -> Table:
+def ways(run: StoredRun) -> Table:
     """The way of every overlay to every host: the one whose links sum up to the measured round trip."""
     topology = Topology.from_dict(run.manifest.topology)
     first = topology.hosts[0].name
@@ -159,7 +161,7 @@ def ways(run: Run) -> Table:
     return Table(f"ways from {first}", ["to", "least round trip", *overlays], [Section(heading, rows)])
 
 
-def _way(run: Run, topology: Topology, overlay: str, source: str, target: str) -> str:
+def _way(run: StoredRun, topology: Topology, overlay: str, source: str, target: str) -> str:
     found = select(run.samples, overlay, LATENCY, "mean_ms", **{"from": source, "to": target}).summary
     if found is None:
         return "–"

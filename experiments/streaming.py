@@ -20,12 +20,12 @@ from lab.measure import iperf3, ping, streams, tool, tool_servers
 from lab.measure.shared_port import shared_port
 from lab.published import STREAMING
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Line, Place
+from lab.report.charts import CONTROL, Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, compare, lacking, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import difference, location, ratio
 from lab.runs.experiment import Cell, Profile, Reading
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import together
 
@@ -49,7 +49,7 @@ PAPER = Profile(
 )
 
 
-def published(overlay: str, place: Place, line: Line) -> float | None:
+def published(overlay: str, place: Place, line: Series) -> float | None:
     """Their jitter (ms) or bit rate (kbit/s) at a client site; the control stands beside their machines."""
     platform = "vm" if overlay == CONTROL else overlay
     value, _, client = line.value.partition(" ")
@@ -58,7 +58,7 @@ def published(overlay: str, place: Place, line: Line) -> float | None:
     return known[0] if known else None
 
 
-def jitter(run: Run, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> list[Check]:
+def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> list[Check]:
     """Per overlay and client site, with so many clients at each."""
     checks = []
     for name, site, count in product(measured(run), SITES, workers):
@@ -70,12 +70,12 @@ def jitter(run: Run, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> li
     return checks
 
 
-def _of(run: Run, overlay: str, value: str, workers: int) -> tuple[str, Group]:
+def _of(run: StoredRun, overlay: str, value: str, workers: int) -> tuple[str, Group]:
     label = f"{with_mode(run, overlay)} {value.split()[-1]}, {workers} clients"
     return label, select(run.samples, overlay, STREAM, value, workers=workers)
 
 
-def beside_the_machine(run: Run) -> list[Check]:
+def beside_the_machine(run: StoredRun) -> list[Check]:
     """The jitter of each overlay less the control's, with the most clients."""
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
@@ -84,7 +84,7 @@ def beside_the_machine(run: Run) -> list[Check]:
     return checks
 
 
-def slower_streams(run: Run) -> list[Check]:
+def slower_streams(run: StoredRun) -> list[Check]:
     """The bit rate of a stream with the most clients, as a share of that with one."""
     checks = []
     for name, site in product(measured(run), SITES):
@@ -155,7 +155,7 @@ class Streaming(Traffic):
             x=("workers",),
             x_label="clients per site",
             y_label="jitter, ms",
-            lines=tuple(Line(site, STREAM, f"jitter_ms {site}") for site in SITES),
+            lines=tuple(Series(site, STREAM, f"jitter_ms {site}") for site in SITES),
             digits=2,
             published=published,
         ),
@@ -165,7 +165,7 @@ class Streaming(Traffic):
             x=("workers",),
             x_label="clients per site",
             y_label="kbit/s",
-            lines=tuple(Line(site, STREAM, f"mean_kbps {site}") for site in SITES),
+            lines=tuple(Series(site, STREAM, f"mean_kbps {site}") for site in SITES),
             digits=0,
             published=published,
         ),
@@ -175,7 +175,7 @@ class Streaming(Traffic):
             x=("workers",),
             x_label="clients per site",
             y_label="lost, %",
-            lines=tuple(Line(site, STREAM, f"lost_percent {site}") for site in SITES),
+            lines=tuple(Series(site, STREAM, f"lost_percent {site}") for site in SITES),
         ),
         Chart(
             name="streaming-latency",
@@ -183,7 +183,7 @@ class Streaming(Traffic):
             x=("workers",),
             x_label="clients per site",
             y_label="round trip, ms",
-            lines=(Line("first client site", STREAM, "latency_ms"),),
+            lines=(Series("first client site", STREAM, "latency_ms"),),
             digits=2,
         ),
     )

@@ -14,12 +14,12 @@ from experiments._traffic import BOUND, QUARTER, TCP, UDP, UDP_SMALL, Tool, Traf
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
 from lab.published import THROUGHPUTS
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Line, Place
+from lab.report.charts import CONTROL, Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import ratio
 from lab.runs.experiment import Cell, Profile
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -41,7 +41,7 @@ PAPER = Profile(
 )
 
 
-def published(overlay: str, _: Place, line: Line) -> float | None:
+def published(overlay: str, _: Place, line: Series) -> float | None:
     """What Hermans & de Niet have between Amsterdam and Bratislava; the control is the mean of their VMs."""
     platform = "vm" if overlay == "underlay" else "docker"
     rows = [r for r in THROUGHPUTS if {r.a, r.b} == {"AMS", "BRA"} and r.platform == platform]
@@ -50,7 +50,7 @@ def published(overlay: str, _: Place, line: Line) -> float | None:
     return sum(figures) / len(figures) if figures else None
 
 
-def against_control(run: Run, metric: str, band: Band) -> list[Check]:
+def against_control(run: StoredRun, metric: str, band: Band) -> list[Check]:
     """Every overlay's throughput as a multiple of the control's."""
     control = select(run.samples, CONTROL, metric, "received_mbps")
     return [
@@ -66,7 +66,7 @@ def against_control(run: Run, metric: str, band: Band) -> list[Check]:
     ]
 
 
-def larger_datagrams(run: Run) -> list[Check]:
+def larger_datagrams(run: StoredRun) -> list[Check]:
     """UDP in the large datagrams of iperf3 as a multiple of UDP in those of iperf 2, on everything."""
 
     def udp_of(name: str, metric: str, size: int) -> tuple[str, Group]:
@@ -138,9 +138,9 @@ class Throughput(Traffic):
             x_label="",
             y_label="received, Mbit/s",
             lines=(
-                Line("TCP", TCP, "received_mbps"),
-                Line(f"UDP, datagrams of {UDP_2016} bytes", UDP, "received_mbps"),
-                Line(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
+                Series("TCP", TCP, "received_mbps"),
+                Series(f"UDP, datagrams of {UDP_2016} bytes", UDP, "received_mbps"),
+                Series(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
             ),
             published=published,
         ),

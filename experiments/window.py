@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from experiments._traffic import BOUND, QUARTER, TCP, Tool, Traffic, ends
 from lab.measure import iperf3
-from lab.report.charts import Chart, Line
+from lab.report.charts import Chart, Series
 from lab.runs.experiment import Cell, Profile
 from lab.topology import Topology
 
@@ -60,7 +60,7 @@ class Window(Traffic):
             x=("window",),
             x_label="bytes asked for with -w",
             y_label="received, Mbit/s",
-            lines=(Line("TCP", TCP, "received_mbps"),),
+            lines=(Series("TCP", TCP, "received_mbps"),),
         ),
     )
 

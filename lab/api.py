@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import networkx as nx
 
 from lab import catalog
-from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.link import LinkState, Shape
 from lab.emulation.registry import read
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, silent
@@ -25,13 +25,13 @@ from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
 from lab.topology import LinkSpec, Topology
-from lab.util.event_loop import Loop
+from lab.util.event_loop import EventLoopThread
 from lab.util.locks import turn
 
 if TYPE_CHECKING:
     from lab.emulation.links.control import Links
     from lab.emulation.links.shaper import Counters, Shaper
-    from lab.runs.run_folder import Run
+    from lab.runs.run_folder import StoredRun
 
 T = TypeVar("T")
 #: Whatever says what a network is: a topology, a graph, or the name or file of one.
@@ -46,7 +46,7 @@ def _topology(network: Network) -> Topology:
     return catalog.topology(network)
 
 
-class Place:
+class HostHandle:
     """Where commands run: a host, or an endpoint on it."""
 
     def __init__(self, lab: Lab, where: Host | Endpoint) -> None:
@@ -77,7 +77,7 @@ class Place:
         return f"{type(self).__name__}({self.name!r})"
 
 
-class LabEndpoint(Place):
+class LabEndpoint(HostHandle):
     """A container on a host, attached to an overlay."""
 
     def __init__(self, lab: Lab, end: Endpoint) -> None:
@@ -91,7 +91,7 @@ class LabEndpoint(Place):
         self._lab._wait(end.start(argv))
 
 
-class LabHost(Place):
+class LabHost(HostHandle):
     """A host of a lab."""
 
     def __init__(self, lab: Lab, host: Host) -> None:
@@ -150,11 +150,11 @@ class LabLink:
         return self.spec.name
 
     @property
-    def line(self) -> Line:
+    def line(self) -> LinkState:
         """What is asked of the link now, per direction (`ab`, `ba`)."""
         return self._lab._shaper.lines[self.name]
 
-    def change(self, *, sender: str = "", **params: Any) -> Line:
+    def change(self, *, sender: str = "", **params: Any) -> LinkState:
         """Set some parameters while the link runs, and leave the others: packets under way stay under way.
 
         Args:
@@ -200,12 +200,12 @@ class LabExperiment:
     """An experiment that is to be run on a lab; see `Lab.experiment`."""
 
     def __init__(self, lab: Lab, name: str, settings: Mapping[str, Any]) -> None:
-        from lab.app.run import Asked, load_experiment
+        from lab.app.run import RunRequest, load_experiment
 
         self._lab, self.experiment = lab, load_experiment(name)
-        self._asked = Asked(experiment=name, **settings)
+        self._asked = RunRequest(experiment=name, **settings)
 
-    def run(self) -> Run:
+    def run(self) -> StoredRun:
         """Measure; returns the stored run: its samples, and the folder that they lie in.
 
         The lab's overlays are measured as they are and stay. Other overlays that were named come and go.
@@ -258,7 +258,7 @@ class Lab:
         self._wanted = topology if rate is None else topology.with_rate(rate)
         self._overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
         self._name, self._asked_shaper, self._emit = name, shaper, emit
-        self._loop = Loop()
+        self._loop = EventLoopThread()
         self._found: Session | None = None
         self._attached = False
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from lab.emulation.links.shaper import kinds
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.util.paths import STATE
 
 State = Literal["ok", "missing", "optional", "unknown"]
@@ -56,7 +56,7 @@ class Finding:
     remedy: str = ""
 
 
-async def examine(run: Run = command.run, *, root: bool | None = None) -> list[Finding]:
+async def examine(run: RunCommand = command.run, *, root: bool | None = None) -> list[Finding]:
     """Try everything, side by side; `root` says whether to try what only root may (found out if None)."""
     is_root = os.geteuid() == 0 if root is None else root
     groups = await asyncio.gather(
@@ -79,7 +79,7 @@ def user(is_root: bool) -> Finding:
     return Finding("root", "optional", "no", "emulate, images and cleanup need it: sudo python -m lab …")
 
 
-async def python(_: Run) -> list[Finding]:
+async def python(_: RunCommand) -> list[Finding]:
     """The lab's Python packages, and whether somebody else's `lab` is in the way."""
     return [_packages(), _clash(importlib.metadata.packages_distributions().get("lab", []), _lab_installed())]
 
@@ -117,7 +117,7 @@ def _clash(owners: Sequence[str], other: bool) -> Finding:
     return Finding("name 'lab'", "ok", "nobody else's distribution has it")
 
 
-async def programs(_: Run) -> list[Finding]:
+async def programs(_: RunCommand) -> list[Finding]:
     """Programs on PATH; a Weave router and flanneld also by their variables."""
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
@@ -142,7 +142,7 @@ def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
-async def docker(run: Run, is_root: bool) -> list[Finding]:
+async def docker(run: RunCommand, is_root: bool) -> list[Finding]:
     """Whether a daemon serves, or could be started, and with which storage."""
     if not shutil.which("docker"):
         return []
@@ -188,7 +188,7 @@ def _controllers(version: str, there: set[str]) -> Finding:
     return Finding("control groups", "ok", f"{version} with {', '.join(CONTROLLERS)}")
 
 
-async def shapers(run: Run, is_root: bool) -> list[Finding]:
+async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
     """Each shaper tried in a namespace of its own; one of them is enough."""
     if not is_root:
         return [Finding(f"shaper {kind.name}", "unknown", NEEDS_ROOT) for kind in kinds()]
@@ -205,14 +205,14 @@ async def shapers(run: Run, is_root: bool) -> list[Finding]:
     ]
 
 
-async def link_kinds(run: Run, is_root: bool) -> list[Finding]:
+async def link_kinds(run: RunCommand, is_root: bool) -> list[Finding]:
     """Each kind of link is made in a namespace that goes with the command."""
     if not is_root:
         return [Finding(f"link kind {kind}", "unknown", NEEDS_ROOT) for kind in LINK_KINDS]
     return list(await asyncio.gather(*(_link_kind(run, kind) for kind in LINK_KINDS)))
 
 
-async def _link_kind(run: Run, kind: str) -> Finding:
+async def _link_kind(run: RunCommand, kind: str) -> Finding:
     more = ["id", "1", "dstport", "0"] if kind == "vxlan" else []
     argv = ["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *more]
     if (await run(argv, check=False)).status == 0:
@@ -222,7 +222,7 @@ async def _link_kind(run: Run, kind: str) -> Finding:
     return Finding(f"link kind {kind}", without, "this kernel has none", remedy)
 
 
-async def open_vswitch(run: Run) -> list[Finding]:
+async def open_vswitch(run: RunCommand) -> list[Finding]:
     """The kernel's datapath of Open vSwitch answers under its name, or does not."""
     if not shutil.which("genl", path=_path()):
         return [Finding("Open vSwitch", "unknown", "no program genl", "apt-get install iproute2")]

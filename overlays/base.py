@@ -83,6 +83,15 @@ class Overlay(ABC):
         """What this machine lacks to supply the overlay's programs; None when it has all."""
         return None
 
+    @classmethod
+    def fetch(cls) -> None:
+        """Get or build what hosts need of the overlay's programs; once per machine, and it may take minutes."""
+
+    @property
+    def user_space(self) -> bool:
+        """Return True when, with these options, a daemon of the overlay carries every packet itself."""
+        return False
+
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         """What a host with these facts lacks; empty when it can run this overlay."""
         return ()

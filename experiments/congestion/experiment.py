@@ -16,10 +16,10 @@ from experiments.congestion import results
 from experiments.congestion.results import CLAIMS, CONTROLS
 from experiments.multihop.results import targets
 from lab.measure import iperf3
-from lab.report.charts import Chart, Line
+from lab.report.charts import Chart, Series
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -65,7 +65,7 @@ class Congestion(Traffic):
             x=("hops",),
             x_label="hops",
             y_label="received, Mbit/s",
-            lines=tuple(Line(name, TCP, "received_mbps", {"control": name}) for name in CONTROLS),
+            lines=tuple(Series(name, TCP, "received_mbps", {"control": name}) for name in CONTROLS),
         ),
         Chart(
             name="congestion-retransmits",
@@ -73,7 +73,7 @@ class Congestion(Traffic):
             x=("hops",),
             x_label="hops",
             y_label="retransmitted segments",
-            lines=tuple(Line(name, TCP, "retransmits", {"control": name}) for name in CONTROLS),
+            lines=tuple(Series(name, TCP, "retransmits", {"control": name}) for name in CONTROLS),
             digits=0,
         ),
     )
@@ -92,6 +92,6 @@ class Congestion(Traffic):
             for control in CONTROLS
         ]
 
-    def tables(self, run: Run) -> Sequence[Table]:
+    def tables(self, run: StoredRun) -> Sequence[Table]:
         counted = results.datapaths(run)
         return [*super().tables(run), *([counted] if counted else [])]

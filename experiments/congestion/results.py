@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 
 from lab.report.captions import with_mode
-from lab.report.claims import OPEN, REPRODUCED, Band, Check, Claim, Finding, compare, lacking, measured
+from lab.report.claims import OPEN, REPRODUCED, Band, Check, CheckResult, Claim, compare, lacking, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import CONFIDENCE, location, ratio
 from lab.report.tables import Section, Table
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 from lab.topology import Topology
 
@@ -45,7 +45,7 @@ def relays(topology: Topology, sample: Sample) -> tuple[str, ...]:
     return topology.path(sample.params["from"], sample.params["to"])[1:-1]
 
 
-def datapaths(run: Run) -> Table | None:
+def datapaths(run: StoredRun) -> Table | None:
     """Lookups of every router by hops; None where no overlay has such counters."""
     rows = list(_rows(run))
     if not rows:
@@ -64,7 +64,7 @@ def _mostly(check: Check) -> bool:
     return found is not None and found.value >= MOSTLY.low
 
 
-def _rows(run: Run) -> Iterator[list[str]]:
+def _rows(run: StoredRun) -> Iterator[list[str]]:
     topology = Topology.from_dict(run.manifest.topology)
     groups: dict[tuple[str, int], list[Sample]] = {}
     for sample in run.samples:
@@ -85,7 +85,7 @@ def _figures(samples: list[Sample], host: str) -> list[str]:
     return [*(f"{count:.0f}" for count in counts.values()), f"{fmean(shares):.0%}" if shares else "–"]
 
 
-def relayed_miss(run: Run) -> list[Check | Finding]:
+def relayed_miss(run: StoredRun) -> list[Check | CheckResult]:
     """The share of lookups that relays miss, over each number of hops, per overlay with such counters.
 
     Samples count in which this machine set the pace: it is a share of lookups, which are as many
@@ -100,11 +100,13 @@ def relayed_miss(run: Run) -> list[Check | Finding]:
             known = [shares[host] for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
-        return [Finding(OPEN, "nothing was measured on Weave's fast datapath, which alone has such counters")]
+        return [
+            CheckResult(OPEN, "nothing was measured on Weave's fast datapath, which alone has such counters")
+        ]
     return [_share(run, overlay, hops, Group(values, ())) for (overlay, hops), values in found.items()]
 
 
-def _share(run: Run, overlay: str, hops: int, group: Group) -> Check:
+def _share(run: StoredRun, overlay: str, hops: int, group: Group) -> Check:
     label = f"{with_mode(run, overlay)} over {hops} hops"
     return Check(
         label,
@@ -115,7 +117,7 @@ def _share(run: Run, overlay: str, hops: int, group: Group) -> Check:
     )
 
 
-def with_every_control(run: Run) -> list[Check]:
+def with_every_control(run: StoredRun) -> list[Check]:
     """TCP over two hops by TCP over one, per control, over Weave."""
 
     def tcp(overlay: str, control: str, hops: int) -> tuple[str, Group]:
@@ -137,16 +139,16 @@ def with_every_control(run: Run) -> list[Check]:
     ]
 
 
-def fell_back(run: Run) -> list[Finding]:
+def fell_back(run: StoredRun) -> list[CheckResult]:
     """Whether the mode of a fast datapath changed during a sample over several hops."""
     asked = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
     changed = [sample for sample in asked if sample.changed]
     if changed:
         first = f"{changed[0].cell} #{changed[0].repetition}: {'; '.join(changed[0].changed)}"
-        return [Finding(REPRODUCED, f"in {len(changed)} of {len(asked)} samples, first in {first}")]
+        return [CheckResult(REPRODUCED, f"in {len(changed)} of {len(asked)} samples, first in {first}")]
     if not asked:
-        return [Finding(OPEN, "nothing was measured on Weave's fast datapath")]
-    return [Finding(OPEN, f"in none of {len(asked)} samples; it was seen now and then")]
+        return [CheckResult(OPEN, "nothing was measured on Weave's fast datapath")]
+    return [CheckResult(OPEN, f"in none of {len(asked)} samples; it was seen now and then")]
 
 
 CLAIMS = (

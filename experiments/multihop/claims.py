@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, View
+from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, MultihopSamples
 from lab.report.captions import with_mode
-from lab.report.claims import OPEN, Band, Check, Claim, Finding, compare, lacking, measured
+from lab.report.claims import OPEN, Band, Check, CheckResult, Claim, compare, lacking, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import excess, ratio, spread
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 
 #: "Equal": within 1 % of the sum, or 0.5 ms, whichever is more.
 EQUAL_SHARE, EQUAL_MS = 0.01, 0.5
@@ -27,13 +27,13 @@ SHARPLY = Band(high=0.67)
 WEAVE = "weave"
 
 
-def _weaves(run: Run) -> list[str]:
+def _weaves(run: StoredRun) -> list[str]:
     return [name for name in measured(run) if name.split(":")[0] == WEAVE]
 
 
-def no_latency(run: Run) -> list[Check]:
+def no_latency(run: StoredRun) -> list[Check]:
     """Overall latency less the sum of the segments', for two hops and more."""
-    view = View(run)
+    view = MultihopSamples(run)
     return [
         _excess(view, name, target)
         for name in _weaves(run)
@@ -42,7 +42,7 @@ def no_latency(run: Run) -> list[Check]:
     ]
 
 
-def _excess(view: View, overlay: str, target: str) -> Check:
+def _excess(view: MultihopSamples, overlay: str, target: str) -> Check:
     topology = view.topology
     links = [topology.link(*pair) for pair in pairwise(topology.path(view.first, target))]
     whole = view.group(overlay, LATENCY, target, "mean_ms")
@@ -61,9 +61,9 @@ def _excess(view: View, overlay: str, target: str) -> Check:
     )
 
 
-def no_variance(run: Run) -> list[Check]:
+def no_variance(run: StoredRun) -> list[Check]:
     """Spread of the latency between repetitions, for every number of hops."""
-    view = View(run)
+    view = MultihopSamples(run)
     checks = []
     for name in _weaves(run):
         for target in view.targets:
@@ -74,31 +74,31 @@ def no_variance(run: Run) -> list[Check]:
     return checks
 
 
-def udp_slightly(run: Run) -> list[Check | Finding]:
+def udp_slightly(run: StoredRun) -> list[Check | CheckResult]:
     """UDP over the most hops, by UDP over one."""
     return [_over(run, name, UDP, 1, last=True) for name in _weaves(run)]
 
 
-def tcp_sharply(run: Run) -> list[Check | Finding]:
+def tcp_sharply(run: StoredRun) -> list[Check | CheckResult]:
     """TCP over two hops by TCP over one."""
     return [_over(run, name, TCP, 1, band=SHARPLY) for name in _weaves(run)]
 
 
-def tcp_then_slightly(run: Run) -> list[Check | Finding]:
+def tcp_then_slightly(run: StoredRun) -> list[Check | CheckResult]:
     """TCP over the most hops, by TCP over two."""
     return [_over(run, name, TCP, 2, last=True) for name in _weaves(run)]
 
 
 def _over(
-    run: Run, overlay: str, metric: str, start: int, *, last: bool = False, band: Band | None = None
-) -> Check | Finding:
+    run: StoredRun, overlay: str, metric: str, start: int, *, last: bool = False, band: Band | None = None
+) -> Check | CheckResult:
     """Throughput to a farther host by that to the one `start` hops away: the next, or the last."""
-    view = View(run)
+    view = MultihopSamples(run)
     hops = {view.topology.hops(view.first, target): target for target in view.targets}
     end = max(hops) if last else start + 1
     label = f"{with_mode(run, overlay)}: {end} hops by {start}"
     if start not in hops or end not in hops or end <= start:
-        return Finding(OPEN, f"{label}: the topology has no such hops")
+        return CheckResult(OPEN, f"{label}: the topology has no such hops")
 
     def group(count: int) -> tuple[str, Group]:
         return f"{metric} over {count} hops", view.group(overlay, metric, hops[count], "received_mbps")

@@ -17,7 +17,7 @@ from experiments.multihop import results
 from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, targets
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 QUICK = Profile(
@@ -65,8 +65,8 @@ class Multihop(Traffic):
             for a, b in ends
         ]
 
-    def tables(self, run: Run) -> Sequence[Table]:
+    def tables(self, run: StoredRun) -> Sequence[Table]:
         return results.tables(run)
 
-    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
         return results.figures(run, folder)

@@ -16,7 +16,7 @@ from lab.report.charts import CONTROL, estimate
 from lab.report.selection import NOTHING, Group, select, text
 from lab.report.statistics import Summary, ratio, total
 from lab.report.tables import Section, Table
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
@@ -46,10 +46,10 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class View:
+class MultihopSamples:
     """A run's samples as the experiment sees them: per overlay, by the hosts that were reached."""
 
-    run: Run
+    run: StoredRun
 
     @cached_property
     def topology(self) -> Topology:
@@ -95,9 +95,9 @@ class View:
         return sum(f for f in figures if f is not None) if None not in figures else None
 
 
-def tables(run: Run) -> Sequence[Table]:
+def tables(run: StoredRun) -> Sequence[Table]:
     """Hops by overlay: latency, cumulative sum, TCP and UDP, beside what the thesis says."""
-    view = View(run)
+    view = MultihopSamples(run)
     columns = ["hops", "to", *view.overlays, "asked", "2016"]
     sections = [
         Section(f"latency, ms round trip (2016: {CLAIMS[LATENCY]})", _latency(view)),
@@ -121,11 +121,13 @@ def tables(run: Run) -> Sequence[Table]:
     return [Table(title, columns, [*measured, *lacking], _notes(view))]
 
 
-def _row(view: View, target: str, cells: Sequence[str], asked: str, published: str = "") -> list[str]:
+def _row(
+    view: MultihopSamples, target: str, cells: Sequence[str], asked: str, published: str = ""
+) -> list[str]:
     return [str(view.topology.hops(view.first, target)), target, *cells, asked, published]
 
 
-def _latency(view: View) -> list[list[str]]:
+def _latency(view: MultihopSamples) -> list[list[str]]:
     return [
         _row(
             view,
@@ -137,19 +139,19 @@ def _latency(view: View) -> list[list[str]]:
     ]
 
 
-def _sums(view: View) -> list[list[str]]:
+def _sums(view: MultihopSamples) -> list[list[str]]:
     return [
         _row(view, t, [_sum(view, name, t) for name in view.overlays], *_times(view, t)) for t in view.targets
     ]
 
 
-def _times(view: View, target: str) -> tuple[str, str]:
+def _times(view: MultihopSamples, target: str) -> tuple[str, str]:
     """What the links were asked to take to a host, and what was published for the same sites (ms)."""
     published = view.published(target)
     return f"{view.topology.rtt(view.first, target):.2f}", f"{published:.2f}" if published else ""
 
 
-def _sum(view: View, overlay: str, target: str) -> str:
+def _sum(view: MultihopSamples, overlay: str, target: str) -> str:
     found = view.cumulative(overlay, target)
     overall = view.group(overlay, LATENCY, target, "mean_ms").summary
     if found is None:
@@ -168,14 +170,14 @@ def _signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}"
 
 
-def _rates(view: View, metric: str, value: str) -> list[list[str]]:
+def _rates(view: MultihopSamples, metric: str, value: str) -> list[list[str]]:
     return [
         _row(view, t, [text(view.group(name, metric, t, value), 1) for name in view.overlays], _rate(view, t))
         for t in view.targets
     ]
 
 
-def _ratios(view: View, metric: str, value: str) -> list[list[str]]:
+def _ratios(view: MultihopSamples, metric: str, value: str) -> list[list[str]]:
     """Every overlay against the control; only where both have enough valid samples."""
 
     def cell(name: str, target: str) -> str:
@@ -187,7 +189,7 @@ def _ratios(view: View, metric: str, value: str) -> list[list[str]]:
     return [_row(view, t, [cell(name, t) for name in view.overlays], "") for t in view.targets]
 
 
-def _rate(view: View, target: str) -> str:
+def _rate(view: MultihopSamples, target: str) -> str:
     """The rate of the slowest link on the way (Mbit/s)."""
     path = view.topology.path(view.first, target)
     rates = [view.topology.link(*pair).rate for pair in pairwise(path)]
@@ -195,7 +197,7 @@ def _rate(view: View, target: str) -> str:
     return f"{min(known):g}" if known else ""
 
 
-def _notes(view: View) -> list[str]:
+def _notes(view: MultihopSamples) -> list[str]:
     return [
         f"{captions.line(view.run)}",
         captions.per_cell(view.run),
@@ -203,9 +205,9 @@ def _notes(view: View) -> list[str]:
     ]
 
 
-def figures(run: Run, folder: Path) -> Sequence[Path]:
+def figures(run: StoredRun, folder: Path) -> Sequence[Path]:
     """The thesis's figures 15 and 16, one panel per overlay."""
-    view = View(run)
+    view = MultihopSamples(run)
     if not view.overlays:
         return []
     drawn = []
@@ -216,7 +218,7 @@ def figures(run: Run, folder: Path) -> Sequence[Path]:
     return drawn
 
 
-def _figure15(view: View) -> bar_chart.Figure:
+def _figure15(view: MultihopSamples) -> bar_chart.Figure:
     published = [view.published(target) for target in view.targets]
     panels = [
         bar_chart.Panel(
@@ -236,7 +238,7 @@ def _figure15(view: View) -> bar_chart.Figure:
     return _figure(view, "Latency across multiple hops", "round trip, ms (mean, sd)", panels)
 
 
-def _figure16(view: View) -> bar_chart.Figure:
+def _figure16(view: MultihopSamples) -> bar_chart.Figure:
     panels = [
         bar_chart.Panel(
             captions.with_mode(view.run, name),
@@ -250,7 +252,7 @@ def _figure16(view: View) -> bar_chart.Figure:
     return _figure(view, "UDP and TCP throughput across multiple hops", "Mbit/s (mean, sd)", panels)
 
 
-def _bars(view: View, overlay: str, metric: str, value: str) -> list[bar_chart.Bar | None]:
+def _bars(view: MultihopSamples, overlay: str, metric: str, value: str) -> list[bar_chart.Bar | None]:
     return [bar_chart.bar(view.group(overlay, metric, target, value)) for target in view.targets]
 
 
@@ -258,7 +260,7 @@ def _sum_bar(found: Sum | None) -> bar_chart.Bar | None:
     return bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
 
 
-def _figure(view: View, title: str, y: str, panels: Sequence[bar_chart.Panel]) -> bar_chart.Figure:
+def _figure(view: MultihopSamples, title: str, y: str, panels: Sequence[bar_chart.Panel]) -> bar_chart.Figure:
     groups = [f"{view.topology.hops(view.first, target)}\n{target}" for target in view.targets]
     caption = captions.line(view.run)
     return bar_chart.Figure(title, caption, groups, f"hops from {view.first}", y, panels, "published 2016")

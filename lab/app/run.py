@@ -1,6 +1,6 @@
 """Putting the parts of a run together: topology, experiment, overlays, hosts, run folder.
 
-A run on emulated hosts and one on real ones differ in who makes the hosts (`Ground`), and in
+A run on emulated hosts and one on real ones differ in who makes the hosts (`PreparedLab`), and in
 nothing else.
 """
 
@@ -27,12 +27,12 @@ from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.hosts.command import Run
+    from lab.hosts.command import RunCommand
     from lab.report.claims import Claim
-    from lab.runs.manifest import Manifest, Session
-    from lab.runs.run_folder import Run as StoredRun
+    from lab.runs.manifest import Manifest, RunSession
     from lab.runs.run_folder import RunFolder
-    from lab.runs.target import Lab
+    from lab.runs.run_folder import StoredRun as StoredRun
+    from lab.runs.target import RunTarget
 
 
 #: What to do with a sample during which an overlay's mode changed; either way it is kept.
@@ -45,7 +45,7 @@ TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """What the user asked of `verb`; see the verbs' options."""
 
     experiment: str
@@ -74,7 +74,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Parts:
+class RunPlan:
     """All that is settled before anything is built."""
 
     experiment: Experiment
@@ -84,10 +84,10 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Ground:
+class PreparedLab:
     """Hosts that are up, whoever made them: what a run measures on, and what its manifest says of it."""
 
-    lab: Lab
+    lab: RunTarget
     shaper: str
     environment: dict[str, Any]
     calibration: dict[str, dict[str, float]]
@@ -95,7 +95,7 @@ class Ground:
     begun: Callable[[Path], None] = lambda _: None
 
 
-def parts(asked: Asked) -> Parts:
+def parts(asked: RunRequest) -> RunPlan:
     """Find and check everything that was named.
 
     Raises:
@@ -124,10 +124,10 @@ def parts(asked: Asked) -> Parts:
         topology = topology.with_rate(profile.rate)
     if profile.cpus is not None and not any(host.cpus for host in topology.hosts):
         topology = topology.with_cpus(profile.cpus)
-    return Parts(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
+    return RunPlan(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
 
 
-def resumed(experiment: Experiment, path: Path, verb: str) -> Parts:
+def resumed(experiment: Experiment, path: Path, verb: str) -> RunPlan:
     """What a run folder was begun with: a resumed run is the same run."""
     from lab.runs.run_folder import read
 
@@ -136,7 +136,7 @@ def resumed(experiment: Experiment, path: Path, verb: str) -> Parts:
         raise RunError(
             f"{path} is a run of {manifest.experiment!r}; resume it with '{verb} {manifest.experiment}'"
         )
-    return Parts(
+    return RunPlan(
         experiment,
         Topology.from_dict(manifest.topology),
         Profile(**manifest.profile),
@@ -180,7 +180,7 @@ def all_claims() -> list[Claim]:
     return [claim for name in plugins.names("experiments") for claim in load_experiment(name).claims]
 
 
-def adjusted(profile: Profile, asked: Asked) -> Profile:
+def adjusted(profile: Profile, asked: RunRequest) -> Profile:
     """The profile with what the user set in its place; nobody shapes real links, or limits real hosts."""
     if asked.verb == "testbed run":
         profile = replace(profile, rate=None, cpus=None, why="")
@@ -233,7 +233,7 @@ def choose_overlays(
     return chosen
 
 
-def refuse_nothing(asked: Asked, settled: Parts) -> None:
+def refuse_nothing(asked: RunRequest, settled: RunPlan) -> None:
     """Refuse words after which no cell is left, before anything is built for them.
 
     Raises:
@@ -250,7 +250,7 @@ def refuse_nothing(asked: Asked, settled: Parts) -> None:
         raise RunError(f"no cell of {name} has {words} in its key; --dry-run without --only prints them")
 
 
-def show_plan(asked: Asked) -> None:
+def show_plan(asked: RunRequest) -> None:
     """Print the cells of a run and the time that they take; nothing is built."""
     from lab.cli import capacity
     from lab.runs.progress import OVERHEAD
@@ -274,7 +274,7 @@ def show_plan(asked: Asked) -> None:
     capacity.foresee(settled, lambda event: print(event.text) if isinstance(event, Note) else None)
 
 
-def _rate(settled: Parts) -> str:
+def _rate(settled: RunPlan) -> str:
     rate, cpus, why = settled.profile.rate, settled.profile.cpus, settled.profile.why
     if why == TO_BE_FOUND:
         return why
@@ -283,7 +283,7 @@ def _rate(settled: Parts) -> str:
     return words + (f" ({why})" if why else "")
 
 
-async def emulate(asked: Asked) -> int:
+async def emulate(asked: RunRequest) -> int:
     """Build, measure, show, take away; returns the exit status."""
     from rich.console import Console
 
@@ -307,7 +307,7 @@ async def emulate(asked: Asked) -> int:
     return max(status, tell_faults(settled.experiment, path))
 
 
-async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int, Path]:
+async def _run(asked: RunRequest, settled: RunPlan, run: RunCommand, emit: Emit) -> tuple[int, Path]:
     from lab.cli import capacity
     from lab.emulation.emulation import Emulation
 
@@ -330,7 +330,7 @@ async def _run(asked: Asked, settled: Parts, run: Run, emit: Emit) -> tuple[int,
 
 
 async def measure_on(
-    ground: Ground, asked: Asked, settled: Parts, timing: dict[str, float], emit: Emit
+    ground: PreparedLab, asked: RunRequest, settled: RunPlan, timing: dict[str, float], emit: Emit
 ) -> tuple[int, Path]:
     """Measure on hosts that are up; returns the exit status and the run's folder.
 
@@ -371,7 +371,7 @@ def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
     return both
 
 
-def _manifest(asked: Asked, settled: Parts, ground: Ground) -> Manifest:
+def _manifest(asked: RunRequest, settled: RunPlan, ground: PreparedLab) -> Manifest:
     from lab.runs.manifest import Manifest
     from lab.runs.runner import described
 
@@ -395,14 +395,16 @@ def _manifest(asked: Asked, settled: Parts, ground: Ground) -> Manifest:
     )
 
 
-def _session() -> Session:
+def _session() -> RunSession:
     from lab.runs.environment import boot
-    from lab.runs.manifest import Session
+    from lab.runs.manifest import RunSession
 
-    return Session(started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:], boot=boot())
+    return RunSession(
+        started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:], boot=boot()
+    )
 
 
-def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
+def _folder(asked: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
     """A new run folder, or the one to go on with, after a check that the conditions are the same."""
     from lab.runs.manifest import check_same
     from lab.runs.run_folder import RunFolder, read
@@ -418,7 +420,7 @@ def _folder(asked: Asked, manifest: Manifest, emit: Emit) -> RunFolder:
     return folder
 
 
-async def emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emit) -> Ground:
+async def emulated(emulation: Emulation, asked: RunRequest, settled: RunPlan, emit: Emit) -> PreparedLab:
     """An emulation that is up, as a run needs it; every link is measured before it is trusted."""
     from lab.emulation.links.calibration import calibrate
     from lab.runs.environment import environment
@@ -430,7 +432,7 @@ async def emulated(emulation: Emulation, asked: Asked, settled: Parts, emit: Emi
     for fault in off:
         emit(Note(f"accepted: {fault}"))
     lab = measurable(emulation, settled.topology, settled.experiment.interval, emit)
-    return Ground(
+    return PreparedLab(
         replace(lab, accepted=off),
         emulation.shaper.name,
         environment(await emulation.versions()),

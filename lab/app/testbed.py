@@ -73,11 +73,11 @@ def booked(path: Path) -> Booked:
 
 
 async def measure(
-    asked: run.Asked, path: Path, emit: Emit, *, accept_new: bool, steal: bool
+    asked: run.RunRequest, path: Path, emit: Emit, *, accept_new: bool, steal: bool
 ) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
     from lab.runs.run_folder import HOSTS, try_to_write
-    from lab.runs.target import Lab
+    from lab.runs.target import RunTarget
     from lab.testbed import prepare
     from lab.testbed.recorder import HostsRecorder
 
@@ -92,8 +92,8 @@ async def measure(
     async with book.bed(_timed(emit, timing), accept_new=accept_new, steal=steal, trace=asked.trace) as bed:
         plane = await prepare.stand(bed)
         await sweep(bed, emit)
-        ground = run.Ground(
-            Lab(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
+        ground = run.PreparedLab(
+            RunTarget(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
             "",
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},

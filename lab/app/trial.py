@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from lab.events import Emit, silent, step
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Cell, Experiment
 from lab.runs.measurement import Attempts
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.base import Overlay
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 READY = 120.0
 
 
-def measurable(lab: Emulation, topology: Topology, interval: float | None = None, emit: Emit = silent) -> Lab:
+def measurable(
+    lab: Emulation, topology: Topology, interval: float | None = None, emit: Emit = silent
+) -> RunTarget:
     """The lab as the run engine sees it: hosts, what records the machine and the links, and what happens
     to these meanwhile, of which `emit` is told."""
     from lab.emulation.links.replay import Replay
     from lab.measure.cgroups import folders
-    from lab.measure.machine import Machine
+    from lab.measure.machine import MachineRecorder
 
     assert lab.shaper is not None, "a lab that is up has a shaper"
     groups = {
@@ -42,10 +44,10 @@ def measurable(lab: Emulation, topology: Topology, interval: float | None = None
         for name, pid in lab.pids.items()
     }
     links = running(lab)
-    return Lab(
+    return RunTarget(
         topology,
         lab.hosts,
-        Machine(groups, interval=interval),
+        MachineRecorder(groups, interval=interval),
         lab.shaper.counters,
         links.check,
         cost=lab.shaper.cost,
@@ -64,7 +66,7 @@ def running(lab: Emulation) -> Links:
 
 
 @dataclass
-class Trial:
+class TrialLab:
     """An overlay that is up; `sample` measures a cell of the experiment on it."""
 
     emulation: Emulation
@@ -96,9 +98,9 @@ async def trial(
     experiment: Experiment,
     *,
     shaper: str = "auto",
-    run: Run = command.run,
+    run: RunCommand = command.run,
     emit: Emit = silent,
-) -> AsyncIterator[Trial]:
+) -> AsyncIterator[TrialLab]:
     """Build a lab, put an overlay and endpoints on it, and take all of it away afterwards.
 
     Raises:
@@ -120,4 +122,4 @@ async def trial(
         lab = measurable(emulation, topology, experiment.interval)
         attempts = Attempts(experiment, overlay, endpoints, lab, "trial", Progress(()), silent, watch)
         await attempts.begin()
-        yield Trial(emulation, attempts)
+        yield TrialLab(emulation, attempts)

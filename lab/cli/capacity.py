@@ -17,7 +17,7 @@ from lab.errors import LabError, MachineError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lab.app.run import Asked, Parts
+    from lab.app.run import RunPlan, RunRequest
     from lab.events import Emit
     from lab.runs.capacity import Capacity
     from lab.runs.experiment import Experiment, Profile
@@ -52,7 +52,7 @@ def command(
     if not 0 < least < most:
         raise LabError(f"--least {least:g} and --most {most:g} leave no rate to try; give 0 < least < most")
     settled = run.parts(
-        run.Asked(
+        run.RunRequest(
             experiment,
             topology,
             overlays=tuple(overlay or ("underlay",)),
@@ -121,7 +121,7 @@ async def find(
     overlay = registry.parse(name)  # one of its own: a run that follows installs another
     cells = capacity.hardest(chosen(experiment.cells(topology, name, profile), only), topology)
 
-    def tell(tried: capacity.Trial) -> None:
+    def tell(tried: capacity.CapacityTrial) -> None:
         words = f"{tried.cell}: {tried.state}: {'; '.join(tried.reasons)}" if tried.cell else "carried"
         emit(Note(f"{name} at {tried.rate:g} Mbit/s: {words}"))
 
@@ -131,7 +131,7 @@ async def find(
     return found
 
 
-async def with_found_rate(asked: Asked, settled: Parts, emit: Emit) -> Parts:
+async def with_found_rate(asked: RunRequest, settled: RunPlan, emit: Emit) -> RunPlan:
     """The same with the highest rate that this machine carries on all overlays that it can have.
 
     Raises:
@@ -163,7 +163,7 @@ async def with_found_rate(asked: Asked, settled: Parts, emit: Emit) -> Parts:
     return replace(settled, profile=profile, topology=settled.topology.with_rate(least.rate))
 
 
-def foresee(settled: Parts, emit: Emit) -> None:
+def foresee(settled: RunPlan, emit: Emit) -> None:
     """Say of overlays whose rate plainly is more than this machine carries that it is."""
     from lab.events import Note
     from lab.runs.capacity_estimate import warning

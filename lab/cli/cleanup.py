@@ -11,7 +11,7 @@ import typer
 from lab.errors import LabError, MachineError
 
 if TYPE_CHECKING:
-    from lab.emulation.ownership import State
+    from lab.emulation.ownership import LabState
 
 
 def command(
@@ -59,14 +59,14 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     return done, failed
 
 
-def _name(state: State) -> str:
+def _name(state: LabState) -> str:
     from lab.emulation.registry import read
 
     record = read(state.lab_id)
     return record.name if record else state.lab_id
 
 
-def _why(state: State) -> str:
+def _why(state: LabState) -> str:
     if state.stays():
         return f"it is meant to stay up ('lab down {_name(state)}' takes it away)"
     return "its command still runs (see --all)"

@@ -88,7 +88,7 @@ def command(
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = run.Asked(
+    asked = run.RunRequest(
         experiment=experiment,
         topology=topology,
         places=sites.parse_all(site or ()),
@@ -119,7 +119,7 @@ def command(
     sys.exit(_run(asked))
 
 
-def _run(asked: run.Asked) -> int:
+def _run(asked: run.RunRequest) -> int:
     """Run; what a signal ends is taken away as at the end."""
     from lab.app import run
     from lab.cli import standing

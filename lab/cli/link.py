@@ -16,7 +16,7 @@ from lab.errors import LabError, MachineError
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
     from lab.emulation.links.control import Links
-    from lab.emulation.links.link import Line
+    from lab.emulation.links.link import LinkState
     from lab.report.tables import Table
 
 COLUMNS = (
@@ -67,14 +67,14 @@ def command(
     clearable = {"rate": rate, "burst": burst, "queue": queue}
     values = {name: value for name, value in numbers.items() if value is not None}
     values |= {name: number(name, text) for name, text in clearable.items() if text is not None}
-    asked = Asked(values, sender or None, down, up, reset, replay)
+    asked = LinkChange(values, sender or None, down, up, reset, replay)
     asked.check(link)
     if os.geteuid() != 0:
         raise MachineError(f"link needs root: sudo {sys.executable} -m lab link {link}".rstrip())
     asyncio.run(_run(Emulation.attach(lab), link, asked))
 
 
-class Asked:
+class LinkChange:
     """What is to be done to a link: at most one of all this."""
 
     def __init__(
@@ -123,7 +123,7 @@ def number(name: str, text: str) -> float | int | None:
         raise LabError(f"--{name} is a number or 'none', not {text!r}") from None
 
 
-async def _run(lab: Emulation, name: str, asked: Asked) -> None:
+async def _run(lab: Emulation, name: str, asked: LinkChange) -> None:
     from lab.app.trial import running
     from lab.cli.console import show
 
@@ -138,7 +138,7 @@ async def _run(lab: Emulation, name: str, asked: Asked) -> None:
     show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
 
 
-async def _do(links: Links, name: str, asked: Asked) -> None:
+async def _do(links: Links, name: str, asked: LinkChange) -> None:
     if asked.replay:
         await _replay(links, name, asked)
     elif asked.values:
@@ -148,7 +148,7 @@ async def _do(links: Links, name: str, asked: Asked) -> None:
         await action(name)
 
 
-async def _replay(links: Links, name: str, asked: Asked) -> None:
+async def _replay(links: Links, name: str, asked: LinkChange) -> None:
     """Do what a trace says; what it set last stays."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
@@ -172,7 +172,7 @@ async def _replay(links: Links, name: str, asked: Asked) -> None:
         raise LabError(replay.trouble)
 
 
-def table(lab: str, rows: list[tuple[str, str, Line]]) -> Table:
+def table(lab: str, rows: list[tuple[str, str, LinkState]]) -> Table:
     """What links do now, a row per direction."""
     from lab.report.tables import Section, Table
 

@@ -35,7 +35,7 @@ from lab.errors import MachineError
 
 if TYPE_CHECKING:
     from lab.app import run
-    from lab.emulation.ssh_vms import Access
+    from lab.emulation.ssh_vms import VmAccess
     from lab.events import Emit
     from lab.topology import Topology
 
@@ -77,7 +77,7 @@ def command(
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = run.Asked(
+    asked = run.RunRequest(
         experiment=experiment,
         topology=topology,
         overlays=tuple(overlay or ()),
@@ -100,7 +100,7 @@ def command(
     sys.exit(_run(asked, hold))
 
 
-def _run(asked: run.Asked, hold: bool) -> int:
+def _run(asked: run.RunRequest, hold: bool) -> int:
     from lab.util.signals import until_told
 
     try:
@@ -110,7 +110,7 @@ def _run(asked: run.Asked, hold: bool) -> int:
         return 130
 
 
-async def _rehearse(asked: run.Asked, hold: bool) -> int:
+async def _rehearse(asked: run.RunRequest, hold: bool) -> int:
     from lab.app import run
     from lab.cli.console import progress
     from lab.emulation import ssh_vms
@@ -134,7 +134,7 @@ async def _rehearse(asked: run.Asked, hold: bool) -> int:
             await asyncio.shield(bed.down())
 
 
-async def _supply(settled: run.Parts, emit: Emit) -> None:
+async def _supply(settled: run.RunPlan, emit: Emit) -> None:
     """What can be had only from outside: images, and programs that are built from downloads."""
     from lab import images
     from lab.emulation.docker.daemon import Daemon, client
@@ -155,7 +155,7 @@ async def _supply(settled: run.Parts, emit: Emit) -> None:
         await asyncio.to_thread(flanneld.program)
 
 
-def write_inventory(access: Access, topology: Topology) -> Path:
+def write_inventory(access: VmAccess, topology: Topology) -> Path:
     """Write the inventory of the stand-ins, and their topology, beside their keys."""
     from lab.formats import lab_yaml
     from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
@@ -176,7 +176,7 @@ def write_inventory(access: Access, topology: Topology) -> Path:
 class Inside:
     """The place of the stand-ins' control network: commands run in it reach them."""
 
-    access: Access
+    access: VmAccess
     lab_id: str
     inventory: Path
 
@@ -207,7 +207,7 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.kill()
 
 
-async def _through(inside: Inside, asked: run.Asked, settled: run.Parts) -> int:
+async def _through(inside: Inside, asked: run.RunRequest, settled: run.RunPlan) -> int:
     """Every step of a real run; what fails ends it, and the machines are given back in any case."""
     if status := await inside.run(["check"]):
         return status
@@ -216,7 +216,7 @@ async def _through(inside: Inside, asked: run.Asked, settled: run.Parts) -> int:
     return max(status, await inside.run(["restore"]))
 
 
-def _words(asked: run.Asked, settled: run.Parts) -> list[str]:
+def _words(asked: run.RunRequest, settled: run.RunPlan) -> list[str]:
     """The options of the run; the rate is that of the stand-ins' links."""
     given = {
         "--profile": asked.profile,

@@ -23,13 +23,13 @@ def command(
     Example: python -m lab report results/* -o report.html
     """
     from lab.app.run import all_claims, load_experiment, readable
-    from lab.report.html import PAGE, Part, render_all
+    from lab.report.html import PAGE, RunSection, render_all
 
     parts = []
     for run in readable(runs):
         experiment = load_experiment(run.manifest.experiment)
         drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
-        parts.append(Part(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+        parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
     claims = all_claims() if len(parts) > 1 else parts[0].experiment.claims
     page = output or (runs[0] / PAGE if len(runs) == 1 else Path(PAGE))
     page.write_text(render_all(parts, claims))

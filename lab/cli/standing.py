@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.live.session import Session
 
 
-def emulate(asked: run.Asked) -> int:
+def emulate(asked: run.RunRequest) -> int:
     """Measure, show, and leave the lab up; returns the exit status.
 
     Raises:
@@ -37,7 +37,7 @@ def emulate(asked: run.Asked) -> int:
     return max(status, run.tell_faults(experiment, path))
 
 
-async def _run(asked: run.Asked, lab_id: str, emit: Emit) -> tuple[int, Path]:
+async def _run(asked: run.RunRequest, lab_id: str, emit: Emit) -> tuple[int, Path]:
     from lab.live.session import Session
 
     session = Session.attach(lab_id, emit=emit)
@@ -47,7 +47,7 @@ async def _run(asked: run.Asked, lab_id: str, emit: Emit) -> tuple[int, Path]:
     return await run.measure_on(ground, asked, settled, {}, emit)
 
 
-def settle(asked: run.Asked, session: Session) -> run.Parts:
+def settle(asked: run.RunRequest, session: Session) -> run.RunPlan:
     """As `assemble.parts`, but for what the lab has already: its topology, and its overlays."""
     experiment = run.load_experiment(asked.experiment)
     if asked.profile not in experiment.profiles:
@@ -55,7 +55,7 @@ def settle(asked: run.Asked, session: Session) -> run.Parts:
     profile = run.adjusted(experiment.profiles[asked.profile], asked)
     own = replace(profile, rate=None, cpus=None, why=f"as lab {session.lab.name} has them")
     chosen = run.choose_overlays(experiment, asked.overlays or session.specs)
-    return run.Parts(experiment, session.topology_now(), own, staying(chosen, session))
+    return run.RunPlan(experiment, session.topology_now(), own, staying(chosen, session))
 
 
 def staying(chosen: Mapping[str, Overlay], session: Session) -> dict[str, Overlay]:

@@ -29,7 +29,7 @@ from lab.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from lab.app.run import Asked
+    from lab.app.run import RunRequest
     from lab.events import Emit
 
 app = typer.Typer(
@@ -140,12 +140,12 @@ def run(
 
     Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
     """
-    from lab.app.run import Asked
+    from lab.app.run import RunRequest
     from lab.app.testbed import booked
 
     if weaver:
         os.environ["LAB_WEAVER"] = weaver
-    asked = Asked(
+    asked = RunRequest(
         experiment=experiment,
         topology=booked(inventory).name,
         overlays=tuple(overlay or ()),
@@ -168,7 +168,7 @@ def run(
     sys.exit(_measured(asked, inventory, accept_new, steal))
 
 
-def _plan(asked: Asked) -> None:
+def _plan(asked: RunRequest) -> None:
     from lab.app.run import show_plan
     from lab.testbed import dataplane, reservation, restore
 
@@ -182,7 +182,7 @@ def _plan(asked: Asked) -> None:
         typer.echo(f"  {line}")
 
 
-def _measured(asked: Asked, inventory: Path, accept_new: bool, steal: bool) -> int:
+def _measured(asked: RunRequest, inventory: Path, accept_new: bool, steal: bool) -> int:
     from lab.app.run import load_experiment, show_results, tell_faults
     from lab.app.testbed import measure
     from lab.cli.console import progress

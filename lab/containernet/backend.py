@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from lab import images
-from lab.containernet.cables import End, cable, veth_lines
+from lab.containernet.cables import CableEnd, cable, veth_lines
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
-from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.link import LinkState, Shape
 from lab.emulation.links.veth import remove_lines
 from lab.errors import CommandError, HostError, LabError, UnknownName
-from lab.util.event_loop import Loop
+from lab.util.event_loop import EventLoopThread
 
 
-class Ground:
+class Backend:
     """One lab, for callers that wait. Without an emulation it makes its own and takes it away again."""
 
     def __init__(self, emulation: Emulation | None, emit: Any) -> None:
         self.own = emulation is None
         self.emulation = emulation or Emulation(emit=emit)
-        self.loop = Loop()
+        self.loop = EventLoopThread()
         self._docker: Any = None
         self._toolbox = 0
 
@@ -170,12 +170,12 @@ class Ground:
         if lines:
             self.run(netns.ip_batch(namespace), stdin=netns.script(lines))
 
-    def join(self, a: End, b: End, mtu: int) -> None:
+    def join(self, a: CableEnd, b: CableEnd, mtu: int) -> None:
         """Lay a plain cable, which nothing shapes."""
         self.lab_id  # noqa: B018
         self.ip(a.namespace, veth_lines(a, b, mtu))
 
-    def lay(self, a: End, b: End, ab: Shape, ba: Shape) -> str:
+    def lay(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         """Lay a cable with a shaper in its middle; returns its name.
 
         Raises:
@@ -184,7 +184,7 @@ class Ground:
         self.lab_id  # noqa: B018
         return self.loop.call(self._lay(a, b, ab, ba))
 
-    async def _lay(self, a: End, b: End, ab: Shape, ba: Shape) -> str:
+    async def _lay(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         fabric = await self.emulation._open_fabric()
         lines = fabric.shaper.lines
         number = 1 + max((line.number for line in lines.values()), default=0)
@@ -198,7 +198,7 @@ class Ground:
             raise
         return name
 
-    async def _clear(self, line: Line) -> None:
+    async def _clear(self, line: LinkState) -> None:
         """Take away what there is of a half-laid cable."""
         fabric = await self.emulation._open_fabric()
         argv = netns.inside(fabric.namespace, ["ip", "-force", "-batch", "-"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from lab.emulation.links.link import Line, Shape, Wiring
+from lab.emulation.links.link import LinkState, Shape, Wiring
 from lab.errors import TopologyError
 from lab.topology.specs import LinkSpec
 
 
 @dataclass(frozen=True)
-class End:
+class CableEnd:
     """One end of a cable: a network namespace and the interface's name in it."""
 
     node: str
@@ -27,11 +27,11 @@ class Cable(Wiring):
     ba: Shape = field(default_factory=Shape)
 
     @property
-    def line(self) -> Line:
+    def line(self) -> LinkState:
         return replace(super().line, ab=self.ab, ba=self.ba)
 
 
-def cable(name: str, number: int, a: End, b: End, ab: Shape, ba: Shape) -> Cable:
+def cable(name: str, number: int, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> Cable:
     """A cable between two ends."""
     spec = LinkSpec(
         name=name,
@@ -52,7 +52,7 @@ def cable(name: str, number: int, a: End, b: End, ab: Shape, ba: Shape) -> Cable
     return Cable(spec, a.namespace, b.namespace, ab, ba)
 
 
-def veth_lines(a: End, b: End, mtu: int) -> list[str]:
+def veth_lines(a: CableEnd, b: CableEnd, mtu: int) -> list[str]:
     """`ip` lines, for the namespace of `a`, that join two ends without anything in between."""
     return [
         f"link add {a.interface} mtu {mtu} type veth peer mtu {mtu} name {b.interface} netns {b.namespace}"

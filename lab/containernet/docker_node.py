@@ -8,7 +8,7 @@ from typing import Any
 
 from mininet.log import warn
 
-from lab.containernet.nodes import Node, Place
+from lab.containernet.nodes import Node, NodeLocation
 from lab.containernet.port_forward import Publisher
 from lab.emulation.docker.run_options import KNOWN
 from lab.errors import LabError
@@ -27,7 +27,7 @@ class Docker(Node):
 
     LIMITS = ("cpu_quota", "cpu_period", "cpu_shares", "cpuset_cpus", "mem_limit", "memswap_limit")
 
-    def __init__(self, name: str, dimage: str | None = None, *, place: Place, **params: Any) -> None:
+    def __init__(self, name: str, dimage: str | None = None, *, place: NodeLocation, **params: Any) -> None:
         emulation = place.ground.emulation
         self.container, self.did = emulation.hosts[name].container, emulation.container_ids[name]
         self.containerPid = emulation.pids[name]

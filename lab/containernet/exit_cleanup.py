@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from lab.emulation.reap import reap
 
 if TYPE_CHECKING:
-    from lab.containernet.backend import Ground
+    from lab.containernet.backend import Backend
 
 #: What ends a Python program without its last words, unless somebody listens: a service manager's word,
 #: and a lost terminal's.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_running: list[Ground] = []
+_running: list[Backend] = []
 
 
-def enrol(ground: Ground) -> None:
+def enrol(ground: Backend) -> None:
     """Remove this lab at the end of the process, unless it is gone by then."""
     _running.append(ground)
     if threading.current_thread() is threading.main_thread():
@@ -32,7 +32,7 @@ def enrol(ground: Ground) -> None:
                 signal.signal(number, _end)
 
 
-def strike(ground: Ground) -> None:
+def strike(ground: Backend) -> None:
     """The lab is gone."""
     if ground in _running:
         _running.remove(ground)

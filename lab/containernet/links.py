@@ -14,7 +14,7 @@ from mininet.link import Intf as MininetIntf
 from mininet.link import Link as MininetLink
 
 from lab.containernet import tc_params
-from lab.containernet.cables import End, short
+from lab.containernet.cables import CableEnd, short
 from lab.errors import LabError, TopologyError
 
 if TYPE_CHECKING:
@@ -203,7 +203,10 @@ class Link(MininetLink):
             if name in node.nameToIntf:
                 raise TopologyError(f"{node} has an interface {name} already; give another port or intfName")
         self.name = self._lay(
-            End(node1.name, node1.namespace, names[0]), End(node2.name, node2.namespace, names[1]), both, mtu
+            CableEnd(node1.name, node1.namespace, names[0]),
+            CableEnd(node2.name, node2.namespace, names[1]),
+            both,
+            mtu,
         )
         self.intf1, self.intf2 = (
             Intf(name, node, self, port=port)
@@ -220,7 +223,7 @@ class Link(MininetLink):
                 f"link {name}: {', '.join(sorted(unknown))} is not supported; see docs/containernet.md"
             )
 
-    def _lay(self, a: End, b: End, both: list[dict[str, Any]], mtu: int) -> str:
+    def _lay(self, a: CableEnd, b: CableEnd, both: list[dict[str, Any]], mtu: int) -> str:
         shapes = [
             tc_params.shape({k: v for k, v in own.items() if tc_params.is_known(k)}, mtu) for own in both
         ]

@@ -15,12 +15,12 @@ from mininet.net import Mininet
 from mininet.util import ipAdd, macColonHex
 
 from lab.containernet import exit_cleanup
-from lab.containernet.backend import Ground
+from lab.containernet.backend import Backend
 from lab.containernet.cables import short
 from lab.containernet.docker_node import Docker
 from lab.containernet.ext_sap import ServicePoints
 from lab.containernet.links import Link, Shown, TCLink
-from lab.containernet.nodes import Host, Node, Place
+from lab.containernet.nodes import Host, Node, NodeLocation
 from lab.containernet.ping_iperf import Probes
 from lab.containernet.port_forward import bindings
 from lab.containernet.switches import STANDS_FOR, Controller, LinuxBridge
@@ -85,7 +85,7 @@ class Containernet(ServicePoints, Probes, Mininet):
         super().__init__(build=False, **{**defaults, **params})
         self.SAPswitches: dict[str, Any] = {}
         self._switchboard = ""
-        self.ground = Ground(emulation, _tell)
+        self.ground = Backend(emulation, _tell)
         if self.ground.own:
             exit_cleanup.enrol(self.ground)
         self._show(self.ground.emulation)
@@ -111,8 +111,8 @@ class Containernet(ServicePoints, Probes, Mininet):
         for spec in emulation.links:
             self.links.append(Shown(self[spec.a], self[spec.b], spec))
 
-    def _place_of(self, name: str) -> Place:
-        return Place(self.ground, netns.path(self.emulation.pids[name]))
+    def _place_of(self, name: str) -> NodeLocation:
+        return NodeLocation(self.ground, netns.path(self.emulation.pids[name]))
 
     def _enter(self, nodes: list[Any], node: Any) -> Any:
         nodes.append(node)
@@ -149,7 +149,7 @@ class Containernet(ServicePoints, Probes, Mininet):
         if cls is Host and (unknown or params.get("cores") or params.get("inNamespace") is False):
             what = ", ".join(unknown) or "cores, or inNamespace=False,"
             raise TopologyError(f"host {name!r}: {what} is not supported for a plain host; use addDocker")
-        place = Place(self.ground, self.ground.add_namespace(f"host-{name}"))
+        place = NodeLocation(self.ground, self.ground.add_namespace(f"host-{name}"))
         return self._enter(self.hosts, cls(name, place=place, **params))
 
     def _container(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
@@ -207,10 +207,10 @@ class Containernet(ServicePoints, Probes, Mininet):
         cls = _ours(cls or self.switch, STANDS_FOR, LinuxBridge)
         return self._enter(self.switches, cls(short(name), place=self._switches_place(), **params))
 
-    def _switches_place(self) -> Place:
+    def _switches_place(self) -> NodeLocation:
         if not self._switchboard:
             self._switchboard = self.ground.add_namespace("switches")
-        return Place(self.ground, self._switchboard)
+        return NodeLocation(self.ground, self._switchboard)
 
     def addController(self, name: Any = "c0", controller: Any = None, **params: Any) -> Any:
         """Add what stands for a controller: bridges learn by themselves, it has nothing to do.

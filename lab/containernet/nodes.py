@@ -18,7 +18,7 @@ from typing import Any
 
 from mininet.node import Node as MininetNode
 
-from lab.containernet.backend import Ground
+from lab.containernet.backend import Backend
 from lab.errors import CommandError
 
 #: How often a shell that says nothing is looked at, whether it is still there (ms).
@@ -26,10 +26,10 @@ LOOK = 200
 
 
 @dataclass(frozen=True)
-class Place:
+class NodeLocation:
     """Where a node is: its lab, and its network namespace."""
 
-    ground: Ground
+    ground: Backend
     namespace: str
 
 
@@ -38,7 +38,7 @@ class Node(MininetNode):
 
     shell: Popen[Any] | None
 
-    def __init__(self, name: str, inNamespace: bool = True, *, place: Place, **params: Any) -> None:
+    def __init__(self, name: str, inNamespace: bool = True, *, place: NodeLocation, **params: Any) -> None:
         self.ground, self.namespace = place.ground, place.namespace
         super().__init__(name, inNamespace=True, **params)
 

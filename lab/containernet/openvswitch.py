@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.containernet.backend import Ground
+from lab.containernet.backend import Backend
 from lab.containernet.bridge import IDLE, check
 from lab.containernet.nodes import Node
 from lab.emulation.links import netns
@@ -186,7 +186,7 @@ class OpenVSwitch:
         return [*version, *args[:1], f"unix:{self.folder}/{self.name}.mgmt", *args[1:]]
 
 
-def in_kernel(ground: Ground) -> bool:
+def in_kernel(ground: Backend) -> bool:
     """Whether this kernel has Open vSwitch's datapath; asking loads its module, where there is one."""
     asked = ground.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
     return "ovs_datapath" in asked.stdout

@@ -16,7 +16,7 @@ from mininet.log import info
 
 from lab.containernet import openvswitch
 from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, Engine, check
-from lab.containernet.nodes import Node, Place
+from lab.containernet.nodes import Node, NodeLocation
 from lab.errors import LabError
 
 NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"
@@ -28,7 +28,7 @@ class LinuxBridge(Node):
     portBase = 1
 
     def __init__(
-        self, name: str, stp: bool = False, prio: int | None = None, *, place: Place, **params: Any
+        self, name: str, stp: bool = False, prio: int | None = None, *, place: NodeLocation, **params: Any
     ) -> None:
         params = {key: value for key, value in params.items() if value is not None}
         self.stp, self.dpid = stp, params.get("dpid") or name
@@ -145,7 +145,7 @@ class Controller(Node):
         port: int | None = None,
         protocol: str = "tcp",
         *,
-        place: Place,
+        place: NodeLocation,
         **params: Any,
     ) -> None:
         if params:

@@ -15,7 +15,7 @@ from lab.topology.specs import USUAL
 MATRIX, ROWS = 12, 60
 
 
-class Part(NamedTuple):
+class SummaryTable(NamedTuple):
     """A table: its heading, the names of its columns, its rows."""
 
     heading: str
@@ -32,7 +32,7 @@ def title(topology: Topology) -> str:
     return f"{topology.name}: {topology.description or 'no description'} ({size})"
 
 
-def parts(topology: Topology) -> Iterator[Part]:
+def parts(topology: Topology) -> Iterator[SummaryTable]:
     """Tables of the hosts, the links and, when they are few, the round trips between all hosts."""
     hosts = [
         (
@@ -47,15 +47,15 @@ def parts(topology: Topology) -> Iterator[Part]:
         for host in topology.hosts[:ROWS]
     ]
     yield _slim(
-        Part("Hosts", ("no", "name", "site", "kind", "cpus", "image", "addresses"), hosts),
+        SummaryTable("Hosts", ("no", "name", "site", "kind", "cpus", "image", "addresses"), hosts),
         len(topology.hosts),
     )
     links = [_link(link) for link in topology.links[:ROWS]]
     columns = ("no", "name", "RTT ms", "rate Mbit/s", "jitter ms", "loss %", "MTU", "also")
-    yield _slim(Part("Links", (*columns, "subnet", "addresses"), links), len(topology.links))
+    yield _slim(SummaryTable("Links", (*columns, "subnet", "addresses"), links), len(topology.links))
     if topology.schedule:
         changes = [(f"{change.at:g}", str(change)) for change in topology.schedule[:ROWS]]
-        yield _slim(Part("Schedule", ("s", "change"), changes), len(topology.schedule))
+        yield _slim(SummaryTable("Schedule", ("s", "change"), changes), len(topology.schedule))
     if 1 < len(topology.hosts) <= MATRIX:
         yield _matrix(topology)
 
@@ -85,20 +85,20 @@ def _also(link: LinkSpec) -> Iterator[str]:
         yield f"from {host}: {', '.join(f'{name} {value}' for name, value in own)}"
 
 
-def _slim(part: Part, count: int) -> Part:
+def _slim(part: SummaryTable, count: int) -> SummaryTable:
     """Without the columns that say nothing, and with a last row that says how many rows are not shown."""
     kept = [n for n in range(len(part.columns)) if n < 2 or any(row[n] for row in part.rows)]
     rows = [tuple(row[n] for n in kept) for row in part.rows]
     if count > len(rows):
         rows.append(("…", f"and {count - len(rows)} more", *[""] * (len(kept) - 2)))
-    return Part(part.heading, tuple(part.columns[n] for n in kept), rows)
+    return SummaryTable(part.heading, tuple(part.columns[n] for n in kept), rows)
 
 
-def _matrix(topology: Topology) -> Part:
+def _matrix(topology: Topology) -> SummaryTable:
     names = [host.name for host in topology.hosts]
     rows = [(a, *(_way(topology, a, b) for b in names)) for a in names]
     way = "shortest path" if topology.routing == "delay" else "path with the fewest links"
-    return Part(f"Expected round trip in ms, and hops, over the {way}", ("", *names), rows)
+    return SummaryTable(f"Expected round trip in ms, and hops, over the {way}", ("", *names), rows)
 
 
 def _way(topology: Topology, a: str, b: str) -> str:

@@ -28,13 +28,13 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
     """
     from lab.dsl.checks import check
     from lab.dsl.diagnostics import Enough, Faults
-    from lab.dsl.reader import Reading
+    from lab.dsl.reader import TextReader
     from lab.topology.sites import SITES
 
     faults, document = Faults(text), None
     known = {*SITES, *(name.upper() for name in locations or ())}
     with suppress(Enough):
-        reading = Reading(text, faults)
+        reading = TextReader(text, faults)
         if raw := reading.document():
             document = check(raw, faults, known, reading.certain)
     faults.raise_if_any(source)

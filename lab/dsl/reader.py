@@ -39,7 +39,7 @@ SURE = (("RBRACE",), ("RBRACE", "RBRACE"), ("COMMA",), ("EQUAL",), ("LBRACE",))
 BLOCKS = (*NODES, LINK, "port", "controller")
 
 
-class Reading:
+class TextReader:
     """One pass over one text.
 
     After it, `certain` says whether the repairs left the structure as it must have been

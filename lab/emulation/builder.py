@@ -18,13 +18,13 @@ from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.links.link import Wiring
 from lab.emulation.links.shaper import Shaper, choose, foresee
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import Process, State
+from lab.emulation.ownership import LabState, Process
 from lab.emulation.registry import HostRecord, Record, claim
 from lab.errors import LabError, MachineError
 from lab.events import Emit, silent, step
 from lab.hosts import command
-from lab.hosts.command import Run
-from lab.hosts.container import ContainerHost, Inside
+from lab.hosts.command import RunCommand
+from lab.hosts.container import ContainerHost, ContainerProcess
 from lab.topology import LinkSpec, Topology
 from lab.util.concurrency import together
 
@@ -49,7 +49,7 @@ class Building:
         *,
         name: str = "",
         shaper: str = "auto",
-        run: Run = command.run,
+        run: RunCommand = command.run,
         emit: Emit = silent,
         image: str = host_spec.HOST_IMAGE,
     ) -> None:
@@ -58,7 +58,7 @@ class Building:
         self.pids: dict[str, int] = {}
         self.container_ids: dict[str, str] = {}
         self.links: list[LinkSpec] = []
-        self.state: State | None = None
+        self.state: LabState | None = None
         self.record = Record("", name)
         self.shaper: Shaper | None = None
         self._asked, self._run, self._emit, self._image = shaper, run, emit, image
@@ -72,7 +72,7 @@ class Building:
         return self._state.lab_id
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> LabState:
         if self.state is None:
             raise LabError("this lab is not up; start it first")
         return self.state
@@ -96,7 +96,7 @@ class Building:
         finally:
             await docker
         if self.state is None:
-            self.state = State.create()
+            self.state = LabState.create()
             self.record = claim(self.state.lab_id, self.record.name)
 
     def _docker(self) -> None:
@@ -155,7 +155,9 @@ class Building:
     def _show(self, host: HostRecord, env: Mapping[str, str]) -> None:
         """Make a host of what is recorded of it; one of a user's own image keeps Docker's confinement."""
         self.pids[host.name], self.container_ids[host.name] = host.pid, host.container_id
-        inside = None if host.confined else Inside(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
+        inside = (
+            None if host.confined else ContainerProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
+        )
         self.hosts[host.name] = ContainerHost(
             host.name, host.site, host.addresses, host.container, self._run, inside
         )

@@ -13,11 +13,11 @@ from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
-from lab.emulation.ownership import LABEL, Process, State
+from lab.emulation.ownership import LABEL, LabState, Process
 from lab.emulation.registry import Record
 from lab.errors import LabError, MachineError
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ PATIENCE = 10.0
 AT_ONCE = 8
 
 
-async def remove(state: State, run: Run = command.run) -> list[str]:
+async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     """Remove everything that a lab owns and then its record; returns what was removed, in words.
 
     Raises:
@@ -45,7 +45,7 @@ async def remove(state: State, run: Run = command.run) -> list[str]:
     return done
 
 
-async def remove_lost(lost: Record, run: Run = command.run) -> list[str]:
+async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
     """Remove what a restart of the machine left of a lab: containers that Docker kept, and its records.
 
     Raises:
@@ -58,7 +58,7 @@ async def remove_lost(lost: Record, run: Run = command.run) -> list[str]:
     return done
 
 
-async def remove_hosts(state: State, names: Sequence[str], run: Run = command.run) -> None:
+async def remove_hosts(state: LabState, names: Sequence[str], run: RunCommand = command.run) -> None:
     """Remove some containers of a lab that goes on.
 
     Raises:
@@ -67,7 +67,7 @@ async def remove_hosts(state: State, names: Sequence[str], run: Run = command.ru
     await _remove_containers(state, names, run)
 
 
-async def _remove_containers(state: State, names: Sequence[str], run: Run) -> list[str]:
+async def _remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
     """Kill the first process of every container at once, then let Docker delete what is left."""
     if not names:
         return []
@@ -99,7 +99,7 @@ async def _remove_containers(state: State, names: Sequence[str], run: Run) -> li
     return [f"container {name}" for name in there]
 
 
-async def _delete(names: Sequence[str], run: Run) -> None:
+async def _delete(names: Sequence[str], run: RunCommand) -> None:
     result = await run(["docker", "rm", "--force", "--volumes", *names], check=False, timeout=120)
     failed = [line for line in result.stderr.splitlines() if "No such container" not in line]
     if result.status and failed:
@@ -109,7 +109,7 @@ async def _delete(names: Sequence[str], run: Run) -> None:
         )
 
 
-async def _end_processes(state: State) -> list[str]:
+async def _end_processes(state: LabState) -> list[str]:
     """Kill every process that carries the lab's id in its environment, and wait until they are gone."""
     found = {p.pid: p for p in processes(state.lab_id)}
     for pid in found:
@@ -139,14 +139,14 @@ def processes(lab_id: str) -> list[Process]:
     return [p for p in found if p.started]
 
 
-async def _remove_namespaces(names: Sequence[str], run: Run) -> list[str]:
+async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:
     there = [name for name in names if Path("/run/netns", name).exists()]
     for name in there:
         await run(["ip", "netns", "delete", name])
     return [f"namespace {name}" for name in there]
 
 
-async def _remove_links(names: Sequence[str], run: Run) -> list[str]:
+async def _remove_links(names: Sequence[str], run: RunCommand) -> list[str]:
     """Delete what the lab has in this machine's own network.
 
     Its other ends lie in namespaces that were removed just now, and it would go with them, but the kernel
@@ -164,7 +164,7 @@ async def _remove_links(names: Sequence[str], run: Run) -> list[str]:
     return done
 
 
-async def _unmount(paths: Sequence[str], run: Run) -> list[str]:
+async def _unmount(paths: Sequence[str], run: RunCommand) -> list[str]:
     """Unmount what the lab mounted, unless somebody else now uses it as well."""
     done = []
     for path in paths:
@@ -183,7 +183,9 @@ def _kill(pid: int) -> None:
         pass
 
 
-async def remove_all(states: Sequence[State], run: Run = command.run) -> tuple[list[str], list[LabError]]:
+async def remove_all(
+    states: Sequence[LabState], run: RunCommand = command.run
+) -> tuple[list[str], list[LabError]]:
     """Remove several labs; one that fails does not keep the others."""
     done: list[str] = []
     failed: list[LabError] = []

@@ -22,16 +22,16 @@ from lab.emulation.builder import Building
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.image_store import endpoint_seed
 from lab.emulation.links.control import Links
-from lab.emulation.links.link import Line
+from lab.emulation.links.link import LinkState
 from lab.emulation.links.shaper import kind
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import State
+from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
 from lab.errors import LabError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.hosts.container import ContainerHost
 from lab.topology import LinkSpec, Topology
 from lab.util.concurrency import together
@@ -41,7 +41,7 @@ class Emulation(Building):
     """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``; see `Building`."""
 
     @classmethod
-    def attach(cls, which: str = "", *, run: Run = command.run, emit: Emit = silent) -> Emulation:
+    def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Emulation:
         """Take up a lab that is up, by its name or id; it stays whosever it is.
 
         To look at it costs next to nothing. Who changes it holds its `lab.util.locks.turn` meanwhile.
@@ -122,7 +122,7 @@ class Emulation(Building):
             await self._remove(self.state)
         await asyncio.to_thread(self._daemon.release)
 
-    async def _remove(self, state: State) -> None:
+    async def _remove(self, state: LabState) -> None:
         if self.shaper is not None:
             await self.shaper.close()
         await asyncio.to_thread(self._daemon.revive)
@@ -214,7 +214,7 @@ class Emulation(Building):
             raise LabError(f"lab {self.name} has no links")
         return Links(self._fabric.namespace, self.shaper, self.links, self._run)
 
-    async def change_link(self, name: str, **params: Any) -> Line:
+    async def change_link(self, name: str, **params: Any) -> LinkState:
         """Change a running link; see `Links.change`."""
         return await self.running_links().change(name, params)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.errors import ShaperError
 
 MEMINFO = Path("/proc/meminfo")
@@ -19,12 +19,12 @@ def available() -> int:
     return int(words["MemAvailable"].split()[0]) << 10
 
 
-def needed(line: Line) -> int:
+def needed(line: LinkState) -> int:
     """Bytes that a link takes when it is full in both directions."""
     return sum(line.shape(direction).memory for direction in DIRECTIONS)
 
 
-def hold(lines: Iterable[Line], free: int | None = None) -> None:
+def hold(lines: Iterable[LinkState], free: int | None = None) -> None:
     """Return when full links fit into memory.
 
     Raises:

@@ -63,7 +63,7 @@ class Owned:
     more: dict[str, Any]
 
 
-class State:
+class LabState:
     """The record of one lab."""
 
     def __init__(self, lab_id: str) -> None:
@@ -72,7 +72,7 @@ class State:
         self._file = self.folder / "state.jsonl"
 
     @classmethod
-    def create(cls) -> State:
+    def create(cls) -> LabState:
         """Claim an id that no other lab has; the folder's creation is the claim."""
         (RUN / "labs").mkdir(parents=True, exist_ok=True)
         while True:
@@ -159,10 +159,10 @@ class State:
                 return
 
 
-def labs() -> list[State]:
+def labs() -> list[LabState]:
     """Every lab that has a record on this machine."""
     try:
         names = sorted(p.name for p in (RUN / "labs").iterdir() if p.is_dir())
     except OSError:
         return []
-    return [State(name) for name in names]
+    return [LabState(name) for name in names]

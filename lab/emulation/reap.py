@@ -20,9 +20,9 @@ def reap(lab_id: str) -> None:
 
 def main(lab_id: str) -> None:
     from lab.emulation import cleanup
-    from lab.emulation.ownership import State
+    from lab.emulation.ownership import LabState
 
-    asyncio.run(cleanup.remove(State(lab_id)))
+    asyncio.run(cleanup.remove(LabState(lab_id)))
 
 
 if __name__ == "__main__":

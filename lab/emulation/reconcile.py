@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Wiring
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, LinkState, Wiring
 from lab.topology import Topology
 from lab.topology.specs import HostSpec, LinkSpec
 
@@ -85,7 +85,7 @@ def difference(
     wanted: Topology,
     *,
     links: Sequence[LinkSpec],
-    lines: Mapping[str, Line],
+    lines: Mapping[str, LinkState],
     alive: Collection[str],
 ) -> Difference:
     """What leads from a lab that runs to the topology that is wanted.
@@ -141,7 +141,7 @@ def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
     return (old.name, old.number, old.mtu, old.subnet) == (new.name, new.number, new.mtu, new.subnet)
 
 
-def _reshaping(link: LinkSpec | None, line: Line | None) -> Reshaping | None:
+def _reshaping(link: LinkSpec | None, line: LinkState | None) -> Reshaping | None:
     if link is None or line is None:
         return None
     wanted = Wiring(link, 0, 0).line

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab.emulation.ownership import Process, State, boot_id, labs
+from lab.emulation.ownership import LabState, Process, boot_id, labs
 from lab.errors import LabError, UnknownName
 from lab.events import silent
 from lab.util import paths
@@ -86,8 +86,8 @@ class Record:
     overlays: list[OverlayRecord] = field(default_factory=list)
 
     @property
-    def state(self) -> State:
-        return State(self.lab_id)
+    def state(self) -> LabState:
+        return LabState(self.lab_id)
 
     @property
     def rebooted(self) -> bool:

@@ -20,7 +20,7 @@ from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
 from lab.events import Emit, silent, step
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.hosts.host import Host, Secret
 from lab.util.concurrency import together
 
@@ -39,7 +39,7 @@ UseDNS no
 
 
 @dataclass(frozen=True)
-class Access:
+class VmAccess:
     """How the stand-ins are reached, from inside `namespace`: addresses by name, and two files."""
 
     namespace: str
@@ -49,7 +49,7 @@ class Access:
     known_hosts: Path
 
 
-async def open_to_ssh(emulation: Emulation, run: Run = command.run, emit: Emit = silent) -> Access:
+async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit: Emit = silent) -> VmAccess:
     """Turn the hosts of a lab that is up into stand-ins; its end takes all of it away.
 
     Raises:
@@ -60,7 +60,7 @@ async def open_to_ssh(emulation: Emulation, run: Run = command.run, emit: Emit =
     folder.mkdir(mode=0o700)
     names = list(emulation.hosts)
     with step(emit, "control network and sshd") as words:
-        access = Access(
+        access = VmAccess(
             namespace=f"lab-{emulation.state.lab_id}",
             addresses={name: str(NETWORK + number) for number, name in enumerate(names, 1)},
             user=USER,
@@ -97,7 +97,7 @@ def _ports(emulation: Emulation, host: str) -> list[str]:
     return [link.interface(host) for link in emulation.links if host in (link.a, link.b)]
 
 
-def _keys(access: Access) -> dict[str, asyncssh.SSHKey]:
+def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
     """Make all keys of a rehearsal; returns the stand-ins' own, which known_hosts then has."""
     user = asyncssh.generate_private_key("ssh-ed25519")
     user.write_private_key(str(access.key))
@@ -114,7 +114,7 @@ def public(key: asyncssh.SSHKey) -> str:
     return str(key.export_public_key().decode().strip())
 
 
-async def _prepare(host: Host, access: Access, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
+async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
     own = key.export_private_key().decode()
     text = script(
         address=access.addresses[host.name],

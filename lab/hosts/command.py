@@ -45,7 +45,7 @@ class Traced(list[str]):
         self.again = tuple(again)
 
 
-class Run(Protocol):
+class RunCommand(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
     async def __call__(
@@ -140,13 +140,13 @@ def _end(process: Popen[bytes]) -> None:
 
 
 class Trace:
-    """A `Run` that writes every command, its host, time and status to a file: a script to read and replay.
+    """A `RunCommand` that writes every command, its host, time and status to a file: a script to read and replay.
 
     Values of `env` are secrets' way to a command, so only their names are written. In place of the
     secrets of an input (`Secret`) stand variables: the script asks for each before the command.
     """
 
-    def __init__(self, path: Path, inner: Run = run) -> None:
+    def __init__(self, path: Path, inner: RunCommand = run) -> None:
         self._inner = inner
         try:
             self._file = path.open("w", buffering=1)

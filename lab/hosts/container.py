@@ -21,7 +21,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 @dataclass(frozen=True)
-class Inside:
+class ContainerProcess:
     """A container's first process, told by its start time (clock ticks), and what its commands may do."""
 
     pid: int
@@ -43,8 +43,8 @@ class ContainerHost(CommonHost):
         site: str,
         addresses: Sequence[str],
         container: str,
-        run: command.Run = command.run,
-        inside: Inside | None = None,
+        run: command.RunCommand = command.run,
+        inside: ContainerProcess | None = None,
     ) -> None:
         super().__init__(name, site, addresses)
         self.container = container
@@ -76,7 +76,7 @@ class ContainerHost(CommonHost):
         return result
 
 
-def enter_argv(inside: Inside, argv: Sequence[str], timeout: float) -> list[str]:
+def enter_argv(inside: ContainerProcess, argv: Sequence[str], timeout: float) -> list[str]:
     """The command that runs `argv` in the container's namespaces and control groups."""
     allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
     return [str(ENTER), str(inside.pid), str(inside.started), allowed, *with_deadline(argv, timeout)]

@@ -6,12 +6,12 @@ import os
 from dataclasses import replace
 
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.hosts.daemons import BINARIES, ask_facts, parse_facts
 from lab.hosts.host import HostFacts
 
 
-async def facts(run: Run = command.run) -> HostFacts | None:
+async def facts(run: RunCommand = command.run) -> HostFacts | None:
     """Facts of a host that would be made here; its image has all programs. None where it cannot be asked.
 
     Without root a user namespace serves as well, where the kernel lets users make one.

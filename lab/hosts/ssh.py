@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from lab.errors import CommandError, HostError, HostTimeout
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.hosts.daemons import CommonHost, with_deadline
 from lab.hosts.host import Private, Result
 
@@ -34,7 +34,7 @@ class SshHost(CommonHost):
     """
 
     def __init__(
-        self, name: str, site: str, addresses: Sequence[str], run: Run, *, sudo: bool = False
+        self, name: str, site: str, addresses: Sequence[str], run: RunCommand, *, sudo: bool = False
     ) -> None:
         super().__init__(name, site, addresses)
         self._run, self._sudo = run, sudo

@@ -18,7 +18,7 @@ import asyncssh
 from lab.errors import CommandError, HostLost, HostTimeout, HostUnreachable
 from lab.hosts.command_log import ERR, OUT, Heard
 from lab.hosts.host import Result
-from lab.hosts.sshway import Way, connected, failure
+from lab.hosts.sshway import SshSettings, connected, failure
 
 #: Is given what arrives of a command: `OUT` or `ERR`, and some bytes.
 Take = Callable[[str, bytes], None]
@@ -40,10 +40,10 @@ class _Connection:
 
 
 @dataclass
-class Line:
+class SshConnection:
     """Runs commands on one machine; it is a `lab.hosts.command.Run`. `heard` keeps what they print."""
 
-    way: Way
+    way: SshSettings
     heard: Heard | None = None
     _open: list[_Connection] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -23,7 +23,7 @@ KEEPALIVE, MISSING = 5.0, 3
 
 
 @dataclass(frozen=True)
-class Way:
+class SshSettings:
     """How a machine is reached; what is None comes from the user's own SSH settings.
 
     `keys` are files of private keys; `jump` is a machine to go by; with `accept_new` the key of
@@ -35,7 +35,7 @@ class Way:
     port: int | None = None
     user: str | None = None
     keys: tuple[str, ...] = ()
-    jump: Way | None = None
+    jump: SshSettings | None = None
     known_hosts: Path | None = None
     config: Path | None = None
     accept_new: bool = False
@@ -48,7 +48,7 @@ class Way:
 class _Client(asyncssh.SSHClient):
     """Decides about host keys that known_hosts does not have."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: SshSettings) -> None:
         self._way, self.fault = way, ""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
@@ -77,7 +77,7 @@ def _entry(host: str, port: int) -> str:
 
 
 async def connected(
-    way: Way, tunnel: asyncssh.SSHClientConnection | None = None
+    way: SshSettings, tunnel: asyncssh.SSHClientConnection | None = None
 ) -> asyncssh.SSHClientConnection:
     """A connection to a machine.
 
@@ -105,7 +105,7 @@ async def connected(
         raise HostUnreachable(way.name, way.where, failure(error)) from error
 
 
-def refuse_keys(way: Way) -> None:
+def refuse_keys(way: SshSettings) -> None:
     """Return when the files of the keys can be read.
 
     Raises:
@@ -120,7 +120,7 @@ def refuse_keys(way: Way) -> None:
             ) from error
 
 
-def _not_let_in(way: Way) -> str:
+def _not_let_in(way: SshSettings) -> str:
     who = f"user {way.user!r}" if way.user else "this user"
     with_keys = f"not let in with the key {', '.join(way.keys)}"
     what = with_keys if way.keys else "let in with none of the agent's and the user's keys"
@@ -138,7 +138,7 @@ def failure(error: BaseException) -> str:
     return f"{said}; check address and port in the inventory, and that sshd runs there"
 
 
-def _options(way: Way) -> dict[str, Any]:
+def _options(way: SshSettings) -> dict[str, Any]:
     """What asyncssh is told; an empty tuple stands for the user's own settings."""
     options: dict[str, Any] = {
         "connect_timeout": CONNECT,

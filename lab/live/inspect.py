@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from lab.emulation.knock import Knock, knock, within
-from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper, kind
 from lab.emulation.registry import HostRecord, Record
 from lab.hosts.daemons import LOGS, PIDS
@@ -84,16 +84,18 @@ def state(record: Record) -> str:
     return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
 
 
-def _patience(lines: Mapping[str, Line]) -> float:
+def _patience(lines: Mapping[str, LinkState]) -> float:
     longest = max((line.ab.delay + line.ba.delay for line in lines.values()), default=0.0)
     return min(MOST, 1.2 * longest / 1e3 + ROOM)
 
 
-def _knocks(record: Record, lines: Mapping[str, Line], living: Mapping[str, HostRecord]) -> dict[str, Knock]:
+def _knocks(
+    record: Record, lines: Mapping[str, LinkState], living: Mapping[str, HostRecord]
+) -> dict[str, Knock]:
     return {
         link["name"]: Knock(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
         for link in record.links
-        if link["a"] in living and link["b"] in living and not lines.get(link["name"], Line("", 0)).down
+        if link["a"] in living and link["b"] in living and not lines.get(link["name"], LinkState("", 0)).down
     }
 
 
@@ -204,7 +206,10 @@ def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] |
 
 
 def _link(
-    link: Mapping[str, Any], lines: Mapping[str, Line], rtts: Mapping[str, float], moved: Mapping[str, float]
+    link: Mapping[str, Any],
+    lines: Mapping[str, LinkState],
+    rtts: Mapping[str, float],
+    moved: Mapping[str, float],
 ) -> dict[str, Any]:
     line = lines.get(link["name"])
     told: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}

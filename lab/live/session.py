@@ -22,7 +22,7 @@ from lab.emulation.registry import OverlayRecord
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
 from lab.events import Emit, Note, silent, step
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.hosts.host import Endpoint, Host
 from lab.measure.reachability import every_pair
 from lab.topology import Topology
@@ -49,7 +49,7 @@ class Session:
         *,
         name: str = "",
         shaper: str = "auto",
-        run: Run = command.run,
+        run: RunCommand = command.run,
         emit: Emit = silent,
     ) -> Session:
         """Bring a lab up, with an endpoint per host on every overlay; of what fails nothing is left.
@@ -71,7 +71,7 @@ class Session:
         return session
 
     @classmethod
-    def attach(cls, which: str = "", *, run: Run = command.run, emit: Emit = silent) -> Session:
+    def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Session:
         """Take up a lab that is up; its overlays are taken up when they are asked for."""
         return cls(Emulation.attach(which, run=run, emit=emit), emit)
 

@@ -93,7 +93,7 @@ def shares(points: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any
     }
 
 
-class Machine:
+class MachineRecorder:
     """Records the machine between `start` and `stop`.
 
     `hosts` maps a host's name to its cgroup's folders; with an `interval` (s) the record also

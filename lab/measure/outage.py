@@ -24,7 +24,7 @@ LEAD = 2.0
 _ANSWER = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", re.MULTILINE)
 
 
-class Answer(NamedTuple):
+class PingReply(NamedTuple):
     """An answer: when it came (s since the epoch) and the round trip (ms)."""
 
     at: float
@@ -76,7 +76,7 @@ def parse(raw: str) -> dict[str, float]:
         mending = float(record.get("mending", restored))
     except (ValueError, KeyError, TypeError):
         raise MeasureError(NAME, "left no whole record of a circuit's failure", raw) from None
-    answers = [Answer(float(at), float(rtt)) for at, _, rtt in _ANSWER.findall(text)]
+    answers = [PingReply(float(at), float(rtt)) for at, _, rtt in _ANSWER.findall(text)]
     before = [a for a in answers if a.at < cut]
     later = [a for a in answers if a.sent > cut]
     detour = [a for a in later if a.at < mending]

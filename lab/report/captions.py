@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.runs.capacity import FOUND
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.runs.warmup import PHASE
 
@@ -16,7 +16,7 @@ MEANING: dict[State, str] = {
 }
 
 
-def rate(run: Run) -> str:
+def rate(run: StoredRun) -> str:
     """``links of 20 Mbit/s``, or that each link has its own rate."""
     value = run.manifest.rate
     if not value:
@@ -25,7 +25,7 @@ def rate(run: Run) -> str:
     return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
 
 
-def line(run: Run) -> str:
+def line(run: StoredRun) -> str:
     """Rate, shaper, congestion control, profile and kernel of a run, in one line."""
     manifest = run.manifest
     used = sorted({s.congestion_control for s in run.samples if s.congestion_control})
@@ -40,7 +40,7 @@ def line(run: Run) -> str:
     return "; ".join(words)
 
 
-def cost(run: Run) -> str:
+def cost(run: StoredRun) -> str:
     """What imposing the links took of a core: the mean and the most of all samples; empty where nothing."""
     shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
     if not shares:
@@ -48,7 +48,7 @@ def cost(run: Run) -> str:
     return f" (took {sum(shares) / len(shares):.2f} of a core on average, {max(shares):.2f} at most)"
 
 
-def hops(run: Run) -> str:
+def hops(run: StoredRun) -> str:
     """What a hop of each measured overlay is: ``hops: overlay (weave), routed underlay (libnetwork)``."""
     measured = {sample.overlay for sample in run.samples}
     names: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ def hops(run: Run) -> str:
     return f"hops: {', '.join(said)}" if said else ""
 
 
-def samples(run: Run) -> list[str]:
+def samples(run: StoredRun) -> list[str]:
     """How many samples a cell of each metric has, how long they are, and what is left out of them."""
     profile = run.manifest.profile
     seconds, warmup = profile.get("seconds", {}), profile.get("warmup", {})
@@ -70,7 +70,7 @@ def samples(run: Run) -> list[str]:
     ]
 
 
-def per_cell(run: Run) -> str:
+def per_cell(run: StoredRun) -> str:
     """`samples` in one line, and what was thrown away before them."""
     words = f"samples per cell: {', '.join(samples(run))}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
@@ -79,13 +79,13 @@ def per_cell(run: Run) -> str:
     return words
 
 
-def with_mode(run: Run, overlay: str) -> str:
+def with_mode(run: StoredRun, overlay: str) -> str:
     """An overlay's name, and what really carried its packets (``weave (sleeve)``)."""
     modes = sorted({s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode})
     return f"{overlay} ({', '.join(modes)})" if modes else overlay
 
 
-def overlays(run: Run) -> list[str]:
+def overlays(run: StoredRun) -> list[str]:
     """A sentence for every overlay that has not been measured whole, and why."""
     said = []
     for name, overlay in run.manifest.overlays.items():
@@ -98,7 +98,7 @@ def overlays(run: Run) -> list[str]:
     return said
 
 
-def verdicts(run: Run) -> list[str]:
+def verdicts(run: StoredRun) -> list[str]:
     """How many samples there are of each verdict that is not ``valid``, and of failures."""
     counts = Counter(sample.verdict.state for sample in run.samples if sample.ok)
     total = sum(counts.values())
@@ -113,7 +113,7 @@ def verdicts(run: Run) -> list[str]:
     return [*said, *run.faults]
 
 
-def fallbacks(run: Run) -> list[str]:
+def fallbacks(run: StoredRun) -> list[str]:
     """A sentence for every overlay whose mode changed while it was measured: how often, and what first."""
     said = []
     for name in run.manifest.overlays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab.report.selection import NOTHING, Group
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
 COLUMNS = ("cell", "value", "valid", "not valid", "failed", "mean", "sd", "median", "95 % from", "to")
@@ -35,7 +35,7 @@ def group(samples: Sequence[Sample], value: str) -> Group:
     )
 
 
-def rows(run: Run) -> list[list[str]]:
+def rows(run: StoredRun) -> list[list[str]]:
     """A row of text per cell; statistics are of valid samples, and absent where there are too few."""
     return [_row(key, samples) for key, samples in by_cell(run.samples).items()]
 

@@ -16,7 +16,7 @@ from lab.report import bar_chart, captions
 from lab.report.selection import NOTHING, Group, text
 from lab.report.statistics import Estimate, ratio
 from lab.report.tables import Section, Table
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
 CONTROL = "underlay"
@@ -25,7 +25,7 @@ Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """Bars of one kind: the samples of a metric, with these parameters, and one of their values.
 
     One that is not `drawn` stands in the table alone.
@@ -53,14 +53,14 @@ class Chart:
     x: tuple[str, ...]
     x_label: str
     y_label: str
-    lines: Sequence[Line]
+    lines: Sequence[Series]
     digits: int = 1
     word: Callable[[Place], str] = lambda place: "–".join(map(str, place))
-    published: Callable[[str, Place, Line], float | None] | None = None
+    published: Callable[[str, Place, Series], float | None] | None = None
     study: str = "published 2016"
     note: str = ""
     controls: Mapping[str, str] | None = None
-    under: Callable[[Run, str, Place], str] | None = None
+    under: Callable[[StoredRun, str, Place], str] | None = None
 
     def control(self, overlay: str) -> str | None:
         """The overlay that this one is compared with; None for one that others are compared with."""
@@ -70,10 +70,10 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class View:
+class SampleView:
     """The samples of a run as a chart sees them."""
 
-    run: Run
+    run: StoredRun
     chart: Chart
 
     @cached_property
@@ -93,14 +93,14 @@ class View:
         return [name for name in self.run.manifest.overlays if name in measured]
 
     @property
-    def drawn(self) -> Sequence[Line]:
+    def drawn(self) -> Sequence[Series]:
         return [line for line in self.chart.lines if line.drawn]
 
     @cached_property
     def places(self) -> Sequence[Place]:
         return sorted({place for _, _, place in self.samples}, key=_by_kind)
 
-    def group(self, overlay: str, line: Line, place: Place) -> Group:
+    def group(self, overlay: str, line: Series, place: Place) -> Group:
         """The values of one bar."""
         samples = self.samples.get((overlay, line.label, place), ())
         return Group(
@@ -108,11 +108,11 @@ class View:
             [sample.values[line.value] for sample in samples if not sample.valid],
         )
 
-    def published(self, overlay: str, line: Line, place: Place) -> float | None:
+    def published(self, overlay: str, line: Series, place: Place) -> float | None:
         return self.chart.published(overlay, place, line) if self.chart.published else None
 
 
-def belongs(sample: Sample, line: Line) -> bool:
+def belongs(sample: Sample, line: Series) -> bool:
     """Whether a sample is one of a line's."""
     return (
         sample.metric == line.metric
@@ -125,9 +125,9 @@ def _by_kind(place: Place) -> list[tuple[bool, Any]]:
     return [(isinstance(part, str), part) for part in place]
 
 
-def table(run: Run, chart: Chart) -> Table:
+def table(run: StoredRun, chart: Chart) -> Table:
     """Places by overlay, a section per line, then the ratios to the control."""
-    view = View(run, chart)
+    view = SampleView(run, chart)
     columns = [chart.x_label if chart.x else "", *view.overlays]
     sections = [*_means(view), *_ratios(view), *_published(view)]
     sections += [Section(sentence, []) for sentence in captions.overlays(run)]
@@ -141,7 +141,7 @@ def table(run: Run, chart: Chart) -> Table:
     return Table(title, columns, sections, notes)
 
 
-def _means(view: View) -> Iterator[Section]:
+def _means(view: SampleView) -> Iterator[Section]:
     for line in view.chart.lines:
         yield from _section(
             view,
@@ -150,7 +150,7 @@ def _means(view: View) -> Iterator[Section]:
         )
 
 
-def _ratios(view: View) -> Iterator[Section]:
+def _ratios(view: SampleView) -> Iterator[Section]:
     """Every overlay against its control; only what both have enough valid samples for."""
     names = {view.chart.control(name) for name in view.overlays} & set(view.overlays)
     what = next(iter(names)) if len(names) == 1 else "its control"
@@ -162,7 +162,7 @@ def _ratios(view: View) -> Iterator[Section]:
         )
 
 
-def _published(view: View) -> Iterator[Section]:
+def _published(view: SampleView) -> Iterator[Section]:
     for line in view.chart.lines:
         yield from _section(
             view,
@@ -171,7 +171,7 @@ def _published(view: View) -> Iterator[Section]:
         )
 
 
-def _section(view: View, heading: str, cell: Callable[[str, Place], str]) -> Iterator[Section]:
+def _section(view: SampleView, heading: str, cell: Callable[[str, Place], str]) -> Iterator[Section]:
     rows = [[view.chart.word(place), *(cell(name, place) for name in view.overlays)] for place in view.places]
     rows = [row for row in rows if set(row[1:]) - {NOTHING}]
     if rows:
@@ -182,7 +182,7 @@ def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:g}"
 
 
-def against_control(view: View, overlay: str, line: Line, place: Place) -> Estimate | None:
+def against_control(view: SampleView, overlay: str, line: Series, place: Place) -> Estimate | None:
     """The ratio of an overlay's valid samples to its control's; None with too few."""
     control = view.chart.control(overlay)
     if control is None:
@@ -197,9 +197,9 @@ def estimate(found: Estimate | None, digits: int = 2) -> str:
     return f"{found.value:.{digits}f} [{found.low:.{digits}f}–{found.high:.{digits}f}]"
 
 
-def draw(run: Run, chart: Chart, folder: Path) -> list[Path]:
+def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
     """Write the figure as SVG and PNG; nothing where nothing was measured."""
-    view = View(run, chart)
+    view = SampleView(run, chart)
     if not view.samples:
         return []
     panels, groups = _panels(view) if chart.x else _one_panel(view)
@@ -210,7 +210,7 @@ def draw(run: Run, chart: Chart, folder: Path) -> list[Path]:
     return bar_chart.draw(figure, folder / chart.name)
 
 
-def _panels(view: View) -> tuple[list[bar_chart.Panel], list[str]]:
+def _panels(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
     """A panel per overlay, groups along the parameter."""
     panels = [
         bar_chart.Panel(
@@ -229,7 +229,7 @@ def _panels(view: View) -> tuple[list[bar_chart.Panel], list[str]]:
     return panels, _groups(view, view.overlays[0])
 
 
-def _groups(view: View, overlay: str) -> list[str]:
+def _groups(view: SampleView, overlay: str) -> list[str]:
     """What stands below each group of bars."""
     words = [view.chart.word(place).replace("–", "–\n") for place in view.places]
     if view.chart.under is None:
@@ -238,12 +238,12 @@ def _groups(view: View, overlay: str) -> list[str]:
     return [f"{word}: {below}" if below else word for word, below in zip(words, own, strict=True)]
 
 
-def _marks(view: View, overlay: str) -> list[list[float | None]]:
+def _marks(view: SampleView, overlay: str) -> list[list[float | None]]:
     """The published figures, per place one for each line."""
     return [[view.published(overlay, line, place) for line in view.drawn] for place in view.places]
 
 
-def _one_panel(view: View) -> tuple[list[bar_chart.Panel], list[str]]:
+def _one_panel(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
     """The overlays themselves as groups."""
     (place,) = view.places
     series = [

@@ -22,7 +22,7 @@ from typing import Literal
 from lab.report import captions
 from lab.report.selection import Group
 from lab.report.statistics import CONFIDENCE, ENOUGH_FOR_INTERVAL, Estimate, Trend, corrected, trend
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 
 Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
@@ -63,7 +63,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What came of a check, in words."""
 
     verdict: Verdict
@@ -75,7 +75,7 @@ class Answer:
     """What came of a claim in one run."""
 
     verdict: Verdict
-    findings: Sequence[Finding]
+    findings: Sequence[CheckResult]
 
     @property
     def text(self) -> str:
@@ -92,45 +92,45 @@ class Claim:
     source: str
     experiment: str
     measured: str
-    checks: Callable[[Run], Sequence[Check | Finding]]
+    checks: Callable[[StoredRun], Sequence[Check | CheckResult]]
 
-    def answer(self, run: Run) -> Answer:
+    def answer(self, run: StoredRun) -> Answer:
         """What this run says about it."""
         checks = self.checks(run)
         if not checks:
             lacking = "; ".join(captions.overlays(run))
-            return Answer(OPEN, [Finding(OPEN, lacking or "the run has nothing that it speaks of")])
+            return Answer(OPEN, [CheckResult(OPEN, lacking or "the run has nothing that it speaks of")])
         confidence = 1 - (1 - CONFIDENCE) / len(checks)
-        findings = [c if isinstance(c, Finding) else judge(c, confidence) for c in checks]
+        findings = [c if isinstance(c, CheckResult) else judge(c, confidence) for c in checks]
         return decide([_aside(run, finding) for finding in findings])
 
 
-def judge(check: Check, confidence: float = CONFIDENCE) -> Finding:
+def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
     """Hold one check's interval against its band."""
     if check.reason:
-        return Finding(OPEN, f"{check.label}: {check.reason}")
+        return CheckResult(OPEN, f"{check.label}: {check.reason}")
     found = check.estimate(confidence)
     if found is None:
-        return Finding(OPEN, f"{check.label}: too few samples, or a zero among them")
+        return CheckResult(OPEN, f"{check.label}: too few samples, or a zero among them")
     inside = check.band.low <= found.low and found.high <= check.band.high
     outside = found.high < check.band.low or found.low > check.band.high
     verdict = REPRODUCED if inside else REFUTED if outside else OPEN
     unit = f" {check.unit}" if check.unit else ""
     words = f"{check.label}: {found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}, claimed {check.band}"
-    return Finding(verdict, words + ("" if verdict != OPEN else ", which the interval does not decide"))
+    return CheckResult(verdict, words + ("" if verdict != OPEN else ", which the interval does not decide"))
 
 
-def _aside(run: Run, finding: Finding) -> Finding:
+def _aside(run: StoredRun, finding: CheckResult) -> CheckResult:
     """What was measured in another mode than the studies' refutes nothing that they say."""
     if finding.verdict != REFUTED:
         return finding
     names = [captions.with_mode(run, name) for name in measured(run) if name.startswith("weave")]
     if not finding.text.startswith(tuple(name for name in names if "sleeve" in name)):
         return finding
-    return Finding(OPEN, f"{finding.text}; but the studies' Weave used its fast datapath")
+    return CheckResult(OPEN, f"{finding.text}; but the studies' Weave used its fast datapath")
 
 
-def decide(findings: Sequence[Finding]) -> Answer:
+def decide(findings: Sequence[CheckResult]) -> Answer:
     """One answer for all checks: the first that refutes, else the first that is open."""
     found = {finding.verdict for finding in findings}
     verdict = next((v for v in (REFUTED, OPEN) if v in found), REPRODUCED)
@@ -176,24 +176,24 @@ class Trending:
     reason: str = ""
 
 
-def follow(rows: Sequence[Trending], *, rising: bool) -> list[Finding]:
+def follow(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
     """A finding per row of samples, on Kendall's tau; p corrected for the number of rows and directions."""
     found = [None if row.reason else trend(row.varied, row.values) for row in rows]
     ps = iter(corrected([p for one in found if one for p in (one.p_rising, one.p_falling)]))
     return [_followed(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
 
 
-def _followed(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> Finding:
+def _followed(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
     if found is None:
-        return Finding(OPEN, f"{row.label}: {row.reason or 'too few places or samples'}")
+        return CheckResult(OPEN, f"{row.label}: {row.reason or 'too few places or samples'}")
     up, down = next(ps), next(ps)
     asked, opposite = (up, down) if rising else (down, up)
     verdict = REPRODUCED if asked < SIGNIFICANT else REFUTED if opposite < SIGNIFICANT else OPEN
     words = f"{row.label}: Kendall's tau {found.tau:+.2f}, p {min(up, down):.2g} after correction"
-    return Finding(verdict, words + ("" if verdict != OPEN else ", no trend that is sure"))
+    return CheckResult(verdict, words + ("" if verdict != OPEN else ", no trend that is sure"))
 
 
-def measured(run: Run, *besides: str) -> list[str]:
+def measured(run: StoredRun, *besides: str) -> list[str]:
     """What the studies measured as well, of the overlays that have samples, without those named."""
     found = {sample.overlay for sample in run.samples if sample.ok}
     names = [name for name in run.manifest.overlays if name in found and name not in besides]
@@ -201,7 +201,7 @@ def measured(run: Run, *besides: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Line:
+class ScorecardRow:
     """A line of the scorecard; `run` is empty where none of the runs was of the claim's experiment."""
 
     claim: Claim
@@ -209,13 +209,13 @@ class Line:
     answer: Answer
 
 
-def scorecard(claims: Sequence[Claim], runs: Sequence[Run]) -> list[Line]:
+def scorecard(claims: Sequence[Claim], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
     """Every claim in every run of its experiment; one line for a claim that no run speaks of."""
     lines = []
     for claim in claims:
         own = [run for run in runs if run.manifest.experiment == claim.experiment]
-        lines += [Line(claim, run.manifest.run, claim.answer(run)) for run in own]
+        lines += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own]
         if not own:
             missing = f"no run of {claim.experiment}; make one with 'emulate {claim.experiment}'"
-            lines.append(Line(claim, "", Answer(OPEN, [Finding(OPEN, missing)])))
+            lines.append(ScorecardRow(claim, "", Answer(OPEN, [CheckResult(OPEN, missing)])))
     return lines

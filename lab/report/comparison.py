@@ -11,10 +11,10 @@ from lab.report.charts import estimate
 from lab.report.selection import text
 from lab.report.statistics import ratio
 from lab.report.tables import Section, Table
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 
 
-def tables(runs: Sequence[Run]) -> Iterator[Table]:
+def tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
     """A table for every experiment that has two runs or more: the later ones against the first."""
     for name in dict.fromkeys(run.manifest.experiment for run in runs):
         own = [run for run in runs if run.manifest.experiment == name]
@@ -22,7 +22,7 @@ def tables(runs: Sequence[Run]) -> Iterator[Table]:
             yield _table(name, own)
 
 
-def _table(name: str, runs: Sequence[Run]) -> Table:
+def _table(name: str, runs: Sequence[StoredRun]) -> Table:
     first, *others = runs
     columns = [
         "cell",
@@ -46,7 +46,7 @@ def _row(key: str, cells: Sequence[Sequence[Any]]) -> list[str]:
     return [key, *(text(one) for one in groups), *ratios]
 
 
-def differences(runs: Sequence[Run]) -> list[list[str]]:
+def differences(runs: Sequence[StoredRun]) -> list[list[str]]:
     """Everything about the conditions that is not the same in all runs: its name, and what each has."""
     told = [dict(_conditions(run)) for run in runs]
     names = dict.fromkeys(name for one in told for name in one)
@@ -54,7 +54,7 @@ def differences(runs: Sequence[Run]) -> list[list[str]]:
     return [row for row in rows if len(set(row[1:])) > 1]
 
 
-def _conditions(run: Run) -> Iterator[tuple[str, str]]:
+def _conditions(run: StoredRun) -> Iterator[tuple[str, str]]:
     manifest = run.manifest
     yield "topology", str(manifest.topology.get("name"))
     yield "rate, Mbit/s", str(manifest.rate)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.errors import MachineError, MeasureError
 from lab.runs.experiment import Experiment
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 from lab.runs.verify import raw_fault
 
@@ -69,7 +69,7 @@ def write_parquet(samples: Sequence[Sample], path: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(rows(samples)), path)
 
 
-def reparsed(run: Run, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
+def reparsed(run: StoredRun, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
     """Every sample with its values derived again from its raw output, and what is to be said about it.
 
     A raw file that is gone or edited, or that is no measurement any more, leaves the sample as
@@ -84,7 +84,7 @@ def reparsed(run: Run, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
             yield _derived(run, experiment, sample)
 
 
-def _derived(run: Run, experiment: Experiment, sample: Sample) -> tuple[Sample, str]:
+def _derived(run: StoredRun, experiment: Experiment, sample: Sample) -> tuple[Sample, str]:
     where = f"{sample.cell} #{sample.repetition}"
     try:
         values = dict(experiment.parse(sample.metric, (run.path / str(sample.raw)).read_text()))

@@ -14,11 +14,11 @@ from typing import Any, get_args
 from lab.errors import TopologyError
 from lab.report import captions, comparison, ratios
 from lab.report.cell_stats import COLUMNS, rows
-from lab.report.claims import Claim, Line, Verdict, scorecard
+from lab.report.claims import Claim, ScorecardRow, Verdict, scorecard
 from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
 from lab.runs.experiment import Experiment
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.topology import Topology
 
@@ -29,34 +29,34 @@ MOST_REASONS = 8
 
 
 @dataclass(frozen=True)
-class Part:
+class RunSection:
     """A run with its experiment, and the figures that were drawn of it (SVG)."""
 
-    run: Run
+    run: StoredRun
     experiment: Experiment
     figures: Sequence[Path] = ()
 
 
-def write(run: Run, experiment: Experiment, folder: Path) -> Path:
+def write(run: StoredRun, experiment: Experiment, folder: Path) -> Path:
     """Write ``report.html`` with the figures that lie in ``figures/``, and return its path."""
     page = folder / PAGE
     page.write_text(render(run, experiment, sorted((folder / "figures").glob("*.svg"))))
     return page
 
 
-def render(run: Run, experiment: Experiment, figures: Sequence[Path]) -> str:
+def render(run: StoredRun, experiment: Experiment, figures: Sequence[Path]) -> str:
     """The page of one run, with the claims of its experiment."""
-    return render_all([Part(run, experiment, figures)], experiment.claims)
+    return render_all([RunSection(run, experiment, figures)], experiment.claims)
 
 
-def render_all(parts: Sequence[Part], claims: Sequence[Claim]) -> str:
+def render_all(parts: Sequence[RunSection], claims: Sequence[Claim]) -> str:
     """The page of several runs as text; everything that comes from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report", ".")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     runs = [part.run for part in parts]
-    lines: Sequence[Line] = scorecard(claims, runs) if any(run.samples for run in runs) else []
+    lines: Sequence[ScorecardRow] = scorecard(claims, runs) if any(run.samples for run in runs) else []
     return env.get_template(TEMPLATE).render(
         title=_title(parts),
         chapters=[_chapter(part) for part in parts],
@@ -71,13 +71,13 @@ def render_all(parts: Sequence[Part], claims: Sequence[Claim]) -> str:
     )
 
 
-def _title(parts: Sequence[Part]) -> str:
+def _title(parts: Sequence[RunSection]) -> str:
     if len(parts) == 1:
         return f"{parts[0].experiment.name}: {parts[0].experiment.summary}"
     return f"{len(parts)} runs: {', '.join(dict.fromkeys(part.experiment.name for part in parts))}"
 
 
-def _chapter(part: Part) -> dict[str, Any]:
+def _chapter(part: RunSection) -> dict[str, Any]:
     run, experiment = part.run, part.experiment
     return {
         "experiment": experiment,
@@ -109,7 +109,7 @@ def inlined(image: bytes) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
 
 
-def picture(run: Run) -> str:
+def picture(run: StoredRun) -> str:
     """The topology as a data URI; empty for one that this version cannot read."""
     from lab.draw import chart
 
@@ -119,7 +119,7 @@ def picture(run: Run) -> str:
         return ""
 
 
-def verdicts(run: Run) -> Iterator[list[str]]:
+def verdicts(run: StoredRun) -> Iterator[list[str]]:
     """Per overlay: its samples by verdict, and the attempts that failed."""
     for name in run.manifest.overlays:
         own = [sample for sample in run.samples if sample.overlay == name]
@@ -127,7 +127,7 @@ def verdicts(run: Run) -> Iterator[list[str]]:
         yield [name, *(str(counts[state]) for state in STATES), str(sum(not s.ok for s in own))]
 
 
-def reasons(run: Run) -> list[tuple[str, int]]:
+def reasons(run: StoredRun) -> list[tuple[str, int]]:
     """Why samples are not valid, most frequent first; how many percent it was each time is left out."""
     found = Counter(
         re.sub(r"\d+(\.\d+)? ?%", "… %", reason)
@@ -137,7 +137,7 @@ def reasons(run: Run) -> list[tuple[str, int]]:
     return found.most_common(MOST_REASONS)
 
 
-def environment(run: Run) -> Iterator[tuple[str, str]]:
+def environment(run: StoredRun) -> Iterator[tuple[str, str]]:
     """What the figures depend on, as pairs of text."""
     manifest = run.manifest
     yield "links", captions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
@@ -150,7 +150,7 @@ def environment(run: Run) -> Iterator[tuple[str, str]]:
     yield "seconds by phase", flat(manifest.timing)
 
 
-def asked(run: Run) -> str:
+def asked(run: StoredRun) -> str:
     """What was to be measured, in one line."""
     manifest = run.manifest
     topology, only = manifest.topology, manifest.only
@@ -164,7 +164,7 @@ def asked(run: Run) -> str:
     )
 
 
-def calibration(run: Run) -> Table:
+def calibration(run: StoredRun) -> Table:
     """What every link did before the first sample: a row per link."""
     found = {name: row for name, row in run.manifest.calibration.items() if isinstance(row, dict)}
     columns = list(dict.fromkeys(key for row in found.values() for key in row))
@@ -180,7 +180,7 @@ def flat(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def command(run: Run) -> str:
+def command(run: StoredRun) -> str:
     """The command line that began the run, with the seed that it drew."""
     given = list(run.manifest.sessions[0].command) if run.manifest.sessions else []
     own = not given or Path(given[0]).parts[-2:] == ("lab", "__main__.py") or Path(given[0]).name == "lab"

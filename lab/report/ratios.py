@@ -9,13 +9,13 @@ from lab.report.cell_stats import group, telling
 from lab.report.charts import estimate
 from lab.report.statistics import ratio
 from lab.report.tables import Section, Table
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
 Cells = Mapping[str, Mapping[str, Sequence[Sample]]]
 
 
-def table(run: Run) -> Table:
+def table(run: StoredRun) -> Table:
     """A section per cell, a row per pair of overlays that have enough valid samples; empty without one."""
     columns = ["overlay", "by", "ratio [95 % interval]"]
     sections = [
@@ -24,7 +24,7 @@ def table(run: Run) -> Table:
     return Table("ratios of the means of two overlays, in the same cell", columns, sections)
 
 
-def cells(run: Run) -> Cells:
+def cells(run: StoredRun) -> Cells:
     """Samples by what of their cell is not the overlay, and by overlay."""
     found: dict[str, dict[str, list[Sample]]] = {}
     for sample in run.samples:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from lab.report.claims import Line, Verdict
+from lab.report.claims import ScorecardRow, Verdict
 from lab.report.tables import Section, Table
 
 
-def table(lines: Sequence[Line]) -> Table:
+def table(lines: Sequence[ScorecardRow]) -> Table:
     """A row per claim and run: the answer, what was measured, the evidence or the reason."""
     counts = Counter(line.answer.verdict for line in lines)
     words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))

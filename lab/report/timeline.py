@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.report import bar_chart, captions
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
 LOOKS: tuple[dict[str, Any], ...] = (
@@ -18,7 +18,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 )
 
 
-def chosen(run: Run) -> list[Sample]:
+def chosen(run: StoredRun) -> list[Sample]:
     """The first sample of each overlay and metric whose hosts' CPU was read over time, without other load."""
     found: dict[tuple[str, str], Sample] = {}
     for sample in run.samples:
@@ -27,7 +27,7 @@ def chosen(run: Run) -> list[Sample]:
     return [found[key] for key in sorted(found)]
 
 
-def draw(run: Run, path: Path) -> Sequence[Path]:
+def draw(run: StoredRun, path: Path) -> Sequence[Path]:
     """Write the figure as SVG and PNG; nothing where nothing was read over time."""
     samples = chosen(run)
     if not samples:

@@ -29,7 +29,7 @@ Measure = Callable[[Cell], Awaitable[Sample]]
 
 
 @dataclass(frozen=True)
-class Trial:
+class CapacityTrial:
     """What came of one rate: the cell that did not stand it, in which state, and why; or none."""
 
     rate: float
@@ -49,8 +49,8 @@ class Capacity:
     """The highest rate that was carried (Mbit/s; None: not even the lowest), and the lowest that was not."""
 
     rate: float | None
-    above: Trial | None
-    trials: tuple[Trial, ...]
+    above: CapacityTrial | None
+    trials: tuple[CapacityTrial, ...]
 
     def why(self) -> str:
         """In words, what the figure rests on."""
@@ -90,7 +90,7 @@ async def search(
     *,
     least: float = LEAST,
     most: float = MOST,
-    tell: Callable[[Trial], None] = lambda trial: None,
+    tell: Callable[[CapacityTrial], None] = lambda trial: None,
 ) -> Capacity:
     """Try the highest rate, then the lowest, then between; a rate is carried when all its samples count.
 
@@ -105,7 +105,7 @@ async def search(
     Raises:
         ShaperError: the links died.
     """
-    trials: list[Trial] = []
+    trials: list[CapacityTrial] = []
 
     async def carries(rate: float) -> bool:
         await set_rate(rate)
@@ -132,7 +132,7 @@ async def search(
     return Capacity(good, above, tuple(trials))
 
 
-async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Trial:
+async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> CapacityTrial:
     received = {}
     for cell in cells:
         sample = await _sample(replace(cell, rate=rate), measure)
@@ -141,8 +141,8 @@ async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Trial:
         if not sample.valid:
             said = tuple(sample.verdict.reasons) or (sample.error or "no reason was given",)
             state = sample.verdict.state if sample.ok else "broken"
-            return Trial(rate, cell.key, state, said, received)
-    return Trial(rate, received=received)
+            return CapacityTrial(rate, cell.key, state, said, received)
+    return CapacityTrial(rate, received=received)
 
 
 async def _sample(cell: Cell, measure: Measure) -> Sample:

@@ -17,7 +17,7 @@ from lab.topology import Topology
 if TYPE_CHECKING:
     from lab.report.claims import Claim
     from lab.report.tables import Table
-    from lab.runs.run_folder import Run
+    from lab.runs.run_folder import StoredRun
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,10 @@ class Experiment(ABC):
             MeasureError: the text is no measurement.
         """
 
-    def tables(self, run: Run) -> Sequence[Table]:
+    def tables(self, run: StoredRun) -> Sequence[Table]:
         """What the stored samples say, as tables; nothing that was not measured."""
         return ()
 
-    def figures(self, run: Run, folder: Path) -> Sequence[Path]:
+    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
         """Draw the experiment's figures from stored samples and return the files made."""
         return ()

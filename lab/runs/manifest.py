@@ -29,7 +29,7 @@ class OverlayState(BaseModel):
     mode: dict[str, str] = {}
 
 
-class Session(BaseModel):
+class RunSession(BaseModel):
     """One command that worked on the run; the first made it, the others resumed it."""
 
     started: str
@@ -64,7 +64,7 @@ class Manifest(BaseModel):
     accepted: list[str] = []
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
-    sessions: list[Session] = []
+    sessions: list[RunSession] = []
 
 
 def check_same(stored: Manifest, now: Manifest) -> None:

@@ -18,7 +18,7 @@ from lab.runs.experiment import Experiment, Reading
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample, Verdict
-from lab.runs.target import Lab, Nothing, Script
+from lab.runs.target import Nothing, RunTarget, Script
 from lab.runs.verdict import changes, verdict
 from overlays.base import Overlay
 
@@ -35,7 +35,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class State:
+class OverlaySnapshot:
     """An overlay after a sample: its mode, its data path's counters, and what it complains of."""
 
     mode: Mapping[str, str]
@@ -50,7 +50,7 @@ class Attempts:
     experiment: Experiment
     overlay: Overlay
     endpoints: Mapping[str, Endpoint]
-    lab: Lab
+    lab: RunTarget
     run: str
     progress: Progress
     emit: Emit
@@ -190,10 +190,10 @@ class Attempts:
         except (OverlayError, HostError):
             return {}
 
-    async def _state(self) -> State:
+    async def _state(self) -> OverlaySnapshot:
         """What the overlay says after a sample: where it says nothing, the mode is that of before."""
         try:
             mode, counters = await asyncio.gather(self.overlay.mode(), self.overlay.counters())
         except (OverlayError, HostError) as error:
-            return State(self.mode, {}, str(error))
-        return State(dict(mode), counters)
+            return OverlaySnapshot(self.mode, {}, str(error))
+        return OverlaySnapshot(dict(mode), counters)

@@ -25,7 +25,7 @@ from lab.runs.plan import Task, wanted
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder, slug
 from lab.runs.sample import Sample
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.util.concurrency import together
 from overlays.base import Overlay
 from overlays.common.polling import until
@@ -47,13 +47,15 @@ class Stages:
     name: str
     overlay: Overlay
     experiment: Experiment
-    lab: Lab
+    lab: RunTarget
     folder: RunFolder
     progress: Progress
     executor: Executor
     emit: Emit
     failures: Counter[str] = field(default_factory=Counter)
     relaunches: int = 0
+    #: The overlay was on the lab before the run, and stays on it.
+    keep_installed: bool = False
 
     async def work_through(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         """Measure the tasks that are not done yet; returns the overlay's last mode.
@@ -75,8 +77,9 @@ class Stages:
             await self._report("failure")
             await self._farewell()
             raise
-        with self._phase("uninstall"):
-            await self.overlay.uninstall()
+        if not self.keep_installed:
+            with self._phase("uninstall"):
+                await self.overlay.uninstall()
         return mode
 
     async def _bring_up(self) -> Mapping[str, Endpoint]:
@@ -198,6 +201,8 @@ class Stages:
 
     async def _farewell(self) -> None:
         """Uninstall after trouble: what goes wrong now is told, and does not hide the trouble."""
+        if self.keep_installed:
+            return
         try:
             with self._phase("uninstall"):
                 async with asyncio.timeout(FAREWELL):

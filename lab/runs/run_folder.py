@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from lab.errors import RunError
 from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
-from lab.runs.manifest import Manifest, Session
+from lab.runs.manifest import Manifest, RunSession
 from lab.runs.sample import SCHEMA, Sample
 
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
@@ -30,7 +30,7 @@ HOSTS = "hosts"
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """What a folder holds, for whoever reads it; `faults` name what could not be read."""
 
     path: Path
@@ -39,7 +39,7 @@ class Run:
     faults: Sequence[str] = ()
 
 
-def read(path: Path) -> Run:
+def read(path: Path) -> StoredRun:
     """Read a folder without touching it: a run under way, a finished or an interrupted one.
 
     Raises:
@@ -47,7 +47,7 @@ def read(path: Path) -> Run:
     """
     manifest = _manifest(path)
     samples, faults, _ = _samples(path)
-    return Run(path, manifest, samples, faults)
+    return StoredRun(path, manifest, samples, faults)
 
 
 def try_to_write(results: Path) -> None:
@@ -95,7 +95,7 @@ class RunFolder:
         return folder
 
     @classmethod
-    def resume(cls, path: Path, session: Session | None = None) -> RunFolder:
+    def resume(cls, path: Path, session: RunSession | None = None) -> RunFolder:
         """Open a folder to go on with it.
 
         Raises:
@@ -157,9 +157,9 @@ class RunFolder:
         path.write_text(text)
 
     @property
-    def run(self) -> Run:
+    def run(self) -> StoredRun:
         """What the folder holds so far."""
-        return Run(self.path, self.manifest, tuple(self.samples))
+        return StoredRun(self.path, self.manifest, tuple(self.samples))
 
     def _open(self) -> None:
         self._lock = open(self.path / LOCK, "a")  # noqa: SIM115  held until close()

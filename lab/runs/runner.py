@@ -18,7 +18,7 @@ from lab.runs.overlay_run import RELAUNCHES, Stages
 from lab.runs.plan import chosen, order
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.topology import Topology
 from overlays.base import Overlay
 
@@ -50,13 +50,14 @@ def plan_cells(
 
 async def run_experiment(
     experiment: Experiment,
-    lab: Lab,
+    lab: RunTarget,
     overlays: Mapping[str, Overlay],
     profile: Profile,
     folder: RunFolder,
     *,
     emit: Emit = silent,
     executor: Executor | None = None,
+    keep_installed: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Measure what the folder does not hold yet, and return what came of it.
 
@@ -69,6 +70,7 @@ async def run_experiment(
             overlay falls back are in its manifest.
         emit: told of every step and sample.
         executor: who measures; by default this process, one sample at a time.
+        keep_installed: overlays that the lab had before the run, and has after it.
 
     Raises:
         RunError: a sample cannot be written.
@@ -82,6 +84,7 @@ async def run_experiment(
     try:
         for name, overlay in overlays.items():
             stages = Stages(name, overlay, experiment, lab, folder, progress, executor or InProcess(), emit)
+            stages.keep_installed = name in keep_installed
             states[name] = await _state(stages, cells[name])
             folder.save()
         obtained = [name for name in overlays if states[name].state != "not obtainable"]

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lab.hosts.host import Host
 from lab.measure.link_counters import ReadCounters, no_counters
-from lab.measure.machine import Machine, Recorder
+from lab.measure.machine import MachineRecorder, Recorder
 from lab.topology import Topology
 
 
@@ -63,7 +63,7 @@ class Nothing:
 
 
 @dataclass(frozen=True)
-class Lab:
+class RunTarget:
     """Hosts on links, up and shaped, and what records the machine and the links around a sample.
 
     `check` raises a ShaperError when a link is no longer as it was set; it is asked before the first
@@ -72,7 +72,7 @@ class Lab:
 
     topology: Topology
     hosts: Mapping[str, Host]
-    machine: Recorder = field(default_factory=Machine)
+    machine: Recorder = field(default_factory=MachineRecorder)
     counters: ReadCounters = no_counters
     check: Callable[[], Awaitable[None]] = nothing_to_check
     #: What imposes the links used itself since it began (`cpu_seconds`), where that is not the kernel's work.

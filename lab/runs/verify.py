@@ -8,18 +8,18 @@ from pathlib import Path
 
 from lab.runs.experiment import Experiment, Profile
 from lab.runs.progress import Progress
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.runner import plan_cells
 from lab.runs.sample import Sample
 from lab.topology import Topology
 
 
-def faults(run: Run, experiment: Experiment) -> list[str]:
+def faults(run: StoredRun, experiment: Experiment) -> list[str]:
     """A sentence for everything that is not as it should be; empty for a whole run."""
     return [*run.faults, *_raw_files(run), *_cells(run, experiment), *_strangers(run)]
 
 
-def _raw_files(run: Run) -> Iterator[str]:
+def _raw_files(run: StoredRun) -> Iterator[str]:
     for sample in run.samples:
         if fault := raw_fault(run.path, sample):
             yield fault
@@ -39,7 +39,7 @@ def raw_fault(folder: Path, sample: Sample) -> str:
     return ""
 
 
-def _cells(run: Run, experiment: Experiment) -> Iterator[str]:
+def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
     """Cells without all their samples, of the overlays that could be had."""
     manifest = run.manifest
     names = [name for name, state in manifest.overlays.items() if state.state != "not obtainable"]
@@ -53,7 +53,7 @@ def _cells(run: Run, experiment: Experiment) -> Iterator[str]:
             yield f"{name}: {len(missing)} of {len(cells)} cells lack samples: {first}"
 
 
-def _strangers(run: Run) -> Iterator[str]:
+def _strangers(run: StoredRun) -> Iterator[str]:
     """Samples of another run, e.g. of a file that was put together by hand."""
     others = sorted({sample.run for sample in run.samples} - {run.manifest.run})
     if others:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
 from lab.hosts.host import Runner
-from lab.testbed.port_mapping import End, Place, Ports
+from lab.testbed.port_mapping import LinkEnd, Place, Ports
 from lab.testbed.survey import Interface
 from lab.util.concurrency import together
 
@@ -63,13 +63,13 @@ def parse_heard(text: str) -> dict[str, set[str]]:
     return found
 
 
-async def silent(hosts: Mapping[str, Runner], ends: Sequence[End]) -> list[End]:
+async def silent(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
     """The ends from which the other end of their link does not answer."""
-    asked: dict[str, list[End]] = defaultdict(list)
+    asked: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in ends:
         asked[end.host].append(end)
 
-    async def of(name: str) -> list[End]:
+    async def of(name: str) -> list[LinkEnd]:
         questions = [(end.interface, end.link.address(end.peer)) for end in asked[name]]
         said = await hosts[name].run(["sh"], stdin=ask_script(questions).encode(), check=False)
         answered = parse_answers(said.stdout)
@@ -103,7 +103,7 @@ async def wires(
 
 
 def complaints(
-    dead: Sequence[End],
+    dead: Sequence[LinkEnd],
     found: Mapping[Place, Place],
     known: Mapping[str, Mapping[str, Interface]],
     ports: Ports,
@@ -117,7 +117,7 @@ def complaints(
 
 
 def _complaint(
-    end: End, far: str, found: Mapping[Place, Place], known: Mapping[str, Mapping[str, Interface]]
+    end: LinkEnd, far: str, found: Mapping[Place, Place], known: Mapping[str, Mapping[str, Interface]]
 ) -> str:
     link = f"link {end.link.name} ({end.host} {end.interface} to {end.peer} {far})"
     for host, interface in ((end.host, end.interface), (end.peer, far)):
@@ -139,7 +139,7 @@ def _complaint(
     return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
 
 
-async def narrow(hosts: Mapping[str, Runner], ends: Sequence[End]) -> list[str]:
+async def narrow(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
     """A sentence for every link that does not pass packets of its MTU whole, with what it passes."""
     firsts = [end for end in ends if end.host == end.link.a]
     passed = await asyncio.gather(*(_widest(hosts[end.host], end) for end in firsts))
@@ -151,7 +151,7 @@ async def narrow(hosts: Mapping[str, Runner], ends: Sequence[End]) -> list[str]:
     ]
 
 
-async def _widest(host: Runner, end: End) -> int:
+async def _widest(host: Runner, end: LinkEnd) -> int:
     """The largest packet that passes a link whole (bytes), by halving; 0 when none does."""
 
     async def passes(size: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.testbed.port_mapping import End
+from lab.testbed.port_mapping import LinkEnd
 from lab.testbed.survey import Interface
 
 SCRIPT = "/usr/local/lib/lab/data-plane"
@@ -57,7 +57,7 @@ WantedBy=multi-user.target
 """
 
 
-def text(ends: Sequence[End]) -> str:
+def text(ends: Sequence[LinkEnd]) -> str:
     """The script of one machine."""
     lines = [f"port {end.interface} {end.with_length} {end.link.mtu}   # to {end.peer}\n" for end in ends]
     return _HEAD + "".join(lines)

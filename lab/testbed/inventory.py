@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import FileError, InventoryError, TopologyError
 from lab.formats import yaml_loader
-from lab.hosts.sshway import Way
+from lab.hosts.sshway import SshSettings
 from lab.nearest import nearest
 from lab.topology import Topology
 
@@ -72,11 +72,11 @@ class Inventory(BaseModel):
     ssh: Ssh = Field(default_factory=Ssh)
     hosts: dict[str, Machine]
 
-    def way(self, name: str, beside: Path, *, accept_new: bool = False) -> Way:
+    def way(self, name: str, beside: Path, *, accept_new: bool = False) -> SshSettings:
         """How the machine of this name is reached; files are named from the inventory's own folder."""
         own, ssh = self.hosts[name], self.ssh
         key, jump = own.key or ssh.key, own.jump or ssh.jump
-        way = Way(
+        way = SshSettings(
             name,
             own.address,
             own.port or ssh.port,
@@ -93,7 +93,7 @@ def _file(name: str | None, beside: Path) -> Path | None:
     return beside / Path(name).expanduser() if name else None
 
 
-def _jump(words: str, way: Way) -> Way:
+def _jump(words: str, way: SshSettings) -> SshSettings:
     found = JUMP.fullmatch(words)
     assert found, "checked when it was read"
     port = int(found["port"]) if found["port"] else None

@@ -16,7 +16,7 @@ Ports = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class End:
+class LinkEnd:
     """One end of a link on a machine."""
 
     host: str
@@ -106,13 +106,13 @@ def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology:
             )
 
 
-def ends(topology: Topology, ports: Ports) -> Iterator[End]:
+def ends(topology: Topology, ports: Ports) -> Iterator[LinkEnd]:
     """Both ends of every link, for those ports that are known."""
     for link in topology.links:
         for host in (link.a, link.b):
             port = link.interface(host)
             if interface := ports.get(host, {}).get(port):
-                yield End(host, port, interface, link)
+                yield LinkEnd(host, port, interface, link)
 
 
 def candidates(interfaces: Mapping[str, Interface], taken: Iterable[str], control: str) -> list[str]:

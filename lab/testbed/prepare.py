@@ -14,7 +14,7 @@ from lab.measure.echoes import round_trip
 from lab.testbed import cabling_check, dataplane, provision, reservation, restore
 from lab.testbed import clock_offsets as clocks
 from lab.testbed.inventory import AUTO
-from lab.testbed.port_mapping import End, Ports
+from lab.testbed.port_mapping import LinkEnd, Ports
 from lab.testbed.testbed import Testbed
 from lab.topology import Topology
 from lab.util.concurrency import both, together
@@ -25,7 +25,7 @@ class Plane:
     """The data plane as it was found to be: the topology on the machines' own interfaces, and figures."""
 
     topology: Topology
-    ends: Sequence[End]
+    ends: Sequence[LinkEnd]
     clocks: Mapping[str, Mapping[str, float]]
     rtts: Mapping[str, Mapping[str, float]]
 
@@ -85,7 +85,7 @@ async def _send_image(bed: Testbed) -> str:
 async def lay(bed: Testbed, *, persist: bool = False) -> str:
     """Give the ports their addresses, and prove that every link is where it should be."""
     found = await bed.find_ports(look_for=True)
-    by_host: dict[str, list[End]] = defaultdict(list)
+    by_host: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in bed.ends(found):
         by_host[end.host].append(end)
     with step(bed.emit, "data plane") as words:
@@ -98,7 +98,7 @@ async def lay(bed: Testbed, *, persist: bool = False) -> str:
     return f"data plane set up on {', '.join(names)}" if names else ""
 
 
-async def _lay(bed: Testbed, name: str, own: Sequence[End], *, persist: bool) -> bool:
+async def _lay(bed: Testbed, name: str, own: Sequence[LinkEnd], *, persist: bool) -> bool:
     host, text = bed.hosts[name], dataplane.text(own)
     interfaces = bed.surveys[name].interfaces
     ready = all(
@@ -206,7 +206,7 @@ def _steps(bed: Testbed, name: str, persist: bool) -> Any:
     for link in bed.topology.links_of(name):
         port = link.interface(name)
         given = bed.inventory.hosts[name].ports[port]
-        end = End(name, port, port if given == AUTO else given, link)
+        end = LinkEnd(name, port, port if given == AUTO else given, link)
         yield from (f"    {line}" for line in dataplane.text([end]).splitlines()[-1:])
     if persist:
         yield f"write {dataplane.UNIT} and enable it"

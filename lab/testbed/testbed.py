@@ -14,14 +14,14 @@ from typing import Any
 
 from lab.errors import HostError, LabError
 from lab.events import Emit, silent, step
-from lab.hosts.command import Run, Trace
+from lab.hosts.command import RunCommand, Trace
 from lab.hosts.command_log import Heard
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.ssh_connection import Line
+from lab.hosts.ssh_connection import SshConnection
 from lab.runs.environment import environment
 from lab.testbed import cabling_check, port_mapping, reservation, restore
 from lab.testbed.inventory import AUTO, Inventory, check
-from lab.testbed.port_mapping import End, Ports
+from lab.testbed.port_mapping import LinkEnd, Ports
 from lab.testbed.survey import Survey, survey
 from lab.topology import Topology
 from lab.util.concurrency import together
@@ -53,8 +53,8 @@ class Testbed:
     ) -> None:
         check(inventory, topology, str(path))
         self.inventory, self.topology, self.path = inventory, topology, path
-        self.lines: dict[str, Line] = {
-            host.name: Line(inventory.way(host.name, path.resolve().parent, accept_new=accept_new))
+        self.lines: dict[str, SshConnection] = {
+            host.name: SshConnection(inventory.way(host.name, path.resolve().parent, accept_new=accept_new))
             for host in topology.hosts
         }
         self.hosts: dict[str, SshHost] = {}
@@ -111,7 +111,7 @@ class Testbed:
             name, spec.site, self.topology.addresses(name), self._traced(line), sudo=line.user != "root"
         )
 
-    def _traced(self, line: Line) -> Run:
+    def _traced(self, line: SshConnection) -> RunCommand:
         if self._trace is None:
             return line
         path = self._trace.with_name(f"{self._trace.stem}-{line.way.name}{self._trace.suffix}")
@@ -230,7 +230,7 @@ class Testbed:
         full = remote_argv(argv, timeout, (), sudo=line.user != "root")
         await line(full, timeout=timeout + 15, stdin=path)
 
-    def ends(self, found: Ports) -> list[End]:
+    def ends(self, found: Ports) -> list[LinkEnd]:
         """Both ends of every link, on the machines' interfaces."""
         return list(port_mapping.ends(self.topology, found))
 

@@ -30,7 +30,7 @@ class Site(NamedTuple):
     longitude: float
 
 
-class Figure(NamedTuple):
+class PublishedRtt(NamedTuple):
     """A round-trip time in ms and where it is from; `estimated` when nobody published it."""
 
     rtt: float
@@ -103,18 +103,18 @@ def published(a: str, b: str) -> tuple[Segment, ...]:
     return tuple(s for s in SEGMENTS if {s.a, s.b} == {a.upper(), b.upper()})
 
 
-def figure(a: Site, b: Site, study: str = ZISMER) -> Figure:
+def figure(a: Site, b: Site, study: str = ZISMER) -> PublishedRtt:
     """The round-trip time between two sites: published, by `study` if it has one, or else estimated."""
     known = _published(a.name, b.name, study) if SITES.get(a.name) == a and SITES.get(b.name) == b else None
-    return known or Figure(estimate(distance(a, b)), "great-circle estimate", estimated=True)
+    return known or PublishedRtt(estimate(distance(a, b)), "great-circle estimate", estimated=True)
 
 
 @cache
-def _published(a: str, b: str, study: str) -> Figure | None:
+def _published(a: str, b: str, study: str) -> PublishedRtt | None:
     """The mean between the machines themselves over all instances of one study."""
     rows = [s for s in published(a, b) if s.platform == "vm"]
     rows = [s for s in rows if s.study == study] or rows
-    return Figure(round(fmean(s.rtt for s in rows), 2), rows[0].study) if rows else None
+    return PublishedRtt(round(fmean(s.rtt for s in rows), 2), rows[0].study) if rows else None
 
 
 def distance(a: Site, b: Site) -> float:

@@ -53,7 +53,7 @@ class HostSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Direction:
     """One direction of a link: `delay` and `jitter` in ms, `rate` in Mbit/s, `queue` in bytes, shares in
     percent; see `lab.topology.impairments`, and `lab.emulation.links.link` for what each one means."""
 
@@ -75,7 +75,7 @@ class LinkSpec:
 
     `rtt` (ms) is the round trip, half of it in each direction; `rate` in Mbit/s, None for
     no limit; `jitter` in ms per direction; `loss` in percent per direction; `mtu` in bytes;
-    what else both directions have in common is as in `Way`. `ways` is what one direction has
+    what else both directions have in common is as in `Direction`. `ways` is what one direction has
     of its own, by the host that sends into it: `way` puts it all together. Interfaces count
     from eth1: eth0 is the control network of a real testbed's machines.
     """
@@ -107,10 +107,10 @@ class LinkSpec:
         fixed = tuple((host, tuple((key, value) for key, value in own)) for host, own in self.ways)
         object.__setattr__(self, "ways", fixed)
 
-    def way(self, host: str) -> Way:
+    def way(self, host: str) -> Direction:
         """The direction into which this host sends."""
         edge = {key: getattr(self, key) for key in ("rtt", *COMMON)}
-        return Way(**way({**edge, "from": {name: dict(own) for name, own in self.ways}}, host))
+        return Direction(**way({**edge, "from": {name: dict(own) for name, own in self.ways}}, host))
 
     @property
     def prefix(self) -> int:

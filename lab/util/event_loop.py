@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Loop:
+class EventLoopThread:
     """Runs coroutines for code that waits for them. The thread begins with the first and ends with `stop`."""
 
     def __init__(self) -> None:

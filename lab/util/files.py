@@ -38,6 +38,28 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         raise FileError(f"{', '.join(map(str, files))} cannot be written: {error.strerror}") from error
 
 
+def replace(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Put a text in the place of a file, so that readers see the old one or the new one, whole.
+
+    Args:
+        path: the file; its folder is there.
+        text: written as UTF-8.
+        mode: permissions of the new file, from its first byte on.
+
+    Raises:
+        OSError: the disk refuses; the old file is as it was.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+        Path(name).replace(path)
+    except BaseException:
+        _remove(name)
+        raise
+
+
 def _beside(path: Path, data: bytes, stack: ExitStack) -> Path:
     """The data in a temporary file in the same folder, which goes when the stack does."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -22,7 +22,7 @@ ALREADY = 503
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """An HTTP status (0: none came), and what came with it; `words` is what Docker said of an error."""
 
     status: int
@@ -55,7 +55,7 @@ def argv(method: str, path: str, seconds: float, *, body: bool) -> list[str]:
 
 async def calls(
     host: Host, requests: Sequence[tuple[str, str, Mapping[str, Any] | None]], *, seconds: float = 60.0
-) -> Answer:
+) -> ApiResponse:
     """Make several requests, (method, path, body) each, in one entry of the host.
 
     The first that fails ends it. Returns the last answer, which is that one's or the last request's.
@@ -68,9 +68,9 @@ async def calls(
     result = await batch.on(host, timeout=seconds * len(requests) + 5, check=False)
     lines = [line for line in result.stdout.splitlines() if line]
     if not lines or not lines[-1].isdigit():
-        return Answer(0, result.stderr)
+        return ApiResponse(0, result.stderr)
     said = lines[-2] if len(lines) > 1 and not lines[-2].isdigit() else ""
-    return Answer(int(lines[-1]), said)
+    return ApiResponse(int(lines[-1]), said)
 
 
 async def call(
@@ -82,7 +82,7 @@ async def call(
     seconds: float = 60.0,
     private: bool = False,
     secrets: Mapping[str, str] | None = None,
-) -> Answer:
+) -> ApiResponse:
     """Make one request; an error of Docker's is an answer too.
 
     `private` where the answer holds a secret; `secrets` are those that the body holds, by what they are.
@@ -94,5 +94,5 @@ async def call(
     result = await host.run(command, stdin=text, check=False, timeout=seconds + 5)
     said, _, status = result.stdout.rpartition("\n")
     if result.status or not status.isdigit():
-        return Answer(0, result.stderr)
-    return Answer(int(status), said)
+        return ApiResponse(0, result.stderr)
+    return ApiResponse(int(status), said)

@@ -198,7 +198,7 @@ class Tinc(Overlay):
             "mtu": self.settings["mtu"],
         }
 
-    def _hops(self, host: Host, text: str) -> list[status.Node]:
+    def _hops(self, host: Host, text: str) -> list[status.TincNode]:
         """The neighbours in a daemon's list of nodes."""
         names = {node(name) for name in self._neighbours(host)}
         return [n for n in status.nodes(text).values() if n.name in names]

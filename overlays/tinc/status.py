@@ -23,7 +23,7 @@ BEGIN, END = "Nodes:", "End of nodes."
 
 
 @dataclass(frozen=True)
-class Node:
+class TincNode:
     """A node as another one sees it; `nexthop` is whom packets to it are handed to."""
 
     name: str
@@ -53,15 +53,15 @@ def dump(log: str) -> str:
     return log[begin:end] if 0 <= begin < end else ""
 
 
-def nodes(log: str) -> dict[str, Node]:
+def nodes(log: str) -> dict[str, TincNode]:
     """The nodes of the last complete list, by name."""
     found = (_NODE.match(line) for line in dump(log).splitlines())
     return {m["name"]: _node(m) for m in found if m}
 
 
-def _node(m: re.Match[str]) -> Node:
+def _node(m: re.Match[str]) -> TincNode:
     numbers = (int(m[key]) for key in ("pmtu", "least", "most"))
-    return Node(m["name"], int(m["cipher"]), int(m["status"], 16), m["nexthop"], *numbers)
+    return TincNode(m["name"], int(m["cipher"]), int(m["status"], 16), m["nexthop"], *numbers)
 
 
 def lacking(log: str, neighbours: Iterable[str], names: Iterable[str]) -> str:

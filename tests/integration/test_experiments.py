@@ -24,7 +24,7 @@ from lab.runs.experiment import Cell, Experiment
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import run_experiment
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.runs.verify import faults
 from overlays.registry import parse
 
@@ -188,7 +188,7 @@ def test_every_experiment_runs_from_its_cells_to_its_page_on_an_overlay(
     )
     # when the engine brings the overlay up, warms up, measures, and takes it away
     with RunFolder.create(tmp_path, manifest) as folder:
-        hosts = Lab(TOPOLOGY, lab.hosts)
+        hosts = RunTarget(TOPOLOGY, lab.hosts)
         outcome = loop.run(run_experiment(experiment, hosts, {text: parse(text)}, profile, folder))
         if outcome.status:  # what other work on the machine spoilt is measured when the run goes on
             outcome = loop.run(run_experiment(experiment, hosts, {text: parse(text)}, profile, folder))

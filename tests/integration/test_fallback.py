@@ -15,9 +15,9 @@ from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
 from lab.report import captions
 from lab.runs.experiment import Cell, Reading
-from lab.runs.run_folder import Run, read
+from lab.runs.run_folder import StoredRun, read
 from lab.runs.runner import run_experiment
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from overlays.base import Overlay
 from tests.integration.test_overlays import inventory, obtainable
 from tests.unit.fakes import FakeExperiment, IdleMachine, new_folder
@@ -67,7 +67,9 @@ class Pings(FakeExperiment):
         return Reading({"value": 1.0}, result.stdout)
 
 
-async def measured(lab: Emulation, overlay: Overlay, experiment: Pings, path: Path, on_fallback: str) -> Run:
+async def measured(
+    lab: Emulation, overlay: Overlay, experiment: Pings, path: Path, on_fallback: str
+) -> StoredRun:
     """A run of the experiment; afterwards every host is as it was before."""
     assert lab.topology is not None
     before = await inventory(list(lab.hosts.values()))
@@ -75,7 +77,7 @@ async def measured(lab: Emulation, overlay: Overlay, experiment: Pings, path: Pa
         profile = experiment.profiles["quick"]
         await run_experiment(
             experiment,
-            Lab(lab.topology, lab.hosts, IdleMachine()),
+            RunTarget(lab.topology, lab.hosts, IdleMachine()),
             {"fake": overlay},
             profile,
             folder,

@@ -28,7 +28,7 @@ from lab.emulation.links.control import Links
 from lab.emulation.links.link import Wiring
 from lab.emulation.links.replay import Replay
 from lab.emulation.links.shaper import Shaper, choose, kinds
-from lab.emulation.links.store import Asked
+from lab.emulation.links.store import LinkStore
 from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import start_time
 from lab.emulation.wire import wire
@@ -439,7 +439,7 @@ async def test_links_are_calibrated_and_one_that_is_off_is_told(shaper: Shaper, 
 
         # what the link does is no longer what its lab thinks
         lines = {**shaper.lines, "B-C": shaper.lines["B-C"].changed(("ab", "ba"), delay=2.0)}
-        Asked(shaper._folder).keep(lines)  # type: ignore[attr-defined]
+        LinkStore(shaper._folder).keep(lines)  # type: ignore[attr-defined]
         with pytest.raises(ShaperError, match=r"B-C was asked for 4 ms and has .*--accept-links"):
             await calibrate([LINK, second], shaper)
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab import catalog
 from lab.app.run import all_claims, load_experiment
-from lab.report.html import Part, render_all
+from lab.report.html import RunSection, render_all
 from tests.integration import browser
 from tests.unit.synthetic import synthetic
 
@@ -39,7 +39,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             calibration={link.name: {"asked_ms": link.rtt, "median_ms": link.rtt} for link in topology.links},
         )
         drawn = experiment.figures(run, folder / f"figures{number}")
-        parts.append(Part(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+        parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
     path = folder / "report.html"
     path.write_text(render_all(parts, all_claims()))
     return path

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from lab.app.run import load_experiment
-from lab.app.trial import Trial, trial
+from lab.app.trial import TrialLab, trial
 from lab.emulation.ownership import Process
 from lab.errors import ShaperError
 from lab.runs.experiment import Cell
@@ -41,7 +41,7 @@ class Up:
     """The lab, and the loop that everything in it runs on."""
 
     loop: asyncio.Runner
-    lab: Trial
+    lab: TrialLab
 
     def sample(self, cell: Cell) -> Sample:
         return self.loop.run(self.lab.sample(cell))
@@ -60,7 +60,7 @@ class Up:
 
 
 @asynccontextmanager
-async def underlay() -> AsyncIterator[Trial]:
+async def underlay() -> AsyncIterator[TrialLab]:
     async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop")) as lab:
         yield lab
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab.measure.machine import Machine
+from lab.measure.machine import MachineRecorder
 from lab.runs.verdict import verdict
 
 #: A machine's own clock is nothing to set in a test.
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.mark.parametrize("by", [-3600.0, 0.01, 5.0])
 async def test_a_clock_that_is_set_breaks_the_sample(by: float) -> None:
-    machine = Machine()
+    machine = MachineRecorder()
     await machine.start()
     time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_REALTIME) + by)
     record = await machine.stop()
@@ -32,7 +32,7 @@ async def test_a_clock_that_is_set_breaks_the_sample(by: float) -> None:
 
 
 async def test_a_clock_that_is_left_alone_does_not() -> None:
-    machine = Machine()
+    machine = MachineRecorder()
     await machine.start()
     record = await machine.stop()
     assert abs(record["clock"]["set_ms"]) < 1

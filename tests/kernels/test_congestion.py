@@ -29,10 +29,10 @@ from lab.report.claims import REPRODUCED
 from lab.report.html import write
 from lab.runs.environment import environment
 from lab.runs.experiment import Profile
-from lab.runs.manifest import Manifest, OverlayState, Session
+from lab.runs.manifest import Manifest, OverlayState, RunSession
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import run_experiment
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.topology import Topology
 from overlays.weave import router
 from tests.kernels.namespaces import NamespaceHost, wire
@@ -125,10 +125,10 @@ def test_relays_miss_their_flows_and_the_report_shows_it(
         only=[f"control={control}" for control in controls()],
         overlays={name: OverlayState()},
         environment=environment(),
-        sessions=[Session(started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:])],
+        sessions=[RunSession(started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:])],
     )
     with RunFolder.create(tmp_path, manifest) as folder:
-        lab = Lab(topology, made)
+        lab = RunTarget(topology, made)
         work = run_experiment(experiment, lab, {name: Attaching(mode="fastdp")}, PROFILE, folder)
         outcome = asyncio.run(work)
     run = read(folder.path)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from lab.app.run import load_experiment
-from lab.app.trial import Trial, trial
+from lab.app.trial import TrialLab, trial
 from lab.emulation.docker import containers, daemon
 from lab.events import Event, StepDone
 from lab.hosts import command
@@ -74,7 +74,7 @@ async def patient(argv: Sequence[str], *, timeout: float = 60.0, **more: Any) ->
 
 
 @asynccontextmanager
-async def up(overlay: str) -> AsyncIterator[Trial]:
+async def up(overlay: str) -> AsyncIterator[TrialLab]:
     async with trial(TOPOLOGY, parse(overlay), load_experiment("multihop"), run=patient, emit=told) as lab:
         yield lab
 

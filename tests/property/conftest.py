@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lab.dsl.reader import Reading
+from lab.dsl.reader import TextReader
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW)
@@ -24,14 +24,14 @@ TRIED = {"documents": 0}
 @pytest.fixture(autouse=True, scope="session")
 def _count_documents() -> Iterator[None]:
     """Count the documents that are read while the properties are tried."""
-    read = Reading.document
+    read = TextReader.document
 
-    def counted(self: Reading) -> object:
+    def counted(self: TextReader) -> object:
         TRIED["documents"] += 1
         return read(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Reading, "document", counted)
+        patch.setattr(TextReader, "document", counted)
         yield
 
 

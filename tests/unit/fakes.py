@@ -13,7 +13,7 @@ from lab.hosts.host import Endpoint, HostFacts, Result
 from lab.runs.experiment import Cell, Experiment, Profile, Reading
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder
-from lab.runs.target import Lab
+from lab.runs.target import RunTarget
 from lab.topology import Topology
 from overlays.base import Missing, Overlay
 from topologies.linear import topology as linear
@@ -142,11 +142,11 @@ class IdleMachine:
         return dict(self.record)
 
 
-def fake_lab(machine: IdleMachine | None = None) -> Lab:
+def fake_lab(machine: IdleMachine | None = None) -> RunTarget:
     """Two hosts and their link."""
     topology = linear(["AMS", "PRG"])
     hosts: Any = {host.name: FakeHost(host.name) for host in topology.hosts}
-    return Lab(topology, hosts, machine or IdleMachine())
+    return RunTarget(topology, hosts, machine or IdleMachine())
 
 
 def manifest(**more: Any) -> Manifest:

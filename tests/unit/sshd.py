@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from lab.hosts.sshway import Way
+from lab.hosts.sshway import SshSettings
 
 USER = "tester"
 
@@ -33,7 +33,7 @@ class Server:
     #: Whether it lets connections through to other machines.
     forwards: bool = False
 
-    def way(self, **more: Any) -> Way:
+    def way(self, **more: Any) -> SshSettings:
         known = {
             "address": "127.0.0.1",
             "port": self.port,
@@ -41,7 +41,7 @@ class Server:
             "keys": (str(self.folder / "key"),),
             "known_hosts": self.folder / "known_hosts",
         }
-        return Way("AMS", **{**known, **more})
+        return SshSettings("AMS", **{**known, **more})
 
     async def end(self) -> None:
         """End the commands that still run."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from experiments.multihop.experiment import Multihop
 from lab.runs.experiment import Cell, Experiment
-from lab.runs.manifest import Manifest, OverlayState, Session
-from lab.runs.run_folder import Run, RunFolder
+from lab.runs.manifest import Manifest, OverlayState, RunSession
+from lab.runs.run_folder import RunFolder, StoredRun
 from lab.runs.sample import Sample, Verdict
 from lab.topology import Topology
 from overlays.registry import load
@@ -45,7 +45,7 @@ def synthetic(
     facts_of: Callable[[Cell], Mapping[str, str]] | None = None,
     machine: Mapping[str, Any] | None = None,
     **more: Any,
-) -> Run:
+) -> StoredRun:
     """Write a run folder below `path` and return what it holds."""
     topology = topology or linear(rate=20)
     experiment = experiment or Multihop()
@@ -66,7 +66,7 @@ def synthetic(
             for name in measured
         },
         "environment": {"kernel": "6.1"},
-        "sessions": [Session(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],
+        "sessions": [RunSession(started="now", command=["/x/lab/__main__.py", "emulate", "multihop"])],
         "complete": True,
     }
     chance = random.Random(1)

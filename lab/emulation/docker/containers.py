@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import HostError, HostTimeout
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.util.concurrency import together
 
 #: How often a host's share of the processors is dealt out, and the least that the kernel deals (µs).
@@ -95,7 +95,7 @@ class Started:
     pid: int
 
 
-async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, Started]:
+async def start(specs: Sequence[ContainerSpec], run: RunCommand) -> dict[str, Started]:
     """Start containers side by side; what became of each is keyed by its name.
 
     Raises:
@@ -114,7 +114,7 @@ async def start(specs: Sequence[ContainerSpec], run: Run) -> dict[str, Started]:
     return started
 
 
-async def last_words(container: str, run: Run) -> str:
+async def last_words(container: str, run: RunCommand) -> str:
     """The last lines of a container's log, for an error message."""
     result = await run(["docker", "logs", "--tail", "3", container], check=False)
     return " / ".join((result.stdout + result.stderr).split("\n")).strip(" /") or "it said nothing"
@@ -124,7 +124,7 @@ async def last_words(container: str, run: Run) -> str:
 PATIENCE = 60.0
 
 
-async def docker_answers(socket: Path, host: str, container: str, run: Run) -> None:
+async def docker_answers(socket: Path, host: str, container: str, run: RunCommand) -> None:
     """Return once the Docker daemon behind a socket answers a ping.
 
     The daemon opens its socket at once and answers when it is ready, so one blocking

@@ -10,7 +10,7 @@ from typing import Any
 from lab.emulation.docker import run_options
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import ContainerSpec
-from lab.emulation.ownership import LABEL, State
+from lab.emulation.ownership import LABEL, LabState
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology, addressing
 from lab.topology.specs import USUAL
@@ -48,7 +48,11 @@ class Plan:
 
 
 def plans(
-    state: State, topology: Topology, seed: Path, image: str = HOST_IMAGE, only: Collection[str] | None = None
+    state: LabState,
+    topology: Topology,
+    seed: Path,
+    image: str = HOST_IMAGE,
+    only: Collection[str] | None = None,
 ) -> list[Plan]:
     """A plan for every host of a topology, or for some of them."""
     return [
@@ -61,7 +65,7 @@ def plans(
 
 
 def host(
-    state: State,
+    state: LabState,
     name: str,
     number: int,
     site: str,
@@ -100,7 +104,7 @@ def host(
     return Plan(name, site, addresses, container, shared / "docker.sock", number)
 
 
-def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Plan:
+def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> Plan:
     """A host that is a container of any image, without a Docker daemon inside.
 
     Raises:
@@ -124,12 +128,12 @@ def plain(state: State, name: str, image: str, params: Mapping[str, Any]) -> Pla
     return Plan(name, params.get("site", name), (), container, None)
 
 
-def container_name(state: State, host_name: str) -> str:
+def container_name(state: LabState, host_name: str) -> str:
     """The container of a host, told apart from those of other labs by the lab's id."""
     return f"lab-{state.lab_id}-{host_name}"
 
 
-def labels(state: State, host_name: str) -> dict[str, str]:
+def labels(state: LabState, host_name: str) -> dict[str, str]:
     return {LABEL: state.lab_id, "lab.host": host_name}
 
 

@@ -19,7 +19,7 @@ from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import ContainerSpec
-from lab.emulation.ownership import State, labs
+from lab.emulation.ownership import LabState, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
 from lab.hosts import command
@@ -78,7 +78,7 @@ def _make(folder: Path, images: Sequence[str]) -> None:
     shutil.rmtree(scratch, ignore_errors=True)  # an interrupted one's; the lock says that none is at work
     raw, new = scratch / "raw", scratch / "new"
     raw.mkdir(parents=True)
-    state = State.create()
+    state = LabState.create()
     try:
         asyncio.run(_load(state, raw, scratch / "images.tar", images))
         split(raw, new)
@@ -89,7 +89,7 @@ def _make(folder: Path, images: Sequence[str]) -> None:
     _forget_others(folder)
 
 
-async def _load(state: State, raw: Path, archive: Path, images: Sequence[str]) -> None:
+async def _load(state: LabState, raw: Path, archive: Path, images: Sequence[str]) -> None:
     """Run one host whose store is `raw`, and load the images into its daemon."""
     shared = state.folder / "seed"
     shared.mkdir()

@@ -28,7 +28,7 @@ PROPAGATION = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunOptions:
     """Parameters of one container, translated; `capabilities` is all that it may do."""
 
     options: tuple[str, ...]
@@ -36,7 +36,7 @@ class Asked:
     capabilities: tuple[str, ...]
 
 
-def translate(name: str, params: Mapping[str, Any]) -> Asked:
+def translate(name: str, params: Mapping[str, Any]) -> RunOptions:
     """The options of a container; a parameter that is None counts as not given.
 
     Raises:
@@ -50,7 +50,7 @@ def translate(name: str, params: Mapping[str, Any]) -> Asked:
         _known(name, key, value)
         if key in KNOWN:
             options += _tried(name, key, KNOWN[key][0], value)
-    return Asked(
+    return RunOptions(
         tuple(options),
         _tried(name, "environment", pairs, given.get("environment", {})),
         capabilities(given.get("cap_add", ()), given.get("cap_drop", ())),

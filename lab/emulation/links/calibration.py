@@ -15,12 +15,12 @@ from math import sqrt
 from statistics import median, quantiles
 from typing import Any
 
-from lab.emulation.links.link import Line
+from lab.emulation.links.link import LinkState
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.wire.wire import OWN_MODULES
 from lab.errors import ShaperError
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.topology import LinkSpec
 
 #: Seconds for which every link is looked at.
@@ -40,7 +40,7 @@ Row = dict[str, float]
 
 
 async def calibrate(
-    links: Sequence[LinkSpec], shaper: Shaper, *, accept: bool = False, run: Run = command.run
+    links: Sequence[LinkSpec], shaper: Shaper, *, accept: bool = False, run: RunCommand = command.run
 ) -> tuple[dict[str, Row], list[str]]:
     """Measure links; by link what was asked and found, and a sentence for each that is off.
 
@@ -76,7 +76,7 @@ async def calibrate(
 
 
 async def measure(
-    links: Sequence[LinkSpec], shaper: Shaper, *, rates: bool = True, run: Run = command.run
+    links: Sequence[LinkSpec], shaper: Shaper, *, rates: bool = True, run: RunCommand = command.run
 ) -> dict[str, Row]:
     """What links do now, without a judgement."""
     lines = shaper.lines
@@ -91,7 +91,7 @@ async def measure(
     return {link.name: row(lines[link.name], answer[link.name]) for link in links}
 
 
-def _order(link: LinkSpec, line: Line) -> dict[str, Any]:
+def _order(link: LinkSpec, line: LinkState) -> dict[str, Any]:
     return {
         "name": link.name,
         "mtu": link.mtu,
@@ -105,7 +105,7 @@ def _order(link: LinkSpec, line: Line) -> dict[str, Any]:
     }
 
 
-def row(line: Line, found: Mapping[str, Any]) -> Row:
+def row(line: LinkState, found: Mapping[str, Any]) -> Row:
     """What the meter found of a link, as it is stored; figures that are not there were not to be had."""
     told: Row = {"asked_ms": round(line.ab.delay + line.ba.delay, 3), "echoes": float(len(found["rtt"]))}
     if trips := sorted(found["rtt"]):
@@ -123,12 +123,12 @@ def row(line: Line, found: Mapping[str, Any]) -> Row:
     return {key: round(value, 3) for key, value in told.items()}
 
 
-def faults(line: Line, told: Row) -> list[str]:
+def faults(line: LinkState, told: Row) -> list[str]:
     """A sentence for each figure that is further off than chance and this machine explain."""
     return [f"{line.name} {fault}" for fault in [*_rtt(line, told), *_ways(line, told)]]
 
 
-def _rtt(line: Line, told: Row) -> Sequence[str]:
+def _rtt(line: LinkState, told: Row) -> Sequence[str]:
     asked, got = told["asked_ms"], told.get("median_ms")
     if got is None:
         return [f"was asked for {asked:g} ms and answers nothing"] if _passes(line) else []
@@ -139,11 +139,11 @@ def _rtt(line: Line, told: Row) -> Sequence[str]:
     return [f"was asked for {asked:g} ms and has {got:g}"] if abs(got - asked) > slack else []
 
 
-def _passes(line: Line) -> bool:
+def _passes(line: LinkState) -> bool:
     return line.ab.loss < 90 and line.ba.loss < 90
 
 
-def _ways(line: Line, told: Row) -> Sequence[str]:
+def _ways(line: LinkState, told: Row) -> Sequence[str]:
     found = []
     for direction, shape in (("ab", line.ab), ("ba", line.ba)):
         rate, got = shape.rate, told.get(f"{direction}_mbit")
@@ -162,7 +162,7 @@ def _ways(line: Line, told: Row) -> Sequence[str]:
     return found
 
 
-async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: Run = command.run) -> None:
+async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: RunCommand = command.run) -> None:
     """Take what the path adds out of the delay; its least is what is always there."""
     rows = await measure(links, shaper, rates=False, run=run)
     for link in links:

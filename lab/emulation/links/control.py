@@ -13,11 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper
 from lab.errors import ShaperError, UnknownName
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 from lab.topology import LinkSpec
 from lab.topology.schedule import Change
 
@@ -33,7 +33,7 @@ class Links:
     """
 
     def __init__(
-        self, lab_namespace: str, shaper: Shaper, links: Sequence[LinkSpec], run: Run = command.run
+        self, lab_namespace: str, shaper: Shaper, links: Sequence[LinkSpec], run: RunCommand = command.run
     ) -> None:
         self._namespace, self._shaper, self._run = lab_namespace, shaper, run
         self._links = {link.name: link for link in links}
@@ -49,7 +49,7 @@ class Links:
                 return link
         raise UnknownName("link", name, self._links)
 
-    async def change(self, name: str, values: Mapping[str, Any], sender: str | None = None) -> Line:
+    async def change(self, name: str, values: Mapping[str, Any], sender: str | None = None) -> LinkState:
         """Set parameters of a link, in the direction into which a host sends, or in both.
 
         Raises:
@@ -59,21 +59,21 @@ class Links:
         link = self.find(name)
         return await self._shaper.change(link.name, directions=_directions(link, sender), **values)
 
-    async def cut(self, name: str) -> Line:
+    async def cut(self, name: str) -> LinkState:
         """Let nothing pass any more. Doing it twice changes nothing."""
         return await self._switch(self._shaper.lines[self.find(name).name], down=True)
 
-    async def join(self, name: str) -> Line:
+    async def join(self, name: str) -> LinkState:
         """Let packets pass again, shaped as before."""
         return await self._switch(self._shaper.lines[self.find(name).name], down=False)
 
-    async def reset(self, name: str) -> Line:
+    async def reset(self, name: str) -> LinkState:
         """Make a link what it was when it was made."""
         link = self.find(name)
         line = replace(self._shaper.first(link.name), trim=self._shaper.lines[link.name].trim)
         return await self._switch(line, down=False)
 
-    async def do(self, change: Change) -> Line:
+    async def do(self, change: Change) -> LinkState:
         """What a schedule says."""
         if change.action == "set":
             return await self.change(change.link, dict(change.values), change.sender)
@@ -96,7 +96,7 @@ class Links:
                     f"something else changed {line.bridge} of {self._namespace}; take the lab down"
                 )
 
-    async def _switch(self, line: Line, *, down: bool) -> Line:
+    async def _switch(self, line: LinkState, *, down: bool) -> LinkState:
         line = replace(line, down=down)
         await self._shaper.put(line)
         state = f"link set {line.bridge} {'down' if down else 'up'}"

@@ -12,14 +12,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, Line
-from lab.hosts.command import Run
+from lab.emulation.links.link import DIRECTIONS, LinkState
+from lab.hosts.command import RunCommand
 
 #: Packets in a GSO packet: what Linux allows, and what loss needs.
 ANY, SINGLE = 65535, 1
 
 
-def lossy(lines: Iterable[Line]) -> dict[tuple[str, str], bool]:
+def lossy(lines: Iterable[LinkState]) -> dict[tuple[str, str], bool]:
     """By namespace and interface of every sending end, whether its direction treats packets one by one."""
     ends = {}
     for line in lines:
@@ -29,7 +29,7 @@ def lossy(lines: Iterable[Line]) -> dict[tuple[str, str], bool]:
     return ends
 
 
-def commands(before: Iterable[Line], after: Iterable[Line]) -> dict[str, list[str]]:
+def commands(before: Iterable[LinkState], after: Iterable[LinkState]) -> dict[str, list[str]]:
     """`ip` lines per host's namespace, for the ends that begin or cease to need single packets."""
     was, todo = lossy(before), defaultdict(list)
     for (end, interface), now in lossy(after).items():
@@ -38,7 +38,7 @@ def commands(before: Iterable[Line], after: Iterable[Line]) -> dict[str, list[st
     return dict(todo)
 
 
-async def cut(before: Iterable[Line], after: Iterable[Line], run: Run) -> None:
+async def cut(before: Iterable[LinkState], after: Iterable[LinkState], run: RunCommand) -> None:
     """Set the hosts' interfaces to what lines now ask for.
 
     Raises:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, Line, Shape
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.errors import ShaperError
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 #: Mbit/s that no emulated link reaches: it stands for "no rate".
 UNLIMITED = 100_000.0
@@ -48,7 +48,7 @@ class Rates:
     qdiscs: Mapping[tuple[str, str], Mapping[str, Any]]
     classes: Mapping[int, tuple[float, float]]
 
-    def find(self, line: Line, direction: str, kind: str) -> Mapping[str, Any]:
+    def find(self, line: LinkState, direction: str, kind: str) -> Mapping[str, Any]:
         """One port's discipline of a kind.
 
         Raises:
@@ -62,7 +62,7 @@ class Rates:
         return self.qdiscs[port, kind]
 
 
-def minor(line: Line, direction: str) -> int:
+def minor(line: LinkState, direction: str) -> int:
     """The number of a direction's class, which no other direction of the lab has."""
     return 2 * line.number + DIRECTIONS.index(direction)
 
@@ -77,7 +77,7 @@ def room(shape: Shape) -> int:
     return shape.queue_bytes if shape.rate else ROOMY
 
 
-def add(line: Line, direction: str, where: str) -> list[str]:
+def add(line: LinkState, direction: str, where: str) -> list[str]:
     """The `tc` lines that give a direction its rate; `where` is the place on the port (``root``)."""
     port, number = line.port_out(direction), minor(line, direction)
     return [
@@ -86,12 +86,12 @@ def add(line: Line, direction: str, where: str) -> list[str]:
     ]
 
 
-def change(line: Line, direction: str) -> list[str]:
+def change(line: LinkState, direction: str) -> list[str]:
     """The `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
     return _settings("change", line, direction)
 
 
-def _settings(verb: str, line: Line, direction: str) -> list[str]:
+def _settings(verb: str, line: LinkState, direction: str) -> list[str]:
     port, number, shape = line.port_out(direction), minor(line, direction), line.shape(direction)
     rate, bytes_ = f"{round((shape.rate or UNLIMITED) * 1e3)}kbit", burst(shape)
     speed = f"rate {rate} ceil {rate} burst {bytes_} cburst {bytes_} quantum {shape.packet}"
@@ -101,7 +101,7 @@ def _settings(verb: str, line: Line, direction: str) -> list[str]:
     ]
 
 
-def rate_of(rates: Rates, line: Line, direction: str) -> tuple[float | None, int | None]:
+def rate_of(rates: Rates, line: LinkState, direction: str) -> tuple[float | None, int | None]:
     """Rate (Mbit/s) and queue (bytes, None when the default) that a direction really has.
 
     Raises:
@@ -123,12 +123,12 @@ def rate_of(rates: Rates, line: Line, direction: str) -> tuple[float | None, int
     return None if rate == UNLIMITED else rate, shape.queue if limit == room(shape) else limit
 
 
-def overflow(rates: Rates, line: Line, direction: str) -> int:
+def overflow(rates: Rates, line: LinkState, direction: str) -> int:
     """Packets dropped because the queue before the rate was full."""
     return int(rates.find(line, direction, "bfifo")["drops"])
 
 
-async def show(lab_namespace: str, lines: Sequence[Line], run: Run) -> Rates:
+async def show(lab_namespace: str, lines: Sequence[LinkState], run: RunCommand) -> Rates:
     """What the kernel says of the ports of lines, with its counters."""
     qdiscs = await run(netns.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
     ports = [f"class show dev {line.port_out(d)}" for line in lines for d in DIRECTIONS]
@@ -147,7 +147,7 @@ def parse(qdiscs: str, classes: str) -> Rates:
 
 
 async def carry_out(
-    lab_namespace: str, commands: Sequence[str], run: Run, env: Mapping[str, str] | None = None
+    lab_namespace: str, commands: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
 ) -> None:
     """Run `tc` commands in a lab's namespace, in one process, with `env` added to its environment.
 

@@ -1,4 +1,4 @@
-"""What is imposed on a link, as data: one `Shape` per direction, one `Line` per link."""
+"""What is imposed on a link, as data: one `Shape` per direction, one `LinkState` per link."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Line:
+class LinkState:
     """A link as a shaper sees it: its number, its shapes, and where its two ends are."""
 
     name: str
@@ -183,7 +183,7 @@ class Line:
         """The delay (ms) that a direction has, of one that is imposed on it."""
         return imposed + self.shape(direction).delay - self.imposed(direction)
 
-    def changed(self, directions: tuple[str, ...], **params: Any) -> Line:
+    def changed(self, directions: tuple[str, ...], **params: Any) -> LinkState:
         """This line with some parameters of some directions set anew; `rtt` (ms) is half a delay each way.
 
         Raises:
@@ -204,7 +204,7 @@ class Line:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Line:
+    def from_json(cls, data: Mapping[str, Any]) -> LinkState:
         return cls(**{**data, "ab": Shape(**data["ab"]), "ba": Shape(**data["ba"])})
 
 
@@ -220,14 +220,14 @@ class Wiring:
     end_b: int | str
 
     @property
-    def line(self) -> Line:
+    def line(self) -> LinkState:
         """Half of the round trip is imposed in each direction, if the link says nothing else.
 
         Raises:
             ShaperError: the link's parameters cannot be together.
         """
         link = self.link
-        return Line(
+        return LinkState(
             link.name,
             link.number,
             Shape(**asdict(link.way(link.a)), mtu=link.mtu),

@@ -47,7 +47,7 @@ BUFFER = 16 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class End:
+class EndSockets:
     """Sockets at one end of a link: it asks for echoes, and sends and receives datagrams."""
 
     def __init__(self, namespace: str, address: str) -> None:
@@ -85,10 +85,12 @@ def _setns(descriptor: int) -> None:
         raise OSError(ctypes.get_errno(), "setns")
 
 
-class Way:
+class DirectionMeter:
     """One direction of a link while it is looked at."""
 
-    def __init__(self, source: End, target: End, rate: float | None, number: int, seconds: float) -> None:
+    def __init__(
+        self, source: EndSockets, target: EndSockets, rate: float | None, number: int, seconds: float
+    ) -> None:
         self.source, self.target, self.rate = source, target, rate
         slowest = FRAME * 8 / (SHARE * rate * 1e6) if rate else 0.0
         echoes, datagrams = max(ECHO_EACH, 2 * slowest), max(DATAGRAM_EACH, slowest)
@@ -148,7 +150,7 @@ def _arrivals(link: socket.socket, size: int) -> Iterator[tuple[bytes, int]]:
             yield packet, seconds * 1_000_000_000 + rest
 
 
-def look(ways: Sequence[Way], longest: float) -> None:
+def look(ways: Sequence[DirectionMeter], longest: float) -> None:
     """Send and receive on all ways at once; `longest` (s) is the longest round trip asked for."""
     poll = select.poll()
     for way in ways:
@@ -167,7 +169,7 @@ def look(ways: Sequence[Way], longest: float) -> None:
         poll.poll(max(0.0, min(0.05, wait)) * 1000)
 
 
-def fill(way: Way, payload: int) -> float | None:
+def fill(way: DirectionMeter, payload: int) -> float | None:
     """The rate (Mbit/s, with Ethernet headers) of a way that is offered more; None without one."""
     if way.rate is None:
         return None
@@ -214,10 +216,10 @@ def measure(order: Mapping[str, Any]) -> dict[str, Any]:
     """Carry an order out."""
     found, ways = {}, []
     for number, link in enumerate(order["links"]):
-        a, b = End(link["end_a"], link["address_a"]), End(link["end_b"], link["address_b"])
+        a, b = EndSockets(link["end_a"], link["address_a"]), EndSockets(link["end_b"], link["address_b"])
         pair = [
-            Way(a, b, link["rate_ab"], 2 * number, order["seconds"]),
-            Way(b, a, link["rate_ba"], 2 * number + 1, order["seconds"]),
+            DirectionMeter(a, b, link["rate_ab"], 2 * number, order["seconds"]),
+            DirectionMeter(b, a, link["rate_ba"], 2 * number + 1, order["seconds"]),
         ]
         ways += pair
         found[link["name"]] = (link, pair)

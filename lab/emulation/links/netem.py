@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 
 from lab.emulation import memory
 from lab.emulation.links import gso, htb, netem_tables, netns, readback
-from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Shape
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, LinkState, Shape
 from lab.emulation.links.shaper import Counters, refuse
-from lab.emulation.links.store import Asked
+from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
 from lab.errors import CommandError, ShaperError
 from lab.hosts import command as process
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 ROOT = "root handle 2:"
 #: A rate of netem's own that nothing reaches. With a rate it lets no packet go before one that came
@@ -30,7 +30,7 @@ SHARES = ("duplicate", "corrupt", "reorder")
 TABLES = "TC_LIB_DIR"
 
 
-def impairment(verb: str, line: Line, direction: str) -> str:
+def impairment(verb: str, line: LinkState, direction: str) -> str:
     """The `tc` line of all that netem does to a direction.
 
     Every parameter is named each time: `change` leaves what is not named as it was.
@@ -52,12 +52,12 @@ def loss(shape: Shape) -> str:
     return f"loss gemodel {100 * begins:.6f}% {100 * ends:.6f}%"
 
 
-def add(line: Line, direction: str) -> list[str]:
+def add(line: LinkState, direction: str) -> list[str]:
     """The `tc` lines of one direction: netem, and in it the rate."""
     return [impairment("add", line, direction), *htb.add(line, direction, "parent 2:1")]
 
 
-def change(line: Line, direction: str) -> list[str]:
+def change(line: LinkState, direction: str) -> list[str]:
     """The `tc` lines that set one direction anew; packets under way keep their times."""
     return [impairment("change", line, direction), *htb.change(line, direction)]
 
@@ -68,15 +68,15 @@ class Netem:
     name: ClassVar[str] = "netem"
     can: ClassVar[frozenset[str]] = frozenset(PARAMETERS)
 
-    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
+    def __init__(self, lab_id: str, folder: Path, run: RunCommand = process.run) -> None:
         self.lab_id, self._folder, self._run = lab_id, folder, run
         self._namespace = f"lab-{lab_id}"
-        self._asked = Asked(folder)
+        self._asked = LinkStore(folder)
 
     @classmethod
-    async def probe(cls, run: Run = process.run) -> str | None:
+    async def probe(cls, run: RunCommand = process.run) -> str | None:
         """Set a link's disciplines on the loopback of a namespace that goes with the command."""
-        line = Line("probe", 1, Shape(1.0, 10.0), Shape())
+        line = LinkState("probe", 1, Shape(1.0, 10.0), Shape())
         todo = [command.replace("dev 1b", "dev lo") for command in add(line, "ab")]
         try:
             await run(["unshare", "--net", "tc", "-batch", "-"], stdin=netns.script(todo))
@@ -86,10 +86,10 @@ class Netem:
         return None
 
     @property
-    def lines(self) -> Mapping[str, Line]:
+    def lines(self) -> Mapping[str, LinkState]:
         return self._asked.lines
 
-    def first(self, link: str) -> Line:
+    def first(self, link: str) -> LinkState:
         return self._asked.find(link, first=True)
 
     @property
@@ -99,12 +99,12 @@ class Netem:
     async def prepare(self) -> None:
         """Nothing: links are closed until `apply` has read them back."""
 
-    async def apply(self, lines: Sequence[Line]) -> None:
+    async def apply(self, lines: Sequence[LinkState]) -> None:
         refuse(Netem, lines)
         async with self._asked.alone():
             await self._apply(lines)
 
-    async def _apply(self, lines: Sequence[Line]) -> None:
+    async def _apply(self, lines: Sequence[LinkState]) -> None:
         wanted = {**self.lines, **{line.name: line for line in lines}}
         memory.hold(wanted.values())
         self._asked.begin(wanted)
@@ -113,7 +113,7 @@ class Netem:
         await self._tc([command for line in lines for d in DIRECTIONS for command in add(line, d)])
         await self._compare(lines)
 
-    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> LinkState:
         async with self._asked.alone():
             before = self._asked.find(link)
             line = before.changed(tuple(directions), **params)
@@ -121,11 +121,11 @@ class Netem:
             await self._turn(before, line)
         return line
 
-    async def put(self, line: Line) -> None:
+    async def put(self, line: LinkState) -> None:
         async with self._asked.alone():
             await self._turn(self._asked.find(line.name), line)
 
-    async def _turn(self, before: Line, line: Line) -> None:
+    async def _turn(self, before: LinkState, line: LinkState) -> None:
         """From one state of a link to another; one that fails half way is undone."""
         memory.hold({**self.lines, line.name: line}.values())
         await gso.cut([before], [line], self._run)
@@ -163,7 +163,7 @@ class Netem:
     async def close(self) -> None:
         """Nothing: the disciplines go with the namespace."""
 
-    async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
+    async def _compare(self, lines: Sequence[LinkState]) -> dict[str, dict[str, Shape]]:
         rates = await htb.show(self._namespace, lines, self._run)
         got = {line.name: {d: shape(line, d, rates) for d in DIRECTIONS} for line in lines}
         for line in lines:
@@ -172,7 +172,7 @@ class Netem:
         return got
 
 
-def shape(line: Line, direction: str, rates: htb.Rates) -> Shape:
+def shape(line: LinkState, direction: str, rates: htb.Rates) -> Shape:
     """What a direction reads back as.
 
     Raises:
@@ -207,7 +207,7 @@ def losses(options: Mapping[str, Any]) -> tuple[float, float | None]:
     return options.get("loss-random", {}).get("loss", 0.0) * 100, None
 
 
-def count(line: Line, direction: str, rates: htb.Rates) -> Counters:
+def count(line: LinkState, direction: str, rates: htb.Rates) -> Counters:
     """What happened in a direction. netem does not tell loss on purpose from lack of room."""
     held, port = (rates.find(line, direction, kind) for kind in ("netem", "htb"))
     full = htb.overflow(rates, line, direction)

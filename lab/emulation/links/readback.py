@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
 
 #: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes, relative.
 DELAY, RATE, LOSS, JITTER, QUEUE, BURST = 2e-3, 1e-3, 1e-4, 2e-3, 0, 1e-3
 
 
-def same(line: Line, direction: str, got: Shape) -> None:
+def same(line: LinkState, direction: str, got: Shape) -> None:
     """Return when a direction reads back as asked.
 
     Raises:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from lab.emulation import memory
-from lab.emulation.links.link import Line, Shape, Wiring
+from lab.emulation.links.link import LinkState, Shape, Wiring
 from lab.emulation.ownership import Process
 from lab.errors import MachineError, ShaperError, UnknownName
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 if TYPE_CHECKING:
     from lab.topology.specs import LinkSpec
@@ -73,15 +73,15 @@ class Shaper(Protocol):
     #: Parameters that it can impose, of `MEANINGS`.
     can: ClassVar[frozenset[str]]
 
-    def __init__(self, lab_id: str, folder: Path, run: Run = command.run) -> None: ...
+    def __init__(self, lab_id: str, folder: Path, run: RunCommand = command.run) -> None: ...
 
     @classmethod
-    async def probe(cls, run: Run = command.run) -> str | None:
+    async def probe(cls, run: RunCommand = command.run) -> str | None:
         """Why it cannot be had here, tried for real in a throw-away namespace; None when it can."""
         ...
 
     @property
-    def lines(self) -> Mapping[str, Line]:
+    def lines(self) -> Mapping[str, LinkState]:
         """What is asked of each link, by its name."""
         ...
 
@@ -98,7 +98,7 @@ class Shaper(Protocol):
         """
         ...
 
-    async def apply(self, lines: Sequence[Line]) -> None:
+    async def apply(self, lines: Sequence[LinkState]) -> None:
         """Shape further links, whose ports exist and are down; read back before returning.
 
         Raises:
@@ -107,7 +107,9 @@ class Shaper(Protocol):
         """
         ...
 
-    async def change(self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any) -> Line:
+    async def change(
+        self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any
+    ) -> LinkState:
         """Set some parameters (of `MEANINGS`, or `rtt`) of a running link.
 
         Nothing is torn down: packets under way stay under way, other parameters stay as they were.
@@ -118,7 +120,7 @@ class Shaper(Protocol):
         """
         ...
 
-    async def put(self, line: Line) -> None:
+    async def put(self, line: LinkState) -> None:
         """Make a running link what a line says, all of it.
 
         Raises:
@@ -127,7 +129,7 @@ class Shaper(Protocol):
         """
         ...
 
-    def first(self, link: str) -> Line:
+    def first(self, link: str) -> LinkState:
         """The link as it was made. Raises UnknownName when there is no such link."""
         ...
 
@@ -184,7 +186,7 @@ def kind(name: str) -> type[Shaper]:
     return known[name]
 
 
-async def choose(name: str = "auto", run: Run = command.run) -> type[Shaper]:
+async def choose(name: str = "auto", run: RunCommand = command.run) -> type[Shaper]:
     """The shaper that this machine can have: netem, then the wire; or the one that is named.
 
     Raises:
@@ -206,7 +208,7 @@ async def choose(name: str = "auto", run: Run = command.run) -> type[Shaper]:
     )
 
 
-def refuse(kind: type[Shaper], lines: Sequence[Line]) -> None:
+def refuse(kind: type[Shaper], lines: Sequence[LinkState]) -> None:
     """Raise when lines ask for what a shaper cannot impose.
 
     Raises:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import Line, Wiring
+from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.shaper import Shaper
 from lab.errors import CommandError
 from lab.hosts import command
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 if TYPE_CHECKING:
     from lab.topology.specs import LinkSpec
@@ -50,12 +50,12 @@ def build_lines(wiring: Wiring) -> list[str]:
     ]
 
 
-def open_lines(lines: Sequence[Line]) -> list[str]:
+def open_lines(lines: Sequence[LinkState]) -> list[str]:
     """`ip` lines, for the lab's namespace, that let links pass packets."""
     return [f"link set {line.bridge} up" for line in lines]
 
 
-def remove_lines(lines: Sequence[Line]) -> list[str]:
+def remove_lines(lines: Sequence[LinkState]) -> list[str]:
     """`ip` lines, for the lab's namespace, that take links away; the hosts' interfaces go with the ports."""
     names = [name for line in lines for name in (line.bridge, f"{line.number}a", f"{line.number}b")]
     return [f"link del {name}" for name in names]
@@ -89,7 +89,7 @@ class Fabric:
         await fabric.destroy()
     """
 
-    def __init__(self, lab_id: str, shaper: Shaper, run: Run = command.run) -> None:
+    def __init__(self, lab_id: str, shaper: Shaper, run: RunCommand = command.run) -> None:
         self.lab_id, self.shaper, self.run = lab_id, shaper, run
         self.namespace = namespace(lab_id)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.emulation.links.jitter import Variation
-from lab.emulation.wire.loop import PERIOD, Loop, Wanted
+from lab.emulation.wire.loop import PERIOD, Wanted, WireLoop
 from lab.emulation.wire.nfqueue import EDGES
 
 KERNEL_COUNTERS = "/proc/self/net/netfilter/nfnetlink_queue"
@@ -32,7 +32,7 @@ SO_SNDBUFFORCE = 32
 class Control:
     """Takes requests (``set``, ``move``, ``status``, ``stop``) at a socket; the status answers each."""
 
-    def __init__(self, loop: Loop, path: Path) -> None:
+    def __init__(self, loop: WireLoop, path: Path) -> None:
         self._loop = loop
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,7 +60,7 @@ class Control:
         client.close()
 
 
-def answer(loop: Loop, request: bytes) -> dict[str, Any]:
+def answer(loop: WireLoop, request: bytes) -> dict[str, Any]:
     """Do what a request asks and say how things are then; what makes no sense is answered by an ``error``."""
     try:
         asked = json.loads(request)
@@ -81,7 +81,7 @@ def wanted(row: Sequence[Any]) -> Wanted:
     return Wanted(int(number), int(delay), str(port), int(room), Variation(vary).asked)
 
 
-def status(loop: Loop) -> dict[str, Any]:
+def status(loop: WireLoop) -> dict[str, Any]:
     """All that is known about every queue; times in ns, lateness as packets per class of `edges`."""
     used, kernel = resource.getrusage(resource.RUSAGE_SELF), kernel_counters()
     return {
@@ -136,7 +136,7 @@ def serve(folder: Path, name: str, ready: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)
-    loop = Loop(lambda: same_namespace(name))
+    loop = WireLoop(lambda: same_namespace(name))
     Control(loop, folder / SOCKET)
     loop.hurry()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, LinkState
 
 #: The two programs of each family, by the variant that works on a kernel.
 VARIANTS = ("nft", "legacy")
@@ -47,12 +47,12 @@ def _program(variant: str, family: int) -> str:
     return f"{'iptables' if family == 4 else 'ip6tables'}-{variant}"
 
 
-def queue_number(line: Line, direction: str) -> int:
+def queue_number(line: LinkState, direction: str) -> int:
     """The netfilter queue of a direction."""
     return 2 * line.number + DIRECTIONS.index(direction)
 
 
-def of_port(line: Line, direction: str) -> list[str]:
+def of_port(line: LinkState, direction: str) -> list[str]:
     """The rules of one direction, in the order in which a packet meets them."""
     came = f"FORWARD -m physdev --physdev-in {line.port_in(direction)}"
     rules = [f"{came} -j NFQUEUE --queue-num {queue_number(line, direction)}"]
@@ -62,13 +62,13 @@ def of_port(line: Line, direction: str) -> list[str]:
     return rules
 
 
-def table(lines: Iterable[Line]) -> bytes:
+def table(lines: Iterable[LinkState]) -> bytes:
     """The whole table, as the input of `restore`."""
     rules = [f"-A {rule}" for line in lines for d in DIRECTIONS for rule in of_port(line, d)]
     return _input([":FORWARD DROP [0:0]", *rules])
 
 
-def difference(before: Iterable[Line], after: Iterable[Line]) -> bytes | None:
+def difference(before: Iterable[LinkState], after: Iterable[LinkState]) -> bytes | None:
     """What turns one set of rules into another, at once, as the input of `amend`; None when nothing does.
 
     Packets are held by a hook of the table: replacing the table would drop them all.
@@ -81,7 +81,7 @@ def difference(before: Iterable[Line], after: Iterable[Line]) -> bytes | None:
     )
 
 
-def _by_port(lines: Iterable[Line]) -> dict[str, list[str]]:
+def _by_port(lines: Iterable[LinkState]) -> dict[str, list[str]]:
     return {line.port_in(d): of_port(line, d) for line in lines for d in DIRECTIONS}
 
 

@@ -72,7 +72,7 @@ class Timer:
             os.read(self.fd, 8)
 
 
-class Loop:
+class WireLoop:
     """The queues of one lab.
 
     Args:

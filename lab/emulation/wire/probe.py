@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, Line
+from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.wire import iptables
-from lab.emulation.wire.loop import Loop, Wanted
+from lab.emulation.wire.loop import Wanted, WireLoop
 
 DELAY = 2_000_000  # ns, of the link that is tried
 SPACING = 0.003  # s between frames: each meets an idle wire, as a ping does
@@ -34,7 +34,7 @@ SLACK = 20_000  # ns by which the clocks of the two ends may differ
 SHORT = 0.02  # s in which a frame would have passed an open link
 SO_TIMESTAMPNS = 35
 MARK = b"lab wire probe "
-LINE = Line("probe", 0)
+LINE = LinkState("probe", 0)
 #: What sends bridged packets, also tagged ones, through the packet filter of their own namespace.
 BRIDGED = tuple(
     f"/proc/sys/net/bridge/bridge-nf-{what}"
@@ -144,7 +144,7 @@ def wire() -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            loop = Loop()
+            loop = WireLoop()
             loop.set([Wanted(iptables.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
             loop.hurry()
             os.write(writer, b"+")

@@ -7,13 +7,13 @@ from math import inf
 from typing import Any
 
 from lab.emulation.links import htb
-from lab.emulation.links.link import DIRECTIONS, Line, Shape
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.emulation.links.shaper import Counters
 from lab.emulation.wire import iptables
 from lab.errors import ShaperError
 
 
-def request(lines: Sequence[Line], lead: int) -> dict[str, Any]:
+def request(lines: Sequence[LinkState], lead: int) -> dict[str, Any]:
     """What to tell the wire's process: every queue with all about it; `lead` is how much earlier (ns)."""
     queues = [
         (
@@ -42,7 +42,11 @@ def vary(shape: Shape) -> dict[str, Any]:
 
 
 def shape(
-    line: Line, direction: str, status: Mapping[str, Any], rates: htb.Rates, tables: Sequence[iptables.Rules]
+    line: LinkState,
+    direction: str,
+    status: Mapping[str, Any],
+    rates: htb.Rates,
+    tables: Sequence[iptables.Rules],
 ) -> Shape:
     """What a direction of a link reads back as.
 
@@ -77,7 +81,7 @@ def shape(
     )
 
 
-def count(line: Line, direction: str, status: Mapping[str, Any], rates: htb.Rates) -> Counters:
+def count(line: LinkState, direction: str, status: Mapping[str, Any], rates: htb.Rates) -> Counters:
     """What happened in a direction, from the wire's status and the port's rate."""
     queue = status["queues"][str(iptables.queue_number(line, direction))]
     port = rates.find(line, direction, "htb")

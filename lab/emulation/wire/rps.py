@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import Line
-from lab.hosts.command import Run
+from lab.emulation.links.link import LinkState
+from lab.hosts.command import RunCommand
 
 
 def own(cpus: Iterable[int]) -> int | None:
@@ -35,7 +35,7 @@ def mask(cpus: Iterable[int]) -> str:
     return ",".join(reversed(groups))
 
 
-def script(lines: Sequence[Line], processors: str) -> str:
+def script(lines: Sequence[LinkState], processors: str) -> str:
     """Shell lines that steer what the hosts' ends of links receive; they print what cannot be steered.
 
     Each host's interfaces are found in a sysfs of its own network namespace.
@@ -50,7 +50,7 @@ def script(lines: Sequence[Line], processors: str) -> str:
     return "".join(f"{one} 2>/dev/null &\n" for one in entered) + "wait\n"
 
 
-async def steer(lines: Sequence[Line], run: Run) -> int | None:
+async def steer(lines: Sequence[LinkState], run: RunCommand) -> int | None:
     """Have the hosts' receiving done by all processors but the wire's; returns that one's number.
 
     None where there is one processor, or where the kernel has no RPS: the wire then goes without,

@@ -18,14 +18,14 @@ from typing import Any, ClassVar
 
 from lab.emulation import memory
 from lab.emulation.links import gso, htb, netns, readback
-from lab.emulation.links.link import DIRECTIONS, PARAMETERS, Line, Shape
+from lab.emulation.links.link import DIRECTIONS, PARAMETERS, LinkState, Shape
 from lab.emulation.links.shaper import Counters, refuse
-from lab.emulation.links.store import Asked
+from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
 from lab.emulation.wire import daemon, iptables, probe, protocol, rps
 from lab.errors import CommandError, ShaperError
 from lab.hosts import command as process
-from lab.hosts.command import Run
+from lab.hosts.command import RunCommand
 
 #: The wire's process starts without site-packages, in a tenth of the time; this is where it finds the lab.
 OWN_MODULES = {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
@@ -38,7 +38,7 @@ def start_command(lab_namespace: str, folder: Path) -> list[str]:
     return netns.inside(lab_namespace, python)
 
 
-async def trial(run: Run, frames: int = probe.FRAMES) -> dict[str, Any]:
+async def trial(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]:
     """Try a wire for real; returns ``variant`` and ``lead`` (ns), or a ``reason`` why it cannot be had.
 
     Raises:
@@ -73,14 +73,14 @@ class Wire:
     name: ClassVar[str] = "wire"
     can: ClassVar[frozenset[str]] = frozenset(PARAMETERS) - {"duplicate", "corrupt"}
 
-    def __init__(self, lab_id: str, folder: Path, run: Run = process.run) -> None:
+    def __init__(self, lab_id: str, folder: Path, run: RunCommand = process.run) -> None:
         self.lab_id, self._folder, self._run = lab_id, folder, run
         self._namespace = f"lab-{lab_id}"
-        self._asked = Asked(folder)
+        self._asked = LinkStore(folder)
         self._facts = folder / "wire.json"
 
     @classmethod
-    async def probe(cls, run: Run = process.run) -> str | None:
+    async def probe(cls, run: RunCommand = process.run) -> str | None:
         """Send packets through a wire, alive and killed, in a namespace that goes with the command."""
         try:
             finding = await trial(run, frames=10)
@@ -89,10 +89,10 @@ class Wire:
         return finding.get("reason")
 
     @property
-    def lines(self) -> Mapping[str, Line]:
+    def lines(self) -> Mapping[str, LinkState]:
         return self._asked.lines
 
-    def first(self, link: str) -> Line:
+    def first(self, link: str) -> LinkState:
         return self._asked.find(link, first=True)
 
     @property
@@ -120,12 +120,12 @@ class Wire:
         found = Process.of(int(started.stdout))
         self._know(**finding, pid=found.pid, started=found.started)
 
-    async def apply(self, lines: Sequence[Line]) -> None:
+    async def apply(self, lines: Sequence[LinkState]) -> None:
         refuse(Wire, lines)
         async with self._asked.alone():
             await self._apply(lines)
 
-    async def _apply(self, lines: Sequence[Line]) -> None:
+    async def _apply(self, lines: Sequence[LinkState]) -> None:
         memory.hold({**self.lines, **{line.name: line for line in lines}}.values())
         adds = [command for line in lines for d in DIRECTIONS for command in htb.add(line, d, "root")]
         await htb.carry_out(self._namespace, adds, self._run)
@@ -134,18 +134,18 @@ class Wire:
         await self._turn({**self.lines, **{line.name: line for line in lines}})
         await self._compare(lines)
 
-    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> LinkState:
         async with self._asked.alone():
             line = self._asked.find(link).changed(tuple(directions), **params)
             refuse(Wire, [line])
             await self._put(line)
         return line
 
-    async def put(self, line: Line) -> None:
+    async def put(self, line: LinkState) -> None:
         async with self._asked.alone():
             await self._put(line)
 
-    async def _put(self, line: Line) -> None:
+    async def _put(self, line: LinkState) -> None:
         """From one state of a link to another; one whose rates cannot be set is undone."""
         before = self._asked.find(line.name)
         memory.hold({**self.lines, line.name: line}.values())
@@ -157,7 +157,7 @@ class Wire:
         await self._turn({**self.lines, line.name: line})
         await self._compare([line])
 
-    async def _rates(self, line: Line) -> None:
+    async def _rates(self, line: LinkState) -> None:
         changes = [command for d in DIRECTIONS for command in htb.change(line, d)]
         await htb.carry_out(self._namespace, changes, self._run)
 
@@ -204,7 +204,7 @@ class Wire:
             raise ShaperError(f"the wire of lab {self.lab_id} does not run; take the lab down") from None
         return facts
 
-    async def _turn(self, lines: Mapping[str, Line]) -> None:
+    async def _turn(self, lines: Mapping[str, LinkState]) -> None:
         """From the lines that are asked to others: the process holds a queue before packets come to it."""
         before = self.lines
         self._asked.begin(lines)
@@ -230,7 +230,7 @@ class Wire:
                 f"({error}), and its links drop every packet; take the lab down"
             ) from error
 
-    async def _compare(self, lines: Sequence[Line]) -> dict[str, dict[str, Shape]]:
+    async def _compare(self, lines: Sequence[LinkState]) -> dict[str, dict[str, Shape]]:
         """What lines read back as, having been compared with what was asked."""
         status, rates = await self._status(), await htb.show(self._namespace, lines, self._run)
         tables = [await self._table(family) for family in iptables.families()]

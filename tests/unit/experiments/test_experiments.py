@@ -12,7 +12,7 @@ import pytest
 
 from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
 from lab import catalog, plugins
-from lab.app.run import Asked, load_experiment, parts, show_plan
+from lab.app.run import RunRequest, load_experiment, parts, show_plan
 from lab.errors import MeasureError
 from lab.formats.lab_yaml import write
 from lab.hosts.host import Endpoint, Result
@@ -316,17 +316,17 @@ def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
 
 
 def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
-    settled = parts(Asked("datagram", overlays=("underlay",)))
+    settled = parts(RunRequest("datagram", overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {0.25}
     assert {link.rate for link in settled.topology.links} == {1000}
     own = tmp_path / "own.yaml"
     own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
-    settled = parts(Asked("datagram", topology=str(own), overlays=("underlay",)))
+    settled = parts(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {1.5}
 
 
 def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan(Asked("offload", overlays=("underlay",)))
+    show_plan(RunRequest("offload", overlays=("underlay",)))
     said = capsys.readouterr().out
     assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
     assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said

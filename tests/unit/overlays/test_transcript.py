@@ -19,7 +19,7 @@ import pytest
 from lab import catalog
 from lab.errors import OverlayError
 from lab.hosts.command import Trace, Whole
-from lab.hosts.container import ContainerHost, Inside
+from lab.hosts.container import ContainerHost, ContainerProcess
 from lab.hosts.daemons import MARK, QUESTIONS
 from lab.hosts.host import Host, Result
 from lab.hosts.ssh import SshHost
@@ -190,7 +190,7 @@ def containers(topology: Topology, script: Script) -> Sequence[Host]:
             topology.addresses(h.name),
             f"lab-{h.name}",
             script.run_here,
-            Inside(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
+            ContainerProcess(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
         )
         for h in topology.hosts
     ]

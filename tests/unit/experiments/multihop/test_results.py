@@ -15,7 +15,7 @@ from lab.report import html
 from lab.report.tables import Table
 from lab.runs.experiment import Cell
 from lab.runs.manifest import OverlayState
-from lab.runs.run_folder import Run, read
+from lab.runs.run_folder import StoredRun, read
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -30,7 +30,7 @@ def exact(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, fl
     return {"sent_mbps": 900.0, "received_mbps": 20.0 - hops}
 
 
-def table(run: Run) -> Table:
+def table(run: StoredRun) -> Table:
     (found,) = Multihop().tables(run)
     return found
 

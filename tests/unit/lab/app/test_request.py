@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.app.run import Asked, adjusted, load_experiment, parts, refuse_nothing, show_plan
+from lab.app.run import RunRequest, adjusted, load_experiment, parts, refuse_nothing, show_plan
 from lab.errors import FileError, LabError, RunError
 from lab.hosts.command import Trace
 from lab.runs.run_folder import try_to_write
@@ -17,16 +17,18 @@ def test_a_time_that_nothing_can_measure_for_is_refused(seconds: float) -> None:
     profile = load_experiment("multihop").profiles["quick"]
 
     with pytest.raises(LabError, match="is no time to measure for; give 1 to 86,400 seconds"):
-        adjusted(profile, Asked("multihop", duration=seconds))
+        adjusted(profile, RunRequest("multihop", duration=seconds))
 
 
 def test_words_that_no_cell_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A whole lab was once built to measure nothing."""
-    asked = Asked("multihop", overlays=("underlay",), only=("tpc", "upd"))
+    asked = RunRequest("multihop", overlays=("underlay",), only=("tpc", "upd"))
 
     with pytest.raises(RunError, match="no cell of multihop has 'tpc' or 'upd' in its key"):
         show_plan(asked)
-    refuse_nothing(Asked("multihop", only=("tcp",)), parts(Asked("multihop", overlays=("underlay",))))
+    refuse_nothing(
+        RunRequest("multihop", only=("tcp",)), parts(RunRequest("multihop", overlays=("underlay",)))
+    )
     assert capsys.readouterr().out == ""
 
 

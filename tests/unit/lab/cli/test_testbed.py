@@ -60,7 +60,7 @@ def test_a_rehearsal_hands_on_what_emulate_has_for_interruptions_and_fall_backs(
     from lab.app import run as assemble
     from lab.cli import rehearse
 
-    asked = assemble.Asked("multihop", on_fallback="relaunch", overlays=("weave",))
+    asked = assemble.RunRequest("multihop", on_fallback="relaunch", overlays=("weave",))
     settled = assemble.parts(asked)
     words = rehearse._words(asked, settled)
     assert words[words.index("--on-fallback") + 1] == "relaunch"

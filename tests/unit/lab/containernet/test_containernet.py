@@ -81,7 +81,10 @@ def test_absurd_values_are_refused(params: dict[str, Any]) -> None:
 
 
 def test_directions_of_a_cable_may_differ() -> None:
-    a, b = cables.End("d1", "/proc/1/ns/net", "d1-eth0"), cables.End("s1", "/run/netns/x", "s1-eth1")
+    a, b = (
+        cables.CableEnd("d1", "/proc/1/ns/net", "d1-eth0"),
+        cables.CableEnd("s1", "/run/netns/x", "s1-eth1"),
+    )
     line = cables.cable("d1-s1", 4, a, b, Shape(delay=10.0), Shape(rate=5.0)).line
     assert (line.ab, line.ba) == (Shape(delay=10.0), Shape(rate=5.0))
     assert (line.end_a, line.end_b, line.interface_a) == ("/proc/1/ns/net", "/run/netns/x", "d1-eth0")

@@ -202,8 +202,8 @@ def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ownership, "RUN", tmp_path)
-    lab: Any = SimpleNamespace(state=ownership.State.create())
-    there = backend.Ground(lab, None)
+    lab: Any = SimpleNamespace(state=ownership.LabState.create())
+    there = backend.Backend(lab, None)
     names = [there.own_link(), there.own_link()]
     assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
     assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab.containernet import LinuxBridge, OVSSwitch, openvswitch, switches
-from lab.containernet.nodes import Node, Place
+from lab.containernet.nodes import Node, NodeLocation
 from lab.containernet.openvswitch import Options, datapath_id, port_words
 from lab.errors import CommandError, HostError, LabError, MachineError
 
@@ -53,7 +53,7 @@ def switch(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: f"/usr/bin/{program}")
 
     def make(name: str = "s1", **params: Any) -> Any:
-        return OVSSwitch(name, place=Place(ground, "/run/netns/x"), **params)  # type: ignore[arg-type]
+        return OVSSwitch(name, place=NodeLocation(ground, "/run/netns/x"), **params)  # type: ignore[arg-type]
 
     return make
 
@@ -147,7 +147,7 @@ def test_checksums_are_written_for_a_datapath_in_user_space(
     ground.answers["genl"] = (0, genl, "")
     s1 = switch()
     assert s1.engine.datapath == datapath
-    far = Node("h1", place=Place(ground, "/run/netns/h1"))  # type: ignore[arg-type]
+    far = Node("h1", place=NodeLocation(ground, "/run/netns/h1"))  # type: ignore[arg-type]
     s1.engine.face(far, "h1-eth0")
     assert ("ethtool -K h1-eth0 tx off" in ground.done) is (datapath == "netdev")
     assert switch("s2", datapath="user").engine.datapath == "netdev"
@@ -197,7 +197,7 @@ def test_without_its_programs_there_is_a_bridge_and_it_is_said(
 
 
 def test_a_plain_switch_stays_a_linux_bridge(switch: Any, ground: Ground) -> None:
-    LinuxBridge("s1", place=Place(ground, "/run/netns/x"))  # type: ignore[arg-type]
+    LinuxBridge("s1", place=NodeLocation(ground, "/run/netns/x"))  # type: ignore[arg-type]
     assert ground.done[0].startswith("ip link add s1 type bridge")
 
 

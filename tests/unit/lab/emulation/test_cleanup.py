@@ -83,7 +83,7 @@ async def test_a_container_that_went_by_itself_is_no_error() -> None:
 
 async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> None:
     """It was left to the kernel, which takes a namespace down after `ip netns delete` has ended."""
-    lab = ownership.State.create()
+    lab = ownership.LabState.create()
     for number in range(3):
         lab.record("link", f"sap-{number}")
     kernel = Kernel(sap_1='Cannot find device "sap-1"', sap_2="RTNETLINK answers: No such device")
@@ -93,7 +93,7 @@ async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> N
 
 
 async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
-    lab = ownership.State.create()
+    lab = ownership.LabState.create()
     lab.record("link", "sap-0")
     with pytest.raises(
         MachineError, match=r"link sap-0 cannot be removed: .* not permitted; run 'lab cleanup'"

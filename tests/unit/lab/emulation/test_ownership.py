@@ -10,7 +10,7 @@ import pytest
 
 from lab.emulation import ownership
 from lab.emulation.cleanup import processes
-from lab.emulation.ownership import Process, State, labs
+from lab.emulation.ownership import LabState, Process, labs
 
 
 @pytest.fixture(autouse=True)
@@ -20,17 +20,17 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_objects_come_back_in_the_order_in_which_they_were_recorded() -> None:
-    made = State.create()
+    made = LabState.create()
     made.record("container", "lab-x-AMS")
     made.record("namespace", "lab-x")
-    assert [(o.kind, o.name) for o in State(made.lab_id).owned()] == [
+    assert [(o.kind, o.name) for o in LabState(made.lab_id).owned()] == [
         ("container", "lab-x-AMS"),
         ("namespace", "lab-x"),
     ]
 
 
 def test_a_line_that_a_kill_cut_off_counts_as_nothing() -> None:
-    made = State.create()
+    made = LabState.create()
     made.record("container", "lab-x-AMS")
     with (made.folder / "state.jsonl").open("a") as file:
         file.write('{"kind": "contai')
@@ -38,11 +38,11 @@ def test_a_line_that_a_kill_cut_off_counts_as_nothing() -> None:
 
 
 def test_two_labs_never_share_an_id() -> None:
-    assert len({State.create().lab_id for _ in range(50)}) == 50
+    assert len({LabState.create().lab_id for _ in range(50)}) == 50
 
 
 def test_a_lab_is_alive_as_long_as_its_owner_is() -> None:
-    made = State.create()
+    made = LabState.create()
     assert made.alive()
     with subprocess.Popen(["sleep", "60"]) as other:
         made.own(other.pid)
@@ -58,7 +58,7 @@ def test_a_process_number_that_was_given_again_is_not_the_owner() -> None:
 
 
 def test_forgetting_the_last_lab_leaves_no_folder(own_folder: Path) -> None:
-    one, two = State.create(), State.create()
+    one, two = LabState.create(), LabState.create()
     one.forget()
     assert [lab.lab_id for lab in labs()] == [two.lab_id]
     two.forget()

@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from lab.emulation.links.link import Line, Wiring
+from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.reconcile import Difference, difference
 from lab.topology import Topology
 from topologies import ring
@@ -21,7 +21,7 @@ def changed(**edit: Any) -> nx.Graph[Any]:
 
 
 def compare(
-    graph: nx.Graph[Any], *, alive: set[str] | None = None, lines: dict[str, Line] | None = None
+    graph: nx.Graph[Any], *, alive: set[str] | None = None, lines: dict[str, LinkState] | None = None
 ) -> Difference:
     asked = {link.name: Wiring(link, 0, 0).line for link in RUNNING.links}
     return difference(

@@ -15,7 +15,7 @@ import pytest
 from lab.emulation import ownership
 from lab.emulation import registry as module
 from lab.emulation.emulation import Emulation
-from lab.emulation.ownership import State
+from lab.emulation.ownership import LabState
 from lab.emulation.registry import HostRecord, OverlayRecord, Record, claim, find, read, records
 from lab.errors import LabError, UnknownName
 from lab.events import Event, Note
@@ -36,7 +36,7 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def a_lab(name: str = "class") -> Record:
     """The record of a ring whose hosts are this very process."""
     topology = ring.topology().pinned()
-    made = claim(State.create().lab_id, name)
+    made = claim(LabState.create().lab_id, name)
     me = ownership.Process.of(os.getpid())
     made.topology, made.shaper = json.loads(json.dumps(topology.to_dict())), "netem"
     made.hosts = [
@@ -76,13 +76,13 @@ def test_of_several_labs_one_has_to_be_named() -> None:
 def test_two_labs_cannot_have_one_name() -> None:
     a_lab()
     with pytest.raises(LabError, match="a lab class is up already"):
-        claim(State.create().lab_id, "class")
+        claim(LabState.create().lab_id, "class")
 
 
 @pytest.mark.parametrize("name", ["-x", "a b", "a/b", "x" * 70])
 def test_what_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(LabError, match="no name of a lab"):
-        claim(State.create().lab_id, name)
+        claim(LabState.create().lab_id, name)
 
 
 def test_another_process_takes_a_lab_up_with_all_that_it_has() -> None:
@@ -111,7 +111,7 @@ def test_a_lab_from_before_a_restart_of_the_machine_is_known_and_not_taken_up(
 
 
 def test_a_lab_that_is_kept_lives_without_an_owner() -> None:
-    made = State.create()
+    made = LabState.create()
     made.keep()
     assert made.alive()
     assert made.stays()

@@ -18,7 +18,7 @@ async def test_a_stand_ins_own_key_is_in_no_argv_and_no_trace(tmp_path: Path) ->
         fed.append(stdin)
         return Result(tuple(argv), 0, "", "", 0.0)
 
-    access = ssh_vms.Access(
+    access = ssh_vms.VmAccess(
         "lab-ab12", {"AMS": "10.0.0.1"}, "lab", tmp_path / "key", tmp_path / "known_hosts"
     )
     key = ssh_vms._keys(access)["AMS"]

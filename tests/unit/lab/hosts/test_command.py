@@ -12,7 +12,7 @@ import pytest
 
 from lab.errors import CommandError, HostTimeout
 from lab.hosts.command import Trace, Whole, run
-from lab.hosts.container import ContainerHost, Inside, exec_argv
+from lab.hosts.container import ContainerHost, ContainerProcess, exec_argv
 from lab.hosts.daemons import parse_version, start_argv
 from lab.hosts.host import Result, Secret
 
@@ -140,7 +140,7 @@ async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path:
         seen.update(more, argv=argv)
         return Result(tuple(argv), 0, "", "", 0.0)
 
-    inside = Inside(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
+    inside = ContainerProcess(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
     await ContainerHost("AMS", "AMS", (), "c", run_here, inside).run(["ip", "link"], env={"PASSWORD": "x"})
     argv = " ".join(seen["argv"][1:])  # type: ignore[index]
     assert argv == "42 4711 -all,+net_admin,+chown timeout -k 2 60 ip link"
@@ -161,7 +161,9 @@ async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_p
         return Result(tuple(argv), 0, "", "", 0.0)
 
     trace = Trace(tmp_path / "trace.sh", run_here)
-    host = ContainerHost("AMS", "AMS", (), "lab-ab12-AMS", trace, Inside(42, 4711, ("NET_ADMIN",), {}))
+    host = ContainerHost(
+        "AMS", "AMS", (), "lab-ab12-AMS", trace, ContainerProcess(42, 4711, ("NET_ADMIN",), {})
+    )
     await host.run(["tee", "/etc/x"], stdin=b"1\n", env={"PASSWORD": "x"})
     trace.close()
     lines = (tmp_path / "trace.sh").read_text().splitlines()
@@ -171,7 +173,7 @@ async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_p
 
 async def test_a_container_that_ended_is_not_entered() -> None:
     """Its number may be another process's by now."""
-    inside = Inside(os.getpid(), 4711, (), {})
+    inside = ContainerProcess(os.getpid(), 4711, (), {})
     with pytest.raises(CommandError, match="its container has ended"):
         await ContainerHost("AMS", "AMS", (), "c", run, inside).run(["true"])
 

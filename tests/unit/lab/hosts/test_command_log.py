@@ -15,20 +15,20 @@ from lab.hosts.command_log import OUT, Heard
 from lab.hosts.daemons import with_deadline, without_deadline
 from lab.hosts.host import Private, Secret
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.ssh_connection import Line
+from lab.hosts.ssh_connection import SshConnection
 from tests.unit.sshd import Server, serving
 
 SECRET = "sesame-open\nand its second line"
 
 
-def hearing(server: Server, folder: Path) -> tuple[SshHost, Line, Path]:
+def hearing(server: Server, folder: Path) -> tuple[SshHost, SshConnection, Path]:
     """A host whose commands are heard, the line to it, and the file."""
     file = folder / "hosts" / "AMS.log"
-    line = Line(server.way(), Heard(file))
+    line = SshConnection(server.way(), Heard(file))
     return SshHost("AMS", "AMS", (), line, sudo=False), line, file
 
 
-async def end(line: Line) -> None:
+async def end(line: SshConnection) -> None:
     await line.close()
     assert line.heard is not None
     line.heard.close()
@@ -105,7 +105,7 @@ async def test_no_secret_no_input_and_nothing_of_a_file_is_in_it(tmp_path: Path)
     (tmp_path / "private.key").write_text("a key of somebody\n")
     async with serving(tmp_path) as server:
         file = tmp_path / "hosts" / "AMS.log"
-        line = Line(server.way(), Heard(file))
+        line = SshConnection(server.way(), Heard(file))
         ams = SshHost("AMS", "AMS", (), Trace(tmp_path / "trace.sh", line))
         said = await ams.run(
             ["sh", "-c", 'echo "it is $WORD"; cat >/dev/null'], stdin=b"typed in", env={"WORD": SECRET}

@@ -18,18 +18,18 @@ from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnrea
 from lab.hosts.command import Trace
 from lab.hosts.host import Result
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.ssh_connection import CHANNELS, Line, header
-from lab.hosts.sshway import Way
+from lab.hosts.ssh_connection import CHANNELS, SshConnection, header
+from lab.hosts.sshway import SshSettings
 from tests.unit.sshd import Server, serving
 
 
-def host(line: Line) -> SshHost:
+def host(line: SshConnection) -> SshHost:
     return SshHost("AMS", "AMS", ("192.168.1.1",), line)
 
 
 async def test_a_command_returns_what_it_left(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         result = await host(line).run(
             ["sh", "-c", 'cat; echo "it\'s" >&2; exit 3'], stdin=b"a b", check=False
         )
@@ -41,7 +41,7 @@ async def test_a_command_returns_what_it_left(tmp_path: Path) -> None:
 async def test_words_arrive_as_they_were_given(tmp_path: Path) -> None:
     words = ["a b", "$HOME", "'", '"', "*", "back\\slash", "new\nline", "", "-n"]
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         result = await host(line).run(["printf", r"%s\0", *words])
         await line.close()
     assert result.stdout.split("\0")[:-1] == words
@@ -49,7 +49,7 @@ async def test_words_arrive_as_they_were_given(tmp_path: Path) -> None:
 
 async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         env = {"SECRET": "pass word\nof two 'lines'", "OTHER": ""}
         result = await host(line).run(["sh", "-c", 'cat; printf %s "|$SECRET|$OTHER"'], stdin=b"in", env=env)
         asked = " ".join(server.asked)
@@ -61,7 +61,7 @@ async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path
 
 async def test_a_trace_has_commands_and_no_secret(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         trace = Trace(tmp_path / "trace.sh", line)
         traced = SshHost("AMS", "AMS", (), trace)
         await traced.run(["cat"], stdin=b"input\n", env={"SECRET": "very-secret-word"})
@@ -76,7 +76,7 @@ async def test_a_trace_has_commands_and_no_secret(tmp_path: Path) -> None:
 
 async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         with pytest.raises(CommandError, match="AMS: 'ls /no/such' ended with status 2"):
             await host(line).run(["ls", "/no/such"])
         await line.close()
@@ -84,7 +84,7 @@ async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
 
 async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         result = await host(line).run(["no-such-program"], stdin=b"x" * 5_000_000, check=False)
         await line.close()
     assert result.status == 127
@@ -93,7 +93,7 @@ async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_pa
 
 async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         with pytest.raises(HostTimeout, match=r"'sleep 60' had not ended after 0.2 s"):
             await host(line).run(["sleep", "60"], timeout=0.2)
         await line.close()
@@ -102,7 +102,7 @@ async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
 async def test_files_go_both_ways(tmp_path: Path) -> None:
     data = bytes(range(256)) * 9000
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         await host(line).put(data, str(tmp_path / "new" / "file"), mode=0o755)
         assert await host(line).get(str(tmp_path / "new" / "file")) == data
         with pytest.raises(HostError, match="cannot be read"):
@@ -113,7 +113,7 @@ async def test_files_go_both_ways(tmp_path: Path) -> None:
 
 async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         results = await asyncio.gather(*(host(line).run(["echo", str(n)]) for n in range(3 * CHANNELS)))
         assert [r.stdout.strip() for r in results] == [str(n) for n in range(3 * CHANNELS)]
         assert len(server.connections) >= 2
@@ -123,7 +123,7 @@ async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> 
 async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         server.most = 2
-        line = Line(server.way())
+        line = SshConnection(server.way())
         await line.connect()
         results = await asyncio.gather(*(host(line).run(["sleep", "0.1"]) for _ in range(4)))
         assert len(results) == 4
@@ -132,7 +132,7 @@ async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_pa
 
 async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         await line.connect()
         under_way = asyncio.ensure_future(host(line).run(["sleep", "30"]))
         while not server.asked:
@@ -147,7 +147,7 @@ async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Pat
 
 
 async def _refusal(server: Server, **more: Any) -> str:
-    line = Line(server.way(**more))
+    line = SshConnection(server.way(**more))
     with pytest.raises(HostUnreachable) as caught:
         await line.connect()
     return str(caught.value)
@@ -173,7 +173,7 @@ async def test_why_a_connection_failed_is_told_in_the_kernel_s_words(
 
     monkeypatch.setattr("asyncssh.connect", fail)
     with pytest.raises(HostUnreachable, match=f"port 22: {words}; check address and port"):
-        await Line(Way("AMS", "192.0.2.1")).connect()
+        await SshConnection(SshSettings("AMS", "192.0.2.1")).connect()
 
 
 async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
@@ -203,10 +203,10 @@ async def test_an_unknown_host_key_is_refused_and_accepted_only_when_told(tmp_pa
         said = await _refusal(server)
         assert "is in no known_hosts; compare it and give --accept-new" in said
         assert "SHA256:" in said
-        new = Line(server.way(accept_new=True))
+        new = SshConnection(server.way(accept_new=True))
         await new.connect()
         await new.close()
-        strict = Line(server.way())
+        strict = SshConnection(server.way())
         await strict.connect()
         await strict.close()
     assert f"[127.0.0.1]:{server.port} ssh-ed25519" in (tmp_path / "known_hosts").read_text()
@@ -224,7 +224,7 @@ async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path
 async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         server.forwards = True
-        line = Line(server.way(jump=server.way()))
+        line = SshConnection(server.way(jump=server.way()))
         assert (await host(line).run(["echo", "through"])).stdout == "through\n"
         assert len(server.connections) == 2, "one to the jump host, and one through it"
         await line.close()
@@ -280,7 +280,7 @@ async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_p
             f"Host ams\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.way().user}\n"
             f"  IdentityFile {tmp_path / 'key'}\n  UserKnownHostsFile {tmp_path / 'known_hosts'}\n"
         )
-        line = Line(Way("AMS", "ams", config=tmp_path / "config"))
+        line = SshConnection(SshSettings("AMS", "ams", config=tmp_path / "config"))
         assert (await host(line).run(["echo", "found"])).stdout == "found\n"
         assert line.user == "tester"
         await line.close()
@@ -288,7 +288,7 @@ async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_p
 
 async def test_input_of_no_bytes_ends_at_once(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = Line(server.way())
+        line = SshConnection(server.way())
         assert (await host(line).run(["cat"], stdin=b"", timeout=5)).stdout == ""
         await line.close()
 
@@ -320,7 +320,7 @@ def give(key: Path) -> None:
 async def test_a_key_that_only_the_agent_has_lets_in(tmp_path: Path, agent: Path) -> None:
     async with serving(tmp_path) as server:
         give(tmp_path / "key")
-        line = Line(server.way(keys=()))
+        line = SshConnection(server.way(keys=()))
         assert (await host(line).run(["echo", "in"])).stdout == "in\n"
         await line.close()
 

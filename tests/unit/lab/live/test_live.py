@@ -18,7 +18,7 @@ from lab.errors import HostError, LabError, UnknownName
 from lab.live import capture, logs
 from lab.live.enter import door
 from lab.live.ping_all import parse
-from lab.util.event_loop import Loop
+from lab.util.event_loop import EventLoopThread
 from tests.paths import ROOT
 
 ME = Process.of(os.getpid())
@@ -160,7 +160,7 @@ async def test_the_loop_serves_where_another_one_runs() -> None:
         await asyncio.sleep(0)
         return threading.current_thread().name
 
-    loop = Loop()
+    loop = EventLoopThread()
     assert loop.call(work()) == "lab"
     loop.stop()
     assert loop.call(work()) == "lab"
@@ -171,7 +171,7 @@ def test_what_fails_in_the_loop_is_raised_here() -> None:
     async def work() -> None:
         raise LabError("no")
 
-    loop = Loop()
+    loop = EventLoopThread()
     with pytest.raises(LabError, match="no"):
         loop.call(work())
     loop.stop()

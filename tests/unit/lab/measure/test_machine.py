@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.measure import cgroups, clocks, cpu_saturation, link_counters, machine
-from lab.measure.machine import Machine, Snapshot, shares
+from lab.measure.machine import MachineRecorder, Snapshot, shares
 
 V1 = """\
 9:name=systemd:/docker/0123abc
@@ -44,7 +44,7 @@ def test_shares_of_cpu_time() -> None:
 
 async def test_a_kernel_without_pressure_says_nothing_of_it(tmp_path: Path) -> None:
     (tmp_path / "stat").write_text("cpu  1 0 1 8 0 0 0 0\n")
-    record = await _stopped(Machine(proc=tmp_path))
+    record = await _stopped(MachineRecorder(proc=tmp_path))
     assert "pressure" not in record
     assert record["dropped"] == 0
 
@@ -55,7 +55,7 @@ async def test_pressure_is_of_cpu_memory_and_disk(tmp_path: Path) -> None:
     for kind in ("cpu", "memory", "io"):
         words = "some avg10=0.00 avg60=0.00 avg300=0.00 total=100\nfull avg10=0.00 total=7\n"
         (tmp_path / "pressure" / kind).write_text(words)
-    record = await _stopped(Machine(proc=tmp_path))
+    record = await _stopped(MachineRecorder(proc=tmp_path))
     assert {key: record[key] for key in record if key.startswith("pressure")} == {
         "pressure": 0.0,
         "pressure_memory": 0.0,
@@ -68,7 +68,7 @@ def test_packets_that_full_backlogs_dropped() -> None:
 
 
 async def test_this_machine_can_be_recorded() -> None:
-    recorder = Machine()
+    recorder = MachineRecorder()
     await recorder.start()
     sum(range(100_000))
     found = await recorder.stop()
@@ -164,7 +164,7 @@ async def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Pa
     group = tmp_path / "AMS"
     group.mkdir()
     (group / "cpu.stat").write_text("usage_usec 1000000\n")
-    recorder = Machine({"AMS": (group,)}, interval=0.01)
+    recorder = MachineRecorder({"AMS": (group,)}, interval=0.01)
     await recorder.start()
     end = time.monotonic() + 5
     while time.monotonic() < end and len(recorder._timeline._points) < 3:  # type: ignore[union-attr]
@@ -172,10 +172,10 @@ async def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Pa
     record = (await recorder.stop())["timeline"]
     assert len(record["at_s"]) >= 2
     assert set(record["hosts"]["AMS"]) == {0.0}, "nothing was used"
-    assert "timeline" not in await _stopped(Machine({"AMS": (group,)}))
+    assert "timeline" not in await _stopped(MachineRecorder({"AMS": (group,)}))
 
 
-async def _stopped(recorder: Machine) -> dict[str, Any]:
+async def _stopped(recorder: MachineRecorder) -> dict[str, Any]:
     await recorder.start()
     return await recorder.stop()
 

@@ -12,7 +12,7 @@ from experiments.mesh import Mesh
 from experiments.throughput import Throughput, published
 from lab import catalog
 from lab.report import bar_chart, charts
-from lab.report.charts import Line, View, table
+from lab.report.charts import SampleView, Series, table
 from lab.runs.experiment import Cell
 from lab.runs.sample import Verdict
 from lab.topology import Topology
@@ -93,11 +93,11 @@ def test_places_of_numbers_are_in_their_order_and_of_circuits_named(tmp_path: Pa
 def test_published_figures_stand_where_there_are_some(
     overlay: str, metric: str, figure: float | None
 ) -> None:
-    assert published(overlay, (), Line("", metric, "")) == figure
+    assert published(overlay, (), Series("", metric, "")) == figure
 
 
 def test_the_control_stands_beside_the_mean_of_their_machines() -> None:
-    assert published("underlay", (), Line("", "tcp", "")) == pytest.approx((148.9 + 188.5 + 187.2) / 3)
+    assert published("underlay", (), Series("", "tcp", "")) == pytest.approx((148.9 + 188.5 + 187.2) / 3)
 
 
 def test_marks_lie_over_their_own_bars() -> None:
@@ -112,7 +112,7 @@ def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
     failed = [s.model_copy(update={"outcome": "failed"}) for s in run.samples]
     from dataclasses import replace
 
-    assert not View(replace(run, samples=failed), Throughput.charts[0]).samples
+    assert not SampleView(replace(run, samples=failed), Throughput.charts[0]).samples
 
 
 @pytest.mark.parametrize(("mark", "top"), [(200.0, None), (400.0, 115.0)])
@@ -125,9 +125,9 @@ def test_marks_far_above_do_not_make_bars_vanish(mark: float, top: float | None,
 
 
 def test_a_line_that_is_not_drawn_stands_in_the_table(tmp_path: Path) -> None:
-    both = (Line("TCP", "tcp", "received_mbps"), Line("twice", "tcp", "received_mbps", drawn=False))
+    both = (Series("TCP", "tcp", "received_mbps"), Series("twice", "tcp", "received_mbps", drawn=False))
     chart = charts.Chart("c", "t", (), "", "y", both)
     run = synthetic(tmp_path, ("underlay", "weave"), experiment=Throughput(), topology=POINT, values=halves)
     assert rows(run, chart, "twice, y")
-    (drawn,) = charts._one_panel(View(run, chart))[0]
+    (drawn,) = charts._one_panel(SampleView(run, chart))[0]
     assert [series.label for series in drawn.series] == ["TCP"]

@@ -29,7 +29,7 @@ from lab.report.claims import (
 from lab.report.scoreboard import table
 from lab.report.statistics import Estimate
 from lab.runs.experiment import Cell, Experiment
-from lab.runs.run_folder import Run
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Verdict as SampleVerdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
@@ -38,7 +38,7 @@ MTU = {"underlay": 1500, "libnetwork": 1450, "weave": 1376}
 Truth = Callable[[Cell], dict[str, float]]
 
 
-def made_up(path: Path, name: str, truth: Truth, spread: float = 0.005, **more: Any) -> Run:
+def made_up(path: Path, name: str, truth: Truth, spread: float = 0.005, **more: Any) -> StoredRun:
     """A run of all cells whose values scatter by `spread` (a share) around what `truth` says."""
     experiment: Experiment = load_experiment(name)
     topology = catalog.topology(experiment.topology)
@@ -53,7 +53,7 @@ def made_up(path: Path, name: str, truth: Truth, spread: float = 0.005, **more: 
     return synthetic(path, overlays, experiment=experiment, topology=topology, values=values, **more)
 
 
-def answers(run: Run) -> list[Verdict]:
+def answers(run: StoredRun) -> list[Verdict]:
     return [claim.answer(run).verdict for claim in load_experiment(run.manifest.experiment).claims]
 
 
@@ -166,7 +166,7 @@ JITTER = (
 )
 
 
-def about(run: Run, words: str) -> Verdict:
+def about(run: StoredRun, words: str) -> Verdict:
     """The answer of the claim that has these words in its text."""
     (claim,) = [c for c in load_experiment(run.manifest.experiment).claims if words in c.text]
     return claim.answer(run).verdict

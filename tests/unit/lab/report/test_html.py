@@ -19,18 +19,18 @@ from lab.cli.main import app
 from lab.report import cell_stats, comparison, html
 from lab.report import ratios as pairs
 from lab.runs.experiment import Cell
-from lab.runs.manifest import Session
-from lab.runs.run_folder import Run
+from lab.runs.manifest import RunSession
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Verdict
 from lab.topology import Topology
 from tests.unit.synthetic import synthetic
 
 
-def run(path: Path, carried: float, **more: object) -> Run:
+def run(path: Path, carried: float, **more: object) -> StoredRun:
     def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
         return {"received_mbps": carried + chance.gauss(0, 0.1)}
 
-    make: Callable[..., Run] = synthetic
+    make: Callable[..., StoredRun] = synthetic
     topology = catalog.topology("point_to_point")
     return make(
         path, ("underlay", "weave"), experiment=Throughput(), topology=topology, values=values, **more
@@ -86,7 +86,7 @@ def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None
 
 def test_a_run_that_another_program_made_is_repeated_by_that_program(tmp_path: Path) -> None:
     for program in ("study.py", "/x/pytest/__main__.py"):
-        asked = Session(started="now", command=[program, "--rate", "5 Mbit"])
+        asked = RunSession(started="now", command=[program, "--rate", "5 Mbit"])
         made = run(tmp_path / program.replace("/", "_"), 100, sessions=[asked])
         assert html.command(made) == f"{program} --rate '5 Mbit'"
 

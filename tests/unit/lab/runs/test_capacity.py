@@ -140,7 +140,9 @@ def test_it_is_said_before_a_run_that_daemons_in_a_row_cannot_carry_a_gigabit(
 
 def test_what_was_found_here_is_said_before_a_run_above_it(tmp_path: Path) -> None:
     chain = topology(rate=50)
-    above = capacity.Trial(40.0, "weave/udp/hops=5", "emulator-bound", ("the machine's CPUs were 99% busy",))
+    above = capacity.CapacityTrial(
+        40.0, "weave/udp/hops=5", "emulator-bound", ("the machine's CPUs were 99% busy",)
+    )
     capacity_estimate.remember("weave", topology(), capacity.Capacity(31.0, above, ()), tmp_path)
     said = capacity_estimate.warning("weave", parse("weave"), chain, tmp_path)
     assert said.startswith("weave at 50 Mbit/s: this machine carried 31 on 20")
@@ -158,38 +160,38 @@ def test_what_was_found_here_is_said_before_a_run_above_it(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("text", ["foo", "-3", "0", "inf", "nan", ""])
 def test_a_rate_that_is_none_is_refused(text: str) -> None:
-    from lab.app.run import Asked, parts
+    from lab.app.run import RunRequest, parts
 
     with pytest.raises(LabError, match="is no rate"):
-        parts(Asked("multihop", rate=text))
+        parts(RunRequest("multihop", rate=text))
 
 
 def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
-    from lab.app.run import AUTO, Asked, parts
+    from lab.app.run import AUTO, RunRequest, parts
 
-    settled = parts(Asked("multihop", rate=AUTO))
+    settled = parts(RunRequest("multihop", rate=AUTO))
     assert settled.profile.rate is None
     assert "found before the run" in settled.profile.why
-    assert parts(Asked("multihop", rate="55.5")).profile.rate == 55.5
+    assert parts(RunRequest("multihop", rate="55.5")).profile.rate == 55.5
 
 
 @pytest.mark.parametrize(("rates", "taken"), [((40.0, 31.0), 31.0), ((None, 31.0), None)])
 async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
     monkeypatch: pytest.MonkeyPatch, rates: tuple[float | None, float], taken: float | None
 ) -> None:
-    from lab.app.run import AUTO, Asked, parts
+    from lab.app.run import AUTO, RunRequest, parts
     from lab.cli import capacity as verb
 
     known = dict(zip(("underlay", "libnetwork"), rates, strict=True))
-    above = capacity.Trial(50.0, "x/tcp", "emulator-bound", ("no CPU was left",))
+    above = capacity.CapacityTrial(50.0, "x/tcp", "emulator-bound", ("no CPU was left",))
 
     async def find(name: str, *_: Any, **__: Any) -> capacity.Capacity:
         return capacity.Capacity(known[name], above, ())
 
     monkeypatch.setattr(verb, "find", find)
-    settled = parts(Asked("multihop", rate=AUTO, overlays=tuple(known)))
+    settled = parts(RunRequest("multihop", rate=AUTO, overlays=tuple(known)))
     monkeypatch.setattr(type(settled.overlays["libnetwork"]), "obtainable", classmethod(lambda cls: None))
-    asked = Asked("multihop", rate=AUTO)
+    asked = RunRequest("multihop", rate=AUTO)
     if taken is None:
         with pytest.raises(LabError, match="carries no rate on underlay"):
             await verb.with_found_rate(asked, settled, lambda event: None)
@@ -204,13 +206,13 @@ async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
 def test_a_dry_run_says_as_well_what_cannot_be_carried(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from lab.app.run import Asked, show_plan
+    from lab.app.run import RunRequest, show_plan
 
     monkeypatch.setattr(capacity_estimate.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(capacity_estimate, "_entries", lambda folder: [])
-    show_plan(Asked("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
+    show_plan(RunRequest("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
     assert "tinc at 1000 Mbit/s: 6 daemons in a row" in capsys.readouterr().out.splitlines()[-1]
-    show_plan(Asked("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))
+    show_plan(RunRequest("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))
     assert "daemons" not in capsys.readouterr().out
 
 
@@ -225,7 +227,7 @@ def test_the_verb_prints_words_or_one_line_of_json(
     from lab.cli import capacity as verb
     from lab.cli.main import app
 
-    above = capacity.Trial(40.0, "underlay/tcp", "emulator-bound", ("no CPU was left", "and late"))
+    above = capacity.CapacityTrial(40.0, "underlay/tcp", "emulator-bound", ("no CPU was left", "and late"))
 
     async def find(name: str, *_: Any, **__: Any) -> capacity.Capacity:
         return capacity.Capacity(rate, above, (above,))

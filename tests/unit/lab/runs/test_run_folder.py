@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from lab.errors import RunError
-from lab.runs.manifest import Session, check_same
+from lab.runs.manifest import RunSession, check_same
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.sample import Sample, Verdict
 from tests.paths import ROOT
@@ -152,7 +152,7 @@ def test_a_manifest_is_replaced_as_a_whole(tmp_path: Path) -> None:
 def test_a_resumed_run_remembers_the_commands_that_worked_on_it(tmp_path: Path) -> None:
     with new_folder(tmp_path) as folder:
         pass
-    RunFolder.resume(folder.path, Session(started="now", command=["lab", "emulate"])).close()
+    RunFolder.resume(folder.path, RunSession(started="now", command=["lab", "emulate"])).close()
     assert [s.command for s in read(folder.path).manifest.sessions] == [["lab", "emulate"]]
 
 

@@ -18,7 +18,7 @@ from lab.runs import warmup
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import Outcome, run_experiment
-from lab.runs.target import Lab, Nothing
+from lab.runs.target import Nothing, RunTarget
 from overlays.base import Missing
 from tests.unit.fakes import FakeExperiment, FakeOverlay, IdleMachine, fake_lab, new_folder
 
@@ -28,7 +28,7 @@ async def go(
     experiment: FakeExperiment | None = None,
     overlays: Mapping[str, FakeOverlay] | None = None,
     events: list[Event] | None = None,
-    lab: Lab | None = None,
+    lab: RunTarget | None = None,
 ) -> Outcome:
     experiment = experiment or FakeExperiment()
     return await run_experiment(
@@ -262,7 +262,7 @@ async def test_dead_shapers_end_the_run_with_its_samples_kept(tmp_path: Path) ->
             raise ShaperError("the wire is dead; take the lab down")
         return {}
 
-    lab = Lab(fake_lab().topology, fake_lab().hosts, IdleMachine(), counters)
+    lab = RunTarget(fake_lab().topology, fake_lab().hosts, IdleMachine(), counters)
     overlay = FakeOverlay()
     with new_folder(tmp_path) as folder, pytest.raises(ShaperError):
         await go(folder, lab=lab, overlays={"fake": overlay})

@@ -12,7 +12,7 @@ from lab.errors import HostError
 from lab.hosts.host import Result
 from lab.measure.echoes import parse_times
 from lab.testbed import cabling_check, dataplane, port_mapping
-from lab.testbed.port_mapping import End
+from lab.testbed.port_mapping import LinkEnd
 from lab.testbed.survey import Interface, Survey
 
 CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
@@ -97,7 +97,7 @@ PORTS = {"AMS": {"eth1": "eth1"}, "PRG": {"eth1": "eth1", "eth2": "eth2"}, "BRA"
 KNOWN = {name: machine() for name in PORTS}
 
 
-def ends() -> list[End]:
+def ends() -> list[LinkEnd]:
     return [end for end in port_mapping.ends(CHAIN, PORTS) if end.link.name == "AMS-PRG"]
 
 

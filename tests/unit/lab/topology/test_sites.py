@@ -37,8 +37,8 @@ def test_what_the_published_figures_say_as_a_whole() -> None:
 def test_the_thesis_comes_before_the_other_study_unless_that_is_asked_for() -> None:
     ljubljana, milan = sites.SITES["LJU"], sites.SITES["MIL"]
 
-    assert sites.figure(ljubljana, milan) == sites.Figure(52.57, ZISMER)
-    assert sites.figure(milan, ljubljana, HERMANS) == sites.Figure(59.23, HERMANS)
+    assert sites.figure(ljubljana, milan) == sites.PublishedRtt(52.57, ZISMER)
+    assert sites.figure(milan, ljubljana, HERMANS) == sites.PublishedRtt(59.23, HERMANS)
     assert len(sites.published("mil", "lju")) == 7
 
 

@@ -325,7 +325,7 @@ class TestDockerApi:
     """Answers as ``curl -w`` prints them."""
 
     @staticmethod
-    async def ask(status: int, printed: str) -> docker_api.Answer:
+    async def ask(status: int, printed: str) -> docker_api.ApiResponse:
         return await docker_api.call(FakeHost("AMS", lambda argv: (status, printed)), "GET", "x")  # type: ignore[arg-type]
 
     async def test_an_answer_is_its_status_and_its_text(self) -> None:
@@ -337,7 +337,7 @@ class TestDockerApi:
         assert (said.ok, said.words) == (False, "network lab not found")
 
     @staticmethod
-    async def ask_twice(status: int, printed: str) -> docker_api.Answer:
+    async def ask_twice(status: int, printed: str) -> docker_api.ApiResponse:
         host: Any = FakeHost("AMS", lambda argv: (status, printed))
         return await docker_api.calls(host, [("POST", "x", {}), ("GET", "x", None)])
 

@@ -15,19 +15,19 @@ from topologies import linear
 
 
 @pytest.fixture
-def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.State:
+def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.LabState:
     monkeypatch.setattr(ownership, "RUN", tmp_path)
-    return ownership.State.create()
+    return ownership.LabState.create()
 
 
-def test_every_host_of_a_topology_is_planned(a_state: ownership.State) -> None:
+def test_every_host_of_a_topology_is_planned(a_state: ownership.LabState) -> None:
     plans = host_spec.plans(a_state, linear.topology(), Path("/seed"))
     assert [p.name for p in plans] == ["AMS", "PRG", "BRA", "LJU", "MIL", "AMS2"]
     assert [p.site for p in plans][-1] == "AMS"
     assert plans[1].addresses == ("192.168.1.2", "192.168.2.2")
 
 
-def test_a_host_has_no_network_of_dockers_and_no_privilege(a_state: ownership.State) -> None:
+def test_a_host_has_no_network_of_dockers_and_no_privilege(a_state: ownership.LabState) -> None:
     argv = run_argv(host_spec.plans(a_state, linear.topology(), Path("/seed"))[0].container)
     assert "--network=none" in argv
     assert "--cap-drop=ALL" in argv
@@ -35,7 +35,7 @@ def test_a_host_has_no_network_of_dockers_and_no_privilege(a_state: ownership.St
     assert [w.removeprefix("--cap-add=") for w in argv if "cap-add" in w] == list(HOST_CAPABILITIES)
 
 
-def test_the_image_store_is_read_only(a_state: ownership.State) -> None:
+def test_the_image_store_is_read_only(a_state: ownership.LabState) -> None:
     argv = run_argv(host_spec.plans(a_state, linear.topology(), Path("/seed"))[0].container)
     assert "--volume=/seed:/var/lib/lab-seed:ro" in argv
 
@@ -53,7 +53,7 @@ def test_a_small_share_is_dealt_out_less_often_rather_than_refused() -> None:
     assert cpu_argv(2) == ["--cpu-period=5000", "--cpu-quota=10000"]
 
 
-def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: ownership.State) -> None:
+def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: ownership.LabState) -> None:
     with pytest.raises(TopologyError, match=r"'d1'.*shm_siz is.*'shm_size'"):
         host_spec.plain(a_state, "d1", "image", {"shm_siz": "1g"})
 

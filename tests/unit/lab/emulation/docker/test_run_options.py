@@ -17,9 +17,9 @@ from tests.paths import ROOT
 
 
 @pytest.fixture
-def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.State:
+def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.LabState:
     monkeypatch.setattr(ownership, "RUN", tmp_path)
-    return ownership.State.create()
+    return ownership.LabState.create()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_capabilities_start_from_dockers_default_and_a_network() -> None:
     assert translate("d1", {"cap_drop": ["ALL"]}).capabilities == ()
 
 
-def test_values_of_variables_are_in_no_command_line(a_state: ownership.State) -> None:
+def test_values_of_variables_are_in_no_command_line(a_state: ownership.LabState) -> None:
     params = {"environment": {"TOKEN": "terces", "PATH": "/opt/bin", "DOCKER_HOST": "x"}}
     spec = host_spec.plain(a_state, "d1", "image", params).container
     argv = run_argv(spec)
@@ -110,14 +110,14 @@ def test_values_of_variables_are_in_no_command_line(a_state: ownership.State) ->
     assert not {"PATH", "DOCKER_HOST"} & set(run_env(spec))
 
 
-def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: ownership.State) -> None:
+def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: ownership.LabState) -> None:
     argv = run_argv(host_spec.plain(a_state, "d1", "image", {"dcmd": "sh -c 'sleep 1'"}).container)
     assert argv[-5:] == ["--entrypoint=", "image", "sh", "-c", "sleep 1"]
     assert "--entrypoint=" not in run_argv(host_spec.plain(a_state, "d1", "image", {}).container)
 
 
 def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(
-    a_state: ownership.State,
+    a_state: ownership.LabState,
 ) -> None:
     plan = host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
     assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))

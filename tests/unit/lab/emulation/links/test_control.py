@@ -14,10 +14,10 @@ import pytest
 from lab.cli import link as verb
 from lab.emulation.links import calibration, link_meter
 from lab.emulation.links.control import Links
-from lab.emulation.links.link import DIRECTIONS, Line, Shape, Wiring
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape, Wiring
 from lab.emulation.links.replay import Replay
 from lab.emulation.links.shaper import foresee
-from lab.emulation.links.store import Asked
+from lab.emulation.links.store import LinkStore
 from lab.emulation.wire.wire import Wire
 from lab.errors import LabError, ShaperError, UnknownName
 from lab.hosts.host import Result
@@ -31,22 +31,22 @@ class Shaper:
     """Keeps what is asked, as the real ones do."""
 
     def __init__(self, folder: Path) -> None:
-        self.asked = Asked(folder)
+        self.asked = LinkStore(folder)
         self.asked.begin({SPEC.name: Wiring(SPEC, "a", "b").line})
 
     @property
     def lines(self) -> Any:
         return self.asked.lines
 
-    def first(self, link: str) -> Line:
+    def first(self, link: str) -> LinkState:
         return self.asked.find(link, first=True)
 
-    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> Line:
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> LinkState:
         line = self.asked.find(link).changed(tuple(directions), **params)
         await self.put(line)
         return line
 
-    async def put(self, line: Line) -> None:
+    async def put(self, line: LinkState) -> None:
         self.asked.keep({**self.lines, line.name: line})
 
     async def check(self) -> None: ...
@@ -180,17 +180,17 @@ def test_what_cannot_be_is_foreseen() -> None:
 @pytest.mark.parametrize(
     ("asked", "link", "said"),
     [
-        (verb.Asked({"loss": 1}), "", "which link"),
-        (verb.Asked({"loss": 1}, down=True), "L", "not several"),
-        (verb.Asked({}, down=True, up=True), "L", "not several"),
-        (verb.Asked({"delay": 1, "rtt": 2}), "L", "not both"),
-        (verb.Asked({}, sender="A", reset=True), "L", "as a whole"),
+        (verb.LinkChange({"loss": 1}), "", "which link"),
+        (verb.LinkChange({"loss": 1}, down=True), "L", "not several"),
+        (verb.LinkChange({}, down=True, up=True), "L", "not several"),
+        (verb.LinkChange({"delay": 1, "rtt": 2}), "L", "not both"),
+        (verb.LinkChange({}, sender="A", reset=True), "L", "as a whole"),
     ],
 )
-def test_what_contradicts_itself_is_refused(asked: verb.Asked, link: str, said: str) -> None:
+def test_what_contradicts_itself_is_refused(asked: verb.LinkChange, link: str, said: str) -> None:
     with pytest.raises(LabError, match=said):
         asked.check(link)
-    verb.Asked({"loss": 1}, "A").check("L")
+    verb.LinkChange({"loss": 1}, "A").check("L")
 
 
 def test_a_limit_can_be_taken_away() -> None:
@@ -210,7 +210,7 @@ def test_what_a_running_link_does_is_a_row_per_direction() -> None:
     assert section.rows[1][:7] == ["AMS-PRG", "PRG to AMS", "", "10.875", "200", "2", "3"]
 
 
-LINE = Line("A-B", 1, Shape(10.0, 100.0), Shape(10.0, 100.0, loss=2.0))
+LINE = LinkState("A-B", 1, Shape(10.0, 100.0), Shape(10.0, 100.0, loss=2.0))
 
 
 def told(**found: Any) -> calibration.Row:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lab.emulation.links import gso, htb
-from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
 
-LINE = Line("A-B", 5, Shape(10.0, 50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
+LINE = LinkState("A-B", 5, Shape(10.0, 50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
 QDISCS = """[
  {"kind":"htb","handle":"1:","dev":"5b","root":true,"options":{"direct_packets_stat":0},
   "bytes":7,"packets":3,"drops":2},

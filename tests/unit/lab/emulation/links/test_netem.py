@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from lab.emulation.links import htb, netem, netem_tables
-from lab.emulation.links.link import LEAST_HELD, Line, Shape
+from lab.emulation.links.link import LEAST_HELD, LinkState, Shape
 from lab.errors import ShaperError
 from lab.topology.impairments import WIDEST
 
-LINE = Line("A-B", 5, Shape(10.0, 50.0, loss=1.0, jitter=0.25), Shape(10.0))
+LINE = LinkState("A-B", 5, Shape(10.0, 50.0, loss=1.0, jitter=0.25), Shape(10.0))
 
 
 def rates(**of_netem: Any) -> htb.Rates:
@@ -68,11 +68,11 @@ def test_a_link_without_impairments_reads_back_as_such() -> None:
 
 def test_all_impairments_have_their_words() -> None:
     way = Shape(20.0, jitter=2.0, distribution="pareto", loss=5.0, burst=4.0, duplicate=1.0, reorder=3.0)
-    first = netem.add(Line("A-B", 5, way, Shape(corrupt=0.5)), "ab")[0]
+    first = netem.add(LinkState("A-B", 5, way, Shape(corrupt=0.5)), "ab")[0]
 
     assert " 2.000000ms distribution pareto loss gemodel 1.315789% 25.000000% duplicate 1.000000%" in first
     assert first.endswith("reorder 3.000000% rate 1000gbit")
-    assert " corrupt 0.500000%" in netem.add(Line("A-B", 5, way, Shape(corrupt=0.5)), "ba")[0]
+    assert " corrupt 0.500000%" in netem.add(LinkState("A-B", 5, way, Shape(corrupt=0.5)), "ba")[0]
 
 
 def test_bursts_and_shares_are_read_back() -> None:

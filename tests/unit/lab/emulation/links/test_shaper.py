@@ -10,7 +10,7 @@ import pytest
 
 from lab.emulation import memory
 from lab.emulation.links import readback, shaper, store
-from lab.emulation.links.link import DIRECTIONS, Line, Shape, Wiring
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape, Wiring
 from lab.emulation.links.netem import Netem
 from lab.emulation.wire.wire import Wire
 from lab.errors import CommandError, MachineError, ShaperError, UnknownName
@@ -87,7 +87,7 @@ def test_a_burst_is_a_way_into_the_bad_state_and_out_of_it() -> None:
 
 
 def test_what_the_memory_cannot_hold_is_refused_with_what_it_needs() -> None:
-    line = Line("A-B", 1, Shape(5000.0, 100_000.0), Shape(20.0, 100.0))
+    line = LinkState("A-B", 1, Shape(5000.0, 100_000.0), Shape(20.0, 100.0))
 
     assert Shape(50.0, 100.0).memory == 1.5 * (625_000 + 2_500_000)
     memory.hold([line], 2000 << 30)
@@ -97,7 +97,7 @@ def test_what_the_memory_cannot_hold_is_refused_with_what_it_needs() -> None:
 
 
 def test_the_path_takes_its_part_of_the_delay() -> None:
-    line = replace(Line("A-B", 1, Shape(10.0), Shape(0.01)), trim=0.04)
+    line = replace(LinkState("A-B", 1, Shape(10.0), Shape(0.01)), trim=0.04)
 
     assert (line.imposed("ab"), line.imposed("ba")) == (pytest.approx(9.96), 0.0)
     assert line.seen("ab", line.imposed("ab")) == pytest.approx(10.0)
@@ -120,16 +120,16 @@ def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
 
 def test_what_is_asked_survives_the_process(tmp_path: Path) -> None:
     line = Wiring(SPEC, 1, 2).line.changed(("ab",), queue=5000)
-    store.Asked(tmp_path).keep({"AMS-PRG": line})
+    store.LinkStore(tmp_path).keep({"AMS-PRG": line})
 
-    assert store.Asked(tmp_path).lines == {"AMS-PRG": line}
-    assert store.Asked(tmp_path).find("AMS-PRG") == line
+    assert store.LinkStore(tmp_path).lines == {"AMS-PRG": line}
+    assert store.LinkStore(tmp_path).find("AMS-PRG") == line
     with pytest.raises(UnknownName, match="AMS-PRG"):
-        store.Asked(tmp_path).find("ams-prg")
+        store.LinkStore(tmp_path).find("ams-prg")
 
 
 def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
-    line = Line("AMS-PRG", 1, Shape(duplicate=1.0), Shape(corrupt=1.0, delay=5.0, jitter=1.0))
+    line = LinkState("AMS-PRG", 1, Shape(duplicate=1.0), Shape(corrupt=1.0, delay=5.0, jitter=1.0))
 
     shaper.refuse(Netem, [line])
     with pytest.raises(
@@ -154,7 +154,7 @@ def test_a_shaper_refuses_what_it_cannot_do_and_names_the_other() -> None:
     ],
 )
 def test_every_field_is_compared(got: Shape, field: str) -> None:
-    line = Line("A-B", 1, Shape(10.0, 50.0, 1.0), Shape())
+    line = LinkState("A-B", 1, Shape(10.0, 50.0, 1.0), Shape())
 
     with pytest.raises(ShaperError, match=field):
         readback.same(line, "ab", got)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lab.emulation.links import veth
-from lab.emulation.links.link import Line, Wiring
+from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.veth import Fabric
 from lab.errors import CommandError, ShaperError
 from lab.hosts.host import Result
@@ -25,7 +25,7 @@ class Journal:
     def __init__(self, *, fails: bool = False, missing: bool = False) -> None:
         self.steps: list[str] = []
         self.fails, self.missing = fails, missing
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, LinkState] = {}
 
     async def run(self, argv: Any, *, stdin: bytes | None = None, **_: Any) -> Result:
         self.steps.append(f"{' '.join(argv)} <<< {(stdin or b'').decode()}")
@@ -38,7 +38,7 @@ class Journal:
     async def prepare(self) -> None:
         self.steps.append("prepare")
 
-    async def apply(self, lines: list[Line]) -> None:
+    async def apply(self, lines: list[LinkState]) -> None:
         self.steps.append("apply")
         if self.fails:
             raise ShaperError("no")

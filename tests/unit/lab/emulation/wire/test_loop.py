@@ -323,7 +323,7 @@ def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
 
 
 def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
-    loop = wireloop.Loop()
+    loop = wireloop.WireLoop()
 
     for nonsense in (
         b"{",

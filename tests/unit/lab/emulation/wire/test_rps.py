@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lab.emulation.links.link import Line
+from lab.emulation.links.link import LinkState
 from lab.emulation.wire import rps
 
 LINES = [
-    Line("A-B", 1, end_a="/a", end_b="/b", interface_a="eth1", interface_b="eth1"),
-    Line("B-C", 2, end_a="/b", end_b="/c", interface_a="eth2", interface_b="eth1"),
+    LinkState("A-B", 1, end_a="/a", end_b="/b", interface_a="eth1", interface_b="eth1"),
+    LinkState("B-C", 2, end_a="/b", end_b="/c", interface_a="eth2", interface_b="eth1"),
 ]
 
 

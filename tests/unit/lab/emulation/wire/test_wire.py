@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from lab.emulation.links import htb, jitter, netem_tables
-from lab.emulation.links.link import Line, Shape
+from lab.emulation.links.link import LinkState, Shape
 from lab.emulation.wire import daemon, iptables, loop, nfqueue, probe, protocol, qdisc_backlog, wire
 from lab.errors import ShaperError
 from lab.topology import impairments
 
-LINE = Line("A-B", 5, Shape(10.0, 50.0), Shape(20.0, loss=1.0))
+LINE = LinkState("A-B", 5, Shape(10.0, 50.0), Shape(20.0, loss=1.0))
 RATES = htb.Rates(
     {
         ("5b", "htb"): {"options": {"direct_packets_stat": 0}, "packets": 9, "bytes": 900, "drops": 1},
@@ -67,7 +67,7 @@ def test_a_packet_is_lost_before_it_waits() -> None:
 
 
 def test_a_change_of_rules_touches_only_what_changes_and_all_at_once() -> None:
-    other = Line("C-D", 6)
+    other = LinkState("C-D", 6)
     lossy = LINE.changed(("ab",), loss=2.0)
 
     assert iptables.difference([LINE, other], [LINE, other]) is None

@@ -36,12 +36,12 @@ from lab.hosts import command
 from lab.hosts.container import ContainerHost
 from lab.hosts.host import Host
 from lab.measure import cgroups
-from lab.measure.cpu_saturation import used
+from lab.measure.cpu_saturation import busy_share
 from lab.measure.machine import read_ticks
 from lab.measure.reachability import every_pair
 from lab.topology import Topology
 from lab.util.concurrency import together
-from lab.util.signals import until_told
+from lab.util.signals import cancel_on_signal
 from overlays.common import endpoints
 from overlays.registry import parse
 from topologies import linear
@@ -108,7 +108,7 @@ async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
         up = monotonic() - start
         await together(run_endpoint(host) for host in built.hosts.values())
         took["lab: endpoints running"] = monotonic() - start
-        took["lab: share of the processors used until then"] = used(before, read_ticks())
+        took["lab: share of the processors used until then"] = busy_share(before, read_ticks())
         took["lab: MiB per host"] = statistics.mean(memory_of(built, host) for host in built.hosts)
         await together(endpoints.remove_all("bringup", host) for host in built.hosts.values())
         for name in overlays:
@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--overlay", action="append", help=f"default: {', '.join(OVERLAYS)}")
     parser.add_argument("--scale", default="2,6,12,24", help="numbers of hosts, or '' for none")
     try:
-        asyncio.run(until_told(measure(parser.parse_args())))
+        asyncio.run(cancel_on_signal(measure(parser.parse_args())))
     except asyncio.CancelledError:
         raise SystemExit("bringup: interrupted; everything was taken away") from None
     except LabError as error:

@@ -32,7 +32,7 @@ from lab.emulation.emulation import Emulation
 from lab.emulation.knock import Knock, knock
 from lab.errors import LabError
 from lab.events import Event, StepDone
-from lab.util.signals import until_told
+from lab.util.signals import cancel_on_signal
 from topologies import grid
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,7 +251,7 @@ def main() -> None:
         else:
             print("\ncontainernet: no package registry has it; give --containernet PYTHON where it is")
         if asked.grid:
-            asyncio.run(until_told(big(asked.grid)))
+            asyncio.run(cancel_on_signal(big(asked.grid)))
     except asyncio.CancelledError:
         raise SystemExit("live: interrupted; everything was taken away") from None
     except LabError as error:

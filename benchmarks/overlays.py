@@ -36,7 +36,7 @@ from lab.hosts.host import Endpoint, Host
 from lab.measure.cgroups import folders, read_cpu
 from lab.measure.reachability import every_pair
 from lab.topology import Topology
-from lab.util.signals import until_told
+from lab.util.signals import cancel_on_signal
 from overlays.base import Overlay
 from overlays.registry import parse
 from topologies import linear
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["all", "chain", "pair"], default="all")
     asked = parser.parse_args()
     try:
-        asyncio.run(until_told(both(asked)))
+        asyncio.run(cancel_on_signal(both(asked)))
     except asyncio.CancelledError:
         sys.exit("overlays: interrupted; everything was taken away")
     except LabError as error:

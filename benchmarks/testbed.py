@@ -41,7 +41,7 @@ from lab.hosts.ssh_connection import SshConnection
 from lab.hosts.sshway import SshSettings
 from lab.images.derived import REHEARSAL, ensure_rehearsal
 from lab.topology import Topology
-from lab.util.signals import until_told
+from lab.util.signals import cancel_on_signal
 from topologies import linear
 
 SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--commands", type=int, default=40)
     try:
-        asyncio.run(until_told(measure(parser.parse_args())))
+        asyncio.run(cancel_on_signal(measure(parser.parse_args())))
     except asyncio.CancelledError:
         raise SystemExit("testbed: interrupted; everything was taken away") from None
     except LabError as error:

@@ -39,11 +39,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.app.run import load_experiment
 from lab.app.trial import TrialLab, trial
 from lab.errors import LabError
-from lab.measure.cpu_saturation import used
+from lab.measure.cpu_saturation import busy_share
 from lab.measure.machine import read_ticks
 from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
-from lab.util.signals import until_told
+from lab.util.signals import cancel_on_signal
 from overlays.registry import parse
 from topologies.point_to_point import topology
 
@@ -185,7 +185,7 @@ class Quiet:
         for _ in range(PATIENCE):
             before = read_ticks()
             await asyncio.sleep(LOOK)
-            if used(before, read_ticks()) <= OTHERS:
+            if busy_share(before, read_ticks()) <= OTHERS:
                 return True
         return False
 
@@ -259,7 +259,7 @@ def main() -> None:
     print(f"kernel {os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before")
     found: list[tuple[str, Sample]] = []
     try:
-        asyncio.run(until_told(judged(asked, found)))
+        asyncio.run(cancel_on_signal(judged(asked, found)))
     except asyncio.CancelledError:
         print("interrupted: what there is")
     came = table(found)

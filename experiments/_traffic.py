@@ -75,11 +75,11 @@ async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Re
     source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
     argv = used.argv(target.address_for(cell.params["from"]), cell)
     result = await tool.execute(source, argv, cell.duration)
-    raw = result.stdout if result.status == 0 else tool.text(result)
+    raw = result.stdout if result.status == 0 else tool.output(result)
     try:
         values = used.parse(raw)
     except MeasureError as error:
-        raise MeasureError(error.tool, error.reason, tool.text(result), argv) from None
+        raise MeasureError(error.tool, error.reason, tool.output(result), argv) from None
     return Reading(values, raw, tuple(argv), used.facts(raw))
 
 

@@ -157,7 +157,7 @@ class Cpu(Traffic):
         """Other work from the end of the warm-up on, for the cell's share of the time."""
         if seconds := cell.seconds * cell.params["stress"] / 100:
             await asyncio.sleep(cell.warmup)
-            await stress.one_cpu(source, seconds)
+            await stress.load_one_cpu(source, seconds)
 
     def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
         return [*timeline.draw(run, folder / "fig10-cpu"), *super().figures(run, folder)]

@@ -59,7 +59,7 @@ def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
 def limits(run: StoredRun) -> dict[str, int]:
     """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
-    return {name: ethtool.payload(int(mtus[name])) for name in measured(run) if name in mtus}
+    return {name: ethtool.udp_payload(int(mtus[name])) for name in measured(run) if name in mtus}
 
 
 def _around(limit: int) -> tuple[int, int]:

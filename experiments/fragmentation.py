@@ -199,8 +199,8 @@ class Fragmentation(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        said = await ethtool.switch(source, cell.params["offload"])
+        said = await ethtool.set_segmentation(source, cell.params["offload"])
         bytes_of_packet = await ethtool.mtu(source, source.interface)
-        size = ethtool.payload(bytes_of_packet, cell.params["fragments"])
+        size = ethtool.udp_payload(bytes_of_packet, cell.params["fragments"])
         reading = await apply(udp(size), cell, endpoints)
         return replace(reading, facts={**reading.facts, **said, "mtu": str(bytes_of_packet)})

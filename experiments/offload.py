@@ -119,6 +119,6 @@ class Offload(Traffic):
         ]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        said = await ethtool.switch(endpoints[cell.params["from"]], cell.params["offload"])
+        said = await ethtool.set_segmentation(endpoints[cell.params["from"]], cell.params["offload"])
         reading = await apply(self.tools[TCP], cell, endpoints)
         return replace(reading, facts={**reading.facts, **said})

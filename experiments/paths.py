@@ -96,7 +96,7 @@ class Paths(Traffic):
             self.cell(overlay, LATENCY, profile, **{"from": first, "to": host.name})
             for host in topology.hosts[1:]
         ]
-        cut = outage.named((end, link.interface(end)) for end in (first, link.other(first)))
+        cut = outage.format_ends((end, link.interface(end)) for end in (first, link.other(first)))
         ends = {"from": first, "to": link.other(first)}
         failing = self.cell(overlay, FAILURE, profile, cut=cut, **ends)
         beside = outage.LEAD + failing.seconds * BACK  # time before the cut and after the return
@@ -108,7 +108,9 @@ class Paths(Traffic):
         source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
         whole = outage.LEAD + cell.seconds * (1 + BACK)
         argv = outage.ping_argv(target.address, whole)
-        devices = {endpoints[name].host: device for name, device in outage.parsed(cell.params["cut"]).items()}
+        devices = {
+            endpoints[name].host: device for name, device in outage.parse_ends(cell.params["cut"]).items()
+        }
         watched = tool.execute(source, argv, whole * SLOWER)
         result, times = await both(watched, _fail(devices, source, cell))
         raw = outage.record(result.stdout, *times)
@@ -135,10 +137,10 @@ async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tup
 async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
     """The circuit is dark inside, and mended however this is left."""
     try:
-        await together(host.run(outage.cut_argv(name, insert=True)) for host, name in devices.items())
+        await together(host.run(outage.drop_argv(name, insert=True)) for host, name in devices.items())
         yield
     finally:
-        await together(outage.mend(host, name) for host, name in devices.items())
+        await together(outage.restore(host, name) for host, name in devices.items())
 
 
 async def _now(endpoint: Endpoint) -> float:

@@ -224,8 +224,8 @@ class Streaming(Traffic):
                 tool.execute(endpoints[name], argv, cell.duration)
                 for name, argv in [*asked.items(), (clients[0], beside)]
             )
-        texts = [r.stdout if r.status == 0 else tool.text(r) for r in results]
-        raw = streams.join(dict(zip([*clients, LATENCY], texts, strict=True)))
+        texts = [r.stdout if r.status == 0 else tool.output(r) for r in results]
+        raw = streams.join_outputs(dict(zip([*clients, LATENCY], texts, strict=True)))
         argv = asked[clients[0]]
         try:
             values = self.parse(STREAM, raw)

@@ -26,7 +26,7 @@ from lab.live.ping_all import Pair
 from lab.live.session import Session
 from lab.topology import LinkSpec, Topology
 from lab.util.event_loop import EventLoopThread
-from lab.util.locks import turn
+from lab.util.locks import lab_lock
 
 if TYPE_CHECKING:
     from lab.emulation.links.control import Links
@@ -455,7 +455,7 @@ class Lab:
 
     def _changing(self) -> AbstractContextManager[None]:
         lab = self._session.lab
-        return turn(lab.record.state.folder, lab.name, self._emit)
+        return lab_lock(lab.record.state.folder, lab.name, self._emit)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.call(work)

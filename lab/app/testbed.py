@@ -90,14 +90,14 @@ async def measure(
     timing: dict[str, float] = {}
     book = replace(book, topology=topology)
     async with book.bed(_timed(emit, timing), accept_new=accept_new, steal=steal, trace=asked.trace) as bed:
-        plane = await prepare.stand(bed)
+        plane = await prepare.ready_data_plane(bed)
         await sweep(bed, emit)
         ground = run.PreparedLab(
             RunTarget(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
             "",
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},
-            begun=lambda path: bed.hear(path / HOSTS),
+            begun=lambda path: bed.log_output(path / HOSTS),
         )
         await noted(bed, list(settled.overlays))
         settled = replace(settled, topology=plane.topology)
@@ -120,7 +120,7 @@ async def noted(bed: Testbed, names: Sequence[str]) -> None:
     from lab.testbed import restore
     from lab.util.concurrency import together
 
-    await together(restore.note(host, restore.OVERLAYS, list(names)) for host in bed.hosts.values())
+    await together(restore.append_names(host, restore.OVERLAYS, list(names)) for host in bed.hosts.values())
 
 
 async def forget(bed: Testbed, folder: Path) -> None:
@@ -131,7 +131,7 @@ async def forget(bed: Testbed, folder: Path) -> None:
 
     states = read(folder).manifest.overlays
     rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
-    await together(restore.rewrite(host, restore.OVERLAYS, rest) for host in bed.hosts.values())
+    await together(restore.write_names(host, restore.OVERLAYS, rest) for host in bed.hosts.values())
 
 
 async def sweep(bed: Testbed, emit: Emit) -> list[str]:
@@ -142,11 +142,11 @@ async def sweep(bed: Testbed, emit: Emit) -> list[str]:
     from lab.testbed import restore
     from lab.util.concurrency import together
 
-    rows = await together(restore.read_notes(host, restore.OVERLAYS) for host in bed.hosts.values())
+    rows = await together(restore.read_names(host, restore.OVERLAYS) for host in bed.hosts.values())
     names = list(dict.fromkeys(name for row in rows for name in row))
     left = [fault for name in names if (fault := await _take_off(bed, name, emit))]
     if names and not left:
-        await together(restore.rewrite(host, restore.OVERLAYS, []) for host in bed.hosts.values())
+        await together(restore.write_names(host, restore.OVERLAYS, []) for host in bed.hosts.values())
     return left
 
 

@@ -35,7 +35,7 @@ def command(
     from lab import catalog
     from lab.cli.console import progress, show
     from lab.cli.export_dsl import tell
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     found = catalog.topology(topology, emit=tell) if lab is None else None
     if found is not None and rate is not None:
@@ -44,7 +44,7 @@ def command(
         raise MachineError(f"calibrate needs root: sudo {sys.executable} -m lab calibrate {topology}")
     try:
         with progress() as emit:
-            told, faults = asyncio.run(until_told(_measure(found, shaper, lab or "", emit)))
+            told, faults = asyncio.run(cancel_on_signal(_measure(found, shaper, lab or "", emit)))
     except asyncio.CancelledError:
         sys.exit(130)
     show(told)

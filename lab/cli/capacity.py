@@ -47,7 +47,7 @@ def command(
     """
     from lab.app import run
     from lab.cli.console import progress
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     if not 0 < least < most:
         raise LabError(f"--least {least:g} and --most {most:g} leave no rate to try; give 0 < least < most")
@@ -79,7 +79,7 @@ def command(
 
     try:
         with progress(aside() if as_json else None) as emit:
-            found = asyncio.run(until_told(every(emit)))
+            found = asyncio.run(cancel_on_signal(every(emit)))
     except asyncio.CancelledError:
         print("lab: interrupted; everything was taken away", file=sys.stderr)
         sys.exit(130)

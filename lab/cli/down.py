@@ -49,13 +49,13 @@ def command(
 def down(record: Record, emit: Emit) -> None:
     """Take one lab away, also half of one, and what a restart of the machine left of it."""
     from lab.cli.lab_lock import refuse_owned, wait
-    from lab.util.locks import turn
+    from lab.util.locks import lab_lock
 
     refuse_owned(record)
     if lost(record):
         wait(_remove(record, emit))
     else:
-        with turn(record.state.folder, record.name, emit):
+        with lab_lock(record.state.folder, record.name, emit):
             record.state.own(os.getpid())  # should this be killed, clean-up ends what it began
             wait(_remove(record, emit))
     print(f"lab {record.name} is down")

@@ -123,12 +123,12 @@ def _run(asked: run.RunRequest) -> int:
     """Run; what a signal ends is taken away as at the end."""
     from lab.app import run
     from lab.cli import standing
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     if asked.lab:
         return standing.emulate(asked)
     try:
-        return asyncio.run(until_told(run.emulate(asked)))
+        return asyncio.run(cancel_on_signal(run.emulate(asked)))
     except asyncio.CancelledError:
         print("lab: interrupted; everything was taken away", file=sys.stderr)
         return 130

@@ -24,10 +24,10 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: a signal came; the command line says so.
     """
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     try:
-        return asyncio.run(until_told(work))
+        return asyncio.run(cancel_on_signal(work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
@@ -39,7 +39,7 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
     Raises:
         LabError: it is another command's, or was taken down while this one waited.
     """
-    from lab.util.locks import turn
+    from lab.util.locks import lab_lock
 
     refuse_owned(record)
     if not record.rebooted and not record.state.stays():
@@ -47,7 +47,7 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
     if record.rebooted:
         yield  # nothing of it runs; who takes it up says so
         return
-    with turn(record.state.folder, record.name, emit):
+    with lab_lock(record.state.folder, record.name, emit):
         yield
 
 

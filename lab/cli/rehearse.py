@@ -101,10 +101,10 @@ def command(
 
 
 def _run(asked: run.RunRequest, hold: bool) -> int:
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     try:
-        return asyncio.run(until_told(_rehearse(asked, hold)))
+        return asyncio.run(cancel_on_signal(_rehearse(asked, hold)))
     except asyncio.CancelledError:
         print("lab: interrupted; everything was taken away", file=sys.stderr)
         return 130

@@ -99,10 +99,10 @@ async def _prepare(
         if not dry_run:
             done = await preparing.prepare(bed, persist=persist)
             return done or ["every host was ready"]
-        await bed.look()
-        await bed.find_controls()
-        await bed.find_ports(look_for=False)
-        rows = preparing.steps(bed, persist=persist)
+        await bed.survey()
+        await bed.find_control_interfaces()
+        await bed.find_ports(discover=False)
+        rows = preparing.planned_steps(bed, persist=persist)
         return [line for name, lines in rows.items() for line in (f"{name}:", *(f"  {x}" for x in lines))]
 
 
@@ -225,7 +225,7 @@ async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tupl
     from lab.util.concurrency import together
 
     async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
-        await bed.look()
+        await bed.survey()
         if not any(found.first("before") for found in bed.surveys.values()):
             return 0, ["nothing of the lab is on these hosts"]
         await bed.claim()
@@ -244,10 +244,10 @@ async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tupl
 
 def _end(work: Coroutine[Any, Any, Any]) -> Any:
     """The work's result; a signal ends it in order."""
-    from lab.util.signals import until_told
+    from lab.util.signals import cancel_on_signal
 
     try:
-        return asyncio.run(until_told(work))
+        return asyncio.run(cancel_on_signal(work))
     except asyncio.CancelledError:
         print("lab: interrupted; overlays were taken off the hosts", file=sys.stderr)
         sys.exit(130)

@@ -48,7 +48,7 @@ async def checked(
 
 async def _look(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
     """Survey the hosts that were reached, each by itself; says what stands in the way."""
-    from lab.testbed.survey import abilities, survey
+    from lab.testbed.survey import host_facts, survey
 
     troubles = []
 
@@ -56,10 +56,10 @@ async def _look(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
         host = bed.hosts[name]
         try:
             bed.surveys[name] = await survey(host)
-            bed.controls[name] = await bed.control(name)
-            facts[name] = await abilities(host)
+            bed.control_interfaces[name] = await bed.control_interface(name)
+            facts[name] = await host_facts(host)
             bed.ports_of(name)
-            provision.refuse_full(name, bed.surveys[name])
+            provision.require_room(name, bed.surveys[name])
         except HostError as error:
             troubles.append(str(error))
 
@@ -76,7 +76,7 @@ def _row(bed: Testbed, name: str) -> list[str]:
         str(facts["kernel"]),
         str(facts["cpus"]),
         ".".join(map(str, found.docker)) or "none",
-        bed.controls.get(name, "?"),
+        bed.control_interfaces.get(name, "?"),
         " ".join(f"{p}={v}" for p, v in bed.inventory.hosts[name].ports.items()),
         f"{found.free_mib} MiB",
         _holder(found.said.get("claim", "")),
@@ -92,7 +92,7 @@ def _lacking(bed: Testbed) -> Iterator[str]:
     wanted = provision.endpoint_id()
     for name in (name for name in bed.hosts if name in bed.surveys):
         found = bed.surveys[name]
-        words = provision.lacking(found)
+        words = provision.missing_parts(found)
         words += ["the endpoint image"] if provision.lacks_image(found, wanted) else []
         words += [
             f"{link.address(name)}/{link.prefix} for {link.interface(name)}"

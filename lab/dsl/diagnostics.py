@@ -7,8 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lab.errors import DslError
-from lab.nearest import nearest
+from lab.errors import DslError, nearest
 
 
 class Fault(NamedTuple):

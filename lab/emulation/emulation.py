@@ -44,7 +44,7 @@ class Emulation(Building):
     def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Emulation:
         """Take up a lab that is up, by its name or id; it stays whosever it is.
 
-        To look at it costs next to nothing. Who changes it holds its `lab.util.locks.turn` meanwhile.
+        To look at it costs next to nothing. Who changes it holds its `lab.util.locks.lab_lock` meanwhile.
 
         Raises:
             UnknownName: there is no such lab.

@@ -18,7 +18,7 @@ from lab.emulation.ownership import LabState, Process, boot_id, labs
 from lab.errors import LabError, UnknownName
 from lab.events import silent
 from lab.util import paths
-from lab.util.locks import alone
+from lab.util.locks import machine_lock
 
 #: What a lab may be called.
 NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,62}")
@@ -133,7 +133,7 @@ def claim(lab_id: str, name: str = "") -> Record:
     """
     if name and not NAME.fullmatch(name):
         raise LabError(f"{name!r} is no name of a lab: letters, digits, '.', '_' and '-', not '-' at first")
-    with alone("names", silent, "naming a lab"):
+    with machine_lock("names", silent, "naming a lab"):
         others = {
             word for other in records() if other.lab_id != lab_id for word in (other.name, other.lab_id)
         }

@@ -18,7 +18,7 @@ from docker.errors import APIError, ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images.builders import build
-from lab.util.locks import alone
+from lab.util.locks import machine_lock
 from lab.util.paths import STATE
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
@@ -88,7 +88,7 @@ def ensure(
     Raises:
         MachineError: no way to build one works here; the message has the remedy.
     """
-    with alone("images", emit, "building images"):
+    with machine_lock("images", emit, "building images"):
         return [_ensure(client, emit, image, force) for image in images]
 
 

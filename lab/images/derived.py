@@ -10,7 +10,7 @@ from docker.errors import APIError, BuildError, ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images import HOST, INPUTS, SOURCES
-from lab.util.locks import alone
+from lab.util.locks import machine_lock
 
 #: A host with sshd and sudo: the stand-in for a virtual machine.
 REHEARSAL = "lab/rehearsal"
@@ -26,7 +26,7 @@ def ensure_rehearsal(client: docker.DockerClient, emit: Emit) -> str:
     Raises:
         MachineError: apt cannot install the two packages here.
     """
-    with alone("images", emit, "building images"):
+    with machine_lock("images", emit, "building images"):
         labels = {INPUTS: _inputs(), BUILT_ON: str(client.images.get(HOST.tag).id)}
         if _labels(client) != labels:
             with step(emit, f"image {REHEARSAL}"):

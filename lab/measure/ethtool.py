@@ -30,7 +30,7 @@ def parse_features(raw: str) -> dict[str, str]:
     return found
 
 
-async def switch(endpoint: Endpoint, state: str) -> dict[str, str]:
+async def set_segmentation(endpoint: Endpoint, state: str) -> dict[str, str]:
     """Set segmentation offload of an endpoint's device ``on`` or ``off``, and say what is there then.
 
     Raises:
@@ -60,7 +60,7 @@ async def mtu(runner: Runner, interface: str) -> int:
     return int(result.stdout)
 
 
-def payload(bytes_of_packet: int, fragments: int = 1) -> int:
+def udp_payload(bytes_of_packet: int, fragments: int = 1) -> int:
     """The most bytes of data in a UDP datagram that takes this many packets of that MTU (IPv4).
 
     Every packet has an IP header of 20 bytes, the first one also UDP's of 8; all but the last

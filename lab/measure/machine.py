@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from lab.measure import clocks
 from lab.measure.cgroups import HostCpu, read_cpu
 from lab.measure.clocks import Clocks
-from lab.measure.cpu_saturation import Pulse, used
+from lab.measure.cpu_saturation import SaturationSampler, busy_share
 
 #: Columns of the first line of /proc/stat, in clock ticks (proc_stat(5)).
 _STAT = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -71,17 +71,17 @@ class Timeline:
         """Per host the CPUs in use (1 is one whole CPU) at each time (s, the end of its interval)."""
         self._over.set()
         self._thread.join()
-        return shares(self._points)
+        return cpu_shares(self._points)
 
     def _read(self) -> None:
         while True:
-            used = {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
-            self._points.append((monotonic(), used))
+            cpu_seconds = {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
+            self._points.append((monotonic(), cpu_seconds))
             if self._over.wait(self._interval):
                 return
 
 
-def shares(points: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
+def cpu_shares(points: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
     """CPUs in use between each two readings of the CPU time (s) of hosts."""
     steps = list(pairwise(points))
     return {
@@ -109,12 +109,12 @@ class MachineRecorder:
         self._hosts, self._proc, self._interval = dict(hosts or {}), proc, interval
         self._before: Snapshot | None = None
         self._timeline: Timeline | None = None
-        self._pulse: Pulse | None = None
+        self._pulse: SaturationSampler | None = None
 
     async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
-        self._pulse = Pulse(partial(read_ticks, self._proc))
+        self._pulse = SaturationSampler(partial(read_ticks, self._proc))
         if self._interval is not None:
             self._timeline = Timeline(self._hosts, self._interval)
 
@@ -179,7 +179,7 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
     total = max(sum(ticks.values()), 1)
     record: dict[str, Any] = {
         "seconds": round(seconds, 3),
-        "busy": round(used(before.ticks, after.ticks), 4),
+        "busy": round(busy_share(before.ticks, after.ticks), 4),
         "nice": round(ticks.get("nice", 0) / total, 4),
         "steal": round(ticks.get("steal", 0) / total, 4),
         "dropped": after.dropped - before.dropped,

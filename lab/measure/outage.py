@@ -45,7 +45,7 @@ def ping_argv(address: str, seconds: float, interval: float = INTERVAL) -> list[
     return [NAME, "-n", "-D", "-i", f"{interval:g}", "-W", "2", "-c", str(count), address]
 
 
-def cut_argv(interface: str, *, insert: bool) -> list[str]:
+def drop_argv(interface: str, *, insert: bool) -> list[str]:
     """Drop what arrives over a device, or no longer."""
     return [
         *("iptables", "-w", "-t", "mangle", "-I" if insert else "-D"),
@@ -53,9 +53,9 @@ def cut_argv(interface: str, *, insert: bool) -> list[str]:
     ]
 
 
-async def mend(host: Runner, interface: str) -> None:
-    """Take the rule of `cut_argv` away, however often it is there."""
-    while (await host.run(cut_argv(interface, insert=False), check=False)).status == 0:
+async def restore(host: Runner, interface: str) -> None:
+    """Take the rule of `drop_argv` away, however often it is there."""
+    while (await host.run(drop_argv(interface, insert=False), check=False)).status == 0:
         pass
 
 
@@ -104,11 +104,11 @@ def record(ping: str, cut: float, mending: float, restored: float) -> str:
     return json.dumps({**times, "ping": ping}, indent=1) + "\n"
 
 
-def named(ends: Iterable[tuple[str, str]]) -> str:
+def format_ends(ends: Iterable[tuple[str, str]]) -> str:
     """The two ends of a circuit as a parameter: ``AMS:eth1+PRG:eth2``."""
     return "+".join(f"{host}:{interface}" for host, interface in ends)
 
 
-def parsed(ends: str) -> Mapping[str, str]:
-    """What `named` wrote: the device by host."""
+def parse_ends(ends: str) -> Mapping[str, str]:
+    """What `format_ends` wrote: the device by host."""
     return dict(end.split(":", 1) for end in ends.split("+"))

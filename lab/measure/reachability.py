@@ -20,7 +20,7 @@ SOON = 4.0
 GRACE = 20.0
 
 
-def ask_script(addresses: Sequence[str], deadline: float) -> str:
+def ping_script(addresses: Sequence[str], deadline: float) -> str:
     """Shell lines that ask all addresses at once, again and again, and print those that answered.
 
     The first packets of a new path may be lost, or come back as an error: some overlays ask for
@@ -76,6 +76,6 @@ async def _silent(
 async def _unanswered(
     endpoints: Mapping[str, Endpoint], a: str, others: Sequence[str], deadline: float
 ) -> list[tuple[str, str]]:
-    script = ask_script([endpoints[b].address for b in others], deadline)
+    script = ping_script([endpoints[b].address for b in others], deadline)
     said = await endpoints[a].run(["sh"], stdin=script.encode(), timeout=deadline + GRACE, check=False)
     return [(a, b) for b in others if endpoints[b].address not in said.stdout.split()]

@@ -25,7 +25,7 @@ def argv(server: str, port: int, seconds: float, workers: int) -> list[str]:
     ]
 
 
-def join(outputs: Mapping[str, str]) -> str:
+def join_outputs(outputs: Mapping[str, str]) -> str:
     """The tools' outputs of one sample, by what they are of, as one text."""
     return json.dumps(outputs, indent=1) + "\n"
 
@@ -39,7 +39,7 @@ def parse(raw: str, latency: str) -> dict[str, float]:
     """
     try:
         outputs: dict[str, str] = json.loads(raw)
-        sites = {name: site(text) for name, text in outputs.items() if name != latency}
+        sites = {name: parse_site(text) for name, text in outputs.items() if name != latency}
         beside = ping.parse(outputs[latency])
     except (ValueError, AttributeError, KeyError):
         raise MeasureError(iperf3.NAME, "left no whole set of outputs of streams", raw) from None
@@ -48,7 +48,7 @@ def parse(raw: str, latency: str) -> dict[str, float]:
     return {**worst, "latency_ms": beside["mean_ms"], "latency_max_ms": beside["max_ms"], **named}
 
 
-def site(raw: str) -> dict[str, float]:
+def parse_site(raw: str) -> dict[str, float]:
     """What arrived at one client site: means over its streams.
 
     The rates are those of the intervals, which are counted where a stream arrives; the closing figures

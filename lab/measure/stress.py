@@ -18,7 +18,7 @@ def argv(seconds: float) -> list[str]:
     return with_deadline([NAME, "-c", "1", "--quiet"], seconds)
 
 
-async def one_cpu(endpoint: Endpoint, seconds: float) -> None:
+async def load_one_cpu(endpoint: Endpoint, seconds: float) -> None:
     """Keep one CPU of an endpoint's host busy for `seconds` (s).
 
     Raises:

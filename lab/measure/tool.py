@@ -31,26 +31,28 @@ async def execute(endpoint: Endpoint, argv: Sequence[str], seconds: float) -> Re
     try:
         result = await endpoint.run(with_deadline(argv, limit), timeout=limit + MARGIN, check=False)
     except HostTimeout as error:
-        raise hung(argv, limit, endpoint.name) from error
+        raise timeout_error(argv, limit, endpoint.name) from error
     if result.status in (124, 137) and result.seconds >= limit:
-        raise hung(argv, limit, endpoint.name, text(result))
+        raise timeout_error(argv, limit, endpoint.name, output(result))
     if result.status in NOT_THERE:
-        reason = f"cannot be run on {endpoint.name}: {said(result)}; use an image that has it, as lab/gtsperf"
-        raise MeasureError(argv[0], reason, text(result), tuple(argv))
+        reason = (
+            f"cannot be run on {endpoint.name}: {last_line(result)}; use an image that has it, as lab/gtsperf"
+        )
+        raise MeasureError(argv[0], reason, output(result), tuple(argv))
     return result
 
 
-def said(result: Result) -> str:
+def last_line(result: Result) -> str:
     """The last line that a command printed, errors first."""
     return (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
 
 
-def hung(argv: Sequence[str], limit: float, where: str, raw: str = "") -> MeasureError:
+def timeout_error(argv: Sequence[str], limit: float, where: str, raw: str = "") -> MeasureError:
     """The error for a tool that did not end."""
     reason = f"had not ended after {limit:g} s on {where} and was killed"
     return MeasureError(argv[0], reason, raw, tuple(argv))
 
 
-def text(result: Result) -> str:
+def output(result: Result) -> str:
     """All that a tool printed: what goes into the raw file of a failed sample."""
     return "\n".join(part for part in (result.stdout.rstrip(), result.stderr.rstrip()) if part) + "\n"

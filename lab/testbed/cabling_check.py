@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
 from lab.hosts.host import Runner
-from lab.testbed.port_mapping import LinkEnd, Place, Ports
+from lab.testbed.port_mapping import LinkEnd, MachinePort, Ports
 from lab.testbed.survey import Interface
 from lab.util.concurrency import together
 
@@ -24,12 +24,12 @@ LISTEN = 4
 #: An address that nobody answers for: the last of those that are valid on one link only (RFC 3927).
 NOBODY = "169.254.255.254"
 #: A line of tcpdump's with the sender's hardware address (``-e``).
-HEARD = re.compile(r"heard (\S+) \S+ ((?:[0-9a-f]{2}:){5}[0-9a-f]{2}) >")
+ARP_REQUEST = re.compile(r"heard (\S+) \S+ ((?:[0-9a-f]{2}:){5}[0-9a-f]{2}) >")
 #: Bytes of the headers of an echo: IPv4 and ICMP.
 HEADERS = 28
 
 
-def ask_script(questions: Iterable[tuple[str, str]]) -> str:
+def ping_script(questions: Iterable[tuple[str, str]]) -> str:
     """Shell lines that ping addresses over interfaces, all at once, and say who answered."""
     lines = []
     for interface, address in questions:
@@ -38,13 +38,13 @@ def ask_script(questions: Iterable[tuple[str, str]]) -> str:
     return "\n".join([*lines, "wait"])
 
 
-def parse_answers(text: str) -> set[tuple[str, str]]:
+def parse_answered(text: str) -> set[tuple[str, str]]:
     """Who answered, as (interface, address)."""
     words = (line.split() for line in text.splitlines() if line.startswith("ok "))
     return {(w[1], w[2]) for w in words}
 
 
-def listen_script(interfaces: Sequence[str]) -> str:
+def arp_script(interfaces: Sequence[str]) -> str:
     """Shell lines that bring interfaces up, ask over each of them, and show who else asks there."""
     lines = [f"ip link set {name} up" for name in interfaces]
     for name in interfaces:
@@ -54,16 +54,16 @@ def listen_script(interfaces: Sequence[str]) -> str:
     return "\n".join([*lines, "wait"])
 
 
-def parse_heard(text: str) -> dict[str, set[str]]:
+def parse_arp(text: str) -> dict[str, set[str]]:
     """By interface, the hardware addresses that were heard there."""
     found: dict[str, set[str]] = defaultdict(set)
     for line in text.splitlines():
-        if heard := HEARD.match(line):
+        if heard := ARP_REQUEST.match(line):
             found[heard[1]].add(heard[2])
     return found
 
 
-async def silent(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
+async def unanswered_ends(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
     """The ends from which the other end of their link does not answer."""
     asked: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in ends:
@@ -71,18 +71,18 @@ async def silent(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[L
 
     async def of(name: str) -> list[LinkEnd]:
         questions = [(end.interface, end.link.address(end.peer)) for end in asked[name]]
-        said = await hosts[name].run(["sh"], stdin=ask_script(questions).encode(), check=False)
-        answered = parse_answers(said.stdout)
+        said = await hosts[name].run(["sh"], stdin=ping_script(questions).encode(), check=False)
+        answered = parse_answered(said.stdout)
         return [e for e, question in zip(asked[name], questions, strict=True) if question not in answered]
 
     return [end for row in await together(of(name) for name in asked) for end in row]
 
 
-async def wires(
+async def find_wiring(
     hosts: Mapping[str, Runner],
     interfaces: Mapping[str, Sequence[str]],
     known: Mapping[str, Mapping[str, Interface]],
-) -> dict[Place, Place]:
+) -> dict[MachinePort, MachinePort]:
     """What really is behind interfaces of hosts, which are brought up.
 
     Args:
@@ -92,19 +92,19 @@ async def wires(
     """
     places = {one.mac: (host, one.name) for host, all_ in known.items() for one in all_.values()}
 
-    async def of(name: str) -> dict[Place, Place]:
-        script = listen_script(interfaces[name])
+    async def of(name: str) -> dict[MachinePort, MachinePort]:
+        script = arp_script(interfaces[name])
         said = await hosts[name].run(["sh"], stdin=script.encode(), check=False, timeout=LISTEN + 30)
-        heard = parse_heard(said.stdout)
+        heard = parse_arp(said.stdout)
         return {(name, i): places[mac] for i, macs in heard.items() for mac in macs if mac in places}
 
     rows = await together(of(name) for name, own in interfaces.items() if own)
     return {here: there for row in rows for here, there in row.items()}
 
 
-def complaints(
+def cabling_faults(
     dead: Sequence[LinkEnd],
-    found: Mapping[Place, Place],
+    found: Mapping[MachinePort, MachinePort],
     known: Mapping[str, Mapping[str, Interface]],
     ports: Ports,
 ) -> list[str]:
@@ -117,7 +117,10 @@ def complaints(
 
 
 def _complaint(
-    end: LinkEnd, far: str, found: Mapping[Place, Place], known: Mapping[str, Mapping[str, Interface]]
+    end: LinkEnd,
+    far: str,
+    found: Mapping[MachinePort, MachinePort],
+    known: Mapping[str, Mapping[str, Interface]],
 ) -> str:
     link = f"link {end.link.name} ({end.host} {end.interface} to {end.peer} {far})"
     for host, interface in ((end.host, end.interface), (end.peer, far)):
@@ -139,7 +142,7 @@ def _complaint(
     return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
 
 
-async def narrow(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
+async def mtu_faults(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
     """A sentence for every link that does not pass packets of its MTU whole, with what it passes."""
     firsts = [end for end in ends if end.host == end.link.a]
     passed = await asyncio.gather(*(_widest(hosts[end.host], end) for end in firsts))
@@ -170,7 +173,7 @@ async def _widest(host: Runner, end: LinkEnd) -> int:
     return least
 
 
-def refuse(sentences: Sequence[str]) -> None:
+def raise_faults(sentences: Sequence[str]) -> None:
     """Return when there is nothing to complain of.
 
     Raises:

@@ -57,18 +57,18 @@ WantedBy=multi-user.target
 """
 
 
-def text(ends: Sequence[LinkEnd]) -> str:
+def setup_script(ends: Sequence[LinkEnd]) -> str:
     """The script of one machine."""
     lines = [f"port {end.interface} {end.with_length} {end.link.mtu}   # to {end.peer}\n" for end in ends]
     return _HEAD + "".join(lines)
 
 
-def unit() -> str:
+def systemd_unit() -> str:
     """What makes systemd run the script after a reboot."""
     return _UNIT
 
 
-def undo(now: Interface, before: Interface) -> list[str]:
+def undo_lines(now: Interface, before: Interface) -> list[str]:
     """Lines that give an interface back what it was; what is gone already is no error."""
     lines = [f"ip addr del {a} dev {now.name} || :" for a in now.addresses if a not in before.addresses]
     lines.append(f"while iptables -w -D FORWARD -i {now.name} -j ACCEPT; do :; done")

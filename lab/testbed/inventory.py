@@ -14,10 +14,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab.errors import FileError, InventoryError, TopologyError
+from lab.errors import FileError, InventoryError, TopologyError, nearest
 from lab.formats import yaml_loader
 from lab.hosts.sshway import SshSettings
-from lab.nearest import nearest
 from lab.topology import Topology
 
 AUTO = "auto"
@@ -29,7 +28,7 @@ TO_FILL_IN = "ADDRESS"
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Access(BaseModel):
+class SshAccess(BaseModel):
     """How machines are reached over SSH; what is left out comes from ~/.ssh/config, keys and agent."""
 
     model_config = ConfigDict(extra="forbid")
@@ -46,14 +45,14 @@ class Access(BaseModel):
     jump: str | None = Field(default=None, description="a machine to go by: [user@]address[:port]")
 
 
-class Ssh(Access):
+class Ssh(SshAccess):
     """What holds for all machines that do not say otherwise."""
 
     known_hosts: str | None = Field(default=None, description="~/.ssh/known_hosts where this says nothing")
     config: str | None = Field(default=None, description="~/.ssh/config where this says nothing")
 
 
-class Machine(Access):
+class Machine(SshAccess):
     """One machine."""
 
     address: str = Field(description="name or address on the control network, or a Host of ~/.ssh/config")
@@ -72,7 +71,7 @@ class Inventory(BaseModel):
     ssh: Ssh = Field(default_factory=Ssh)
     hosts: dict[str, Machine]
 
-    def way(self, name: str, beside: Path, *, accept_new: bool = False) -> SshSettings:
+    def ssh_settings(self, name: str, beside: Path, *, accept_new: bool = False) -> SshSettings:
         """How the machine of this name is reached; files are named from the inventory's own folder."""
         own, ssh = self.hosts[name], self.ssh
         key, jump = own.key or ssh.key, own.jump or ssh.jump
@@ -156,7 +155,7 @@ def _faults(inventory: Inventory, topology: Topology) -> Iterator[str]:
     yield from _jump_faults("ssh", inventory.ssh)
 
 
-def _jump_faults(name: str, access: Access) -> Iterator[str]:
+def _jump_faults(name: str, access: SshAccess) -> Iterator[str]:
     if access.jump and not JUMP.fullmatch(access.jump):
         yield f"{name}: jump {access.jump!r} is not [user@]address[:port]"
 

@@ -41,7 +41,7 @@ class LinkEnd:
         return f"{self.host} {self.interface} (link {self.link.name})"
 
 
-def named(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interface]) -> dict[str, str]:
+def given_ports(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interface]) -> dict[str, str]:
     """The interfaces of the ports that the inventory names; those that are `auto` are left out.
 
     Raises:
@@ -62,7 +62,7 @@ def named(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interfac
     return found
 
 
-def control(host: str, interfaces: Mapping[str, Interface], address: str) -> str:
+def control_interface(host: str, interfaces: Mapping[str, Interface], address: str) -> str:
     """The interface that carries the SSH connection.
 
     Raises:
@@ -106,7 +106,7 @@ def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology:
             )
 
 
-def ends(topology: Topology, ports: Ports) -> Iterator[LinkEnd]:
+def link_ends(topology: Topology, ports: Ports) -> Iterator[LinkEnd]:
     """Both ends of every link, for those ports that are known."""
     for link in topology.links:
         for host in (link.a, link.b):
@@ -125,11 +125,14 @@ def candidates(interfaces: Mapping[str, Interface], taken: Iterable[str], contro
 
 
 #: A wire that was found: from (host, interface) to (host, interface).
-Place = tuple[str, str]
+MachinePort = tuple[str, str]
 
 
-def settle(
-    topology: Topology, known: Ports, asked: Mapping[str, Mapping[str, str]], wires: Mapping[Place, Place]
+def fill_in_auto(
+    topology: Topology,
+    known: Ports,
+    asked: Mapping[str, Mapping[str, str]],
+    wires: Mapping[MachinePort, MachinePort],
 ) -> Ports:
     """The ports with those that are `auto` filled in, from what was found to be connected.
 
@@ -156,6 +159,8 @@ def settle(
     return found
 
 
-def _leading_to(host: str, peer: str, wires: Mapping[Place, Place], taken: Iterable[str]) -> Sequence[str]:
+def _leading_to(
+    host: str, peer: str, wires: Mapping[MachinePort, MachinePort], taken: Iterable[str]
+) -> Sequence[str]:
     pairs = [*wires.items(), *((b, a) for a, b in wires.items())]
     return sorted({a[1] for a, b in pairs if a[0] == host and b[0] == peer and a[1] not in taken})

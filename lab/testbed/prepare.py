@@ -21,7 +21,7 @@ from lab.util.concurrency import both, together
 
 
 @dataclass(frozen=True)
-class Plane:
+class DataPlane:
     """The data plane as it was found to be: the topology on the machines' own interfaces, and figures."""
 
     topology: Topology
@@ -38,21 +38,22 @@ async def prepare(bed: Testbed, *, persist: bool = False) -> list[str]:
         HostError: a machine lacks something that cannot be installed, or a port leads elsewhere.
     """
     with step(bed.emit, "what is there"):
-        await bed.look()
-        await bed.find_controls()
-    await bed.find_ports(look_for=False)
+        await bed.survey()
+        await bed.find_control_interfaces()
+    await bed.find_ports(discover=False)
     await bed.claim()
     # before anything is changed: `restore` goes by it
     await together(
-        restore.remember(host, bed.surveys[name], stored(bed, name)) for name, host in bed.hosts.items()
+        restore.keep_first_survey(host, bed.surveys[name], survey_text(bed, name))
+        for name, host in bed.hosts.items()
     )
     done = await together(_equip(bed, name) for name in bed.hosts)
     done.append(await _send_image(bed))
-    done.append(await lay(bed, persist=persist))
+    done.append(await set_up_data_plane(bed, persist=persist))
     return [words for words in done if words]
 
 
-def stored(bed: Testbed, name: str) -> str:
+def survey_text(bed: Testbed, name: str) -> str:
     """A survey as the text that `survey.parse` reads again."""
     said = bed.surveys[name].said
     return "".join(f"{MARK} {question}\n{answer}" for question, answer in said.items())
@@ -60,9 +61,9 @@ def stored(bed: Testbed, name: str) -> str:
 
 async def _equip(bed: Testbed, name: str) -> str:
     found = bed.surveys[name]
-    if not (lacking := provision.lacking(found)):
+    if not (lacking := provision.missing_parts(found)):
         return ""
-    provision.refuse_full(name, found)
+    provision.require_room(name, found)
     with step(bed.emit, f"{name}: installing") as words:
         words.append(", ".join(lacking))
         await provision.provision(bed.hosts[name], found)
@@ -75,16 +76,18 @@ async def _send_image(bed: Testbed) -> str:
     if not lacks:
         return ""
     for name in lacks:
-        provision.refuse_full(name, bed.surveys[name])
+        provision.require_room(name, bed.surveys[name])
     with step(bed.emit, "endpoint image") as words, provision.packed_image() as packed:
-        await together(bed.feed(name, ["docker", "load", "-q"], packed, provision.SEND) for name in lacks)
+        await together(
+            bed.run_with_input(name, ["docker", "load", "-q"], packed, provision.SEND) for name in lacks
+        )
         words.append(f"sent to {', '.join(lacks)}")
     return f"endpoint image sent to {', '.join(lacks)}"
 
 
-async def lay(bed: Testbed, *, persist: bool = False) -> str:
+async def set_up_data_plane(bed: Testbed, *, persist: bool = False) -> str:
     """Give the ports their addresses, and prove that every link is where it should be."""
-    found = await bed.find_ports(look_for=True)
+    found = await bed.find_ports(discover=True)
     by_host: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in bed.ends(found):
         by_host[end.host].append(end)
@@ -92,14 +95,14 @@ async def lay(bed: Testbed, *, persist: bool = False) -> str:
         changed = await together(_lay(bed, name, own, persist=persist) for name, own in by_host.items())
         words.append(f"{len(bed.topology.links)} links")
         if any(changed):
-            await bed.look()
-        await prove(bed, found)
+            await bed.survey()
+        await verify_links(bed, found)
     names = [name for name, new in zip(by_host, changed, strict=True) if new]
     return f"data plane set up on {', '.join(names)}" if names else ""
 
 
 async def _lay(bed: Testbed, name: str, own: Sequence[LinkEnd], *, persist: bool) -> bool:
-    host, text = bed.hosts[name], dataplane.text(own)
+    host, text = bed.hosts[name], dataplane.setup_script(own)
     interfaces = bed.surveys[name].interfaces
     ready = all(
         end.with_length in interfaces[end.interface].addresses
@@ -111,7 +114,7 @@ async def _lay(bed: Testbed, name: str, own: Sequence[LinkEnd], *, persist: bool
         # what is not an address may be gone all the same: Docker's rules, forwarding
         await host.run(["sh"], stdin=text.encode())
         return False
-    await restore.note(host, restore.TOUCHED, [end.interface for end in own])
+    await restore.append_names(host, restore.TOUCHED, [end.interface for end in own])
     await host.put(text.encode(), dataplane.SCRIPT, mode=0o755)
     await host.run([dataplane.SCRIPT])
     if persist:
@@ -125,46 +128,46 @@ async def _persist(bed: Testbed, name: str) -> None:
         raise HostError(
             f"{name}: --persist needs systemd there; without it run {dataplane.SCRIPT} after each reboot"
         )
-    await host.put(dataplane.unit().encode(), dataplane.UNIT)
+    await host.put(dataplane.systemd_unit().encode(), dataplane.UNIT)
     await host.run(["systemctl", "enable", "lab-data-plane.service"])
 
 
-async def prove(bed: Testbed, found: Ports) -> None:
+async def verify_links(bed: Testbed, found: Ports) -> None:
     """Return when every link leads where the topology says.
 
     Raises:
         HostError: a sentence for every one that does not, with the cable to look at.
     """
     ends = bed.ends(found)
-    if not (dead := await cabling_check.silent(bed.hosts, ends)):
+    if not (dead := await cabling_check.unanswered_ends(bed.hosts, ends)):
         return
     asked: dict[str, list[str]] = defaultdict(list)
     for end in dead:
         asked[end.host].append(end.interface)
         asked[end.peer].append(found[end.peer][end.link.interface(end.peer)])
-    really = await bed.behind({name: sorted(set(own)) for name, own in asked.items()})
+    really = await bed.find_wiring({name: sorted(set(own)) for name, own in asked.items()})
     known = {name: one.interfaces for name, one in bed.surveys.items()}
-    cabling_check.refuse(cabling_check.complaints(dead, really, known, found))
+    cabling_check.raise_faults(cabling_check.cabling_faults(dead, really, known, found))
 
 
-async def stand(bed: Testbed) -> Plane:
+async def ready_data_plane(bed: Testbed) -> DataPlane:
     """Return the data plane of machines that are ready; anything that is not is an error.
 
     Raises:
         HostError: names the host, and what it lacks.
     """
     with step(bed.emit, "what is there"):
-        await bed.look()
-        await bed.find_controls()
+        await bed.survey()
+        await bed.find_control_interfaces()
     wanted = provision.endpoint_id()
     lacks = {
         name: [
-            *provision.lacking(found),
+            *provision.missing_parts(found),
             *(["the endpoint image"] if provision.lacks_image(found, wanted) else []),
         ]
         for name, found in bed.surveys.items()
     }
-    cabling_check.refuse(
+    cabling_check.raise_faults(
         [
             f"{name} is not prepared: it lacks {', '.join(words)}; run 'lab testbed prepare' first"
             for name, words in lacks.items()
@@ -173,15 +176,16 @@ async def stand(bed: Testbed) -> Plane:
     )
     await bed.claim()
     await together(
-        restore.remember(host, bed.surveys[name], stored(bed, name)) for name, host in bed.hosts.items()
+        restore.keep_first_survey(host, bed.surveys[name], survey_text(bed, name))
+        for name, host in bed.hosts.items()
     )
-    await lay(bed)
-    found = await bed.find_ports(look_for=False)
+    await set_up_data_plane(bed)
+    found = await bed.find_ports(discover=False)
     ends = bed.ends(found)
     with step(bed.emit, "MTU, clocks and round trips"):
-        cabling_check.refuse(await cabling_check.narrow(bed.hosts, ends))
+        cabling_check.raise_faults(await cabling_check.mtu_faults(bed.hosts, ends))
         offsets, rtts = await both(clocks.offsets(bed.hosts), _round_trips(bed))
-    return Plane(bed.topology.with_interfaces(found), ends, offsets, rtts)
+    return DataPlane(bed.topology.with_interfaces(found), ends, offsets, rtts)
 
 
 async def _round_trips(bed: Testbed) -> Mapping[str, Mapping[str, float]]:
@@ -190,7 +194,7 @@ async def _round_trips(bed: Testbed) -> Mapping[str, Mapping[str, float]]:
     return {link.name: row for link, row in zip(links, rows, strict=True)}
 
 
-def steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
+def planned_steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
     """What `prepare` would run as root on every machine, by host, after a survey; nothing is done."""
     return {name: list(_steps(bed, name, persist)) for name in bed.hosts}
 
@@ -198,7 +202,7 @@ def steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
 def _steps(bed: Testbed, name: str, persist: bool) -> Any:
     found = bed.surveys[name]
     yield f"write {reservation.CLAIM}, {reservation.BUSY}, {restore.BEFORE}, {restore.TOUCHED}"
-    if lacking := provision.lacking(found):
+    if lacking := provision.missing_parts(found):
         yield f"sh images/provision.sh host   # for {', '.join(lacking)}"
     if provision.lacks_image(found, provision.endpoint_id()):
         yield "docker load   # the endpoint image"
@@ -207,6 +211,6 @@ def _steps(bed: Testbed, name: str, persist: bool) -> Any:
         port = link.interface(name)
         given = bed.inventory.hosts[name].ports[port]
         end = LinkEnd(name, port, port if given == AUTO else given, link)
-        yield from (f"    {line}" for line in dataplane.text([end]).splitlines()[-1:])
+        yield from (f"    {line}" for line in dataplane.setup_script([end]).splitlines()[-1:])
     if persist:
         yield f"write {dataplane.UNIT} and enable it"

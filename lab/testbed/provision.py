@@ -22,7 +22,7 @@ ROOM = 1500
 FILES = ("provision.sh", "host/docker-daemon", "host/entry")
 
 
-def lacking(found: Survey) -> list[str]:
+def missing_parts(found: Survey) -> list[str]:
     """What `provision` would see to on a machine, in words; empty when there is nothing to do."""
     missing = found.missing_packages()
     said = [f"packages {', '.join(missing)}"] if missing else []
@@ -34,7 +34,7 @@ def lacking(found: Survey) -> list[str]:
     return said
 
 
-def refuse_full(host: str, found: Survey) -> None:
+def require_room(host: str, found: Survey) -> None:
     """Return when a machine has room for what it lacks.
 
     Raises:

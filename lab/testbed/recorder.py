@@ -14,12 +14,12 @@ from lab.errors import HostError
 from lab.hosts.daemons import LOGS, MARK
 from lab.hosts.host import Host, Runner
 from lab.measure.cpu_saturation import IDLE
-from lab.measure.machine import Snapshot, difference, parse_dropped, parse_pressure, parse_stat, shares
+from lab.measure.machine import Snapshot, cpu_shares, difference, parse_dropped, parse_pressure, parse_stat
 from lab.util.concurrency import together
 
 #: The small program that writes down CPU time, and its name on a host.
 TIMELINE = "timeline"
-LOOP = (
+SAMPLING_LOOP = (
     "while read -r up _ < /proc/uptime && read -r stat < /proc/stat; do "
     'echo "$up $stat"; sleep {interval:g}; done'
 )
@@ -69,7 +69,7 @@ class HostsRecorder:
 
 async def _begin(host: Host, interval: float) -> None:
     with suppress(HostError):
-        await host.start(TIMELINE, ["sh", "-c", LOOP.format(interval=interval)])
+        await host.start(TIMELINE, ["sh", "-c", SAMPLING_LOOP.format(interval=interval)])
 
 
 async def _end(host: Host) -> str:
@@ -90,13 +90,15 @@ def timeline(told: Mapping[str, str]) -> dict[str, Any]:
         for name, text in told.items()
     }
     count = min((len(own) for own in points.values()), default=0)
-    rows = {name: shares([(at, {name: used}) for at, used in own[:count]]) for name, own in points.items()}
+    rows = {
+        name: cpu_shares([(at, {name: used}) for at, used in own[:count]]) for name, own in points.items()
+    }
     first: dict[str, Any] = next(iter(rows.values()), {"at_s": []})
     return {"at_s": first["at_s"], "hosts": {name: row["hosts"].get(name, []) for name, row in rows.items()}}
 
 
 def _point(line: str) -> tuple[float, float]:
-    """Uptime and CPU time in use (s) from a line of `LOOP`."""
+    """Uptime and CPU time in use (s) from a line of `SAMPLING_LOOP`."""
     at, _, stat = line.partition(" ")
     ticks = parse_stat(stat)
     return float(at), sum(count for kind, count in ticks.items() if kind not in IDLE) / HZ

@@ -76,14 +76,14 @@ def parse(text: str) -> Holder | None:
         return None
 
 
-def take_script(holder: Holder) -> str:
+def acquire_script(holder: Holder) -> str:
     """What takes both locks where nobody has them, and prints what is in them now."""
     text = shlex.quote(json.dumps(asdict(holder)))
     takes = "".join(f"(set -C; printf %s {text} > {file}) 2>/dev/null || :\n" for file in (CLAIM, BUSY))
     return f"mkdir -p {FOLDER} || exit 1\n{takes}cat {CLAIM}; echo; cat {BUSY}\n"
 
 
-async def take(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
+async def acquire(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
     """Take all hosts, or none.
 
     Raises:
@@ -114,7 +114,7 @@ def _other(mine: Holder, pair: tuple[Holder | None, Holder | None]) -> Holder | 
 
 
 async def _take(host: Runner, holder: Holder) -> tuple[Holder | None, Holder | None]:
-    said = await host.run(["sh"], stdin=take_script(holder).encode(), check=False)
+    said = await host.run(["sh"], stdin=acquire_script(holder).encode(), check=False)
     if said.status:
         words = (said.stderr.strip() or "it said nothing").splitlines()[-1]
         raise HostError(f"{host.name}: no lock can be written to {FOLDER}: {words}; is its disk full?")
@@ -133,7 +133,7 @@ async def _write(host: Runner, holder: Holder, *, both: bool) -> None:
 async def _give_back(
     hosts: Sequence[Runner], found: Mapping[str, tuple[Holder | None, Holder | None]], mine: Holder
 ) -> None:
-    """Remove from hosts what `take` has just written."""
+    """Remove from hosts what `acquire` has just written."""
     for host in hosts:
         files = [file for file, who in zip((CLAIM, BUSY), found[host.name], strict=True) if who == mine]
         if files:

@@ -33,20 +33,20 @@ class Restored:
     packages: tuple[str, ...]
 
 
-async def remember(host: Host, found: Survey, text: str) -> None:
+async def keep_first_survey(host: Host, found: Survey, text: str) -> None:
     """Keep on a machine what was there before the lab; the first survey counts."""
     if found.first("before") != "yes":
         await host.put(text.encode(), BEFORE)
 
 
-async def note(host: Runner, file: str, words: list[str]) -> None:
+async def append_names(host: Runner, file: str, words: list[str]) -> None:
     """Write down on a machine what is about to be touched."""
     lines = "".join(f"{word}\n" for word in words)
     script = f"mkdir -p {FOLDER}\nprintf %s {shlex.quote(lines)} >> {file}\nsync {file}\n"
     await host.run(["sh", "-e"], stdin=script.encode())
 
 
-async def read_notes(host: Host, file: str) -> list[str]:
+async def read_names(host: Host, file: str) -> list[str]:
     """What was written down, each once."""
     try:
         return list(dict.fromkeys((await host.get(file)).decode().split()))
@@ -66,7 +66,7 @@ async def restore(host: Host) -> Restored | None:
         if "No such file" not in str(error):
             raise
         return None
-    now, touched = await survey.survey(host), await read_notes(host, TOUCHED)
+    now, touched = await survey.survey(host), await read_names(host, TOUCHED)
     lines = [*_daemons(), *_plane(before, now, touched), *_images(before, now), *_files(before)]
     await host.run(["sh"], stdin="\n".join(lines).encode(), timeout=180)
     after = await survey.survey(host)
@@ -88,7 +88,7 @@ def _plane(before: Survey, now: Survey, touched: list[str]) -> Iterator[str]:
     yield f"rm -f {dataplane.UNIT} {dataplane.SCRIPT}"
     for name in touched:
         if name in before.interfaces and name in now.interfaces:
-            yield from dataplane.undo(now.interfaces[name], before.interfaces[name])
+            yield from dataplane.undo_lines(now.interfaces[name], before.interfaces[name])
     if before.sysctls.get(FORWARD) == "0":
         yield "echo 0 > /proc/sys/net/ipv4/ip_forward"
 
@@ -110,6 +110,6 @@ def _files(before: Survey) -> Iterator[str]:
     yield f"rm -rf {FOLDER}"
 
 
-async def rewrite(host: Host, file: str, words: list[str]) -> None:
+async def write_names(host: Host, file: str, words: list[str]) -> None:
     """Put other words in place of what was written down."""
     await host.put("".join(f"{word}\n" for word in words).encode(), file)

@@ -188,7 +188,7 @@ async def survey(host: Runner) -> Survey:
     return found
 
 
-async def abilities(host: Runner) -> HostFacts:
+async def host_facts(host: Runner) -> HostFacts:
     """What overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
     said = await host.run(["unshare", "--net", "sh"], stdin=ask_facts().encode(), check=False)
     return parse_facts(said.stdout)

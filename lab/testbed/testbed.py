@@ -53,13 +53,15 @@ class Testbed:
     ) -> None:
         check(inventory, topology, str(path))
         self.inventory, self.topology, self.path = inventory, topology, path
-        self.lines: dict[str, SshConnection] = {
-            host.name: SshConnection(inventory.way(host.name, path.resolve().parent, accept_new=accept_new))
+        self.connections: dict[str, SshConnection] = {
+            host.name: SshConnection(
+                inventory.ssh_settings(host.name, path.resolve().parent, accept_new=accept_new)
+            )
             for host in topology.hosts
         }
         self.hosts: dict[str, SshHost] = {}
         self.surveys: dict[str, Survey] = {}
-        self.controls: dict[str, str] = {}
+        self.control_interfaces: dict[str, str] = {}
         self.emit = emit
         self._steal = steal
         self._mine: reservation.Holder | None = None
@@ -105,7 +107,7 @@ class Testbed:
         return [result if isinstance(result, LabError) else None for result in results]
 
     async def _reach(self, name: str) -> None:
-        spec, line = self.topology.host(name), self.lines[name]
+        spec, line = self.topology.host(name), self.connections[name]
         await line.connect()
         self.hosts[name] = SshHost(
             name, spec.site, self.topology.addresses(name), self._traced(line), sudo=line.user != "root"
@@ -118,13 +120,13 @@ class Testbed:
         self._traces.append(Trace(path, line))
         return self._traces[-1]
 
-    def hear(self, folder: Path) -> None:
+    def log_output(self, folder: Path) -> None:
         """Write what commands print from now on into this folder, a file per host, as it arrives.
 
         Raises:
             FileError: a file cannot be made.
         """
-        for name, line in self.lines.items():
+        for name, line in self.connections.items():
             line.heard = Heard(folder / f"{name}.log", self.emit)
 
     async def close(self) -> None:
@@ -136,13 +138,13 @@ class Testbed:
             except (LabError, TimeoutError):
                 pass  # a host that is gone: its lock names this command, which has ended
             self._mine = None
-        await asyncio.gather(*(line.close() for line in self.lines.values()))
+        await asyncio.gather(*(line.close() for line in self.connections.values()))
         for trace in self._traces:
             trace.close()
-        for heard in filter(None, (line.heard for line in self.lines.values())):
+        for heard in filter(None, (line.heard for line in self.connections.values())):
             heard.close()
 
-    async def look(self) -> None:
+    async def survey(self) -> None:
         """Survey every machine; they are left as they are.
 
         Raises:
@@ -157,42 +159,44 @@ class Testbed:
         Raises:
             HostsLocked: somebody else has them.
         """
-        self._mine = await reservation.take(list(self.hosts.values()), steal=self._steal)
+        self._mine = await reservation.acquire(list(self.hosts.values()), steal=self._steal)
 
     def forget_claim(self) -> None:
         """The claim went with all else that was on the hosts."""
         self._mine = None
 
-    async def find_controls(self) -> None:
+    async def find_control_interfaces(self) -> None:
         """Find the interface of every machine that carries SSH: its control network."""
-        found = await together(self.control(name) for name in self.hosts)
-        self.controls = dict(zip(self.hosts, found, strict=True))
+        found = await together(self.control_interface(name) for name in self.hosts)
+        self.control_interfaces = dict(zip(self.hosts, found, strict=True))
 
-    async def control(self, name: str) -> str:
+    async def control_interface(self, name: str) -> str:
         """The interface of one machine that carries SSH, after a survey."""
-        said = await self.lines[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
+        said = await self.connections[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
         words = said.stdout.split()
-        return port_mapping.control(name, self.surveys[name].interfaces, words[2] if len(words) > 2 else "")
+        return port_mapping.control_interface(
+            name, self.surveys[name].interfaces, words[2] if len(words) > 2 else ""
+        )
 
-    async def find_ports(self, *, look_for: bool) -> Ports:
-        """Which interface is which port; those that are `auto` are looked for where `look_for` says so.
+    async def find_ports(self, *, discover: bool) -> Ports:
+        """Which interface is which port; those that are `auto` are looked for where `discover` says so.
 
         Raises:
             HostError: an interface is missing, foreign, or the control network; or nothing was found.
         """
         known = {name: self.ports_of(name) for name in self.hosts}
         asked = {name: machine.ports for name, machine in self.inventory.hosts.items()}
-        if not look_for or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
+        if not discover or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
             return known
         with step(self.emit, "looking for ports"):
-            return port_mapping.settle(self.topology, known, asked, await self._find_wires(known))
+            return port_mapping.fill_in_auto(self.topology, known, asked, await self._find_wires(known))
 
     def ports_of(self, name: str) -> dict[str, str]:
         """The ports of one machine that are known, after a survey; see `find_ports` for what it raises."""
         found, given = self.surveys[name], self.inventory.hosts[name].ports
-        known = port_mapping.named(name, given, found.interfaces)
+        known = port_mapping.given_ports(name, given, found.interfaces)
         self._recognize(name, known)
-        port_mapping.refuse_control(name, known, self.controls[name])
+        port_mapping.refuse_control(name, known, self.control_interfaces[name])
         port_mapping.refuse_foreign(name, known, found, self.topology)
         return known
 
@@ -204,35 +208,35 @@ class Testbed:
             if self.inventory.hosts[name].ports[link.interface(name)] == AUTO and address in where:
                 known[link.interface(name)] = where[address]
 
-    async def _find_wires(self, known: Ports) -> Mapping[port_mapping.Place, port_mapping.Place]:
+    async def _find_wires(self, known: Ports) -> Mapping[port_mapping.MachinePort, port_mapping.MachinePort]:
         free = {
             name: port_mapping.candidates(
-                self.surveys[name].interfaces, known[name].values(), self.controls[name]
+                self.surveys[name].interfaces, known[name].values(), self.control_interfaces[name]
             )
             for name, machine in self.inventory.hosts.items()
         }
         await together(
-            restore.note(self.hosts[name], restore.TOUCHED, own) for name, own in free.items() if own
+            restore.append_names(self.hosts[name], restore.TOUCHED, own) for name, own in free.items() if own
         )
         # ports that are named take part: what is behind those that are not may be one of them
-        return await self.behind({name: [*own, *known[name].values()] for name, own in free.items()})
+        return await self.find_wiring({name: [*own, *known[name].values()] for name, own in free.items()})
 
-    async def behind(
+    async def find_wiring(
         self, interfaces: Mapping[str, Sequence[str]]
-    ) -> Mapping[port_mapping.Place, port_mapping.Place]:
+    ) -> Mapping[port_mapping.MachinePort, port_mapping.MachinePort]:
         """What really is behind interfaces of hosts; see `cables.wires`."""
         known = {name: found.interfaces for name, found in self.surveys.items()}
-        return await cabling_check.wires(self.hosts, interfaces, known)
+        return await cabling_check.find_wiring(self.hosts, interfaces, known)
 
-    async def feed(self, name: str, argv: Sequence[str], path: Path, timeout: float) -> None:
+    async def run_with_input(self, name: str, argv: Sequence[str], path: Path, timeout: float) -> None:
         """Run a command on a host with a file of this machine as its input."""
-        line = self.lines[name]
+        line = self.connections[name]
         full = remote_argv(argv, timeout, (), sudo=line.user != "root")
         await line(full, timeout=timeout + 15, stdin=path)
 
     def ends(self, found: Ports) -> list[LinkEnd]:
         """Both ends of every link, on the machines' interfaces."""
-        return list(port_mapping.ends(self.topology, found))
+        return list(port_mapping.link_ends(self.topology, found))
 
     def facts(self) -> dict[str, Any]:
         """What a run's manifest keeps of the machines, and of this one, which only looks on."""

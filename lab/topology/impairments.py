@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.nearest import nearest
+from lab.errors import nearest
 
 #: Parameter: least, most, unit. What lies outside is a slip of the pen, not a network.
 RANGES: Mapping[str, tuple[float, float, str]] = {

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from lab.errors import TopologyError
-from lab.nearest import nearest
+from lab.errors import TopologyError, nearest
 from lab.topology import impairments
 
 #: What can be done to a whole link: cut it, join it again, make it as it was at first.

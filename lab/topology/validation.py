@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
 
-from lab.nearest import nearest
+from lab.errors import nearest
 from lab.topology import impairments
 from lab.topology.addressing import DENSE_LINKS
 from lab.topology.sites import SITES

@@ -15,7 +15,7 @@ from lab.util.paths import STATE
 
 
 @contextmanager
-def alone(name: str, emit: Emit, doing: str) -> Iterator[None]:
+def machine_lock(name: str, emit: Emit, doing: str) -> Iterator[None]:
     """Hold the machine-wide lock `name`; says so when another process has it, and waits."""
     STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / f"{name}.lock").open("w") as lock:
@@ -28,7 +28,7 @@ def alone(name: str, emit: Emit, doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def turn(folder: Path, name: str, emit: Emit) -> Iterator[None]:
+def lab_lock(folder: Path, name: str, emit: Emit) -> Iterator[None]:
     """Hold the lock of one lab, in its folder: who changes it does so alone.
 
     Says who has it when another process does, and waits for that one.

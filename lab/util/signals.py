@@ -13,7 +13,7 @@ T = TypeVar("T")
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-async def until_told(work: Coroutine[Any, Any, T]) -> T:
+async def cancel_on_signal(work: Coroutine[Any, Any, T]) -> T:
     """The work's result; one of `SIGNALS` cancels it, and this returns when it has cleaned up.
 
     Raises:

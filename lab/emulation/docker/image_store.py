@@ -23,7 +23,7 @@ from lab.emulation.ownership import LabState, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
 from lab.hosts import command
-from lab.util.locks import alone
+from lab.util.locks import machine_lock
 from lab.util.paths import STATE
 
 SEEDS = STATE / "seed"
@@ -51,7 +51,7 @@ def seed(images: Sequence[str], emit: Emit = silent) -> Path:
     folder = SEEDS / hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
     if folder.exists():
         return folder
-    with alone("seed", emit, "unpacking the endpoint image"):
+    with machine_lock("seed", emit, "unpacking the endpoint image"):
         if not folder.exists():
             with step(emit, "image store for the hosts"):
                 _make(folder, images)

@@ -14,8 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from lab.emulation.docker.containers import cpu_argv
-from lab.errors import TopologyError
-from lab.nearest import nearest
+from lab.errors import TopologyError, nearest
 
 Options = Callable[[Any], list[str]]
 

@@ -187,11 +187,11 @@ def test_windows_double_from_2000_to_1024000_bytes() -> None:
 
 
 def test_the_datagram_that_fills_seven_packets_has_about_10000_bytes() -> None:
-    from lab.measure.ethtool import payload
+    from lab.measure.ethtool import udp_payload
 
     assert fragmentation.FRAGMENTS[-1] == 7
-    assert payload(1500, 7) == 10352
-    assert payload(1500) == 1472
+    assert udp_payload(1500, 7) == 10352
+    assert udp_payload(1500) == 1472
 
 
 async def test_offload_is_set_and_read_back_before_a_sample() -> None:
@@ -239,7 +239,7 @@ async def test_a_stress_that_ends_early_is_no_sample() -> None:
 
     host = FakeHost("AMS", lambda argv: (2, "stress-ng: error: no such stressor"))
     with pytest.raises(MeasureError, match="ended with status 2 before its 1 s were over"):
-        await stress.one_cpu(Endpoint(host, "c", "192.0.2.1"), 1)  # type: ignore[arg-type]
+        await stress.load_one_cpu(Endpoint(host, "c", "192.0.2.1"), 1)  # type: ignore[arg-type]
 
 
 def test_every_overlay_that_encrypts_stands_beside_itself_in_the_clear() -> None:

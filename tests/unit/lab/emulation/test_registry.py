@@ -20,7 +20,7 @@ from lab.emulation.registry import HostRecord, OverlayRecord, Record, claim, fin
 from lab.errors import LabError, UnknownName
 from lab.events import Event, Note
 from lab.util import paths
-from lab.util.locks import turn
+from lab.util.locks import lab_lock
 from tests.paths import ROOT
 from topologies import ring
 
@@ -144,7 +144,7 @@ def test_the_second_command_on_a_lab_says_who_has_it_and_waits(own_folders: Path
             first.stdin.close()  # type: ignore[union-attr]
 
         # when a second one wants it, then it is told of the first, and gets the lab when that one ends
-        with turn(folder, "class", told):
+        with lab_lock(folder, "class", told):
             assert first.wait(10) == 0
     (note,) = said
     assert isinstance(note, Note)
@@ -163,5 +163,5 @@ def test_who_waited_for_a_lab_that_was_taken_down_is_told(own_folders: Path) -> 
             made.state.forget()
             first.stdin.close()  # type: ignore[union-attr]
 
-        with pytest.raises(LabError, match="taken down meanwhile"), turn(folder, "class", told):
+        with pytest.raises(LabError, match="taken down meanwhile"), lab_lock(folder, "class", told):
             time.sleep(0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.measure import cgroups, clocks, cpu_saturation, link_counters, machine
-from lab.measure.machine import MachineRecorder, Snapshot, shares
+from lab.measure.machine import MachineRecorder, Snapshot, cpu_shares
 
 V1 = """\
 9:name=systemd:/docker/0123abc
@@ -156,8 +156,8 @@ def test_one_packet_that_was_kept_shows_in_the_mean_and_not_in_the_slowest_hundr
 
 def test_a_timeline_has_the_cpus_in_use_between_readings() -> None:
     points = [(10.0, {"AMS": 1.0}), (10.5, {"AMS": 1.25}), (11.5, {"AMS": 2.25})]
-    assert shares(points) == {"at_s": [0.5, 1.5], "hosts": {"AMS": [0.5, 1.0]}}
-    assert shares([]) == {"at_s": [], "hosts": {}}
+    assert cpu_shares(points) == {"at_s": [0.5, 1.5], "hosts": {"AMS": [0.5, 1.0]}}
+    assert cpu_shares([]) == {"at_s": [], "hosts": {}}
 
 
 async def test_a_machine_that_was_told_an_interval_keeps_a_timeline(tmp_path: Path) -> None:
@@ -208,16 +208,16 @@ def test_a_second_in_which_no_cpu_was_left_shows_though_the_mean_is_low() -> Non
     times = [0.0, 0.1, 0.2, 0.3, 0.4]
     ticks = [{"user": 100 * n - i, "idle": i, "iowait": 0} for n, i in enumerate(idle)]
     readings = list(zip(times, ticks, strict=True))
-    assert cpu_saturation.full(readings) == pytest.approx(0.25)
-    assert cpu_saturation.used(readings[0][1], readings[-1][1]) < 0.6
-    assert cpu_saturation.full(readings[:1]) == 0.0
+    assert cpu_saturation.saturated_share(readings) == pytest.approx(0.25)
+    assert cpu_saturation.busy_share(readings[0][1], readings[-1][1]) < 0.6
+    assert cpu_saturation.saturated_share(readings[:1]) == 0.0
     # a window that came late, as on a starved machine, counts for all of its time
     late = [(t if n < 2 else t + 0.4, found) for n, (t, found) in enumerate(readings)]
-    assert cpu_saturation.full(late) == pytest.approx(0.5 / 0.8, abs=1e-4)
+    assert cpu_saturation.saturated_share(late) == pytest.approx(0.5 / 0.8, abs=1e-4)
 
 
 def test_the_pulse_ends_with_the_sample() -> None:
     read = iter({"user": 100 * n, "idle": 0} for n in range(1000))
-    beat = cpu_saturation.Pulse(lambda: next(read))
+    beat = cpu_saturation.SaturationSampler(lambda: next(read))
     assert beat.stop() in (0.0, 1.0)
     assert not beat._thread.is_alive()

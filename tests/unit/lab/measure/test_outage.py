@@ -66,6 +66,6 @@ def test_what_is_no_failure_of_a_circuit_is_an_error(raw: str, said: str) -> Non
 
 
 def test_ends_are_named_and_read_back() -> None:
-    text = outage.named([("AMS", "eth1"), ("PRG", "eth2")])
+    text = outage.format_ends([("AMS", "eth1"), ("PRG", "eth2")])
     assert text == "AMS:eth1+PRG:eth2"
-    assert outage.parsed(text) == {"AMS": "eth1", "PRG": "eth2"}
+    assert outage.parse_ends(text) == {"AMS": "eth1", "PRG": "eth2"}

@@ -16,7 +16,7 @@ LATENCY = (OUTPUTS / "ping/summary.txt").read_text()
 
 
 def test_a_site_has_the_means_of_its_streams() -> None:
-    values = streams.site(STREAM)
+    values = streams.parse_site(STREAM)
     report = json.loads(STREAM)["end"]["streams"]
     assert values["jitter_ms"] == pytest.approx(sum(s["udp"]["jitter_ms"] for s in report) / 3)
     assert values["least_kbps"] < values["mean_kbps"] < values["most_kbps"]
@@ -28,8 +28,8 @@ def test_a_rate_is_of_what_arrived_and_not_of_what_was_sent() -> None:
     for interval in report["intervals"]:
         for stream in interval["streams"]:
             stream["bytes"] //= 2
-    halved = streams.site(json.dumps(report))
-    assert halved["mean_kbps"] == pytest.approx(streams.site(STREAM)["mean_kbps"] / 2, rel=1e-3)
+    halved = streams.parse_site(json.dumps(report))
+    assert halved["mean_kbps"] == pytest.approx(streams.parse_site(STREAM)["mean_kbps"] / 2, rel=1e-3)
 
 
 def test_ping_has_round_trips_and_losses_and_without_an_answer_is_no_measurement() -> None:
@@ -44,7 +44,7 @@ def test_ping_has_round_trips_and_losses_and_without_an_answer_is_no_measurement
 def test_the_worst_site_stands_for_all() -> None:
     report = json.loads(STREAM)
     worse = json.loads(json.dumps(report).replace('"lost_packets": 0', '"lost_packets": 75'))
-    raw = streams.join({"AMS": json.dumps(report), "MIL": json.dumps(worse), "latency": LATENCY})
+    raw = streams.join_outputs({"AMS": json.dumps(report), "MIL": json.dumps(worse), "latency": LATENCY})
     values = streams.parse(raw, "latency")
     assert values["lost_percent AMS"] == 0
     assert values["lost_percent"] == values["lost_percent MIL"] == pytest.approx(10)  # 75 of 750
@@ -62,7 +62,7 @@ def test_the_worst_site_stands_for_all() -> None:
 )
 def test_anything_less_is_an_error_and_never_a_zero(outputs: dict[str, str]) -> None:
     with pytest.raises(MeasureError):
-        streams.parse(streams.join(outputs), "latency")
+        streams.parse(streams.join_outputs(outputs), "latency")
 
 
 def test_features_are_read_and_ufo_is_gone() -> None:
@@ -78,7 +78,7 @@ def test_features_are_read_and_ufo_is_gone() -> None:
     ("mtu", "fragments", "size"), [(1500, 1, 1472), (1450, 1, 1422), (1500, 2, 2952), (1376, 2, 2700)]
 )
 def test_payloads_fill_their_packets(mtu: int, fragments: int, size: int) -> None:
-    assert ethtool.payload(mtu, fragments) == size
+    assert ethtool.udp_payload(mtu, fragments) == size
     ip = size + 8  # one byte more needs one packet more
     room = (mtu - 20) // 8 * 8
     needed = 1 + max(0, -(-(ip - (mtu - 20)) // room))

@@ -131,7 +131,7 @@ async def test_addresses_are_asked_until_they_answer_and_silent_ones_not_printed
         f'[ "$to" != 192.0.2.2 ] || exit 1\n[ -e {tmp_path}/$to ] || {{ : > {tmp_path}/$to; exit 1; }}\n'
     )
     ping.chmod(0o755)
-    script = reachability.ask_script(["192.0.2.1", "192.0.2.2", "192.0.2.3"], 2.0)
+    script = reachability.ping_script(["192.0.2.1", "192.0.2.2", "192.0.2.3"], 2.0)
     said = await command.run(["sh"], stdin=script.encode(), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert sorted(said.stdout.split()) == ["192.0.2.1", "192.0.2.3"]
 
@@ -173,4 +173,4 @@ async def test_a_tool_that_hangs_is_named_with_what_it_printed() -> None:
 
 
 def test_text_of_a_failure_has_both_streams() -> None:
-    assert tool.text(Result((), 1, "out\n", "err\n", 0)) == "out\nerr\n"
+    assert tool.output(Result((), 1, "out\n", "err\n", 0)) == "out\nerr\n"

@@ -77,7 +77,7 @@ def as_in_2016(cell: Cell) -> dict[str, float]:
         without = 70.0 if over else 100.0
         return rate(without * 2 if params["offload"] == "on" and over else without)
     if "size" in params:
-        fits = params["size"] <= ethtool.payload(MTU[overlay])
+        fits = params["size"] <= ethtool.udp_payload(MTU[overlay])
         return rate(params["size"] / 10 * (1 if fits else 0.63))
     if "hops" in params:
         return rate(100.0 * 0.97 ** (hops - 1) if cell.metric == "udp" else (100, 50, 48, 46, 44)[hops - 1])
@@ -93,7 +93,7 @@ def upside_down(cell: Cell) -> dict[str, float]:
     if "stress" in params:
         return rate(50 + params["stress"] * 0.5)
     if "size" in params:
-        fits = params["size"] <= ethtool.payload(MTU["weave"])
+        fits = params["size"] <= ethtool.udp_payload(MTU["weave"])
         return rate((3000 - params["size"]) / 10 * (1 if fits else 0.4))
     if "hops" in params:
         return rate((100, 95, 20, 15, 10)[params["hops"] - 1])

@@ -35,19 +35,19 @@ def written(path: Path, text: str) -> Path:
 def test_a_whole_inventory_is_read(tmp_path: Path) -> None:
     found = read(written(tmp_path, WHOLE))
     check(found, CHAIN, "inventory.yaml")
-    way = found.way("PRG", tmp_path)
+    way = found.ssh_settings("PRG", tmp_path)
     assert (way.address, way.port, way.user) == ("192.0.2.2", 2200, "root")
     assert way.keys == (str(tmp_path / "keys/lab"),)
     assert way.known_hosts == tmp_path / "known"
     assert not way.accept_new
     assert way.jump is not None
     assert (way.jump.address, way.jump.port, way.jump.user) == ("gate.example", 2222, "me")
-    assert found.way("AMS", tmp_path).user == "lab"
+    assert found.ssh_settings("AMS", tmp_path).user == "lab"
 
 
 def test_what_is_left_out_is_left_to_the_users_own_settings(tmp_path: Path) -> None:
     text = "topology: point_to_point\nhosts: {A: {address: a}}\n"
-    way = read(written(tmp_path, text)).way("A", tmp_path)
+    way = read(written(tmp_path, text)).ssh_settings("A", tmp_path)
     assert (way.port, way.user, way.keys, way.known_hosts, way.config, way.jump) == (
         None,
         None,

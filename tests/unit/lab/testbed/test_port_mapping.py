@@ -37,16 +37,16 @@ def machine(*more: Interface) -> dict[str, Interface]:
 
 def test_a_port_is_named_by_name_or_mac() -> None:
     there = machine()
-    assert port_mapping.named("PRG", {"eth1": "eth2", "eth2": there["eth1"].mac.upper()}, there) == {
+    assert port_mapping.given_ports("PRG", {"eth1": "eth2", "eth2": there["eth1"].mac.upper()}, there) == {
         "eth1": "eth2",
         "eth2": "eth1",
     }
-    assert port_mapping.named("PRG", {"eth1": "auto"}, there) == {}
+    assert port_mapping.given_ports("PRG", {"eth1": "auto"}, there) == {}
 
 
 def test_an_interface_that_is_missing_is_named_with_those_that_are_there() -> None:
     with pytest.raises(HostError) as caught:
-        port_mapping.named(
+        port_mapping.given_ports(
             "PRG", {"eth1": "ens9"}, machine(interface("docker0"), interface("lo", kind="loopback"))
         )
     assert str(caught.value) == (
@@ -55,7 +55,7 @@ def test_an_interface_that_is_missing_is_named_with_those_that_are_there() -> No
 
 
 def test_the_control_network_is_never_a_port() -> None:
-    assert port_mapping.control("AMS", machine(), "192.0.2.1") == "eth0"
+    assert port_mapping.control_interface("AMS", machine(), "192.0.2.1") == "eth0"
     with pytest.raises(HostError, match="the control network is never measured"):
         port_mapping.refuse_control("AMS", {"eth1": "eth0"}, "eth0")
 
@@ -80,7 +80,7 @@ def survey(interfaces: dict[str, Interface]) -> Survey:
 def test_ports_that_are_auto_follow_from_what_is_connected() -> None:
     asked = {h.name: {link.interface(h.name): "auto" for link in CHAIN.links_of(h.name)} for h in CHAIN.hosts}
     wires = {("AMS", "ens4"): ("PRG", "ens6"), ("BRA", "ens3"): ("PRG", "ens5")}
-    assert port_mapping.settle(CHAIN, {}, asked, wires) == {
+    assert port_mapping.fill_in_auto(CHAIN, {}, asked, wires) == {
         "AMS": {"eth1": "ens4"},
         "PRG": {"eth1": "ens6", "eth2": "ens5"},
         "BRA": {"eth1": "ens3"},
@@ -90,7 +90,7 @@ def test_ports_that_are_auto_follow_from_what_is_connected() -> None:
 def test_a_port_that_leads_nowhere_is_named() -> None:
     asked = {h.name: {link.interface(h.name): "auto" for link in CHAIN.links_of(h.name)} for h in CHAIN.hosts}
     with pytest.raises(HostError, match=r"no interface was found .* PRG eth2 to BRA, BRA eth1 to PRG"):
-        port_mapping.settle(CHAIN, {}, asked, {("AMS", "ens4"): ("PRG", "ens6")})
+        port_mapping.fill_in_auto(CHAIN, {}, asked, {("AMS", "ens4"): ("PRG", "ens6")})
 
 
 PORTS = {"AMS": {"eth1": "eth1"}, "PRG": {"eth1": "eth1", "eth2": "eth2"}, "BRA": {"eth1": "eth1"}}
@@ -98,7 +98,7 @@ KNOWN = {name: machine() for name in PORTS}
 
 
 def ends() -> list[LinkEnd]:
-    return [end for end in port_mapping.ends(CHAIN, PORTS) if end.link.name == "AMS-PRG"]
+    return [end for end in port_mapping.link_ends(CHAIN, PORTS) if end.link.name == "AMS-PRG"]
 
 
 LINK = "link AMS-PRG (AMS eth1 to PRG eth1)"
@@ -118,17 +118,17 @@ MOVE = "move that cable, or name the right interface in the inventory"
     ],
 )
 def test_a_link_that_is_not_right_is_a_sentence_with_its_cable(found: Any, sentence: str) -> None:
-    assert cabling_check.complaints(ends(), found, KNOWN, PORTS) == [LINK + sentence]
+    assert cabling_check.cabling_faults(ends(), found, KNOWN, PORTS) == [LINK + sentence]
 
 
 def test_a_port_without_carrier_is_said_first() -> None:
     known = {**KNOWN, "PRG": {**machine(), "eth1": replace(machine()["eth1"], carrier=False)}}
-    (said,) = cabling_check.complaints(ends(), {}, known, PORTS)
+    (said,) = cabling_check.cabling_faults(ends(), {}, known, PORTS)
     assert "is dead: PRG eth1 has no carrier; look at the cable and the port there" in said
 
 
 def test_answers_are_read() -> None:
-    assert cabling_check.parse_answers("ok eth1 192.168.1.2\nnonsense\n") == {("eth1", "192.168.1.2")}
+    assert cabling_check.parse_answered("ok eth1 192.168.1.2\nnonsense\n") == {("eth1", "192.168.1.2")}
 
 
 def test_who_asks_behind_an_interface_is_read() -> None:
@@ -136,7 +136,7 @@ def test_who_asks_behind_an_interface_is_read() -> None:
         "heard eth1 10:00:00.000000 52:54:00:00:00:01 > ff:ff:ff:ff:ff:ff, ethertype ARP (0x0806), "
         "length 42: Request who-has 169.254.255.254 tell 192.0.2.1, length 28\n"
     )
-    assert cabling_check.parse_heard(line + "heard eth2 \n") == {"eth1": {"52:54:00:00:00:01"}}
+    assert cabling_check.parse_arp(line + "heard eth2 \n") == {"eth1": {"52:54:00:00:00:01"}}
 
 
 class Pipe:
@@ -154,7 +154,7 @@ class Pipe:
 @pytest.mark.parametrize("most", [1500, 1499, 1400, 68, 0])
 async def test_the_largest_packet_of_a_link_is_found(most: int) -> None:
     host = Pipe(most)
-    said = await cabling_check.narrow({"AMS": host}, ends())
+    said = await cabling_check.mtu_faults({"AMS": host}, ends())
     assert host.asked < 16
     if most == 1500:
         assert not said
@@ -163,14 +163,14 @@ async def test_the_largest_packet_of_a_link_is_found(most: int) -> None:
 
 
 def test_the_data_plane_is_a_script_of_one_line_per_port() -> None:
-    text = dataplane.text([end for end in port_mapping.ends(CHAIN, PORTS) if end.host == "PRG"])
+    text = dataplane.setup_script([end for end in port_mapping.link_ends(CHAIN, PORTS) if end.host == "PRG"])
     assert "port eth1 192.168.1.2/24 1500   # to AMS\nport eth2 192.168.2.2/24 1500   # to BRA\n" in text
 
 
 def test_an_interface_gets_back_what_it_had() -> None:
     before = interface("eth1", up=False, mtu=9000, addresses=("10.0.0.1/8",))
     now = interface("eth1", addresses=("10.0.0.1/8", "192.168.1.1/24"))
-    assert dataplane.undo(now, before) == [
+    assert dataplane.undo_lines(now, before) == [
         "ip addr del 192.168.1.1/24 dev eth1 || :",
         "while iptables -w -D FORWARD -i eth1 -j ACCEPT; do :; done",
         "ip link set eth1 mtu 9000 || :",

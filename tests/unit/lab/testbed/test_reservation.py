@@ -32,19 +32,19 @@ OTHER = Holder("eva", "desk", "2030-01-02T03:04:05+00:00", "testbed run", 4711, 
 
 
 async def test_free_hosts_are_taken_and_let_go(folder: Path) -> None:
-    mine = await reservation.take([Here()])
+    mine = await reservation.acquire([Here()])
     assert reservation.parse((folder / "claim.json").read_text()) == mine
     await reservation.release([Here()], mine, claim=False)
     assert (folder / "claim.json").exists()
     assert not (folder / "busy.json").exists()
-    await reservation.release([Here()], await reservation.take([Here()]), claim=True)
+    await reservation.release([Here()], await reservation.acquire([Here()]), claim=True)
     assert not list(folder.iterdir())
 
 
 async def test_what_another_has_is_refused_by_name_and_left_alone(folder: Path) -> None:
     held_by(folder, "claim", OTHER)
     with pytest.raises(HostsLocked) as caught:
-        await reservation.take([Here()])
+        await reservation.acquire([Here()])
     assert str(caught.value) == (
         "AMS: in use by eva on desk since 2030-01-02T03:04:05+00:00 (testbed run); ask eva, or take it over "
         "with --steal"
@@ -55,7 +55,7 @@ async def test_what_another_has_is_refused_by_name_and_left_alone(folder: Path) 
 
 async def test_it_can_be_stolen(folder: Path) -> None:
     held_by(folder, "claim", OTHER)
-    mine = await reservation.take([Here()], steal=True)
+    mine = await reservation.acquire([Here()], steal=True)
     assert reservation.parse((folder / "claim.json").read_text()) == mine
     assert reservation.parse((folder / "busy.json").read_text()) == mine
 
@@ -65,19 +65,19 @@ async def test_a_second_command_of_the_same_person_is_refused_while_the_first_ru
     held_by(folder, "claim", first)
     held_by(folder, "busy", first)
     with pytest.raises(HostsLocked, match="testbed run"):
-        await reservation.take([Here()])
+        await reservation.acquire([Here()])
 
 
 async def test_a_command_that_was_killed_holds_nothing(folder: Path) -> None:
     dead = replace(Holder.me("testbed run"), since="2030-01-02T03:04:05+00:00", started=1)
     held_by(folder, "claim", dead)
     held_by(folder, "busy", dead)
-    mine = await reservation.take([Here()])
+    mine = await reservation.acquire([Here()])
     assert reservation.parse((folder / "busy.json").read_text()) == mine
 
 
 async def test_a_lock_that_was_stolen_is_not_let_go_by_the_loser(folder: Path) -> None:
-    mine = await reservation.take([Here()])
+    mine = await reservation.acquire([Here()])
     held_by(folder, "busy", OTHER)
     await reservation.release([Here()], mine, claim=True)
     assert (folder / "claim.json").exists()
@@ -87,4 +87,4 @@ async def test_a_lock_that_was_stolen_is_not_let_go_by_the_loser(folder: Path) -
 async def test_no_room_for_a_lock_is_said_so(folder: Path) -> None:
     folder.write_text("a file, where the folder should be")
     with pytest.raises(HostError, match="is its disk full"):
-        await reservation.take([Here()])
+        await reservation.acquire([Here()])

@@ -76,11 +76,11 @@ def test_what_a_new_docker_makes_is_its_own() -> None:
 
 
 def test_what_a_machine_lacks_is_named() -> None:
-    lacking = provision.lacking(Survey(SAID))
+    lacking = provision.missing_parts(Survey(SAID))
     assert lacking[0].startswith("packages ca-certificates, ")
     assert survey.DAEMON_SCRIPT in lacking
     with pytest.raises(HostError, match="AMS: its disk is full: 4 MiB are free"):
-        provision.refuse_full("AMS", Survey(SAID))
+        provision.require_room("AMS", Survey(SAID))
 
 
 def test_folders_that_were_there_stay() -> None:

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from lab.util.signals import SIGNALS, until_told
+from lab.util.signals import SIGNALS, cancel_on_signal
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -24,7 +24,7 @@ def test_a_signal_cancels_the_work_and_waits_for_its_cleaning_up(number: signal.
             done.append("cleaned up")
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(until_told(work()))
+        asyncio.run(cancel_on_signal(work()))
     assert done == ["cleaned up"]
 
 
@@ -32,4 +32,4 @@ def test_work_that_nobody_interrupts_gives_its_result() -> None:
     async def work() -> int:
         return 7
 
-    assert asyncio.run(until_told(work())) == 7
+    assert asyncio.run(cancel_on_signal(work())) == 7

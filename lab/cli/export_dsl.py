@@ -52,11 +52,11 @@ def command(
         _say_losses(found, "; -o FILE keeps it beside the document")
         typer.echo(text, nl=False)
         return
-    from lab.formats import side_file
+    from lab.formats.files import sidecar_path, sidecar_text
     from lab.util import files
 
-    beside = side_file.path(output)
-    files.write({beside: side_file.text(found, output.name).encode(), output: text.encode()}, force=force)
+    beside = sidecar_path(output)
+    files.write({beside: sidecar_text(found, output.name).encode(), output: text.encode()}, force=force)
     _say_losses(found, f"; it is in {beside}")
 
 
@@ -84,5 +84,5 @@ def warn(topology: str, limits: list[gts_rules.Limit], strict: bool) -> None:
 
 
 def _say_losses(topology: Topology, where: str) -> None:
-    if lost := sidecar.losses(sidecar.of(topology)):
+    if lost := sidecar.summary(sidecar.extract(topology)):
         typer.echo(f"not in the document: {', '.join(lost)}{where}", err=True)

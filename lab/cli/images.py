@@ -93,8 +93,8 @@ def _root(verb: str) -> None:
 
 
 def _words(image: object) -> str:
-    from lab.images import Built
+    from lab.images import BuiltImage
 
-    assert isinstance(image, Built)
+    assert isinstance(image, BuiltImage)
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
     return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.way}"

@@ -27,13 +27,13 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
         DslError: with every fault, each with line and column.
     """
     from lab.dsl.checks import check
-    from lab.dsl.diagnostics import Enough, Faults
+    from lab.dsl.diagnostics import Faults, TooManyFaults
     from lab.dsl.reader import TextReader
     from lab.topology.sites import SITES
 
     faults, document = Faults(text), None
     known = {*SITES, *(name.upper() for name in locations or ())}
-    with suppress(Enough):
+    with suppress(TooManyFaults):
         reading = TextReader(text, faults)
         if raw := reading.document():
             document = check(raw, faults, known, reading.certain)
@@ -43,7 +43,7 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
 
 
 @contextmanager
-def collector_at_rest() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Without Python's cycle collector: it walks over all that was read so far, again and again.
 
     Nothing here makes cycles, and with it the time per host grows with their number.
@@ -62,24 +62,24 @@ def parse(
     *,
     source: str = "document",
     sites: Sites | None = None,
-    side: Mapping[str, Any] | None = None,
+    sidecar: Mapping[str, Any] | None = None,
 ) -> Topology:
-    """The topology of a text in either dialect; `side` is what a side file adds to it.
+    """The topology of a text in either dialect; `sidecar` is what a side file adds to it.
 
     Raises:
         DslError: with every fault, each with line and column.
     """
     from lab.dsl.diagnostics import Fault
-    from lab.dsl.sidecar import refuse_strangers
+    from lab.dsl.sidecar import refuse_unknown_ids
     from lab.dsl.to_topology import to_topology
     from lab.errors import DslError, TopologyError
 
-    further = {**(sites or {}), **(side or {}).get("sites", {})}
+    further = {**(sites or {}), **(sidecar or {}).get("sites", {})}
     try:
-        with collector_at_rest():
+        with gc_paused():
             document = read(text, source=source, locations=further)
-            refuse_strangers(side or {}, document, f"the side file of {source}")
-            return to_topology(document, further, side or {})
+            refuse_unknown_ids(sidecar or {}, document, f"the side file of {source}")
+            return to_topology(document, further, sidecar or {})
     except TopologyError as error:
         fault = Fault(1, 1, document.name, str(error))
         raise DslError(f"{source}:{fault}", [fault]) from error
@@ -94,5 +94,5 @@ def export(topology: Topology, dialect: str = "v2") -> str:
     from lab.dsl.from_topology import to_document
     from lab.dsl.write import write
 
-    with collector_at_rest():
+    with gc_paused():
         return write(to_document(topology), dialect)

@@ -10,10 +10,10 @@ from lab.dsl.document import LINK, Adjacency, Port, Resource
 from lab.dsl.grammar import RawAdjacency
 
 #: Ports up to which looking through them is as fast as an index, and smaller.
-FEW = 8
+SCAN_LIMIT = 8
 
 
-class Meetings:
+class AdjacencyChecker:
     """Checks the adjacencies of one document; what is wrong goes to its faults."""
 
     def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
@@ -74,7 +74,7 @@ class Meetings:
         return resource, port.id
 
     def _port(self, resource: Resource, name: str) -> Port | None:
-        if len(resource.ports) <= FEW:
+        if len(resource.ports) <= SCAN_LIMIT:
             return next((port for port in resource.ports if port.id == name), None)
         if resource.id not in self._many:
             self._many[resource.id] = {port.id: port for port in resource.ports}

@@ -8,15 +8,15 @@ from math import isfinite
 
 from lark import Token
 
-from lab.dsl.adjacencies import Meetings
+from lab.dsl.adjacencies import AdjacencyChecker
 from lab.dsl.diagnostics import Faults, expected
 from lab.dsl.document import LINK, NODES, Adjacency, Attributes, Document, Port, Resource
 from lab.dsl.grammar import RawAttribute, RawDocument, RawPart, RawResource
-from lab.dsl.gts_rules import number
+from lab.dsl.gts_rules import to_number
 from lab.topology.validation import RANGES
 
-LONGEST_NAME = 200
-ID = re.compile(rf"[A-Za-z0-9_$-]{{1,{LONGEST_NAME}}}")
+MAX_NAME = 200
+ID = re.compile(rf"[A-Za-z0-9_$-]{{1,{MAX_NAME}}}")
 #: Inner blocks other than ports, by kind of resource.
 BLOCKS: Mapping[str, tuple[str, ...]] = {"vsi": ("controller",), "ofx": ("controller",)}
 #: Attributes that are numbers to us; the factor makes Mbit/s of them.
@@ -43,14 +43,14 @@ class _Checker:
         self._faults, self._locations = faults, locations
 
     def document(self, raw: RawDocument, certain: bool) -> Document:
-        if len(raw.name) > LONGEST_NAME:
-            self._faults.add(raw.at, raw.name, f"expected a name of at most {LONGEST_NAME} characters")
+        if len(raw.name) > MAX_NAME:
+            self._faults.add(raw.at, raw.name, f"expected a name of at most {MAX_NAME} characters")
         about = self._attributes(raw.attributes)
         resources = self._resources(raw.resources)
         by_id = self._by_id(resources)
         adjacencies: list[Adjacency] = []
         if certain:
-            adjacencies = Meetings(self._faults, by_id).all(raw.adjacencies)
+            adjacencies = AdjacencyChecker(self._faults, by_id).all(raw.adjacencies)
             if not any(resource.kind in NODES for resource in resources):
                 self._faults.add(raw.at, raw.name, "it has no hosts; expected at least one host block")
         texts = {name: self._text(about.pop(name, None), name) for name in ("id", "description")}
@@ -114,7 +114,7 @@ class _Checker:
         if isinstance(attribute.value, str) and "${" not in value and not ID.fullmatch(value):
             text = (
                 "an id has letters, digits, '_', '$' and '-'; "
-                f"expected 1 to {LONGEST_NAME} of them and nothing else"
+                f"expected 1 to {MAX_NAME} of them and nothing else"
             )
             self._faults.add(attribute.value_at, value, text)
             return ""
@@ -174,7 +174,7 @@ class _Checker:
         for attribute in attributes:
             if attribute.name not in RATES or attribute.value is None:
                 continue
-            rate = number(attribute.value)
+            rate = to_number(attribute.value)
             if rate is None or not least <= rate * RATES[attribute.name] <= most:
                 factor = RATES[attribute.name]
                 span = f"{least / factor:g} to {most / factor:,.9g} {'Gbit/s' if factor > 1 else unit}"

@@ -22,7 +22,7 @@ class Fault(NamedTuple):
         return f"{self.line}:{self.column}: {shortened(self.text)}: {self.what}"
 
 
-class Enough(Exception):
+class TooManyFaults(Exception):
     """As many faults were found as are told: looking for more would be work for nobody."""
 
 
@@ -49,7 +49,7 @@ class Faults:
         """
         self._found[at, what] = Fault(*self.place(at), text, what)
         if self._full:
-            raise Enough
+            raise TooManyFaults
 
     def place(self, at: int) -> tuple[int, int]:
         """Line and column of an offset."""

@@ -73,7 +73,7 @@ class Document:
         return (resource for resource in self.resources if resource.kind == LINK)
 
 
-def natural(text: str) -> tuple[object, ...]:
+def natural_key(text: str) -> tuple[object, ...]:
     """A sort key in which h2 comes before h10, whatever the case; ties go by the text itself."""
     parts = re.split(r"(\d+)", text.lower())
     return (tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part), text)

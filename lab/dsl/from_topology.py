@@ -17,7 +17,7 @@ from typing import Any
 
 import networkx as nx
 
-from lab.dsl.document import ENDS, LINK, Adjacency, Attributes, Document, Port, Resource, natural
+from lab.dsl.document import ENDS, LINK, Adjacency, Attributes, Document, Port, Resource, natural_key
 from lab.dsl.gts_rules import rate_of
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology
@@ -50,7 +50,7 @@ def to_document(topology: Topology) -> Document:
         adjacencies=tuple(
             Adjacency(ids[host], port, link_ids[link.name], end)
             for link in links
-            for host, port, end in _meetings(
+            for host, port, end in _link_ends(
                 topology, link, ports, graph.edges[link.a, link.b].get("gts", {})
             )
         ),
@@ -114,7 +114,7 @@ def _ports(topology: Topology, name: str, gts: Mapping[str, Any]) -> dict[str, s
 def _node(name: str, node: Mapping[str, Any], node_id: str, ports: Mapping[str, str]) -> Resource:
     gts = node.get("gts", {})
     beyond = gts.get("ports", ())[len(ports) :]
-    ordered = sorted({*ports.values(), *beyond, *gts.get("spare", ())}, key=natural)
+    ordered = sorted({*ports.values(), *beyond, *gts.get("spare", ())}, key=natural_key)
     extra = gts.get("port_attributes", {})
     return Resource(
         kind=node["kind"],
@@ -145,10 +145,10 @@ def rate_attributes(rate: float | None) -> dict[str, int | float]:
 
 
 def _end_order(end: str) -> tuple[Any, ...]:
-    return (ENDS.index(end), "") if end in ENDS else (len(ENDS), natural(end))
+    return (ENDS.index(end), "") if end in ENDS else (len(ENDS), natural_key(end))
 
 
-def _meetings(
+def _link_ends(
     topology: Topology, link: LinkSpec, ports: Mapping[str, Mapping[str, str]], gts: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     """Host, its port and the link's port, for both ends; the source first."""

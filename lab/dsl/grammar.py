@@ -35,7 +35,7 @@ COMMENT: /\/\/[^\n]*|\/\*[\s\S]*?\*\//
 %ignore COMMENT
 """
 
-WORDS = {
+TOKEN_NAMES = {
     "TYPE": "'type'",
     "KIND": "a resource",
     "NAME": "a name",

@@ -24,14 +24,14 @@ FLAVOURS = (
     *("tiny", "small", "medium", "large"),
 )
 #: Attributes seen in documents, by kind of resource; others are kept, with a warning.
-SEEN = {
+KNOWN_ATTRIBUTES = {
     "host": {"cpuSpeed", "imageId", "flavorId"},
     "ofx": {"fabricIPv4", "fabricSubnetMaskv4", "controllerIPv4", "controllerPort"},
     "vsi": {"switchIPv4Addr", "switchIPv4Mask", "switchMode"},
     "baremetalserver": {"image"},
     LINK: {"capacity", "bandwidth"},
 }
-SEEN_PORT = {"lineRate", "mode", "logicalPort"}
+KNOWN_PORT_ATTRIBUTES = {"lineRate", "mode", "logicalPort"}
 
 
 class Limit(NamedTuple):
@@ -41,7 +41,7 @@ class Limit(NamedTuple):
     text: str
 
 
-def number(value: Any) -> float | None:
+def to_number(value: Any) -> float | None:
     """A number that may stand in quotes; None when it is none."""
     if isinstance(value, bool):
         return None
@@ -56,8 +56,8 @@ def rate_of(attributes: Mapping[str, Any], ports: Iterable[Mapping[str, Any]]) -
     """The rate (Mbit/s) that a link asks for: its `capacity`, `bandwidth`, or its ports' `lineRate`."""
     for name in ("capacity", "bandwidth"):
         if name in attributes:
-            return number(attributes[name])
-    lines = [number(port["lineRate"]) for port in ports if "lineRate" in port]
+            return to_number(attributes[name])
+    lines = [to_number(port["lineRate"]) for port in ports if "lineRate" in port]
     return min((1000 * line for line in lines if line is not None), default=None)
 
 
@@ -95,13 +95,13 @@ def _limits(resource: Resource) -> Iterator[tuple[str, str]]:
         yield from _host_limits(attributes)
     for port in resource.ports:
         yield from _port_limits(port)
-    if unseen := sorted(attributes.keys() - SEEN[resource.kind]):
+    if unseen := sorted(attributes.keys() - KNOWN_ATTRIBUTES[resource.kind]):
         yield "attribute", f"has {', '.join(unseen)}, which no known document has"
 
 
 def _host_limits(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "cpuSpeed" in attributes:
-        speed = number(attributes["cpuSpeed"])
+        speed = to_number(attributes["cpuSpeed"])
         if speed is None or speed > CPU_SPEED:
             yield "cpuSpeed", f"asks for {attributes['cpuSpeed']} GHz; the service gives at most {CPU_SPEED}"
     if "flavorId" in attributes and attributes["flavorId"] not in FLAVOURS:
@@ -114,7 +114,7 @@ def _link_limits(attributes: Mapping[str, Any], ports: Iterable[Port]) -> Iterat
     if "bandwidth" in attributes:
         yield "bandwidth", "has a bandwidth, which is said not to be supported by the service"
     rate = rate_of(attributes, ())
-    lines = [number(dict(port.attributes).get("lineRate")) or LINE_RATE for port in ports]
+    lines = [to_number(dict(port.attributes).get("lineRate")) or LINE_RATE for port in ports]
     if rate is not None and rate > 1000 * min(lines, default=LINE_RATE):
         yield "lineRate", f"asks for {rate:g} Mbit/s over ports of {min(lines, default=LINE_RATE):g} Gbit/s"
 
@@ -122,11 +122,11 @@ def _link_limits(attributes: Mapping[str, Any], ports: Iterable[Port]) -> Iterat
 def _port_limits(port: Port) -> Iterator[tuple[str, str]]:
     attributes = dict(port.attributes)
     if "lineRate" in attributes:
-        line = number(attributes["lineRate"])
+        line = to_number(attributes["lineRate"])
         if line is None or line < 1 or line != int(line):
             yield (
                 "lineRate",
                 f"port {port.id!r} asks for {attributes['lineRate']}; it goes in steps of 1 Gbit/s",
             )
-    if unseen := sorted(attributes.keys() - SEEN_PORT):
+    if unseen := sorted(attributes.keys() - KNOWN_PORT_ATTRIBUTES):
         yield "attribute", f"port {port.id!r} has {', '.join(unseen)}, which no known document has"

@@ -10,16 +10,16 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from lab.dsl.diagnostics import Faults
 from lab.dsl.document import LINK, NODES
-from lab.dsl.grammar import WORDS, RawDocument, parser
+from lab.dsl.grammar import TOKEN_NAMES, RawDocument, parser
 from lab.dsl.groovy import constructs
 
 #: Characters. Ten thousand hosts with twenty thousand links take half of it.
-LONGEST = 8 * 1024 * 1024
+MAX_CHARACTERS = 8 * 1024 * 1024
 #: Attributes, blocks and adjacencies in all, by the signs that each of them needs. The same ten
 #: thousand hosts take half of it; a text of nothing else would take minutes.
-MOST = 600_000
+MAX_ITEMS = 600_000
 #: Repairs after which a text is given up.
-PATIENCE = 500
+MAX_REPAIRS = 500
 #: What stands in for a missing word.
 STAND_INS = {
     "RBRACE": "}",
@@ -53,13 +53,15 @@ class TextReader:
 
     def document(self) -> RawDocument | None:
         """The raw document, or None when not even a repaired one could be made of the text."""
-        if len(self.text) > LONGEST:
+        if len(self.text) > MAX_CHARACTERS:
             self.faults.add(
-                LONGEST, self.text[LONGEST : LONGEST + 20], f"expected at most {LONGEST:,} characters"
+                MAX_CHARACTERS,
+                self.text[MAX_CHARACTERS : MAX_CHARACTERS + 20],
+                f"expected at most {MAX_CHARACTERS:,} characters",
             )
             return None
-        if sum(self.text.count(sign) for sign in "={,") > MOST:
-            what = f"expected at most {MOST:,} attributes, blocks and adjacencies in all"
+        if sum(self.text.count(sign) for sign in "={,") > MAX_ITEMS:
+            what = f"expected at most {MAX_ITEMS:,} attributes, blocks and adjacencies in all"
             self.faults.add(0, self.text[:20], what)
             return None
         try:
@@ -74,7 +76,7 @@ class TextReader:
         self._repairs += 1
         if self._repairs == 1 and self._refuse_groovy():
             return False
-        if self._repairs > PATIENCE:
+        if self._repairs > MAX_REPAIRS:
             return False
         if isinstance(error, UnexpectedCharacters):
             return self._skip_characters(error)
@@ -155,7 +157,9 @@ class TextReader:
 
     def _expected(self, error: Any, repair: tuple[str, ...] = ()) -> str:
         accepted = repair if repair in SURE else error.interactive_parser.accepts()
-        words = [WORDS[kind] for kind in WORDS if kind in accepted and kind not in ("TYPE", "KIND")]
+        words = [
+            TOKEN_NAMES[kind] for kind in TOKEN_NAMES if kind in accepted and kind not in ("TYPE", "KIND")
+        ]
         if "ADJACENCY" in accepted:
             return "expected an attribute, a resource, 'adjacency' or '}'"
         return "expected " + (" or ".join(words) if words else "nothing more")

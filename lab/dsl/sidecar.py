@@ -1,7 +1,7 @@
 """What the language cannot hold of a topology, as data that goes beside its document.
 
 Comments would hold it too, but no parser of the service is known, so nobody knows whether
-it reads over them. `lab.formats.side_file` has the file.
+it reads over them. `lab.formats.files` has the file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from lab.topology.specs import USUAL
 
 HOST_FIELDS = ("name", "cpus", "image")
 LINK_FIELDS = (*USUAL, "mtu")
-WHOLE = ("name", "separate_parts", "routing", "schedule")
+TOPOLOGY_FIELDS = ("name", "separate_parts", "routing", "schedule")
 
 
-def of(topology: Topology) -> dict[str, Any]:
+def extract(topology: Topology) -> dict[str, Any]:
     """What the language cannot hold of a topology; hosts and links by their ids in the document.
 
     That is every round trip, since none is in a document, and whatever else is not the
@@ -91,28 +91,28 @@ def _link(link: LinkSpec, other: LinkSpec, renumbered: bool) -> dict[str, Any]:
     }
 
 
-def losses(side: Mapping[str, Any]) -> list[str]:
+def summary(sidecar: Mapping[str, Any]) -> list[str]:
     """What a side file holds, in a few words per kind: ``rtt of 5 links``."""
     found = []
     for group in ("hosts", "links"):
         counts: dict[str, int] = {}
-        for about in side.get(group, {}).values():
+        for about in sidecar.get(group, {}).values():
             for key in about:
                 counts[key] = counts.get(key, 0) + 1
         words = {key: "one way's own of" if key == "from" else f"{key} of" for key in counts}
         found += [f"{words[key]} {n} {group if n != 1 else group[:-1]}" for key, n in counts.items()]
-    found += [f"places of {len(side['sites'])} sites"] if "sites" in side else []
-    return found + [f"the topology's {key}" for key in WHOLE if key in side]
+    found += [f"places of {len(sidecar['sites'])} sites"] if "sites" in sidecar else []
+    return found + [f"the topology's {key}" for key in TOPOLOGY_FIELDS if key in sidecar]
 
 
-def refuse_strangers(side: Mapping[str, Any], document: Document, source: str) -> None:
+def refuse_unknown_ids(sidecar: Mapping[str, Any], document: Document, source: str) -> None:
     """Refuse a side file that speaks of what its document does not have.
 
     Raises:
         DslError: naming every such id.
     """
     known = {"hosts": {n.id for n in document.nodes()}, "links": {n.id for n in document.links()}}
-    strangers = [i for group, ids in known.items() for i in side.get(group, {}) if i not in ids]
+    strangers = [i for group, ids in known.items() for i in sidecar.get(group, {}) if i not in ids]
     if strangers:
         names = ", ".join(sorted(strangers)[:20])
         raise DslError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import networkx as nx
 
-from lab.dsl.document import ENDS, Attributes, Document, Resource, natural
+from lab.dsl.document import ENDS, Attributes, Document, Resource, natural_key
 from lab.dsl.from_topology import document_name, link_prefix, port_names, rate_attributes
 from lab.dsl.gts_rules import cpus_of, rate_of
 from lab.errors import TopologyError
@@ -24,62 +24,62 @@ from lab.topology.validation import NAME
 
 #: link id to its two ends, the lower-numbered host first: (node id, port, port of the link).
 Ends = dict[str, list[tuple[str, str, str]]]
-Side = Mapping[str, Any]
-NOTHING: Side = {}
+Sidecar = Mapping[str, Any]
+EMPTY: Sidecar = {}
 
 
 def to_topology(
-    document: Document, sites: Mapping[str, tuple[float, float]] | None = None, side: Side = NOTHING
+    document: Document, sites: Mapping[str, tuple[float, float]] | None = None, sidecar: Sidecar = EMPTY
 ) -> Topology:
     """The topology of a document that has no faults.
 
     Args:
         document: what `lab.dsl.read` gave.
         sites: further sites, as name to (latitude, longitude).
-        side: what a side file adds, by ids (`lab.dsl.sidecar`).
+        sidecar: what a side file adds, by ids (`lab.dsl.sidecar`).
 
     Raises:
         TopologyError: the side file asks for what no topology can be.
     """
-    names = _names(document, side.get("hosts", NOTHING))
-    numbers = _numbers((node.id for node in document.nodes()), side.get("hosts", NOTHING))
-    link_numbers = _numbers((link.id for link in document.links()), side.get("links", NOTHING))
+    names = _names(document, sidecar.get("hosts", EMPTY))
+    numbers = _numbers((node.id for node in document.nodes()), sidecar.get("hosts", EMPTY))
+    link_numbers = _numbers((link.id for link in document.links()), sidecar.get("links", EMPTY))
     ends = _ends(document, numbers)
     graph: nx.Graph[Any] = nx.Graph()
-    if further := {**(sites or {}), **side.get("sites", {})}:
+    if further := {**(sites or {}), **sidecar.get("sites", {})}:
         graph.graph["sites"] = further
-    graph.graph |= {key: side[key] for key in ("routing", "schedule") if key in side}
-    met = _met(ends, link_numbers)
+    graph.graph |= {key: sidecar[key] for key in ("routing", "schedule") if key in sidecar}
+    met = _connected_ports(ends, link_numbers)
     for node in document.nodes():
-        about = _host(node, met[node.id], side.get("hosts", NOTHING).get(node.id, NOTHING))
+        about = _host_attributes(node, met[node.id], sidecar.get("hosts", EMPTY).get(node.id, EMPTY))
         graph.add_node(names[node.id], order=numbers[node.id], **about)
-        _keep(graph.nodes[names[node.id]], _node_gts(node, names[node.id], met[node.id]))
+        _attach_gts(graph.nodes[names[node.id]], _node_gts(node, names[node.id], met[node.id]))
     prefix = link_prefix(numbers)
     for link in document.links():
         a, b = (names[node] for node, _, _ in ends[link.id])
-        about = _wire(link, side.get("links", NOTHING).get(link.id, NOTHING))
+        about = _link_attributes(link, sidecar.get("links", EMPTY).get(link.id, EMPTY))
         graph.add_edge(a, b, order=link_numbers[link.id], **about)
-        _keep(graph.edges[a, b], _link_gts(link, ends[link.id], f"{prefix}{link_numbers[link.id]}"))
-    name = side.get("name", document.name)
-    _keep(graph.graph, _document_gts(document, name, link_numbers))
+        _attach_gts(graph.edges[a, b], _link_gts(link, ends[link.id], f"{prefix}{link_numbers[link.id]}"))
+    name = sidecar.get("name", document.name)
+    _attach_gts(graph.graph, _document_gts(document, name, link_numbers))
     return Topology(
         graph,
         name=name,
         description=document.description,
-        separate_parts=side.get("separate_parts", not nx.is_connected(graph)),
+        separate_parts=sidecar.get("separate_parts", not nx.is_connected(graph)),
     )
 
 
-def _names(document: Document, side: Side) -> dict[str, str]:
+def _names(document: Document, sidecar: Sidecar) -> dict[str, str]:
     """The name of each node: the side file's, else its id where that can be a name, else made from it."""
-    given = {node.id: side.get(node.id, NOTHING).get("name", node.id) for node in document.nodes()}
+    given = {node.id: sidecar.get(node.id, EMPTY).get("name", node.id) for node in document.nodes()}
     names = {node: name for node, name in given.items() if NAME.fullmatch(name)}
     taken = set(names.values())
     if len(taken) < len(names):
         twice = sorted(name for name, count in Counter(names.values()).items() if count > 1)
         raise TopologyError(f"the side file gives one name to two hosts: {', '.join(twice)}")
     made: Counter[str] = Counter()
-    for node in sorted(given.keys() - names.keys(), key=natural):
+    for node in sorted(given.keys() - names.keys(), key=natural_key):
         names[node] = _free(node, taken, made)
         taken.add(names[node])
     return names
@@ -95,10 +95,10 @@ def _free(node_id: str, taken: Iterable[str], made: Counter[str]) -> str:
             return name
 
 
-def _numbers(ids: Iterable[str], side: Side) -> dict[str, int]:
+def _numbers(ids: Iterable[str], sidecar: Sidecar) -> dict[str, int]:
     """Numbers from 1: first what the side file numbers, in its order, then the rest in natural order."""
     last = float("inf")
-    ordered = sorted(ids, key=lambda i: (side.get(i, NOTHING).get("number", last), natural(i)))
+    ordered = sorted(ids, key=lambda i: (sidecar.get(i, EMPTY).get("number", last), natural_key(i)))
     return {node: number for number, node in enumerate(ordered, start=1)}
 
 
@@ -111,7 +111,7 @@ def _ends(document: Document, numbers: Mapping[str, int]) -> Ends:
     return ends
 
 
-def _met(ends: Ends, link_numbers: Mapping[str, int]) -> defaultdict[str, list[str]]:
+def _connected_ports(ends: Ends, link_numbers: Mapping[str, int]) -> defaultdict[str, list[str]]:
     """The ports of each node that meet a link, by the number of the link."""
     met: defaultdict[str, list[str]] = defaultdict(list)
     for link in sorted(ends, key=lambda link: link_numbers[link]):
@@ -120,28 +120,28 @@ def _met(ends: Ends, link_numbers: Mapping[str, int]) -> defaultdict[str, list[s
     return met
 
 
-def _host(node: Resource, met: list[str], side: Side) -> dict[str, Any]:
-    cpus = side["cpus"] if "cpus" in side else cpus_of(dict(node.attributes))
-    return {"site": node.location, "kind": node.kind, "cpus": cpus, "image": side.get("image")}
+def _host_attributes(node: Resource, met: list[str], sidecar: Sidecar) -> dict[str, Any]:
+    cpus = sidecar["cpus"] if "cpus" in sidecar else cpus_of(dict(node.attributes))
+    return {"site": node.location, "kind": node.kind, "cpus": cpus, "image": sidecar.get("image")}
 
 
 #: What a side file may say of a link, beside its rate.
 LINK_KEYS = ("rtt", "mtu", "name", "from", *(key for key in PARAMETERS if key != "rate"))
 
 
-def _wire(link: Resource, side: Side) -> dict[str, Any]:
+def _link_attributes(link: Resource, sidecar: Sidecar) -> dict[str, Any]:
     rate = rate_of(dict(link.attributes), (dict(port.attributes) for port in link.ports))
-    known = {key: side[key] for key in LINK_KEYS if key in side}
-    return {"rate": side.get("rate", rate), **known}
+    known = {key: sidecar[key] for key in LINK_KEYS if key in sidecar}
+    return {"rate": sidecar.get("rate", rate), **known}
 
 
-def _keep(attributes: dict[str, Any], gts: Mapping[str, Any]) -> None:
+def _attach_gts(attributes: dict[str, Any], gts: Mapping[str, Any]) -> None:
     if said := {key: value for key, value in gts.items() if value}:
         attributes["gts"] = said
 
 
 def _node_gts(node: Resource, name: str, met: list[str]) -> dict[str, Any]:
-    spare = sorted({port.id for port in node.ports} - set(met), key=natural)
+    spare = sorted({port.id for port in node.ports} - set(met), key=natural_key)
     return {
         "id": node.id if node.id != name else None,
         "ports": met if met != port_names((), spare, len(met)) else None,
@@ -169,7 +169,7 @@ def _quoted(attributes: Mapping[str, Any]) -> bool:
 
 
 def _port_attributes(resource: Resource) -> dict[str, Any]:
-    ports = sorted(resource.ports, key=lambda port: natural(port.id))
+    ports = sorted(resource.ports, key=lambda port: natural_key(port.id))
     return {port.id: _plain(port.attributes) for port in ports if port.attributes}
 
 

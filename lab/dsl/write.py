@@ -65,11 +65,11 @@ def _attribute(name: str, value: Value) -> str:
 
 def _value(value: Value) -> str:
     if isinstance(value, str):
-        return f'"{"".join(map(_character, value))}"'
+        return f'"{"".join(map(escaped, value))}"'
     return str(value).lower() if isinstance(value, bool) else f"{value!r}"
 
 
-def _character(character: str) -> str:
+def escaped(character: str) -> str:
     """A character as it stands between double quotes: ASCII, since nobody states the encoding."""
     if character in ESCAPES:
         return ESCAPES[character]

@@ -10,12 +10,12 @@ from typing import Any
 import networkx as nx
 
 from lab import dsl
-from lab.errors import LabError, TopologyError
+from lab.errors import DslError, LabError, TopologyError
 from lab.events import Emit, Note, silent
 from lab.topology import Topology
 
 #: What a file's name may end in, and what that means.
-FORMS = {
+FORMATS = {
     ".dsl": "GTS DSL",
     ".yaml": "the lab's own YAML",
     ".yml": "the lab's own YAML",
@@ -24,13 +24,13 @@ FORMS = {
     ".gml": "GML",
 }
 #: Bytes; a file beyond it is no topology.
-LONGEST = 64 * 1024 * 1024
-SIDE = ".lab.yaml"
+MAX_BYTES = 64 * 1024 * 1024
+SIDECAR_SUFFIX = ".lab.yaml"
 
 
 def is_file(name: str) -> bool:
     """Whether this is meant to be a file: it is one, or ends like one."""
-    return Path(name).suffix.lower() in FORMS or Path(name).is_file() or "/" in name
+    return Path(name).suffix.lower() in FORMATS or Path(name).is_file() or "/" in name
 
 
 def read(
@@ -43,7 +43,7 @@ def read(
     """The topology in a file.
 
     Args:
-        file: its name ends in one of `FORMS`.
+        file: its name ends in one of `FORMATS`.
         sites: sites beyond the known ones, as name to (latitude, longitude).
         largest_component: reduce a graph to what a topology can hold, and say so.
         emit: is told what was left out.
@@ -52,10 +52,10 @@ def read(
         TopologyError: the file cannot be read, or is no topology.
         DslError: the document has faults.
     """
-    if file.name.endswith(SIDE):
+    if file.name.endswith(SIDECAR_SUFFIX):
         raise TopologyError(f"{file} is the side file of a document; name the .dsl file beside it")
     text = _text(file)
-    form = _form(file, text)
+    form = _format(file, text)
     if form == ".dsl":
         return _dsl(file, text, sites)
     if form in (".yaml", ".yml"):
@@ -69,13 +69,13 @@ def read(
     return found
 
 
-def _form(file: Path, text: str) -> str:
+def _format(file: Path, text: str) -> str:
     """By the end of the file's name; a document of the testbed may have any."""
     form = file.suffix.lower()
-    if form not in FORMS and re.match(r"\ufeff?\s*(type\s+)?[A-Za-z_$][\w$]*\s*\{", text):
+    if form not in FORMATS and re.match(r"\ufeff?\s*(type\s+)?[A-Za-z_$][\w$]*\s*\{", text):
         return ".dsl"
-    if form not in FORMS:
-        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMS)}")
+    if form not in FORMATS:
+        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMATS)}")
     return form
 
 
@@ -83,11 +83,11 @@ def _text(file: Path) -> str:
     """The text, with every end of a line as a newline; a pipe or a device is read no further than a file."""
     try:
         with file.open("rb") as opened:
-            data = opened.read(LONGEST + 1)
+            data = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise TopologyError(f"{file} cannot be read: {error.strerror}") from error
-    if len(data) > LONGEST:
-        raise TopologyError(f"{file} has more than {LONGEST >> 20} MiB; that is no topology")
+    if len(data) > MAX_BYTES:
+        raise TopologyError(f"{file} has more than {MAX_BYTES >> 20} MiB; that is no topology")
     try:
         return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -97,12 +97,38 @@ def _text(file: Path) -> str:
 
 
 def _dsl(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
-    beside = file.with_name(f"{file.stem}{SIDE}")
-    if not beside.is_file():
-        return dsl.parse(text, source=str(file), sites=sites)
-    from lab.formats import side_file
+    sidecar = sidecar_path(file)
+    added = load_sidecar(sidecar) if sidecar.is_file() else None
+    return dsl.parse(text, source=str(file), sites=sites, sidecar=added)
 
-    return dsl.parse(text, source=str(file), sites=sites, side=side_file.load(beside))
+
+def sidecar_path(document: Path) -> Path:
+    """The side file of a document: `NAME.lab.yaml` beside `NAME.dsl`, with what the language cannot hold."""
+    return document.with_name(f"{document.stem}{SIDECAR_SUFFIX}")
+
+
+def sidecar_text(topology: Topology, document: str) -> str:
+    """The side file of a topology whose document is in a file of this name."""
+    from lab.dsl import sidecar
+    from lab.formats import yaml_loader
+
+    about = f"# What {document} cannot hold; every lab command reads it along.\n"
+    return about + yaml_loader.dump(sidecar.extract(topology))
+
+
+def load_sidecar(file: Path) -> dict[str, Any]:
+    """Read a side file, for `lab.dsl.parse`.
+
+    Raises:
+        DslError: it is not valid.
+    """
+    from lab.formats import models
+
+    try:
+        found = models.load(models.SideModel, file.read_text("utf-8"), str(file))
+    except (TopologyError, UnicodeDecodeError) as error:
+        raise DslError(str(error)) from error
+    return found.model_dump(exclude_unset=True, by_alias=True)
 
 
 def _yaml(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
@@ -115,7 +141,7 @@ def _graph(form: str, text: str, source: str) -> nx.Graph[Any]:
     from lab.formats import node_link
 
     if form == ".json":
-        return node_link.graph(text, source)
+        return node_link.read_graph(text, source)
     parse: Callable[[str], Any] = nx.parse_graphml if form == ".graphml" else _gml
     try:
         found: nx.Graph[Any] = parse(text)
@@ -123,7 +149,7 @@ def _graph(form: str, text: str, source: str) -> nx.Graph[Any]:
         raise
     except Exception as error:  # the parsers of networkx raise whatever their text makes them run into
         what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise TopologyError(f"{source} is no {FORMS[form]}: {what}") from error
+        raise TopologyError(f"{source} is no {FORMATS[form]}: {what}") from error
     return found
 
 
@@ -144,9 +170,9 @@ def _is_ours(graph: nx.Graph[Any]) -> bool:
 def _from_graph(
     graph: nx.Graph[Any], file: Path, sites: Mapping[str, tuple[float, float]] | None
 ) -> Topology:
-    from lab.formats.node_link import ABOUT
+    from lab.formats.node_link import TOPOLOGY_KEYS
 
-    about = {key: graph.graph.pop(key) for key in ABOUT if key in graph.graph}
+    about = {key: graph.graph.pop(key) for key in TOPOLOGY_KEYS if key in graph.graph}
     about.setdefault("name", file.stem)
     if sites:
         graph.graph["sites"] = {**graph.graph.get("sites", {}), **sites}

@@ -171,7 +171,7 @@ def load(model: type[M], text: str, source: str) -> M:
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        place = yaml_loader.places(text)
+        place = yaml_loader.line_finder(text)
         # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
         faults = [_fault(f, place) for f in found if f["loc"][-1:] != ("str",)] or [_fault(found[0], place)]
         raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error

@@ -12,17 +12,17 @@ from lab.errors import TopologyError
 from lab.topology import Topology
 
 #: What a topology says of itself, kept among the graph's attributes.
-ABOUT = ("name", "description", "separate_parts")
+TOPOLOGY_KEYS = ("name", "description", "separate_parts")
 
 
 def write(topology: Topology) -> str:
     """The topology as JSON text."""
     graph: nx.Graph[Any] = nx.Graph(topology.graph)
-    graph.graph |= {key: getattr(topology, key) for key in ABOUT}
+    graph.graph |= {key: getattr(topology, key) for key in TOPOLOGY_KEYS}
     return json.dumps(nx.node_link_data(graph, edges="edges"), indent=1, ensure_ascii=False) + "\n"
 
 
-def graph(text: str, source: str) -> nx.Graph[Any]:
+def read_graph(text: str, source: str) -> nx.Graph[Any]:
     """The graph of a JSON text, whose links may be called ``edges`` or ``links``.
 
     Raises:

@@ -12,9 +12,9 @@ from lab.errors import TopologyError
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 #: Bytes. Ten thousand hosts take a third of it.
-LONGEST = 8 * 1024 * 1024
+MAX_CHARACTERS = 8 * 1024 * 1024
 #: Levels of nesting; ours need four.
-DEEPEST = 20
+MAX_DEPTH = 20
 OPENS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 CLOSES = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 
@@ -41,22 +41,22 @@ def load(text: str, source: str) -> Any:
         TopologyError: it is no YAML, it nests too deeply, it has an alias, or a key is given
             twice; with the line.
     """
-    if len(text) > LONGEST:
-        raise TopologyError(f"{source} has more than {LONGEST} characters; split the topology")
+    if len(text) > MAX_CHARACTERS:
+        raise TopologyError(f"{source} has more than {MAX_CHARACTERS} characters; split the topology")
     try:
-        _refuse_what_grows(text)
+        _refuse_aliases_and_depth(text)
         return yaml.load(text, Loader=_Once)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         raise TopologyError(f"{source}{_line(error)}: {_problem(error)}") from error
 
 
-def _refuse_what_grows(text: str) -> None:
+def _refuse_aliases_and_depth(text: str) -> None:
     """A hundred lines of aliases can stand for billions of values; the C loader dies of deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, OPENS) - isinstance(event, CLOSES)
         mark: Any = event.start_mark
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
         if isinstance(event, yaml.AliasEvent):
             problem = f"an alias, *{event.anchor}; write the value itself"
@@ -74,7 +74,7 @@ def _problem(error: Exception) -> str:
     return str(getattr(error, "problem", None) or error).splitlines()[0]
 
 
-def places(text: str) -> Callable[[Sequence[Any]], str]:
+def line_finder(text: str) -> Callable[[Sequence[Any]], str]:
     """A function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
     root = yaml.compose(text, Loader=Loader)
 

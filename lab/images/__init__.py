@@ -37,7 +37,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltImage:
     """An image in Docker's store: its id, whether its inputs are today's, and its size (bytes)."""
 
     tag: str
@@ -63,14 +63,14 @@ def inputs_hash(image: Image, sources: Path = SOURCES) -> str:
     return digest.hexdigest()[:16]
 
 
-def find(client: docker.DockerClient, image: Image) -> Built | None:
+def find(client: docker.DockerClient, image: Image) -> BuiltImage | None:
     """The image in Docker's store, or None when there is none of that tag."""
     try:
         found = client.images.get(image.tag)
     except ImageNotFound:
         return None
     labels = found.labels or {}
-    return Built(
+    return BuiltImage(
         tag=image.tag,
         id=str(found.id),
         fresh=labels.get(INPUTS) == inputs_hash(image),
@@ -82,7 +82,7 @@ def find(client: docker.DockerClient, image: Image) -> Built | None:
 
 def ensure(
     client: docker.DockerClient, emit: Emit, images: Sequence[Image] = IMAGES, *, force: bool = False
-) -> list[Built]:
+) -> list[BuiltImage]:
     """Return the images, building those that are missing or out of date (all of them with `force`).
 
     Raises:
@@ -92,7 +92,7 @@ def ensure(
         return [_ensure(client, emit, image, force) for image in images]
 
 
-def _ensure(client: docker.DockerClient, emit: Emit, image: Image, force: bool) -> Built:
+def _ensure(client: docker.DockerClient, emit: Emit, image: Image, force: bool) -> BuiltImage:
     old = find(client, image)
     if old and old.fresh and not force:
         return old

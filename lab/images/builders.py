@@ -22,7 +22,7 @@ from lab.images import apt
 
 REGISTRY_PATIENCE = 10  # s
 #: Files that no program needs; dpkg leaves them out while it unpacks.
-LEFT_OUT = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
+EXCLUDED_DOCS = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
 
 
 def build(
@@ -40,15 +40,15 @@ def build(
     Raises:
         MachineError: neither way works; the message says what to do.
     """
-    refusal = base_out_of_reach(client)
+    refusal = registry_refusal(client)
     if refusal is None:
-        _by_dockerfile(client, role, tag, labels, sources)
+        _build_with_docker(client, role, tag, labels, sources)
     else:
         emit(Note(f"no image registry in reach ({refusal}): building {tag} from this machine's apt sources"))
-        _by_apt(client, role, tag, changes, labels, sources, scratch, emit)
+        _build_with_mmdebstrap(client, role, tag, changes, labels, sources, scratch, emit)
 
 
-def base_out_of_reach(client: docker.DockerClient, base: str = f"debian:{apt.PREFERRED}-slim") -> str | None:
+def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREFERRED}-slim") -> str | None:
     """Why the base image cannot be had, in a few words; None when it can."""
     try:
         client.images.get(base)
@@ -66,7 +66,7 @@ def base_out_of_reach(client: docker.DockerClient, base: str = f"debian:{apt.PRE
         client.api.timeout = patience
 
 
-def _by_dockerfile(
+def _build_with_docker(
     client: docker.DockerClient, role: str, tag: str, labels: Mapping[str, str], sources: Path
 ) -> None:
     """`docker build`; on the host's network, because the lab's own daemon has no bridge."""
@@ -85,7 +85,7 @@ def _by_dockerfile(
         raise MachineError(f"docker build of {tag} failed: {_last_line(str(error))}; try again") from error
 
 
-def _by_apt(
+def _build_with_mmdebstrap(
     client: docker.DockerClient,
     role: str,
     tag: str,
@@ -122,7 +122,7 @@ def mmdebstrap(
     role: str, packages: Sequence[str], served: apt.Sources, sources: Path, root: Path
 ) -> list[str]:
     """The command that makes a root file system for `role` and runs `provision.sh` in it."""
-    excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED_DOCS]
     return [
         "mmdebstrap",
         "--quiet",

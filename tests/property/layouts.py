@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from lab.dsl.document import Adjacency, Document, Resource, Value
-from lab.dsl.write import _character
+from lab.dsl.write import escaped
 
 SPACES = st.sampled_from([" ", "\n", "\r\n", "\t", "  ", "\n\n\t ", " // a comment }\n", " /* { \n */ "])
 
@@ -56,7 +56,7 @@ def _pair(draw: Callable[[Any], Any], name: str, value: Value) -> str:
     equals = draw(st.sampled_from(["=", " = ", "= ", " ="]))
     if not isinstance(value, str):
         return f"{name}{equals}{str(value).lower()}"
-    plain = "".join(map(_character, value))
+    plain = "".join(map(escaped, value))
     if draw(st.booleans()):
         return f'{name}{equals}"{plain}"'
     return f"{name}{equals}'{plain.replace(chr(39), chr(92) + chr(39))}'"

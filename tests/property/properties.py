@@ -40,7 +40,7 @@ def held(topology: Topology) -> Any:
 def comes_back_with_its_side_file(topology: Topology) -> None:
     for dialect in DIALECTS:
         text = dsl.export(topology, dialect)
-        assert dsl.parse(text, side=sidecar.of(topology)) == topology
+        assert dsl.parse(text, sidecar=sidecar.extract(topology)) == topology
 
 
 def comes_back_in_what_the_language_holds(topology: Topology) -> None:
@@ -194,12 +194,12 @@ def survives_as_plain_data(topology: Topology) -> None:
     import pickle
 
     from lab.formats import node_link
-    from lab.formats.node_link import ABOUT
+    from lab.formats.node_link import TOPOLOGY_KEYS
 
     assert Topology.from_dict(json.loads(json.dumps(topology.to_dict()))) == topology
     assert pickle.loads(pickle.dumps(topology)) == topology
-    graph = node_link.graph(node_link.write(topology), "x")
-    assert Topology(graph, **{key: graph.graph.pop(key) for key in ABOUT}) == topology
+    graph = node_link.read_graph(node_link.write(topology), "x")
+    assert Topology(graph, **{key: graph.graph.pop(key) for key in TOPOLOGY_KEYS}) == topology
 
 
 def can_be_shown(topology: Topology) -> None:

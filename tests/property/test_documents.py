@@ -98,7 +98,7 @@ def test_all_that_a_document_says_is_written_again(document: Document) -> None:
         assert dsl.export(dsl.parse(dsl.export(topology, dialect), sites=OWN_SITES), dialect) == dsl.export(
             topology, dialect
         )
-        assert dsl.parse(dsl.export(topology, dialect), side=sidecar.of(topology)) == topology
+        assert dsl.parse(dsl.export(topology, dialect), sidecar=sidecar.extract(topology)) == topology
 
 
 @given(st.data())

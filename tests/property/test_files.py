@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lab import catalog
 from lab.dsl import export
 from lab.errors import LabError
-from lab.formats import lab_yaml, node_link, side_file
+from lab.formats import files, lab_yaml, node_link
 from lab.topology import Topology
 from tests.property.strategies import topologies
 
@@ -118,11 +118,11 @@ def test_our_yaml_holds_hosts_and_links(topology: Topology) -> None:
 
 @given(topologies(), st.data())
 def test_any_mutation_of_a_side_file(topology: Topology, data: st.DataObject) -> None:
-    text = mutated(data.draw, side_file.text(topology, "x.dsl"))
+    text = mutated(data.draw, files.sidecar_text(topology, "x.dsl"))
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "x.dsl"
         document.write_text(export(topology))
-        side_file.path(document).write_text(text, "utf-8", "surrogatepass")
+        files.sidecar_path(document).write_text(text, "utf-8", "surrogatepass")
         try:
             catalog.topology(document, switches=True)
         except LabError as error:
@@ -137,5 +137,5 @@ def test_document_and_side_file_on_disk_give_the_topology_back(topology: Topolog
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "x.dsl"
         document.write_text(export(topology, "typed"))
-        side_file.path(document).write_text(side_file.text(topology, "x.dsl"))
+        files.sidecar_path(document).write_text(files.sidecar_text(topology, "x.dsl"))
         assert catalog.topology(document, switches=True) == topology

@@ -55,13 +55,13 @@ def fails(holds: Callable[[Topology], None]) -> bool:
 
 def swap_source_and_destination(patch: Patch) -> None:
     """The hosts at the two ends of every link change places."""
-    meetings = from_topology._meetings
+    meetings = from_topology._link_ends
 
     def swapped(*given: Any) -> Any:
         (a, port_a, end_a), (b, port_b, end_b) = meetings(*given)
         return [(b, port_b, end_a), (a, port_a, end_b)]
 
-    patch.setattr(from_topology, "_meetings", swapped)
+    patch.setattr(from_topology, "_link_ends", swapped)
 
 
 def drop_a_port(patch: Patch) -> None:
@@ -106,7 +106,7 @@ def use_a_port_twice(patch: Patch) -> None:
 
 def leave_quotes_alone(patch: Patch) -> None:
     """Quotes and backslashes in a description are written as they are."""
-    patch.setattr(write, "_character", lambda character: character)
+    patch.setattr(write, "escaped", lambda character: character)
 
 
 def _of_the_document(patch: Patch, change: Callable[[Document], Document]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lab import dsl
 from lab.dsl import adjacencies, to_topology
-from lab.dsl.reader import LONGEST, MOST
+from lab.dsl.reader import MAX_CHARACTERS, MAX_ITEMS
 from lab.errors import DslError
 from tests.paths import FIXTURES
 
@@ -209,15 +209,15 @@ def test_an_id_that_no_host_can_have_as_a_name_is_kept_apart_from_it() -> None:
 
 def test_a_text_that_is_too_long_is_refused_before_it_is_read() -> None:
     assert faults("x" * 10_000_000) == [
-        f"1:{LONGEST + 1}: '{'x' * 20}': expected at most 8,388,608 characters"
+        f"1:{MAX_CHARACTERS + 1}: '{'x' * 20}': expected at most 8,388,608 characters"
     ]
 
 
 @pytest.mark.parametrize("part", ["a=1 ", "host {} "])
 def test_a_text_of_too_many_parts_is_refused_before_it_is_read(part: str) -> None:
-    text = "Net { " + part * (MOST + 1)
+    text = "Net { " + part * (MAX_ITEMS + 1)
 
-    assert faults(text[:LONGEST])[0].endswith(
+    assert faults(text[:MAX_CHARACTERS])[0].endswith(
         "expected at most 600,000 attributes, blocks and adjacencies in all"
     )
 

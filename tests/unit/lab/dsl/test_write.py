@@ -44,7 +44,8 @@ def test_the_appendix_read_with_its_side_file_is_the_topology(name: str, listing
     topology = catalog.topology(name)
 
     assert (
-        dsl.parse((FIXTURES / f"appendix_a_{listing}.dsl").read_text(), side=sidecar.of(topology)) == topology
+        dsl.parse((FIXTURES / f"appendix_a_{listing}.dsl").read_text(), sidecar=sidecar.extract(topology))
+        == topology
     )
 
 
@@ -100,18 +101,20 @@ def test_two_resources_of_one_id_cannot_be_written() -> None:
 
 
 def test_side_file_holds_what_the_language_cannot() -> None:
-    found = sidecar.of(two_hosts(rtt=10.0, jitter=1.0, loss=0.5, mtu=1400, name="first"))
+    found = sidecar.extract(two_hosts(rtt=10.0, jitter=1.0, loss=0.5, mtu=1400, name="first"))
 
     assert found == {
         "lab": 1,
         "links": {"l1": {"rtt": 10.0, "name": "first", "jitter": 1.0, "loss": 0.5, "mtu": 1400}},
     }
-    assert sidecar.losses(found) == [f"{what} of 1 link" for what in ("rtt", "name", "jitter", "loss", "mtu")]
+    assert sidecar.summary(found) == [
+        f"{what} of 1 link" for what in ("rtt", "name", "jitter", "loss", "mtu")
+    ]
 
 
 def test_side_file_that_speaks_of_something_else_is_refused() -> None:
     with pytest.raises(DslError, match="speaks of l9, which its document does not have"):
-        dsl.parse(dsl.export(two_hosts()), side={"links": {"l9": {"rtt": 3.0}}})
+        dsl.parse(dsl.export(two_hosts()), sidecar={"links": {"l9": {"rtt": 3.0}}})
 
 
 def test_limits_of_the_service_are_named() -> None:

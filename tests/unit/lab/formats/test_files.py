@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from lab import catalog, dsl, plugins
 from lab.errors import DslError, TopologyError
 from lab.events import Event, Note
-from lab.formats import files, lab_yaml, models, node_link, side_file, yaml_loader
+from lab.formats import files, lab_yaml, models, node_link, yaml_loader
 from lab.topology import Topology
 from tests.paths import ROOT
 
@@ -308,7 +308,7 @@ def test_a_document_is_read_with_its_side_file(tmp_path: Path) -> None:
     chain = catalog.topology("linear")
     file = written(tmp_path, "chain.dsl", dsl.export(chain))
     alone = catalog.topology(file)
-    written(tmp_path, "chain.lab.yaml", side_file.text(chain, "chain.dsl"))
+    written(tmp_path, "chain.lab.yaml", files.sidecar_text(chain, "chain.dsl"))
 
     assert [host.name for host in alone.hosts] == [f"host{letter}" for letter in "ABCDEF"]
     assert catalog.topology(file) == chain
@@ -338,7 +338,7 @@ def test_an_edited_document_keeps_what_its_side_file_says_of_the_rest(tmp_path: 
     chain = catalog.topology("linear")
     added = 'host { id="hostG" location="PAR" port { id="p" } port { id="q" } }\n'
     file = written(tmp_path, "chain.dsl", dsl.export(chain).replace("    link {", added + "    link {", 1))
-    written(tmp_path, "chain.lab.yaml", side_file.text(chain, "chain.dsl"))
+    written(tmp_path, "chain.lab.yaml", files.sidecar_text(chain, "chain.dsl"))
 
     topology = catalog.topology(file)
 
@@ -384,7 +384,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_no_more_is_read_than_a_topology_can_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A device has no size; reading it whole would take all memory."""
-    monkeypatch.setattr(files, "LONGEST", 1 << 20)
+    monkeypatch.setattr(files, "MAX_BYTES", 1 << 20)
     for file in (Path("/dev/zero"), written(tmp_path, "large.dsl", "x" * (1 << 20) + "x")):
         with pytest.raises(TopologyError, match="has more than 1 MiB; that is no topology"):
             catalog.topology(file)

@@ -9,7 +9,7 @@ import pytest
 
 from lab.errors import TopologyError
 from lab.formats import files, lab_yaml
-from lab.formats.side_file import text as side_text
+from lab.formats.files import sidecar_text
 from lab.topology import Topology, schedule
 from lab.topology.schedule import Change
 
@@ -148,7 +148,7 @@ def test_all_of_it_survives_every_form(two: Topology, tmp_path: Path) -> None:
     (tmp_path / "two.json").write_text(node_link.write(two))
     assert files.read(tmp_path / "two.json") == two
     (tmp_path / "two.dsl").write_text(dsl.export(two))
-    (tmp_path / "two.lab.yaml").write_text(side_text(two, "two.dsl"))
+    (tmp_path / "two.lab.yaml").write_text(sidecar_text(two, "two.dsl"))
     back = files.read(tmp_path / "two.dsl")
     assert (back.links, back.schedule) == (two.links, two.schedule)
 

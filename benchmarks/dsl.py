@@ -1,4 +1,4 @@
-"""How long it takes to write and to read GTS DSL documents, per host, and how that grows.
+"""The time to write and to read GTS DSL documents, per host, and how that grows.
 
     python benchmarks/dsl.py [--repeat N] [--largest N]
 

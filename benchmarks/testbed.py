@@ -1,4 +1,4 @@
-"""What real runs cost beside emulated ones: `check`, `prepare` with nothing to do, a command over SSH.
+"""The cost of real runs beside emulated ones: `check`, `prepare` with nothing to do, a command over SSH.
 
     sudo .venv/bin/python benchmarks/testbed.py [--hosts 6,24] [--rounds 5] [--commands 40]
 

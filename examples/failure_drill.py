@@ -25,7 +25,7 @@ from time import sleep
 
 from lab import Lab
 from lab.errors import MeasureError
-from lab.measure.outage import ping_argv
+from lab.measure.ping import timestamps_argv
 from topologies import ring
 
 EVERY = 0.05  # s between two packets
@@ -75,7 +75,7 @@ def drill(overlay: str, down: float) -> Drill:
     with Lab(ring.topology(), overlay=overlay) as lab, ThreadPoolExecutor(1) as beside:
         ends, spec = lab.endpoints(), lab.topology.links[0]
         link, seconds = lab.link(spec.a, spec.b), BEFORE + down + AFTER
-        argv = ping_argv(ends[spec.b].address, seconds, EVERY)
+        argv = timestamps_argv(ends[spec.b].address, seconds, EVERY)
         traffic = beside.submit(ends[spec.a].run, argv, timeout=seconds + 30, check=False)
         sleep(BEFORE)
         link.change(loss=100)

@@ -17,7 +17,7 @@ import networkx as nx
 
 from experiments._traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
-from lab.measure import outage, tool
+from lab.measure import outage, ping, tool
 from lab.report.charts import Chart, Series
 from lab.report.selection import select
 from lab.report.tables import Section, Table
@@ -107,7 +107,7 @@ class Paths(Traffic):
             return await super().measure(cell, endpoints)
         source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
         whole = outage.LEAD + cell.seconds * (1 + BACK)
-        argv = outage.ping_argv(target.address, whole)
+        argv = ping.timestamps_argv(target.address, whole)
         devices = {
             endpoints[name].host: device for name, device in outage.parse_ends(cell.params["cut"]).items()
         }

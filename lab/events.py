@@ -1,4 +1,4 @@
-"""What the engine tells while it works. The engine never prints: it emits, the CLI draws."""
+"""Events of the engine's work. The engine never prints: it emits, the CLI draws."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def codename() -> str:
 
 
 def has_venv() -> bool:
-    """Whether this interpreter can make an environment with pip in it; Debian's own needs a package."""
+    """Return True when this interpreter can make an environment with pip in it; Debian's own needs a package."""
     argv = [sys.executable, "-c", "import venv, ensurepip"]
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
@@ -152,7 +152,7 @@ def install_packages(packages: list[str]) -> None:
 
 
 def venv_is_current() -> bool:
-    """Whether the environment was finished, for today's inputs."""
+    """Return True when the environment was finished, for today's inputs."""
     try:
         return INSTALLED.read_text() == inputs_hash() and PYTHON.exists() and not INSTALLING.exists()
     except OSError:
@@ -186,7 +186,7 @@ def install_venv(keep: list[int]) -> None:
 
 
 def runs() -> bool:
-    """Whether the environment's interpreter is there, new enough, and has pip."""
+    """Return True when the environment's interpreter is there, new enough, and has pip."""
     if not PYTHON.exists():
         return False
     argv = [str(PYTHON), "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]

@@ -1,4 +1,4 @@
-"""Which port meets which: the adjacencies of a document, checked against its resources."""
+"""The adjacencies of a document, checked against its resources: which port meets which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a document, and where."""
+"""Faults of a document, each with its place."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Faults:
 
 
 def expected(name: str, known: Iterable[str]) -> str:
-    """What was expected in place of a name: the nearest known one, or all when they are few."""
+    """Say what was expected in place of a name: the nearest known one, or all when they are few."""
     names = sorted(set(known))
     if near := nearest(name, names):
         return f"expected {near!r}?"

@@ -59,7 +59,7 @@ def to_document(topology: Topology) -> Document:
 
 
 def document_name(name: str) -> str:
-    """What a writer calls the document of a topology of this name."""
+    """Return the name of the document of a topology of this name."""
     if DOCUMENT_NAME.fullmatch(name):
         return name
     legal = re.sub(r"[^A-Za-z0-9]", "", name)
@@ -75,7 +75,7 @@ def _link_ids(topology: Topology, graph: nx.Graph[Any], ids: Mapping[str, str]) 
 
 
 def link_prefix(taken: Iterable[str]) -> str:
-    """What generated ids of links begin with: l, or ll, lll, … where a host is named like a link."""
+    """Return the beginning of generated ids of links: l, or ll, lll, … where a host is named like a link."""
     longest = max((len(m[1]) for m in map(re.compile(r"(l+)\d+").fullmatch, taken) if m), default=0)
     return "l" * (longest + 1)
 
@@ -138,7 +138,7 @@ def _link(link: LinkSpec, link_id: str, gts: Mapping[str, Any]) -> Resource:
 
 
 def rate_attributes(rate: float | None) -> dict[str, int | float]:
-    """How a writer states a link's rate (Mbit/s)."""
+    """Return the attributes that state a link's rate (Mbit/s)."""
     if rate is None:
         return {}
     return {"capacity": int(rate) if rate == int(rate) else rate}

@@ -1,4 +1,4 @@
-"""What Groovy could do in a document and the lab refuses: it reads documents, it runs no programs."""
+"""Groovy constructs, which the lab refuses in a document: it reads documents, it runs no programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of the service's own rules: what its words mean, and its limits.
+"""The service's own rules, as far as they are known: the meaning of its words, and its limits.
 
 Sources: GTS documents in the wild and the limits that Hermans & de Niet 2016 report: a
 host's `cpuSpeed` is 2 GHz unless given and capped at 2.5; a port's `lineRate` is 1 Gbit/s
@@ -68,7 +68,7 @@ def cpus_of(attributes: Mapping[str, Any]) -> float | None:
 
 
 def limits(document: Document) -> list[Limit]:
-    """Where a document asks for what the service is known not to do, or not to know."""
+    """Return where a document asks for what the service is known not to do, or not to know."""
     found = [Limit("name", f"name {document.name!r} {_PLAIN}")] if _odd(document.name) else []
     for resource in document.resources:
         what = f"{resource.kind} {resource.id!r}"

@@ -1,4 +1,4 @@
-"""What the language cannot hold of a topology, as data that goes beside its document.
+"""The part of a topology that the language cannot hold, as data that goes beside its document.
 
 Comments would hold it too, but no parser of the service is known, so nobody knows whether
 it reads over them. `lab.formats.files` has the file.
@@ -23,7 +23,7 @@ TOPOLOGY_FIELDS = ("name", "separate_parts", "routing", "schedule")
 
 
 def extract(topology: Topology) -> dict[str, Any]:
-    """What the language cannot hold of a topology; hosts and links by their ids in the document.
+    """Return what the language cannot hold of a topology; hosts and links by their ids in the document.
 
     That is every round trip, since none is in a document, and whatever else is not the
     same when the document is read without this.
@@ -92,7 +92,7 @@ def _link(link: LinkSpec, other: LinkSpec, renumbered: bool) -> dict[str, Any]:
 
 
 def summary(sidecar: Mapping[str, Any]) -> list[str]:
-    """What a side file holds, in a few words per kind: ``rtt of 5 links``."""
+    """Say what a side file holds, in a few words per kind: ``rtt of 5 links``."""
     found = []
     for group in ("hosts", "links"):
         counts: dict[str, int] = {}

@@ -29,7 +29,7 @@ SIDECAR_SUFFIX = ".lab.yaml"
 
 
 def is_file(name: str) -> bool:
-    """Whether this is meant to be a file: it is one, or ends like one."""
+    """Return True for a name that is meant to be a file: it is one, or ends like one."""
     return Path(name).suffix.lower() in FORMATS or Path(name).is_file() or "/" in name
 
 

@@ -1,4 +1,4 @@
-"""What our own YAML files may hold: topologies, and the side files of documents.
+"""The form of our own YAML files: topologies, and the side files of documents.
 
 The JSON Schema of a topology file is made from them and kept in
 ``docs/topologies/topology.schema.json``, for editors that check while one types.
@@ -40,8 +40,8 @@ class Model(BaseModel):
 Distribution = Literal["normal", "uniform", "pareto"]
 
 
-class WayModel(Model):
-    """What is imposed on packets, per direction."""
+class DirectionModel(Model):
+    """Impairments of packets, per direction."""
 
     delay: float | None = _range("delay")
     rate: float | None = _range("rate")
@@ -55,18 +55,18 @@ class WayModel(Model):
     queue: int | None = _range("queue")
 
 
-class BothWays(WayModel):
-    """What is imposed on a link, and where one direction differs."""
+class LinkParameters(DirectionModel):
+    """Impairments of a link, and where one direction differs."""
 
     rtt: float | None = _range("rtt")
     mtu: int | None = _range("mtu")
-    from_: dict[Name, WayModel] | None = Field(
+    from_: dict[Name, DirectionModel] | None = Field(
         default=None, alias="from", description="what holds only for packets from this one of the two hosts"
     )
 
 
 class ChangeModel(Model):
-    """What happens to a link while an experiment measures: parameters, an action, or a recorded trace."""
+    """A change of a link while an experiment measures: parameters, an action, or a recorded trace."""
 
     at: float | str = Field(default=0, description="when measuring has gone on for so long: 30, 30s, 2min")
     link: str
@@ -103,7 +103,7 @@ class HostModel(Model):
     )
 
 
-class LinkModel(BothWays):
+class LinkModel(LinkParameters):
     """A link; without `rtt` the published or estimated round trip between the two sites is taken."""
 
     between: tuple[Name, Name] = Field(description="the two hosts")
@@ -128,7 +128,7 @@ class TopologyModel(Model):
 
 
 class SideHost(Model):
-    """What a document cannot hold of a host."""
+    """The part of a host that a document cannot hold."""
 
     name: Name | None = None
     number: int | None = Field(default=None, ge=1)
@@ -136,15 +136,15 @@ class SideHost(Model):
     image: str | None = None
 
 
-class SideLink(BothWays):
-    """What a document cannot hold of a link."""
+class SideLink(LinkParameters):
+    """The part of a link that a document cannot hold."""
 
     name: str | None = None
     number: int | None = Field(default=None, ge=1)
 
 
 class SideModel(Model):
-    """What a document cannot hold; hosts and links by the ids that they have in it."""
+    """A side file; hosts and links by the ids that they have in its document."""
 
     lab: Literal[1] = Field(description="the version of this form")
     name: str | None = None

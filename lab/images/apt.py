@@ -1,4 +1,4 @@
-"""What this machine's apt can serve: the sources from which images are made without a registry."""
+"""Sources of this machine's apt, from which images are made without a registry."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def sources() -> Sources:
 
 
 def _targets() -> str:
-    """What apt would download; it knows that only once its lists are there."""
+    """Return what apt would download; it knows that only once its lists are there."""
     found = _run(["apt-get", "indextargets", "--format", FIELDS, "Created-By: Packages"])
     if not found.strip():
         _run(["apt-get", "update", "-q"])
@@ -85,7 +85,7 @@ def _targets() -> str:
 
 
 def _serves(wanted: Sources) -> bool:
-    """Whether the machine's mirror has this suite: one small download tells."""
+    """Return True when the machine's mirror has this suite: one small download tells."""
     uri = next(line.split()[2].rstrip("/") for line in wanted.lines if line.split()[3] == wanted.suite)
     with tempfile.TemporaryDirectory() as folder:
         argv = [

@@ -49,7 +49,7 @@ def build(
 
 
 def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREFERRED}-slim") -> str | None:
-    """Why the base image cannot be had, in a few words; None when it can."""
+    """Return why the base image cannot be had, in a few words; None when it can."""
     try:
         client.images.get(base)
         return None

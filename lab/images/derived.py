@@ -39,7 +39,7 @@ def _inputs() -> str:
 
 
 def _labels(client: docker.DockerClient) -> dict[str, str]:
-    """What the image that is there was made of."""
+    """Return what the image that is there was made of."""
     try:
         found = client.images.get(REHEARSAL).labels or {}
     except ImageNotFound:

@@ -23,7 +23,7 @@ class HostCpu:
     waiting: float | None = None
 
     def since(self, before: HostCpu) -> dict[str, float]:
-        """What was added since `before`, as it is stored with a sample."""
+        """Return what was added since `before`, as it is stored with a sample."""
         added = {
             "cpu_s": round(self.seconds - before.seconds, 4),
             "throttled_s": round(self.throttled - before.throttled, 4),
@@ -34,7 +34,7 @@ class HostCpu:
 
 
 def folders(membership: str, container: str, root: Path = ROOT) -> tuple[Path, ...]:
-    """Where the CPU figures of a container lie, from ``/proc/PID/cgroup`` of one of its processes.
+    """Return the folders of a container's CPU figures, from ``/proc/PID/cgroup`` of one of its processes.
 
     A path is cut after the part that names the container: a host's daemon may have moved its
     processes into groups below. One folder on v2, one or two on v1.
@@ -59,7 +59,7 @@ def _below(membership: str, container: str, root: Path, wanted: set[str]) -> Ite
 
 
 def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
-    """Bytes of memory that a container uses, but for files that the kernel merely keeps at hand."""
+    """Return the memory (bytes) that a container uses, but for files that the kernel merely keeps at hand."""
     for folder in _below(membership, container, root, {"memory"}):
         used = _text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")
         if used:

@@ -1,4 +1,4 @@
-"""Whether time itself went on evenly while a sample was measured: four clocks of the kernel, compared.
+"""Four clocks of the kernel, compared: they show that time did not go on evenly during a sample.
 
 Tools take times from the wall clock or the monotonic one, and the wire compares both. Corrections by
 NTP bend both alike; only setting the wall clock moves it against the monotonic one, only sleep
@@ -31,7 +31,7 @@ class Clocks:
 
 
 def read() -> Clocks:
-    """All clocks at as much the same moment as can be had."""
+    """Read all clocks at as much the same moment as can be had."""
     best, shortest = _read(), float("inf")
     for _ in range(TRIES):
         found = _read()
@@ -51,7 +51,7 @@ def _read() -> Clocks:
 
 
 def difference(before: Clocks, after: Clocks) -> dict[str, float]:
-    """How far the wall clock was set, how long the machine slept (ms), and by which share time was bent.
+    """Return how far the wall clock was set, how long the machine slept (ms), and by which share time was bent.
 
     Where reading the clocks took longer than what they are apart, nothing says that time was bent.
     """

@@ -86,7 +86,7 @@ def parse_tcp(raw: str) -> dict[str, float]:
 
 
 def parse_udp(raw: str) -> dict[str, float]:
-    """What the sender sent and what the receiver got (Mbit/s), loss (%), jitter (ms), bytes a datagram.
+    """Sent and received throughput (Mbit/s), loss (%), jitter (ms), bytes a datagram.
 
     The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
     What arrived is told by the receiver's own seconds, if the report has them (`_arrived`).
@@ -112,7 +112,7 @@ def parse_udp(raw: str) -> dict[str, float]:
 
 
 def _arrived(report: Mapping[str, Any], raw: str) -> dict[str, float]:
-    """What the receiver counted while datagrams were to arrive: bytes and packets, those lost, seconds.
+    """The receiver's counts while datagrams were to arrive: bytes and packets, those lost, seconds.
 
     The sum at the end of the report goes on until the sender's word of the end has arrived, which has to pass
     the queue that the datagrams filled, and may be lost there once or twice: up to half a second in which

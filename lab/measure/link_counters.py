@@ -1,4 +1,4 @@
-"""What every link did while a sample was measured, from its shaper's counters."""
+"""Counts of every link while a sample was measured, from its shaper's counters."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Counters(Protocol):
 
     @property
     def late_ms(self) -> float:
-        """How late all packets were, taken together."""
+        """The lateness of all packets, taken together (ms)."""
         ...
 
 
@@ -50,7 +50,7 @@ async def no_counters() -> Counts:
 
 
 def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
-    """What was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out.
+    """Return what was added, by link and direction (``AMS-PRG ab``); links that carried nothing are left out.
 
     ``late_p99_ms`` is an upper bound; the last class has none, which is stored as None. Of fewer than
     a hundred packets nobody is the slowest hundredth: it is left out. ``late_mean_ms`` is what lateness

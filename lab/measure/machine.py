@@ -1,13 +1,13 @@
-"""What the machine went through while a sample was measured: CPU, steal, pressure, drops, clocks, quotas.
+"""The machine while a sample was measured: CPU, steal, pressure, drops, clocks, quotas.
 
-Read from /proc and the hosts' cgroups at the start and at the end of a sample. In between only the
-pulse reads a line ten times a second; where an experiment asks for the hosts' CPU over time, a
-thread reads one small file per host now and then.
+Read from /proc and the hosts' cgroups at the start and at the end of a sample. In between only one
+thread reads a line ten times a second; where an experiment asks for the hosts' CPU over time,
+another reads one small file per host now and then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,12 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from lab.measure import clocks
 from lab.measure.cgroups import HostCpu, read_cpu
 from lab.measure.clocks import Clocks
-from lab.measure.cpu_saturation import SaturationSampler, busy_share
+from lab.measure.cpu_saturation import WINDOW, busy_share, saturated_share
+
+T = TypeVar("T")
 
 #: Columns of the first line of /proc/stat, in clock ticks (proc_stat(5)).
 _STAT = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -57,32 +59,31 @@ class Snapshot:
     clocks: Clocks = field(default_factory=clocks.read)
 
 
-class Timeline:
-    """The CPU time of every host, read every `interval` (s) by a thread until it is stopped."""
+class Sampler(Generic[T]):
+    """Keeps what `read` returns, now and every `interval` (s), by a thread, until it is stopped."""
 
-    def __init__(self, hosts: Mapping[str, tuple[Path, ...]], interval: float) -> None:
-        self._hosts, self._interval = hosts, interval
-        self._points: list[tuple[float, dict[str, float]]] = []
-        self._over = Event()
-        self._thread = Thread(target=self._read, daemon=True)
+    def __init__(self, read: Callable[[], T], interval: float) -> None:
+        self._read, self._interval, self._over = read, interval, Event()
+        self._readings = [(monotonic(), read())]
+        self._thread = Thread(target=self._sample, daemon=True)
         self._thread.start()
 
-    def stop(self) -> dict[str, Any]:
-        """Per host the CPUs in use (1 is one whole CPU) at each time (s, the end of its interval)."""
+    def stop(self) -> list[tuple[float, T]]:
+        """End the thread, and return the readings with their times (s)."""
         self._over.set()
         self._thread.join()
-        return cpu_shares(self._points)
+        return self._readings
 
-    def _read(self) -> None:
-        while True:
-            cpu_seconds = {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
-            self._points.append((monotonic(), cpu_seconds))
-            if self._over.wait(self._interval):
-                return
+    def _sample(self) -> None:
+        while not self._over.wait(self._interval):
+            self._readings.append((monotonic(), self._read()))
 
 
 def cpu_shares(points: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, Any]:
-    """CPUs in use between each two readings of the CPU time (s) of hosts."""
+    """Return the CPUs in use (1 is one whole CPU) between each two readings of the CPU time (s) of hosts.
+
+    The times (s) are those at which an interval ends.
+    """
     steps = list(pairwise(points))
     return {
         "at_s": [round(at - points[0][0], 3) for _, (at, _) in steps],
@@ -108,23 +109,26 @@ class MachineRecorder:
     ) -> None:
         self._hosts, self._proc, self._interval = dict(hosts or {}), proc, interval
         self._before: Snapshot | None = None
-        self._timeline: Timeline | None = None
-        self._pulse: SaturationSampler | None = None
+        self._ticks: Sampler[dict[str, int]] | None = None
+        self._cpu_times: Sampler[dict[str, float]] | None = None
 
     async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
-        self._pulse = SaturationSampler(partial(read_ticks, self._proc))
+        self._ticks = Sampler(partial(read_ticks, self._proc), WINDOW)
         if self._interval is not None:
-            self._timeline = Timeline(self._hosts, self._interval)
+            self._cpu_times = Sampler(self._read_cpu_times, self._interval)
 
     async def stop(self) -> dict[str, Any]:
         """Return what happened since `start`; see `difference`."""
         assert self._before is not None, "stop() without start()"
-        assert self._pulse is not None
-        timeline = {"timeline": self._timeline.stop()} if self._timeline else {}
-        full = {"full": self._pulse.stop()}
+        assert self._ticks is not None
+        timeline = {"timeline": cpu_shares(self._cpu_times.stop())} if self._cpu_times else {}
+        full = {"full": saturated_share(self._ticks.stop())}
         return {**difference(self._before, self._snapshot()), **full, **timeline}
+
+    def _read_cpu_times(self) -> dict[str, float]:
+        return {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(
@@ -137,7 +141,7 @@ class MachineRecorder:
 
 
 def read_ticks(proc: Path = Path("/proc")) -> dict[str, int]:
-    """What the machine's processors did so far, in clock ticks by kind."""
+    """Return what the machine's processors did so far, in clock ticks by kind."""
     return parse_stat((proc / "stat").read_text())
 
 
@@ -158,7 +162,7 @@ def parse_dropped(text: str) -> int:
 
 
 def _pressures(folder: Path) -> dict[str, int]:
-    """Pressure by the name of its record; empty where the kernel keeps none."""
+    """Return pressure (µs) by the name of its record; empty where the kernel keeps none."""
     found = {}
     for kind, name in _PRESSURES.items():
         with suppress(OSError):

@@ -7,42 +7,16 @@ machine do when a circuit fails somewhere behind its port: an overlay has to not
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
 
 from lab.errors import MeasureError
 from lab.hosts.host import Runner
+from lab.measure.ping import NAME, replies
 
-NAME = "ping"
-#: Time between two echo requests (s), and so the grain of all times here.
-INTERVAL = 0.1
 #: How long answers are watched before the cut (s).
 LEAD = 2.0
-_ANSWER = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", re.MULTILINE)
-
-
-class PingReply(NamedTuple):
-    """An answer: when it came (s since the epoch) and the round trip (ms)."""
-
-    at: float
-    rtt: float
-
-    @property
-    def sent(self) -> float:
-        return self.at - self.rtt / 1000
-
-
-def ping_argv(address: str, seconds: float, interval: float = INTERVAL) -> list[str]:
-    """Echo requests every `interval` (s) for `seconds` (s), each answer with its time.
-
-    They are counted: with a deadline (``-w``) ping ends at the first "Destination Host
-    Unreachable", which is what a dark circuit soon makes of the neighbour's address.
-    """
-    count = round(seconds / interval)
-    return [NAME, "-n", "-D", "-i", f"{interval:g}", "-W", "2", "-c", str(count), address]
 
 
 def drop_argv(interface: str, *, insert: bool) -> list[str]:
@@ -60,7 +34,7 @@ async def restore(host: Runner, interface: str) -> None:
 
 
 def parse(raw: str) -> dict[str, float]:
-    """How long nobody answered (s) after the cut and after the return, and the round trips (ms).
+    """Return how long nobody answered (s) after the cut and after the return, and the round trips (ms).
 
     `dark_s` counts from the cut to the first answer to a request sent after it. `around` is 1
     where that came before the circuit was about to return, over another way, and 0 where nobody
@@ -76,7 +50,7 @@ def parse(raw: str) -> dict[str, float]:
         mending = float(record.get("mending", restored))
     except (ValueError, KeyError, TypeError):
         raise MeasureError(NAME, "left no whole record of a circuit's failure", raw) from None
-    answers = [PingReply(float(at), float(rtt)) for at, _, rtt in _ANSWER.findall(text)]
+    answers = [reply for reply in replies(text) if reply.at]
     before = [a for a in answers if a.at < cut]
     later = [a for a in answers if a.sent > cut]
     detour = [a for a in later if a.at < mending]
@@ -110,5 +84,5 @@ def format_ends(ends: Iterable[tuple[str, str]]) -> str:
 
 
 def parse_ends(ends: str) -> Mapping[str, str]:
-    """What `format_ends` wrote: the device by host."""
+    """Read what `format_ends` wrote: the device by host."""
     return dict(end.split(":", 1) for end in ends.split("+"))

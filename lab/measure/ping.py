@@ -1,14 +1,47 @@
-"""ping: round trips while something else goes over the same links; a lost answer costs no other."""
+"""ping: round trips by ICMP echoes. Builders of its argv, and the one parser of its output.
+
+A lost answer costs no other, so it also measures while something else goes over the same links.
+"""
 
 from __future__ import annotations
 
 import re
+from statistics import median
+from typing import NamedTuple
 
 from lab.errors import MeasureError
+from lab.hosts.host import Runner
+from lab.topology import LinkSpec
 
 NAME = "ping"
-#: Time between two requests (s).
+#: Time between two requests (s), and so the grain of what is timed by them.
 INTERVAL = 0.1
+#: Requests with which a link's round trip is measured, and the time between two of them (s).
+ECHOES, ECHO_INTERVAL = 20, 0.05
+_REPLY = re.compile(r"^(?:\[(\d+\.\d+)\] )?.*time=([0-9.]+) ms", re.MULTILINE)
+_LOSS = re.compile(r"([\d.]+)% packet loss")
+_RECEIVED = re.compile(r"(\d+) received")
+_RTT = re.compile(r"rtt min/avg/max/mdev = [\d.]+/([\d.]+)/([\d.]+)/[\d.]+ ms")
+
+
+class PingReply(NamedTuple):
+    """An answer: when it came (s since the epoch, 0 where ping was not asked for that), round trip (ms)."""
+
+    at: float
+    rtt: float
+
+    @property
+    def sent(self) -> float:
+        return self.at - self.rtt / 1000
+
+
+class PingSummary(NamedTuple):
+    """The closing lines of a ping: answers, lost requests (%), mean and greatest round trip (ms) if any."""
+
+    received: int
+    lost_percent: float
+    mean_ms: float | None
+    max_ms: float | None
 
 
 def argv(address: str, seconds: float) -> list[str]:
@@ -16,17 +49,59 @@ def argv(address: str, seconds: float) -> list[str]:
     return [NAME, "-n", "-q", "-i", f"{INTERVAL:g}", "-W", "1", "-c", str(round(seconds / INTERVAL)), address]
 
 
+def timestamps_argv(address: str, seconds: float, interval: float = INTERVAL) -> list[str]:
+    """Echo requests every `interval` (s) for `seconds` (s), each answer with its time.
+
+    They are counted: with a deadline (``-w``) ping ends at the first "Destination Host
+    Unreachable", which is what a dark circuit soon makes of the neighbour's address.
+    """
+    count = round(seconds / interval)
+    return [NAME, "-n", "-D", "-i", f"{interval:g}", "-W", "2", "-c", str(count), address]
+
+
+def replies(output: str) -> list[PingReply]:
+    """Return the answers in a ping's output, in their order."""
+    return [PingReply(float(at or 0), float(rtt)) for at, rtt in _REPLY.findall(output)]
+
+
+def summary(output: str) -> PingSummary | None:
+    """Return the closing figures of a ping's output; None where it has none."""
+    lost, received, times = _LOSS.search(output), _RECEIVED.search(output), _RTT.search(output)
+    if not lost:
+        return None
+    mean, most = (float(times[1]), float(times[2])) if times else (None, None)
+    return PingSummary(int(received[1]) if received else 0, float(lost[1]), mean, most)
+
+
 def parse(raw: str) -> dict[str, float]:
-    """Mean and greatest round trip (ms), and the share of requests without an answer (%).
+    """Return mean and greatest round trip (ms), and the share of requests without an answer (%).
 
     Raises:
         MeasureError: nobody answered, or the text is no summary.
     """
-    lost = re.search(r"([\d.]+)% packet loss", raw)
-    times = re.search(r"^rtt min/avg/max/mdev = [\d.]+/([\d.]+)/([\d.]+)/[\d.]+ ms", raw, re.MULTILINE)
-    if lost and not times:
+    found = summary(raw)
+    if found is None:
+        last = (raw.strip() or "nothing").splitlines()[-1][:200]
+        raise MeasureError(NAME, f"printed no summary; its last words: {last}", raw)
+    if found.mean_ms is None or found.max_ms is None:
         raise MeasureError(NAME, "got not one answer", raw)
-    if not lost or not times:
-        said = (raw.strip() or "nothing").splitlines()[-1][:200]
-        raise MeasureError(NAME, f"printed no summary; its last words: {said}", raw)
-    return {"mean_ms": float(times[1]), "max_ms": float(times[2]), "lost_percent": float(lost[1])}
+    return {"mean_ms": found.mean_ms, "max_ms": found.max_ms, "lost_percent": found.lost_percent}
+
+
+async def round_trip(link: LinkSpec, host: Runner) -> dict[str, float]:
+    """Measure a link's round trip from its end `a`: asked, median, least and greatest (ms).
+
+    The first echo is left out: it waits for the neighbour's hardware address as well.
+    """
+    command = [NAME, "-n", "-c", str(ECHOES), "-i", f"{ECHO_INTERVAL:g}", "-W", "2", link.address_b]
+    result = await host.run(command, check=False, timeout=60)
+    times = [reply.rtt for reply in replies(result.stdout)][1:]
+    if not times:
+        return {"asked_ms": link.rtt}
+    return {
+        "asked_ms": link.rtt,
+        "median_ms": round(median(times), 3),
+        "min_ms": min(times),
+        "max_ms": max(times),
+        "echoes": float(len(times)),
+    }

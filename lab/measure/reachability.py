@@ -1,4 +1,4 @@
-"""Whether endpoints reach each other: one packet each way between the two of each pair."""
+"""Reachability of endpoints: one packet each way between the two of each pair."""
 
 from __future__ import annotations
 

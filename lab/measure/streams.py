@@ -49,7 +49,7 @@ def parse(raw: str, latency: str) -> dict[str, float]:
 
 
 def parse_site(raw: str) -> dict[str, float]:
-    """What arrived at one client site: means over its streams.
+    """Means over the streams that arrived at one client site.
 
     The rates are those of the intervals, which are counted where a stream arrives; the closing figures
     of a stream (``end.streams``) have its sender's.

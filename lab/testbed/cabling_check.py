@@ -1,4 +1,4 @@
-"""What is connected to what: the check that finds swapped and dead ports, and says which cable to look at.
+"""The check that finds swapped and dead ports, and says which cable to look at.
 
 Every interface asks for some address (ARP), and every interface listens. The hardware address of who
 asked says at whose other end one is, whatever addresses and filters the machines have.
@@ -39,7 +39,7 @@ def ping_script(questions: Iterable[tuple[str, str]]) -> str:
 
 
 def parse_answered(text: str) -> set[tuple[str, str]]:
-    """Who answered, as (interface, address)."""
+    """Return who answered, as (interface, address)."""
     words = (line.split() for line in text.splitlines() if line.startswith("ok "))
     return {(w[1], w[2]) for w in words}
 
@@ -83,7 +83,7 @@ async def find_wiring(
     interfaces: Mapping[str, Sequence[str]],
     known: Mapping[str, Mapping[str, Interface]],
 ) -> dict[MachinePort, MachinePort]:
-    """What really is behind interfaces of hosts, which are brought up.
+    """Find what really is behind interfaces of hosts, which are brought up.
 
     Args:
         hosts: by name.

@@ -1,4 +1,4 @@
-"""How far the clocks of hosts are apart: recorded, so that times of two hosts can be compared."""
+"""Offsets of the hosts' clocks: recorded, so that times of two hosts can be compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIES = 3
 
 
 async def offsets(hosts: Mapping[str, Runner]) -> dict[str, dict[str, float]]:
-    """By host: how much its clock is ahead of this machine's (ms), and how far that may be off (ms)."""
+    """Return by host how much its clock is ahead of this machine's (ms), and how far that may be off (ms)."""
     found = await together(_offset(host) for host in hosts.values())
     return dict(zip(hosts, found, strict=True))
 

@@ -64,7 +64,7 @@ def setup_script(ends: Sequence[LinkEnd]) -> str:
 
 
 def systemd_unit() -> str:
-    """What makes systemd run the script after a reboot."""
+    """The unit that makes systemd run the script after a reboot."""
     return _UNIT
 
 

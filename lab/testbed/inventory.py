@@ -29,7 +29,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SshAccess(BaseModel):
-    """How machines are reached over SSH; what is left out comes from ~/.ssh/config, keys and agent."""
+    """Access to machines over SSH; what is left out comes from ~/.ssh/config, keys and agent."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +46,7 @@ class SshAccess(BaseModel):
 
 
 class Ssh(SshAccess):
-    """What holds for all machines that do not say otherwise."""
+    """Access to all machines that do not say otherwise."""
 
     known_hosts: str | None = Field(default=None, description="~/.ssh/known_hosts where this says nothing")
     config: str | None = Field(default=None, description="~/.ssh/config where this says nothing")
@@ -72,7 +72,7 @@ class Inventory(BaseModel):
     hosts: dict[str, Machine]
 
     def ssh_settings(self, name: str, beside: Path, *, accept_new: bool = False) -> SshSettings:
-        """How the machine of this name is reached; files are named from the inventory's own folder."""
+        """Return how the machine of this name is reached; files are named from the inventory's own folder."""
         own, ssh = self.hosts[name], self.ssh
         key, jump = own.key or ssh.key, own.jump or ssh.jump
         way = SshSettings(

@@ -1,4 +1,4 @@
-"""Which interface of a machine is which port of the topology; the control network is none of them."""
+"""Ports of the topology and interfaces of the machines; the control network is none of them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 from lab.errors import HostError
 from lab.events import step
 from lab.hosts.daemons import MARK
-from lab.measure.echoes import round_trip
+from lab.measure.ping import round_trip
 from lab.testbed import cabling_check, dataplane, provision, reservation, restore
 from lab.testbed import clock_offsets as clocks
 from lab.testbed.inventory import AUTO
@@ -195,7 +195,7 @@ async def _round_trips(bed: Testbed) -> Mapping[str, Mapping[str, float]]:
 
 
 def planned_steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
-    """What `prepare` would run as root on every machine, by host, after a survey; nothing is done."""
+    """Return what `prepare` would run as root on every machine, by host, after a survey; nothing is done."""
     return {name: list(_steps(bed, name, persist)) for name in bed.hosts}
 
 

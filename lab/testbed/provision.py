@@ -1,4 +1,4 @@
-"""What a machine gets installed: the packages and files of `images/provision.sh`, and the endpoint image."""
+"""Installation of a machine: packages and files of `images/provision.sh`, and the endpoint image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = ("provision.sh", "host/docker-daemon", "host/entry")
 
 
 def missing_parts(found: Survey) -> list[str]:
-    """What `provision` would see to on a machine, in words; empty when there is nothing to do."""
+    """Return what `provision` would see to on a machine, in words; empty when there is nothing to do."""
     missing = found.missing_packages()
     said = [f"packages {', '.join(missing)}"] if missing else []
     digest = hashlib.sha256((SOURCES / "host/docker-daemon").read_bytes()).hexdigest()
@@ -81,7 +81,7 @@ def endpoint_id() -> str:
 
 
 def lacks_image(found: Survey, wanted: str) -> bool:
-    """Whether a machine has no endpoint image, or another than this machine's."""
+    """Return True when a machine has no endpoint image, or another than this machine's."""
     there = found.first("image")
     return not there.startswith("sha256:") or bool(wanted and there != wanted)
 

@@ -1,4 +1,4 @@
-"""What real hosts went through while a sample was measured, by their own counters.
+"""Counters of real hosts around a sample.
 
 Asked over SSH before and after a sample, so that nothing runs on a host beside the measurement.
 """
@@ -119,7 +119,7 @@ async def _snapshot(host: Runner) -> Snapshot | None:
 
 
 def parse(text: str) -> Snapshot:
-    """What `SCRIPT` printed."""
+    """Read what `SCRIPT` printed."""
     stat, pressure, memory, dropped = (part.lstrip() for part in text.split(MARK))
     told = {"pressure": pressure, "pressure_memory": memory}
     waited = {name: parse_pressure(said) for name, said in told.items() if "some" in said}

@@ -1,4 +1,4 @@
-"""Who uses the hosts: a file on each of them, so that two people do not measure over each other.
+"""Reservation of hosts: a file on each of them, so that two people do not measure over each other.
 
 A claim lasts from `prepare` to `restore`, and is good for every command of the same person on the
 same machine. While a command works, it also holds the hosts alone: a second one of the same person
@@ -28,7 +28,7 @@ CLAIM, BUSY = f"{FOLDER}/claim.json", f"{FOLDER}/busy.json"
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds hosts: a person, a machine, a command with its process, since when (UTC)."""
+    """The holder of hosts: a person, a machine, a command with its process, since when (UTC)."""
 
     who: str
     machine: str
@@ -56,12 +56,12 @@ class Holder:
         return (self.who, self.machine) == (other.who, other.machine)
 
     def dead(self) -> bool:
-        """Whether this was a command of this machine that has ended."""
+        """Return True for a command of this machine that has ended."""
         return self.machine == socket.gethostname() and _started(self.pid) != self.started
 
 
 def _started(pid: int) -> int:
-    """When a process started (clock ticks); 0 when it is gone."""
+    """Return the time at which a process started (clock ticks); 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
     except (OSError, IndexError):
@@ -69,7 +69,7 @@ def _started(pid: int) -> int:
 
 
 def parse(text: str) -> Holder | None:
-    """What a lock's file says; None for a free host."""
+    """Read a lock's file; None for a free host."""
     try:
         return Holder(**json.loads(text))
     except (ValueError, TypeError):
@@ -77,7 +77,7 @@ def parse(text: str) -> Holder | None:
 
 
 def acquire_script(holder: Holder) -> str:
-    """What takes both locks where nobody has them, and prints what is in them now."""
+    """Shell lines that take both locks where nobody has them, and print what is in them now."""
     text = shlex.quote(json.dumps(asdict(holder)))
     takes = "".join(f"(set -C; printf %s {text} > {file}) 2>/dev/null || :\n" for file in (CLAIM, BUSY))
     return f"mkdir -p {FOLDER} || exit 1\n{takes}cat {CLAIM}; echo; cat {BUSY}\n"
@@ -106,7 +106,7 @@ async def acquire(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
 
 
 def _other(mine: Holder, pair: tuple[Holder | None, Holder | None]) -> Holder | None:
-    """Who keeps a host from me: another person, or another command of mine that still runs."""
+    """Return who keeps a host from me: another person, or another command of mine that still runs."""
     claim, busy = pair
     if claim and not claim.same_person(mine):
         return claim

@@ -26,7 +26,7 @@ OVERLAYS = f"{FOLDER}/overlays"
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of a machine: `left` is not as it was; `packages` were installed and stay."""
+    """The outcome for a machine: `left` is not as it was; `packages` were installed and stay."""
 
     host: str
     left: tuple[str, ...]
@@ -47,7 +47,7 @@ async def append_names(host: Runner, file: str, words: list[str]) -> None:
 
 
 async def read_names(host: Host, file: str) -> list[str]:
-    """What was written down, each once."""
+    """Return the names in a file on a machine, each once."""
     try:
         return list(dict.fromkeys((await host.get(file)).decode().split()))
     except HostError:

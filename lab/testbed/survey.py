@@ -1,4 +1,4 @@
-"""What is on a machine: asked in one script that changes nothing, before anything is done to it.
+"""A survey of a machine: asked in one script that changes nothing, before anything is done to it.
 
 The same survey, taken before and after, says whether `restore` has left a machine as it was.
 """
@@ -78,7 +78,7 @@ class Interface:
 
     @property
     def physical(self) -> bool:
-        """Whether this may be a port of a testbed: Ethernet, and not made by Docker or an overlay."""
+        """True for a possible port of a testbed: Ethernet, and not made by Docker or an overlay."""
         made = ("docker", "br-", "veth", "vethwe", "weave", "flannel", "vxlan", "tap", "lab")
         return self.kind == "ether" and not self.master and not self.name.startswith(made)
 
@@ -132,7 +132,7 @@ class Survey:
         return [name for name in wanted_packages(self.codename) if name not in self.packages]
 
     def as_facts(self) -> dict[str, Any]:
-        """What a run's manifest keeps of a machine."""
+        """Return what a run's manifest keeps of a machine."""
         machine = self.lines("machine")
         rest = " ".join(machine[2:])
         return {
@@ -189,20 +189,20 @@ async def survey(host: Runner) -> Survey:
 
 
 async def host_facts(host: Runner) -> HostFacts:
-    """What overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
+    """Ask what overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
     said = await host.run(["unshare", "--net", "sh"], stdin=ask_facts().encode(), check=False)
     return parse_facts(said.stdout)
 
 
 @cache
 def wanted_packages(codename: str) -> tuple[str, ...]:
-    """What the role `host` needs on a release, by the script that installs it."""
+    """Return the packages of the role `host` on a release, by the script that installs them."""
     argv = ["sh", str(SOURCES / "provision.sh"), "--packages", "host", codename or "unknown"]
     return tuple(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split())
 
 
 def differences(before: Survey, after: Survey) -> list[str]:
-    """What is not as it was, a line for each; packages are no part of it."""
+    """Return a line for each thing that is not as it was; packages are no part of it."""
     new_docker = after.docker and not before.docker
     said = []
     for question in KEPT:

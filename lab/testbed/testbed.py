@@ -179,7 +179,7 @@ class Testbed:
         )
 
     async def find_ports(self, *, discover: bool) -> Ports:
-        """Which interface is which port; those that are `auto` are looked for where `discover` says so.
+        """Map ports to interfaces; those that are `auto` are looked for where `discover` says so.
 
         Raises:
             HostError: an interface is missing, foreign, or the control network; or nothing was found.
@@ -224,7 +224,7 @@ class Testbed:
     async def find_wiring(
         self, interfaces: Mapping[str, Sequence[str]]
     ) -> Mapping[port_mapping.MachinePort, port_mapping.MachinePort]:
-        """What really is behind interfaces of hosts; see `cables.wires`."""
+        """Find what really is behind interfaces of hosts; see `cabling_check.find_wiring`."""
         known = {name: found.interfaces for name, found in self.surveys.items()}
         return await cabling_check.find_wiring(self.hosts, interfaces, known)
 
@@ -239,7 +239,7 @@ class Testbed:
         return list(port_mapping.link_ends(self.topology, found))
 
     def facts(self) -> dict[str, Any]:
-        """What a run's manifest keeps of the machines, and of this one, which only looks on."""
+        """Return what a run's manifest keeps of the machines, and of this one, which only looks on."""
         hosts = {name: found.as_facts() for name, found in self.surveys.items()}
         own = environment()
         kernels = sorted({one["kernel"] for one in hosts.values()})

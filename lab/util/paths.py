@@ -1,4 +1,4 @@
-"""Where the lab keeps things on a machine from one command to the next."""
+"""Folders in which the lab keeps things on a machine from one command to the next."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def codename() -> str:
 
 
 def has_venv() -> bool:
-    """Return True when this interpreter can make an environment with pip in it; Debian's own needs a package."""
+    """Return True when this interpreter can make environments with pip; Debian's own needs a package."""
     argv = [sys.executable, "-c", "import venv, ensurepip"]
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 

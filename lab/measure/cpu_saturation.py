@@ -26,8 +26,6 @@ def busy_share(before: Ticks, after: Ticks) -> float:
 
 def saturated_share(readings: Sequence[tuple[float, Ticks]]) -> float:
     """Return the share (0–1) of the time (s) between readings in which the machine had no CPU left."""
-    windows = [
-        (end - start, busy_share(old, new)) for (start, before), (end, after) in pairwise(readings)
-    ]
+    windows = [(end - start, busy_share(old, new)) for (start, old), (end, new) in pairwise(readings)]
     total = sum(seconds for seconds, _ in windows)
     return round(sum(seconds for seconds, busy in windows if busy >= SATURATED) / total, 4) if total else 0.0

@@ -34,7 +34,7 @@ class Counters(Protocol):
 
     @property
     def late_ms(self) -> float:
-        """The lateness of all packets, taken together (ms)."""
+        """How late all packets were, taken together."""
         ...
 
 

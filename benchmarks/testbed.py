@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import statistics
 import subprocess
 import sys
@@ -24,14 +25,12 @@ from typing import Any
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pyroute2 import netns
-
 from lab import images
 from lab.cli.rehearse import Inside, write_inventory
 from lab.emulation import ssh_vms
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
-from lab.emulation.links import netns as namespaces
+from lab.emulation.links import netns
 from lab.errors import LabError
 from lab.events import silent
 from lab.hosts.container import ContainerHost
@@ -44,6 +43,8 @@ from lab.topology import Topology
 from lab.util.signals import cancel_on_signal
 from topologies import linear
 
+#: setns(2): os.setns is in Python from 3.12 on.
+_libc, CLONE_NEWNET = ctypes.CDLL(None, use_errno=True), 0x40000000
 SITES = ["AMS", "PRG", "BRA", "LJU", "MIL"]
 
 
@@ -87,7 +88,9 @@ def _in_namespace(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> N
 
     def go() -> None:
         try:
-            netns.setns(namespaces.path(name))
+            with open(netns.path(name)) as namespace:
+                if _libc.setns(namespace.fileno(), CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns", name)
             asyncio.run(work())
         except BaseException as error:
             failed.append(error)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("overlay-lab", "networkx", "numpy", "scipy", "matplotlib", "docker", "mininet", "pyroute2")
+PACKAGES = ("overlay-lab", "networkx", "numpy", "scipy", "matplotlib", "docker", "mininet")
 #: Kernel settings that throughput depends on; read in the machine's own network namespace,
 #: from which a new one takes its defaults.
 SYSCTLS = (

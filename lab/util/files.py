@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.errors import FileError
@@ -29,7 +29,11 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         raise FileError(f"{' and '.join(there)} exist{'s' * (len(there) == 1)}; --force overwrites")
     try:
         with ExitStack() as stack:
-            waiting = {path: _beside(path, data, stack) for path, data in files.items()}
+            mode = 0o666 & ~_umask()
+            waiting = {
+                path: stack.enter_context(_temporary(path, data, mode, sync=True))
+                for path, data in files.items()
+            }
             for path, temporary in waiting.items():
                 _place(temporary, path, force)
     except FileExistsError as error:
@@ -49,27 +53,25 @@ def replace(path: Path, text: str, *, mode: int = 0o644) -> None:
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
+    with _temporary(path, text.encode(), mode) as temporary:
+        temporary.replace(path)
+
+
+@contextmanager
+def _temporary(path: Path, data: bytes, mode: int, *, sync: bool = False) -> Iterator[Path]:
+    """A file with the data and these permissions, beside `path`; removed at the end if still there."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # with mode 0600
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
             os.fchmod(file.fileno(), mode)
-        Path(name).replace(path)
-    except BaseException:
-        _remove(name)
-        raise
-
-
-def _beside(path: Path, data: bytes, stack: ExitStack) -> Path:
-    """The data in a temporary file in the same folder, which goes when the stack does."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    stack.callback(_remove, name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        os.fchmod(file.fileno(), 0o666 & ~_umask())
-    return Path(name)
+            if sync:
+                os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _place(temporary: Path, path: Path, force: bool) -> None:
@@ -77,11 +79,6 @@ def _place(temporary: Path, path: Path, force: bool) -> None:
         temporary.replace(path)
     else:
         path.hardlink_to(temporary)  # unlike a rename, this never overwrites
-
-
-def _remove(name: str) -> None:
-    with suppress(FileNotFoundError):
-        Path(name).unlink()
 
 
 def _umask() -> int:

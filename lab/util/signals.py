@@ -1,4 +1,4 @@
-"""Commands that build things, told to end: whatever they have built is taken away first."""
+"""Signals that end a command in order: whatever it has built is taken away first."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: A service manager's word, a lost terminal's, and Ctrl-C.
+#: Sent by a service manager, by a terminal that was lost, and by Ctrl-C.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 async def cancel_on_signal(work: Coroutine[Any, Any, T]) -> T:
-    """The work's result; one of `SIGNALS` cancels it, and this returns when it has cleaned up.
+    """Return the work's result; one of `SIGNALS` cancels it, and this returns when it has cleaned up.
 
     Raises:
         CancelledError: a signal came.

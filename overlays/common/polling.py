@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TypeVar
 
 from lab.errors import OverlayError
+from lab.util.concurrency import together
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,10 +32,4 @@ async def until(probe: Callable[[], Awaitable[str]], timeout: float, what: str) 
 
 async def each(work: Callable[[T], Awaitable[R]], things: Iterable[T]) -> list[R]:
     """Do the work on all things side by side; the first failure ends the rest and is raised as it is."""
-    tasks = [asyncio.ensure_future(work(thing)) for thing in things]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    return await together((work(thing) for thing in things), on_failure="cancel")

@@ -122,8 +122,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from lab.events import silent
-from lab.util.locks import turn
-with turn(Path(sys.argv[1]), "class", silent):
+from lab.util.locks import lab_lock
+with lab_lock(Path(sys.argv[1]), "class", silent):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
-
-from lab.errors import HostError
-from lab.testbed import provision, restore, survey
+from lab.testbed import survey
 from lab.testbed.survey import Survey
 from tests.unit.here import Here
 
@@ -23,6 +20,7 @@ ADDRESSES = [
         "addr_info": [{"family": "inet", "local": "192.168.1.1", "prefixlen": 24}],
     },
 ]
+
 SAID = {
     "system": "Debian GNU/Linux 12 (bookworm)\nbookworm\n",
     "machine": "6.1.0 x86_64\n2\nmodel name\t: A CPU\nMemTotal:  2048000 kB\n",
@@ -73,18 +71,3 @@ def test_what_a_new_docker_makes_is_its_own() -> None:
     before = Survey({**SAID, "docker": ""})
     after = Survey({**SAID, "iptables": "-N DOCKER\n", "containers": "weave\n"})
     assert survey.differences(before, after) == ["containers: still there: weave"]
-
-
-def test_what_a_machine_lacks_is_named() -> None:
-    lacking = provision.missing_parts(Survey(SAID))
-    assert lacking[0].startswith("packages ca-certificates, ")
-    assert survey.DAEMON_SCRIPT in lacking
-    with pytest.raises(HostError, match="AMS: its disk is full: 4 MiB are free"):
-        provision.require_room("AMS", Survey(SAID))
-
-
-def test_folders_that_were_there_stay() -> None:
-    lines = list(restore._files(Survey({"paths": "/usr/local/lib/lab\n/etc/docker\n", "files": ""})))
-    assert "rm -rf /var/lib/lab" in lines
-    assert "rm -rf /usr/local/lib/lab" not in lines
-    assert "rm -rf /etc/docker" not in lines

@@ -1,0 +1,54 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab.errors import FileError
+from lab.util import files
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_file_is_replaced_whole_with_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("old")
+    files.replace(path, "né", mode=0o600)
+    assert path.read_bytes() == "né".encode()
+    assert mode(path) == 0o600
+    files.replace(path, "new")
+    assert mode(path) == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        files.replace(path, "\ud800")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        files.replace(tmp_path / "folder", "x")
+    assert path.read_text() == "old"
+    assert {one.name for one in tmp_path.iterdir()} == {"state.json", "folder"}
+
+
+def test_files_are_written_with_the_users_permissions_and_overwritten_only_by_force(tmp_path: Path) -> None:
+    one, other = tmp_path / "a", tmp_path / "b"
+    before = os.umask(0o027)
+    try:
+        files.write({one: b"1", other: b"2"})
+    finally:
+        os.umask(before)
+    assert mode(one) == 0o640
+    with pytest.raises(FileError, match="b exist; --force overwrites"):
+        files.write({one: b"3", other: b"4"})
+    assert one.read_bytes() == b"1"
+    files.write({one: b"3", other: b"4"}, force=True)
+    assert (one.read_bytes(), other.read_bytes()) == (b"3", b"4")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}

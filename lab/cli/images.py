@@ -97,4 +97,4 @@ def _words(image: object) -> str:
 
     assert isinstance(image, BuiltImage)
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
-    return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.way}"
+    return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.method}"

@@ -57,13 +57,19 @@ def read(
     text = _text(file)
     form = _format(file, text)
     if form == ".dsl":
-        return _dsl(file, text, sites)
+        sidecar = sidecar_path(file)
+        added = load_sidecar(sidecar) if sidecar.is_file() else None
+        return dsl.parse(text, source=str(file), sites=sites, sidecar=added)
     if form in (".yaml", ".yml"):
-        return _yaml(file, text, sites)
+        from lab.formats import lab_yaml
+
+        return lab_yaml.read(text, str(file), sites)
     graph = _graph(form, text, str(file))
-    if _is_ours(graph):
+    if any("site" in about for _, about in graph.nodes(data=True)):
         return _from_graph(graph, file, sites)
-    found, notes = _zoo(graph, file, largest_component)
+    from lab.formats import zoo
+
+    found, notes = zoo.topology(graph, str(file), largest_component)
     for note in notes:
         emit(Note(f"{file}: {note}"))
     return found
@@ -96,12 +102,6 @@ def _text(file: Path) -> str:
         ) from error
 
 
-def _dsl(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
-    sidecar = sidecar_path(file)
-    added = load_sidecar(sidecar) if sidecar.is_file() else None
-    return dsl.parse(text, source=str(file), sites=sites, sidecar=added)
-
-
 def sidecar_path(document: Path) -> Path:
     """The side file of a document: `NAME.lab.yaml` beside `NAME.dsl`, with what the language cannot hold."""
     return document.with_name(f"{document.stem}{SIDECAR_SUFFIX}")
@@ -131,12 +131,6 @@ def load_sidecar(file: Path) -> dict[str, Any]:
     return found.model_dump(exclude_unset=True, by_alias=True)
 
 
-def _yaml(file: Path, text: str, sites: Mapping[str, tuple[float, float]] | None) -> Topology:
-    from lab.formats import lab_yaml
-
-    return lab_yaml.read(text, str(file), sites)
-
-
 def _graph(form: str, text: str, source: str) -> nx.Graph[Any]:
     from lab.formats import node_link
 
@@ -163,10 +157,6 @@ def _gml(text: str) -> Any:
         return nx.parse_gml(re.sub(r"\bgraph\s*\[", "graph [ multigraph 1 ", text, count=1), label="id")
 
 
-def _is_ours(graph: nx.Graph[Any]) -> bool:
-    return any("site" in about for _, about in graph.nodes(data=True))
-
-
 def _from_graph(
     graph: nx.Graph[Any], file: Path, sites: Mapping[str, tuple[float, float]] | None
 ) -> Topology:
@@ -177,9 +167,3 @@ def _from_graph(
     if sites:
         graph.graph["sites"] = {**graph.graph.get("sites", {}), **sites}
     return Topology(graph, **about)
-
-
-def _zoo(graph: nx.Graph[Any], file: Path, reduce: bool) -> tuple[Topology, list[str]]:
-    from lab.formats import zoo
-
-    return zoo.topology(graph, str(file), reduce)

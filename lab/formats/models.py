@@ -65,25 +65,19 @@ class LinkParameters(DirectionModel):
     )
 
 
-class ChangeModel(Model):
-    """A change of a link while an experiment measures: parameters, an action, or a recorded trace."""
-
+class _ChangedLink(Model):
     at: float | str = Field(default=0, description="when measuring has gone on for so long: 30, 30s, 2min")
     link: str
     from_: Name | None = Field(
         default=None, alias="from", description="the host into whose direction it holds"
     )
     rtt: float | None = _range("rtt")
-    delay: float | None = _range("delay")
-    rate: float | None = _range("rate")
-    jitter: float | None = _range("jitter")
-    distribution: Distribution | None = None
+
+
+class ChangeModel(DirectionModel, _ChangedLink):
+    """A change of a link while an experiment measures: parameters, an action, or a recorded trace."""
+
     loss: float | None = Field(default=None, ge=0, le=100, description="percent")
-    burst: float | None = _range("burst")
-    duplicate: float | None = _range("duplicate")
-    corrupt: float | None = _range("corrupt")
-    reorder: float | None = _range("reorder")
-    queue: int | None = _range("queue")
     down: Literal[True] | None = None
     up: Literal[True] | None = None
     reset: Literal[True] | None = Field(default=None, description="as the link was at first")

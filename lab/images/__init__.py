@@ -1,4 +1,4 @@
-"""The two images of the lab: what they are made of, and whether they are up to date.
+"""The two images of the lab, built again when they are out of date.
 
 `lab/host` is a machine at a site, with a Docker daemon of its own; `lab/gtsperf` is an
 endpoint. An image carries a hash of its inputs as a label, so it is built again only
@@ -17,35 +17,24 @@ from docker.errors import APIError, ImageNotFound
 
 from lab.errors import MachineError
 from lab.events import Emit, step
-from lab.images.builders import build
+from lab.images.builders import SOURCES, Image, build
 from lab.util.locks import machine_lock
-from lab.util.paths import STATE
 
-SOURCES = Path(__file__).resolve().parents[2] / "images"
 INPUTS = "lab.inputs"
 SUITE = "lab.suite"
-WAY = "lab.way"
-
-
-@dataclass(frozen=True)
-class Image:
-    """One image: its role for `provision.sh`, its tag, and how a container of it starts."""
-
-    role: str
-    tag: str
-    changes: tuple[str, ...]
+METHOD = "lab.way"
 
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in Docker's store: its id, whether its inputs are today's, and its size (bytes)."""
+    """An image in Docker's store: its id, `fresh` where its inputs are today's, and its size (bytes)."""
 
     tag: str
     id: str
     fresh: bool
     size: int
     suite: str
-    way: str
+    method: str
 
 
 HOST = Image("host", "lab/host", ('ENTRYPOINT ["/usr/bin/tini","--","/usr/local/lib/lab/entry"]',))
@@ -54,7 +43,7 @@ IMAGES = (HOST, ENDPOINT)
 
 
 def inputs_hash(image: Image, sources: Path = SOURCES) -> str:
-    """A hash of everything that decides what the image holds, but for the packages' versions."""
+    """Return a hash of everything that decides what the image holds, but for the packages' versions."""
     digest = hashlib.sha256(repr(image).encode())
     files = [sources / "provision.sh", *sorted(p for p in (sources / image.role).rglob("*") if p.is_file())]
     for file in files:
@@ -64,7 +53,7 @@ def inputs_hash(image: Image, sources: Path = SOURCES) -> str:
 
 
 def find(client: docker.DockerClient, image: Image) -> BuiltImage | None:
-    """The image in Docker's store, or None when there is none of that tag."""
+    """Return the image in Docker's store, or None when there is none of that tag."""
     try:
         found = client.images.get(image.tag)
     except ImageNotFound:
@@ -76,7 +65,7 @@ def find(client: docker.DockerClient, image: Image) -> BuiltImage | None:
         fresh=labels.get(INPUTS) == inputs_hash(image),
         size=int(found.attrs["Size"]),
         suite=labels.get(SUITE, "unknown"),
-        way=labels.get(WAY, "unknown"),
+        method=labels.get(METHOD, "unknown"),
     )
 
 
@@ -97,22 +86,17 @@ def _ensure(client: docker.DockerClient, emit: Emit, image: Image, force: bool) 
     if old and old.fresh and not force:
         return old
     with step(emit, f"image {image.tag}") as words:
-        labels = {INPUTS: inputs_hash(image)}
-        build(client, image.role, image.tag, image.changes, labels, SOURCES, STATE / "images", emit)
+        build(client, image, {INPUTS: inputs_hash(image)}, emit)
         built = find(client, image)
         assert built, f"{image.tag} was built and is not there"
-        words += [built.way, built.suite, f"{built.size / 2**20:.0f} MiB"]
-    _forget_replaced(client)
+        words += [built.method, built.suite, f"{built.size / 2**20:.0f} MiB"]
+    # images that newer ones replaced, now or earlier; what a container still uses stays
+    client.images.prune(filters={"dangling": True, "label": INPUTS})
     return built
 
 
-def _forget_replaced(client: docker.DockerClient) -> None:
-    """Drop images that newer ones replaced, now or earlier; what a container still uses stays."""
-    client.images.prune(filters={"dangling": True, "label": INPUTS})
-
-
 def remove(client: docker.DockerClient) -> list[str]:
-    """Remove the images that are there; returns their tags.
+    """Remove the images that are there, and return their tags.
 
     Raises:
         MachineError: a container still uses one.

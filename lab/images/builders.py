@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -19,33 +20,39 @@ from docker.errors import APIError, BuildError, ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, Note
 from lab.images import apt
+from lab.util.paths import STATE
 
+SOURCES = Path(__file__).resolve().parents[2] / "images"
 REGISTRY_PATIENCE = 10  # s
 #: Files that no program needs; dpkg leaves them out while it unpacks.
 EXCLUDED_DOCS = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
 
 
-def build(
-    client: docker.DockerClient,
-    role: str,
-    tag: str,
-    changes: Sequence[str],
-    labels: Mapping[str, str],
-    sources: Path,
-    scratch: Path,
-    emit: Emit,
-) -> None:
-    """Make the image of `role` from the folder `sources` under `tag`.
+@dataclass(frozen=True)
+class Image:
+    """One image: its role for `provision.sh`, its tag, and how a container of it starts."""
+
+    role: str
+    tag: str
+    changes: tuple[str, ...]
+
+
+def build(client: docker.DockerClient, image: Image, labels: Mapping[str, str], emit: Emit) -> None:
+    """Make an image; the caller's lock says that no other build runs.
 
     Raises:
         MachineError: neither way works; the message says what to do.
     """
     refusal = registry_refusal(client)
     if refusal is None:
-        _build_with_docker(client, role, tag, labels, sources)
+        _build_with_docker(client, image, labels)
     else:
-        emit(Note(f"no image registry in reach ({refusal}): building {tag} from this machine's apt sources"))
-        _build_with_mmdebstrap(client, role, tag, changes, labels, sources, scratch, emit)
+        emit(
+            Note(
+                f"no image registry in reach ({refusal}): building {image.tag} from this machine's apt sources"
+            )
+        )
+        _build_with_mmdebstrap(client, image, labels, emit)
 
 
 def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREFERRED}-slim") -> str | None:
@@ -66,15 +73,13 @@ def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREF
         client.api.timeout = patience
 
 
-def _build_with_docker(
-    client: docker.DockerClient, role: str, tag: str, labels: Mapping[str, str], sources: Path
-) -> None:
+def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mapping[str, str]) -> None:
     """`docker build`; on the host's network, because the lab's own daemon has no bridge."""
     try:
         client.images.build(
-            path=str(sources),
-            dockerfile=f"{role}/Dockerfile",
-            tag=tag,
+            path=str(SOURCES),
+            dockerfile=f"{image.role}/Dockerfile",
+            tag=image.tag,
             buildargs={"SUITE": apt.PREFERRED},
             labels={**labels, "lab.suite": apt.PREFERRED, "lab.way": "Dockerfile"},
             network_mode="host",
@@ -82,20 +87,16 @@ def _build_with_docker(
             forcerm=True,
         )
     except (BuildError, APIError) as error:
-        raise MachineError(f"docker build of {tag} failed: {_last_line(str(error))}; try again") from error
+        raise MachineError(
+            f"docker build of {image.tag} failed: {last_line(str(error))}; try again"
+        ) from error
 
 
 def _build_with_mmdebstrap(
-    client: docker.DockerClient,
-    role: str,
-    tag: str,
-    changes: Sequence[str],
-    labels: Mapping[str, str],
-    sources: Path,
-    scratch: Path,
-    emit: Emit,
+    client: docker.DockerClient, image: Image, labels: Mapping[str, str], emit: Emit
 ) -> None:
     """mmdebstrap, then `docker import`."""
+    tag, scratch = image.tag, STATE / "images"
     if not shutil.which("mmdebstrap"):
         raise MachineError(
             f"cannot build {tag}: no image registry in reach and no mmdebstrap; apt-get install mmdebstrap"
@@ -103,25 +104,22 @@ def _build_with_mmdebstrap(
     served = apt.sources()
     if served.suite != apt.PREFERRED:
         emit(Note(f"{tag} is made of {served.suite}: this machine's apt does not serve {apt.PREFERRED}"))
-    shutil.rmtree(
-        scratch, ignore_errors=True
-    )  # an interrupted build's; the caller's lock says that none runs
+    shutil.rmtree(scratch, ignore_errors=True)  # an interrupted build's
     scratch.mkdir(parents=True)
     try:
-        packages = _run(["sh", str(sources / "provision.sh"), "--packages", role, served.suite], tag).split()
+        argv = ["sh", str(SOURCES / "provision.sh"), "--packages", image.role, served.suite]
+        packages = _run(argv, tag).split()
         root = scratch / "root.tar"
-        _run(mmdebstrap(role, packages, served, sources, root), tag, TMPDIR=str(scratch))
+        _run(mmdebstrap(image.role, packages, served, root), tag, TMPDIR=str(scratch))
         every = {**labels, "lab.suite": served.suite, "lab.way": "mmdebstrap"}
-        lines = [*changes, *(f"LABEL {key}={value}" for key, value in every.items())]
+        lines = [*image.changes, *(f"LABEL {key}={value}" for key, value in every.items())]
         client.api.import_image_from_file(str(root), repository=tag, tag="latest", changes=lines)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def mmdebstrap(
-    role: str, packages: Sequence[str], served: apt.Sources, sources: Path, root: Path
-) -> list[str]:
-    """The command that makes a root file system for `role` and runs `provision.sh` in it."""
+def mmdebstrap(role: str, packages: Sequence[str], served: apt.Sources, root: Path) -> list[str]:
+    """Return the command that makes a root file system for `role` and runs `provision.sh` in it."""
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED_DOCS]
     return [
         "mmdebstrap",
@@ -130,9 +128,9 @@ def mmdebstrap(
         f"--include={','.join(packages)}",
         *excluded,
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-        f"--customize-hook=copy-in {sources} /tmp",
-        f'--customize-hook=chroot "$1" sh /tmp/{sources.name}/provision.sh {role}',
-        f'--customize-hook=rm -rf "$1/tmp/{sources.name}"',
+        f"--customize-hook=copy-in {SOURCES} /tmp",
+        f'--customize-hook=chroot "$1" sh /tmp/{SOURCES.name}/provision.sh {role}',
+        f'--customize-hook=rm -rf "$1/tmp/{SOURCES.name}"',
         served.suite,
         str(root),
         *served.lines,
@@ -143,11 +141,12 @@ def _run(argv: Sequence[str], tag: str, **env: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **env})
     if done.returncode:
         raise MachineError(
-            f"cannot build {tag}: {argv[0]} ended with status {done.returncode}: {_last_line(done.stderr)}; "
+            f"cannot build {tag}: {argv[0]} ended with status {done.returncode}: {last_line(done.stderr)}; "
             "check that apt can install packages here and that the disk is not full, then try again"
         )
     return done.stdout
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """Return the last line that a builder printed, at most 300 characters."""
     return (text.strip() or "it said nothing").splitlines()[-1][:300]

@@ -9,7 +9,8 @@ from docker.errors import APIError, BuildError, ImageNotFound
 
 from lab.errors import MachineError
 from lab.events import Emit, step
-from lab.images import HOST, INPUTS, SOURCES
+from lab.images import HOST, INPUTS
+from lab.images.builders import SOURCES, last_line
 from lab.util.locks import machine_lock
 
 #: A host with sshd and sudo: the stand-in for a virtual machine.
@@ -27,15 +28,12 @@ def ensure_rehearsal(client: docker.DockerClient, emit: Emit) -> str:
         MachineError: apt cannot install the two packages here.
     """
     with machine_lock("images", emit, "building images"):
-        labels = {INPUTS: _inputs(), BUILT_ON: str(client.images.get(HOST.tag).id)}
+        inputs = hashlib.sha256((FOLDER / "Dockerfile").read_bytes()).hexdigest()[:16]
+        labels = {INPUTS: inputs, BUILT_ON: str(client.images.get(HOST.tag).id)}
         if _labels(client) != labels:
             with step(emit, f"image {REHEARSAL}"):
                 _build(client, labels)
     return REHEARSAL
-
-
-def _inputs() -> str:
-    return hashlib.sha256((FOLDER / "Dockerfile").read_bytes()).hexdigest()[:16]
 
 
 def _labels(client: docker.DockerClient) -> dict[str, str]:
@@ -53,7 +51,7 @@ def _build(client: docker.DockerClient, labels: dict[str, str]) -> None:
             path=str(FOLDER), tag=REHEARSAL, labels=labels, network_mode="host", rm=True, forcerm=True
         )
     except (BuildError, APIError) as error:
-        said = (str(error).strip() or "it said nothing").splitlines()[-1][:300]
         raise MachineError(
-            f"{REHEARSAL} cannot be built: {said}; check that apt can install openssh-server here"
+            f"{REHEARSAL} cannot be built: {last_line(str(error))}; "
+            "check that apt can install openssh-server here"
         ) from error

@@ -36,10 +36,6 @@ class LinkEnd:
     def peer(self) -> str:
         return self.link.other(self.host)
 
-    @property
-    def words(self) -> str:
-        return f"{self.host} {self.interface} (link {self.link.name})"
-
 
 def given_ports(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interface]) -> dict[str, str]:
     """The interfaces of the ports that the inventory names; those that are `auto` are left out.

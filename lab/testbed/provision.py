@@ -11,7 +11,8 @@ from pathlib import Path
 
 from lab.errors import HostError, MachineError
 from lab.hosts.host import Host
-from lab.images import ENDPOINT, SOURCES
+from lab.images import ENDPOINT
+from lab.images.builders import SOURCES
 from lab.testbed.reservation import FOLDER
 from lab.testbed.survey import DAEMON_SCRIPT, Survey
 

@@ -15,7 +15,8 @@ from typing import Any
 from lab.errors import HostError
 from lab.hosts.daemons import MARK, ask_facts, parse_facts, parse_version
 from lab.hosts.host import HostFacts, Runner
-from lab.images import ENDPOINT, SOURCES
+from lab.images import ENDPOINT
+from lab.images.builders import SOURCES
 from lab.runs.environment import SYSCTLS
 from lab.testbed.reservation import BUSY, CLAIM, FOLDER
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from lab import images
+from lab.images.builders import SOURCES
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """A copy of the images' folder that a test may change."""
-    return Path(shutil.copytree(images.SOURCES, tmp_path / "images"))
+    return Path(shutil.copytree(SOURCES, tmp_path / "images"))
 
 
 @pytest.mark.parametrize("changed", ["provision.sh", "host/entry", "host/docker-daemon", "host/Dockerfile"])
@@ -43,7 +44,7 @@ def test_a_new_file_and_a_renamed_file_change_the_hash(sources: Path) -> None:
 @pytest.mark.parametrize("suite", ["bookworm", "trixie", "noble"])
 @pytest.mark.parametrize(("role", "needs"), [("host", "docker.io"), ("gtsperf", "netperf")])
 def test_provision_tells_its_packages(role: str, suite: str, needs: str) -> None:
-    argv = ["sh", str(images.SOURCES / "provision.sh"), "--packages", role, suite]
+    argv = ["sh", str(SOURCES / "provision.sh"), "--packages", role, suite]
     packages = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
     assert needs in packages
     assert len(packages) == len(set(packages))
@@ -52,7 +53,7 @@ def test_provision_tells_its_packages(role: str, suite: str, needs: str) -> None
 
 @pytest.mark.parametrize("words", [["lab"], ["--packages", "lab"], [], ["--other"]])
 def test_provision_refuses_what_it_does_not_know(words: list[str]) -> None:
-    argv = ["sh", str(images.SOURCES / "provision.sh"), *words]
+    argv = ["sh", str(SOURCES / "provision.sh"), *words]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stderr.startswith("provision: ")
@@ -60,6 +61,6 @@ def test_provision_refuses_what_it_does_not_know(words: list[str]) -> None:
 
 @pytest.mark.parametrize("script", ["provision.sh", "host/entry", "host/docker-daemon"])
 def test_scripts_are_plain_sh(script: str) -> None:
-    path = images.SOURCES / script
+    path = SOURCES / script
     assert path.read_text().startswith("#!/bin/sh\n")
     subprocess.run(["sh", "-n", str(path)], check=True)

@@ -47,11 +47,8 @@ def build(client: docker.DockerClient, image: Image, labels: Mapping[str, str], 
     if refusal is None:
         _build_with_docker(client, image, labels)
     else:
-        emit(
-            Note(
-                f"no image registry in reach ({refusal}): building {image.tag} from this machine's apt sources"
-            )
-        )
+        reason = f"no image registry in reach ({refusal})"
+        emit(Note(f"{reason}: building {image.tag} from this machine's apt sources"))
         _build_with_mmdebstrap(client, image, labels, emit)
 
 

@@ -6,14 +6,13 @@ asked says at whose other end one is, whatever addresses and filters the machine
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
 from lab.hosts.host import Runner
-from lab.testbed.port_mapping import LinkEnd, MachinePort, Ports
+from lab.testbed.port_mapping import LinkEnd, MachinePort, Ports, Wiring
 from lab.testbed.survey import Interface
 from lab.util.concurrency import together
 
@@ -55,27 +54,27 @@ def arp_script(interfaces: Sequence[str]) -> str:
 
 
 def parse_arp(text: str) -> dict[str, set[str]]:
-    """By interface, the hardware addresses that were heard there."""
+    """Return by interface the hardware addresses of those who asked there."""
     found: dict[str, set[str]] = defaultdict(set)
     for line in text.splitlines():
-        if heard := ARP_REQUEST.match(line):
-            found[heard[1]].add(heard[2])
+        if request := ARP_REQUEST.match(line):
+            found[request[1]].add(request[2])
     return found
 
 
 async def unanswered_ends(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
-    """The ends from which the other end of their link does not answer."""
-    asked: dict[str, list[LinkEnd]] = defaultdict(list)
+    """Return the ends from which the other end of their link does not answer."""
+    by_host: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in ends:
-        asked[end.host].append(end)
+        by_host[end.host].append(end)
 
     async def of(name: str) -> list[LinkEnd]:
-        questions = [(end.interface, end.link.address(end.peer)) for end in asked[name]]
-        said = await hosts[name].run(["sh"], stdin=ping_script(questions).encode(), check=False)
-        answered = parse_answered(said.stdout)
-        return [e for e, question in zip(asked[name], questions, strict=True) if question not in answered]
+        questions = {(end.interface, end.link.address(end.peer)): end for end in by_host[name]}
+        done = await hosts[name].run(["sh"], stdin=ping_script(questions).encode(), check=False)
+        answered = parse_answered(done.stdout)
+        return [end for question, end in questions.items() if question not in answered]
 
-    return [end for row in await together(of(name) for name in asked) for end in row]
+    return [end for row in await together(of(name) for name in by_host) for end in row]
 
 
 async def find_wiring(
@@ -93,9 +92,9 @@ async def find_wiring(
     places = {one.mac: (host, one.name) for host, all_ in known.items() for one in all_.values()}
 
     async def of(name: str) -> dict[MachinePort, MachinePort]:
-        script = arp_script(interfaces[name])
-        said = await hosts[name].run(["sh"], stdin=script.encode(), check=False, timeout=LISTEN + 30)
-        heard = parse_arp(said.stdout)
+        script = arp_script(interfaces[name]).encode()
+        done = await hosts[name].run(["sh"], stdin=script, check=False, timeout=LISTEN + 30)
+        heard = parse_arp(done.stdout)
         return {(name, i): places[mac] for i, macs in heard.items() for mac in macs if mac in places}
 
     rows = await together(of(name) for name, own in interfaces.items() if own)
@@ -103,49 +102,34 @@ async def find_wiring(
 
 
 def cabling_faults(
-    dead: Sequence[LinkEnd],
-    found: Mapping[MachinePort, MachinePort],
-    known: Mapping[str, Mapping[str, Interface]],
-    ports: Ports,
+    dead: Sequence[LinkEnd], found: Wiring, known: Mapping[str, Mapping[str, Interface]], ports: Ports
 ) -> list[str]:
-    """A sentence for every link with a silent end: what is wrong, and which cable to look at."""
-    said = []
-    for end in {end.link.name: end for end in reversed(dead)}.values():
-        far = ports[end.peer][end.link.interface(end.peer)]
-        said.append(_complaint(end, far, found, known))
-    return said
+    """Return a sentence for every link with a silent end: what is wrong, and which cable to look at."""
+    firsts = {end.link.name: end for end in reversed(dead)}.values()
+    return [_fault(end, ports[end.peer][end.link.interface(end.peer)], found, known) for end in firsts]
 
 
-def _complaint(
-    end: LinkEnd,
-    far: str,
-    found: Mapping[MachinePort, MachinePort],
-    known: Mapping[str, Mapping[str, Interface]],
-) -> str:
+def _fault(end: LinkEnd, far: str, found: Wiring, known: Mapping[str, Mapping[str, Interface]]) -> str:
     link = f"link {end.link.name} ({end.host} {end.interface} to {end.peer} {far})"
-    for host, interface in ((end.host, end.interface), (end.peer, far)):
+    near_port, far_port = (end.host, end.interface), (end.peer, far)
+    for host, interface in (near_port, far_port):
         if not known[host][interface].carrier:
             return f"{link} is dead: {host} {interface} has no carrier; look at the cable and the port there"
-    here, there = found.get((end.host, end.interface)), found.get((end.peer, far))
-    if here and here != (end.peer, far):
-        return (
-            f"{link} is swapped: behind {end.host} {end.interface} is {here[0]} {here[1]}; move that cable, "
-            "or name the right interface in the inventory"
-        )
-    if there and there != (end.host, end.interface):
-        return (
-            f"{link} is swapped: behind {end.peer} {far} is {there[0]} {there[1]}; move that cable, or name "
-            "the right interface in the inventory"
-        )
-    if here or there:
+    for here, there in ((near_port, far_port), (far_port, near_port)):
+        if (really := found.get(here, there)) != there:
+            return (
+                f"{link} is swapped: behind {here[0]} {here[1]} is {really[0]} {really[1]}; move that cable, "
+                "or name the right interface in the inventory"
+            )
+    if near_port in found or far_port in found:
         return f"{link}: its ends see each other and pass no packets; look for a filter (iptables) on either"
     return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
 
 
 async def mtu_faults(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
-    """A sentence for every link that does not pass packets of its MTU whole, with what it passes."""
+    """Return a sentence for every link that does not pass packets of its MTU whole, with what it passes."""
     firsts = [end for end in ends if end.host == end.link.a]
-    passed = await asyncio.gather(*(_widest(hosts[end.host], end) for end in firsts))
+    passed = await together(_widest(hosts[end.host], end) for end in firsts)
     return [
         f"link {end.link.name} passes packets of {most or 'no'} bytes, not of {end.link.mtu}; raise the MTU "
         "of what lies between, or write the smaller one into the topology"
@@ -155,7 +139,7 @@ async def mtu_faults(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> li
 
 
 async def _widest(host: Runner, end: LinkEnd) -> int:
-    """The largest packet that passes a link whole (bytes), by halving; 0 when none does."""
+    """Return the largest packet that passes a link whole (bytes), by halving; 0 when none does."""
 
     async def passes(size: int) -> bool:
         argv = ["ping", "-n", "-q", "-M", "do", "-c", "2", "-i", "0.2", "-W", str(PATIENCE)]
@@ -174,10 +158,6 @@ async def _widest(host: Runner, end: LinkEnd) -> int:
 
 
 def raise_faults(sentences: Sequence[str]) -> None:
-    """Return when there is nothing to complain of.
-
-    Raises:
-        HostError: with all sentences.
-    """
+    """Raise a `HostError` with all sentences, if there is one."""
     if sentences:
         raise HostError("; ".join(sentences))

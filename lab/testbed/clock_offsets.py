@@ -18,12 +18,12 @@ async def offsets(hosts: Mapping[str, Runner]) -> dict[str, dict[str, float]]:
 
 
 async def _offset(host: Runner) -> dict[str, float]:
-    """The answer that came back soonest counts: it can be off by half of its way."""
+    """Take the answer that came back soonest: it can be off by half of its way."""
     tries = []
     for _ in range(TRIES):
         before = time.time()
-        said = await host.run(["date", "+%s.%N"])
+        date = await host.run(["date", "+%s.%N"])
         after = time.time()
-        tries.append((after - before, float(said.stdout) - (before + after) / 2))
+        tries.append((after - before, float(date.stdout) - (before + after) / 2))
     took, ahead = min(tries)
     return {"ahead_ms": round(ahead * 1e3, 3), "within_ms": round(took * 5e2, 3)}

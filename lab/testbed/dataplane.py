@@ -43,7 +43,8 @@ port() {{ # INTERFACE ADDRESS MTU
 echo 1 > /proc/sys/net/ipv4/ip_forward
 """
 
-_UNIT = f"""\
+#: Makes systemd run the script after a reboot.
+UNIT_TEXT = f"""\
 [Unit]
 Description=Data plane of the lab
 After=network.target docker.service
@@ -58,18 +59,17 @@ WantedBy=multi-user.target
 
 
 def setup_script(ends: Sequence[LinkEnd]) -> str:
-    """The script of one machine."""
-    lines = [f"port {end.interface} {end.with_length} {end.link.mtu}   # to {end.peer}\n" for end in ends]
-    return _HEAD + "".join(lines)
+    """Return the script of one machine."""
+    return _HEAD + "".join(f"{port_line(end)}\n" for end in ends)
 
 
-def systemd_unit() -> str:
-    """The unit that makes systemd run the script after a reboot."""
-    return _UNIT
+def port_line(end: LinkEnd) -> str:
+    """Return the line that sets up one port."""
+    return f"port {end.interface} {end.with_length} {end.link.mtu}   # to {end.peer}"
 
 
 def undo_lines(now: Interface, before: Interface) -> list[str]:
-    """Lines that give an interface back what it was; what is gone already is no error."""
+    """Return lines that give an interface back what it was; what is gone already is no error."""
     lines = [f"ip addr del {a} dev {now.name} || :" for a in now.addresses if a not in before.addresses]
     lines.append(f"while iptables -w -D FORWARD -i {now.name} -j ACCEPT; do :; done")
     lines.append(f"ip link set {now.name} mtu {before.mtu} || :")

@@ -13,6 +13,9 @@ from lab.topology import LinkSpec, Topology
 
 #: By host and port of the topology (``eth1``), the name of the interface on the machine.
 Ports = Mapping[str, Mapping[str, str]]
+#: A host and an interface of it, and what was found to be behind such.
+MachinePort = tuple[str, str]
+Wiring = Mapping[MachinePort, MachinePort]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class LinkEnd:
 
 
 def given_ports(host: str, given: Mapping[str, str], interfaces: Mapping[str, Interface]) -> dict[str, str]:
-    """The interfaces of the ports that the inventory names; those that are `auto` are left out.
+    """Return the interfaces of the ports that the inventory names; those that are `auto` are left out.
 
     Raises:
         HostError: there is no such interface.
@@ -59,7 +62,7 @@ def given_ports(host: str, given: Mapping[str, str], interfaces: Mapping[str, In
 
 
 def control_interface(host: str, interfaces: Mapping[str, Interface], address: str) -> str:
-    """The interface that carries the SSH connection.
+    """Return the interface that carries the SSH connection.
 
     Raises:
         HostError: none has that address.
@@ -73,7 +76,7 @@ def control_interface(host: str, interfaces: Mapping[str, Interface], address: s
 
 
 def refuse_control(host: str, ports: Mapping[str, str], control: str) -> None:
-    """Return when the control network is none of the ports: it is never measured.
+    """Refuse the control network as a port: it is never measured.
 
     Raises:
         HostError: it is one.
@@ -87,7 +90,7 @@ def refuse_control(host: str, ports: Mapping[str, str], control: str) -> None:
 
 
 def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology: Topology) -> None:
-    """Return when the ports have no addresses but those that the topology gives the host.
+    """Refuse ports with addresses other than those that the topology gives the host.
 
     Raises:
         HostError: one has another, so it may be somebody's.
@@ -112,7 +115,7 @@ def link_ends(topology: Topology, ports: Ports) -> Iterator[LinkEnd]:
 
 
 def candidates(interfaces: Mapping[str, Interface], taken: Iterable[str], control: str) -> list[str]:
-    """Interfaces that may be ports `auto`: physical, not the control network, no address, not taken."""
+    """Return the interfaces free to be ports: physical, not the control network, no address, not taken."""
     return [
         name
         for name, one in interfaces.items()
@@ -120,17 +123,10 @@ def candidates(interfaces: Mapping[str, Interface], taken: Iterable[str], contro
     ]
 
 
-#: A wire that was found: from (host, interface) to (host, interface).
-MachinePort = tuple[str, str]
-
-
 def fill_in_auto(
-    topology: Topology,
-    known: Ports,
-    asked: Mapping[str, Mapping[str, str]],
-    wires: Mapping[MachinePort, MachinePort],
+    topology: Topology, known: Ports, asked: Mapping[str, Mapping[str, str]], wiring: Wiring
 ) -> Ports:
-    """The ports with those that are `auto` filled in, from what was found to be connected.
+    """Return the ports with those that are `auto` filled in, from what was found to be connected.
 
     Raises:
         HostError: names the ports for which nothing was found.
@@ -142,7 +138,7 @@ def fill_in_auto(
             port = link.interface(host)
             if port in found[host]:
                 continue
-            options = _leading_to(host, link.other(host), wires, found[host].values())
+            options = _leading_to(host, link.other(host), wiring, found[host].values())
             if asked[host].get(port) == AUTO and len(options) == 1:
                 found[host][port] = options[0]
             else:
@@ -155,8 +151,6 @@ def fill_in_auto(
     return found
 
 
-def _leading_to(
-    host: str, peer: str, wires: Mapping[MachinePort, MachinePort], taken: Iterable[str]
-) -> Sequence[str]:
-    pairs = [*wires.items(), *((b, a) for a, b in wires.items())]
+def _leading_to(host: str, peer: str, wiring: Wiring, taken: Iterable[str]) -> Sequence[str]:
+    pairs = [*wiring.items(), *((b, a) for a, b in wiring.items())]
     return sorted({a[1] for a, b in pairs if a[0] == host and b[0] == peer and a[1] not in taken})

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lab.errors import HostError
 from lab.events import step
-from lab.hosts.daemons import MARK
 from lab.measure.ping import round_trip
-from lab.testbed import cabling_check, dataplane, provision, reservation, restore
-from lab.testbed import clock_offsets as clocks
+from lab.testbed import cabling_check, clock_offsets, dataplane, provision, reservation, restore
 from lab.testbed.inventory import AUTO
 from lab.testbed.port_mapping import LinkEnd, Ports
 from lab.testbed.testbed import Testbed
@@ -22,7 +19,7 @@ from lab.util.concurrency import both, together
 
 @dataclass(frozen=True)
 class DataPlane:
-    """The data plane as it was found to be: the topology on the machines' own interfaces, and figures."""
+    """The data plane as it was found: the topology on the machines' own interfaces, and figures (ms)."""
 
     topology: Topology
     ends: Sequence[LinkEnd]
@@ -30,80 +27,81 @@ class DataPlane:
     rtts: Mapping[str, Mapping[str, float]]
 
 
-async def prepare(bed: Testbed, *, persist: bool = False) -> list[str]:
-    """Make every machine ready; says what was done, in words.
+async def prepare(testbed: Testbed, *, persist: bool = False) -> list[str]:
+    """Make every machine ready, and say what was done, in words.
 
     Raises:
         HostsLocked: somebody else uses the hosts.
         HostError: a machine lacks something that cannot be installed, or a port leads elsewhere.
     """
-    with step(bed.emit, "what is there"):
-        await bed.survey()
-        await bed.find_control_interfaces()
-    await bed.find_ports(discover=False)
-    await bed.claim()
-    # before anything is changed: `restore` goes by it
-    await together(
-        restore.keep_first_survey(host, bed.surveys[name], survey_text(bed, name))
-        for name, host in bed.hosts.items()
-    )
-    done = await together(_equip(bed, name) for name in bed.hosts)
-    done.append(await _send_image(bed))
-    done.append(await set_up_data_plane(bed, persist=persist))
+    await _survey(testbed)
+    await testbed.find_ports(discover=False)
+    await _claim(testbed)
+    done = await together(_install(testbed, name) for name in testbed.hosts)
+    done.append(await _send_image(testbed))
+    done.append(await set_up_data_plane(testbed, persist=persist))
     return [words for words in done if words]
 
 
-def survey_text(bed: Testbed, name: str) -> str:
-    """A survey as the text that `survey.parse` reads again."""
-    said = bed.surveys[name].said
-    return "".join(f"{MARK} {question}\n{answer}" for question, answer in said.items())
+async def _survey(testbed: Testbed) -> None:
+    with step(testbed.emit, "what is there"):
+        await testbed.survey()
+        await testbed.find_control_interfaces()
 
 
-async def _equip(bed: Testbed, name: str) -> str:
-    found = bed.surveys[name]
-    if not (lacking := provision.missing_parts(found)):
+async def _claim(testbed: Testbed) -> None:
+    """Take the hosts, and keep on each what was there before anything is changed: `restore` goes by it."""
+    await testbed.claim()
+    await together(
+        restore.keep_first_survey(host, testbed.surveys[name]) for name, host in testbed.hosts.items()
+    )
+
+
+async def _install(testbed: Testbed, name: str) -> str:
+    found = testbed.surveys[name]
+    if not (missing := provision.missing_parts(found)):
         return ""
     provision.require_room(name, found)
-    with step(bed.emit, f"{name}: installing") as words:
-        words.append(", ".join(lacking))
-        await provision.provision(bed.hosts[name], found)
-    return f"{name}: installed {', '.join(lacking)}"
+    with step(testbed.emit, f"{name}: installing") as words:
+        words.append(", ".join(missing))
+        await provision.provision(testbed.hosts[name], found)
+    return f"{name}: installed {', '.join(missing)}"
 
 
-async def _send_image(bed: Testbed) -> str:
+async def _send_image(testbed: Testbed) -> str:
     wanted = provision.endpoint_id()
-    lacks = [name for name, found in bed.surveys.items() if provision.lacks_image(found, wanted)]
+    lacks = [name for name, found in testbed.surveys.items() if provision.lacks_image(found, wanted)]
     if not lacks:
         return ""
     for name in lacks:
-        provision.require_room(name, bed.surveys[name])
-    with step(bed.emit, "endpoint image") as words, provision.packed_image() as packed:
-        await together(
-            bed.run_with_input(name, ["docker", "load", "-q"], packed, provision.SEND) for name in lacks
-        )
+        provision.require_room(name, testbed.surveys[name])
+    with step(testbed.emit, "endpoint image") as words, provision.packed_image() as packed:
+        load = ["docker", "load", "-q"]
+        await together(testbed.run_with_input(name, load, packed, provision.SEND) for name in lacks)
         words.append(f"sent to {', '.join(lacks)}")
     return f"endpoint image sent to {', '.join(lacks)}"
 
 
-async def set_up_data_plane(bed: Testbed, *, persist: bool = False) -> str:
+async def set_up_data_plane(testbed: Testbed, *, persist: bool = False) -> str:
     """Give the ports their addresses, and prove that every link is where it should be."""
-    found = await bed.find_ports(discover=True)
+    found = await testbed.find_ports(discover=True)
     by_host: dict[str, list[LinkEnd]] = defaultdict(list)
-    for end in bed.ends(found):
+    for end in testbed.ends(found):
         by_host[end.host].append(end)
-    with step(bed.emit, "data plane") as words:
-        changed = await together(_lay(bed, name, own, persist=persist) for name, own in by_host.items())
-        words.append(f"{len(bed.topology.links)} links")
+    with step(testbed.emit, "data plane") as words:
+        changed = await together(_set_up(testbed, name, own, persist) for name, own in by_host.items())
+        words.append(f"{len(testbed.topology.links)} links")
         if any(changed):
-            await bed.survey()
-        await verify_links(bed, found)
+            await testbed.survey()
+        await verify_links(testbed, found)
     names = [name for name, new in zip(by_host, changed, strict=True) if new]
     return f"data plane set up on {', '.join(names)}" if names else ""
 
 
-async def _lay(bed: Testbed, name: str, own: Sequence[LinkEnd], *, persist: bool) -> bool:
-    host, text = bed.hosts[name], dataplane.setup_script(own)
-    interfaces = bed.surveys[name].interfaces
+async def _set_up(testbed: Testbed, name: str, own: Sequence[LinkEnd], persist: bool) -> bool:
+    """Set up the data plane of one machine; False where it was there already."""
+    host, script = testbed.hosts[name], dataplane.setup_script(own).encode()
+    interfaces = testbed.surveys[name].interfaces
     ready = all(
         end.with_length in interfaces[end.interface].addresses
         and interfaces[end.interface].up
@@ -112,105 +110,84 @@ async def _lay(bed: Testbed, name: str, own: Sequence[LinkEnd], *, persist: bool
     )
     if ready and not persist:
         # what is not an address may be gone all the same: Docker's rules, forwarding
-        await host.run(["sh"], stdin=text.encode())
+        await host.run(["sh"], stdin=script)
         return False
     await restore.append_names(host, restore.TOUCHED, [end.interface for end in own])
-    await host.put(text.encode(), dataplane.SCRIPT, mode=0o755)
+    await host.put(script, dataplane.SCRIPT, mode=0o755)
     await host.run([dataplane.SCRIPT])
     if persist:
-        await _persist(bed, name)
+        if (await host.run(["test", "-d", "/run/systemd/system"], check=False)).status:
+            raise HostError(
+                f"{name}: --persist needs systemd there; without it run {dataplane.SCRIPT} after each reboot"
+            )
+        await host.put(dataplane.UNIT_TEXT.encode(), dataplane.UNIT)
+        await host.run(["systemctl", "enable", "lab-data-plane.service"])
     return not ready
 
 
-async def _persist(bed: Testbed, name: str) -> None:
-    host = bed.hosts[name]
-    if (await host.run(["test", "-d", "/run/systemd/system"], check=False)).status:
-        raise HostError(
-            f"{name}: --persist needs systemd there; without it run {dataplane.SCRIPT} after each reboot"
-        )
-    await host.put(dataplane.systemd_unit().encode(), dataplane.UNIT)
-    await host.run(["systemctl", "enable", "lab-data-plane.service"])
-
-
-async def verify_links(bed: Testbed, found: Ports) -> None:
+async def verify_links(testbed: Testbed, ports: Ports) -> None:
     """Return when every link leads where the topology says.
 
     Raises:
         HostError: a sentence for every one that does not, with the cable to look at.
     """
-    ends = bed.ends(found)
-    if not (dead := await cabling_check.unanswered_ends(bed.hosts, ends)):
+    if not (dead := await cabling_check.unanswered_ends(testbed.hosts, testbed.ends(ports))):
         return
-    asked: dict[str, list[str]] = defaultdict(list)
+    suspects: dict[str, set[str]] = defaultdict(set)
     for end in dead:
-        asked[end.host].append(end.interface)
-        asked[end.peer].append(found[end.peer][end.link.interface(end.peer)])
-    really = await bed.find_wiring({name: sorted(set(own)) for name, own in asked.items()})
-    known = {name: one.interfaces for name, one in bed.surveys.items()}
-    cabling_check.raise_faults(cabling_check.cabling_faults(dead, really, known, found))
+        suspects[end.host].add(end.interface)
+        suspects[end.peer].add(ports[end.peer][end.link.interface(end.peer)])
+    found = await testbed.find_wiring({name: sorted(interfaces) for name, interfaces in suspects.items()})
+    known = {name: one.interfaces for name, one in testbed.surveys.items()}
+    cabling_check.raise_faults(cabling_check.cabling_faults(dead, found, known, ports))
 
 
-async def ready_data_plane(bed: Testbed) -> DataPlane:
+async def ready_data_plane(testbed: Testbed) -> DataPlane:
     """Return the data plane of machines that are ready; anything that is not is an error.
 
     Raises:
         HostError: names the host, and what it lacks.
     """
-    with step(bed.emit, "what is there"):
-        await bed.survey()
-        await bed.find_control_interfaces()
+    await _survey(testbed)
     wanted = provision.endpoint_id()
-    lacks = {
-        name: [
-            *provision.missing_parts(found),
-            *(["the endpoint image"] if provision.lacks_image(found, wanted) else []),
-        ]
-        for name, found in bed.surveys.items()
-    }
-    cabling_check.raise_faults(
-        [
-            f"{name} is not prepared: it lacks {', '.join(words)}; run 'lab testbed prepare' first"
-            for name, words in lacks.items()
-            if words
-        ]
-    )
-    await bed.claim()
-    await together(
-        restore.keep_first_survey(host, bed.surveys[name], survey_text(bed, name))
-        for name, host in bed.hosts.items()
-    )
-    await set_up_data_plane(bed)
-    found = await bed.find_ports(discover=False)
-    ends = bed.ends(found)
-    with step(bed.emit, "MTU, clocks and round trips"):
-        cabling_check.raise_faults(await cabling_check.mtu_faults(bed.hosts, ends))
-        offsets, rtts = await both(clocks.offsets(bed.hosts), _round_trips(bed))
-    return DataPlane(bed.topology.with_interfaces(found), ends, offsets, rtts)
+    faults = []
+    for name, found in testbed.surveys.items():
+        missing = provision.missing_parts(found)
+        missing += ["the endpoint image"] if provision.lacks_image(found, wanted) else []
+        if missing:
+            lacks = f"it lacks {', '.join(missing)}; run 'lab testbed prepare' first"
+            faults.append(f"{name} is not prepared: {lacks}")
+    cabling_check.raise_faults(faults)
+    await _claim(testbed)
+    await set_up_data_plane(testbed)
+    ports = await testbed.find_ports(discover=False)
+    ends, links = testbed.ends(ports), testbed.topology.links
+    with step(testbed.emit, "MTU, clocks and round trips"):
+        cabling_check.raise_faults(await cabling_check.mtu_faults(testbed.hosts, ends))
+        clocks, rtts = await both(
+            clock_offsets.offsets(testbed.hosts),
+            together(round_trip(link, testbed.hosts[link.a]) for link in links),
+        )
+    by_link = {link.name: rtt for link, rtt in zip(links, rtts, strict=True)}
+    return DataPlane(testbed.topology.with_interfaces(ports), ends, clocks, by_link)
 
 
-async def _round_trips(bed: Testbed) -> Mapping[str, Mapping[str, float]]:
-    links = bed.topology.links
-    rows = await together(round_trip(link, bed.hosts[link.a]) for link in links)
-    return {link.name: row for link, row in zip(links, rows, strict=True)}
-
-
-def planned_steps(bed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
+def planned_steps(testbed: Testbed, *, persist: bool = False) -> dict[str, list[str]]:
     """Return what `prepare` would run as root on every machine, by host, after a survey; nothing is done."""
-    return {name: list(_steps(bed, name, persist)) for name in bed.hosts}
+    return {name: list(_planned(testbed, name, persist)) for name in testbed.hosts}
 
 
-def _steps(bed: Testbed, name: str, persist: bool) -> Any:
-    found = bed.surveys[name]
+def _planned(testbed: Testbed, name: str, persist: bool) -> Iterator[str]:
+    found = testbed.surveys[name]
     yield f"write {reservation.CLAIM}, {reservation.BUSY}, {restore.BEFORE}, {restore.TOUCHED}"
-    if lacking := provision.missing_parts(found):
-        yield f"sh images/provision.sh host   # for {', '.join(lacking)}"
+    if missing := provision.missing_parts(found):
+        yield f"sh images/provision.sh host   # for {', '.join(missing)}"
     if provision.lacks_image(found, provision.endpoint_id()):
         yield "docker load   # the endpoint image"
     yield f"write and run {dataplane.SCRIPT}:"
-    for link in bed.topology.links_of(name):
+    for link in testbed.topology.links_of(name):
         port = link.interface(name)
-        given = bed.inventory.hosts[name].ports[port]
-        end = LinkEnd(name, port, port if given == AUTO else given, link)
-        yield from (f"    {line}" for line in dataplane.setup_script([end]).splitlines()[-1:])
+        given = testbed.inventory.hosts[name].ports[port]
+        yield f"    {dataplane.port_line(LinkEnd(name, port, port if given == AUTO else given, link))}"
     if persist:
         yield f"write {dataplane.UNIT} and enable it"

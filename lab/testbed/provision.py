@@ -25,22 +25,18 @@ FILES = ("provision.sh", "host/docker-daemon", "host/entry")
 
 def missing_parts(found: Survey) -> list[str]:
     """Return what `provision` would see to on a machine, in words; empty when there is nothing to do."""
-    missing = found.missing_packages()
-    said = [f"packages {', '.join(missing)}"] if missing else []
+    packages = found.missing_packages()
+    parts = [f"packages {', '.join(packages)}"] if packages else []
     digest = hashlib.sha256((SOURCES / "host/docker-daemon").read_bytes()).hexdigest()
     if found.first("script").split(" ")[0] != digest:
-        said.append(DAEMON_SCRIPT)
-    if not missing and not found.docker:
-        said.append("a Docker daemon that runs")
-    return said
+        parts.append(DAEMON_SCRIPT)
+    if not packages and not found.docker:
+        parts.append("a Docker daemon that runs")
+    return parts
 
 
 def require_room(host: str, found: Survey) -> None:
-    """Return when a machine has room for what it lacks.
-
-    Raises:
-        HostError: it has not.
-    """
+    """Raise a `HostError` when a machine has no room for what it lacks."""
     room = ROOM if found.missing_packages() else 16
     if found.free_mib < room:
         raise HostError(
@@ -73,7 +69,7 @@ async def provision(host: Host, found: Survey) -> None:
 
 
 def endpoint_id() -> str:
-    """The id of the endpoint image in this machine's Docker; "" where it has none."""
+    """Return the id of the endpoint image in this machine's Docker; "" where it has none."""
     argv = ["docker", "image", "inspect", "--format", "{{.Id}}", ENDPOINT.tag]
     try:
         return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,7 +1,4 @@
-"""Counters of real hosts around a sample.
-
-Asked over SSH before and after a sample, so that nothing runs on a host beside the measurement.
-"""
+"""Counters of real hosts, asked over SSH before and after a sample: nothing runs beside the measurement."""
 
 from __future__ import annotations
 
@@ -53,14 +50,14 @@ class HostsRecorder:
         self._before = await self._snapshots()
 
     async def stop(self) -> dict[str, Any]:
-        """Per host: shares (0–1) of busy and stolen CPU time and of pressure, since `start`."""
+        """Return per host shares (0–1) of busy and stolen CPU time and of pressure, since `start`."""
         after = await self._snapshots()
         rows = {name: _row(self._before[name], now) for name, now in after.items() if name in self._before}
         record = {"seconds": max((row.pop("seconds") for row in rows.values()), default=0.0), "hosts": rows}
         if self._interval is None:
             return record
-        told = await together(_end(host) for host in self._hosts.values())
-        return {**record, "timeline": timeline(dict(zip(self._hosts, told, strict=True)))}
+        outputs = await together(_end(host) for host in self._hosts.values())
+        return {**record, "timeline": timeline(dict(zip(self._hosts, outputs, strict=True)))}
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         found = await together(_snapshot(host) for host in self._hosts.values())
@@ -76,18 +73,18 @@ async def _end(host: Host) -> str:
     """Stop the program of a host and return what it wrote; "" where the host is gone."""
     try:
         await host.stop(TIMELINE)
-        said = (await host.get(f"{LOGS}/{TIMELINE}.log")).decode()
+        output = (await host.get(f"{LOGS}/{TIMELINE}.log")).decode()
         await host.run(["rm", "-f", f"{LOGS}/{TIMELINE}.log"])
     except HostError:
         return ""
-    return said
+    return output
 
 
-def timeline(told: Mapping[str, str]) -> dict[str, Any]:
-    """The CPUs in use by host, at the times (s) that the first host tells: all began within moments."""
+def timeline(outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the CPUs in use by host, at the times (s) that the first host tells: all began within moments."""
     points = {
         name: [_point(line) for line in text.splitlines() if line.count(" ") > 8]
-        for name, text in told.items()
+        for name, text in outputs.items()
     }
     count = min((len(own) for own in points.values()), default=0)
     rows = {
@@ -98,7 +95,7 @@ def timeline(told: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _point(line: str) -> tuple[float, float]:
-    """Uptime and CPU time in use (s) from a line of `SAMPLING_LOOP`."""
+    """Return uptime and CPU time in use (s) from a line of `SAMPLING_LOOP`."""
     at, _, stat = line.partition(" ")
     ticks = parse_stat(stat)
     return float(at), sum(count for kind, count in ticks.items() if kind not in IDLE) / HZ
@@ -112,15 +109,14 @@ def _row(before: Snapshot, after: Snapshot) -> dict[str, float]:
 
 async def _snapshot(host: Runner) -> Snapshot | None:
     try:
-        said = await host.run(["sh"], stdin=SCRIPT.encode(), timeout=20)
+        return parse((await host.run(["sh"], stdin=SCRIPT.encode(), timeout=20)).stdout)
     except HostError:
         return None
-    return parse(said.stdout)
 
 
 def parse(text: str) -> Snapshot:
     """Read what `SCRIPT` printed."""
     stat, pressure, memory, dropped = (part.lstrip() for part in text.split(MARK))
-    told = {"pressure": pressure, "pressure_memory": memory}
-    waited = {name: parse_pressure(said) for name, said in told.items() if "some" in said}
+    kept = {"pressure": pressure, "pressure_memory": memory}
+    waited = {name: parse_pressure(text) for name, text in kept.items() if "some" in text}
     return Snapshot(monotonic(), parse_stat(stat), waited, dropped=parse_dropped(dropped))

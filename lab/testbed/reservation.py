@@ -26,6 +26,10 @@ FOLDER = "/var/lib/lab/testbed"
 CLAIM, BUSY = f"{FOLDER}/claim.json", f"{FOLDER}/busy.json"
 
 
+#: Who is in the files of a host.
+Locks = Mapping[str, "Holder | None"]
+
+
 @dataclass(frozen=True)
 class Holder:
     """The holder of hosts: a person, a machine, a command with its process, since when (UTC)."""
@@ -38,14 +42,15 @@ class Holder:
     started: int
 
     @classmethod
-    def me(cls, doing: str = "") -> Holder:
+    def me(cls, command: str = "") -> Holder:
+        """Return this process as a holder."""
         return cls(
             who=getpass.getuser(),
             machine=socket.gethostname(),
             since=datetime.now(UTC).isoformat(timespec="seconds"),
-            command=doing or " ".join(sys.argv[1:3]),
+            command=command or " ".join(sys.argv[1:3]),
             pid=os.getpid(),
-            started=_started(os.getpid()),
+            started=_start_time(os.getpid()),
         )
 
     @property
@@ -57,10 +62,10 @@ class Holder:
 
     def dead(self) -> bool:
         """Return True for a command of this machine that has ended."""
-        return self.machine == socket.gethostname() and _started(self.pid) != self.started
+        return self.machine == socket.gethostname() and _start_time(self.pid) != self.started
 
 
-def _started(pid: int) -> int:
+def _start_time(pid: int) -> int:
     """Return the time at which a process started (clock ticks); 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
@@ -84,64 +89,53 @@ def acquire_script(holder: Holder) -> str:
 
 
 async def acquire(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
-    """Take all hosts, or none.
+    """Acquire all hosts, or none.
 
     Raises:
         HostsLocked: names who has them, and since when.
         HostError: a host has no room for a lock's file.
     """
     mine = Holder.me()
-    found = dict(zip((h.name for h in hosts), await together(_take(h, mine) for h in hosts), strict=True))
-    held = {name: other for name, pair in found.items() if (other := _other(mine, pair))}
+    rows = await together(_try_to_acquire(host, mine) for host in hosts)
+    found = {host.name: locks for host, locks in zip(hosts, rows, strict=True)}
+    held = {name: other for name, locks in found.items() if (other := _other(mine, locks))}
     if held and not steal:
-        await _give_back(hosts, found, mine)
+        for host in hosts:  # what was written a moment ago goes again
+            if files := [file for file, holder in found[host.name].items() if holder == mine]:
+                await host.run(["rm", "-f", *files])
         name, other = next(iter(held.items()))
         more = f" and {len(held) - 1} more" if len(held) > 1 else ""
         raise HostsLocked(
             f"{name}{more}: in use by {other.words}; ask {other.who}, or take it over with --steal"
         )
-    stale = [h for h in hosts if steal or found[h.name][1] != mine]
-    await together(_write(host, mine, both=steal) for host in stale)
+    stale = [host for host in hosts if steal or found[host.name][BUSY] != mine]
+    text = shlex.quote(json.dumps(asdict(mine)))
+    script = "".join(f"printf %s {text} > {file}\n" for file in ((CLAIM, BUSY) if steal else (BUSY,)))
+    await together(host.run(["sh", "-e"], stdin=script.encode()) for host in stale)
     return mine
 
 
-def _other(mine: Holder, pair: tuple[Holder | None, Holder | None]) -> Holder | None:
+def _other(mine: Holder, locks: Locks) -> Holder | None:
     """Return who keeps a host from me: another person, or another command of mine that still runs."""
-    claim, busy = pair
+    claim, busy = locks[CLAIM], locks[BUSY]
     if claim and not claim.same_person(mine):
         return claim
     return busy if busy and busy != mine and not (busy.same_person(mine) and busy.dead()) else None
 
 
-async def _take(host: Runner, holder: Holder) -> tuple[Holder | None, Holder | None]:
-    said = await host.run(["sh"], stdin=acquire_script(holder).encode(), check=False)
-    if said.status:
-        words = (said.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise HostError(f"{host.name}: no lock can be written to {FOLDER}: {words}; is its disk full?")
-    claim, _, busy = said.stdout.partition("\n")
+async def _try_to_acquire(host: Runner, holder: Holder) -> Locks:
+    done = await host.run(["sh"], stdin=acquire_script(holder).encode(), check=False)
+    if done.status:
+        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise HostError(f"{host.name}: no lock can be written to {FOLDER}: {last}; is its disk full?")
+    claim, _, busy = done.stdout.partition("\n")
     if not claim.strip() or not busy.strip():
         raise HostError(f"{host.name}: the lock in {FOLDER} is empty: is its disk full? then make room there")
-    return parse(claim), parse(busy)
-
-
-async def _write(host: Runner, holder: Holder, *, both: bool) -> None:
-    text = shlex.quote(json.dumps(asdict(holder)))
-    script = "".join(f"printf %s {text} > {file}\n" for file in ((CLAIM, BUSY) if both else (BUSY,)))
-    await host.run(["sh", "-e"], stdin=script.encode())
-
-
-async def _give_back(
-    hosts: Sequence[Runner], found: Mapping[str, tuple[Holder | None, Holder | None]], mine: Holder
-) -> None:
-    """Remove from hosts what `acquire` has just written."""
-    for host in hosts:
-        files = [file for file, who in zip((CLAIM, BUSY), found[host.name], strict=True) if who == mine]
-        if files:
-            await host.run(["rm", "-f", *files])
+    return {CLAIM: parse(claim), BUSY: parse(busy)}
 
 
 async def release(hosts: Sequence[Runner], mine: Holder, *, claim: bool) -> None:
-    """Let go of hosts that are still mine; with `claim` for good."""
-    files = (CLAIM, BUSY) if claim else (BUSY,)
-    gone = f"grep -qF {shlex.quote(mine.since)} {BUSY} 2>/dev/null && rm -f {' '.join(files)} || :\n"
-    await together(host.run(["sh"], stdin=gone.encode(), check=False) for host in hosts)
+    """Release hosts that are still mine; with `claim` for good."""
+    files = f"{CLAIM} {BUSY}" if claim else BUSY
+    script = f"grep -qF {shlex.quote(mine.since)} {BUSY} 2>/dev/null && rm -f {files} || :\n"
+    await together(host.run(["sh"], stdin=script.encode(), check=False) for host in hosts)

@@ -2,6 +2,9 @@
 
 What was there is in a survey that `prepare` stored on the machine before it changed anything, so
 another person on another machine can restore as well.
+
+Files of ``/etc/docker`` that an overlay changed are put back by its removal (`overlays.common.docker_config`),
+which comes first; the folder itself goes here (`_new_files`) where the survey did not find it.
 """
 
 from __future__ import annotations
@@ -33,17 +36,22 @@ class Restored:
     packages: tuple[str, ...]
 
 
-async def keep_first_survey(host: Host, found: Survey, text: str) -> None:
+async def keep_first_survey(host: Host, found: Survey) -> None:
     """Keep on a machine what was there before the lab; the first survey counts."""
     if found.first("before") != "yes":
-        await host.put(text.encode(), BEFORE)
+        await host.put(found.text().encode(), BEFORE)
 
 
-async def append_names(host: Runner, file: str, words: list[str]) -> None:
-    """Write down on a machine what is about to be touched."""
-    lines = "".join(f"{word}\n" for word in words)
+async def append_names(host: Runner, file: str, names: list[str]) -> None:
+    """Add names to a file on a machine, safe from a loss of power: what is about to be touched."""
+    lines = "".join(f"{name}\n" for name in names)
     script = f"mkdir -p {FOLDER}\nprintf %s {shlex.quote(lines)} >> {file}\nsync {file}\n"
     await host.run(["sh", "-e"], stdin=script.encode())
+
+
+async def write_names(host: Host, file: str, names: list[str]) -> None:
+    """Put names in place of those in a file on a machine."""
+    await host.put("".join(f"{name}\n" for name in names).encode(), file)
 
 
 async def read_names(host: Host, file: str) -> list[str]:
@@ -55,7 +63,7 @@ async def read_names(host: Host, file: str) -> list[str]:
 
 
 async def restore(host: Host) -> Restored | None:
-    """Give a machine back; None where nothing of the lab is on it.
+    """Give a machine back as it was; None where nothing of the lab is on it.
 
     Raises:
         HostError: it cannot be reached, or something does not go.
@@ -67,7 +75,7 @@ async def restore(host: Host) -> Restored | None:
             raise
         return None
     now, touched = await survey.survey(host), await read_names(host, TOUCHED)
-    lines = [*_daemons(), *_plane(before, now, touched), *_images(before, now), *_files(before)]
+    lines = [*_daemons(), *_data_plane(before, now, touched), *_images(before, now), *_new_files(before)]
     await host.run(["sh"], stdin="\n".join(lines).encode(), timeout=180)
     after = await survey.survey(host)
     packages = [
@@ -77,13 +85,13 @@ async def restore(host: Host) -> Restored | None:
 
 
 def _daemons() -> Iterator[str]:
-    """Everything that `Host.start` began, and endpoints that a killed run left."""
+    """End everything that `Host.start` began, and endpoints that a killed run left."""
     stop = "start-stop-daemon --stop --oknodo --remove-pidfile --retry TERM/3/KILL/2 --pidfile"
     yield f'for f in {PIDS}/*.pid; do [ ! -e "$f" ] || {stop} "$f"; done'
     yield "docker ps -aq --filter label=lab.overlay | xargs -r docker rm -f -v >/dev/null"
 
 
-def _plane(before: Survey, now: Survey, touched: list[str]) -> Iterator[str]:
+def _data_plane(before: Survey, now: Survey, touched: list[str]) -> Iterator[str]:
     yield f"[ ! -e {dataplane.UNIT} ] || systemctl disable lab-data-plane.service"
     yield f"rm -f {dataplane.UNIT} {dataplane.SCRIPT}"
     for name in touched:
@@ -99,17 +107,10 @@ def _images(before: Survey, now: Survey) -> Iterator[str]:
         yield f"docker image rm -f {ENDPOINT.tag} >/dev/null"
 
 
-def _files(before: Survey) -> Iterator[str]:
-    """Folders that were not there go; in those that were, only the logs that were not."""
+def _new_files(before: Survey) -> Iterator[str]:
+    """Remove folders that were not there, as ``/etc/docker``; in those that were, only logs that were not."""
     kept, files = set(before.lines("paths")), " ".join(sorted(before.lines("files")))
-    old = f'case \' {files} \' in *" $f "*) ;; *) rm -f "$f" ;; esac'
-    yield f'for f in {LOGS}/*.log; do [ ! -e "$f" ] || {old}; done'
-    for path in survey.PATHS:
-        if path not in kept:
-            yield f"rm -rf {path}"
+    new = f'case \' {files} \' in *" $f "*) ;; *) rm -f "$f" ;; esac'
+    yield f'for f in {LOGS}/*.log; do [ ! -e "$f" ] || {new}; done'
+    yield from (f"rm -rf {path}" for path in survey.PATHS if path not in kept)
     yield f"rm -rf {FOLDER}"
-
-
-async def write_names(host: Host, file: str, words: list[str]) -> None:
-    """Put other words in place of what was written down."""
-    await host.put("".join(f"{word}\n" for word in words).encode(), file)

@@ -90,6 +90,10 @@ class Survey:
 
     said: Mapping[str, str]
 
+    def text(self) -> str:
+        """Return the survey as text that `parse` reads again."""
+        return "".join(f"{MARK} {question}\n{answer}" for question, answer in self.said.items())
+
     def lines(self, question: str) -> list[str]:
         return self.said.get(question, "").strip().splitlines()
 
@@ -163,28 +167,24 @@ def _interface(one: Mapping[str, Any]) -> Interface:
     )
 
 
-def script(questions: Mapping[str, str] = QUESTIONS) -> str:
-    return "\n".join(
-        f"echo '{MARK} {name}'; {{ {question}; }} 2>/dev/null" for name, question in questions.items()
-    )
-
-
 def parse(text: str) -> Survey:
+    """Read what a machine answered."""
     parts = (part.partition("\n") for part in text.split(MARK)[1:])
     return Survey({name.strip(): said for name, _, said in parts})
 
 
 async def survey(host: Runner) -> Survey:
-    """Ask a machine everything; it is left as it is.
+    """Ask a machine all `QUESTIONS`; it is left as it is.
 
     Raises:
         HostError: it cannot be reached, or sudo does not let the lab in.
     """
-    said = await host.run(["sh"], stdin=script().encode(), check=False, timeout=90)
-    if "interfaces" not in (found := parse(said.stdout)).said:
-        words = (said.stderr.strip() or said.stdout.strip() or "it said nothing").splitlines()[-1]
+    lines = (f"echo '{MARK} {name}'; {{ {asked}; }} 2>/dev/null" for name, asked in QUESTIONS.items())
+    done = await host.run(["sh"], stdin="\n".join(lines).encode(), check=False, timeout=90)
+    if "interfaces" not in (found := parse(done.stdout)).said:
+        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise HostError(
-            f"{host.name}: it answers no questions: {words}; the lab needs a Debian or Ubuntu there"
+            f"{host.name}: it answers no questions: {last}; the lab needs a Debian or Ubuntu there"
         )
     return found
 

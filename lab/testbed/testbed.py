@@ -1,4 +1,4 @@
-"""Real machines as hosts of a topology: reached, claimed, looked at, and held until the end.
+"""Real machines as hosts of a topology: reached, claimed, surveyed, and held until the end.
 
 `Testbed` makes the hosts, as `lab.emulation.Emulation` does elsewhere; what is installed on them,
 and what their data plane is, `lab.testbed.prepare` sees to.
@@ -21,14 +21,14 @@ from lab.hosts.ssh_connection import SshConnection
 from lab.runs.environment import environment
 from lab.testbed import cabling_check, port_mapping, reservation, restore
 from lab.testbed.inventory import AUTO, Inventory, check
-from lab.testbed.port_mapping import LinkEnd, Ports
+from lab.testbed.port_mapping import LinkEnd, Ports, Wiring
 from lab.testbed.survey import Survey, survey
 from lab.topology import Topology
 from lab.util.concurrency import together
 
 
 class Testbed:
-    """The machines of an inventory. ``async with Testbed(…) as bed: bed.hosts["AMS"].run([…])``.
+    """The machines of an inventory. ``async with Testbed(…) as testbed: testbed.hosts["AMS"].run([…])``.
 
     Args:
         inventory: which machine is which host.
@@ -64,7 +64,7 @@ class Testbed:
         self.control_interfaces: dict[str, str] = {}
         self.emit = emit
         self._steal = steal
-        self._mine: reservation.Holder | None = None
+        self._holder: reservation.Holder | None = None
         self._trace = trace
         self._traces: list[Trace] = []
 
@@ -96,7 +96,7 @@ class Testbed:
             words.append(f"{len(self.hosts)} hosts")
 
     async def reach(self) -> list[LabError | None]:
-        """Reach what can be reached; per host what stood in the way."""
+        """Reach what can be reached; return per host what stood in the way."""
         results = await asyncio.gather(
             *(self._reach(host.name) for host in self.topology.hosts), return_exceptions=True
         )
@@ -107,18 +107,15 @@ class Testbed:
         return [result if isinstance(result, LabError) else None for result in results]
 
     async def _reach(self, name: str) -> None:
-        spec, line = self.topology.host(name), self.connections[name]
-        await line.connect()
-        self.hosts[name] = SshHost(
-            name, spec.site, self.topology.addresses(name), self._traced(line), sudo=line.user != "root"
-        )
-
-    def _traced(self, line: SshConnection) -> RunCommand:
-        if self._trace is None:
-            return line
-        path = self._trace.with_name(f"{self._trace.stem}-{line.way.name}{self._trace.suffix}")
-        self._traces.append(Trace(path, line))
-        return self._traces[-1]
+        connection = self.connections[name]
+        await connection.connect()
+        run: RunCommand = connection
+        if self._trace is not None:
+            path = self._trace.with_name(f"{self._trace.stem}-{name}{self._trace.suffix}")
+            run = Trace(path, connection)
+            self._traces.append(run)
+        site, addresses = self.topology.host(name).site, self.topology.addresses(name)
+        self.hosts[name] = SshHost(name, site, addresses, run, sudo=connection.user != "root")
 
     def log_output(self, folder: Path) -> None:
         """Write what commands print from now on into this folder, a file per host, as it arrives.
@@ -126,23 +123,24 @@ class Testbed:
         Raises:
             FileError: a file cannot be made.
         """
-        for name, line in self.connections.items():
-            line.heard = Heard(folder / f"{name}.log", self.emit)
+        for name, connection in self.connections.items():
+            connection.heard = Heard(folder / f"{name}.log", self.emit)
 
     async def close(self) -> None:
         """Let go of the hosts, and close every connection; daemons on the hosts go on."""
-        if self._mine is not None:
+        if self._holder is not None:
             try:
                 async with asyncio.timeout(10):
-                    await reservation.release(list(self.hosts.values()), self._mine, claim=False)
+                    await reservation.release(list(self.hosts.values()), self._holder, claim=False)
             except (LabError, TimeoutError):
                 pass  # a host that is gone: its lock names this command, which has ended
-            self._mine = None
-        await asyncio.gather(*(line.close() for line in self.connections.values()))
+            self._holder = None
+        await asyncio.gather(*(connection.close() for connection in self.connections.values()))
         for trace in self._traces:
             trace.close()
-        for heard in filter(None, (line.heard for line in self.connections.values())):
-            heard.close()
+        for connection in self.connections.values():
+            if connection.heard:
+                connection.heard.close()
 
     async def survey(self) -> None:
         """Survey every machine; they are left as they are.
@@ -159,11 +157,11 @@ class Testbed:
         Raises:
             HostsLocked: somebody else has them.
         """
-        self._mine = await reservation.acquire(list(self.hosts.values()), steal=self._steal)
+        self._holder = await reservation.acquire(list(self.hosts.values()), steal=self._steal)
 
     def forget_claim(self) -> None:
-        """The claim went with all else that was on the hosts."""
-        self._mine = None
+        """Take note that the claim went with all else that was on the hosts."""
+        self._holder = None
 
     async def find_control_interfaces(self) -> None:
         """Find the interface of every machine that carries SSH: its control network."""
@@ -171,9 +169,9 @@ class Testbed:
         self.control_interfaces = dict(zip(self.hosts, found, strict=True))
 
     async def control_interface(self, name: str) -> str:
-        """The interface of one machine that carries SSH, after a survey."""
-        said = await self.connections[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
-        words = said.stdout.split()
+        """Return the interface of one machine that carries SSH, after a survey."""
+        echo = await self.connections[name](["sh", "-c", 'echo "$SSH_CONNECTION"'], timeout=20)
+        words = echo.stdout.split()
         return port_mapping.control_interface(
             name, self.surveys[name].interfaces, words[2] if len(words) > 2 else ""
         )
@@ -189,26 +187,25 @@ class Testbed:
         if not discover or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
             return known
         with step(self.emit, "looking for ports"):
-            return port_mapping.fill_in_auto(self.topology, known, asked, await self._find_wires(known))
+            return port_mapping.fill_in_auto(
+                self.topology, known, asked, await self._wiring_of_free_ports(known)
+            )
 
     def ports_of(self, name: str) -> dict[str, str]:
-        """The ports of one machine that are known, after a survey; see `find_ports` for what it raises."""
+        """Return the known ports of one machine, after a survey; see `find_ports` for what it raises."""
         found, given = self.surveys[name], self.inventory.hosts[name].ports
         known = port_mapping.given_ports(name, given, found.interfaces)
-        self._recognize(name, known)
+        # an `auto` port that has its address already is known
+        where = {a: i.name for i in found.interfaces.values() for a in i.addresses}
+        for link in self.topology.links_of(name):
+            port, address = link.interface(name), f"{link.address(name)}/{link.prefix}"
+            if given[port] == AUTO and address in where:
+                known[port] = where[address]
         port_mapping.refuse_control(name, known, self.control_interfaces[name])
         port_mapping.refuse_foreign(name, known, found, self.topology)
         return known
 
-    def _recognize(self, name: str, known: dict[str, str]) -> None:
-        """An `auto` port that has its address already is known."""
-        where = {a: i.name for i in self.surveys[name].interfaces.values() for a in i.addresses}
-        for link in self.topology.links_of(name):
-            address = f"{link.address(name)}/{link.prefix}"
-            if self.inventory.hosts[name].ports[link.interface(name)] == AUTO and address in where:
-                known[link.interface(name)] = where[address]
-
-    async def _find_wires(self, known: Ports) -> Mapping[port_mapping.MachinePort, port_mapping.MachinePort]:
+    async def _wiring_of_free_ports(self, known: Ports) -> Wiring:
         free = {
             name: port_mapping.candidates(
                 self.surveys[name].interfaces, known[name].values(), self.control_interfaces[name]
@@ -221,22 +218,20 @@ class Testbed:
         # ports that are named take part: what is behind those that are not may be one of them
         return await self.find_wiring({name: [*own, *known[name].values()] for name, own in free.items()})
 
-    async def find_wiring(
-        self, interfaces: Mapping[str, Sequence[str]]
-    ) -> Mapping[port_mapping.MachinePort, port_mapping.MachinePort]:
+    async def find_wiring(self, interfaces: Mapping[str, Sequence[str]]) -> Wiring:
         """Find what really is behind interfaces of hosts; see `cabling_check.find_wiring`."""
         known = {name: found.interfaces for name, found in self.surveys.items()}
         return await cabling_check.find_wiring(self.hosts, interfaces, known)
 
     async def run_with_input(self, name: str, argv: Sequence[str], path: Path, timeout: float) -> None:
         """Run a command on a host with a file of this machine as its input."""
-        line = self.connections[name]
-        full = remote_argv(argv, timeout, (), sudo=line.user != "root")
-        await line(full, timeout=timeout + 15, stdin=path)
+        connection = self.connections[name]
+        full = remote_argv(argv, timeout, (), sudo=connection.user != "root")
+        await connection(full, timeout=timeout + 15, stdin=path)
 
-    def ends(self, found: Ports) -> list[LinkEnd]:
-        """Both ends of every link, on the machines' interfaces."""
-        return list(port_mapping.link_ends(self.topology, found))
+    def ends(self, ports: Ports) -> list[LinkEnd]:
+        """Return both ends of every link, on the machines' interfaces."""
+        return list(port_mapping.link_ends(self.topology, ports))
 
     def facts(self) -> dict[str, Any]:
         """Return what a run's manifest keeps of the machines, and of this one, which only looks on."""

@@ -7,7 +7,7 @@ from lab.testbed.survey import Survey
 
 
 def test_folders_that_were_there_stay() -> None:
-    lines = list(restore._files(Survey({"paths": "/usr/local/lib/lab\n/etc/docker\n", "files": ""})))
+    lines = list(restore._new_files(Survey({"paths": "/usr/local/lib/lab\n/etc/docker\n", "files": ""})))
     assert "rm -rf /var/lib/lab" in lines
     assert "rm -rf /usr/local/lib/lab" not in lines
     assert "rm -rf /etc/docker" not in lines

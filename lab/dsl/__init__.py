@@ -16,7 +16,7 @@ Sites = Mapping[str, tuple[float, float]]
 
 
 def read(text: str, *, source: str = "document", locations: Sites | None = None) -> Document:
-    """The checked document of a text in either dialect.
+    """Read a text in either dialect into a checked document.
 
     Args:
         text: the text.
@@ -26,7 +26,7 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
     Raises:
         DslError: with every fault, each with line and column.
     """
-    from lab.dsl.checks import check
+    from lab.dsl.checks import Checker
     from lab.dsl.diagnostics import Faults, TooManyFaults
     from lab.dsl.reader import TextReader
     from lab.topology.sites import SITES
@@ -36,7 +36,7 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
     with suppress(TooManyFaults):
         reading = TextReader(text, faults)
         if raw := reading.document():
-            document = check(raw, faults, known, reading.certain)
+            document = Checker(faults, known).document(raw, reading.certain)
     faults.raise_if_any(source)
     assert document is not None, "a text without a document has a fault"
     return document
@@ -44,7 +44,7 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Without Python's cycle collector: it walks over all that was read so far, again and again.
+    """Pause Python's cycle collector: it walks over all that was read so far, again and again.
 
     Nothing here makes cycles, and with it the time per host grows with their number.
     """
@@ -64,7 +64,7 @@ def parse(
     sites: Sites | None = None,
     sidecar: Mapping[str, Any] | None = None,
 ) -> Topology:
-    """The topology of a text in either dialect; `sidecar` is what a side file adds to it.
+    """Read a text in either dialect into a topology; `sidecar` is what a side file adds to it.
 
     Raises:
         DslError: with every fault, each with line and column.
@@ -86,7 +86,7 @@ def parse(
 
 
 def export(topology: Topology, dialect: str = "v2") -> str:
-    """The text of a topology, in the dialect ``v2`` or ``typed``.
+    """Return the text of a topology, in the dialect ``v2`` or ``typed``.
 
     Raises:
         TopologyError: the language cannot name its hosts or links apart.

@@ -19,82 +19,76 @@ class AdjacencyChecker:
     def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
         self._faults, self._by_id = faults, by_id
         self._used: dict[tuple[str, str], int] = {}
-        self._many: dict[str, dict[str, Port]] = {}
+        self._index: dict[str, dict[str, Port]] = {}
         self._ends: defaultdict[str, list[str]] = defaultdict(list)
-        self._spoilt: set[str] = set()
+        self._invalid: set[str] = set()
 
-    def all(self, raw: Iterable[RawAdjacency]) -> list[Adjacency]:
-        """Those that join a node and a link."""
-        found = [meeting for adjacency in raw if (meeting := self._meeting(adjacency))]
+    def check(self, raw: Iterable[RawAdjacency]) -> list[Adjacency]:
+        """Return those that join a node and a link."""
+        found = [adjacency for one in raw if (adjacency := self._adjacency(one))]
         pairs: dict[frozenset[str], str] = {}
         for link in self._by_id.values():
             if link.kind == LINK and len(link.ports) == 2:
-                self._link(link, pairs)
+                self._check_link(link, pairs)
         return found
 
-    def _meeting(self, raw: RawAdjacency) -> Adjacency | None:
-        first, second = self._side(raw.a, raw.a_at), self._side(raw.b, raw.b_at)
+    def _adjacency(self, raw: RawAdjacency) -> Adjacency | None:
+        first, second = self._resolve(raw.a, raw.a_at), self._resolve(raw.b, raw.b_at)
         if first is None or second is None:
-            self._spoilt.update(side[0].id for side in (first, second) if side)
+            self._invalid.update(end[0].id for end in (first, second) if end)
             return None
         (a, a_port), (b, b_port) = first, second
         if (a.kind == LINK) == (b.kind == LINK):
-            self._spoilt.update((a.id, b.id))
+            self._invalid.update((a.id, b.id))
             what = "two links meet" if a.kind == LINK else "no link is in it"
-            self._faults.add(
-                raw.a_at, raw.a, f"{what}; expected a port of a link and a port of something else"
-            )
+            what += "; expected a port of a link and a port of something else"
+            self._faults.add(raw.a_at, raw.a, what)
             return None
         if a.kind == LINK:
             (a, a_port), (b, b_port) = (b, b_port), (a, a_port)
         self._ends[b.id].append(a.id)
         return Adjacency(a.id, a_port, b.id, b_port, raw.a_at)
 
-    def _side(self, text: str, at: int) -> tuple[Resource, str] | None:
+    def _resolve(self, text: str, at: int) -> tuple[Resource, str] | None:
         owner, _, name = (word.strip() for word in text.partition("."))
         resource = self._by_id.get(owner)
         if resource is None:
-            self._faults.add(
-                at, owner, f"adjacency to a resource that is not there; {expected(owner, self._by_id)}"
-            )
+            what = f"adjacency to a resource that is not there; {expected(owner, self._by_id)}"
+            self._faults.add(at, owner, what)
             return None
         port = self._port(resource, name)
         if port is None:
             known = expected(name, (port.id for port in resource.ports))
-            self._faults.add(
-                at + text.rindex(name), name, f"{resource.kind} {owner!r} has no such port; {known}"
-            )
-            self._spoilt.add(owner)
+            what = f"{resource.kind} {owner!r} has no such port; {known}"
+            self._faults.add(at + text.rindex(name), name, what)
+            self._invalid.add(owner)
             return None
         if (first := self._used.setdefault((resource.id, port.id), at)) != at:
             line, column = self._faults.place(first)
             what = f"port used twice, first at {line}:{column}; expected one adjacency for each port"
             self._faults.add(at, f"{owner}.{name}", what)
-            self._spoilt.add(owner)
+            self._invalid.add(owner)
         return resource, port.id
 
     def _port(self, resource: Resource, name: str) -> Port | None:
         if len(resource.ports) <= SCAN_LIMIT:
             return next((port for port in resource.ports if port.id == name), None)
-        if resource.id not in self._many:
-            self._many[resource.id] = {port.id: port for port in resource.ports}
-        return self._many[resource.id].get(name)
+        if resource.id not in self._index:
+            self._index[resource.id] = {port.id: port for port in resource.ports}
+        return self._index[resource.id].get(name)
 
-    def _link(self, link: Resource, pairs: dict[frozenset[str], str]) -> None:
+    def _check_link(self, link: Resource, pairs: dict[frozenset[str], str]) -> None:
         ends = self._ends[link.id]
-        if link.id in self._spoilt:
+        if link.id in self._invalid:
             return
         if len(ends) < 2:
             free = [port.id for port in link.ports if (link.id, port.id) not in self._used]
             count = ("no end", "one end")[len(ends)]
             what = f"the link has {count}; expected an adjacency for {' and '.join(free)}"
-            self._faults.add(link.at, link.id, what)
         elif ends[0] == ends[1]:
-            self._faults.add(
-                link.at, link.id, f"the link joins {ends[0]!r} to itself; expected two ends that differ"
-            )
-        elif (pair := frozenset(ends)) in pairs:
-            what = f"a second link between {ends[0]} and {ends[1]}, beside {pairs[pair]!r}; expected one"
-            self._faults.add(link.at, link.id, what)
+            what = f"the link joins {ends[0]!r} to itself; expected two ends that differ"
+        elif (first := pairs.setdefault(frozenset(ends), link.id)) != link.id:
+            what = f"a second link between {ends[0]} and {ends[1]}, beside {first!r}; expected one"
         else:
-            pairs[pair] = link.id
+            return
+        self._faults.add(link.at, link.id, what)

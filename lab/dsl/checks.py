@@ -25,24 +25,14 @@ _ESCAPE = re.compile(r"\\u+([0-9A-Fa-f]{4})|\\(.)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "s": " "}
 
 
-def check(raw: RawDocument, faults: Faults, locations: Collection[str], certain: bool = True) -> Document:
-    """The document; what is wrong with it goes to `faults`.
+class Checker:
+    """Makes documents of raw ones; faults go to `faults`. `locations` are known sites, in upper case."""
 
-    Args:
-        raw: what was read.
-        faults: takes the faults.
-        locations: the names of known sites, in upper case.
-        certain: whether the text was read without guessing; otherwise what refers to
-            something else is not checked.
-    """
-    return _Checker(faults, locations).document(raw, certain)
-
-
-class _Checker:
     def __init__(self, faults: Faults, locations: Collection[str]) -> None:
         self._faults, self._locations = faults, locations
 
     def document(self, raw: RawDocument, certain: bool) -> Document:
+        """Return the checked document; unless the text is `certain`, references in it are not checked."""
         if len(raw.name) > MAX_NAME:
             self._faults.add(raw.at, raw.name, f"expected a name of at most {MAX_NAME} characters")
         about = self._attributes(raw.attributes)
@@ -50,7 +40,7 @@ class _Checker:
         by_id = self._by_id(resources)
         adjacencies: list[Adjacency] = []
         if certain:
-            adjacencies = AdjacencyChecker(self._faults, by_id).all(raw.adjacencies)
+            adjacencies = AdjacencyChecker(self._faults, by_id).check(raw.adjacencies)
             if not any(resource.kind in NODES for resource in resources):
                 self._faults.add(raw.at, raw.name, "it has no hosts; expected at least one host block")
         texts = {name: self._text(about.pop(name, None), name) for name in ("id", "description")}
@@ -60,11 +50,11 @@ class _Checker:
             texts["description"] or "",
             tuple(resources),
             tuple(adjacencies),
-            self._rest(about),
+            _rest(about),
         )
 
     def _resources(self, raw: list[RawResource]) -> list[Resource]:
-        """Takes the raw ones out of their list one by one, so that no text is in memory twice."""
+        """Take the raw ones out of their list one by one, so that no text is in memory twice."""
         raw.reverse()
         found = []
         while raw:
@@ -86,7 +76,7 @@ class _Checker:
         return found
 
     def _decoded(self, token: Token, at: int) -> str:
-        """The text between quotes, with its escapes taken out."""
+        """Return the text between quotes, with its escapes taken out."""
         inner = str(token[1:-1])
         if token[0] == '"' and (found := re.search(r"(?<!\\)(?:\\\\)*(\$\{)", inner)):
             self._faults.add(
@@ -94,9 +84,6 @@ class _Checker:
             )
         plain = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPES.get(m[2], m[2]), inner)
         return plain.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "surrogatepass")
-
-    def _rest(self, attributes: Mapping[str, RawAttribute]) -> Attributes:
-        return tuple((name, attribute.value) for name, attribute in attributes.items())
 
     def _text(self, attribute: RawAttribute | None, name: str) -> str | None:
         if attribute is None or attribute.value is None or isinstance(attribute.value, str):
@@ -130,7 +117,7 @@ class _Checker:
         ports, blocks = self._parts(raw)
         if raw.kind == LINK:
             self._rates(about.values())
-        return Resource(raw.kind, resource_id, location, ports, self._rest(about), blocks, at)
+        return Resource(raw.kind, resource_id, location, ports, _rest(about), blocks, at)
 
     def _location(self, raw: RawResource, about: dict[str, RawAttribute]) -> str | None:
         attribute = about.pop("location", None)
@@ -150,7 +137,7 @@ class _Checker:
             if part.name == "port":
                 self._port(part, ports)
             elif part.name in BLOCKS.get(raw.kind, ()):
-                blocks.append((part.name, self._rest(self._attributes(part.attributes))))
+                blocks.append((part.name, _rest(self._attributes(part.attributes))))
             else:
                 known = ("port", *BLOCKS.get(raw.kind, ()))
                 self._faults.add(
@@ -163,7 +150,7 @@ class _Checker:
 
     def _port(self, part: RawPart, ports: dict[str, Port]) -> None:
         about = self._attributes(part.attributes)
-        port = Port(self._id(about.pop("id", None), "port", part.at), self._rest(about), part.at)
+        port = Port(self._id(about.pop("id", None), "port", part.at), _rest(about), part.at)
         self._rates(about.values())
         if port.id and port.id in ports:
             self._faults.add(part.at, port.id, "a second port with this id; expected ids that differ")
@@ -191,3 +178,7 @@ class _Checker:
             elif resource.id:
                 found[resource.id] = resource
         return found
+
+
+def _rest(attributes: Mapping[str, RawAttribute]) -> Attributes:
+    return tuple((name, attribute.value) for name, attribute in attributes.items())

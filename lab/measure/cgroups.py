@@ -70,7 +70,7 @@ def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
 
 
 def read_cpu(where: tuple[Path, ...]) -> HostCpu:
-    """Sum up what the folders of one host say; a group that is gone counts as no time."""
+    """Sum up the figures in the folders of one host; a group that is gone counts as no time."""
     usage, throttled, waiting = 0.0, 0.0, None
     for folder in where:
         stat = _pairs(folder / "cpu.stat")

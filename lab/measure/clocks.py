@@ -51,7 +51,7 @@ def _read() -> Clocks:
 
 
 def difference(before: Clocks, after: Clocks) -> dict[str, float]:
-    """Return how far the wall clock was set, how long the machine slept (ms), and the share that time was bent.
+    """Return how far the wall clock was set, how long the machine slept (ms), and how much time was bent.
 
     Where reading the clocks took longer than what they are apart, nothing says that time was bent.
     """

@@ -18,7 +18,7 @@ NO_UFO = "gone from Linux since 4.14"
 
 
 def parse_features(raw: str) -> dict[str, str]:
-    """``ethtool -k``: every feature's state, ``on`` or ``off``.
+    """Read ``ethtool -k``: every feature's state, ``on`` or ``off``.
 
     Raises:
         MeasureError: the text lists no feature.
@@ -31,7 +31,7 @@ def parse_features(raw: str) -> dict[str, str]:
 
 
 async def set_segmentation(endpoint: Endpoint, state: str) -> dict[str, str]:
-    """Set segmentation offload of an endpoint's device ``on`` or ``off``, and say what is there then.
+    """Set segmentation offload of an endpoint's device ``on`` or ``off``, and return what is there then.
 
     Raises:
         MeasureError: the device is not as asked afterwards.
@@ -48,7 +48,7 @@ async def set_segmentation(endpoint: Endpoint, state: str) -> dict[str, str]:
 
 
 async def mtu(runner: Runner, interface: str) -> int:
-    """The MTU (bytes) of a device.
+    """Return the MTU (bytes) of a device.
 
     Raises:
         MeasureError: there is no such device.
@@ -61,7 +61,7 @@ async def mtu(runner: Runner, interface: str) -> int:
 
 
 def udp_payload(bytes_of_packet: int, fragments: int = 1) -> int:
-    """The most bytes of data in a UDP datagram that takes this many packets of that MTU (IPv4).
+    """Return the most bytes of data in a UDP datagram that takes this many packets of that MTU (IPv4).
 
     Every packet has an IP header of 20 bytes, the first one also UDP's of 8; all but the last
     carry a multiple of 8 bytes (RFC 791).

@@ -70,7 +70,7 @@ def _omit(seconds: float) -> list[str]:
 
 
 def parse_tcp(raw: str) -> dict[str, float]:
-    """Sent and received throughput (Mbit/s), retransmitted segments, and the sender's mean RTT (ms).
+    """Return sent and received throughput (Mbit/s), retransmitted segments, and the sender's mean RTT (ms).
 
     Raises:
         MeasureError: iperf3 said that it failed, or the text is no whole report of a TCP test.
@@ -86,7 +86,7 @@ def parse_tcp(raw: str) -> dict[str, float]:
 
 
 def parse_udp(raw: str) -> dict[str, float]:
-    """Sent and received throughput (Mbit/s), loss (%), jitter (ms), bytes a datagram.
+    """Return sent and received throughput (Mbit/s), loss (%), jitter (ms), bytes a datagram.
 
     The 2016 scripts plotted ``end.sum``, which is the sender's view; it is `sent_mbps` here.
     What arrived is told by the receiver's own seconds, if the report has them (`_arrived`).
@@ -129,13 +129,13 @@ def _arrived(report: Mapping[str, Any], raw: str) -> dict[str, float]:
 
 
 def facts(raw: str) -> dict[str, str]:
-    """Words about a good run: version, and the congestion control at both ends (TCP only)."""
+    """Return facts about a good run: version, and the congestion control at both ends (TCP only)."""
     report = _report(raw)
-    said = {"version": str(report.get("start", {}).get("version", ""))}
+    found = {"version": str(report.get("start", {}).get("version", ""))}
     for key in ("sender_tcp_congestion", "receiver_tcp_congestion"):
         if key in report.get("end", {}):
-            said[key] = str(report["end"][key])
-    return said
+            found[key] = str(report["end"][key])
+    return found
 
 
 def _end(raw: str, protocol: str) -> Mapping[str, Any]:

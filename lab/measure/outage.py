@@ -7,7 +7,7 @@ machine do when a circuit fails somewhere behind its port: an overlay has to not
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from statistics import median
 
@@ -20,7 +20,7 @@ LEAD = 2.0
 
 
 def drop_argv(interface: str, *, insert: bool) -> list[str]:
-    """Drop what arrives over a device, or no longer."""
+    """Return the command that drops what arrives over a device, or ends that."""
     return [
         *("iptables", "-w", "-t", "mangle", "-I" if insert else "-D"),
         *("PREROUTING", "-i", interface, "-j", "DROP"),
@@ -61,25 +61,21 @@ def parse(raw: str) -> dict[str, float]:
     values = {
         "dark_s": later[0].at - cut,
         "around": float(bool(detour)),
-        "gap_s": _longest_silence([restored, *(a.at for a in after)]),
+        "gap_s": max(later - earlier for earlier, later in pairwise([restored, *(a.at for a in after)])),
         "rtt_before_ms": median(a.rtt for a in before),
         "rtt_after_ms": median(a.rtt for a in after[-len(after) // 2 :]),
     }
     return values | ({"rtt_detour_ms": median(a.rtt for a in detour)} if detour else {})
 
 
-def _longest_silence(times: Sequence[float]) -> float:
-    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
-
-
 def record(ping: str, cut: float, mending: float, restored: float) -> str:
-    """The raw text of a sample, from which `parse` gives its values; times are s since the epoch."""
+    """Return the raw text of a sample, from which `parse` gives its values; times are s since the epoch."""
     times = {"cut": cut, "mending": mending, "restored": restored}
     return json.dumps({**times, "ping": ping}, indent=1) + "\n"
 
 
 def format_ends(ends: Iterable[tuple[str, str]]) -> str:
-    """The two ends of a circuit as a parameter: ``AMS:eth1+PRG:eth2``."""
+    """Return the two ends of a circuit as a parameter: ``AMS:eth1+PRG:eth2``."""
     return "+".join(f"{host}:{interface}" for host, interface in ends)
 
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 from lab.errors import MeasureError
 from lab.hosts.host import Runner
+from lab.measure.tool import last_line
 
 NAME = "tc"
 DEVICE = "labport"
@@ -50,7 +51,7 @@ def free_script(devices: Sequence[str]) -> str:
 
 @asynccontextmanager
 async def shared_port(host: Runner, devices: Sequence[str], mbps: float) -> AsyncIterator[None]:
-    """Inside, all that leaves a host by these devices has `mbps` together; freed however it is left.
+    """Hold devices of a host to `mbps` (Mbit/s) together while inside; they are freed however it is left.
 
     Raises:
         MeasureError: the host's kernel cannot do it; it has tc's words.
@@ -59,7 +60,7 @@ async def shared_port(host: Runner, devices: Sequence[str], mbps: float) -> Asyn
         script = free_script(devices) + limit_script(devices, mbps)
         done = await host.run(["sh"], stdin=script.encode(), check=False)
         if done.status:
-            said = (done.stderr.strip() or "nothing").splitlines()[-1]
+            said = last_line(done)
             raise MeasureError(NAME, f"cannot hold {host.name} to {mbps:g} Mbit/s; it said {said!r}", said)
         yield
     finally:

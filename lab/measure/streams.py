@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -17,7 +17,7 @@ INTERVAL = 1.0
 
 
 def argv(server: str, port: int, seconds: float, workers: int) -> list[str]:
-    """A client site's request: `workers` streams from the server to it for `seconds` (s)."""
+    """Return a client site's request: `workers` streams from the server to it for `seconds` (s)."""
     return [
         *(iperf3.NAME, "-c", server, "-p", str(port), "-J", "-t", f"{seconds:g}", "-i", f"{INTERVAL:g}"),
         *("--connect-timeout", str(iperf3.CONNECT_TIMEOUT)),
@@ -26,7 +26,7 @@ def argv(server: str, port: int, seconds: float, workers: int) -> list[str]:
 
 
 def join_outputs(outputs: Mapping[str, str]) -> str:
-    """The tools' outputs of one sample, by what they are of, as one text."""
+    """Join the tools' outputs of one sample, by what they are of, into one text."""
     return json.dumps(outputs, indent=1) + "\n"
 
 
@@ -59,8 +59,14 @@ def parse_site(raw: str) -> dict[str, float]:
     """
     values = iperf3.parse_udp(raw)
     report = json.loads(raw)
-    rates = [rates for rates in _rates(report) if rates]
-    means = _means(report)
+    by_stream = _intervals(report)
+    longest = max((row["seconds"] for rows in by_stream for row in rows), default=0.0)
+    # without the short interval that the end of the test cut off
+    whole = [[row["bits_per_second"] for row in rows if row["seconds"] > longest / 2] for rows in by_stream]
+    rates = [rates for rates in whole if rates]
+    means = [
+        sum(row["bytes"] * 8 for row in rows) / sum(row["seconds"] for row in rows) for rows in by_stream
+    ]
     streams = [stream["udp"] for stream in report["end"]["streams"]]
     if len(rates) != len(streams) or not all(stream["packets"] for stream in streams):
         raise MeasureError(iperf3.NAME, "has a stream of which nothing arrived", raw)
@@ -73,20 +79,9 @@ def parse_site(raw: str) -> dict[str, float]:
     }
 
 
-def _means(report: Mapping[str, Any]) -> Sequence[float]:
-    """Per stream the bit/s that arrived over all of its intervals."""
-    found: dict[int, list[tuple[float, float]]] = {}
-    for stream in (stream for interval in report.get("intervals", ()) for stream in interval["streams"]):
-        found.setdefault(stream["socket"], []).append((stream["bytes"] * 8, stream["seconds"]))
-    return [sum(bits for bits, _ in rows) / sum(seconds for _, seconds in rows) for rows in found.values()]
-
-
-def _rates(report: Mapping[str, Any]) -> Sequence[Sequence[float]]:
-    """Per stream its rates (bit/s), without the short interval that the end of the test cut off."""
-    streams = [stream for interval in report.get("intervals", ()) for stream in interval["streams"]]
-    longest = max((stream["seconds"] for stream in streams), default=0.0)
-    found: dict[int, list[float]] = {}
-    for stream in streams:
-        if stream["seconds"] > longest / 2:
-            found.setdefault(stream["socket"], []).append(stream["bits_per_second"])
+def _intervals(report: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return per stream its rows of all intervals."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in (row for interval in report.get("intervals", ()) for row in interval["streams"]):
+        found.setdefault(row["socket"], []).append(row)
     return list(found.values())

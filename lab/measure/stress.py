@@ -5,9 +5,10 @@ from __future__ import annotations
 from lab.errors import MeasureError
 from lab.hosts.daemons import with_deadline
 from lab.hosts.host import Endpoint
+from lab.measure.tool import last_line
 
 NAME = "stress-ng"
-#: What ``timeout`` returns when it ended the program at its deadline, as here is meant.
+#: Status of ``timeout`` when it ended the program at its deadline, as here is meant.
 TIMED_OUT = 124
 #: How much longer than asked the call itself may take (s).
 MARGIN = 20.0
@@ -24,9 +25,9 @@ async def load_one_cpu(endpoint: Endpoint, seconds: float) -> None:
     Raises:
         MeasureError: stress-ng ended before its time, so the CPU was not busy.
     """
-    asked = argv(seconds)
-    result = await endpoint.run(asked, check=False, timeout=seconds + MARGIN)
+    command = argv(seconds)
+    result = await endpoint.run(command, check=False, timeout=seconds + MARGIN)
     if result.status != TIMED_OUT:
-        said = (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
-        reason = f"ended with status {result.status} before its {seconds:g} s were over; it said {said!r}"
-        raise MeasureError(NAME, reason, result.stdout + result.stderr, asked)
+        reason = f"ended with status {result.status} before its {seconds:g} s were over"
+        words = f"{reason}; it said {last_line(result)!r}"
+        raise MeasureError(NAME, words, result.stdout + result.stderr, command)

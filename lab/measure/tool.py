@@ -1,4 +1,4 @@
-"""Running one measuring tool inside an endpoint; what it printed is parsed elsewhere.
+"""Running one measuring tool inside an endpoint; its output is parsed elsewhere.
 
 The deadline holds at the far end: killing ``docker exec`` leaves the program inside the
 container alive, and a client that hangs there would spoil every sample after it.
@@ -17,7 +17,7 @@ from lab.hosts.host import Endpoint, Result
 GRACE = 20.0
 #: How much longer than the far end's deadline this end waits (s).
 MARGIN = 10.0
-#: What ``timeout``, and Docker, return for a program that is not there or is none.
+#: Status of ``timeout``, and of Docker, for a program that is not there or is none.
 NOT_THERE = (126, 127)
 
 
@@ -43,16 +43,16 @@ async def execute(endpoint: Endpoint, argv: Sequence[str], seconds: float) -> Re
 
 
 def last_line(result: Result) -> str:
-    """The last line that a command printed, errors first."""
+    """Return the last line that a command printed, errors first."""
     return (result.stderr.strip() or result.stdout.strip() or "nothing").splitlines()[-1]
 
 
 def timeout_error(argv: Sequence[str], limit: float, where: str, raw: str = "") -> MeasureError:
-    """The error for a tool that did not end."""
+    """Return the error for a tool that did not end."""
     reason = f"had not ended after {limit:g} s on {where} and was killed"
     return MeasureError(argv[0], reason, raw, tuple(argv))
 
 
 def output(result: Result) -> str:
-    """All that a tool printed: what goes into the raw file of a failed sample."""
+    """Return all that a tool printed: it goes into the raw file of a failed sample."""
     return "\n".join(part for part in (result.stdout.rstrip(), result.stderr.rstrip()) if part) + "\n"

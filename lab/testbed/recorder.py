@@ -81,7 +81,7 @@ async def _end(host: Host) -> str:
 
 
 def timeline(outputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return the CPUs in use by host, at the times (s) that the first host tells: all began within moments."""
+    """Return CPUs in use by host, at the times (s) that the first host tells: all began within moments."""
     points = {
         name: [_point(line) for line in text.splitlines() if line.count(" ") > 8]
         for name, text in outputs.items()

@@ -3,8 +3,8 @@
 What was there is in a survey that `prepare` stored on the machine before it changed anything, so
 another person on another machine can restore as well.
 
-Files of ``/etc/docker`` that an overlay changed are put back by its removal (`overlays.common.docker_config`),
-which comes first; the folder itself goes here (`_new_files`) where the survey did not find it.
+Files of ``/etc/docker`` that an overlay changed are put back by its removal, which comes first
+(`overlays.common.docker_config`); the folder itself goes here (`_new_files`) where it was not there before.
 """
 
 from __future__ import annotations

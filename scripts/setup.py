@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
     if everything or packages or not environment:
         announce(packages, environment, everything)
     if packages or not environment:
-        keep = [step.alone(LOCK)]
+        keep = [step.hold_lock(LOCK)]
         if packages:
             install_packages(packages)
         if not venv_is_current():

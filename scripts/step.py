@@ -34,7 +34,7 @@ def loud(name: str, argv: list[str]) -> None:
     say(f"    {name}: done in {seconds(start)}")
 
 
-def alone(path: Path) -> int:
+def hold_lock(path: Path) -> int:
     """Take this lock, once whoever has it is done; its descriptor, which `quiet` passes on.
 
     A command that outlives a killed step so keeps the next one waiting.

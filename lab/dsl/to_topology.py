@@ -1,7 +1,7 @@
 """From a checked document to a topology; the counterpart of `lab.dsl.from_topology`.
 
 The order of a text means nothing: hosts and links are numbered by their ids in natural
-order (h2 before h10), unless a side file gives their numbers. What `compose` would
+order (h2 before h10), unless a side file gives their numbers. What `to_document` would
 choose by itself is not kept in ``gts``, so that a topology comes back as it was.
 """
 

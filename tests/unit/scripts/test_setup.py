@@ -154,7 +154,7 @@ def test_a_set_up_waits_for_what_a_killed_one_left_at_work(tmp_path: Path) -> No
     words = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import step; at = pathlib.Path(sys.argv[2]); "
     )
-    words += "step.quiet('pip', ['sh', '-c', sys.argv[3]], at / 'log', keep=[step.alone(at / 'lock')])"
+    words += "step.quiet('pip', ['sh', '-c', sys.argv[3]], at / 'log', keep=[step.hold_lock(at / 'lock')])"
     argv = [sys.executable, "-c", words, str(SCRIPTS), str(tmp_path)]
     killed = subprocess.Popen(
         [*argv, f"read x < {go}; echo over > {tmp_path}/over"], stdout=subprocess.DEVNULL

@@ -27,7 +27,7 @@ RATES = ("capacity", "bandwidth")
 
 
 def to_document(topology: Topology) -> Document:
-    """The document of a topology.
+    """Return the document of a topology.
 
     Raises:
         TopologyError: two of its resources would have one id.
@@ -36,9 +36,13 @@ def to_document(topology: Topology) -> Document:
     about = graph.graph.get("gts", {})
     ids = {name: node.get("gts", {}).get("id", name) for name, node in graph.nodes(data=True)}
     link_ids = _link_ids(topology, graph, ids)
-    _refuse_twins([*ids.values(), *link_ids.values()], topology.name)
+    if twins := sorted(i for i, count in Counter([*ids.values(), *link_ids.values()]).items() if count > 1):
+        raise TopologyError(
+            f"topology {topology.name!r} cannot be written: two resources have the id {', '.join(twins)}"
+        )
     ports = {name: _ports(topology, name, graph.nodes[name].get("gts", {})) for name in graph}
-    links = _in_text_order(topology.links, link_ids, about.get("order", ()))
+    places = {link_id: place for place, link_id in enumerate(about.get("order", ()))}
+    links = sorted(topology.links, key=lambda link: places.get(link_ids[link.name], len(places)))
     return Document(
         name=about.get("name", document_name(topology.name)),
         id=about.get("id"),
@@ -80,21 +84,8 @@ def link_prefix(taken: Iterable[str]) -> str:
     return "l" * (longest + 1)
 
 
-def _refuse_twins(ids: Sequence[str], name: str) -> None:
-    if len(set(ids)) < len(ids):
-        twins = sorted(i for i, count in Counter(ids).items() if count > 1)
-        raise TopologyError(
-            f"topology {name!r} cannot be written: two resources have the id {', '.join(twins)}"
-        )
-
-
-def _in_text_order(links: Sequence[LinkSpec], ids: Mapping[str, str], order: Sequence[str]) -> list[LinkSpec]:
-    places = {link_id: place for place, link_id in enumerate(order)}
-    return sorted(links, key=lambda link: places.get(ids[link.name], len(places)))
-
-
 def port_names(given: Sequence[str], spare: Iterable[str], count: int) -> list[str]:
-    """The ports of a node's first `count` links: those given, then generated ones that are still free."""
+    """Return the ports of a node's first `count` links: those given, then generated ones that are free."""
     names, taken = list(given[:count]), {*given, *spare}
     number = len(names)
     while len(names) < count:
@@ -105,7 +96,7 @@ def port_names(given: Sequence[str], spare: Iterable[str], count: int) -> list[s
 
 
 def _ports(topology: Topology, name: str, gts: Mapping[str, Any]) -> dict[str, str]:
-    """The port of a node by the name of the link that it meets."""
+    """Return the port of a node by the name of the link that it meets."""
     links = topology.links_of(name)
     names = port_names(gts.get("ports", ()), gts.get("spare", ()), len(links))
     return {link.name: port for link, port in zip(links, names, strict=True)}
@@ -151,10 +142,10 @@ def _end_order(end: str) -> tuple[Any, ...]:
 def _link_ends(
     topology: Topology, link: LinkSpec, ports: Mapping[str, Mapping[str, str]], gts: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """Host, its port and the link's port, for both ends; the source first."""
+    """Return host, its port and the link's port, for both ends; the source first."""
     ends = gts.get("ends", ENDS)
     both = [(host, ports[host][link.name], end) for host, end in zip((link.a, link.b), ends, strict=True)]
-    return sorted(both, key=lambda meeting: _end_order(meeting[2]))
+    return sorted(both, key=lambda end: _end_order(end[2]))
 
 
 def _pairs(attributes: Mapping[str, Any]) -> Attributes:

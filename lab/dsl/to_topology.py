@@ -26,12 +26,14 @@ from lab.topology.validation import NAME
 Ends = dict[str, list[tuple[str, str, str]]]
 Sidecar = Mapping[str, Any]
 EMPTY: Sidecar = {}
+#: What a side file may say of a link.
+LINK_KEYS = ("rate", "rtt", "mtu", "name", "from", *(key for key in PARAMETERS if key != "rate"))
 
 
 def to_topology(
     document: Document, sites: Mapping[str, tuple[float, float]] | None = None, sidecar: Sidecar = EMPTY
 ) -> Topology:
-    """The topology of a document that has no faults.
+    """Return the topology of a document that has no faults.
 
     Args:
         document: what `lab.dsl.read` gave.
@@ -41,23 +43,26 @@ def to_topology(
     Raises:
         TopologyError: the side file asks for what no topology can be.
     """
-    names = _names(document, sidecar.get("hosts", EMPTY))
-    numbers = _numbers((node.id for node in document.nodes()), sidecar.get("hosts", EMPTY))
-    link_numbers = _numbers((link.id for link in document.links()), sidecar.get("links", EMPTY))
+    hosts, links = sidecar.get("hosts", EMPTY), sidecar.get("links", EMPTY)
+    names = _names(document, hosts)
+    numbers = _numbers((node.id for node in document.nodes()), hosts)
+    link_numbers = _numbers((link.id for link in document.links()), links)
     ends = _ends(document, numbers)
     graph: nx.Graph[Any] = nx.Graph()
     if further := {**(sites or {}), **sidecar.get("sites", {})}:
         graph.graph["sites"] = further
     graph.graph |= {key: sidecar[key] for key in ("routing", "schedule") if key in sidecar}
-    met = _connected_ports(ends, link_numbers)
+    connected = _connected_ports(ends, link_numbers)
     for node in document.nodes():
-        about = _host_attributes(node, met[node.id], sidecar.get("hosts", EMPTY).get(node.id, EMPTY))
+        added = {"cpus": cpus_of(dict(node.attributes)), "image": None, **hosts.get(node.id, EMPTY)}
+        about = {"site": node.location, "kind": node.kind, "cpus": added["cpus"], "image": added["image"]}
         graph.add_node(names[node.id], order=numbers[node.id], **about)
-        _attach_gts(graph.nodes[names[node.id]], _node_gts(node, names[node.id], met[node.id]))
+        _attach_gts(graph.nodes[names[node.id]], _node_gts(node, names[node.id], connected[node.id]))
     prefix = link_prefix(numbers)
     for link in document.links():
         a, b = (names[node] for node, _, _ in ends[link.id])
-        about = _link_attributes(link, sidecar.get("links", EMPTY).get(link.id, EMPTY))
+        added = {"rate": _rate(link), **links.get(link.id, EMPTY)}
+        about = {key: added[key] for key in LINK_KEYS if key in added}
         graph.add_edge(a, b, order=link_numbers[link.id], **about)
         _attach_gts(graph.edges[a, b], _link_gts(link, ends[link.id], f"{prefix}{link_numbers[link.id]}"))
     name = sidecar.get("name", document.name)
@@ -71,7 +76,7 @@ def to_topology(
 
 
 def _names(document: Document, sidecar: Sidecar) -> dict[str, str]:
-    """The name of each node: the side file's, else its id where that can be a name, else made from it."""
+    """Return each node's name: the side file's, else its id where that can be a name, else made from it."""
     given = {node.id: sidecar.get(node.id, EMPTY).get("name", node.id) for node in document.nodes()}
     names = {node: name for node, name in given.items() if NAME.fullmatch(name)}
     taken = set(names.values())
@@ -86,7 +91,7 @@ def _names(document: Document, sidecar: Sidecar) -> dict[str, str]:
 
 
 def _free(node_id: str, taken: Iterable[str], made: Counter[str]) -> str:
-    """A name that is not taken; `made` counts how many were tried for each beginning."""
+    """Return a name that is not taken; `made` counts how many were tried for each beginning."""
     base = re.sub(r"[^A-Za-z0-9_-]", "", node_id).lstrip("0123456789_-")[:50] or "host"
     while True:
         made[base] += 1
@@ -112,39 +117,28 @@ def _ends(document: Document, numbers: Mapping[str, int]) -> Ends:
 
 
 def _connected_ports(ends: Ends, link_numbers: Mapping[str, int]) -> defaultdict[str, list[str]]:
-    """The ports of each node that meet a link, by the number of the link."""
-    met: defaultdict[str, list[str]] = defaultdict(list)
+    """Return the ports of each node that meet a link, by the number of the link."""
+    connected: defaultdict[str, list[str]] = defaultdict(list)
     for link in sorted(ends, key=lambda link: link_numbers[link]):
         for node, port, _ in ends[link]:
-            met[node].append(port)
-    return met
+            connected[node].append(port)
+    return connected
 
 
-def _host_attributes(node: Resource, met: list[str], sidecar: Sidecar) -> dict[str, Any]:
-    cpus = sidecar["cpus"] if "cpus" in sidecar else cpus_of(dict(node.attributes))
-    return {"site": node.location, "kind": node.kind, "cpus": cpus, "image": sidecar.get("image")}
-
-
-#: What a side file may say of a link, beside its rate.
-LINK_KEYS = ("rtt", "mtu", "name", "from", *(key for key in PARAMETERS if key != "rate"))
-
-
-def _link_attributes(link: Resource, sidecar: Sidecar) -> dict[str, Any]:
-    rate = rate_of(dict(link.attributes), (dict(port.attributes) for port in link.ports))
-    known = {key: sidecar[key] for key in LINK_KEYS if key in sidecar}
-    return {"rate": sidecar.get("rate", rate), **known}
+def _rate(link: Resource) -> float | None:
+    return rate_of(dict(link.attributes), (dict(port.attributes) for port in link.ports))
 
 
 def _attach_gts(attributes: dict[str, Any], gts: Mapping[str, Any]) -> None:
-    if said := {key: value for key, value in gts.items() if value}:
-        attributes["gts"] = said
+    if kept := {key: value for key, value in gts.items() if value}:
+        attributes["gts"] = kept
 
 
-def _node_gts(node: Resource, name: str, met: list[str]) -> dict[str, Any]:
-    spare = sorted({port.id for port in node.ports} - set(met), key=natural_key)
+def _node_gts(node: Resource, name: str, connected: list[str]) -> dict[str, Any]:
+    spare = sorted({port.id for port in node.ports} - set(connected), key=natural_key)
     return {
         "id": node.id if node.id != name else None,
-        "ports": met if met != port_names((), spare, len(met)) else None,
+        "ports": connected if connected != port_names((), spare, len(connected)) else None,
         "spare": spare,
         "port_attributes": _port_attributes(node),
         "attributes": _plain(node.attributes),
@@ -155,17 +149,13 @@ def _node_gts(node: Resource, name: str, met: list[str]) -> dict[str, Any]:
 def _link_gts(link: Resource, ends: list[tuple[str, str, str]], default_id: str) -> dict[str, Any]:
     at_ends = [end for _, _, end in ends]
     attributes = _plain(link.attributes)
-    rate = rate_of(attributes, (dict(port.attributes) for port in link.ports))
+    quoted = any(isinstance(value, (str, bool)) for value in attributes.values())
     return {
         "id": link.id if link.id != default_id else None,
         "ends": at_ends if at_ends != list(ENDS) else None,
         "port_attributes": _port_attributes(link),
-        "attributes": attributes if attributes != rate_attributes(rate) or _quoted(attributes) else None,
+        "attributes": attributes if quoted or attributes != rate_attributes(_rate(link)) else None,
     }
-
-
-def _quoted(attributes: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, (str, bool)) for value in attributes.values())
 
 
 def _port_attributes(resource: Resource) -> dict[str, Any]:

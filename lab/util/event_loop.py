@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 class EventLoopThread:
-    """A thread that runs coroutines for code that waits; it begins with the first and ends with `stop`."""
+    """A thread that runs coroutines for code that waits for them, from the first until `stop`."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return the work's result. On Ctrl-C the work is cancelled, and this returns when it has cleaned up."""
+        """Return the work's result. On Ctrl-C the work is cancelled, and has cleaned up when this raises."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._loop.run_forever, name="lab", daemon=True).start()

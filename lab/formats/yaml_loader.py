@@ -35,7 +35,7 @@ class _Once(Loader):  # type: ignore[misc]
 
 
 def load(text: str, source: str) -> Any:
-    """The data of a YAML text.
+    """Return the data of a YAML text.
 
     Raises:
         TopologyError: it is no YAML, it nests too deeply, it has an alias, or a key is given
@@ -47,11 +47,15 @@ def load(text: str, source: str) -> Any:
         _refuse_aliases_and_depth(text)
         return yaml.load(text, Loader=_Once)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        raise TopologyError(f"{source}{_line(error)}: {_problem(error)}") from error
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        deep = "it is nested too deeply" if isinstance(error, RecursionError) else None
+        problem = deep or str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise TopologyError(f"{source}{line}: {problem}") from error
 
 
 def _refuse_aliases_and_depth(text: str) -> None:
-    """A hundred lines of aliases can stand for billions of values; the C loader dies of deep nesting."""
+    """Refuse what grows: some aliases can stand for billions of values; the C loader dies of deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, OPENS) - isinstance(event, CLOSES)
@@ -63,19 +67,8 @@ def _refuse_aliases_and_depth(text: str) -> None:
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
-def _line(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return str(getattr(error, "problem", None) or error).splitlines()[0]
-
-
 def line_finder(text: str) -> Callable[[Sequence[Any]], str]:
-    """A function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
+    """Return a function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
     root = yaml.compose(text, Loader=Loader)
 
     def place(path: Sequence[Any]) -> str:
@@ -106,6 +99,6 @@ class _WithoutAliases(Dumper):  # type: ignore[misc]
 
 
 def dump(data: Any) -> str:
-    """Data as YAML, in the order in which it stands; the same data always gives the same text."""
+    """Return data as YAML, in the order in which it stands; the same data always gives the same text."""
     text: str = yaml.dump(data, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True, width=100)
     return text

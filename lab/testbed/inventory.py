@@ -106,7 +106,7 @@ def _jump(words: str, way: SshSettings) -> SshSettings:
 
 
 def read(path: Path) -> Inventory:
-    """The inventory in a file.
+    """Read the inventory in a file.
 
     Raises:
         InventoryError: naming every fault.
@@ -122,12 +122,12 @@ def read(path: Path) -> Inventory:
     except (TopologyError, UnicodeDecodeError) as error:
         raise InventoryError(str(path), [str(error).removeprefix(f"{path}:").strip()]) from error
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}" for one in error.errors()]
-        raise InventoryError(str(path), said) from error
+        faults = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}" for one in error.errors()]
+        raise InventoryError(str(path), faults) from error
 
 
 def check(inventory: Inventory, topology: Topology, source: str) -> None:
-    """Return when an inventory has a machine for every host, and a port for every end of a link.
+    """Refuse an inventory without a machine for every host, and a port for every end of a link.
 
     Raises:
         InventoryError: naming every fault.
@@ -143,10 +143,8 @@ def _faults(inventory: Inventory, topology: Topology) -> Iterator[str]:
             yield f"host {name} of topology {topology.name} is missing"
     for name, machine in inventory.hosts.items():
         if name not in names:
-            near = nearest(name, names)
-            yield f"{name} is no host of topology {topology.name}" + (
-                f"; did you mean {near}?" if near else ""
-            )
+            hint = f"; did you mean {near}?" if (near := nearest(name, names)) else ""
+            yield f"{name} is no host of topology {topology.name}{hint}"
             continue
         if machine.address == TO_FILL_IN:
             yield f"{name} has no address yet"
@@ -172,7 +170,7 @@ def _port_faults(name: str, machine: Machine, topology: Topology) -> Iterator[st
 
 
 def template(topology: Topology, name: str) -> str:
-    """An inventory to fill in, with a comment at every port on what it leads to."""
+    """Return an inventory to fill in, with a comment at every port on what it leads to."""
     lines = [
         f"# Which machine is which host of {topology.name}: fill in the addresses; see docs/inventory.md.",
         f"topology: {name}",
@@ -184,28 +182,20 @@ def template(topology: Topology, name: str) -> str:
     ]
     for host in topology.hosts:
         lines += [f"  {host.name}:", f"    address: {TO_FILL_IN}   # at {host.site}; never of a port below"]
-        lines += (
-            ["    ports:   # an interface's name, its MAC address, or auto"]
-            if _ends(topology, host.name)
-            else []
-        )
-        lines += _ends(topology, host.name)
+        links = topology.links_of(host.name)
+        lines += ["    ports:   # an interface's name, its MAC address, or auto"] if links else []
+        for link in links:
+            address = f"{link.address(host.name)}/{link.prefix}"
+            port = f"      {link.interface(host.name)}: auto"
+            lines.append(f"{port}   # {link.name}: {address}, to {link.other(host.name)}")
     return "\n".join(lines) + "\n"
 
 
-def _ends(topology: Topology, host: str) -> list[str]:
-    return [
-        f"      {link.interface(host)}: auto   # {link.name}: {link.address(host)}/{link.prefix}, to "
-        f"{link.other(host)}"
-        for link in topology.links_of(host)
-    ]
-
-
 def write(inventory: Inventory) -> str:
-    """The inventory as YAML; what is left out stays out."""
+    """Return the inventory as YAML; what is left out stays out."""
     return yaml_loader.dump(inventory.model_dump(exclude_none=True, exclude_defaults=True))
 
 
 def schema() -> str:
-    """The JSON Schema of an inventory, as text."""
+    """Return the JSON Schema of an inventory, as text."""
     return json.dumps(Inventory.model_json_schema(), indent=2) + "\n"

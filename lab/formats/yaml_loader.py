@@ -55,7 +55,10 @@ def load(text: str, source: str) -> Any:
 
 
 def _refuse_aliases_and_depth(text: str) -> None:
-    """Refuse what grows: some aliases can stand for billions of values; the C loader dies of deep nesting."""
+    """Refuse aliases and deep nesting.
+
+    A hundred lines of aliases can stand for billions of values; the C loader dies of deep nesting.
+    """
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, OPENS) - isinstance(event, CLOSES)

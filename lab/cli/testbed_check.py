@@ -79,7 +79,7 @@ def _row(bed: Testbed, name: str) -> list[str]:
         bed.control_interfaces.get(name, "?"),
         " ".join(f"{p}={v}" for p, v in bed.inventory.hosts[name].ports.items()),
         f"{found.free_mib} MiB",
-        _holder(found.said.get("claim", "")),
+        _holder(found.answers.get("claim", "")),
     ]
 
 

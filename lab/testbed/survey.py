@@ -88,14 +88,14 @@ class Interface:
 class Survey:
     """The answers of one machine, by question."""
 
-    said: Mapping[str, str]
+    answers: Mapping[str, str]
 
     def text(self) -> str:
         """Return the survey as text that `parse` reads again."""
-        return "".join(f"{MARK} {question}\n{answer}" for question, answer in self.said.items())
+        return "".join(f"{MARK} {question}\n{answer}" for question, answer in self.answers.items())
 
     def lines(self, question: str) -> list[str]:
-        return self.said.get(question, "").strip().splitlines()
+        return self.answers.get(question, "").strip().splitlines()
 
     def first(self, question: str) -> str:
         return (self.lines(question) or [""])[0]
@@ -122,7 +122,7 @@ class Survey:
     @property
     def interfaces(self) -> dict[str, Interface]:
         try:
-            found = json.loads(self.said.get("interfaces", "").strip() or "[]")
+            found = json.loads(self.answers.get("interfaces", "").strip() or "[]")
         except ValueError:
             return {}
         return {one["ifname"]: _interface(one) for one in found if one.get("ifname")}
@@ -181,7 +181,7 @@ async def survey(host: Runner) -> Survey:
     """
     lines = (f"echo '{MARK} {name}'; {{ {asked}; }} 2>/dev/null" for name, asked in QUESTIONS.items())
     done = await host.run(["sh"], stdin="\n".join(lines).encode(), check=False, timeout=90)
-    if "interfaces" not in (found := parse(done.stdout)).said:
+    if "interfaces" not in (found := parse(done.stdout)).answers:
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise HostError(
             f"{host.name}: it answers no questions: {last}; the lab needs a Debian or Ubuntu there"

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from lab.testbed import survey
 from lab.testbed.survey import Survey
 from tests.unit.here import Here
-
-ADDRESSES = [
-    {"ifname": "lo", "link_type": "loopback", "flags": ["UP", "LOWER_UP"], "mtu": 65536, "addr_info": []},
-    {
-        "ifname": "eth1",
-        "link_type": "ether",
-        "address": "52:54:00:00:00:01",
-        "flags": ["UP"],
-        "mtu": 1500,
-        "addr_info": [{"family": "inet", "local": "192.168.1.1", "prefixlen": 24}],
-    },
-]
-
-SAID = {
-    "system": "Debian GNU/Linux 12 (bookworm)\nbookworm\n",
-    "machine": "6.1.0 x86_64\n2\nmodel name\t: A CPU\nMemTotal:  2048000 kB\n",
-    "docker": "20.10.24+dfsg1\n",
-    "packages": "docker.io 20.10.24 installed\ntinc 1.0.36 config-files\nlibc6:amd64 2.36 installed\n",
-    "disk": "Filesystem 1024-blocks Used Available\n/dev/vda 9 9 4096 1% /\n/dev/vdb 9 9 2048000 1% /tmp\n",
-    "sysctls": "net.ipv4.ip_forward = 0\nnet.ipv4.tcp_rmem = 4096\t131072\t6291456\n",
-    "interfaces": json.dumps(ADDRESSES),
-}
+from tests.unit.lab.testbed.machines import ANSWERS
 
 
 def test_the_answers_of_a_machine_are_read() -> None:
-    found = survey.parse("".join(f"{survey.MARK} {name}\n{text}" for name, text in SAID.items()))
+    found = survey.parse("".join(f"{survey.MARK} {name}\n{text}" for name, text in ANSWERS.items()))
     assert found.docker == (20, 10, 24)
     assert found.codename == "bookworm"
     assert found.packages == {"docker.io": "20.10.24", "libc6": "2.36"}
@@ -53,13 +31,13 @@ async def test_this_machine_can_be_asked_and_is_left_as_it_is() -> None:
     assert "lo" in before.interfaces
     assert before.as_facts()["kernel"]
     assert not survey.differences(
-        before, replace(after, said={**after.said, "interfaces": before.said["interfaces"]})
+        before, replace(after, answers={**after.answers, "interfaces": before.answers["interfaces"]})
     )
 
 
 def test_what_is_left_and_what_is_gone_is_named() -> None:
-    before = Survey({**SAID, "routes": "default via 10.0.0.1\n"})
-    after = Survey({**SAID, "routes": "192.168.1.0/24 dev eth1\n", "images": "lab/gtsperf:latest abc\n"})
+    before = Survey({**ANSWERS, "routes": "default via 10.0.0.1\n"})
+    after = Survey({**ANSWERS, "routes": "192.168.1.0/24 dev eth1\n", "images": "lab/gtsperf:latest abc\n"})
     assert survey.differences(before, after) == [
         "routes: still there: 192.168.1.0/24 dev eth1",
         "routes: gone: default via 10.0.0.1",
@@ -68,6 +46,6 @@ def test_what_is_left_and_what_is_gone_is_named() -> None:
 
 
 def test_what_a_new_docker_makes_is_its_own() -> None:
-    before = Survey({**SAID, "docker": ""})
-    after = Survey({**SAID, "iptables": "-N DOCKER\n", "containers": "weave\n"})
+    before = Survey({**ANSWERS, "docker": ""})
+    after = Survey({**ANSWERS, "iptables": "-N DOCKER\n", "containers": "weave\n"})
     assert survey.differences(before, after) == ["containers: still there: weave"]

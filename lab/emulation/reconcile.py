@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation.links.link import DIRECTIONS, PARAMETERS, LinkState, Wiring
+from lab.emulation.links.link import DIRECTIONS, LinkState, Wiring
 from lab.topology import Topology
+from lab.topology.impairments import PARAMETERS
 from lab.topology.specs import HostSpec, LinkSpec
 
 
@@ -144,7 +145,7 @@ def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
 def _reshaping(link: LinkSpec | None, line: LinkState | None) -> Reshaping | None:
     if link is None or line is None:
         return None
-    wanted = Wiring(link, 0, 0).line
+    wanted = Wiring(link, 0, 0).state
     values = {}
     for direction in DIRECTIONS:
         now, then = line.shape(direction), wanted.shape(direction)

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.emulation.links.jitter import Variation
-from lab.emulation.wire import daemon, nfqueue, qdisc_backlog
-from lab.emulation.wire import loop as wireloop
+from lab.emulation.wire import nfqueue
 from lab.emulation.wire.nfqueue import Mailbox, Queue
 
 MS = 1_000_000
@@ -87,7 +86,7 @@ def make(delay: int = 10 * MS) -> Queue:
     line.lateness = [0] * (len(nfqueue.EDGES) + 1)
     line._held, line._verdict = nfqueue.deque(), nfqueue.verdict_message(1)
     line._socket = Socket()  # type: ignore[assignment]
-    line.waiting, line.vary, line.lost, line.room = lambda: False, None, 0, nfqueue.HELD_PACKETS
+    line.waiting, line.variation, line.lost, line.limit = lambda: False, None, 0, nfqueue.HELD_PACKETS
     return line
 
 
@@ -102,8 +101,8 @@ def verdicts(line: Queue) -> list[int]:
 
 
 def test_packets_leave_when_they_are_due_and_not_before(queue: Queue) -> None:
-    queue.take(0, 0)
-    queue.take(5 * MS, 0)
+    queue.receive(0, 0)
+    queue.receive(5 * MS, 0)
 
     assert release(queue, 9 * MS) == 10 * MS
     assert verdicts(queue) == []
@@ -115,7 +114,7 @@ def test_packets_leave_when_they_are_due_and_not_before(queue: Queue) -> None:
 
 def test_all_that_is_due_leaves_with_one_message(queue: Queue) -> None:
     for at in range(5):
-        queue.take(at, 0)
+        queue.receive(at, 0)
 
     release(queue, 11 * MS)
 
@@ -132,7 +131,7 @@ def test_changed_delays_never_make_packets_overtake_or_leave_early(steps: list[t
     for later, delay in steps:
         now += later
         line.delay = delay
-        line.take(now, 0)
+        line.receive(now, 0)
         asked.append(now + delay)
 
     deadlines = [deadline for deadline, _, _ in line._held]
@@ -143,7 +142,7 @@ def test_changed_delays_never_make_packets_overtake_or_leave_early(steps: list[t
 
 def test_a_verdict_that_could_not_be_sent_is_sent_again(queue: Queue) -> None:
     socket: Any = queue._socket
-    queue.take(0, 0)
+    queue.receive(0, 0)
     socket.broken = True
     assert release(queue, 10 * MS) == 10 * MS
     socket.broken = False
@@ -157,7 +156,7 @@ def test_a_verdict_that_could_not_be_sent_is_sent_again(queue: Queue) -> None:
 def test_a_packets_own_time_of_arrival_counts(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue._mailbox, "stamp", lambda slot: 1_000_000_000)
 
-    queue.take(100 * MS, 1_000_000_000 + 4 * MS)
+    queue.receive(100 * MS, 1_000_000_000 + 4 * MS)
 
     assert queue._held[0][0] == 100 * MS - 4 * MS + 10 * MS
 
@@ -168,7 +167,7 @@ def test_a_clock_that_was_set_does_no_harm(
 ) -> None:
     monkeypatch.setattr(queue._mailbox, "stamp", lambda slot: 10**12)
 
-    queue.take(100 * MS, wall)
+    queue.receive(100 * MS, wall)
 
     assert queue._held[0][0] == 100 * MS - age + 10 * MS
 
@@ -203,7 +202,7 @@ def test_a_burst_leaves_by_its_packets_own_times_and_in_turns(
     letters.next = 320  # 10 µs apart, the last one now
     monkeypatch.setattr(letters, "stamp", lambda slot: 10 * MS - (319 - slot) * 10_000)
 
-    assert queue.take(10 * MS, 10 * MS) == 320
+    assert queue.receive(10 * MS, 10 * MS) == 320
 
     deadlines = [deadline for deadline, _, _ in queue._held]
     assert len(deadlines) == 10
@@ -218,10 +217,10 @@ def test_a_burst_leaves_by_its_packets_own_times_and_in_turns(
 
 
 def test_what_would_wait_for_the_rate_anyway_is_not_late(queue: Queue) -> None:
-    queue.take(0, 0)
+    queue.receive(0, 0)
     release(queue, 15 * MS)
     assert queue.latest == 5 * MS
-    queue.take(20 * MS, 0)
+    queue.receive(20 * MS, 0)
     queue.waiting = lambda: True
     release(queue, 60 * MS)
 
@@ -232,30 +231,11 @@ def test_what_would_wait_for_the_rate_anyway_is_not_late(queue: Queue) -> None:
 def test_nobody_is_asked_about_packets_that_are_on_time(queue: Queue) -> None:
     asked: list[bool] = []
     queue.waiting = lambda: bool(asked.append(True))  # type: ignore[func-returns-value]
-    queue.take(0, 0)
+    queue.receive(0, 0)
 
     release(queue, 10 * MS + nfqueue.SLACK)
 
     assert asked == []
-
-
-def test_how_many_packets_wait_is_found_in_the_kernels_answer() -> None:
-    stats = struct.pack("=QIIIIIII", 1, 2, 3, 4, 5, 6, 41, 8) + bytes(4)
-    kind = struct.pack("=HH4s", 8, 1, b"htb\0")
-    answer = struct.pack("=IHHII20x", 0, qdisc_backlog.RTM_NEWTCLASS, 0, 0, 0) + kind
-    answer += struct.pack("=HH", 4 + len(stats), qdisc_backlog.TCA_STATS) + stats
-
-    assert qdisc_backlog.packets(answer) == 41
-    assert qdisc_backlog.packets(answer[:60]) == 0
-    assert qdisc_backlog.packets(b"") == 0
-
-
-def test_a_port_that_is_not_there_has_nothing_waiting() -> None:
-    exits = qdisc_backlog.Exits()
-
-    assert not exits.waiting("nowhere", 1)
-    assert not exits.waiting("lo", 1)
-    exits.close()
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform", "pareto"])
@@ -263,23 +243,23 @@ def test_jitter_spreads_packets_that_are_apart_and_lets_none_overtake(
     queue: Queue, distribution: str
 ) -> None:
     queue._mailbox = Singles(1)
-    queue.vary = Variation({"jitter": 2 * MS, "distribution": distribution}, Random(4))
+    queue.variation = Variation({"jitter": 2 * MS, "distribution": distribution}, Random(4))
     for at in range(0, 2000 * MS, 20 * MS):
-        queue.take(at, 0)
+        queue.receive(at, 0)
 
     deadlines = [deadline - 20 * MS * n for n, (deadline, _, _) in enumerate(queue._held)]
     assert statistics.mean(deadlines) == pytest.approx(10 * MS, abs=0.6 * MS)
     assert statistics.stdev(deadlines) == pytest.approx(2 * MS, rel=0.35)
     for _ in range(100):
-        queue.take(2000 * MS, 0)
+        queue.receive(2000 * MS, 0)
     late = [deadline for deadline, _, _ in queue._held]
     assert late == sorted(late)
 
 
 def test_packets_that_go_ahead_leave_at_once_and_alone(queue: Queue) -> None:
     queue._mailbox = Singles(10)
-    queue.vary = Variation({"reorder": 0.3}, Random(1))
-    queue.take(0, 0)
+    queue.variation = Variation({"reorder": 0.3}, Random(1))
+    queue.receive(0, 0)
 
     ahead = verdicts(queue)
     assert 0 < len(ahead) < 10
@@ -289,8 +269,8 @@ def test_packets_that_go_ahead_leave_at_once_and_alone(queue: Queue) -> None:
 
 def test_packets_lost_in_bursts_are_dropped_one_by_one_and_counted(queue: Queue) -> None:
     queue._mailbox = Singles(100)
-    queue.vary = Variation({"begins": 0.1, "ends": 0.5}, Random(1))
-    queue.take(0, 0)
+    queue.variation = Variation({"begins": 0.1, "ends": 0.5}, Random(1))
+    queue.receive(0, 0)
 
     assert queue.lost == len(verdicts(queue)) > 3
     assert len(queue._held) + queue.lost == queue.packets == 100
@@ -299,10 +279,10 @@ def test_packets_lost_in_bursts_are_dropped_one_by_one_and_counted(queue: Queue)
 
 def test_a_packet_whose_loss_could_not_be_said_is_held_like_others(queue: Queue) -> None:
     queue._mailbox = Singles(5)
-    queue.vary = Variation({"begins": 1.0, "ends": 1e-9}, Random(1))
+    queue.variation = Variation({"begins": 1.0, "ends": 1e-9}, Random(1))
     socket: Any = queue._socket
     socket.broken = True
-    queue.take(0, 0)
+    queue.receive(0, 0)
 
     assert len(queue._held) == 5
     assert queue.lost == 0
@@ -320,17 +300,3 @@ def test_a_queue_is_asked_for_so_that_it_never_fails_open() -> None:
     assert struct.unpack_from("=I", bind)[0] == len(bind)
     assert nfqueue.attribute(nfqueue.NFQA_CFG_MASK, struct.pack(">I", 5)) in bind
     assert nfqueue.attribute(nfqueue.NFQA_CFG_FLAGS, struct.pack(">I", 4)) in bind
-
-
-def test_requests_that_make_no_sense_are_answered_and_survived() -> None:
-    loop = wireloop.WireLoop()
-
-    for nonsense in (
-        b"{",
-        b"[]",
-        b'{"do": "set"}',
-        b'{"do": "set", "queues": [["x", 1, "p", 9, {}]], "lead": 0}',
-    ):
-        assert "error" in daemon.answer(loop, nonsense)
-    assert loop.running
-    loop._stamps.close()

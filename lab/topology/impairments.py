@@ -7,7 +7,7 @@ shapers all read them here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -80,7 +80,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
     """
     for name, value in values.items():
         if name not in PARAMETERS:
-            yield f"unknown attribute {name!r}{_nearest(str(name))}"
+            yield unknown(name, PARAMETERS)
         elif name == "distribution":
             if value not in (None, *DISTRIBUTIONS):
                 yield f"distribution {value!r} is none of {', '.join(DISTRIBUTIONS)}"
@@ -118,6 +118,8 @@ def combined_faults(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"a loss of {values['loss']:g} percent needs bursts of {least:.3g} packets at least"
 
 
-def _nearest(name: str) -> str:
-    near = nearest(name, PARAMETERS)
-    return f" (did you mean {near!r}?)" if near else f" (known: {', '.join(sorted(PARAMETERS))})"
+def unknown(name: Any, known: Iterable[str], what: str = "attribute") -> str:
+    """Return the fault that a name is unknown, with the nearest known one, or all of them."""
+    near = nearest(str(name), known)
+    hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown {what} {name!r} ({hint})"

@@ -75,11 +75,9 @@ def parse(text: str) -> tuple[str, tuple[float, float]]:
     Raises:
         TopologyError: it is not of that form.
     """
-    found = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_-]*)=(-?[0-9.]+),(-?[0-9.]+)", text.strip())
-    try:
-        place = (float(found[2]), float(found[3])) if found else (91.0, 0.0)
-    except ValueError:
-        place = (91.0, 0.0)
+    degrees = r"(-?(?:\d+\.?\d*|\.\d+))"
+    found = re.fullmatch(rf"([A-Za-z0-9][A-Za-z0-9_-]*)={degrees},{degrees}", text.strip(), re.ASCII)
+    place = (float(found[2]), float(found[3])) if found else (91.0, 0.0)
     if not found or abs(place[0]) > 90 or abs(place[1]) > 180:
         raise TopologyError(f"{text!r} is no site; write NAME=LAT,LON in degrees, such as OSL=59.91,10.75")
     return found[1].upper(), place

@@ -14,9 +14,7 @@ import networkx as nx
 from lab.errors import TopologyError, UnknownName
 from lab.topology import schedule as timetable
 from lab.topology import sites, specs, validation
-from lab.topology.specs import MTU, HostSpec, LinkSpec
-
-__all__ = ["MTU", "HostSpec", "LinkSpec", "Topology"]
+from lab.topology.specs import HostSpec, LinkSpec
 
 #: What the second of the two, round trip (ms) and number of links, counts when paths are compared by
 #: the first: of two equal ones it decides, and links without delay cannot make a routing loop.
@@ -209,7 +207,7 @@ class Topology:
         return self._with(graph)
 
     def pinned(self) -> Topology:
-        """Return the same topology, whose hosts and links hold on to their numbers, addresses and interfaces."""
+        """Return the same topology, whose hosts and links hold on to their numbers and addresses."""
         return self.holding(self)
 
     def holding(self, running: Topology) -> Topology:

@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
 
-from lab.nearest import nearest
 from lab.topology import impairments
 from lab.topology.addressing import DENSE_LINKS
 from lab.topology.sites import SITES
@@ -87,7 +86,7 @@ def _bad_site(site: Any, known: Collection[str]) -> Iterator[str]:
     if not isinstance(site, str):
         yield "it has no site" if site is None else f"site {site!r} is not text"
     elif site.upper() not in known:
-        yield f"unknown site {site!r}{_nearest(site.upper(), known)}"
+        yield impairments.unknown(site, known, "site")
 
 
 def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
@@ -154,7 +153,7 @@ def direction_values(edge: Mapping[str, Any], host: str) -> dict[str, Any]:
 def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     for name in attributes:
         if name not in known and name not in HELD:
-            yield f"unknown attribute {name!r}{_nearest(str(name), known)}"
+            yield impairments.unknown(name, known)
 
 
 def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
@@ -217,8 +216,3 @@ def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
 
 def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
-    return f" (did you mean {near!r}?)" if near else f" (known: {', '.join(sorted(known))})"

@@ -57,7 +57,8 @@ async def calibrate(
     Raises:
         ShaperError: a link is off after `TRIES` measurements.
     """
-    left = [link for link in links if not shaper.states[link.name].down]
+    states = shaper.states
+    left = [link for link in links if not states[link.name].down]
     await trim(left, shaper, run)
     rows: dict[str, Row] = {}
     for _ in range(TRIES):
@@ -160,9 +161,9 @@ def _direction_faults(shape: Shape, direction: str, row: Row) -> Iterator[str]:
 
 async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: RunCommand = command.run) -> None:
     """Take what the path adds out of the delay; its least is what is always there."""
-    rows = await measure(links, shaper, rates=False, run=run)
+    rows, states = await measure(links, shaper, rates=False, run=run), shaper.states
     for link in links:
-        state, measured = shaper.states[link.name], rows[link.name]
+        state, measured = states[link.name], rows[link.name]
         if any((state.ab.jitter, state.ba.jitter, state.ab.reorder, state.ba.reorder)):
             continue
         offset = measured.get("p1_ms", 0.0) - measured["asked_ms"]

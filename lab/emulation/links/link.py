@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 #: `ab` is what host A sends to host B. It enters the lab's namespace at port ``<number>a``
 #: and leaves it at port ``<number>b``.
 DIRECTIONS = ("ab", "ba")
-#: Parameters that every shaper has as soon as it has another one.
-COME_ALONG = {"distribution": "jitter"}
 HEADER = 14  # bytes of an Ethernet header, which a queueing discipline counts
 LEAST_PACKETS = 64
 #: Packets that a direction holds for their delay: 100 ms at 1 million packets/s, and twice what its rate
@@ -97,8 +95,8 @@ class Shape(Impairments):
 
     @property
     def needed(self) -> frozenset[str]:
-        """The parameters that this shape needs a shaper to have."""
-        return frozenset(name for name in PARAMETERS if getattr(self, name) and name not in COME_ALONG)
+        """The parameters that this shape needs a shaper to have; who has jitter has its distributions."""
+        return frozenset(name for name in PARAMETERS if getattr(self, name) and name != "distribution")
 
     @property
     def by_packet(self) -> bool:

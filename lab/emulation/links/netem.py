@@ -78,7 +78,7 @@ class Netem(Shaper):
         return None
 
     async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
-        self._store.save(states)
+        await self._switch(states)
         netem_tables.write(self._store.folder)
         await gso.limit([], links, self._run)
         await self._tc([line for link in links for d in DIRECTIONS for line in add_commands(link, d)])
@@ -91,10 +91,7 @@ class Netem(Shaper):
             await self._tc([line for d in DIRECTIONS for line in change_commands(before, d)])
             await gso.limit([after], [before], self._run)
             raise
-        self._store.save(states)
-
-    async def _forget(self, states: Mapping[str, LinkState]) -> None:
-        self._store.save(states)
+        await self._switch(states)
 
     async def _tc(self, lines: Sequence[str]) -> None:
         await htb.run_tc(self._namespace, lines, self._run, {TABLES: str(self._store.folder)})

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
+#: A namespace without IPv6 sends nothing by itself.
+IPV6_SWITCHES = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
 #: Small programs of the lab's start without site-packages (``python -S``), in a tenth of the time; this is
 #: where they find the lab. They import this module: pathlib would cost them more than all else here.
 OWN_MODULES = {"PYTHONPATH": __file__.rsplit("/", 4)[0]}

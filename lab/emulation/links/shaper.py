@@ -156,7 +156,7 @@ class Shaper(ABC):
     async def remove(self, links: Sequence[str]) -> None:
         """Forget links, whose ports are down or gone."""
         async with self._store.locked():
-            await self._forget({name: link for name, link in self.states.items() if name not in links})
+            await self._switch({name: link for name, link in self.states.items() if name not in links})
 
     async def close(self) -> None:
         """End what it keeps running; disciplines go with the namespace. Doing it twice changes nothing."""
@@ -169,9 +169,9 @@ class Shaper(ABC):
     async def _replace(self, before: LinkState, after: LinkState, states: Mapping[str, LinkState]) -> None:
         """Shape a running link anew, and store all states; what fails half way is undone."""
 
-    @abstractmethod
-    async def _forget(self, states: Mapping[str, LinkState]) -> None:
-        """Keep only these links, and store them."""
+    async def _switch(self, states: Mapping[str, LinkState]) -> None:
+        """Store other states, and do what is left to do for them."""
+        self._store.save(states)
 
     @abstractmethod
     async def _read(self, links: Sequence[LinkState]) -> Shapes:

@@ -27,9 +27,6 @@ from lab.hosts.command import RunCommand
 if TYPE_CHECKING:
     from lab.topology import LinkSpec
 
-#: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
-QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
-
 
 def namespace(lab_id: str) -> str:
     """Return the name of a lab's network namespace."""
@@ -101,8 +98,9 @@ class Fabric:
             ShaperError: the shaper cannot work in it.
         """
         await self.run(["ip", "netns", "add", self.namespace])
-        if Path(QUIET[0]).exists():
-            await self.run(netns.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
+        # it takes no part in the links: it has no addresses and sends nothing
+        if Path(netns.IPV6_SWITCHES[0]).exists():
+            await self.run(netns.inside(self.namespace, ["tee", *netns.IPV6_SWITCHES]), stdin=b"1\n")
         await self.shaper.prepare()
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:

@@ -100,9 +100,8 @@ class Mailbox:
     def last_packet(self, messages: int, first: int = 0) -> tuple[int, int]:
         """Return how many of the messages `first` to `messages` end with a packet, and its number."""
         for slot in range(messages - 1, first - 1, -1):
-            at = slot * _SLOT
-            if struct.unpack_from("=H", self.data, at + 4)[0] == _PACKET:
-                return slot + 1 - first, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
+            if (number := self.packet(slot)) is not None:
+                return slot + 1 - first, number
         return 0, 0
 
     def packet(self, slot: int) -> int | None:

@@ -40,7 +40,6 @@ BRIDGED = tuple(
     f"/proc/sys/net/bridge/bridge-nf-{what}"
     for what in ("call-iptables", "call-ip6tables", "filter-vlan-tagged", "filter-pppoe-tagged")
 )
-QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
 
 
 class ProbeError(Exception):
@@ -61,7 +60,7 @@ def run(argv: Sequence[str], stdin: bytes, otherwise: str) -> None:
 def build() -> None:
     """Build a link with both ends in this namespace: pa, its ports 0a and 0b on a bridge, pb."""
     if 6 in iptables.families():
-        run(["tee", *QUIET], b"1\n", "IPv6 cannot be set")
+        run(["tee", *netns.IPV6_SWITCHES], b"1\n", "IPv6 cannot be set")
     lines = [
         "link add 0a type veth peer name pa",
         "link add 0b type veth peer name pb",

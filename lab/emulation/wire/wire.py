@@ -127,9 +127,6 @@ class Wire(Shaper):
         lines = [line for d in DIRECTIONS for line in htb.change_commands(link, d)]
         await htb.run_tc(self._namespace, lines, self._run)
 
-    async def _forget(self, states: Mapping[str, LinkState]) -> None:
-        await self._switch(states)
-
     async def _read(self, links: Sequence[LinkState]) -> Shapes:
         status, rates = await self._status(), await htb.show(self._namespace, links, self._run)
         tables = [await self._table(family) for family in iptables.families()]
@@ -174,9 +171,9 @@ class Wire(Shaper):
         return facts
 
     async def _switch(self, states: Mapping[str, LinkState]) -> None:
-        """Go from the stored states to others: the daemon holds a queue before packets come to it."""
+        """Store other states and go there: the daemon holds a queue before packets come to it."""
         before = self.states
-        self._store.save(states)
+        await super()._switch(states)
         kept = [link for name, link in before.items() if name in states]
         await gso.limit(kept, states.values(), self._run)
         facts = self._read_facts()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from lab.formats import files, lab_yaml
 from lab.formats.side_file import text as side_text
-from lab.topology import Topology
+from lab.topology import LinkSpec, Topology
 
 YAML = """
 name: two
@@ -78,3 +80,20 @@ def test_what_directions_and_schedules_say_is_shown(two: Topology) -> None:
 
     assert "distribution uniform; from a: queue 70000; from b: delay 30.0, loss 2.0, burst 4.0" in text
     assert "a-b from a: loss 5" in text
+
+
+def test_the_record_of_a_lab_that_is_up_stays_readable() -> None:
+    """The fields of a link as the lab has stored them since directions may differ."""
+    stored = {"name": "A-B", "number": 1, "a": "A", "b": "B", "rtt": 40.0, "rate": 50.0, "jitter": 1.0}
+    stored |= {"loss": 2.0, "mtu": 1500, "subnet": "192.168.1.0/24", "address_a": "192.168.1.1"}
+    stored |= {"address_b": "192.168.1.2", "interface_a": "eth1", "interface_b": "eth1"}
+    stored |= {"distribution": "uniform", "burst": 4.0, "duplicate": 0.0, "corrupt": 0.0, "reorder": 0.0}
+    stored |= {"queue": None, "ways": [["B", [["loss", 3.0], ["delay", 30.0]]]]}
+
+    link = LinkSpec(**stored)
+
+    assert set(asdict(link)) == set(stored)
+    assert (link.rate, link.loss, link.mtu) == (50.0, 2.0, 1500)
+    assert (link.impairments("A").delay, link.impairments("B").delay) == (10.0, 30.0)
+    assert (link.impairments("A").loss, link.impairments("B").loss) == (2.0, 3.0)
+    assert json.loads(json.dumps(asdict(link)))["ways"] == [["B", [["delay", 30.0], ["loss", 3.0]]]]

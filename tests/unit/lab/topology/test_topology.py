@@ -14,22 +14,8 @@ from lab import catalog, plugins
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
 from tests.paths import ROOT
+from tests.unit.lab.topology.graphs import graph, refused
 from topologies import ring
-
-
-def graph(**edge: Any) -> nx.Graph[Any]:
-    """Two hosts with a link between them."""
-    made: nx.Graph[Any] = nx.Graph()
-    made.add_node("a", site="AMS")
-    made.add_node("b", site="BRA")
-    made.add_edge("a", "b", **edge)
-    return made
-
-
-def refused(made: nx.Graph[Any], **about: Any) -> tuple[str, ...]:
-    with pytest.raises(TopologyError) as caught:
-        Topology(made, name="x", **about)
-    return caught.value.faults
 
 
 def test_parts_that_do_not_touch_have_to_be_meant() -> None:

@@ -98,7 +98,7 @@ def difference(
         lines: what is asked of them now, by name: a link may have been changed while it ran.
         alive: the hosts that run.
     """
-    target = wanted.holding(running)
+    target = wanted.numbered_like(running)
     new, old = {h.name: h for h in target.hosts}, {h.name: h for h in running.hosts}
     stay = {name for name in alive if name in new and name in old and _same_host(old[name], new[name])}
     there = {frozenset((link.a, link.b)): link for link in links}

@@ -45,12 +45,10 @@ class Topology:
     def __init__(
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
-        if found := validation.faults(graph, separate_parts):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
         self.name, self.description, self.separate_parts = name, description, separate_parts
+        self._refuse(validation.faults(graph, separate_parts))
         self._graph = specs.completed(graph)
-        if found := validation.combined_faults(self._graph):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self._refuse(validation.combined_faults(self._graph))
         self.hosts: tuple[HostSpec, ...] = tuple(specs.number_hosts(self._graph))
         self.links: tuple[LinkSpec, ...] = tuple(specs.number_links(self._graph, self.hosts))
         self._hosts = {host.name: host for host in self.hosts}
@@ -58,8 +56,7 @@ class Topology:
         self._names = {link.name: link for link in self.links}
         ends = {link.name: (link.a, link.b) for link in self.links}
         schedule = self._graph.graph.get("schedule", [])
-        if found := timetable.faults(schedule, ends):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self._refuse(timetable.faults(schedule, ends))
         self.schedule = timetable.read(schedule)
         self._links_of: dict[str, list[LinkSpec]] = defaultdict(list)
         for link in self.links:
@@ -67,6 +64,10 @@ class Topology:
             self._links_of[link.b].append(link)
         self._trees: dict[str, tuple[Mapping[str, float], Mapping[str, list[str]]]] = {}
         self._sealed = True
+
+    def _refuse(self, faults: list[str]) -> None:
+        if faults:
+            raise TopologyError(f"topology {self.name!r} is not valid: {'; '.join(faults)}", faults)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_sealed", False):
@@ -208,9 +209,9 @@ class Topology:
 
     def pinned(self) -> Topology:
         """Return the same topology, whose hosts and links hold on to their numbers and addresses."""
-        return self.holding(self)
+        return self.numbered_like(self)
 
-    def holding(self, running: Topology) -> Topology:
+    def numbered_like(self, running: Topology) -> Topology:
         """Return this topology; what a running one has as well keeps the numbers that it has there.
 
         A link that the running one has between the same two hosts is the same link.

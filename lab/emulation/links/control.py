@@ -73,7 +73,7 @@ class Links:
         initial = replace(self._shaper.initial(link.name), trim=self._shaper.states[link.name].trim)
         return await self._switch(initial, down=False)
 
-    async def do(self, change: Change) -> LinkState:
+    async def carry_out(self, change: Change) -> LinkState:
         """Carry out a change of a schedule."""
         if change.action == "set":
             return await self.change(change.link, dict(change.values), change.sender)

@@ -43,7 +43,7 @@ _CLASS = re.compile(
 
 @dataclass(frozen=True)
 class Rates:
-    """What tc shows of a namespace: disciplines by device and kind, (Mbit/s, bytes of burst) by class."""
+    """The state that tc shows: disciplines by device and kind, (Mbit/s, bytes of burst) by class."""
 
     qdiscs: Mapping[tuple[str, str], Mapping[str, Any]]
     classes: Mapping[int, tuple[float, float]]

@@ -74,7 +74,7 @@ class Replay:
         begun = BegunChange(change, datetime.now(UTC).isoformat(timespec="milliseconds"), monotonic())
         self.begun.append(begun)
         try:
-            await self._links.do(change)
+            await self._links.carry_out(change)
         except LabError as error:
             begun.error = str(error)
         begun.ended = monotonic()

@@ -27,7 +27,7 @@ ABILITIES: Mapping[str, frozenset[str]] = {
     "wire": frozenset(PARAMETERS) - {"duplicate", "corrupt"},
 }
 
-#: What links are or do, by link and direction.
+#: Shapes by link and direction.
 Shapes = dict[str, dict[str, Shape]]
 
 
@@ -53,12 +53,12 @@ class Shaper(ABC):
 
     @property
     def states(self) -> Mapping[str, LinkState]:
-        """What is asked of each link, by its name."""
+        """The state that is asked of each link, by its name."""
         return self._store.states
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """What it keeps running; to be recorded by who cleans up."""
+        """The processes that it keeps running; to be recorded by who cleans up."""
         return ()
 
     async def prepare(self) -> None:

@@ -18,16 +18,12 @@ RETRY_SECONDS = 0.005
 CURRENT, INITIAL = "lines.json", "first.json"
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 class LinkStore:
-    """What is asked of each link of a lab, kept in files that any process can take up."""
+    """The states that are asked of a lab's links.
+
+    Args:
+        folder: of its files.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,9 +58,13 @@ class LinkStore:
     async def locked(self) -> AsyncIterator[None]:
         """Hold the lock: no other process, nor another task of this one, changes a link meanwhile."""
         with (self.folder / "lines.lock").open("w") as lock:
-            # to wait in threads would use up those that the one needs who holds the lock
-            while not _locked(lock.fileno()):
-                await asyncio.sleep(RETRY_SECONDS)
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    # to wait in threads would use up those that the one needs who holds the lock
+                    await asyncio.sleep(RETRY_SECONDS)
             yield
 
     def _read(self, name: str) -> dict[str, LinkState]:

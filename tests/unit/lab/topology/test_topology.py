@@ -193,7 +193,7 @@ def test_what_runs_holds_on_to_numbers_and_addresses_when_others_come_and_go() -
     graph.add_node("NEW", site="AMS")
     graph.add_edge("NEW", "AMS", rtt=1.0)
     # when it takes over what runs
-    wanted = Topology(graph, name="changed").holding(running)
+    wanted = Topology(graph, name="changed").numbered_like(running)
     # then what stays is as it was, and what is new has numbers and interfaces that nobody had
     stays = [link for link in running.links if "PRG" not in (link.a, link.b)]
     assert [link for link in wanted.links if "NEW" not in (link.a, link.b)] == stays

@@ -1,4 +1,4 @@
-"""Counters of every link, and what they add up to while a sample is measured."""
+"""Counts of every link while a sample was measured, from its shaper's counters."""
 
 from __future__ import annotations
 

@@ -1,17 +1,13 @@
-"""`lab link`: what contradicts itself, and the table of what links do. No root."""
+"""lab link: changes that contradict themselves, and what is shown."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 
 from lab.cli import link as verb
 from lab.emulation.links.link import Wiring
 from lab.errors import LabError
-from tests.unit.lab.emulation.links import fakes
-
-SPEC = replace(fakes.SPEC, loss=0.0)
+from tests.unit.lab.emulation.links.test_control import SPEC
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,9 @@ from benchmarks.linkbed import (
 from benchmarks.linkparts import jitter, loss, tclink, vxlan
 from lab.emulation.links.calibration import trim
 from lab.emulation.links.link import Wiring
-from lab.emulation.links.shaper import Shaper, kinds
+from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
+from lab.emulation.shaper_choice import SHAPERS
 from lab.errors import LabError
 from lab.hosts.command import run
 from lab.topology import LinkSpec
@@ -114,7 +115,7 @@ async def packets(kind: type[Shaper], asked: argparse.Namespace) -> None:
             each = f"{share / pps * 1e5:.2f} core per 100,000 packets/s"
             print(
                 f"{pps:9.0f} packets/s, {share:.0%} of a core ({each}), lost {end['lost_percent']:.2f} %, "
-                f"unasked drops {counted.unasked}, late {dict(counted.lateness)}"
+                f"unexpected drops {counted.unexpected}, late {dict(counted.lateness)}"
             )
 
 
@@ -130,7 +131,9 @@ async def chain(kind: type[Shaper], asked: argparse.Namespace) -> None:
         share = used(before, await shaper.cost(), time.monotonic() - start)
         for segment, report in zip(segments, reports, strict=True):
             counted = (await shaper.counters())[segment.name]["ab"]
-            print(f"{segment.rtt:9.2f} ms {received(report):9.1f} Mbit/s, unasked {counted.unasked}")
+            print(
+                f"{segment.rtt:9.2f} ms {received(report):9.1f} Mbit/s, unexpected drops {counted.unexpected}"
+            )
         print(f"          wire: {share:.0%} of a core, others before {noise:.0%}")
         both = [await ping(s.a, s.address_b, 50) for s in segments]
         errors = [statistics.median(t) - s.rtt for s, t in zip(segments, both, strict=True)]
@@ -182,14 +185,14 @@ async def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--shaper", default="all", choices=["all", *(kind.name for kind in kinds())])
+    parser.add_argument("--shaper", default="all", choices=["all", *(kind.name for kind in SHAPERS)])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="s of each throughput test, after 2 to settle")
     parser.add_argument("--control", default="cubic", help="congestion controls, with commas between")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     asked = parser.parse_args()
     print(f"kernel {os.uname().release}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
-    for kind in kinds():
+    for kind in SHAPERS:
         if asked.shaper not in ("all", kind.name):
             continue
         if reason := await kind.probe():

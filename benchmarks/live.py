@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.emulation.docker.daemon import Daemon
 from lab.emulation.emulation import Emulation
-from lab.emulation.knock import Knock, knock
+from lab.emulation.links.icmp import SweepTarget, sweep
 from lab.errors import LabError
 from lab.events import Event, StepDone
 from lab.util.signals import cancel_on_signal
@@ -173,9 +173,10 @@ async def measured(lab: Emulation, tries: int = 5) -> None:
     left = dict(links)
     for _ in range(tries):
         ends = {
-            name: Knock(f"/proc/{lab.pids[link.a]}/ns/net", link.address_b) for name, link in left.items()
+            name: SweepTarget(f"/proc/{lab.pids[link.a]}/ns/net", link.address_b)
+            for name, link in left.items()
         }
-        found = await asyncio.to_thread(knock, ends, 2.0)
+        found = await asyncio.to_thread(sweep, ends, 2.0)
         good = {n for n, rtt in found.items() if abs(rtt - links[n].rtt) <= max(LEAST, SHARE * links[n].rtt)}
         left = {name: link for name, link in left.items() if name not in good}
         print(f"  {'links at their asked round trip':42}{len(links) - len(left):9d} of {len(links)}")

@@ -30,7 +30,8 @@ from lab.util.locks import lab_lock
 
 if TYPE_CHECKING:
     from lab.emulation.links.control import Links
-    from lab.emulation.links.shaper import Counters, Shaper
+    from lab.emulation.links.shaper import Shaper
+    from lab.measure.link_counters import Counters
     from lab.runs.run_folder import StoredRun
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ class LabLink:
     @property
     def line(self) -> LinkState:
         """What is asked of the link now, per direction (`ab`, `ba`)."""
-        return self._lab._shaper.lines[self.name]
+        return self._lab._shaper.states[self.name]
 
     def change(self, *, sender: str = "", **params: Any) -> LinkState:
         """Set some parameters while the link runs, and leave the others: packets under way stay under way.
@@ -170,11 +171,11 @@ class LabLink:
 
     def cut(self) -> None:
         """Let nothing pass any more; the interfaces of its hosts stay up."""
-        self._lab._wait(self._links.cut(self.name))
+        self._lab._wait(self._links.set_down(self.name))
 
     def join(self) -> None:
         """Let packets pass again, shaped as before."""
-        self._lab._wait(self._links.join(self.name))
+        self._lab._wait(self._links.set_up(self.name))
 
     @property
     def _links(self) -> Links:

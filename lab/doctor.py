@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab.emulation.links.shaper import kinds
+from lab.emulation.shaper_choice import SHAPERS
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.util.paths import STATE
@@ -191,8 +191,8 @@ def _controllers(version: str, there: set[str]) -> Finding:
 async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
     """Each shaper tried in a namespace of its own; one of them is enough."""
     if not is_root:
-        return [Finding(f"shaper {kind.name}", "unknown", NEEDS_ROOT) for kind in kinds()]
-    reasons = dict(zip(kinds(), await asyncio.gather(*(kind.probe(run) for kind in kinds())), strict=True))
+        return [Finding(f"shaper {kind.name}", "unknown", NEEDS_ROOT) for kind in SHAPERS]
+    reasons = dict(zip(SHAPERS, await asyncio.gather(*(kind.probe(run) for kind in SHAPERS)), strict=True))
     without: State = "optional" if None in reasons.values() else "missing"
     remedy = (
         "one is enough" if without == "optional" else "use a kernel with sch_netem, or see the Vagrantfile"

@@ -54,7 +54,7 @@ def measured(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
     """The same graph with round trips between the sites as this study has them, where it has any."""
     for a, b, edge in graph.edges(data=True):
         end_a, end_b = (sites.site(graph.nodes[host]["site"]) for host in (a, b))
-        edge["rtt"] = sites.figure(end_a, end_b, study).rtt
+        edge["rtt"] = sites.round_trip(end_a, end_b, study).rtt
     return graph
 
 

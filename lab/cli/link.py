@@ -134,7 +134,7 @@ async def _run(lab: Emulation, name: str, asked: LinkChange) -> None:
         await _do(links, name, asked)
     chosen = [links.find(name)] if name else lab.links
     await links.check()
-    lines = lab.shaper.lines
+    lines = lab.shaper.states
     show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
 
 
@@ -144,7 +144,7 @@ async def _do(links: Links, name: str, asked: LinkChange) -> None:
     elif asked.values:
         await links.change(name, asked.values, asked.sender)
     else:
-        action = links.cut if asked.down else links.join if asked.up else links.reset
+        action = links.set_down if asked.down else links.set_up if asked.up else links.reset
         await action(name)
 
 

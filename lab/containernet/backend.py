@@ -20,7 +20,7 @@ from lab.emulation.docker.daemon import client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
 from lab.emulation.links.link import LinkState, Shape
-from lab.emulation.links.veth import remove_lines
+from lab.emulation.links.veth import delete_commands
 from lab.errors import CommandError, HostError, LabError, UnknownName
 from lab.util.event_loop import EventLoopThread
 
@@ -186,7 +186,7 @@ class Backend:
 
     async def _lay(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         fabric = await self.emulation._open_fabric()
-        lines = fabric.shaper.lines
+        lines = fabric.shaper.states
         number = 1 + max((line.number for line in lines.values()), default=0)
         name = f"{a.node}-{b.node}"
         name = name if name not in lines else f"{name}.{number}"
@@ -194,7 +194,7 @@ class Backend:
         try:
             await fabric.add_links([new])
         except BaseException:
-            await asyncio.shield(self._clear(new.line))
+            await asyncio.shield(self._clear(new.state))
             raise
         return name
 
@@ -202,21 +202,21 @@ class Backend:
         """Take away what there is of a half-laid cable."""
         fabric = await self.emulation._open_fabric()
         argv = netns.inside(fabric.namespace, ["ip", "-force", "-batch", "-"])
-        await self.emulation._run(argv, stdin=netns.script(remove_lines([line])), check=False)
-        if line.name in fabric.shaper.lines:
+        await self.emulation._run(argv, stdin=netns.script(delete_commands([line])), check=False)
+        if line.name in fabric.shaper.states:
             await fabric.shaper.remove([line.name])
 
     def take(self, name: str) -> None:
         """Take a shaped cable away; one whose end went with its node as well."""
         shaper = self.emulation.shaper
-        if shaper is not None and name in shaper.lines:
-            self.loop.call(self._clear(shaper.lines[name]))
+        if shaper is not None and name in shaper.states:
+            self.loop.call(self._clear(shaper.states[name]))
 
     def change(self, name: str, direction: str, params: Mapping[str, Any]) -> None:
         """Shape one direction of a running cable anew."""
         shaper = self.emulation.shaper
-        if shaper is None or name not in shaper.lines:
-            raise UnknownName("link", name, shaper.lines if shaper else ())
+        if shaper is None or name not in shaper.states:
+            raise UnknownName("link", name, shaper.states if shaper else ())
         self.loop.call(shaper.change(name, directions=(direction,), **params))
 
     def tools(self, namespace: str) -> list[str]:

@@ -27,8 +27,8 @@ class Cable(Wiring):
     ba: Shape = field(default_factory=Shape)
 
     @property
-    def line(self) -> LinkState:
-        return replace(super().line, ab=self.ab, ba=self.ba)
+    def state(self) -> LinkState:
+        return replace(super().state, ab=self.ab, ba=self.ba)
 
 
 def cable(name: str, number: int, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> Cable:
@@ -39,9 +39,6 @@ def cable(name: str, number: int, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape
         a=a.node,
         b=b.node,
         rtt=0.0,
-        rate=None,
-        jitter=0.0,
-        loss=0.0,
         mtu=ab.mtu,
         subnet="0.0.0.0/0",
         address_a="",

@@ -227,7 +227,7 @@ class Link(MininetLink):
         shapes = [
             tc_params.shape({k: v for k, v in own.items() if tc_params.is_known(k)}, mtu) for own in both
         ]
-        self.shaped = type(self).shaped or any(shape.asked for shape in shapes)
+        self.shaped = type(self).shaped or any(shape.needed for shape in shapes)
         if self.shaped:
             return self.ground.lay(a, b, *shapes)
         self.ground.join(a, b, mtu)

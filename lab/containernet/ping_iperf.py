@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mininet.log import output
 
 from lab.emulation.links import icmp
-from lab.emulation.wire.wire import OWN_MODULES
+from lab.emulation.links.netns import OWN_MODULES
 from lab.errors import LabError
 
 if TYPE_CHECKING:

@@ -7,16 +7,15 @@ are passed on by this process, as long as the network runs; only TCP.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from lab.emulation.links import netns
 from lab.errors import LabError, TopologyError
 
-CLONE_NEWNET = 0x40000000
 CHUNK = 1 << 16
 #: (port inside, address here, port here); port 0 is any free one.
 Binding = tuple[int, str, int]
@@ -62,19 +61,8 @@ def _here(name: str, value: Any) -> tuple[str, int]:
 
 def socket_in(path: str) -> socket.socket:
     """A TCP socket of another network namespace; this thread is back in its own when it returns."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(path, os.O_RDONLY)
-    try:
-        if libc.setns(there, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
-        try:
-            return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        finally:
-            libc.setns(home, CLONE_NEWNET)
-    finally:
-        os.close(home)
-        os.close(there)
+    with netns.entered(path):
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 class Publisher:

@@ -78,7 +78,7 @@ def checked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
-    """What is asked, in the lab's words: the keys of `lab.emulation.links.link.PARAMETERS`.
+    """What is asked, in the lab's words: the keys of `lab.topology.impairments.PARAMETERS`.
 
     Raises:
         TopologyError: a parameter cannot be had, or not with this value.

@@ -9,7 +9,7 @@ import networkx as nx
 
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology
-from lab.topology.specs import USUAL
+from lab.topology.impairments import DEFAULTS
 
 #: Hosts up to which every pair's round trip is shown, and rows up to which all are.
 MATRIX, ROWS = 12, 60
@@ -77,7 +77,7 @@ def _link(link: LinkSpec) -> tuple[str, ...]:
 
 def _also(link: LinkSpec) -> Iterator[str]:
     """What few links say: parameters without a column of their own, and what one direction has of its own."""
-    for name, usual in USUAL.items():
+    for name, usual in DEFAULTS.items():
         value = getattr(link, name)
         if name not in ("rate", "jitter", "loss") and value != usual:
             yield f"{name} {value}"

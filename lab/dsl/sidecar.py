@@ -15,10 +15,10 @@ from lab.dsl.from_topology import to_document
 from lab.dsl.to_topology import to_topology
 from lab.errors import DslError
 from lab.topology import LinkSpec, Topology
-from lab.topology.specs import USUAL
+from lab.topology.impairments import DEFAULTS
 
 HOST_FIELDS = ("name", "cpus", "image")
-LINK_FIELDS = (*USUAL, "mtu")
+LINK_FIELDS = (*DEFAULTS, "mtu")
 TOPOLOGY_FIELDS = ("name", "separate_parts", "routing", "schedule")
 
 

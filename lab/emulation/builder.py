@@ -16,10 +16,11 @@ from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.links.link import Wiring
-from lab.emulation.links.shaper import Shaper, choose, foresee
+from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState, Process
 from lab.emulation.registry import HostRecord, Record, claim
+from lab.emulation.shaper_choice import check_links, choose
 from lab.errors import LabError, MachineError
 from lab.events import Emit, silent, step
 from lab.hosts import command
@@ -116,7 +117,7 @@ class Building:
         """Make hosts and links beside those that there are; of what fails nothing stays."""
         if links:
             assert self._kind is not None, "_open chose it"
-            foresee(self._kind, links)
+            check_links(self._kind, links)
         fabric = asyncio.ensure_future(self._open_fabric()) if links else None
         try:
             if plans:

@@ -23,11 +23,11 @@ from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.image_store import endpoint_seed
 from lab.emulation.links.control import Links
 from lab.emulation.links.link import LinkState
-from lab.emulation.links.shaper import kind
 from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
+from lab.emulation.shaper_choice import find as find_shaper
 from lab.errors import LabError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import command
@@ -67,7 +67,7 @@ class Emulation(Building):
         for host in record.hosts:
             self._show(host, host.environment())
         if record.shaper:
-            self.shaper = kind(record.shaper)(record.lab_id, self._state.folder / "shaper", self._run)
+            self.shaper = find_shaper(record.shaper)(record.lab_id, self._state.folder / "shaper", self._run)
             self._fabric = Fabric(record.lab_id, self.shaper, self._run)
 
     @property
@@ -226,7 +226,7 @@ class Emulation(Building):
         """
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
-        lines = self.shaper.lines if self.shaper else {}
+        lines = self.shaper.states if self.shaper else {}
         return difference(self.topology, wanted, links=self.links, lines=lines, alive=self.alive())
 
     async def become(self, change: Difference) -> None:
@@ -242,7 +242,7 @@ class Emulation(Building):
         self.topology = change.topology
         self._save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
-        await together(self.running_links().join(link) for link in change.joined)
+        await together(self.running_links().set_up(link) for link in change.joined)
         await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)

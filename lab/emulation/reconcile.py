@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.emulation.links.link import DIRECTIONS, PARAMETERS, LinkState, Wiring
+from lab.emulation.links.link import DIRECTIONS, LinkState, Wiring
 from lab.topology import Topology
+from lab.topology.impairments import PARAMETERS
 from lab.topology.specs import HostSpec, LinkSpec
 
 
@@ -97,7 +98,7 @@ def difference(
         lines: what is asked of them now, by name: a link may have been changed while it ran.
         alive: the hosts that run.
     """
-    target = wanted.holding(running)
+    target = wanted.numbered_like(running)
     new, old = {h.name: h for h in target.hosts}, {h.name: h for h in running.hosts}
     stay = {name for name in alive if name in new and name in old and _same_host(old[name], new[name])}
     there = {frozenset((link.a, link.b)): link for link in links}
@@ -144,7 +145,7 @@ def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
 def _reshaping(link: LinkSpec | None, line: LinkState | None) -> Reshaping | None:
     if link is None or line is None:
         return None
-    wanted = Wiring(link, 0, 0).line
+    wanted = Wiring(link, 0, 0).state
     values = {}
     for direction in DIRECTIONS:
         now, then = line.shape(direction), wanted.shape(direction)

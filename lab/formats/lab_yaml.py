@@ -12,7 +12,8 @@ from lab.errors import TopologyError
 from lab.formats import models, yaml_loader
 from lab.topology import Topology
 from lab.topology import schedule as timetable
-from lab.topology.specs import MTU, USUAL
+from lab.topology.impairments import DEFAULTS
+from lab.topology.specs import MTU
 from lab.topology.validation import ROUTINGS
 
 
@@ -97,7 +98,7 @@ def _host(host: Any) -> str | dict[str, Any]:
 
 
 def _link(link: Any) -> dict[str, Any]:
-    usual = {**USUAL, "mtu": MTU}
+    usual = {**DEFAULTS, "mtu": MTU}
     about = {"between": [link.a, link.b], "rtt": link.rtt}
     about |= {key: getattr(link, key) for key, value in usual.items() if getattr(link, key) != value}
     about |= {"from": {host: dict(own) for host, own in link.ways}} if link.ways else {}

@@ -18,14 +18,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from lab.emulation.knock import within
+from lab.emulation.links import netns, timestamps
 from lab.emulation.registry import HostRecord, Record
 from lab.errors import CommandError, FileError, HostError, LabError, UnknownName
 from lab.live import pcapng
 
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
-SO_TIMESTAMPNS, SO_ATTACH_FILTER, SO_RCVBUFFORCE = 35, 26, 33
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33
 #: Bytes of packets that wait to be read, per interface.
 BACKLOG = 32 << 20
 #: The largest packet: hosts hand over up to 64 KiB at once.
@@ -134,7 +134,7 @@ def opened(where: Sequence[Spot], program: Sequence[tuple[int, ...]] = ()) -> It
         LabError: an interface is not there.
     """
     namespaces = {str(n): spot.namespace for n, spot in enumerate(where)}
-    found = within(namespaces, lambda n: _open(where[int(n)], program))
+    found = netns.in_each(namespaces, lambda n: _open(where[int(n)], program))
     try:
         for n, spot in enumerate(where):
             if str(n) not in found:
@@ -150,7 +150,7 @@ def _open(spot: Spot, program: Sequence[tuple[int, ...]]) -> socket.socket:
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BACKLOG)
-        made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        timestamps.enable(made)
         if program:
             import ctypes
 
@@ -262,20 +262,11 @@ def _read(
     with suppress(BlockingIOError):
         while len(blocks) < (BATCH if left is None else min(BATCH, left)):
             length, extra, _, address = one.recvmsg_into([view], 64, socket.MSG_TRUNC)
-            when = _when(extra)
+            when = timestamps.arrival(extra) or time.time_ns()
             outbound = (address[2] == PACKET_OUTGOING) != turned
             kept = bytes(view[: min(length, room)])
             blocks.append(pcapng.packet(number, when, kept, length, outbound=outbound))
     return blocks
-
-
-def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
-    """When the kernel saw a packet, ns since 1970."""
-    for _, kind, data in extra:
-        if kind == SO_TIMESTAMPNS:
-            seconds, rest = struct.unpack("=qq", data[:16])
-            return int(seconds) * 1_000_000_000 + int(rest)
-    return time.time_ns()
 
 
 def _statistics(sockets: Sequence[socket.socket], seen: Sequence[int], taken: Taken) -> Iterator[bytes]:

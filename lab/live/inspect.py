@@ -17,10 +17,11 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from lab.emulation.knock import Knock, knock, within
+from lab.emulation.links import icmp, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
-from lab.emulation.links.shaper import Shaper, kind
+from lab.emulation.links.shaper import Shaper
 from lab.emulation.registry import HostRecord, Record
+from lab.emulation.shaper_choice import find as find_shaper
 from lab.hosts.daemons import LOGS, PIDS
 from lab.measure.cgroups import folders, memory, read_cpu
 
@@ -50,14 +51,16 @@ def look(record: Record) -> dict[str, Any]:
             "hosts": [{"name": host.name, "site": host.site, "up": False} for host in record.hosts],
         }
     living = {host.name: host for host in record.hosts if host.process.alive()}
-    shaper = kind(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
-    lines = dict(shaper.lines) if shaper else {}
+    shaper = (
+        find_shaper(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
+    )
+    lines = dict(shaper.states) if shaper else {}
     with ThreadPoolExecutor(max_workers=8) as pool:
         inner = {
             name: pool.submit(_containers, record, host) for name, host in living.items() if not host.confined
         }
         began, before = monotonic(), _counters(record, living)
-        rtts = knock(_knocks(record, lines, living), _patience(lines))
+        rtts = icmp.sweep(_sweep_targets(record, lines, living), _patience(lines))
         sleep(max(0.0, LEAST - (monotonic() - began)))
         seconds, after = monotonic() - began, _counters(record, living)
         containers = {name: one.result() for name, one in inner.items()}
@@ -89,11 +92,11 @@ def _patience(lines: Mapping[str, LinkState]) -> float:
     return min(MOST, 1.2 * longest / 1e3 + ROOM)
 
 
-def _knocks(
+def _sweep_targets(
     record: Record, lines: Mapping[str, LinkState], living: Mapping[str, HostRecord]
-) -> dict[str, Knock]:
+) -> dict[str, icmp.SweepTarget]:
     return {
-        link["name"]: Knock(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
+        link["name"]: icmp.SweepTarget(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
         for link in record.links
         if link["a"] in living and link["b"] in living and not lines.get(link["name"], LinkState("", 0)).down
     }
@@ -106,7 +109,7 @@ def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, flo
         for name, host in living.items()
     }
     namespace = {"ports": f"/run/netns/lab-{record.lab_id}"}
-    text = within(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
+    text = netns.in_each(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
     for line in text.splitlines()[2:]:
         name, _, numbers = line.partition(":")
         found[f"out {name.strip()}"] = float(numbers.split()[8])

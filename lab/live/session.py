@@ -16,7 +16,7 @@ from typing import Any
 import networkx as nx
 
 from lab.emulation.emulation import Emulation
-from lab.emulation.links.link import PARAMETERS, Shape, Wiring
+from lab.emulation.links.link import Shape, Wiring
 from lab.emulation.reconcile import Difference
 from lab.emulation.registry import OverlayRecord
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
@@ -26,6 +26,7 @@ from lab.hosts.command import RunCommand
 from lab.hosts.host import Endpoint, Host
 from lab.measure.reachability import every_pair
 from lab.topology import Topology
+from lab.topology.impairments import PARAMETERS
 from lab.util.concurrency import together
 from overlays import registry
 from overlays.base import ENDPOINT_IMAGE, Overlay
@@ -89,9 +90,9 @@ class Session:
     def topology_now(self) -> Topology:
         """The topology as its links are now: some may have been changed while they ran."""
         graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
-        lines = self.lab.shaper.lines if self.lab.shaper else {}
+        lines = self.lab.shaper.states if self.lab.shaper else {}
         for link in self.topology.links:
-            line, asked = lines.get(link.name), Wiring(link, 0, 0).line
+            line, asked = lines.get(link.name), Wiring(link, 0, 0).state
             if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):
                 edge = graph.edges[link.a, link.b]
                 for key in PARAMETERS:

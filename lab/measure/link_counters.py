@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
 
-class Counters(Protocol):
-    """Counts of one direction of a link since it was made; every shaper keeps them."""
+@dataclass(frozen=True)
+class Counters:
+    """Counts of one direction of a link since it was made; every shaper keeps them.
 
-    @property
-    def packets(self) -> int: ...
+    Attributes:
+        packets: packets that left the link (a GSO packet is one).
+        bytes: bytes that left the link.
+        overflow: packets dropped because the queue before the rate was full: what a real link does.
+        unexpected: packets dropped that no parameter asked for: a full or dead wire.
+        lateness: how late packets were released, ms, by quantile (``p50``, ``p99``, ``max``);
+            empty where the kernel does not tell.
+        late_counts: packets by class of lateness, each named by its upper bound (ms; infinity for
+            the last): of two readings the difference tells about the time between them.
+        late_ms: how late all packets were, taken together, ms.
+    """
 
-    @property
-    def bytes(self) -> int: ...
-
-    @property
-    def overflow(self) -> int:
-        """Packets dropped by the full queue before the rate: what a real link does."""
-        ...
-
-    @property
-    def unasked(self) -> int:
-        """Packets dropped that no parameter asked for."""
-        ...
-
-    @property
-    def late_counts(self) -> Mapping[float, int]:
-        """Packets by class of lateness, named by its upper bound (ms); empty where nobody knows."""
-        ...
-
-    @property
-    def late_ms(self) -> float:
-        """How late all packets were, taken together."""
-        ...
+    packets: int
+    bytes: int
+    overflow: int
+    unexpected: int
+    lateness: Mapping[str, float] = field(default_factory=dict)
+    late_counts: Mapping[float, int] = field(default_factory=dict)
+    late_ms: float = 0.0
 
 
 Counts = Mapping[str, Mapping[str, Counters]]
 ReadCounters = Callable[[], Awaitable[Counts]]
 LATE_PART, LATE_LEAST = 0.99, 100
-_COUNTED = ("packets", "bytes", "overflow", "unasked")
+#: What a sample stores, by the name under which it is stored.
+_COUNTED = {"packets": "packets", "bytes": "bytes", "overflow": "overflow", "unasked": "unexpected"}
 
 
 async def no_counters() -> Counts:
-    """For hosts whose links nobody shapes here, e.g. a real testbed's."""
+    """Return nothing: for hosts whose links nobody shapes here, e.g. a real testbed's."""
     return {}
 
 
@@ -60,12 +57,11 @@ def difference(before: Counts, after: Counts) -> dict[str, dict[str, Any]]:
     for link, directions in after.items():
         for direction, now in directions.items():
             was = before.get(link, {}).get(direction)
-            added = {key: getattr(now, key) - (getattr(was, key) if was else 0) for key in _COUNTED}
+            added = {
+                key: getattr(now, name) - (getattr(was, name) if was else 0) for key, name in _COUNTED.items()
+            }
             if any(added.values()):
-                found[f"{link} {direction}"] = {
-                    **added,
-                    **_late(was, now),
-                }
+                found[f"{link} {direction}"] = {**added, **_late(was, now)}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which addresses a topology's links have.
+"""Addresses of a topology's links.
 
 Two schemes, one for a whole topology:
 
@@ -32,18 +32,18 @@ class LinkAddresses:
 
 
 def fits_numbered(hosts: int, links: int) -> bool:
-    """Whether the numbered scheme holds this many hosts and links."""
+    """Return True where the numbered scheme holds this many hosts and links."""
     return hosts <= NUMBERED_HOSTS and links <= NUMBERED_LINKS
 
 
 def numbered(link: int, host_a: int, host_b: int) -> LinkAddresses:
-    """Addresses of a link by the numbers of the link and its hosts, all counted from 1."""
+    """Return the addresses of a link by the numbers of the link and its hosts, all counted from 1."""
     base = int(NUMBERED.network_address) + 256 * link
     return _addresses(base, 24, host_a, host_b)
 
 
 def dense(link: int) -> LinkAddresses:
-    """Addresses of the link of this number (from 1) in a topology of any size."""
+    """Return the addresses of the link of this number (from 1) in a topology of any size."""
     return _addresses(int(DENSE.network_address) + 4 * (link - 1), 30, 1, 2)
 
 

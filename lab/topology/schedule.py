@@ -1,4 +1,4 @@
-"""What happens to links while an experiment runs: a schedule, written by hand or recorded as a trace.
+"""Schedules of link changes while an experiment runs, written by hand or recorded as a trace.
 
 A schedule is a list of changes: ``{"at": "30s", "link": "AMS-PRG", "loss": 5}``. A trace is a CSV
 file of one link's delay, rate and loss over time.
@@ -17,7 +17,7 @@ from typing import Any
 from lab.errors import TopologyError, nearest
 from lab.topology import impairments
 
-#: What can be done to a whole link: cut it, join it again, make it as it was at first.
+#: Changes of a whole link: down, up again, or as it was at first.
 ACTIONS = ("down", "up", "reset")
 #: Columns of a trace: time (s), one-way delay (ms), rate (Mbit/s), loss (percent).
 COLUMNS = ("time", "delay", "rate", "loss")
@@ -29,7 +29,7 @@ _UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to a link at a time.
+    """A change of a link at a time.
 
     Attributes:
         at: seconds after the beginning of measuring.
@@ -55,7 +55,7 @@ def _word(value: Any) -> str:
 
 
 def seconds(at: Any) -> float | None:
-    """A time in seconds (``30``, ``"30s"``, ``"500 ms"``, ``"2min"``); None when it is none."""
+    """Return a time in seconds (``30``, ``"30s"``, ``"500 ms"``, ``"2min"``); None when it is none."""
     if isinstance(at, (int, float)) and not isinstance(at, bool):
         return float(at) if math.isfinite(at) and at >= 0 else None
     found = _TIME.fullmatch(at) if isinstance(at, str) else None
@@ -63,7 +63,7 @@ def seconds(at: Any) -> float | None:
 
 
 def faults(entries: Any, links: Mapping[str, Sequence[str]]) -> list[str]:
-    """Everything that is wrong with a schedule for links, each of which has two hosts."""
+    """Return everything that is wrong with a schedule for links, each of which has two hosts."""
     if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, Mapping) for entry in entries):
         return ["the schedule is no list of changes"]
     if len(entries) > MOST:
@@ -92,15 +92,15 @@ def _faults(entry: Mapping[str, Any], links: Mapping[str, Sequence[str]]) -> Ite
         yield f"it must set parameters, or do one of {', '.join(ACTIONS)}"
     if acts and "from" in entry:
         yield f"{acts[0]} is for a whole link"
+    yield from (
+        f"{name} has no value; only {', '.join(impairments.CLEARABLE)} can be set to none"
+        for name, value in values.items()
+        if value is None and name not in impairments.CLEARABLE
+    )
     rtt = values.pop("rtt", None)
     if rtt is not None:
         yield from impairments.out_of_range("rtt", rtt, (0.0, 10_000.0, "ms"))
-    limits = {name: value for name, value in values.items() if value is not None or name in CLEARED}
-    yield from impairments.faults({k: v for k, v in limits.items() if not (k == "loss" and v == 100)})
-
-
-#: Parameters that a change may set to nothing: no rate, no bursts, the usual queue.
-CLEARED = ("rate", "burst", "queue")
+    yield from impairments.running_faults(values)
 
 
 def _values(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _values(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(entries: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
-    """A schedule without faults, in the order of time."""
+    """Return the changes of a schedule without faults, in the order of time."""
     found = []
     for entry in entries:
         action = next((name for name in ACTIONS if name in entry), "set")
@@ -118,7 +118,7 @@ def read(entries: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
 
 
 def trace(text: str, source: str) -> list[dict[str, Any]]:
-    """The rows of a recorded trace: ``at`` and what to set then; a field left empty changes nothing.
+    """Return the rows of a recorded trace: ``at`` and what to set then; a field left empty changes nothing.
 
     Raises:
         TopologyError: naming every row at fault.
@@ -148,8 +148,6 @@ def _row(row: Mapping[str, str | None]) -> dict[str, Any]:
     at = seconds(numbers.pop("time", None))
     if at is None:
         raise ValueError("its time is no number of seconds")
-    if found := list(
-        impairments.faults({k: v for k, v in numbers.items() if not (k == "loss" and v == 100)})
-    ):
+    if found := list(impairments.running_faults(numbers)):
         raise ValueError("; ".join(found))
     return {"at": at, **numbers}

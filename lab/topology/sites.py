@@ -1,4 +1,4 @@
-"""The sites of the testbed, and how long a packet takes between them.
+"""The sites of the testbed, and the round trips between them.
 
 Between two sites the delay is what a study published (`lab.published`), the thesis first;
 where there is no published figure it is estimated from the great-circle distance.
@@ -58,7 +58,7 @@ SITES: Mapping[str, Site] = {
 
 
 def site(name: str, extra: Mapping[str, Site] = SITES) -> Site:
-    """The site of this name, in upper or lower case; `extra` sites, by name, come before the known ones.
+    """Return the site of this name in any case; `extra` sites, by name, come before the known ones.
 
     Raises:
         UnknownName: there is none.
@@ -70,23 +70,21 @@ def site(name: str, extra: Mapping[str, Site] = SITES) -> Site:
 
 
 def parse(text: str) -> tuple[str, tuple[float, float]]:
-    """A site as ``NAME=LAT,LON``: its name and its place in degrees.
+    """Read a site, ``NAME=LAT,LON``: its name and its place in degrees.
 
     Raises:
         TopologyError: it is not of that form.
     """
-    found = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_-]*)=(-?[0-9.]+),(-?[0-9.]+)", text.strip())
-    try:
-        place = (float(found[2]), float(found[3])) if found else (91.0, 0.0)
-    except ValueError:
-        place = (91.0, 0.0)
+    degrees = r"(-?(?:\d+\.?\d*|\.\d+))"
+    found = re.fullmatch(rf"([A-Za-z0-9][A-Za-z0-9_-]*)={degrees},{degrees}", text.strip(), re.ASCII)
+    place = (float(found[2]), float(found[3])) if found else (91.0, 0.0)
     if not found or abs(place[0]) > 90 or abs(place[1]) > 180:
         raise TopologyError(f"{text!r} is no site; write NAME=LAT,LON in degrees, such as OSL=59.91,10.75")
     return found[1].upper(), place
 
 
 def parse_all(texts: Iterable[str]) -> dict[str, tuple[float, float]]:
-    """The sites of several such texts, by name.
+    """Read several such texts: the places of sites, by name.
 
     Raises:
         TopologyError: one is not of that form, or two have one name.
@@ -99,26 +97,26 @@ def parse_all(texts: Iterable[str]) -> dict[str, tuple[float, float]]:
 
 
 def published(a: str, b: str) -> tuple[Segment, ...]:
-    """Every published round trip between two sites, in either direction."""
+    """Return every published round trip between two sites, in either direction."""
     return tuple(s for s in SEGMENTS if {s.a, s.b} == {a.upper(), b.upper()})
 
 
-def figure(a: Site, b: Site, study: str = ZISMER) -> PublishedRtt:
-    """The round-trip time between two sites: published, by `study` if it has one, or else estimated."""
+def round_trip(a: Site, b: Site, study: str = ZISMER) -> PublishedRtt:
+    """Return the round trip between two sites: published, by `study` if it has one, or else estimated."""
     known = _published(a.name, b.name, study) if SITES.get(a.name) == a and SITES.get(b.name) == b else None
     return known or PublishedRtt(estimate(distance(a, b)), "great-circle estimate", estimated=True)
 
 
 @cache
 def _published(a: str, b: str, study: str) -> PublishedRtt | None:
-    """The mean between the machines themselves over all instances of one study."""
+    """Return the mean between the machines themselves over all instances of one study."""
     rows = [s for s in published(a, b) if s.platform == "vm"]
     rows = [s for s in rows if s.study == study] or rows
     return PublishedRtt(round(fmean(s.rtt for s in rows), 2), rows[0].study) if rows else None
 
 
 def distance(a: Site, b: Site) -> float:
-    """Great-circle distance in km by the haversine formula (Sinnott, Sky & Telescope 68, 1984)."""
+    """Return the great-circle distance in km by the haversine formula (Sinnott, Sky & Telescope 68, 1984)."""
     lat_a, lat_b = radians(a.latitude), radians(b.latitude)
     half_lat, half_lon = (lat_b - lat_a) / 2, radians(b.longitude - a.longitude) / 2
     chord = sin(half_lat) ** 2 + cos(lat_a) * cos(lat_b) * sin(half_lon) ** 2
@@ -126,7 +124,7 @@ def distance(a: Site, b: Site) -> float:
 
 
 def route_length(great_circle: float) -> float:
-    """Length in km of the cable between places this far apart (km): ITU-T G.826 and Y.1541.
+    """Return the length in km of the cable between places this far apart (km): ITU-T G.826 and Y.1541.
 
     1.5 times the distance below 1,000 km, 1.25 times above 1,200 km, 1,500 km between.
     """
@@ -136,7 +134,7 @@ def route_length(great_circle: float) -> float:
 
 
 def estimate(great_circle: float) -> float:
-    """Round-trip time in ms over a great-circle distance in km: twice the route, 5 µs per km.
+    """Return the round-trip time in ms over a great-circle distance in km: twice the route, 5 µs per km.
 
     Rounded to 0.01 ms, which also hides the last bits in which mathematics libraries differ.
     """

@@ -14,9 +14,7 @@ import networkx as nx
 from lab.errors import TopologyError, UnknownName
 from lab.topology import schedule as timetable
 from lab.topology import sites, specs, validation
-from lab.topology.specs import MTU, HostSpec, LinkSpec
-
-__all__ = ["MTU", "HostSpec", "LinkSpec", "Topology"]
+from lab.topology.specs import HostSpec, LinkSpec
 
 #: What the second of the two, round trip (ms) and number of links, counts when paths are compared by
 #: the first: of two equal ones it decides, and links without delay cannot make a routing loop.
@@ -47,12 +45,10 @@ class Topology:
     def __init__(
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
-        if found := validation.faults(graph, separate_parts):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
         self.name, self.description, self.separate_parts = name, description, separate_parts
+        self._refuse(validation.faults(graph, separate_parts))
         self._graph = specs.completed(graph)
-        if found := validation.late_faults(self._graph):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self._refuse(validation.combined_faults(self._graph))
         self.hosts: tuple[HostSpec, ...] = tuple(specs.number_hosts(self._graph))
         self.links: tuple[LinkSpec, ...] = tuple(specs.number_links(self._graph, self.hosts))
         self._hosts = {host.name: host for host in self.hosts}
@@ -60,8 +56,7 @@ class Topology:
         self._names = {link.name: link for link in self.links}
         ends = {link.name: (link.a, link.b) for link in self.links}
         schedule = self._graph.graph.get("schedule", [])
-        if found := timetable.faults(schedule, ends):
-            raise TopologyError(f"topology {name!r} is not valid: {'; '.join(found)}", found)
+        self._refuse(timetable.faults(schedule, ends))
         self.schedule = timetable.read(schedule)
         self._links_of: dict[str, list[LinkSpec]] = defaultdict(list)
         for link in self.links:
@@ -70,6 +65,10 @@ class Topology:
         self._trees: dict[str, tuple[Mapping[str, float], Mapping[str, list[str]]]] = {}
         self._sealed = True
 
+    def _refuse(self, faults: list[str]) -> None:
+        if faults:
+            raise TopologyError(f"topology {self.name!r} is not valid: {'; '.join(faults)}", faults)
+
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_sealed", False):
             raise AttributeError(f"a topology does not change; make another one to alter its {name}")
@@ -77,23 +76,23 @@ class Topology:
 
     @property
     def graph(self) -> nx.Graph[Any]:
-        """A frozen copy of the graph, with every attribute filled in."""
+        """Return a frozen copy of the graph, with every attribute filled in."""
         graph: nx.Graph[Any] = nx.freeze(specs.plain_copy(self._graph))
         return graph
 
     @property
     def sites(self) -> Mapping[str, sites.Site]:
-        """The sites that have hosts here, by name."""
+        """Return the sites that have hosts here, by name."""
         own = specs.own_sites(self._graph)
         return {host.site: sites.site(host.site, own) for host in self.hosts}
 
     @property
     def routing(self) -> str:
-        """By what paths are compared: ``delay``, the round trip in sum, or ``hops``, the number of links."""
+        """The measure of a path: ``delay``, the round trip in sum, or ``hops``, the number of links."""
         return str(self._graph.graph.get("routing", validation.ROUTINGS[0]))
 
     def host(self, name: str) -> HostSpec:
-        """The host of this name.
+        """Return the host of this name.
 
         Raises:
             UnknownName: there is none.
@@ -103,7 +102,7 @@ class Topology:
         return self._hosts[name]
 
     def link(self, a: str, b: str | None = None) -> LinkSpec:
-        """The link of this name, or the link between two hosts.
+        """Return the link of this name, or the link between two hosts.
 
         Raises:
             UnknownName: there is none.
@@ -118,15 +117,15 @@ class Topology:
         return self._ends[ends]
 
     def links_of(self, host: str) -> tuple[LinkSpec, ...]:
-        """The links of a host, by number."""
+        """Return the links of a host, by number."""
         return tuple(self._links_of.get(self.host(host).name, ()))
 
     def neighbours(self, name: str) -> tuple[str, ...]:
-        """The hosts one link away, by the number of the link."""
+        """Return the hosts one link away, by the number of the link."""
         return tuple(link.other(name) for link in self.links_of(name))
 
     def path(self, a: str, b: str) -> tuple[str, ...]:
-        """The hosts from `a` to `b`, both included: the least round trip in sum, or the fewest links.
+        """Return the hosts from `a` to `b`, both included: the least round trip in sum, or the fewest links.
 
         Raises:
             TopologyError: they are in parts that do not touch.
@@ -139,16 +138,16 @@ class Topology:
         return tuple(paths[b])
 
     def hops(self, a: str, b: str) -> int:
-        """How many links lie on the path."""
+        """Return the number of links on the path."""
         return len(self.path(a, b)) - 1
 
     def rtt(self, a: str, b: str) -> float:
-        """The expected round trip in ms: the sum over the path."""
+        """Return the expected round trip in ms: the sum over the path."""
         path = self.path(a, b)
         return sum(self.link(*pair).rtt for pair in pairwise(path))
 
     def address(self, host: str) -> str:
-        """The address of a host on its first link.
+        """Return the address of a host on its first link.
 
         Raises:
             TopologyError: it has no link.
@@ -158,11 +157,11 @@ class Topology:
         return self.addresses(host)[0]
 
     def addresses(self, host: str) -> tuple[str, ...]:
-        """The addresses of a host, by the number of the link."""
+        """Return the addresses of a host, by the number of the link."""
         return tuple(link.address(host) for link in self.links_of(host))
 
     def routes(self, host: str) -> tuple[tuple[str, str], ...]:
-        """Static routes (subnet, address of the next hop) to every subnet that is not the host's own.
+        """Return static routes (subnet, address of the next hop) to every subnet that is not the host's own.
 
         A route leads to the nearer end of the link. Where the way to the farther end begins
         with another hop, that one address has a /32 route of its own.
@@ -183,7 +182,7 @@ class Topology:
         return self._ends[frozenset((host, neighbour))].address(neighbour)
 
     def _tree(self, host: str) -> tuple[Mapping[str, float], Mapping[str, list[str]]]:
-        """Lengths and shortest paths from one host to all that it reaches; kept once computed."""
+        """Return lengths and shortest paths from one host to all that it reaches; kept once computed."""
         if host not in self._trees:
             lengths: Any
             paths: Any
@@ -193,7 +192,7 @@ class Topology:
         return self._trees[host]
 
     def with_rate(self, mbit: float | None) -> Topology:
-        """The same topology with every link at this rate (Mbit/s); None takes the limits away."""
+        """Return the same topology with every link at this rate (Mbit/s); None takes the limits away."""
         graph = specs.plain_copy(self._graph)
         for _, _, edge in graph.edges(data=True):
             edge["rate"] = mbit
@@ -202,25 +201,25 @@ class Topology:
         return self._with(graph)
 
     def with_cpus(self, cpus: float | None) -> Topology:
-        """The same topology with so many CPUs for every host; None takes the limits away."""
+        """Return the same topology with so many CPUs for every host; None takes the limits away."""
         graph = specs.plain_copy(self._graph)
         for _, node in graph.nodes(data=True):
             node["cpus"] = cpus
         return self._with(graph)
 
     def pinned(self) -> Topology:
-        """The same topology, whose hosts and links hold on to their numbers, addresses and interfaces."""
-        return self.holding(self)
+        """Return the same topology, whose hosts and links hold on to their numbers and addresses."""
+        return self.numbered_like(self)
 
-    def holding(self, running: Topology) -> Topology:
-        """This topology, in which what a running one has as well keeps the numbers that it has there.
+    def numbered_like(self, running: Topology) -> Topology:
+        """Return this topology; what a running one has as well keeps the numbers that it has there.
 
         A link that the running one has between the same two hosts is the same link.
         """
         return self._with(specs.pinned(self._graph, running.hosts, running.links))
 
     def with_interfaces(self, names: Mapping[str, Mapping[str, str]]) -> Topology:
-        """The same topology on machines whose interfaces have other names: by host, and port (``eth1``)."""
+        """Return it for machines with other interface names: by host, and port (``eth1``)."""
         links = [
             replace(
                 link,
@@ -239,7 +238,7 @@ class Topology:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in plain values that JSON holds; `from_dict` reads it back."""
+        """Return all of it in plain values that JSON holds; `from_dict` reads it back."""
         data = {
             "name": self.name,
             "description": self.description,
@@ -248,12 +247,12 @@ class Topology:
         }
         data["hosts"] = [{"name": n, **copy.deepcopy(at)} for n, at in self._graph.nodes(data=True)]
         edges = self._graph.edges(data=True)
-        data["links"] = [{"a": a, "b": b, **copy.deepcopy(specs.said(at))} for a, b, at in edges]
+        data["links"] = [{"a": a, "b": b, **copy.deepcopy(specs.without_defaults(at))} for a, b, at in edges]
         return data
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Topology:
-        """The topology that `to_dict` wrote.
+        """Return the topology that `to_dict` wrote.
 
         Raises:
             TopologyError: it is not valid.

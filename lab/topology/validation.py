@@ -1,4 +1,4 @@
-"""What makes a graph a topology: every fault of a graph, each as half a sentence."""
+"""Validation of a topology's graph: every fault of it, each as half a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
 
-from lab.errors import nearest
 from lab.topology import impairments
 from lab.topology.addressing import DENSE_LINKS
 from lab.topology.sites import SITES
@@ -25,7 +24,8 @@ Routing = Literal["delay", "hops"]
 ROUTINGS: tuple[Routing, ...] = get_args(Routing)
 #: What only a lab that runs gives to its hosts and links.
 HELD = ("number", "place")
-PLACE = {"subnet", "address_a", "address_b", "interface_a", "interface_b"}
+#: Of a link that is: its place, whatever comes or goes beside it.
+PLACE = ("subnet", "address_a", "address_b", "interface_a", "interface_b")
 
 #: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
 RANGES: Mapping[str, tuple[float, float, str]] = {
@@ -37,7 +37,7 @@ RANGES: Mapping[str, tuple[float, float, str]] = {
 
 
 def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
-    """Everything that keeps a graph from being a topology; empty when nothing does."""
+    """Return everything that keeps a graph from being a topology; empty when nothing does."""
     if graph.is_directed() or graph.is_multigraph():
         return ["the graph must be undirected, with at most one link between two hosts"]
     sites = graph.graph.get("sites", {})
@@ -86,7 +86,7 @@ def _bad_site(site: Any, known: Collection[str]) -> Iterator[str]:
     if not isinstance(site, str):
         yield "it has no site" if site is None else f"site {site!r} is not text"
     elif site.upper() not in known:
-        yield f"unknown site {site!r}{_nearest(site.upper(), known)}"
+        yield impairments.unknown(site, known, "site")
 
 
 def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
@@ -95,33 +95,32 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
     yield from _unknown(attributes, EDGE_ATTRIBUTES)
     yield from _odd(attributes)
     yield from _out_of_range(attributes, ("rtt", "mtu"))
-    way = {key: value for key, value in attributes.items() if key in impairments.PARAMETERS}
-    yield from impairments.faults(way)
-    yield from _one_way_faults(a, b, attributes.get("from", {}))
+    yield from impairments.faults({k: v for k, v in attributes.items() if k in impairments.PARAMETERS})
+    yield from _direction_faults(a, b, attributes.get("from", {}))
     name = attributes.get("name")
     if name is not None and not (isinstance(name, str) and re.fullmatch(r"\S+", name)):
         yield f"name {name!r} is not text without blanks"
 
 
-def _one_way_faults(a: Any, b: Any, ways: Any) -> Iterator[str]:
-    """What is wrong with what holds for one direction only, by the host that sends into it."""
-    if not isinstance(ways, Mapping):
-        yield f"from {ways!r} is no mapping of its two hosts to what holds for what they send"
+def _direction_faults(a: Any, b: Any, directions: Any) -> Iterator[str]:
+    """Yield what is wrong with what holds for one direction only, by the host that sends into it."""
+    if not isinstance(directions, Mapping):
+        yield f"from {directions!r} is no mapping of its two hosts to what holds for what they send"
         return
-    for host, way in ways.items():
+    for host, own in directions.items():
         if host not in (a, b):
             yield f"from {host!r}: that is neither of its hosts"
-        elif not isinstance(way, Mapping):
-            yield f"from {host!r}: {way!r} is no mapping of parameters"
+        elif not isinstance(own, Mapping):
+            yield f"from {host!r}: {own!r} is no mapping of parameters"
         else:
-            yield from (f"from {host!r}: {fault}" for fault in impairments.faults(way))
+            yield from (f"from {host!r}: {fault}" for fault in impairments.faults(own))
 
 
-def late_faults(graph: nx.Graph[Any]) -> list[str]:
-    """What can only be told once every attribute has its value."""
+def combined_faults(graph: nx.Graph[Any]) -> list[str]:
+    """Return the faults that can only be told once every attribute has its value."""
     found: list[str] = []
     for a, b, edge in graph.edges(data=True):
-        found += (f"link {a!r}-{b!r}: {fault}" for fault in _late_link_faults(a, b, edge))
+        found += (f"link {a!r}-{b!r}: {fault}" for fault in _combined_link_faults(a, b, edge))
     for what, rows in (("hosts", graph.nodes(data=True)), ("links", graph.edges(data=True))):
         held = Counter(row[-1]["number"] for row in rows if "number" in row[-1])
         found += [f"{times} {what} have the number {number}" for number, times in held.items() if times > 1]
@@ -129,43 +128,43 @@ def late_faults(graph: nx.Graph[Any]) -> list[str]:
     return found + [f"{times} links are named {name!r}" for name, times in names.items() if times > 1]
 
 
-def _late_link_faults(a: str, b: str, edge: Mapping[str, Any]) -> Iterator[str]:
+def _combined_link_faults(a: str, b: str, edge: Mapping[str, Any]) -> Iterator[str]:
     given = [one.get("delay") for one in edge["from"].values()]
     if sum(map(float, filter(None, given))) > edge["rtt"] + 1e-9:
         yield f"its delays are more than its round trip of {edge['rtt']:g} ms"
         return
-    same = len({tuple(way(edge, host).items()) for host in (a, b)}) == 1
+    same = direction_values(edge, a) == direction_values(edge, b)
     for host in (a,) if same else (a, b):
-        said = "" if same else f"from {host!r}: "
-        yield from (said + fault for fault in impairments.late_faults(way(edge, host)))
+        prefix = "" if same else f"from {host!r}: "
+        yield from (prefix + fault for fault in impairments.combined_faults(direction_values(edge, host)))
 
 
-def way(edge: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """What a completed edge says of the direction into which a host sends.
+def direction_values(edge: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """Return all impairments of a completed edge in the direction into which a host sends.
 
     Where one direction has a delay of its own, the other one has the rest of the round trip.
     """
     own = edge["from"].get(host, {})
     others = [other["delay"] for name, other in edge["from"].items() if name != host and "delay" in other]
     rest = edge["rtt"] - others[0] if others else edge["rtt"] / 2
-    return {"delay": rest, **{key: edge[key] for key in impairments.PARAMETERS if key != "delay"}, **own}
+    return {"delay": rest, **{key: edge[key] for key in impairments.DEFAULTS}, **own}
 
 
 def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     for name in attributes:
         if name not in known and name not in HELD:
-            yield f"unknown attribute {name!r}{_nearest(str(name), known)}"
+            yield impairments.unknown(name, known)
 
 
 def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
-    """What only the lab itself writes, but any file may hold."""
+    """Yield the faults of what only the lab itself writes, but any file may hold."""
     if not _number(attributes.get("order", 0)):
         yield f"order {attributes['order']!r} is not a number"
     number = attributes.get("number", 1)
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         yield f"number {number!r} is not a whole number from 1"
     place = attributes.get("place")
-    if place is not None and not (isinstance(place, Mapping) and set(place) == PLACE):
+    if place is not None and not (isinstance(place, Mapping) and set(place) == set(PLACE)):
         yield f"place {place!r} is not what the lab writes"
     gts = attributes.get("gts", {})
     if not isinstance(gts, Mapping) or any(not _is_gts(key, value) for key, value in gts.items()):
@@ -190,7 +189,7 @@ def _flat(value: Any) -> bool:
 
 
 def _plain(value: Any) -> bool:
-    """Whether a document can hold the value: text, true, false, or a number that reads back as it was."""
+    """Return True for what a document can hold: text, true, false, a number that reads back as it was."""
     if isinstance(value, (str, bool)):
         return True
     return _number(value) and (isinstance(value, float) or abs(value) < 10**40)
@@ -198,10 +197,8 @@ def _plain(value: Any) -> bool:
 
 def _out_of_range(attributes: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        value, (least, most, unit) = attributes.get(name), RANGES[name]
-        if value is None:
-            continue
-        yield from impairments.out_of_range(name, value, (least, most, unit))
+        if (value := attributes.get(name)) is not None:
+            yield from impairments.out_of_range(name, value, RANGES[name])
 
 
 def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
@@ -219,8 +216,3 @@ def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
 
 def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
-    return f" (did you mean {near!r}?)" if near else f" (known: {', '.join(sorted(known))})"

@@ -57,7 +57,6 @@ def _rules(program: str) -> list[str]:
 def _processes() -> list[str]:
     """Programs that a lab starts; what else runs on the machine is none of its business."""
     mine = (
-        "wired",
         "containerd-shim",
         "weaver",
         "tincd",
@@ -75,7 +74,7 @@ def _processes() -> list[str]:
             words = (folder / "cmdline").read_text().replace("\0", " ") if folder.name.isdigit() else ""
         except OSError:
             continue
-        if any(word in words.split(" -")[0] for word in mine):
+        if any(word in words.split(" -")[0] for word in mine) or "lab.emulation.wire.daemon" in words:
             found.append(words[:120])
     return sorted(found)
 

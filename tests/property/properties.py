@@ -19,7 +19,7 @@ from lab.dsl import DIALECTS, sidecar
 from lab.errors import DslError
 from lab.topology import Topology
 from lab.topology.addressing import DENSE, NUMBERED
-from lab.topology.specs import COMMON
+from lab.topology.impairments import DEFAULTS
 
 
 def sites_of(topology: Topology) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def relabelling_changes_only_names(topology: Topology) -> None:
     for link, twin in zip(topology.links, other.links, strict=True):
         assert (names[link.a], names[link.b]) == (twin.a, twin.b)
         for what in (
-            *COMMON,
+            *DEFAULTS,
             "number",
             "rtt",
             "mtu",
@@ -183,7 +183,7 @@ def relabelling_changes_only_names(topology: Topology) -> None:
         ):
             assert getattr(link, what) == getattr(twin, what)
         for host in (link.a, link.b):
-            assert link.way(host) == twin.way(names[host])
+            assert link.impairments(host) == twin.impairments(names[host])
     for a, b in permutations(names, 2):
         if nx.has_path(topology.graph, a, b):
             assert topology.rtt(a, b) == pytest.approx(other.rtt(names[a], names[b]), abs=1e-6)

@@ -13,7 +13,7 @@ from lab.emulation.docker.containers import ContainerSpec
 from lab.emulation.ownership import LABEL, LabState
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology, addressing
-from lab.topology.specs import USUAL
+from lab.topology.impairments import DEFAULTS
 
 HOST_IMAGE = "lab/host"
 #: Where a host finds the image store that its own Docker starts from.
@@ -155,7 +155,7 @@ def next_link(
         a=a,
         b=b,
         rtt=params["rtt"],
-        **{key: params.get(key, usual) for key, usual in USUAL.items()},
+        **{key: params.get(key, usual) for key, usual in DEFAULTS.items()},
         mtu=params.get("mtu", 1500),
         subnet=addresses.subnet,
         address_a=addresses.address_a,

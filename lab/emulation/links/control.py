@@ -1,6 +1,6 @@
-"""Links of a lab that runs: changed, cut, joined and set back, by hand or by a schedule.
+"""Control of the links of a lab that runs: changed, set down, up and back, by hand or by a schedule.
 
-Nothing is torn down. A link that is cut lets nothing pass, ARP neither, while the interfaces of
+Nothing is torn down. A link that is down lets nothing pass, ARP neither, while the interfaces of
 its hosts stay up with their addresses, as those of machines do whose circuit fails far away;
 what was under way arrives.
 """
@@ -39,7 +39,7 @@ class Links:
         self._links = {link.name: link for link in links}
 
     def find(self, name: str) -> LinkSpec:
-        """The link of this name, or between the hosts of this name either way round.
+        """Return the link of this name, or the one between the hosts of this name either way round.
 
         Raises:
             UnknownName: there is none.
@@ -59,57 +59,59 @@ class Links:
         link = self.find(name)
         return await self._shaper.change(link.name, directions=_directions(link, sender), **values)
 
-    async def cut(self, name: str) -> LinkState:
+    async def set_down(self, name: str) -> LinkState:
         """Let nothing pass any more. Doing it twice changes nothing."""
-        return await self._switch(self._shaper.lines[self.find(name).name], down=True)
+        return await self._switch(self._shaper.states[self.find(name).name], down=True)
 
-    async def join(self, name: str) -> LinkState:
+    async def set_up(self, name: str) -> LinkState:
         """Let packets pass again, shaped as before."""
-        return await self._switch(self._shaper.lines[self.find(name).name], down=False)
+        return await self._switch(self._shaper.states[self.find(name).name], down=False)
 
     async def reset(self, name: str) -> LinkState:
         """Make a link what it was when it was made."""
         link = self.find(name)
-        line = replace(self._shaper.first(link.name), trim=self._shaper.lines[link.name].trim)
-        return await self._switch(line, down=False)
+        initial = replace(self._shaper.initial(link.name), trim=self._shaper.states[link.name].trim)
+        return await self._switch(initial, down=False)
 
-    async def do(self, change: Change) -> LinkState:
-        """What a schedule says."""
+    async def carry_out(self, change: Change) -> LinkState:
+        """Carry out a change of a schedule."""
         if change.action == "set":
             return await self.change(change.link, dict(change.values), change.sender)
-        action = {"down": self.cut, "up": self.join, "reset": self.reset}[change.action]
+        action = {"down": self.set_down, "up": self.set_up, "reset": self.reset}[change.action]
         return await action(change.link)
 
     async def check(self) -> None:
-        """Return when all links are as they were set, cut or open.
+        """Return when all links are as they were set, down or up.
 
         Raises:
             ShaperError: what is not.
         """
         await self._shaper.check()
-        lines = self._shaper.lines
-        up = await self._up()
-        for line in lines.values():
-            if (line.bridge in up) == line.down:
+        up = await self._bridges_up()
+        for link in self._shaper.states.values():
+            if (link.bridge in up) == link.down:
                 raise ShaperError(
-                    f"{line.name} was {'cut' if line.down else 'open'}, and is no longer: "
-                    f"something else changed {line.bridge} of {self._namespace}; take the lab down"
+                    f"{link.name} was {_word(link.down)}, and is no longer: "
+                    f"something else changed {link.bridge} of {self._namespace}; take the lab down"
                 )
 
-    async def _switch(self, line: LinkState, *, down: bool) -> LinkState:
-        line = replace(line, down=down)
-        await self._shaper.put(line)
-        state = f"link set {line.bridge} {'down' if down else 'up'}"
-        await self._run(netns.ip_batch(self._namespace), stdin=netns.script([state]))
-        if (line.bridge in await self._up()) == down:
-            raise ShaperError(f"{line.name} could not be {'cut' if down else 'joined'}; take the lab down")
-        return line
+    async def _switch(self, link: LinkState, *, down: bool) -> LinkState:
+        link = replace(link, down=down)
+        await self._shaper.put(link)
+        command = f"link set {link.bridge} {_word(down)}"
+        await self._run(netns.ip_batch(self._namespace), stdin=netns.script([command]))
+        if (link.bridge in await self._bridges_up()) == down:
+            raise ShaperError(f"{link.name} could not be set {_word(down)}; take the lab down")
+        return link
 
-    async def _up(self) -> set[str]:
-        """The bridges that are up."""
+    async def _bridges_up(self) -> set[str]:
         argv = netns.inside(self._namespace, ["ip", "-j", "link", "show", "type", "bridge"])
         shown = json.loads((await self._run(argv)).stdout or "[]")
         return {entry["ifname"] for entry in shown if "UP" in entry["flags"]}
+
+
+def _word(down: bool) -> str:
+    return "down" if down else "up"
 
 
 def _directions(link: LinkSpec, sender: str | None) -> Sequence[str]:

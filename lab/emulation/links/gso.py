@@ -1,4 +1,4 @@
-"""Loss by the packet: hosts at a lossy link hand over single packets, not GSO packets of up to 64 KiB.
+"""GSO limits of hosts: at a lossy link they hand over single packets, not GSO packets of up to 64 KiB.
 
 Whatever drops a GSO packet drops forty of the link's packets in a row; the same holds for packets
 that are doubled, spoilt or let go ahead. So the interface of a host that sends into such a
@@ -19,32 +19,34 @@ from lab.hosts.command import RunCommand
 ANY, SINGLE = 65535, 1
 
 
-def lossy(lines: Iterable[LinkState]) -> dict[tuple[str, str], bool]:
-    """By namespace and interface of every sending end, whether its direction treats packets one by one."""
+def by_packet(links: Iterable[LinkState]) -> dict[tuple[str, str], bool]:
+    """Return by namespace and interface of every sending end if its direction treats packets one by one."""
     ends = {}
-    for line in lines:
+    for link in links:
         for direction in DIRECTIONS:
-            end = (line.end_a, line.interface_a) if direction == "ab" else (line.end_b, line.interface_b)
-            ends[end] = line.shape(direction).by_packet
+            end = (link.end_a, link.interface_a) if direction == "ab" else (link.end_b, link.interface_b)
+            ends[end] = link.shape(direction).by_packet
     return ends
 
 
 def commands(before: Iterable[LinkState], after: Iterable[LinkState]) -> dict[str, list[str]]:
-    """`ip` lines per host's namespace, for the ends that begin or cease to need single packets."""
-    was, todo = lossy(before), defaultdict(list)
-    for (end, interface), now in lossy(after).items():
+    """Return `ip` lines per host's namespace, for the ends that begin or cease to need single packets."""
+    was, lines = by_packet(before), defaultdict(list)
+    for (end, interface), now in by_packet(after).items():
         if now != was.get((end, interface), False):
-            todo[end].append(f"link set {interface} gso_max_segs {SINGLE if now else ANY}")
-    return dict(todo)
+            lines[end].append(f"link set {interface} gso_max_segs {SINGLE if now else ANY}")
+    return dict(lines)
 
 
-async def cut(before: Iterable[LinkState], after: Iterable[LinkState], run: RunCommand) -> None:
-    """Set the hosts' interfaces to what lines now ask for.
+async def limit(before: Iterable[LinkState], after: Iterable[LinkState], run: RunCommand) -> None:
+    """Set the hosts' interfaces to what links now ask for.
 
     Raises:
         CommandError: a host is gone.
     """
-    todo = commands(before, after)
     await asyncio.gather(
-        *(run(netns.ip_batch(end), stdin=netns.script(lines)) for end, lines in todo.items())
+        *(
+            run(netns.ip_batch(end), stdin=netns.script(lines))
+            for end, lines in commands(before, after).items()
+        )
     )

@@ -1,4 +1,4 @@
-"""The rate of a link: `tc` commands, and what `tc` says of them.
+"""htb, the rate of a link: `tc` commands, and their results read back.
 
 The rate of a direction is an htb class on the port where its packets leave, with a queue of
 bytes before it. It is always there, also for a link without a rate (then at `UNLIMITED`), so
@@ -43,110 +43,105 @@ _CLASS = re.compile(
 
 @dataclass(frozen=True)
 class Rates:
-    """What a lab's namespace says: disciplines by device and kind, and (Mbit/s, burst in bytes) by class."""
+    """The state that tc shows: disciplines by device and kind, (Mbit/s, bytes of burst) by class."""
 
     qdiscs: Mapping[tuple[str, str], Mapping[str, Any]]
     classes: Mapping[int, tuple[float, float]]
 
-    def find(self, line: LinkState, direction: str, kind: str) -> Mapping[str, Any]:
-        """One port's discipline of a kind.
+    def find(self, link: LinkState, direction: str, kind: str) -> Mapping[str, Any]:
+        """Return one port's discipline of a kind.
 
         Raises:
             ShaperError: the port has none: it was taken away.
         """
-        port = line.port_out(direction)
+        port = link.port_out(direction)
         if (port, kind) not in self.qdiscs:
             raise ShaperError(
-                f"{line.name} ({direction}): port {port} has no {kind} any more; take the lab down"
+                f"{link.name} ({direction}): port {port} has no {kind} any more; take the lab down"
             )
         return self.qdiscs[port, kind]
 
 
-def minor(line: LinkState, direction: str) -> int:
-    """The number of a direction's class, which no other direction of the lab has."""
-    return 2 * line.number + DIRECTIONS.index(direction)
-
-
 def burst(shape: Shape) -> int:
-    """Bytes that may leave at once: what passes in `BURST_SECONDS`, and never less than two full packets."""
+    """Return the bytes that may leave at once: of `BURST_SECONDS`, and never less than two full packets."""
     return max(2 * shape.packet, round((shape.rate or UNLIMITED) * 1e6 / 8 * BURST_SECONDS))
 
 
-def room(shape: Shape) -> int:
-    """Bytes that may wait for the rate."""
+def queue_limit(shape: Shape) -> int:
+    """Return the bytes that may wait for the rate."""
     return shape.queue_bytes if shape.rate else ROOMY
 
 
-def add(line: LinkState, direction: str, where: str) -> list[str]:
-    """The `tc` lines that give a direction its rate; `where` is the place on the port (``root``)."""
-    port, number = line.port_out(direction), minor(line, direction)
+def add_commands(link: LinkState, direction: str, where: str) -> list[str]:
+    """Return the `tc` lines that give a direction its rate; `where` is the place on the port (``root``)."""
+    port, number = link.port_out(direction), link.direction_number(direction)
     return [
         f"qdisc add dev {port} {where} handle 1: htb default {number:x}",
-        *_settings("add", line, direction),
+        *_settings("add", link, direction),
     ]
 
 
-def change(line: LinkState, direction: str) -> list[str]:
-    """The `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
-    return _settings("change", line, direction)
+def change_commands(link: LinkState, direction: str) -> list[str]:
+    """Return the `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
+    return _settings("change", link, direction)
 
 
-def _settings(verb: str, line: LinkState, direction: str) -> list[str]:
-    port, number, shape = line.port_out(direction), minor(line, direction), line.shape(direction)
+def _settings(verb: str, link: LinkState, direction: str) -> list[str]:
+    port, number, shape = link.port_out(direction), link.direction_number(direction), link.shape(direction)
     rate, bytes_ = f"{round((shape.rate or UNLIMITED) * 1e3)}kbit", burst(shape)
     speed = f"rate {rate} ceil {rate} burst {bytes_} cburst {bytes_} quantum {shape.packet}"
     return [
         f"class {verb} dev {port} parent 1: classid 1:{number:x} htb {speed}",
-        f"qdisc {verb} dev {port} parent 1:{number:x} handle 3: bfifo limit {room(shape)}",
+        f"qdisc {verb} dev {port} parent 1:{number:x} handle 3: bfifo limit {queue_limit(shape)}",
     ]
 
 
-def rate_of(rates: Rates, line: LinkState, direction: str) -> tuple[float | None, int | None]:
-    """Rate (Mbit/s) and queue (bytes, None when the default) that a direction really has.
+def read_rate(rates: Rates, link: LinkState, direction: str) -> tuple[float | None, int | None]:
+    """Return the rate (Mbit/s) and the queue (bytes, None when the default) that a direction really has.
 
     Raises:
         ShaperError: a part is missing, was changed, or is gone round.
     """
-    shape, named = line.shape(direction), f"{line.name} ({direction})"
-    if passed := rates.find(line, direction, "htb")["options"]["direct_packets_stat"]:
+    shape, named = link.shape(direction), f"{link.name} ({direction})"
+    if passed := rates.find(link, direction, "htb")["options"]["direct_packets_stat"]:
         raise ShaperError(f"{named}: {passed} packets went round its rate; take the lab down")
-    limit = rates.find(line, direction, "bfifo")["options"]["limit"]
-    number = minor(line, direction)
+    limit = rates.find(link, direction, "bfifo")["options"]["limit"]
+    number = link.direction_number(direction)
     if number not in rates.classes:
-        raise ShaperError(f"{named}: port {line.port_out(direction)} has no rate; take the lab down")
+        raise ShaperError(f"{named}: port {link.port_out(direction)} has no rate; take the lab down")
     rate, bucket = rates.classes[number]
     if (
         abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
         and abs(bucket - burst(shape)) > ROUNDING * bucket
     ):
         raise ShaperError(f"{named}: burst was set to {burst(shape)} bytes and reads back as {bucket:g}")
-    return None if rate == UNLIMITED else rate, shape.queue if limit == room(shape) else limit
+    return None if rate == UNLIMITED else rate, shape.queue if limit == queue_limit(shape) else limit
 
 
-def overflow(rates: Rates, line: LinkState, direction: str) -> int:
-    """Packets dropped because the queue before the rate was full."""
-    return int(rates.find(line, direction, "bfifo")["drops"])
+def overflow(rates: Rates, link: LinkState, direction: str) -> int:
+    """Return the packets dropped because the queue before the rate was full."""
+    return int(rates.find(link, direction, "bfifo")["drops"])
 
 
-async def show(lab_namespace: str, lines: Sequence[LinkState], run: RunCommand) -> Rates:
-    """What the kernel says of the ports of lines, with its counters."""
+async def show(lab_namespace: str, links: Sequence[LinkState], run: RunCommand) -> Rates:
+    """Ask the kernel about the ports of links, with its counters."""
     qdiscs = await run(netns.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
-    ports = [f"class show dev {line.port_out(d)}" for line in lines for d in DIRECTIONS]
+    ports = [f"class show dev {link.port_out(d)}" for link in links for d in DIRECTIONS]
     classes = await run(netns.tc_batch(lab_namespace), stdin=netns.script(ports))
     return parse(qdiscs.stdout, classes.stdout)
 
 
 def parse(qdiscs: str, classes: str) -> Rates:
-    """What ``tc -j -s qdisc show`` and ``tc class show`` printed."""
-    found = {(entry["dev"], entry["kind"]): entry for entry in json.loads(qdiscs or "[]")}
+    """Read what ``tc -j -s qdisc show`` and ``tc class show`` printed."""
+    disciplines = {(entry["dev"], entry["kind"]): entry for entry in json.loads(qdiscs or "[]")}
     rates = {
         int(number, 16): (int(rate) * _UNITS[unit] / 1e6, float(size) * _SIZES[sized])
         for number, rate, unit, size, sized in _CLASS.findall(classes)
     }
-    return Rates(found, rates)
+    return Rates(disciplines, rates)
 
 
-async def carry_out(
+async def run_tc(
     lab_namespace: str, commands: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
 ) -> None:
     """Run `tc` commands in a lab's namespace, in one process, with `env` added to its environment.

@@ -1,4 +1,4 @@
-"""What chance does to single packets of a wire: jitter, loss in bursts, and packets that go ahead.
+"""The random part of a wire's impairments: jitter, loss in bursts, packets that go ahead.
 
 The wire's process imports this module; it stays within the standard library. Distributions are
 those of `lab.emulation.links.netem_tables`, which are netem's.
@@ -11,7 +11,7 @@ from math import sqrt
 from random import Random
 from typing import Any
 
-#: No packet's jitter is more than so many standard deviations.
+#: No packet's jitter is more than so many standard deviations, whichever shaper imposes it.
 WIDEST = 4.0
 #: Pareto's distribution of shape 3 (as in iproute2's table), cut where it is four standard deviations
 #: from its mean; those of what is left, by integration.
@@ -21,7 +21,7 @@ PARETO_DEVIATION = sqrt(3 - 2 / PARETO_MOST - PARETO_MEAN**2)
 
 
 class Variation:
-    """What happens to the packets of one direction.
+    """The fate of the packets of one direction.
 
     Args:
         asked: ``jitter`` (ns, standard deviation), ``distribution``, ``begins`` and ``ends`` (chances
@@ -35,27 +35,27 @@ class Variation:
         self._jitter = float(asked.get("jitter", 0))
         self._begins, self._ends = float(asked.get("begins", 0)), float(asked.get("ends", 1))
         self._reorder = float(asked.get("reorder", 0))
-        self._draw = self._drawing(str(asked.get("distribution", "normal")))
+        self._draw = self._sampler(str(asked.get("distribution", "normal")))
         self._bad = False
 
     def lost(self) -> bool:
-        """Whether the next packet is lost."""
+        """Return True when the next packet is lost."""
         bad = self._bad
         if self._begins:
             self._bad = self._chance.random() >= self._ends if bad else self._chance.random() < self._begins
         return bad
 
     def early(self) -> bool:
-        """Whether the next packet goes ahead, without a delay."""
+        """Return True when the next packet goes ahead, without a delay."""
         return self._reorder > 0 and self._chance.random() < self._reorder
 
     def extra(self) -> int:
-        """How much longer (ns) than the mean the next packet is delayed; negative when shorter."""
+        """Return how much longer (ns) than the mean the next packet is delayed; negative when shorter."""
         if not self._jitter:
             return 0
         return round(self._jitter * max(-WIDEST, min(WIDEST, self._draw())))
 
-    def _drawing(self, distribution: str) -> Callable[[], float]:
+    def _sampler(self, distribution: str) -> Callable[[], float]:
         chance = self._chance
         if distribution == "uniform":
             return lambda: chance.uniform(-sqrt(3), sqrt(3))

@@ -1,4 +1,4 @@
-"""What is imposed on a link, as data: one `Shape` per direction, one `LinkState` per link."""
+"""The state of a link as data: one `Shape` per direction, one `LinkState` per link."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lab.emulation.links import netns
+from lab.emulation.links.jitter import WIDEST
 from lab.errors import ShaperError, UnknownName
 from lab.topology import impairments
+from lab.topology.impairments import PARAMETERS, Impairments
 
 if TYPE_CHECKING:
     from lab.topology import LinkSpec
@@ -16,13 +18,6 @@ if TYPE_CHECKING:
 #: `ab` is what host A sends to host B. It enters the lab's namespace at port ``<number>a``
 #: and leaves it at port ``<number>b``.
 DIRECTIONS = ("ab", "ba")
-#: What can be set, and changed while a link runs.
-PARAMETERS = (
-    *("delay", "rate", "loss", "burst", "jitter", "distribution"),
-    *("duplicate", "corrupt", "reorder", "queue"),
-)
-#: Parameters that every shaper has as soon as it has another one.
-COME_ALONG = {"distribution": "jitter"}
 HEADER = 14  # bytes of an Ethernet header, which a queueing discipline counts
 LEAST_PACKETS = 64
 #: Packets that a direction holds for their delay: 100 ms at 1 million packets/s, and twice what its rate
@@ -35,51 +30,28 @@ OVERHEAD = 1.5
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What one direction of a link does to packets.
-
-    Attributes:
-        delay: one way, ms.
-        rate: Mbit/s, counted with Ethernet headers; None is as fast as the machine goes.
-        loss: percent of the packets, each by its own chance, or in bursts.
-        jitter: standard deviation of the delay, ms. Packets keep their order.
-        queue: bytes that wait for the rate; None is the default (see `queue_bytes`).
-        mtu: bytes.
-        distribution: of the jitter: ``normal``, ``uniform`` or ``pareto``.
-        burst: packets lost in a row, on average (Gilbert-Elliott); None is each by its own chance.
-        duplicate: percent of the packets that arrive twice.
-        corrupt: percent of the packets in which one bit is wrong.
-        reorder: percent of the packets that overtake all others by not being delayed.
+class Shape(Impairments):
+    """The impairments of one direction as a shaper imposes them, on packets of at most `mtu` bytes.
 
     Raises:
         ShaperError: it cannot be; names everything that is wrong.
     """
 
-    delay: float = 0.0
-    rate: float | None = None
-    loss: float = 0.0
-    jitter: float = 0.0
-    queue: int | None = None
-    mtu: int = 1500
-    distribution: str = "normal"
-    burst: float | None = None
-    duplicate: float = 0.0
-    corrupt: float = 0.0
-    reorder: float = 0.0
+    mtu: int = field(default=1500, kw_only=True)
 
     def __post_init__(self) -> None:
         values = {name: getattr(self, name) for name in PARAMETERS}
         # a running link may be set to lose everything
-        found = list(impairments.faults({**values, "loss": min(self.loss, 99.9)}))
+        faults = list(impairments.faults({**values, "loss": min(self.loss, 99.9)}))
         if self.loss > 100:
-            found.append(f"loss {self.loss:g} percent is not between 0 and 100")
-        found = found or list(impairments.late_faults(values))
-        if self.rate and not found:
-            found += self._slow(self.rate)
-        if found:
-            raise ShaperError(f"a link cannot be so: {'; '.join(found)}")
+            faults.append(f"loss {self.loss:g} percent is not between 0 and 100")
+        faults = faults or list(impairments.combined_faults(values))
+        if self.rate and not faults:
+            faults += self._too_slow(self.rate)
+        if faults:
+            raise ShaperError(f"a link cannot be so: {'; '.join(faults)}")
 
-    def _slow(self, rate: float) -> Iterator[str]:
+    def _too_slow(self, rate: float) -> Iterator[str]:
         seconds = self.packet * 8 / (rate * 1e6)
         if seconds > LONGEST_PACKET:
             least = self.packet * 8 / LONGEST_PACKET / 1e6
@@ -90,14 +62,15 @@ class Shape:
 
     @property
     def packet(self) -> int:
-        """A full packet with its Ethernet header, bytes."""
+        """The size of a full packet with its Ethernet header, bytes."""
         return self.mtu + HEADER
 
     @property
     def queue_bytes(self) -> int:
-        """Twice the bandwidth-delay product (rate × twice the one-way delay), and at least 64 full packets.
+        """The bytes that may wait for the rate.
 
-        Shorter ones starve a single TCP flow on a long fat link.
+        Twice the bandwidth-delay product (rate × twice the one-way delay), and at least 64 full packets:
+        shorter ones starve a single TCP flow on a long fat link.
         """
         least = LEAST_PACKETS * self.packet
         if self.queue is not None:
@@ -107,13 +80,13 @@ class Shape:
 
     @property
     def held(self) -> int:
-        """Packets that this direction must be able to hold for their delay."""
-        longest = self.delay + impairments.WIDEST * self.jitter
+        """The packets that this direction must be able to hold for their delay."""
+        longest = self.delay + WIDEST * self.jitter
         return max(LEAST_HELD, round(2 * (self.rate or 0.0) * 1e6 / 8 * longest / 1e3 / self.packet))
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that full packets take while they are delayed and wait for the rate.
+        """The bytes of memory that full packets take while they are delayed and wait for the rate.
 
         For a direction without a rate that is unknown, and 0.
         """
@@ -121,18 +94,18 @@ class Shape:
         return round(OVERHEAD * (under_way + self.queue_bytes)) if self.rate else 0
 
     @property
-    def asked(self) -> frozenset[str]:
-        """The parameters that this shape needs a shaper to have."""
-        return frozenset(name for name in PARAMETERS if getattr(self, name) and name not in COME_ALONG)
+    def needed(self) -> frozenset[str]:
+        """The parameters that this shape needs a shaper to have; who has jitter has its distributions."""
+        return frozenset(name for name in PARAMETERS if getattr(self, name) and name != "distribution")
 
     @property
     def by_packet(self) -> bool:
-        """Whether it treats single packets differently, so that hosts must hand over single ones."""
+        """True where single packets are treated differently, so that hosts must hand over single ones."""
         return any((self.loss, self.duplicate, self.corrupt, self.reorder))
 
     @property
     def gilbert(self) -> tuple[float, float] | None:
-        """Chances of going into the bad state, where all is lost, and back; None without bursts.
+        """The chances of going into the bad state, where all is lost, and back; None without bursts.
 
         The mean stay in the bad state is `burst` packets, the share of it the loss (Gilbert 1960;
         Elliott's model with no loss in the good state and nothing but loss in the bad one).
@@ -157,34 +130,40 @@ class LinkState:
     interface_b: str = ""
     #: ms by which each direction's packets leave earlier: what the path itself takes (see `calibrate`).
     trim: float = 0.0
-    #: Whether the link was cut, on purpose.
+    #: Set down, on purpose.
     down: bool = False
 
     @property
     def bridge(self) -> str:
+        """The bridge in the lab's namespace that joins the two ports."""
         return f"br{self.number}"
 
     def shape(self, direction: str) -> Shape:
+        """Return what is imposed in a direction."""
         return self.ab if direction == "ab" else self.ba
 
+    def direction_number(self, direction: str) -> int:
+        """Return the number of a direction, of its class and of its queue: no other of the lab has it."""
+        return 2 * self.number + DIRECTIONS.index(direction)
+
     def port_in(self, direction: str) -> str:
-        """The port of the lab's namespace at which packets of this direction come in."""
+        """Return the port of the lab's namespace at which packets of this direction come in."""
         return f"{self.number}{direction[0]}"
 
     def port_out(self, direction: str) -> str:
-        """The port of the lab's namespace at which packets of this direction leave."""
+        """Return the port of the lab's namespace at which packets of this direction leave."""
         return f"{self.number}{direction[1]}"
 
-    def imposed(self, direction: str) -> float:
-        """The delay (ms) that a shaper imposes, for the path to have the one that was asked."""
+    def imposed_delay(self, direction: str) -> float:
+        """Return the delay (ms) that a shaper imposes, for the path to have the one that was asked."""
         return max(0.0, self.shape(direction).delay - self.trim)
 
-    def seen(self, direction: str, imposed: float) -> float:
-        """The delay (ms) that a direction has, of one that is imposed on it."""
-        return imposed + self.shape(direction).delay - self.imposed(direction)
+    def resulting_delay(self, direction: str, imposed: float) -> float:
+        """Return the delay (ms) that a direction has, of one that is imposed on it."""
+        return imposed + self.shape(direction).delay - self.imposed_delay(direction)
 
     def changed(self, directions: tuple[str, ...], **params: Any) -> LinkState:
-        """This line with some parameters of some directions set anew; `rtt` (ms) is half a delay each way.
+        """Return this link, some parameters of some directions set anew; `rtt` (ms) is half a delay each way.
 
         Raises:
             UnknownName: there is no such parameter.
@@ -201,10 +180,12 @@ class LinkState:
         return replace(self, ab=ab, ba=ba)
 
     def as_json(self) -> dict[str, Any]:
+        """Return all of it in plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LinkState:
+        """Return the link that `as_json` wrote."""
         return cls(**{**data, "ab": Shape(**data["ab"]), "ba": Shape(**data["ba"])})
 
 
@@ -220,8 +201,8 @@ class Wiring:
     end_b: int | str
 
     @property
-    def line(self) -> LinkState:
-        """Half of the round trip is imposed in each direction, if the link says nothing else.
+    def state(self) -> LinkState:
+        """The link as it is made: half of the round trip each way, if it says nothing else.
 
         Raises:
             ShaperError: the link's parameters cannot be together.
@@ -230,8 +211,8 @@ class Wiring:
         return LinkState(
             link.name,
             link.number,
-            Shape(**asdict(link.way(link.a)), mtu=link.mtu),
-            Shape(**asdict(link.way(link.b)), mtu=link.mtu),
+            Shape(**asdict(link.impairments(link.a)), mtu=link.mtu),
+            Shape(**asdict(link.impairments(link.b)), mtu=link.mtu),
             netns.path(self.end_a),
             netns.path(self.end_b),
             link.interface_a,

@@ -13,8 +13,8 @@ from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
 
-from lab.emulation.links.jitter import PARETO_DEVIATION, PARETO_MEAN, PARETO_MOST
-from lab.topology.impairments import DISTRIBUTIONS, WIDEST
+from lab.emulation.links.jitter import PARETO_DEVIATION, PARETO_MEAN, PARETO_MOST, WIDEST
+from lab.topology.impairments import DISTRIBUTIONS
 
 SIZE = 4096
 #: What stands for one standard deviation (``NETEM_DIST_SCALE`` in ``linux/pkt_sched.h``).
@@ -22,7 +22,7 @@ SCALE = 8192
 
 
 def quantile(distribution: str, share: float) -> float:
-    """How many standard deviations from the mean a share (0 to 1) of all values stays below."""
+    """Return how many standard deviations from the mean a share (0 to 1) of all values stays below."""
     quantiles: dict[str, Callable[[float], float]] = {
         "normal": NormalDist().inv_cdf,
         "uniform": lambda p: sqrt(3) * (2 * p - 1),
@@ -32,7 +32,7 @@ def quantile(distribution: str, share: float) -> float:
 
 
 def table(distribution: str) -> str:
-    """A distribution as tc reads it."""
+    """Return a distribution as tc reads it."""
     most = 2**15 - 1
     values = (round(SCALE * quantile(distribution, (i + 0.5) / SIZE)) for i in range(SIZE))
     return "\n".join(str(max(-most, min(most, value))) for value in values) + "\n"

@@ -1,32 +1,94 @@
-"""Network namespaces by process, name or path, and how a command of this machine gets into one."""
+"""Network namespaces by process, name or path, and how commands and threads of this machine enter them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+CLONE_NEWNET = 0x40000000
+#: A namespace without IPv6 sends nothing by itself.
+IPV6_SWITCHES = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
+#: Small programs of the lab's start without site-packages (``python -S``), in a tenth of the time; this is
+#: where they find the lab. They import this module: pathlib would cost them more than all else here.
+OWN_MODULES = {"PYTHONPATH": __file__.rsplit("/", 4)[0]}
 
 
 def path(end: int | str) -> str:
-    """The path of a network namespace, given a process in it, its name, or the path itself."""
+    """Return the path of a network namespace, given a process in it, its name, or the path itself."""
     if isinstance(end, int):
         return f"/proc/{end}/ns/net"
     return end if "/" in end else f"/run/netns/{end}"
 
 
 def inside(end: int | str, argv: Sequence[str]) -> list[str]:
-    """The argv that runs `argv` in a network namespace: this machine's programs, that network."""
+    """Return the argv that runs `argv` in a network namespace: this machine's programs, that network."""
     return ["nsenter", f"--net={path(end)}", *argv]
 
 
 def ip_batch(end: int | str) -> list[str]:
-    """The argv that carries out `ip` commands, one a line on standard input, in a network namespace."""
+    """Return the argv that runs `ip` commands, one a line on standard input, in a network namespace."""
     return inside(end, ["ip", "-batch", "-"])
 
 
 def tc_batch(end: int | str) -> list[str]:
-    """The argv that carries out `tc` commands, one a line on standard input, in a network namespace."""
+    """Return the argv that runs `tc` commands, one a line on standard input, in a network namespace."""
     return inside(end, ["tc", "-batch", "-"])
 
 
 def script(lines: Sequence[str]) -> bytes:
-    """Lines as the standard input of a batch."""
+    """Return lines as the standard input of a batch."""
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+@contextmanager
+def entered(end: int | str) -> Iterator[None]:
+    """Put this thread into a network namespace for a moment.
+
+    Raises:
+        OSError: it is gone, or there is no right to enter it.
+    """
+    with open("/proc/thread-self/ns/net") as home:
+        _enter(end)
+        try:
+            yield
+        finally:
+            _setns(home.fileno())
+
+
+def in_each(namespaces: Mapping[str, str], work: Callable[[str], T]) -> dict[str, T]:
+    """Do work in several network namespaces, by a thread that goes through them; return the results by name.
+
+    One that cannot be entered is left out.
+
+    Args:
+        namespaces: paths, by any name.
+        work: called with that name.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    def visit() -> dict[str, T]:
+        results = {}
+        for name, end in namespaces.items():
+            with suppress(OSError):
+                _enter(end)
+                results[name] = work(name)
+        return results
+
+    # the thread ends with its namespace; no other work ever runs in it
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(visit).result()
+
+
+def _enter(end: int | str) -> None:
+    with open(path(end)) as there:
+        _setns(there.fileno())
+
+
+def _setns(descriptor: int) -> None:
+    import ctypes  # os.setns is there from Python 3.12 on
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")

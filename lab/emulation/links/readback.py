@@ -1,39 +1,30 @@
-"""What was asked of a link against what it says it does, field by field."""
+"""Read-back of a link: what the kernel says that it does, held against what was asked, field by field."""
 
 from __future__ import annotations
 
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
+from lab.topology.impairments import RANGES
 
-#: Largest difference that rounding in the kernel explains: ms, relative, percent, ms, bytes, relative.
-DELAY, RATE, LOSS, JITTER, QUEUE, BURST = 2e-3, 1e-3, 1e-4, 2e-3, 0, 1e-3
+#: Largest difference that rounding in the kernel explains, by unit; `SHARES` of what was asked.
+ROUNDING = {"ms": 2e-3, "percent": 1e-4, "bytes": 0.0, "Mbit/s": 1e-3, "packets": 1e-3}
+SHARES = ("Mbit/s", "packets")
 
 
-def same(line: LinkState, direction: str, got: Shape) -> None:
+def compare(link: LinkState, direction: str, got: Shape) -> None:
     """Return when a direction reads back as asked.
 
     Raises:
         ShaperError: the first field that differs, with both values.
     """
-    asked = line.shape(direction)
-    room = asked.queue_bytes if got.queue == asked.queue else got.queue
-    pairs = {
-        "delay": (asked.delay, got.delay, DELAY, "ms"),
-        "rate": (asked.rate, got.rate, RATE * (asked.rate or 0.0), "Mbit/s"),
-        "loss": (asked.loss, got.loss, LOSS, "%"),
-        "jitter": (asked.jitter, got.jitter, JITTER, "ms"),
-        "burst": (asked.burst, got.burst, BURST * (asked.burst or 0.0), "packets"),
-        "duplicate": (asked.duplicate, got.duplicate, LOSS, "%"),
-        "corrupt": (asked.corrupt, got.corrupt, LOSS, "%"),
-        "reorder": (asked.reorder, got.reorder, LOSS, "%"),
-        "queue": (asked.queue_bytes, room, QUEUE, "bytes"),
-    }
-    for name, (want, have, slack, unit) in pairs.items():
-        differs = (want is None) != (have is None) or (
-            want is not None and have is not None and abs(want - have) > slack
-        )
-        if differs:
+    asked = link.shape(direction)
+    for name, (_, _, unit) in RANGES.items():
+        want, have = getattr(asked, name), getattr(got, name)
+        if name == "queue" and want != have:
+            want, have = asked.queue_bytes, have
+        slack = ROUNDING[unit] * ((want or 0.0) if unit in SHARES else 1.0)
+        if (want is None) != (have is None) or (want is not None and abs(want - have) > slack):
             raise ShaperError(
-                f"{line.name} ({direction}): {name} was set to {want} {unit} and reads back as {have}; "
-                f"something else changed it, take the lab down and up again"
+                f"{link.name} ({direction}): {name} was set to {want} {unit.replace('percent', '%')} "
+                f"and reads back as {have}; something else changed it, take the lab down and up again"
             )

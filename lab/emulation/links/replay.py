@@ -1,4 +1,4 @@
-"""A schedule, or a recorded trace, carried out on the links of a lab while it is measured on."""
+"""Replay of a schedule, or of a recorded trace, on the links of a lab while it is measured on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.topology.schedule import Change
 
 
 @dataclass
-class Happened:
+class BegunChange:
     """A change that was begun; times by the monotonic clock (s), `ended` infinite while it goes on."""
 
     change: Change
@@ -41,7 +41,7 @@ class Replay:
 
     def __init__(self, links: Links, changes: Sequence[Change], emit: Emit = silent) -> None:
         self._links, self._changes, self._emit = links, changes, emit
-        self.happened: list[Happened] = []
+        self.begun: list[BegunChange] = []
         self._start = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -58,11 +58,11 @@ class Replay:
         await asyncio.gather(self._task, return_exceptions=True)
         # what ended the work is not hidden by links that cannot be set back because of it
         with suppress(*([LabError] if error else [])):
-            for link in dict.fromkeys(happened.change.link for happened in self.happened):
+            for link in dict.fromkeys(one.change.link for one in self.begun):
                 await self._links.reset(link)
 
     async def play(self) -> None:
-        """Carry all changes out; one that fails ends it, and is kept in `happened`."""
+        """Carry all changes out; one that fails ends it, and is kept in `begun`."""
         self._start = self._start or monotonic()
         for change in self._changes:
             # a late change does not make those after it late
@@ -71,28 +71,28 @@ class Replay:
                 return
 
     async def _do(self, change: Change) -> bool:
-        now = Happened(change, datetime.now(UTC).isoformat(timespec="milliseconds"), monotonic())
-        self.happened.append(now)
+        begun = BegunChange(change, datetime.now(UTC).isoformat(timespec="milliseconds"), monotonic())
+        self.begun.append(begun)
         try:
-            await self._links.do(change)
+            await self._links.carry_out(change)
         except LabError as error:
-            now.error = str(error)
-        now.ended = monotonic()
-        self._emit(Note(f"{change.at:g} s: {change}{f' failed: {now.error}' if now.error else ''}"))
-        return not now.error
+            begun.error = str(error)
+        begun.ended = monotonic()
+        self._emit(Note(f"{change.at:g} s: {change}{f' failed: {begun.error}' if begun.error else ''}"))
+        return not begun.error
 
     def since(self, moment: float) -> list[str]:
-        """What changed since a moment (monotonic clock, s), in words."""
-        return [str(one.change) for one in self.happened if one.ended >= moment]
+        """Return what changed since a moment (monotonic clock, s), in words."""
+        return [str(one.change) for one in self.begun if one.ended >= moment]
 
     @property
     def trouble(self) -> str:
-        """Why the schedule ended before its time; empty when it did not."""
-        failed = next((one for one in self.happened if one.error), None)
+        """The reason why the schedule ended before its time; empty when it did not."""
+        failed = next((one for one in self.begun if one.error), None)
         return f"the schedule of links ended: {failed.change}: {failed.error}" if failed else ""
 
     def record(self) -> list[dict[str, Any]]:
-        """All that happened, as it is stored with a run."""
+        """Return all that happened, as it is stored with a run."""
         return [
             {
                 "asked_s": one.change.at,
@@ -102,5 +102,5 @@ class Replay:
                 "what": str(one.change),
                 "error": one.error,
             }
-            for one in self.happened
+            for one in self.begun
         ]

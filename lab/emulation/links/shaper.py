@@ -1,4 +1,4 @@
-"""The contract of a shaper, and which one this machine can have.
+"""The contract of a shaper, and what all shapers have in common.
 
 A shaper imposes delay, rate and loss on the links of one lab, inside the lab's own network
 namespace. It fails loudly: a link that cannot be shaped as asked carries nothing.
@@ -6,111 +6,86 @@ namespace. It fails loudly: a link that cannot be shaped as asked carries nothin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from lab.emulation import memory
-from lab.emulation.links.link import LinkState, Shape, Wiring
+from lab.emulation.links import memory, readback
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
+from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
-from lab.errors import MachineError, ShaperError, UnknownName
+from lab.errors import ShaperError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.measure.link_counters import Counters
+from lab.topology.impairments import PARAMETERS
 
-if TYPE_CHECKING:
-    from lab.topology.specs import LinkSpec
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What happened in one direction of a link since it was made.
-
-    Attributes:
-        packets: packets that left the link (a GSO packet is one).
-        bytes: bytes that left the link.
-        overflow: packets dropped because the queue before the rate was full: what a real link does.
-        unasked: packets dropped that no parameter asked for: a full or dead wire.
-        lateness: how late packets were released, ms, by quantile (``p50``, ``p99``, ``max``);
-            empty where the kernel does not tell.
-        late_counts: packets by class of lateness, each named by its upper bound (ms; infinity for
-            the last): of two readings the difference tells about the time between them.
-        late_ms: how late all packets were, taken together, ms.
-    """
-
-    packets: int
-    bytes: int
-    overflow: int
-    unasked: int
-    lateness: Mapping[str, float] = field(default_factory=dict)
-    late_counts: Mapping[float, int] = field(default_factory=dict)
-    late_ms: float = 0.0
-
-
-#: What each parameter means; the order is that of the table in the documentation.
-MEANINGS = {
-    "delay": "ms, one way; `rtt` sets half of it in each direction",
-    "rate": "Mbit/s with Ethernet headers",
-    "loss": "percent of the packets, each by its own chance",
-    "burst": "packets lost in a row, on average (Gilbert-Elliott); `loss` is the share that is lost in all",
-    "jitter": "ms, standard deviation of the delay; packets keep their order",
-    "distribution": "of the jitter: normal (default), uniform or pareto",
-    "duplicate": "percent of the packets that arrive twice",
-    "corrupt": "percent of the packets in which one bit is wrong",
-    "reorder": "percent of the packets that are not delayed, and so overtake others",
-    "queue": "bytes that wait for the rate; by default twice rate × 2 × delay, and 64 full packets at least",
+#: The parameters that each shaper can impose, by its name; the preferred shaper first.
+ABILITIES: Mapping[str, frozenset[str]] = {
+    "netem": frozenset(PARAMETERS),
+    "wire": frozenset(PARAMETERS) - {"duplicate", "corrupt"},
 }
 
+#: Shapes by link and direction.
+Shapes = dict[str, dict[str, Shape]]
 
-class Shaper(Protocol):
-    """Shapes the links of one lab. Its kind comes from `choose`: ``kind(lab_id, folder, run)``.
+
+class Shaper(ABC):
+    """Shapes the links of one lab. Its class comes from `lab.emulation.shaper_choice.choose`.
 
     `folder` holds what was asked, so that another process can take up a lab that stays up:
-    it makes the shaper anew with the same folder, and `lines` has every link.
+    it makes the shaper anew with the same folder, and `states` has every link.
     """
 
+    #: One of `ABILITIES`.
     name: ClassVar[str]
-    #: Parameters that it can impose, of `MEANINGS`.
-    can: ClassVar[frozenset[str]]
 
-    def __init__(self, lab_id: str, folder: Path, run: RunCommand = command.run) -> None: ...
+    def __init__(self, lab_id: str, folder: Path, run: RunCommand = command.run) -> None:
+        self.lab_id, self._run = lab_id, run
+        self._namespace = f"lab-{lab_id}"
+        self._store = LinkStore(folder)
 
     @classmethod
+    @abstractmethod
     async def probe(cls, run: RunCommand = command.run) -> str | None:
-        """Why it cannot be had here, tried for real in a throw-away namespace; None when it can."""
-        ...
+        """Try it for real in a throw-away namespace; return why it cannot be had, None when it can."""
 
     @property
-    def lines(self) -> Mapping[str, LinkState]:
-        """What is asked of each link, by its name."""
-        ...
+    def states(self) -> Mapping[str, LinkState]:
+        """The state that is asked of each link, by its name."""
+        return self._store.states
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """What it keeps running; to be recorded by who cleans up."""
-        ...
+        """The processes that it keeps running; to be recorded by who cleans up."""
+        return ()
 
     async def prepare(self) -> None:
         """Make the lab's namespace ready: from here on it passes nothing that is not shaped.
 
+        That needs nothing where links are closed until they are read back.
+
         Raises:
             ShaperError: that cannot be had.
         """
-        ...
 
-    async def apply(self, lines: Sequence[LinkState]) -> None:
+    async def apply(self, links: Sequence[LinkState]) -> None:
         """Shape further links, whose ports exist and are down; read back before returning.
 
         Raises:
-            ShaperError: a parameter that it cannot impose (names the shaper that can), or a
-                link that does not read back as asked.
+            ShaperError: a parameter that it cannot impose (names the shaper that can), links that
+                need more memory than there is, or one that does not read back as asked.
         """
-        ...
+        refuse(self.name, links)
+        async with self._store.locked():
+            states = {**self.states, **{link.name: link for link in links}}
+            memory.check(states.values())
+            await self._add(links, states)
+            await self._compare(links)
 
-    async def change(
-        self, link: str, *, directions: Sequence[str] = ("ab", "ba"), **params: Any
-    ) -> LinkState:
-        """Set some parameters (of `MEANINGS`, or `rtt`) of a running link.
+    async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> LinkState:
+        """Set some parameters (of `lab.topology.impairments`, or `rtt`) of a running link.
 
         Nothing is torn down: packets under way stay under way, other parameters stay as they were.
 
@@ -118,28 +93,40 @@ class Shaper(Protocol):
             UnknownName: there is no such link.
             ShaperError: as `apply`.
         """
-        ...
+        async with self._store.locked():
+            before = self._store.find(link)
+            after = before.changed(tuple(directions), **params)
+            await self._set(before, after)
+        return after
 
-    async def put(self, line: LinkState) -> None:
-        """Make a running link what a line says, all of it.
+    async def put(self, link: LinkState) -> None:
+        """Make a running link what a state says, all of it.
 
         Raises:
             UnknownName: there is no such link.
             ShaperError: as `apply`.
         """
-        ...
+        async with self._store.locked():
+            await self._set(self._store.find(link.name), link)
 
-    def first(self, link: str) -> LinkState:
-        """The link as it was made. Raises UnknownName when there is no such link."""
-        ...
+    async def _set(self, before: LinkState, after: LinkState) -> None:
+        refuse(self.name, [after])
+        states = {**self.states, after.name: after}
+        memory.check(states.values())
+        await self._replace(before, after, states)
+        await self._compare([after])
+
+    def initial(self, link: str) -> LinkState:
+        """Return the link as it was made. Raises UnknownName when there is no such link."""
+        return self._store.find(link, initial=True)
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
-        """What the kernel says that the link does, per direction, having been compared with what was asked.
+        """Return what the kernel says that the link does, per direction, compared with what was asked.
 
         Raises:
             ShaperError: the first field that differs, with both values.
         """
-        ...
+        return (await self._compare([self._store.find(link)]))[link]
 
     async def check(self) -> None:
         """Return when it is alive and every link is still as set.
@@ -147,97 +134,58 @@ class Shaper(Protocol):
         Raises:
             ShaperError: what is not.
         """
-        ...
+        async with self._store.locked():  # no link is half changed meanwhile
+            await self._compare(list(self.states.values()))
 
+    async def _compare(self, links: Sequence[LinkState]) -> Shapes:
+        """Return what links read back as, compared with what was asked."""
+        shapes = await self._read(links)
+        for link in links:
+            for direction in DIRECTIONS:
+                readback.compare(link, direction, shapes[link.name][direction])
+        return shapes
+
+    @abstractmethod
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
-        """Per link name and direction. Raises ShaperError when a part that counts is dead."""
-        ...
+        """Return counts per link name and direction. Raises ShaperError when a part that counts is dead."""
 
     async def cost(self) -> Mapping[str, float]:
-        """What the shaper itself used: ``cpu_seconds`` and the like; empty when the kernel does the work."""
-        ...
+        """Return what the shaper itself used (``cpu_seconds`` …); nothing when the kernel does the work."""
+        return {}
 
     async def remove(self, links: Sequence[str]) -> None:
         """Forget links, whose ports are down or gone."""
-        ...
+        async with self._store.locked():
+            await self._switch({name: link for name, link in self.states.items() if name not in links})
 
     async def close(self) -> None:
-        """End what it keeps running. Doing it twice changes nothing."""
-        ...
+        """End what it keeps running; disciplines go with the namespace. Doing it twice changes nothing."""
+
+    @abstractmethod
+    async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
+        """Shape new links, and store all states."""
+
+    @abstractmethod
+    async def _replace(self, before: LinkState, after: LinkState, states: Mapping[str, LinkState]) -> None:
+        """Shape a running link anew, and store all states; what fails half way is undone."""
+
+    async def _switch(self, states: Mapping[str, LinkState]) -> None:
+        """Store other states, and do what is left to do for them."""
+        self._store.save(states)
+
+    @abstractmethod
+    async def _read(self, links: Sequence[LinkState]) -> Shapes:
+        """Read back what links do. Raises ShaperError for a part that is missing."""
 
 
-def kinds() -> tuple[type[Shaper], ...]:
-    """All shapers, the preferred one first."""
-    from lab.emulation.links.netem import Netem
-    from lab.emulation.wire.wire import Wire
-
-    return Netem, Wire
-
-
-def kind(name: str) -> type[Shaper]:
-    """The shaper of this name, not tried.
-
-    Raises:
-        UnknownName: no shaper has this name.
-    """
-    known = {one.name: one for one in kinds()}
-    if name not in known:
-        raise UnknownName("shaper", name, known)
-    return known[name]
-
-
-async def choose(name: str = "auto", run: RunCommand = command.run) -> type[Shaper]:
-    """The shaper that this machine can have: netem, then the wire; or the one that is named.
-
-    Raises:
-        UnknownName: no shaper has this name.
-        MachineError: it, or neither, can be had; says why for each, and what to do.
-    """
-    known = {kind.name: kind for kind in kinds()}
-    if name != "auto" and name not in known:
-        raise UnknownName("shaper", name, [*known, "auto"])
-    reasons = []
-    for kind in known.values() if name == "auto" else [known[name]]:
-        reason = await kind.probe(run)
-        if reason is None:
-            return kind
-        reasons.append(f"{kind.name}: {reason}")
-    raise MachineError(
-        f"links cannot be shaped on this machine, so none is built ({'; '.join(reasons)}); "
-        f"the box of the Vagrantfile has a kernel with netem"
-    )
-
-
-def refuse(kind: type[Shaper], lines: Sequence[LinkState]) -> None:
-    """Raise when lines ask for what a shaper cannot impose.
+def refuse(shaper: str, links: Sequence[LinkState]) -> None:
+    """Raise when links ask for what a shaper cannot impose.
 
     Raises:
         ShaperError: names the link, the parameters, and the shaper that has them.
     """
-    for line in lines:
-        if missing := (line.ab.asked | line.ba.asked) - kind.can:
-            others = [other.name for other in kinds() if missing <= other.can]
+    for link in links:
+        if missing := (link.ab.needed | link.ba.needed) - ABILITIES[shaper]:
+            others = [other for other, abilities in ABILITIES.items() if missing <= abilities]
             remedy = f"{' or '.join(others)} can (--shaper {others[0]})" if others else "no shaper here can"
-            what = ", ".join(sorted(missing))
-            raise ShaperError(f"{line.name}: {kind.name} cannot impose {what}; {remedy}")
-
-
-def foresee(kind: type[Shaper], links: Sequence[LinkSpec]) -> None:
-    """Return when a shaper can impose what links ask for; asked before anything is made.
-
-    Raises:
-        ShaperError: as `Shaper.apply`, or the links need more memory than there is.
-    """
-    lines = [Wiring(link, link.a, link.b).line for link in links]
-    refuse(kind, lines)
-    memory.hold(lines)
-
-
-def abilities() -> str:
-    """Which shaper can impose what, as the table of ``docs/links.md``."""
-    known = kinds()
-    rows = [["parameter", *(kind.name for kind in known), "unit and meaning, per direction"]]
-    rows += [["---"] * len(rows[0])]
-    for name, meaning in MEANINGS.items():
-        rows.append([f"`{name}`", *("yes" if name in kind.can else "no" for kind in known), meaning])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            raise ShaperError(f"{link.name}: {shaper} cannot impose {', '.join(sorted(missing))}; {remedy}")

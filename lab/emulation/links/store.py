@@ -1,4 +1,4 @@
-"""What is asked of the links of a lab, in files that any process can take up; and a lock on them."""
+"""The store of what is asked of a lab's links: files that any process can take up, and a lock on them."""
 
 from __future__ import annotations
 
@@ -11,71 +11,68 @@ from pathlib import Path
 
 from lab.emulation.links.link import LinkState
 from lab.errors import UnknownName
+from lab.util import files
 
-#: Seconds after which it is seen whether another one has done with the links.
-LOOK_AGAIN = 0.005
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+#: Seconds between two tries to get the lock.
+RETRY_SECONDS = 0.005
+CURRENT, INITIAL = "lines.json", "first.json"
 
 
 class LinkStore:
-    """What is asked of each link of a lab, kept in files that any process can take up."""
+    """The states that are asked of a lab's links.
+
+    Args:
+        folder: of its files.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     @property
-    def lines(self) -> dict[str, LinkState]:
+    def states(self) -> dict[str, LinkState]:
         """Every link by its name, read anew: another process may have changed one."""
-        return self._read("lines.json")
+        return self._read(CURRENT)
 
     @property
-    def first(self) -> dict[str, LinkState]:
+    def initial(self) -> dict[str, LinkState]:
         """Every link as it was when it was made."""
-        return self._read("first.json")
+        return self._read(INITIAL)
 
-    def find(self, link: str, *, first: bool = False) -> LinkState:
-        """Raises UnknownName when there is no such link."""
-        lines = self.first if first else self.lines
-        if link not in lines:
-            raise UnknownName("link", link, lines)
-        return lines[link]
+    def find(self, link: str, *, initial: bool = False) -> LinkState:
+        """Return one link. Raises UnknownName when there is none of this name."""
+        states = self.initial if initial else self.states
+        if link not in states:
+            raise UnknownName("link", link, states)
+        return states[link]
 
-    def begin(self, lines: Mapping[str, LinkState]) -> None:
-        """Replace all lines at once; those that are new are as they were made."""
-        self._write("first.json", {**lines, **self.first})
-        self.keep(lines)
-
-    def keep(self, lines: Mapping[str, LinkState]) -> None:
-        """Replace all lines at once; of those that are gone nothing is remembered."""
-        self._write("lines.json", lines)
-        first = self.first
-        if first.keys() - lines.keys():
-            self._write("first.json", {name: line for name, line in first.items() if name in lines})
+    def save(self, states: Mapping[str, LinkState]) -> None:
+        """Replace all states; new links are as they were made, those that are gone are forgotten."""
+        initial = self.initial
+        if states.keys() - initial.keys():
+            self._write(INITIAL, {**states, **initial})
+        self._write(CURRENT, states)
+        if initial.keys() - states.keys():
+            self._write(INITIAL, {name: initial.get(name, state) for name, state in states.items()})
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """While no other process, nor another task of this one, changes a link."""
-        with (self._folder / "lines.lock").open("w") as lock:
-            # to wait in threads would use up those that the one needs who holds the lock
-            while not _locked(lock.fileno()):
-                await asyncio.sleep(LOOK_AGAIN)
+    async def locked(self) -> AsyncIterator[None]:
+        """Hold the lock: no other process, nor another task of this one, changes a link meanwhile."""
+        with (self.folder / "lines.lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    # to wait in threads would use up those that the one needs who holds the lock
+                    await asyncio.sleep(RETRY_SECONDS)
             yield
 
     def _read(self, name: str) -> dict[str, LinkState]:
         try:
-            words = json.loads((self._folder / name).read_text())
+            rows = json.loads((self.folder / name).read_text())
         except FileNotFoundError:
             return {}
-        return {word["name"]: LinkState.from_json(word) for word in words}
+        return {row["name"]: LinkState.from_json(row) for row in rows}
 
-    def _write(self, name: str, lines: Mapping[str, LinkState]) -> None:
-        temporary = (self._folder / name).with_suffix(".tmp")
-        temporary.write_text(json.dumps([line.as_json() for line in lines.values()]))
-        temporary.rename(self._folder / name)
+    def _write(self, name: str, states: Mapping[str, LinkState]) -> None:
+        files.replace(self.folder / name, json.dumps([state.as_json() for state in states.values()]))

@@ -25,44 +25,41 @@ from lab.hosts import command
 from lab.hosts.command import RunCommand
 
 if TYPE_CHECKING:
-    from lab.topology.specs import LinkSpec
-
-#: The lab's own namespace takes no part in its links: it has no addresses and sends nothing.
-QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
+    from lab.topology import LinkSpec
 
 
 def namespace(lab_id: str) -> str:
-    """The name of a lab's network namespace."""
+    """Return the name of a lab's network namespace."""
     return f"lab-{lab_id}"
 
 
-def build_lines(wiring: Wiring) -> list[str]:
-    """`ip` lines, for the lab's namespace, that make a link: closed, and without addresses."""
-    line, mtu = wiring.line, wiring.link.mtu
+def add_commands(wiring: Wiring) -> list[str]:
+    """Return `ip` lines, for the lab's namespace, that make a link: closed, and without addresses."""
+    state, mtu = wiring.state, wiring.link.mtu
     veth = f"mtu {mtu} type veth peer mtu {mtu} name"
     return [
-        f"link add {line.number}a {veth} {line.interface_a} netns {line.end_a}",
-        f"link add {line.number}b {veth} {line.interface_b} netns {line.end_b}",
-        f"link add {line.bridge} mtu {mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-        f"link set {line.bridge} alias {line.name}",
-        f"link set {line.number}a master {line.bridge} up",
-        f"link set {line.number}b master {line.bridge} up",
+        f"link add {state.number}a {veth} {state.interface_a} netns {state.end_a}",
+        f"link add {state.number}b {veth} {state.interface_b} netns {state.end_b}",
+        f"link add {state.bridge} mtu {mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        f"link set {state.bridge} alias {state.name}",
+        f"link set {state.number}a master {state.bridge} up",
+        f"link set {state.number}b master {state.bridge} up",
     ]
 
 
-def open_lines(lines: Sequence[LinkState]) -> list[str]:
-    """`ip` lines, for the lab's namespace, that let links pass packets."""
-    return [f"link set {line.bridge} up" for line in lines]
+def up_commands(links: Sequence[LinkState]) -> list[str]:
+    """Return `ip` lines, for the lab's namespace, that let links pass packets."""
+    return [f"link set {link.bridge} up" for link in links]
 
 
-def remove_lines(lines: Sequence[LinkState]) -> list[str]:
-    """`ip` lines, for the lab's namespace, that take links away; the hosts' interfaces go with the ports."""
-    names = [name for line in lines for name in (line.bridge, f"{line.number}a", f"{line.number}b")]
+def delete_commands(links: Sequence[LinkSpec | LinkState]) -> list[str]:
+    """Return `ip` lines, for the lab's namespace, that delete links; the hosts' interfaces go with them."""
+    names = [name for n in (link.number for link in links) for name in (f"br{n}", f"{n}a", f"{n}b")]
     return [f"link del {name}" for name in names]
 
 
-def host_lines(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
-    """`ip` lines per host's namespace that give its interfaces their addresses and bring them up."""
+def host_commands(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
+    """Return `ip` lines per host's namespace that give its interfaces their addresses and bring them up."""
     lines: dict[str, list[str]] = defaultdict(list)
     for wiring in wirings:
         link, prefix = wiring.link, ip_network(wiring.link.subnet).prefixlen
@@ -101,8 +98,9 @@ class Fabric:
             ShaperError: the shaper cannot work in it.
         """
         await self.run(["ip", "netns", "add", self.namespace])
-        if Path(QUIET[0]).exists():
-            await self.run(netns.inside(self.namespace, ["tee", *QUIET]), stdin=b"1\n")
+        # it takes no part in the links: it has no addresses and sends nothing
+        if Path(netns.IPV6_SWITCHES[0]).exists():
+            await self.run(netns.inside(self.namespace, ["tee", *netns.IPV6_SWITCHES]), stdin=b"1\n")
         await self.shaper.prepare()
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:
@@ -112,30 +110,19 @@ class Fabric:
             CommandError: a host is gone, or an interface exists already.
             ShaperError: the shaper cannot do what a link asks; the link stays closed.
         """
-        lines = [wiring.line for wiring in wirings]
-        await self._ip(self.namespace, [line for wiring in wirings for line in build_lines(wiring)])
-        await self.shaper.apply(lines)
+        links = [wiring.state for wiring in wirings]
+        await self._ip(self.namespace, [line for wiring in wirings for line in add_commands(wiring)])
+        await self.shaper.apply(links)
         async with asyncio.TaskGroup() as group:
-            for end, todo in host_lines(wirings).items():
-                group.create_task(self._ip(end, todo))
-        await self._ip(self.namespace, open_lines(lines))
+            for end, lines in host_commands(wirings).items():
+                group.create_task(self._ip(end, lines))
+        await self._ip(self.namespace, up_commands(links))
 
-    async def remove_links(self, links: Sequence[str]) -> None:
-        """Take links away, with their interfaces in the hosts.
-
-        Raises:
-            CommandError: there is no such link.
-        """
-        lines = [self.shaper.lines[link] for link in links]
-        await self._ip(self.namespace, remove_lines(lines))
-        await self.shaper.remove(links)
-
-    async def clear_links(self, links: Sequence[LinkSpec]) -> None:
-        """Take away what there is of links: half built ones, and those whose ports went with a host."""
-        lines = [Wiring(link, 0, 0).line for link in links]
-        todo = netns.script(remove_lines(lines))
-        await self.run(netns.inside(self.namespace, ["ip", "-force", "-batch", "-"]), stdin=todo, check=False)
-        if known := [line.name for line in lines if line.name in self.shaper.lines]:
+    async def clear_links(self, links: Sequence[LinkSpec | LinkState]) -> None:
+        """Take away what there is of links: whole, half built, and those whose ports went with a host."""
+        argv = netns.inside(self.namespace, ["ip", "-force", "-batch", "-"])
+        await self.run(argv, stdin=netns.script(delete_commands(links)), check=False)
+        if known := [link.name for link in links if link.name in self.shaper.states]:
             await self.shaper.remove(known)
 
     async def destroy(self) -> None:

@@ -1,4 +1,4 @@
-"""The wire's process, one per lab: delays the packets of all links. ``python -m lab.emulation.wire.daemon``
+"""The wire's daemon, one per lab, holds the packets of all links. ``python -m lab.emulation.wire.daemon``
 
 It is told what to do over a socket in its folder (one JSON object per message) and survives
 the command that started it. It ends when told to, or when its lab's namespace loses its name;
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.emulation.links.jitter import Variation
-from lab.emulation.wire.loop import PERIOD, Wanted, WireLoop
+from lab.emulation.wire.loop import PERIOD, QueueSpec, WireLoop
 from lab.emulation.wire.nfqueue import EDGES
 
 KERNEL_COUNTERS = "/proc/self/net/netfilter/nfnetlink_queue"
@@ -52,7 +52,7 @@ class Control:
         try:
             request = client.recv(LARGEST)
             if request:
-                client.send(json.dumps(answer(self._loop, request)).encode())
+                client.send(json.dumps(handle(self._loop, request)).encode())
                 return
         except OSError:
             pass  # it went away without waiting for the answer
@@ -60,29 +60,29 @@ class Control:
         client.close()
 
 
-def answer(loop: WireLoop, request: bytes) -> dict[str, Any]:
-    """Do what a request asks and say how things are then; what makes no sense is answered by an ``error``."""
+def handle(loop: WireLoop, request: bytes) -> dict[str, Any]:
+    """Do what a request asks and return the status; what makes no sense is answered by an ``error``."""
     try:
-        asked = json.loads(request)
-        if asked["do"] == "set":
-            loop.set([wanted(row) for row in asked["queues"]], int(asked["lead"]))
-        elif asked["do"] == "move":
-            os.sched_setaffinity(0, {int(asked["cpu"])})
-        elif asked["do"] == "stop":
+        order = json.loads(request)
+        if order["do"] == "set":
+            loop.set([parse_queue(row) for row in order["queues"]], int(order["lead"]))
+        elif order["do"] == "move":
+            os.sched_setaffinity(0, {int(order["cpu"])})
+        elif order["do"] == "stop":
             loop.running = False
         return status(loop)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def wanted(row: Sequence[Any]) -> Wanted:
-    """A queue of a request; raises ValueError or TypeError when it makes no sense."""
-    number, delay, port, room, vary = row
-    return Wanted(int(number), int(delay), str(port), int(room), Variation(vary).asked)
+def parse_queue(row: Sequence[Any]) -> QueueSpec:
+    """Read a queue of a request; raises ValueError or TypeError when it makes no sense."""
+    number, delay, port, limit, variation = row
+    return QueueSpec(int(number), int(delay), str(port), int(limit), Variation(variation).asked)
 
 
 def status(loop: WireLoop) -> dict[str, Any]:
-    """All that is known about every queue; times in ns, lateness as packets per class of `edges`."""
+    """Return all that is known about every queue; times in ns, lateness as packets per class of `edges`."""
     used, kernel = resource.getrusage(resource.RUSAGE_SELF), kernel_counters()
     return {
         "pid": os.getpid(),
@@ -101,8 +101,8 @@ def status(loop: WireLoop) -> dict[str, Any]:
                 "lateness": queue.lateness,
                 "latest": queue.latest,
                 "late": queue.late,
-                "room": queue.room,
-                "vary": queue.vary.asked if queue.vary else {},
+                "room": queue.limit,
+                "vary": queue.variation.asked if queue.variation else {},
                 "chosen": queue.lost,
                 **kernel.get(number, {}),
             }
@@ -112,7 +112,7 @@ def status(loop: WireLoop) -> dict[str, Any]:
 
 
 def kernel_counters() -> dict[int, dict[str, int]]:
-    """What the kernel counts of every queue: packets held, dropped because full, and lost on the way up."""
+    """Return the kernel's counts of every queue: packets held, dropped as it was full, lost on the way up."""
     counters = {}
     for line in Path(KERNEL_COUNTERS).read_text().splitlines():
         number, _, held, _, _, full, lost, queued, *_ = (int(word) for word in line.split())
@@ -121,7 +121,7 @@ def kernel_counters() -> dict[int, dict[str, int]]:
 
 
 def same_namespace(name: str) -> bool:
-    """Whether a path still leads to the network namespace of this process."""
+    """Return True when a path still leads to the network namespace of this process."""
     try:
         there, here = Path(name).stat(), Path("/proc/self/ns/net").stat()
     except OSError:
@@ -138,7 +138,7 @@ def serve(folder: Path, name: str, ready: int) -> None:
         os.dup2(source, target)
     loop = WireLoop(lambda: same_namespace(name))
     Control(loop, folder / SOCKET)
-    loop.hurry()
+    loop.set_realtime_priority()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.write(ready, str(os.getpid()).encode())
     os.close(ready)

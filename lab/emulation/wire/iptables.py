@@ -1,4 +1,4 @@
-"""The wire's packet filter: which queue a packet waits in, which packets are lost.
+"""The wire's packet filter: the queue in which a packet waits, the packets that are lost.
 
 One table per address family, in the namespace of the lab. What no rule names is dropped. All
 rules of a change come into force together: no packet ever meets half of them.
@@ -24,22 +24,22 @@ LOST = re.compile(CAME + r"-m statistic --mode random --probability (\S+) -j DRO
 
 
 def families() -> tuple[int, ...]:
-    """The versions of IP that this kernel has."""
+    """Return the versions of IP that this kernel has."""
     return (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
 
 
 def restore(variant: str, family: int) -> list[str]:
-    """The argv that takes whole tables; `family` is 4 or 6. For an empty namespace only: see `difference`."""
+    """Return the argv that takes whole tables; `family` is 4 or 6. For an empty namespace only."""
     return [_program(variant, family) + "-restore", "-w", "5"]
 
 
 def amend(variant: str, family: int) -> list[str]:
-    """The argv that takes the output of `difference`."""
+    """Return the argv that takes the output of `difference`."""
     return [*restore(variant, family), "--noflush"]
 
 
 def save(variant: str, family: int) -> list[str]:
-    """The argv that prints the table."""
+    """Return the argv that prints the table."""
     return [_program(variant, family) + "-save", "-t", "mangle"]
 
 
@@ -47,29 +47,24 @@ def _program(variant: str, family: int) -> str:
     return f"{'iptables' if family == 4 else 'ip6tables'}-{variant}"
 
 
-def queue_number(line: LinkState, direction: str) -> int:
-    """The netfilter queue of a direction."""
-    return 2 * line.number + DIRECTIONS.index(direction)
-
-
-def of_port(line: LinkState, direction: str) -> list[str]:
-    """The rules of one direction, in the order in which a packet meets them."""
-    came = f"FORWARD -m physdev --physdev-in {line.port_in(direction)}"
-    rules = [f"{came} -j NFQUEUE --queue-num {queue_number(line, direction)}"]
-    shape = line.shape(direction)
+def port_rules(link: LinkState, direction: str) -> list[str]:
+    """Return the rules of one direction, in the order in which a packet meets them."""
+    came = f"FORWARD -m physdev --physdev-in {link.port_in(direction)}"
+    rules = [f"{came} -j NFQUEUE --queue-num {link.direction_number(direction)}"]
+    shape = link.shape(direction)
     if (loss := shape.loss) and shape.burst is None:  # bursts are the process's work
         rules.insert(0, f"{came} -m statistic --mode random --probability {loss / 100:.9f} -j DROP")
     return rules
 
 
-def table(lines: Iterable[LinkState]) -> bytes:
-    """The whole table, as the input of `restore`."""
-    rules = [f"-A {rule}" for line in lines for d in DIRECTIONS for rule in of_port(line, d)]
+def table(links: Iterable[LinkState]) -> bytes:
+    """Return the whole table, as the input of `restore`."""
+    rules = [f"-A {rule}" for link in links for d in DIRECTIONS for rule in port_rules(link, d)]
     return _input([":FORWARD DROP [0:0]", *rules])
 
 
 def difference(before: Iterable[LinkState], after: Iterable[LinkState]) -> bytes | None:
-    """What turns one set of rules into another, at once, as the input of `amend`; None when nothing does.
+    """Return what turns one set of rules into another, at once, as the input of `amend`; None for nothing.
 
     Packets are held by a hook of the table: replacing the table would drop them all.
     """
@@ -81,8 +76,8 @@ def difference(before: Iterable[LinkState], after: Iterable[LinkState]) -> bytes
     )
 
 
-def _by_port(lines: Iterable[LinkState]) -> dict[str, list[str]]:
-    return {line.port_in(d): of_port(line, d) for line in lines for d in DIRECTIONS}
+def _by_port(links: Iterable[LinkState]) -> dict[str, list[str]]:
+    return {link.port_in(d): port_rules(link, d) for link in links for d in DIRECTIONS}
 
 
 def _input(lines: list[str]) -> bytes:
@@ -91,7 +86,7 @@ def _input(lines: list[str]) -> bytes:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a table says: `policy` of what no rule names, `queues` and `loss` (percent) by port."""
+    """The rules of a table: `policy` of what no rule names, `queues` and `loss` (percent) by port."""
 
     policy: str
     queues: dict[str, int]
@@ -100,7 +95,7 @@ class Rules:
 
 
 def parse(text: str) -> Rules:
-    """What `save` printed. Rules that the wire did not write are in `others`."""
+    """Read what `save` printed. Rules that the wire did not write are in `others`."""
     policy = re.search(r"^:FORWARD (\S+)", text, re.MULTILINE)
     queues, loss, others = {}, {}, []
     for rule in re.findall(r"^-A .*$", text, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""The loop that looks after the queues of one lab: when to look, when to wait, when to let go.
+"""The wire's loop over the queues of one lab: when to look, when to wait, when to let go.
 
 It looks every `PERIOD` while packets come, and blocks while none do: being woken for every
 packet would cost most of a core.
@@ -19,8 +19,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from lab.emulation.links.jitter import Variation
+from lab.emulation.links.timestamps import enable as enable_timestamps
 from lab.emulation.wire.nfqueue import HELD_PACKETS, Mailbox, Queue
-from lab.emulation.wire.qdisc_backlog import Exits
+from lab.emulation.wire.qdisc_backlog import QdiscBacklog
 
 #: ns between two looks while packets come. Shorter costs more CPU, longer makes delays coarser.
 PERIOD = 150_000
@@ -35,21 +36,20 @@ SAME_MOMENT = 10_000
 #: ns between two looks at whether the lab's namespace still has its name.
 HOUSEKEEPING = 1_000_000_000
 PRIORITY = 10
-SO_TIMESTAMPNS = 35
 PR_SET_TIMERSLACK = 29
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Wanted(NamedTuple):
+class QueueSpec(NamedTuple):
     """A queue that is asked for: number, delay (ns), the port at which its packets leave, the packets
     that it can hold, and what chance does to them (see `lab.emulation.links.jitter`)."""
 
     number: int
     delay: int
     port: str
-    room: int = HELD_PACKETS
-    vary: Mapping[str, Any] = {}
+    limit: int = HELD_PACKETS
+    variation: Mapping[str, Any] = {}
 
 
 class Timer:
@@ -85,14 +85,14 @@ class WireLoop:
         self.lead = self.looks = 0
         self.running, self.realtime = True, False
         self._alive = alive
-        self._mailbox, self._exits = Mailbox(), Exits()
+        self._mailbox, self._backlog = Mailbox(), QdiscBacklog()
         self._by_fd: dict[int, Queue] = {}
         self._holding: set[Queue] = set()
         self._epoll = select.epoll()
         self._timer = Timer()
         self._others: dict[int, Callable[[], None]] = {}
         self.watch(self._timer.fd, self._timer.read)
-        self._stamps = kernel_stamps()
+        self.stamps = kernel_stamps()
 
     def watch(self, fd: int, ready: Callable[[], None]) -> None:
         """Have a function called whenever a descriptor can be read."""
@@ -104,7 +104,7 @@ class WireLoop:
         self._epoll.unregister(fd)
         del self._others[fd]
 
-    def hurry(self) -> None:
+    def set_realtime_priority(self) -> None:
         """Be woken in time: real-time priority where that is allowed, fine timers in any case."""
         _libc.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)  # 1 ns
         gc.disable()  # nothing here makes cycles; a collection would hold packets up
@@ -114,35 +114,35 @@ class WireLoop:
         except PermissionError:
             self.realtime = False
 
-    def set(self, asked: Iterable[Wanted], lead: int) -> None:
+    def set(self, specs: Iterable[QueueSpec], lead: int) -> None:
         """Have exactly these queues; each packet leaves `lead` (ns) before its time.
 
         Packets that are held keep their times. The packets of a queue that is no more are dropped.
         """
-        wanted = {one.number: one for one in asked}
+        wanted = {spec.number: spec for spec in specs}
         for number in set(self.queues) - set(wanted):
             queue = self.queues.pop(number)
             self._epoll.unregister(queue.fileno())
             del self._by_fd[queue.fileno()]
             self._holding.discard(queue)
             queue.close()
-        self.lead, self.delays = lead, {number: one.delay for number, one in wanted.items()}
-        for one in wanted.values():
-            self._have(one, max(0, one.delay - lead))
+        self.lead, self.delays = lead, {number: spec.delay for number, spec in wanted.items()}
+        for spec in wanted.values():
+            self._set_queue(spec, max(0, spec.delay - lead))
 
-    def _have(self, wanted: Wanted, delay: int) -> None:
+    def _set_queue(self, spec: QueueSpec, delay: int) -> None:
         """Make a queue, or set it anew."""
-        number = wanted.number
+        number = spec.number
         if number not in self.queues:
-            waiting = partial(self._exits.waiting, wanted.port, number)
+            waiting = partial(self._backlog.waiting, spec.port, number)
             queue = Queue(number, delay, self._mailbox, waiting)
             self.queues[number] = self._by_fd[queue.fileno()] = queue
             self._epoll.register(queue.fileno(), select.EPOLLIN)
         queue = self.queues[number]
         queue.delay = delay
-        queue.hold(wanted.room)
-        if wanted.vary != (queue.vary.asked if queue.vary else {}):
-            queue.vary = Variation(wanted.vary) if wanted.vary else None
+        queue.set_limit(spec.limit)
+        if spec.variation != (queue.variation.asked if queue.variation else {}):
+            queue.variation = Variation(spec.variation) if spec.variation else None
 
     def run(self) -> None:
         """Look after the queues until told to end."""
@@ -162,7 +162,7 @@ class WireLoop:
                     pass  # waking up takes a time that varies; what is due now leaves on time
             now, wall = both_clocks()
             busy = False
-            if self._take(events, now, wall):
+            if self._receive(events, now, wall):
                 busy, latest = now - latest < CLOSE, now
             due = self._release(clock())
             self.looks += 1
@@ -170,12 +170,12 @@ class WireLoop:
                 housekeeping = now + HOUSEKEEPING
                 self.running = self.running and self._alive()
 
-    def _take(self, events: list[tuple[int, int]], now: int, wall: int) -> bool:
-        """Take what came; returns whether packets were among it."""
+    def _receive(self, events: list[tuple[int, int]], now: int, wall: int) -> bool:
+        """Take what came; return True when packets were among it."""
         got = False
         for fd, _ in events:
             if queue := self._by_fd.get(fd):
-                if queue.take(now, wall):
+                if queue.receive(now, wall):
                     self._holding.add(queue)
                     got = True
             elif ready := self._others.get(fd):
@@ -183,7 +183,7 @@ class WireLoop:
         return got
 
     def _release(self, now: int) -> int | None:
-        """Let go all that is due; returns when the next is."""
+        """Let go all that is due; return when the next is."""
         first = None
         for queue in list(self._holding):
             due = queue.release(now)
@@ -195,7 +195,7 @@ class WireLoop:
 
 
 def both_clocks() -> tuple[int, int]:
-    """Monotonic time and time since 1970 of the same moment, ns: read again when something came between."""
+    """Return one moment (ns), monotonic and since 1970; read again when something came between."""
     clock, tries = time.monotonic_ns, 5
     while True:
         before, wall, after = clock(), time.time_ns(), clock()
@@ -211,5 +211,5 @@ def kernel_stamps() -> socket.socket:
     and shows as lateness when it is longer.
     """
     stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    stamping.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    enable_timestamps(stamping)
     return stamping

@@ -1,4 +1,4 @@
-"""One netfilter queue as a delay line: the kernel holds the packets, this process only their numbers.
+"""A delay line in one netfilter queue: the kernel holds the packets, this process only their numbers.
 
 The kernel numbers the packets of a queue in their order. A *batch verdict* accepts every
 packet up to a number, so that a constant delay costs one small message per batch, not per
@@ -98,22 +98,21 @@ class Mailbox:
         return max(0, int(_libc.recvmmsg(fd, self._headers, _SLOTS, MSG_DONTWAIT, None)))
 
     def last_packet(self, messages: int, first: int = 0) -> tuple[int, int]:
-        """Of the messages from `first` on, before `messages`: how many end with a packet, and its number."""
+        """Return how many of the messages `first` to `messages` end with a packet, and its number."""
         for slot in range(messages - 1, first - 1, -1):
-            at = slot * _SLOT
-            if struct.unpack_from("=H", self.data, at + 4)[0] == _PACKET:
-                return slot + 1 - first, struct.unpack_from(">I", self.data, at + _HEAD + 4)[0]
+            if (number := self.packet(slot)) is not None:
+                return slot + 1 - first, number
         return 0, 0
 
     def packet(self, slot: int) -> int | None:
-        """The number of the packet that a message brings; None for messages of other kinds."""
+        """Return the number of the packet that a message brings; None for messages of other kinds."""
         at = slot * _SLOT
         if struct.unpack_from("=H", self.data, at + 4)[0] != _PACKET:
             return None
         return int(struct.unpack_from(">I", self.data, at + _HEAD + 4)[0])
 
     def stamp(self, slot: int) -> int | None:
-        """When the kernel received a packet (ns since 1970); None where it does not tell."""
+        """Return when the kernel received a packet (ns since 1970); None where it does not tell."""
         at = slot * _SLOT
         end = at + min(_SLOT, struct.unpack_from("=I", self.data, at)[0])
         at += _HEAD
@@ -129,19 +128,19 @@ class Mailbox:
 
 
 def message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
-    """A netlink message to a netfilter queue."""
+    """Build a netlink message to a netfilter queue."""
     body = struct.pack(">BBH", socket.AF_UNSPEC, 0, queue) + attributes
     return struct.pack("=IHHII", 16 + len(body), NFNL_SUBSYS_QUEUE << 8 | kind, flags, 0, 0) + body
 
 
 def attribute(kind: int, data: bytes) -> bytes:
-    """A netlink attribute, padded to four bytes."""
+    """Build a netlink attribute, padded to four bytes."""
     length = 4 + len(data)
     return struct.pack("=HH", length, kind) + data + b"\0" * (-length % 4)
 
 
 def bind_message(queue: int) -> bytes:
-    """Ask for a queue's packets: no content, GSO packets whole, and never open when full."""
+    """Build the message that asks for packets: no content, GSO packets whole, and never open when full."""
     return message(
         NFQNL_MSG_CONFIG,
         NLM_F_REQUEST | NLM_F_ACK,
@@ -154,20 +153,20 @@ def bind_message(queue: int) -> bytes:
     )
 
 
-def room_message(queue: int, packets: int) -> bytes:
-    """Have a queue that is bound hold so many packets."""
-    room = attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", packets))
-    return message(NFQNL_MSG_CONFIG, NLM_F_REQUEST, queue, room)
+def limit_message(queue: int, packets: int) -> bytes:
+    """Build the message that has a bound queue hold so many packets."""
+    limit = attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", packets))
+    return message(NFQNL_MSG_CONFIG, NLM_F_REQUEST, queue, limit)
 
 
 def single_verdict(queue: int, verdict: int, packet: int) -> bytes:
-    """Let one packet go, or drop it, whatever is before it."""
+    """Build the message that lets one packet go, or drops it, whatever is before it."""
     header = attribute(NFQA_VERDICT_HDR, struct.pack(">II", verdict, packet))
     return message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, queue, header)
 
 
 def verdict_message(queue: int) -> bytearray:
-    """Accept every packet up to a number, which is then written into its last four bytes."""
+    """Build the message that accepts all packets up to a number, to be written into its last 4 bytes."""
     verdict = attribute(NFQA_VERDICT_HDR, struct.pack(">II", NF_ACCEPT, 0))
     return bytearray(message(NFQNL_MSG_VERDICT_BATCH, NLM_F_REQUEST, queue, verdict))
 
@@ -193,8 +192,8 @@ class Queue:
     ) -> None:
         self.number, self.delay, self.waiting = number, delay, waiting
         #: What chance does to single packets; None where all are treated alike.
-        self.vary: Variation | None = None
-        self.room = HELD_PACKETS
+        self.variation: Variation | None = None
+        self.limit = HELD_PACKETS
         self.packets = self.batches = self.refused = self.latest = self.lost = 0
         self.late = 0  # by how much in all, ns, of all packets together
         self.lateness = [0] * (len(EDGES) + 1)
@@ -220,16 +219,17 @@ class Queue:
             self._socket.close()
             raise OSError(status, f"netfilter queue {self.number}: {os.strerror(status)}")
 
-    def hold(self, packets: int) -> None:
+    def set_limit(self, packets: int) -> None:
         """Have room for so many packets."""
-        if packets != self.room:
-            self._socket.send(room_message(self.number, packets))
-            self.room = packets
+        if packets != self.limit:
+            self._socket.send(limit_message(self.number, packets))
+            self.limit = packets
 
     def fileno(self) -> int:
+        """Return the descriptor that can be read when packets come."""
         return self._socket.fileno()
 
-    def take(self, now: int, wall: int) -> int:
+    def receive(self, now: int, wall: int) -> int:
         """Note the packets that came; `now` is the time by the monotonic clock, `wall` since 1970 (both ns).
 
         Up to `BATCH` packets found together leave together, when the middle of their times of
@@ -237,8 +237,8 @@ class Queue:
         """
         mailbox, before = self._mailbox, self.packets
         messages = mailbox.read(self._socket.fileno())
-        if self.vary is not None:
-            self._take_each(messages, now, wall, self.vary)
+        if self.variation is not None:
+            self._receive_each(messages, now, wall, self.variation)
             return self.packets - before
         for first in range(0, messages, BATCH):
             packets, last = mailbox.last_packet(min(first + BATCH, messages), first)
@@ -248,17 +248,18 @@ class Queue:
             self.packets += packets
         return self.packets - before
 
-    def _take_each(self, messages: int, now: int, wall: int, vary: Variation) -> None:
+    def _receive_each(self, messages: int, now: int, wall: int, variation: Variation) -> None:
         """Note every packet by itself: some are lost, some go ahead, the others leave in their order."""
         for slot in range(messages):
             packet = self._mailbox.packet(slot)
             if packet is None:
                 continue
             self.packets += 1
-            if vary.lost() and self._decide(NF_DROP, packet):
+            if variation.lost() and self._decide(NF_DROP, packet):
                 self.lost += 1
-            elif not (vary.early() and self._decide(NF_ACCEPT, packet)):
-                self._hold(now - self._age(slot, 1, wall) + max(0, self.delay + vary.extra()), packet, 1)
+            elif not (variation.early() and self._decide(NF_ACCEPT, packet)):
+                delay = max(0, self.delay + variation.extra())
+                self._hold(now - self._age(slot, 1, wall) + delay, packet, 1)
 
     def _decide(self, verdict: int, packet: int) -> bool:
         """Say what becomes of one packet at once; False when that could not be said."""
@@ -277,7 +278,7 @@ class Queue:
         self.batches += 1
 
     def _age(self, first: int, packets: int, wall: int) -> int:
-        """How long ago (ns) so many packets in the mailbox came, on average."""
+        """Return how long ago (ns) so many packets in the mailbox came, on average."""
         newest = self._mailbox.stamp(first + packets - 1)
         if newest is None:
             return 0

@@ -20,10 +20,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from lab.emulation.links import netns
+from lab.emulation.links import netns, timestamps
+from lab.emulation.links.icmp import checksum
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.wire import iptables
-from lab.emulation.wire.loop import Wanted, WireLoop
+from lab.emulation.wire.loop import QueueSpec, WireLoop
 
 DELAY = 2_000_000  # ns, of the link that is tried
 SPACING = 0.003  # s between frames: each meets an idle wire, as a ping does
@@ -32,36 +33,34 @@ SETTLING = 3  # frames whose times do not count
 WAIT = 0.25  # s after which a frame counts as lost
 SLACK = 20_000  # ns by which the clocks of the two ends may differ
 SHORT = 0.02  # s in which a frame would have passed an open link
-SO_TIMESTAMPNS = 35
 MARK = b"lab wire probe "
-LINE = LinkState("probe", 0)
+LINK = LinkState("probe", 0)
 #: What sends bridged packets, also tagged ones, through the packet filter of their own namespace.
 BRIDGED = tuple(
     f"/proc/sys/net/bridge/bridge-nf-{what}"
     for what in ("call-iptables", "call-ip6tables", "filter-vlan-tagged", "filter-pppoe-tagged")
 )
-QUIET = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
 
 
-class Unfit(Exception):
-    """Why the wire cannot be had here, in a few words."""
+class ProbeError(Exception):
+    """The wire cannot be had here; says why, in a few words."""
 
 
-def do(argv: Sequence[str], stdin: bytes, otherwise: str) -> None:
-    """Run a command, or say what its failure means."""
+def run(argv: Sequence[str], stdin: bytes, otherwise: str) -> None:
+    """Run a command; raise ProbeError with `otherwise`, what it means when it fails."""
     try:
         done = subprocess.run(argv, input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
-        raise Unfit(f"{otherwise} (no program {argv[0]})") from None
+        raise ProbeError(f"{otherwise} (no program {argv[0]})") from None
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Unfit(f"{otherwise} ({words[0] if words else 'no word'})")
+        raise ProbeError(f"{otherwise} ({words[0] if words else 'no word'})")
 
 
 def build() -> None:
-    """A link with both ends in this namespace: pa, its ports 0a and 0b on a bridge, pb."""
+    """Build a link with both ends in this namespace: pa, its ports 0a and 0b on a bridge, pb."""
     if 6 in iptables.families():
-        do(["tee", *QUIET], b"1\n", "IPv6 cannot be set")
+        run(["tee", *netns.IPV6_SWITCHES], b"1\n", "IPv6 cannot be set")
     lines = [
         "link add 0a type veth peer name pa",
         "link add 0b type veth peer name pb",
@@ -72,29 +71,29 @@ def build() -> None:
         "link set pb up",
         "link set br0 up",
     ]
-    do(["ip", "-batch", "-"], netns.script(lines), "veths or bridges cannot be made")
-    do(["tee", *BRIDGED], b"1\n", "bridges have no packet filter: load the module br_netfilter")
+    run(["ip", "-batch", "-"], netns.script(lines), "veths or bridges cannot be made")
+    run(["tee", *BRIDGED], b"1\n", "bridges have no packet filter: load the module br_netfilter")
 
 
 def variant() -> str:
-    """Which of the packet filter's programs work on this kernel; their rules are then in place."""
+    """Return which of the packet filter's programs work on this kernel; their rules are then in place."""
     reasons = []
     for name in iptables.VARIANTS:
         try:
             for family in iptables.families():
                 lacking = f"iptables-{name} has no NFQUEUE for bridges"
-                do(iptables.restore(name, family), iptables.table([LINE]), lacking)
+                run(iptables.restore(name, family), iptables.table([LINK]), lacking)
             return name
-        except Unfit as unfit:
-            reasons.append(str(unfit))
-            with suppress(Unfit):  # what one family took must not delay the next variant's packets
+        except ProbeError as error:
+            reasons.append(str(error))
+            with suppress(ProbeError):  # what one family took must not delay the next variant's packets
                 for family in iptables.families():
-                    do(iptables.restore(name, family), iptables.OPEN, "")
-    raise Unfit("; ".join(reasons))
+                    run(iptables.restore(name, family), iptables.OPEN, "")
+    raise ProbeError("; ".join(reasons))
 
 
 def frame(number: int) -> bytes:
-    """An Ethernet frame with a numbered UDP packet, from pa to anybody."""
+    """Build an Ethernet frame with a numbered UDP packet, from pa to anybody."""
     payload = MARK + struct.pack("!I", number)
     udp = struct.pack("!HHHH", 9, 9, 8 + len(payload), 0) + payload
     head = struct.pack(
@@ -104,27 +103,20 @@ def frame(number: int) -> bytes:
     return b"\xff" * 6 + b"\2\0\0\0\0\1" + b"\x08\0" + head + udp
 
 
-def checksum(head: bytes) -> int:
-    """The checksum of an IPv4 header (RFC 791)."""
-    total: int = sum(struct.unpack(f"!{len(head) // 2}H", head))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
-
-
-def ends() -> tuple[socket.socket, socket.socket]:
-    """Sockets on both ends of the link; the second one's frames come with the kernel's time."""
+def open_ends() -> tuple[socket.socket, socket.socket]:
+    """Open sockets on both ends of the link; the second one's frames come with the kernel's time."""
     pair = []
     for name in ("pa", "pb"):
         end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         end.bind((name, 0))
         end.settimeout(WAIT)
         pair.append(end)
-    pair[1].setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    timestamps.enable(pair[1])
     return pair[0], pair[1]
 
 
 def crossing(sender: socket.socket, receiver: socket.socket, number: int) -> int | None:
-    """How long a frame takes over the link, ns; None when it does not arrive."""
+    """Return how long a frame takes over the link, ns; None when it does not arrive."""
     wanted = frame(number)
     sent = time.clock_gettime_ns(time.CLOCK_REALTIME)
     sender.send(wanted)
@@ -133,36 +125,35 @@ def crossing(sender: socket.socket, receiver: socket.socket, number: int) -> int
             got, extra, _, _ = receiver.recvmsg(256, 64)
         except TimeoutError:
             return None
-        if got == wanted:
-            seconds, rest = struct.unpack("=qq", extra[0][2][:16])
-            return int(seconds) * 1_000_000_000 + int(rest) - sent
+        if got == wanted and (stamp := timestamps.arrival(extra)) is not None:
+            return stamp - sent
 
 
-def wire() -> int:
-    """The wire's loop in a process of its own; returns its process id once it holds the queues."""
+def start_wire() -> int:
+    """Run the wire's loop in a process of its own; return its process id once it holds the queues."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             loop = WireLoop()
-            loop.set([Wanted(iptables.queue_number(LINE, d), DELAY, LINE.port_out(d)) for d in DIRECTIONS], 0)
-            loop.hurry()
+            loop.set([QueueSpec(LINK.direction_number(d), DELAY, LINK.port_out(d)) for d in DIRECTIONS], 0)
+            loop.set_realtime_priority()
             os.write(writer, b"+")
             loop.run()
         except OSError as error:
             os.write(writer, str(error).encode())
         os._exit(1)
     os.close(writer)
-    said = os.read(reader, 256)
-    if said != b"+":
-        raise Unfit(f"netfilter queues cannot be had ({said.decode() or 'no word'})")
+    word = os.read(reader, 256)
+    if word != b"+":
+        raise ProbeError(f"netfilter queues cannot be had ({word.decode() or 'no word'})")
     return pid
 
 
 def lateness(frames: int) -> int:
-    """The median of what frames take longer than the delay, ns."""
-    sender, receiver = ends()
-    pid = wire()
+    """Return the median of what frames take longer than the delay, ns."""
+    sender, receiver = open_ends()
+    pid = start_wire()
     try:
         times = []
         for number in range(SETTLING + frames):
@@ -173,22 +164,23 @@ def lateness(frames: int) -> int:
         os.waitpid(pid, 0)
     came = [taken - DELAY for taken in times[SETTLING:] if taken is not None]
     if len(came) < frames / 2:
-        raise Unfit(f"of {frames} packets only {len(came)} came through a wire")
+        raise ProbeError(f"of {frames} packets only {len(came)} came through a wire")
     if min(came) < -SLACK:
-        raise Unfit("packets came through a wire before their time")
+        raise ProbeError("packets came through a wire before their time")
     receiver.settimeout(SHORT)
     if crossing(sender, receiver, SETTLING + frames) is not None:
-        raise Unfit("packets pass where no wire runs")
+        raise ProbeError("packets pass where no wire runs")
     return round(statistics.median(came))
 
 
 def main() -> int:
+    """Try the wire and print the finding."""
     try:
         build()
         finding: dict[str, object] = {"variant": variant()}
         finding["lead"] = lateness(int(sys.argv[1]) if len(sys.argv) > 1 else FRAMES)
-    except (Unfit, OSError) as unfit:
-        finding = {"reason": str(unfit)}
+    except (ProbeError, OSError) as error:
+        finding = {"reason": str(error)}
     sys.stdout.write(json.dumps(finding) + "\n")
     return 0
 

@@ -1,4 +1,4 @@
-"""Whether packets wait for a link's rate: asked by the wire, so that what waits anyway is not called late.
+"""The backlog of a link's rate: asked by the wire, so that packets that wait anyway are not called late.
 
 The wire's process imports this module; it stays within the standard library. Numbers are from
 ``linux/rtnetlink.h`` and ``linux/pkt_sched.h``.
@@ -18,7 +18,7 @@ _WAITING = 28  # where `struct tc_stats` has the number of packets that wait
 _ROOT = 1 << 16  # handle 1:, of the discipline that every port has
 
 
-class Exits:
+class QdiscBacklog:
     """Asks the kernel about the ports at which packets of this network namespace leave."""
 
     def __init__(self) -> None:
@@ -27,10 +27,10 @@ class Exits:
         self._socket.setblocking(False)
 
     def waiting(self, port: str, number: int) -> bool:
-        """Whether packets wait in class `number` of a port; False where the kernel does not say."""
+        """Return True when packets wait in class `number` of a port; False where the kernel does not say."""
         with suppress(OSError):
-            self._socket.send(question(socket.if_nametoindex(port), number))
-            return packets(self._socket.recv(8192)) > 0
+            self._socket.send(request(socket.if_nametoindex(port), number))
+            return queue_length(self._socket.recv(8192)) > 0
         return False
 
     def close(self) -> None:
@@ -38,14 +38,14 @@ class Exits:
         self._socket.close()
 
 
-def question(index: int, number: int) -> bytes:
-    """The message that asks about one class of the device with this index."""
+def request(index: int, number: int) -> bytes:
+    """Build the message that asks about one class of the device with this index."""
     head = struct.pack("=IHHII", _HEAD, RTM_GETTCLASS, NLM_F_REQUEST, 0, 0)
     return head + struct.pack("=BxxxiIII", socket.AF_UNSPEC, index, _ROOT | number, _ROOT, 0)
 
 
-def packets(answer: bytes) -> int:
-    """The number of packets that wait, from the kernel's answer; 0 where it does not tell."""
+def queue_length(answer: bytes) -> int:
+    """Return the number of packets that wait, from the kernel's answer; 0 where it does not tell."""
     if len(answer) < _HEAD or struct.unpack_from("=H", answer, 4)[0] != RTM_NEWTCLASS:
         return 0
     at = _HEAD

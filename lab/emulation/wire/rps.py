@@ -1,4 +1,4 @@
-"""Which processor does what with the wire's packets: the wire has one, what hosts receive has the others.
+"""RPS: the wire has one processor, what hosts receive has the others.
 
 The kernel hands a packet that was let go to its receiver at once, on the processor that let it
 go: the wire would do all that its receivers do with a packet, up to TCP's answer, before it
@@ -19,14 +19,14 @@ from lab.emulation.links.link import LinkState
 from lab.hosts.command import RunCommand
 
 
-def own(cpus: Iterable[int]) -> int | None:
-    """The wire's processor, of those that may be used: the last one; None where there is but one."""
-    found = sorted(cpus)
-    return found[-1] if len(found) > 1 else None
+def wire_cpu(cpus: Iterable[int]) -> int | None:
+    """Return the wire's processor, of those that may be used: the last one; None where there is but one."""
+    ordered = sorted(cpus)
+    return ordered[-1] if len(ordered) > 1 else None
 
 
-def mask(cpus: Iterable[int]) -> str:
-    """Processors as the kernel reads them: hexadecimal, in groups of 32 bits."""
+def cpu_mask(cpus: Iterable[int]) -> str:
+    """Return processors as the kernel reads them: hexadecimal, in groups of 32 bits."""
     bits = sum(1 << cpu for cpu in cpus)
     groups: list[str] = []
     while bits or not groups:
@@ -35,23 +35,23 @@ def mask(cpus: Iterable[int]) -> str:
     return ",".join(reversed(groups))
 
 
-def script(lines: Sequence[LinkState], processors: str) -> str:
-    """Shell lines that steer what the hosts' ends of links receive; they print what cannot be steered.
+def script(links: Sequence[LinkState], processors: str) -> str:
+    """Return shell lines that steer what the hosts' ends of links receive; they print what cannot be steered.
 
     Each host's interfaces are found in a sysfs of its own network namespace.
     """
     ends = defaultdict(list)
-    for line in lines:
-        ends[line.end_a].append(line.interface_a)
-        ends[line.end_b].append(line.interface_b)
+    for link in links:
+        ends[link.end_a].append(link.interface_a)
+        ends[link.end_b].append(link.interface_b)
     steer = f'for i; do echo {processors} >/sys/class/net/"$i"/queues/rx-0/rps_cpus || echo "$i"; done'
     each = f"mount -t sysfs none /sys && {steer} || echo sysfs"
     entered = [shlex.join(netns.inside(end, ["sh", "-c", each, "sh", *names])) for end, names in ends.items()]
     return "".join(f"{one} 2>/dev/null &\n" for one in entered) + "wait\n"
 
 
-async def steer(lines: Sequence[LinkState], run: RunCommand) -> int | None:
-    """Have the hosts' receiving done by all processors but the wire's; returns that one's number.
+async def steer(links: Sequence[LinkState], run: RunCommand) -> int | None:
+    """Have the hosts' receiving done by all processors but the wire's; return that one's number.
 
     None where there is one processor, or where the kernel has no RPS: the wire then goes without,
     and shows how late it is.
@@ -60,8 +60,8 @@ async def steer(lines: Sequence[LinkState], run: RunCommand) -> int | None:
         CommandError: no mount namespace can be made.
     """
     cpus = os.sched_getaffinity(0)
-    wires = own(cpus)
-    if wires is None or not lines:
-        return wires
-    done = await run(["unshare", "--mount", "sh", "-s"], stdin=script(lines, mask(cpus - {wires})).encode())
-    return None if done.stdout.strip() else wires
+    own = wire_cpu(cpus)
+    if own is None or not links:
+        return own
+    done = await run(["unshare", "--mount", "sh", "-s"], stdin=script(links, cpu_mask(cpus - {own})).encode())
+    return None if done.stdout.strip() else own

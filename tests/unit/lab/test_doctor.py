@@ -108,9 +108,9 @@ def test_one_shaper_is_enough_and_none_is_not(monkeypatch: pytest.MonkeyPatch) -
 
         return type(name, (), {"name": name, "probe": staticmethod(probe)})
 
-    monkeypatch.setattr(doctor, "kinds", lambda: (kind("netem", "no"), kind("wire", None)))
+    monkeypatch.setattr(doctor, "SHAPERS", (kind("netem", "no"), kind("wire", None)))
     assert [f.state for f in asyncio.run(doctor.shapers(Answers(), True))] == ["optional", "ok"]
-    monkeypatch.setattr(doctor, "kinds", lambda: (kind("netem", "no"), kind("wire", "no")))
+    monkeypatch.setattr(doctor, "SHAPERS", (kind("netem", "no"), kind("wire", "no")))
     assert [f.state for f in asyncio.run(doctor.shapers(Answers(), True))] == ["missing", "missing"]
 
 

@@ -20,7 +20,7 @@ HOSTS = [host.name for host in RING.hosts]
 def without(a: str, b: str) -> Topology:
     graph: nx.Graph[Any] = nx.Graph(RING.graph)
     graph.remove_edge(a, b)
-    return Topology(graph, name="open").holding(RING)
+    return Topology(graph, name="open").numbered_like(RING)
 
 
 def installed(spec: str) -> tuple[Any, list[FakeHost]]:

@@ -23,7 +23,7 @@ def changed(**edit: Any) -> nx.Graph[Any]:
 def compare(
     graph: nx.Graph[Any], *, alive: set[str] | None = None, lines: dict[str, LinkState] | None = None
 ) -> Difference:
-    asked = {link.name: Wiring(link, 0, 0).line for link in RUNNING.links}
+    asked = {link.name: Wiring(link, 0, 0).state for link in RUNNING.links}
     return difference(
         RUNNING,
         Topology(graph, name="wanted"),
@@ -72,7 +72,7 @@ def test_another_round_trip_is_a_change_of_the_running_link() -> None:
 
 def test_a_link_that_was_changed_by_hand_is_brought_back() -> None:
     link = RUNNING.links[0]
-    line = Wiring(link, 0, 0).line
+    line = Wiring(link, 0, 0).state
     by_hand = replace(line, ab=replace(line.ab, loss=5.0))
     (one,) = compare(changed(), lines={link.name: by_hand}).reshaped
     assert one.values == {"ab": {"loss": 0.0}}

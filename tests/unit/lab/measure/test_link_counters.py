@@ -13,7 +13,7 @@ class Count:
     packets: int = 0
     bytes: int = 0
     overflow: int = 0
-    unasked: int = 0
+    unexpected: int = 0
     late_counts: dict[float, int] = field(default_factory=dict)
     late_ms: float = 0.0
 

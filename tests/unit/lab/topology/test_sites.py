@@ -37,13 +37,13 @@ def test_what_the_published_figures_say_as_a_whole() -> None:
 def test_the_thesis_comes_before_the_other_study_unless_that_is_asked_for() -> None:
     ljubljana, milan = sites.SITES["LJU"], sites.SITES["MIL"]
 
-    assert sites.figure(ljubljana, milan) == sites.PublishedRtt(52.57, ZISMER)
-    assert sites.figure(milan, ljubljana, HERMANS) == sites.PublishedRtt(59.23, HERMANS)
+    assert sites.round_trip(ljubljana, milan) == sites.PublishedRtt(52.57, ZISMER)
+    assert sites.round_trip(milan, ljubljana, HERMANS) == sites.PublishedRtt(59.23, HERMANS)
     assert len(sites.published("mil", "lju")) == 7
 
 
 def test_without_a_published_figure_it_is_an_estimate() -> None:
-    figure = sites.figure(sites.SITES["PAR"], sites.SITES["MAD"])
+    figure = sites.round_trip(sites.SITES["PAR"], sites.SITES["MAD"])
 
     assert figure.estimated
     assert figure.rtt == 15.0  # 1,053 km by air, 1,500 km of cable at 5 microseconds each, both ways
@@ -52,7 +52,7 @@ def test_without_a_published_figure_it_is_an_estimate() -> None:
 def test_a_site_of_ones_own_has_no_published_figures_even_under_a_known_name() -> None:
     here = sites.Site("AMS", "elsewhere", 0.0, 0.0)
 
-    assert sites.figure(here, sites.SITES["PRG"]).estimated
+    assert sites.round_trip(here, sites.SITES["PRG"]).estimated
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
@@ -15,91 +14,8 @@ from lab import catalog, plugins
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
 from tests.paths import ROOT
+from tests.unit.lab.topology.graphs import graph, refused
 from topologies import ring
-
-
-def graph(**edge: Any) -> nx.Graph[Any]:
-    """Two hosts with a link between them."""
-    made: nx.Graph[Any] = nx.Graph()
-    made.add_node("a", site="AMS")
-    made.add_node("b", site="BRA")
-    made.add_edge("a", "b", **edge)
-    return made
-
-
-def refused(made: nx.Graph[Any], **about: Any) -> tuple[str, ...]:
-    with pytest.raises(TopologyError) as caught:
-        Topology(made, name="x", **about)
-    return caught.value.faults
-
-
-@pytest.mark.parametrize(
-    ("edge", "fault"),
-    [
-        ({"rtt": -1}, "link 'a'-'b': rtt -1 ms is not between 0 and 10000"),
-        ({"rtt": float("nan")}, "link 'a'-'b': rtt nan is not a number"),
-        ({"rtt": True}, "link 'a'-'b': rtt True is not a number"),
-        ({"rtt": "20"}, "link 'a'-'b': rtt '20' is not a number"),
-        ({"rate": 0}, "link 'a'-'b': rate 0 Mbit/s is not between 0.001 and 1e+06"),
-        ({"loss": 100}, "link 'a'-'b': loss 100 percent is not between 0 and 99.9"),
-        ({"mtu": 20}, "link 'a'-'b': mtu 20 bytes is not between 68 and 65535"),
-        ({"mtu": 1400.5}, "link 'a'-'b': mtu 1400.5 is not a whole number of bytes"),
-        ({"rtt": 10, "jitter": 6}, "link 'a'-'b': jitter 6 ms is more than the 5 ms of each direction"),
-        (
-            {"lag": 10},
-            (
-                "link 'a'-'b': unknown attribute 'lag' (known: burst, corrupt, delay, distribution, "
-                "duplicate, from, gts, jitter, loss, mtu, name, order, queue, rate, reorder, rtt)"
-            ),
-        ),
-        ({"ratee": 10}, "link 'a'-'b': unknown attribute 'ratee' (did you mean 'rate'?)"),
-        ({"name": "a b"}, "link 'a'-'b': name 'a b' is not text without blanks"),
-        ({"order": "x"}, "link 'a'-'b': order 'x' is not a number"),
-        ({"gts": {"id": 1}}, "link 'a'-'b': gts {'id': 1} is not what the lab writes"),
-    ],
-)
-def test_a_link_that_cannot_be_is_refused(edge: dict[str, Any], fault: str) -> None:
-    assert refused(graph(**edge)) == (fault,)
-
-
-@pytest.mark.parametrize(
-    ("node", "fault"),
-    [
-        ({"site": "AMX"}, "host 'c': unknown site 'AMX' (did you mean 'AMS'?)"),
-        ({}, "host 'c': it has no site"),
-        ({"site": 5}, "host 'c': site 5 is not text"),
-        ({"site": "AMS", "cpus": 0}, "host 'c': cpus 0 CPUs is not between 0.01 and 1024"),
-        ({"site": "AMS", "image": "a b"}, "host 'c': image 'a b' is not the name of an image"),
-        (
-            {"site": "AMS", "kind": "router"},
-            "host 'c': kind 'router' is none of host, ofx, vsi, baremetalserver",
-        ),
-    ],
-)
-def test_a_host_that_cannot_be_is_refused(node: dict[str, Any], fault: str) -> None:
-    made = graph()
-    made.add_node("c", **node)
-
-    assert refused(made, separate_parts=True) == (fault,)
-
-
-def test_every_fault_is_named_at_once() -> None:
-    made = graph(rtt=-1)
-    made.add_node("9", site="XXX")
-    made.add_edge("a", "a", loss=200)
-
-    found = refused(made)
-
-    assert len(found) == 6
-    with pytest.raises(TopologyError, match="link 'a'-'a': it joins a host to itself"):
-        Topology(made, name="x")
-
-
-@pytest.mark.parametrize("kind", [nx.DiGraph, nx.MultiGraph])
-def test_only_simple_undirected_graphs_are_taken(kind: Callable[..., Any]) -> None:
-    assert refused(kind(graph())) == (
-        "the graph must be undirected, with at most one link between two hosts",
-    )
 
 
 def test_parts_that_do_not_touch_have_to_be_meant() -> None:
@@ -136,10 +52,6 @@ def test_paths_are_compared_by_round_trip_or_by_links() -> None:
 
     made.graph["routing"] = "luck"
     assert refused(made) == ("routing 'luck' is none of delay, hops",)
-
-
-def test_an_empty_graph_is_no_topology() -> None:
-    assert refused(nx.Graph()) == ("it has no hosts",)
 
 
 def test_the_chain_of_the_thesis() -> None:
@@ -281,7 +193,7 @@ def test_what_runs_holds_on_to_numbers_and_addresses_when_others_come_and_go() -
     graph.add_node("NEW", site="AMS")
     graph.add_edge("NEW", "AMS", rtt=1.0)
     # when it takes over what runs
-    wanted = Topology(graph, name="changed").holding(running)
+    wanted = Topology(graph, name="changed").numbered_like(running)
     # then what stays is as it was, and what is new has numbers and interfaces that nobody had
     stays = [link for link in running.links if "PRG" not in (link.a, link.b)]
     assert [link for link in wanted.links if "NEW" not in (link.a, link.b)] == stays
@@ -290,12 +202,3 @@ def test_what_runs_holds_on_to_numbers_and_addresses_when_others_come_and_go() -
     assert new.number == 1 + max(link.number for link in running.links)
     assert new.interface("AMS") == "eth3"
     assert Topology.from_dict(wanted.to_dict()) == wanted
-
-
-def test_two_hosts_cannot_hold_one_number() -> None:
-    graph = nx.Graph()
-    graph.add_node("a", site="AMS", number=1)
-    graph.add_node("b", site="AMS", number=1)
-    graph.add_edge("a", "b", rtt=1.0)
-    with pytest.raises(TopologyError, match="2 hosts have the number 1"):
-        Topology(graph, name="twice")

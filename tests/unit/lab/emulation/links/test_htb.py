@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from lab.emulation.links import gso, htb
+from lab.emulation.links import htb
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
 
-LINE = LinkState("A-B", 5, Shape(10.0, 50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
+LINE = LinkState("A-B", 5, Shape(10.0, rate=50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
+
+
 QDISCS = """[
  {"kind":"htb","handle":"1:","dev":"5b","root":true,"options":{"direct_packets_stat":0},
   "bytes":7,"packets":3,"drops":2},
  {"kind":"bfifo","handle":"3:","dev":"5b","parent":"1:a","options":{"limit":250000},"drops":2},
  {"kind":"htb","handle":"1:","dev":"5a","root":true,"options":{"direct_packets_stat":0},"drops":0},
  {"kind":"bfifo","handle":"3:","dev":"5a","parent":"1:b","options":{"limit":67108864},"drops":0}]"""
+
+
 CLASSES = """class htb 1:a root leaf 3: prio 0 rate 50Mbit ceil 50Mbit burst 12500b cburst 12500b
 
 class htb 1:b root leaf 3: prio 0 rate 100Gbit ceil 100Gbit burst 25000000b cburst 25000000b
@@ -23,24 +27,24 @@ class htb 1:b root leaf 3: prio 0 rate 100Gbit ceil 100Gbit burst 25000000b cbur
 
 def test_every_direction_has_a_class_of_its_own_number() -> None:
     speed = "rate 50000kbit ceil 50000kbit burst 12500 cburst 12500 quantum 1514"
-    assert htb.add(LINE, "ab", "root") == [
+    assert htb.add_commands(LINE, "ab", "root") == [
         "qdisc add dev 5b root handle 1: htb default a",
         f"class add dev 5b parent 1: classid 1:a htb {speed}",
         "qdisc add dev 5b parent 1:a handle 3: bfifo limit 250000",
     ]
-    assert "dev 5a" in htb.add(LINE, "ba", "root")[0]
-    assert "classid 1:b htb rate 100000000kbit" in htb.add(LINE, "ba", "root")[1]
+    assert "dev 5a" in htb.add_commands(LINE, "ba", "root")[0]
+    assert "classid 1:b htb rate 100000000kbit" in htb.add_commands(LINE, "ba", "root")[1]
 
 
 def test_a_change_neither_adds_nor_removes() -> None:
-    assert all(" change " in f" {line} " for line in htb.change(LINE, "ab"))
+    assert all(" change " in f" {line} " for line in htb.change_commands(LINE, "ab"))
 
 
 def test_words_of_tc_are_what_was_asked() -> None:
     rates = htb.parse(QDISCS, CLASSES)
 
-    assert htb.rate_of(rates, LINE, "ab") == (50.0, None)
-    assert htb.rate_of(rates, LINE, "ba") == (None, None)
+    assert htb.read_rate(rates, LINE, "ab") == (50.0, None)
+    assert htb.read_rate(rates, LINE, "ba") == (None, None)
     assert htb.overflow(rates, LINE, "ab") == 2
 
 
@@ -55,19 +59,10 @@ def test_words_of_tc_are_what_was_asked() -> None:
 )
 def test_what_is_missing_or_changed_is_told(qdiscs: str, classes: str, words: str) -> None:
     with pytest.raises(ShaperError, match=words):
-        htb.rate_of(htb.parse(qdiscs, classes), LINE, "ab")
+        htb.read_rate(htb.parse(qdiscs, classes), LINE, "ab")
 
 
 def test_another_rate_or_queue_is_handed_on_for_comparison() -> None:
     slower = htb.parse(QDISCS.replace("250000", "9000"), CLASSES.replace("rate 50Mbit", "rate 21750Kbit"))
 
-    assert htb.rate_of(slower, LINE, "ab") == (21.75, 9000)
-
-
-def test_only_ends_that_begin_or_cease_to_lose_are_touched() -> None:
-    lossy = LINE.changed(("ba",), loss=1.0)
-
-    assert gso.commands([], [LINE]) == {}
-    assert gso.commands([], [lossy]) == {"/x/b": ["link set eth3 gso_max_segs 1"]}
-    assert gso.commands([lossy], [lossy]) == {}
-    assert gso.commands([lossy], [LINE]) == {"/x/b": ["link set eth3 gso_max_segs 65535"]}
+    assert htb.read_rate(slower, LINE, "ab") == (21.75, 9000)

@@ -13,7 +13,7 @@ from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.veth import Fabric
 from lab.errors import CommandError, ShaperError
 from lab.hosts.host import Result
-from tests.unit.lab.emulation.links.test_shaper import SPEC
+from tests.unit.lab.emulation.links.fakes import SPEC
 
 WIRING = Wiring(SPEC, 17, 18)
 SECOND = Wiring(replace(SPEC, name="PRG-BRA", number=4, a="PRG", b="BRA", interface_a="eth3"), 18, "lab-z")
@@ -25,7 +25,7 @@ class Journal:
     def __init__(self, *, fails: bool = False, missing: bool = False) -> None:
         self.steps: list[str] = []
         self.fails, self.missing = fails, missing
-        self.lines: dict[str, LinkState] = {}
+        self.states: dict[str, LinkState] = {}
 
     async def run(self, argv: Any, *, stdin: bytes | None = None, **_: Any) -> Result:
         self.steps.append(f"{' '.join(argv)} <<< {(stdin or b'').decode()}")
@@ -42,7 +42,7 @@ class Journal:
         self.steps.append("apply")
         if self.fails:
             raise ShaperError("no")
-        self.lines |= {line.name: line for line in lines}
+        self.states |= {line.name: line for line in lines}
 
     async def remove(self, links: list[str]) -> None:
         self.steps.append("remove " + " ".join(links))
@@ -90,7 +90,7 @@ async def test_all_links_of_a_lab_take_one_call_per_namespace() -> None:
 
 
 def test_veths_are_made_in_both_namespaces_at_once() -> None:
-    lines = veth.build_lines(WIRING)
+    lines = veth.add_commands(WIRING)
 
     assert lines[0] == "link add 3a mtu 1500 type veth peer mtu 1500 name eth1 netns /proc/17/ns/net"
     assert lines[1] == "link add 3b mtu 1500 type veth peer mtu 1500 name eth2 netns /proc/18/ns/net"
@@ -98,7 +98,7 @@ def test_veths_are_made_in_both_namespaces_at_once() -> None:
 
 
 def test_hosts_get_address_and_interface_up() -> None:
-    assert veth.host_lines([WIRING])["/proc/17/ns/net"] == [
+    assert veth.host_commands([WIRING])["/proc/17/ns/net"] == [
         "addr add 192.168.3.1/24 dev eth1",
         "link set eth1 up",
     ]
@@ -109,7 +109,7 @@ async def test_removing_takes_the_interfaces_before_the_shaper_forgets() -> None
     lab = make(journal)
     await lab.add_links([WIRING])
 
-    await lab.remove_links(["AMS-PRG"])
+    await lab.clear_links([WIRING.state])
 
     assert "link del br3\nlink del 3a\nlink del 3b" in journal.steps[-2]
     assert journal.steps[-1] == "remove AMS-PRG"

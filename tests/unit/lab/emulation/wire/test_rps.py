@@ -18,13 +18,13 @@ LINES = [
     [({0}, "1"), ({0, 1, 2}, "7"), ({4}, "10"), ({32}, "1,00000000"), ({0, 35, 64}, "1,00000008,00000001")],
 )
 def test_processors_are_written_as_the_kernel_reads_them(cpus: set[int], text: str) -> None:
-    assert rps.mask(cpus) == text
+    assert rps.cpu_mask(cpus) == text
 
 
 def test_the_wire_has_a_processor_of_its_own_where_there_are_two() -> None:
-    assert rps.own({0, 1}) == 1
-    assert rps.own({3, 7, 5}) == 7
-    assert rps.own({2}) is None
+    assert rps.wire_cpu({0, 1}) == 1
+    assert rps.wire_cpu({3, 7, 5}) == 7
+    assert rps.wire_cpu({2}) is None
 
 
 def test_a_host_is_entered_once_for_all_its_interfaces() -> None:

@@ -1,4 +1,4 @@
-"""Whether this machine can hold what its links hold: packets under way, and packets that wait for a rate."""
+"""The memory that links may take: packets under way, and packets that wait for a rate."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ SHARE = 0.5
 
 
 def available() -> int:
-    """Bytes of memory that can be had without swapping."""
-    words = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-    return int(words["MemAvailable"].split()[0]) << 10
+    """Return the bytes of memory that can be had without swapping."""
+    rows = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+    return int(rows["MemAvailable"].split()[0]) << 10
 
 
-def needed(line: LinkState) -> int:
-    """Bytes that a link takes when it is full in both directions."""
-    return sum(line.shape(direction).memory for direction in DIRECTIONS)
+def needed(link: LinkState) -> int:
+    """Return the bytes that a link takes when it is full in both directions."""
+    return sum(link.shape(direction).memory for direction in DIRECTIONS)
 
 
-def hold(lines: Iterable[LinkState], free: int | None = None) -> None:
+def check(links: Iterable[LinkState], free: int | None = None) -> None:
     """Return when full links fit into memory.
 
     Raises:
         ShaperError: names the link that takes most, what it and all of them need, and what there is.
     """
-    by_need = sorted(((needed(line), line.name) for line in lines), reverse=True)
+    by_need = sorted(((needed(link), link.name) for link in links), reverse=True)
     total, free = sum(need for need, _ in by_need), available() if free is None else free
     if total > SHARE * free:
         most, name = by_need[0]

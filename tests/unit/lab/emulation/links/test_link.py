@@ -1,0 +1,83 @@
+"""The state of a link: what follows from what was asked, and what is refused. No root."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lab.emulation.links.link import DIRECTIONS, LinkState, Shape, Wiring
+from lab.errors import ShaperError, UnknownName
+from tests.unit.lab.emulation.links.fakes import SPEC
+
+
+def test_half_of_the_round_trip_goes_each_way() -> None:
+    line = Wiring(SPEC, 17, "lab-x").state
+
+    assert line.ab == line.ba == Shape(delay=10.875, rate=200.0, loss=0.5)
+    assert (line.end_a, line.end_b) == ("/proc/17/ns/net", "/run/netns/lab-x")
+    assert (line.port_in("ab"), line.port_out("ab")) == ("3a", "3b")
+    assert (line.port_in("ba"), line.port_out("ba")) == ("3b", "3a")
+
+
+@pytest.mark.parametrize(
+    ("shape", "queue"),
+    [
+        (Shape(delay=50.0, rate=1000.0), 25_000_000),  # 2 × 1 Gbit/s × 100 ms
+        (Shape(delay=0.1, rate=10.0), 64 * 1514),
+        (Shape(delay=50.0), 64 * 1514),
+        (Shape(delay=0.1, rate=10.0, mtu=9000), 64 * 9014),
+        (Shape(delay=50.0, rate=1000.0, queue=3000), 3000),
+    ],
+)
+def test_the_queue_holds_twice_the_product_and_64_packets(shape: Shape, queue: int) -> None:
+    assert shape.queue_bytes == queue
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        *({"delay": -1.0}, {"delay": float("nan")}, {"rate": 0.0}, {"rate": -5.0}, {"jitter": -0.1}),
+        *({"loss": 101.0}, {"loss": -1.0}, {"duplicate": 101.0}, {"corrupt": -1.0}, {"queue": 0}),
+        *({"jitter": 2.0, "delay": 1.0}, {"reorder": 5.0}, {"burst": 3.0}, {"loss": 60.0, "burst": 1.0}),
+        *({"distribution": "round"}, {"rate": 0.001}, {"rate": 0.1, "mtu": 65535}),
+    ],
+)
+def test_absurd_values_are_refused(absurd: dict[str, float]) -> None:
+    with pytest.raises(ShaperError, match="a link cannot"):
+        Shape(**absurd)  # type: ignore[arg-type]
+
+
+def test_a_rate_that_no_packet_gets_through_is_told_with_what_it_needs() -> None:
+    with pytest.raises(ShaperError, match=r"0.01 Mbit/s a packet of 1514 bytes takes 1.2 s; it needs 0.0121"):
+        Shape(rate=0.01)
+
+
+def test_a_burst_is_a_way_into_the_bad_state_and_out_of_it() -> None:
+    begins, ends = Shape(loss=2.0, burst=4.0).gilbert or (0, 0)
+
+    assert ends == 0.25
+    assert begins / (begins + ends) == pytest.approx(0.02)
+    assert Shape(loss=2.0).gilbert is None
+
+
+def test_the_path_takes_its_part_of_the_delay() -> None:
+    line = replace(LinkState("A-B", 1, Shape(10.0), Shape(0.01)), trim=0.04)
+
+    assert (line.imposed_delay("ab"), line.imposed_delay("ba")) == (pytest.approx(9.96), 0.0)
+    assert line.resulting_delay("ab", line.imposed_delay("ab")) == pytest.approx(10.0)
+    assert line.resulting_delay("ba", line.imposed_delay("ba")) == pytest.approx(0.01)
+
+
+def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
+    line = Wiring(SPEC, 1, 2).state
+
+    changed = line.changed(("ba",), loss=2.0)
+
+    assert changed.ab == line.ab
+    assert changed.ba == Shape(delay=10.875, rate=200.0, loss=2.0)
+    assert line.changed(DIRECTIONS, rtt=10.0).ab.delay == 5.0
+    with pytest.raises(UnknownName, match="did you mean 'loss'"):
+        line.changed(DIRECTIONS, los=1.0)
+    with pytest.raises(ShaperError):
+        line.changed(DIRECTIONS, delay=-1.0)

@@ -1,0 +1,42 @@
+"""Network namespaces: their paths, and threads that enter them. Needs root to enter one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab.emulation.links import netns
+from tests.paths import ROOT
+
+HERE = Path("/proc/thread-self/ns/net")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root enters namespaces")
+
+
+def test_a_namespace_is_named_by_process_name_or_path() -> None:
+    assert netns.path(17) == "/proc/17/ns/net"
+    assert netns.path("lab-x") == "/run/netns/lab-x"
+    assert netns.path("/proc/1/ns/net") == "/proc/1/ns/net"
+    assert netns.ip_batch("lab-x") == ["nsenter", "--net=/run/netns/lab-x", "ip", "-batch", "-"]
+
+
+def test_small_programs_find_the_lab_where_this_one_does() -> None:
+    assert Path(netns.OWN_MODULES["PYTHONPATH"]).resolve() == ROOT.resolve()
+
+
+@needs_root
+def test_a_thread_is_back_in_its_own_namespace() -> None:
+    before = HERE.readlink()
+    with pytest.raises(KeyError), netns.entered(os.getpid()):
+        raise KeyError
+    assert HERE.readlink() == before
+    with pytest.raises(FileNotFoundError), netns.entered("lab-that-never-was"):
+        pass
+
+
+@needs_root
+def test_a_namespace_that_is_gone_is_left_out() -> None:
+    namespaces = {"here": "/proc/self/ns/net", "gone": "/run/netns/lab-that-never-was"}
+
+    assert netns.in_each(namespaces, lambda name: name.upper()) == {"here": "HERE"}

@@ -1,0 +1,32 @@
+"""Read-back: every field of a link is compared with what was asked. No root."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.emulation.links import readback
+from lab.emulation.links.link import LinkState, Shape
+from lab.errors import ShaperError
+
+
+@pytest.mark.parametrize(
+    ("got", "field"),
+    [
+        (Shape(9.0, rate=50.0, loss=1.0), "delay was set to 10.0 ms and reads back as 9.0"),
+        (Shape(10.0, rate=49.0, loss=1.0), "rate was set to 50.0 Mbit/s"),
+        (Shape(10.0, rate=None, loss=1.0), "rate was set to 50.0 Mbit/s and reads back as None"),
+        (Shape(10.0, rate=50.0, loss=0.0), "loss was set to 1.0 %"),
+        (Shape(10.0, rate=50.0, loss=1.0, jitter=0.5), "jitter was set to 0.0 ms"),
+        (Shape(10.0, rate=50.0, loss=1.0, burst=2.0), "burst was set to None packets and reads back as 2.0"),
+        (Shape(10.0, rate=50.0, loss=1.0, duplicate=2.0), "duplicate was set to 0.0 %"),
+        (Shape(10.0, rate=50.0, loss=1.0, corrupt=2.0), "corrupt was set to 0.0 %"),
+        (Shape(10.0, rate=50.0, loss=1.0, reorder=2.0), "reorder was set to 0.0 %"),
+        (Shape(10.0, rate=50.0, loss=1.0, queue=9), "queue was set to"),
+    ],
+)
+def test_every_field_is_compared(got: Shape, field: str) -> None:
+    line = LinkState("A-B", 1, Shape(10.0, rate=50.0, loss=1.0), Shape())
+
+    with pytest.raises(ShaperError, match=field):
+        readback.compare(line, "ab", got)
+    readback.compare(line, "ab", Shape(10.0004, rate=50.00001, loss=1.00002))

@@ -135,7 +135,7 @@ class Disturbances:
     def __init__(self, lab: TrialLab, flood: Flood, seconds: float) -> None:
         self._lab, self._flood, self._seconds = lab, flood, seconds
         self.all = {"hogs": self.hogs, "burst": self.burst, "flood": self.flood}
-        if lab.emulation.links.shaper is not None and lab.emulation.links.shaper.processes:
+        if lab.emulation.shaper.processes:
             self.all["wire"] = self.wire
 
     async def hogs(self, measure: Measure) -> Sample:
@@ -155,7 +155,6 @@ class Disturbances:
         return (await asyncio.gather(measure(), later()))[0]
 
     async def wire(self, measure: Measure) -> Sample:
-        assert self._lab.emulation.shaper is not None
         (process,) = self._lab.emulation.shaper.processes
 
         async def later() -> None:

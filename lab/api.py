@@ -448,10 +448,7 @@ class Lab:
 
     @property
     def _shaper(self) -> Shaper:
-        shaper = self._session.lab.shaper
-        if shaper is None:
-            raise LabError(f"lab {self.name} has no links")
-        return shaper
+        return self._session.lab.shaper
 
     def _changing(self) -> AbstractContextManager[None]:
         lab = self._session.lab

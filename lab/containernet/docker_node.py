@@ -28,7 +28,7 @@ class Docker(Node):
     LIMITS = ("cpu_quota", "cpu_period", "cpu_shares", "cpuset_cpus", "mem_limit", "memswap_limit")
 
     def __init__(self, name: str, dimage: str | None = None, *, place: NodeLocation, **params: Any) -> None:
-        emulation = place.ground.emulation
+        emulation = place.backend.emulation
         self.container, self.did = emulation.hosts[name].container, emulation.container_ids[name]
         self.containerPid = emulation.pids[name]
         self.dimage, self.dcmd = dimage, params.get("dcmd")
@@ -47,14 +47,14 @@ class Docker(Node):
     @property
     def dcinfo(self) -> dict[str, Any]:
         """What Docker says about the container."""
-        found: dict[str, Any] = self.ground.docker().api.inspect_container(self.did)
+        found: dict[str, Any] = self.backend.docker_client().api.inspect_container(self.did)
         return found
 
     def publish(self, wanted: Sequence[tuple[int, str, int]]) -> None:
         """Make ports of the container ports of this machine (see `lab.containernet.port_forward`)."""
         if wanted:
             self._publisher = Publisher(self.name, self.namespace)
-            self.published = self.ground.loop.call(self._publisher.publish(wanted))
+            self.published = self.backend.loop.call(self._publisher.publish(wanted))
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         is_shell = cmd[0] == "mnexec" and "PS1=\x7f" in cmd
@@ -67,13 +67,21 @@ class Docker(Node):
         start = 'stty -echo; export PS1="$1"; shift; exec "$@"'
         if not self._inside:
             warn(f"{self.name}: no sh and stty in it; commands are the lab's own tools, in its network\n")
-            return [*self.ground.tools(self.namespace), "bash", "-c", start, "sh", "\x7f", *_bash(self.name)]
+            return [
+                *self.backend.tools_argv(self.namespace),
+                "bash",
+                "-c",
+                start,
+                "sh",
+                "\x7f",
+                *_bash(self.name),
+            ]
         argv = ["docker", "exec", "--interactive", "--tty", self.container]
         return [*argv, "sh", "-c", start, "sh", "\x7f", *self._inside]
 
     def _look_for_shell(self) -> list[str]:
         argv = ["docker", "exec", self.container, "sh", "-c", "for p in stty bash; do command -v $p; done"]
-        found = self.ground.run(argv, on=self.name, check=False).stdout
+        found = self.backend.run(argv, on=self.name, check=False).stdout
         if "stty" not in found:
             return []
         return _bash(self.name) if "bash" in found else ["sh", "-is", f"mininet:{self.name}"]
@@ -91,12 +99,12 @@ class Docker(Node):
         """Run what the image is for, its ENTRYPOINT and CMD; its output goes to the container's log."""
         if not self._idle and not self.dcmd:
             return  # it is the first process already
-        config = self.ground.about(self.dimage or "")
+        config = self.backend.image_config(self.dimage or "")
         words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
         if not words or words in (["/bin/bash"], ["bash"], ["/bin/sh"], ["sh"]):
             return
         script = 'exec "$@" >/proc/1/fd/1 2>&1 </dev/null'
-        self.ground.run(
+        self.backend.run(
             ["docker", "exec", "--detach", self.container, "sh", "-c", script, "sh", *words], on=self.name
         )
 
@@ -104,14 +112,14 @@ class Docker(Node):
         """End shell and published ports; the container is left to the network."""
         super().terminate()
         if self._publisher is not None:
-            self.ground.loop.call(self._publisher.close())
+            self.backend.loop.call(self._publisher.close())
             self._publisher = None
 
     def terminate(self) -> None:
         """Remove the container, as Containernet does."""
         self.end()
-        if self.name in self.ground.emulation.hosts:
-            self.ground.drop(self.name)
+        if self.name in self.backend.emulation.hosts:
+            self.backend.remove_container(self.name)
 
     def updateCpuLimit(
         self,
@@ -151,7 +159,7 @@ class Docker(Node):
         if "mem_limit" in asked and "memswap_limit" not in asked and self._swaps_freely():
             options.append("--memory-swap=-1")  # Docker wants both; it stays as it is
         if options:
-            self.ground.run(["docker", "update", *options, self.container], on=self.name)
+            self.backend.run(["docker", "update", *options, self.container], on=self.name)
             self.resources.update(asked)
 
     def _swaps_freely(self) -> bool:

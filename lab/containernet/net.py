@@ -85,10 +85,10 @@ class Containernet(ServicePoints, Probes, Mininet):
         super().__init__(build=False, **{**defaults, **params})
         self.SAPswitches: dict[str, Any] = {}
         self._switchboard = ""
-        self.ground = Backend(emulation, _tell)
-        if self.ground.own:
-            exit_cleanup.enrol(self.ground)
-        self._show(self.ground.emulation)
+        self.backend = Backend(emulation, _tell)
+        if self.backend.owns_lab:
+            exit_cleanup.register(self.backend.emulation)
+        self._show(self.backend.emulation)
         if self.topo and build:
             self.build()
 
@@ -103,7 +103,7 @@ class Containernet(ServicePoints, Probes, Mininet):
     @property
     def emulation(self) -> Emulation:
         """The lab underneath."""
-        return self.ground.emulation
+        return self.backend.emulation
 
     def _show(self, emulation: Emulation) -> None:
         for name in emulation.hosts:
@@ -112,7 +112,7 @@ class Containernet(ServicePoints, Probes, Mininet):
             self.links.append(Shown(self[spec.a], self[spec.b], spec))
 
     def _place_of(self, name: str) -> NodeLocation:
-        return NodeLocation(self.ground, netns.path(self.emulation.pids[name]))
+        return NodeLocation(self.backend, netns.path(self.emulation.pids[name]))
 
     def _enter(self, nodes: list[Any], node: Any) -> Any:
         nodes.append(node)
@@ -149,7 +149,7 @@ class Containernet(ServicePoints, Probes, Mininet):
         if cls is Host and (unknown or params.get("cores") or params.get("inNamespace") is False):
             what = ", ".join(unknown) or "cores, or inNamespace=False,"
             raise TopologyError(f"host {name!r}: {what} is not supported for a plain host; use addDocker")
-        place = NodeLocation(self.ground, self.ground.add_namespace(f"host-{name}"))
+        place = NodeLocation(self.backend, self.backend.add_namespace(f"host-{name}"))
         return self._enter(self.hosts, cls(name, place=place, **params))
 
     def _container(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
@@ -160,9 +160,9 @@ class Containernet(ServicePoints, Probes, Mininet):
         run_options.translate(name, asked)
         ports = [asked.get(key) or () for key in ("ports", "port_bindings")]
         bindings(name, ports[0], dict(ports[1]), (), everything=True)
-        image = self.ground.image(name, asked.pop("dimage", None), asked.pop("build_params", None))
-        exposed = self.ground.about(image).get("ExposedPorts") or () if image else ()
-        idle = self.ground.container(name, image, asked)
+        image = self.backend.ensure_image(name, asked.pop("dimage", None), asked.pop("build_params", None))
+        exposed = self.backend.image_config(image).get("ExposedPorts") or () if image else ()
+        idle = self.backend.start_container(name, image, asked)
         extra = {k: v for k, v in params.items() if k not in ("dimage", "idle")}
         node = cls(name, dimage=image, place=self._place_of(name), idle=idle, **extra)
         everything = bool(asked.get("publish_all_ports"))
@@ -209,8 +209,8 @@ class Containernet(ServicePoints, Probes, Mininet):
 
     def _switches_place(self) -> NodeLocation:
         if not self._switchboard:
-            self._switchboard = self.ground.add_namespace("switches")
-        return NodeLocation(self.ground, self._switchboard)
+            self._switchboard = self.backend.add_namespace("switches")
+        return NodeLocation(self.backend, self._switchboard)
 
     def addController(self, name: Any = "c0", controller: Any = None, **params: Any) -> Any:
         """Add what stands for a controller: bridges learn by themselves, it has nothing to do.
@@ -285,7 +285,7 @@ class Containernet(ServicePoints, Probes, Mininet):
 
     def configHosts(self) -> None:
         """What a node's own class adds in `config`."""
-        if not self.ground.own:
+        if not self.backend.owns_lab:
             return
         super().configHosts()
 
@@ -304,11 +304,11 @@ class Containernet(ServicePoints, Probes, Mininet):
             for node in (*self.hosts, *self.switches, *self.controllers):
                 if type(node).terminate is Docker.terminate:
                     node.end()  # its container goes with the others, all at once
-                elif self.ground.own or not isinstance(node, Docker):
+                elif self.backend.owns_lab or not isinstance(node, Docker):
                     node.terminate()
         finally:
-            self.ground.down()
-            exit_cleanup.strike(self.ground)
+            self.backend.down()
+            exit_cleanup.unregister(self.backend.emulation)
 
 
 def _ours(cls: Any, stands_for: Mapping[str, Any], base: type) -> Any:

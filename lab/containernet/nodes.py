@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN
-from subprocess import CompletedProcess, Popen
+from subprocess import DEVNULL, CompletedProcess, Popen
 from typing import Any
 
 from mininet.node import Node as MininetNode
@@ -29,7 +29,7 @@ LOOK = 200
 class NodeLocation:
     """Where a node is: its lab, and its network namespace."""
 
-    ground: Backend
+    backend: Backend
     namespace: str
 
 
@@ -39,7 +39,7 @@ class Node(MininetNode):
     shell: Popen[Any] | None
 
     def __init__(self, name: str, inNamespace: bool = True, *, place: NodeLocation, **params: Any) -> None:
-        self.ground, self.namespace = place.ground, place.namespace
+        self.backend, self.namespace = place.backend, place.namespace
         super().__init__(name, inNamespace=True, **params)
 
     @classmethod
@@ -85,12 +85,17 @@ class Node(MininetNode):
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         # marked, so that clean-up finds it after a kill -9
-        env = {**os.environ, "LAB_ID": self.ground.lab_id, **(params.pop("env", None) or {})}
+        env = {**os.environ, "LAB_ID": self.backend.lab_id, **(params.pop("env", None) or {})}
         return Popen(enter(list(cmd), self.namespace), env=env, **params)
 
     def tool(self, *argv: str) -> CompletedProcess[str]:
         """Run a program of this machine in the node's network, whatever its image has."""
-        return self.ground.tool(self.namespace, argv, self.name)
+        return self.backend.run_in(self.namespace, argv, self.name)
+
+    def start_tool(self, *argv: str) -> Popen[Any]:
+        """Start a program of the lab's own image in the node's network; its output is dropped."""
+        full = [*self.backend.tools_argv(self.namespace), *argv]
+        return self._popen(full, stdout=DEVNULL, stderr=DEVNULL)
 
     def must(self, *argv: str) -> str:
         """The output of `tool`.
@@ -162,7 +167,7 @@ class Host(Node):
         """End the shell, and remove the namespace with its interfaces."""
         super().terminate()
         if Path(self.namespace).exists():
-            self.ground.remove_namespace(self.namespace)
+            self.backend.remove_namespace(self.namespace)
 
 
 def enter(cmd: list[str], namespace: str) -> list[str]:

@@ -100,10 +100,10 @@ class OpenVSwitch:
 
     def __init__(self, node: Node, options: Options) -> None:
         self.node, self.name, self.options = node, node.name, options
-        self.folder = node.ground.folder / "openvswitch"
+        self.folder = node.backend.folder / "openvswitch"
         self.environment: Mapping[str, str] = dict.fromkeys(FOLDERS, str(self.folder))
         self.ports: dict[str, int | None] = {}
-        self.datapath = "netdev" if options.user_space or not in_kernel(node.ground) else "system"
+        self.datapath = "netdev" if options.user_space or not in_kernel(node.backend) else "system"
         if self.datapath == "netdev" and not shutil.which("ethtool"):
             raise MachineError(
                 f"switch {self.name!r}: Open vSwitch's datapath in user space needs ethtool; install it"
@@ -121,8 +121,8 @@ class OpenVSwitch:
             self._run("ovs-vswitchd", *DAEMON)
 
     def _run(self, *argv: str) -> None:
-        ground, marked = self.node.ground, {**self.environment, "LAB_ID": self.node.ground.lab_id}
-        ground.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
+        backend, marked = self.node.backend, {**self.environment, "LAB_ID": self.node.backend.lab_id}
+        backend.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
 
     def start(self, controlled: bool = False) -> None:
         """A secure switch with a controller learns: that is what Mininet's default controller makes it do."""
@@ -186,7 +186,7 @@ class OpenVSwitch:
         return [*version, *args[:1], f"unix:{self.folder}/{self.name}.mgmt", *args[1:]]
 
 
-def in_kernel(ground: Backend) -> bool:
+def in_kernel(backend: Backend) -> bool:
     """Whether this kernel has Open vSwitch's datapath; asking loads its module, where there is one."""
-    asked = ground.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
+    asked = backend.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
     return "ovs_datapath" in asked.stdout

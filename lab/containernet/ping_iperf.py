@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ class Probes(Mininet):
     def _ping(self, node: Any, address: str, timeout: Any) -> tuple[Any, ...]:
         """One echo, timed by the kernel."""
         argv = icmp.command(node.namespace, address, 1, 1.0, float(timeout or PATIENCE))
-        done = self.ground.run(argv, on=node.name, check=False, env=OWN_MODULES)
+        done = self.backend.run(argv, on=node.name, check=False, env=OWN_MODULES)
         rtt = icmp.parse(done.stdout)[0] if done.status == 0 else None
         return (1, 0, 0.0, 0.0, 0.0, 0.0) if rtt is None else (1, 1, rtt, rtt, rtt, 0.0)
 
@@ -101,16 +101,12 @@ class Probes(Mininet):
         client, server = hosts or (self.hosts[0], self.hosts[-1])
         output(f"*** Iperf: testing {l4Type} bandwidth between {client} and {server}\n")
         udp = ["-u", "-b", udpBw] if l4Type == "UDP" else []
-        listener = server._popen(
-            [*self.ground.tools(server.namespace), "iperf3", "-s", "-1", "-p", str(port)],
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        )
+        listener = server.start_tool("iperf3", "-s", "-1", "-p", str(port))
         try:
             self._await_listener(server, port, listener)
             argv = ["iperf3", "-c", server.IP(), "-p", str(port), "-t", str(seconds), *udp, "-J"]
-            full = [*self.ground.tools(client.namespace), *argv]
-            said = json.loads(self.ground.run(full, check=False, timeout=seconds + 60).stdout or "{}")
+            full = [*self.backend.tools_argv(client.namespace), *argv]
+            said = json.loads(self.backend.run(full, check=False, timeout=seconds + 60).stdout or "{}")
         finally:
             listener.terminate()
             listener.wait()

@@ -15,7 +15,7 @@ import pytest
 from lab import images
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.daemon import Daemon, Places, client
-from lab.emulation.docker.image_store import endpoint_seed
+from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.emulation import Emulation
 from lab.errors import MachineError
 from lab.events import Event, silent
@@ -177,7 +177,7 @@ async def test_equipping_a_host_twice_changes_nothing(host: ContainerHost) -> No
 
 
 async def test_a_host_changes_neither_the_seed_nor_its_neighbour(docker_daemon: None) -> None:
-    seed = endpoint_seed()
+    seed = endpoint_store()
     before = await asyncio.to_thread(_tree, seed)
     async with Emulation(point_to_point.topology()) as lab:
         one, two = lab.hosts.values()

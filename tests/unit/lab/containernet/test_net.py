@@ -1,4 +1,4 @@
-"""A network's calls on a ground that only writes down what it is asked for: no root, no container."""
+"""A network's calls on a backend that only writes down what it is asked for: no root, no container."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from lab.emulation.links.link import Shape
 from lab.errors import LabError, TopologyError, UnknownName
 
 
-class Ground:
+class FakeBackend:
     """Takes every call, makes nothing."""
 
     def __init__(self, emulation: Any = None, emit: Any = None) -> None:
-        self.own, self.lab_id = True, "abcd"
-        self.emulation = SimpleNamespace(hosts={}, pids={}, container_ids={}, links=[], state=None)
+        self.owns_lab, self.lab_id = True, "abcd"
+        self.emulation = SimpleNamespace(hosts={}, pids={}, container_ids={}, links=[], is_up=False)
         self.done: list[Any] = []
 
-    def image(self, name: str, image: str | None, build_params: Any) -> str | None:
+    def ensure_image(self, name: str, image: str | None, build_params: Any) -> str | None:
         return image
 
-    def about(self, image: str) -> dict[str, Any]:
+    def image_config(self, image: str) -> dict[str, Any]:
         return {"ExposedPorts": {"80/tcp": {}}}
 
-    def container(self, name: str, image: str | None, params: Any) -> bool:
+    def start_container(self, name: str, image: str | None, params: Any) -> bool:
         self.done.append(("container", name, image, dict(params)))
         self.emulation.hosts[name] = SimpleNamespace(container=f"lab-abcd-{name}")
         self.emulation.pids[name] = 100 + len(self.emulation.pids)
         self.emulation.container_ids[name] = f"id of {name}"
         return True
 
-    def drop(self, name: str) -> None:
+    def remove_container(self, name: str) -> None:
         self.done.append(("drop", name))
         del self.emulation.hosts[name]
 
@@ -60,25 +60,25 @@ class Ground:
     def remove_namespace(self, path: str) -> None:
         self.done.append(("no namespace", path))
 
-    def join(self, a: Any, b: Any, mtu: int) -> None:
+    def add_veth(self, a: Any, b: Any, mtu: int) -> None:
         self.done.append(("join", a.interface, b.interface))
 
-    def lay(self, a: Any, b: Any, ab: Shape, ba: Shape) -> str:
+    def add_shaped_link(self, a: Any, b: Any, ab: Shape, ba: Shape) -> str:
         self.done.append(("lay", a.interface, b.interface, ab, ba))
         return f"{a.node}-{b.node}"
 
-    def take(self, name: str) -> None:
+    def delete_link(self, name: str) -> None:
         self.done.append(("take", name))
 
-    def change(self, name: str, direction: str, params: Any) -> None:
+    def change_link(self, name: str, direction: str, params: Any) -> None:
         self.done.append(("change", name, direction, dict(params)))
 
-    def tool(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
+    def run_in(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
         self.done.append((name, " ".join(argv)))
         said = json.dumps([{"flags": ["UP"], "addr_info": [], "address": "02:00:00:00:00:01"}])
         return subprocess.CompletedProcess(argv, 0, said, "")
 
-    def own_link(self) -> str:
+    def record_link(self) -> str:
         self.done.append("own link")
         return "sap-abcd-0"
 
@@ -96,10 +96,10 @@ class Ground:
 
 @pytest.fixture
 def make(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(net, "Ground", Ground)
+    monkeypatch.setattr(net, "Backend", FakeBackend)
     monkeypatch.setattr(net.os, "geteuid", lambda: 0)
 
-    monkeypatch.setattr(net.exit_cleanup, "enrol", lambda ground: None)
+    monkeypatch.setattr(net.exit_cleanup, "register", lambda emulation: None)
     monkeypatch.setattr(openvswitch, "lacking", lambda: ["ovsdb-tool"])
 
     def build(**params: Any) -> Any:
@@ -109,7 +109,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def laid(made: Any) -> list[Any]:
-    return [what for what in made.ground.done if what[0] in ("join", "lay")]
+    return [what for what in made.backend.done if what[0] in ("join", "lay")]
 
 
 def test_the_script_of_containernets_front_page(make: Any) -> None:
@@ -128,11 +128,11 @@ def test_the_script_of_containernets_front_page(make: Any) -> None:
         ("lay", "s1-eth2", "s2-eth1", shape, shape),
         ("join", "s2-eth2", "d2-eth0"),
     ]
-    assert "ip address replace 10.0.0.251/8 dev d1-eth0" in made.ground.said("d1")
-    assert "ip link set s1-eth1 master s1" in made.ground.said("s1")
+    assert "ip address replace 10.0.0.251/8 dev d1-eth0" in made.backend.said("d1")
+    assert "ip link set s1-eth1 master s1" in made.backend.said("s1")
     assert (made["d2"].IP(), made["d2"].dimage) == ("10.0.0.252", "ubuntu:trusty")
     # once, also after `start` has configured all hosts
-    assert sum("10.0.0.251" in line for line in made.ground.said("d1")) == 1
+    assert sum("10.0.0.251" in line for line in made.backend.said("d1")) == 1
 
 
 def test_hosts_are_counted_from_the_base_address(make: Any) -> None:
@@ -140,8 +140,8 @@ def test_hosts_are_counted_from_the_base_address(make: Any) -> None:
     d1, d2 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x")
     made.addLink(d1, d2)
     assert (d1.IP(), d2.IP()) == ("192.168.7.1", "192.168.7.2")
-    assert "ip address replace 192.168.7.1/24 dev d1-eth0" in made.ground.said("d1")
-    assert "ip link set dev d2-eth0 address 00:00:00:00:00:02" in made.ground.said("d2")
+    assert "ip address replace 192.168.7.1/24 dev d1-eth0" in made.backend.said("d1")
+    assert "ip link set dev d2-eth0 address 00:00:00:00:00:02" in made.backend.said("d2")
 
 
 def test_parameters_of_one_end_hold_for_what_leaves_it(make: Any) -> None:
@@ -153,7 +153,7 @@ def test_parameters_of_one_end_hold_for_what_leaves_it(make: Any) -> None:
     ]
     assert d1.IP() == "10.1.0.1"
     link.intf2.config(delay="9ms")
-    assert made.ground.done[-1] == ("change", "d1-d2", "ba", {"delay": 9.0})
+    assert made.backend.done[-1] == ("change", "d1-d2", "ba", {"delay": 9.0})
     plain = made.addLink(d1, d2)
     with pytest.raises(LabError, match="nothing shapes it; make it with cls=TCLink"):
         plain.config(delay="1ms")
@@ -167,7 +167,7 @@ def test_a_second_link_gets_no_address_of_its_own(make: Any) -> None:
     second = made.addLink(d1, s2)
     assert second.intf1.IP() is None
     d1.setIP("10.5.0.1", 16, intf=second.intf1)
-    assert made.ground.said("d1")[-2:] == [
+    assert made.backend.said("d1")[-2:] == [
         "ip address replace 10.5.0.1/16 dev d1-eth1",
         "ip link set d1-eth1 up",
     ]
@@ -179,8 +179,8 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
     made.addLink(d1, s1, delay="1ms")
     made.addLink(d2, s1)
     made.removeDocker("d1")
-    assert ("take", "d1-s1") in made.ground.done
-    assert ("drop", "d1") in made.ground.done
+    assert ("take", "d1-s1") in made.backend.done
+    assert ("drop", "d1") in made.backend.done
     assert ([str(link) for link in made.links], list(made)) == (["d2-eth0<->s1-eth2"], ["d2", "s1"])
     made.removeLink(node1="s1", node2=d2)
     assert (made.links, d2.intfs) == ([], {})
@@ -191,7 +191,7 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
 def test_this_machines_end_of_a_switch_is_recorded_before_it_is_made(make: Any) -> None:
     made = make()
     made.addExtSAP("sap1", "198.18.77.1/24")
-    done = made.ground.done
+    done = made.backend.done
     added = ("sap1", "ip link add here type veth peer name sap-abcd-0")
     assert done.index("own link") < done.index(added)
     made.removeExtSAP("sap1")
@@ -202,9 +202,9 @@ def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ownership, "RUN", tmp_path)
-    lab: Any = SimpleNamespace(state=ownership.LabState.create())
+    lab: Any = SimpleNamespace(is_up=True, state=ownership.LabState.create())
     there = backend.Backend(lab, None)
-    names = [there.own_link(), there.own_link()]
+    names = [there.record_link(), there.record_link()]
     assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
     assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]
 
@@ -212,7 +212,7 @@ def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
 def test_a_refused_parameter_makes_nothing(make: Any) -> None:
     made = make()
     d1, s1 = made.addDocker("d1", dimage="x"), made.addSwitch("s1")
-    before = list(made.ground.done)
+    before = list(made.backend.done)
     for ask in (
         lambda: made.addDocker("d2", dimage="x", colour="red"),
         lambda: made.addDocker("d2", dimage="x", port_bindings={"53/udp": 53}),
@@ -227,7 +227,7 @@ def test_a_refused_parameter_makes_nothing(make: Any) -> None:
     ):
         with pytest.raises(LabError):
             ask()
-    assert made.ground.done == before
+    assert made.backend.done == before
     assert list(made) == ["d1", "s1"]
 
 
@@ -235,7 +235,7 @@ def test_another_containers_ipc_is_named_as_containernet_names_it(make: Any) -> 
     made = make()
     made.addDocker("d1", dimage="x", ipc_mode="shareable")
     made.addDocker("d2", dimage="x", ipc_mode="container:mn.d1")
-    assert made.ground.done[-1][3]["ipc_mode"] == "container:lab-abcd-d1"
+    assert made.backend.done[-1][3]["ipc_mode"] == "container:lab-abcd-d1"
 
 
 def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
@@ -255,8 +255,8 @@ def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
     made = make(topo=Own())
     made.start()
     assert made["r0"].routed == 7
-    assert "ip address replace 10.0.0.9/24 dev r0-eth9" in made.ground.said("r0")
-    assert "ip route replace default via 10.0.0.9" in made.ground.said("d1")
+    assert "ip address replace 10.0.0.9/24 dev r0-eth9" in made.backend.said("r0")
+    assert "ip route replace default via 10.0.0.9" in made.backend.said("d1")
     assert [c.name for c in made.controllers] == ["c0"]
     with pytest.raises(TopologyError, match="'r0' is there already"):
         made.addDocker("r0", dimage="x")

@@ -16,7 +16,7 @@ from lab.containernet.openvswitch import Options, datapath_id, port_words
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 
-class Ground:
+class FakeBackend:
     """Writes down commands; `answers` has what a program says, on either stream, and its status."""
 
     lab_id = "abcd"
@@ -32,7 +32,7 @@ class Ground:
         self.marked += [how["env"]] if "env" in how else []
         return SimpleNamespace(stdout=self.answers.get(argv[0], (0, "", ""))[1])
 
-    def tool(self, namespace: str, argv: Sequence[str], name: str) -> CompletedProcess[str]:
+    def run_in(self, namespace: str, argv: Sequence[str], name: str) -> CompletedProcess[str]:
         self.done.append(" ".join(argv))
         status, out, err = self.answers.get(argv[0], (0, "", ""))
         return CompletedProcess(argv, status, out, err)
@@ -44,16 +44,16 @@ class Ground:
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground(tmp_path)
+def backend(tmp_path: Path) -> FakeBackend:
+    return FakeBackend(tmp_path)
 
 
 @pytest.fixture
-def switch(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def switch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: f"/usr/bin/{program}")
 
     def make(name: str = "s1", **params: Any) -> Any:
-        return OVSSwitch(name, place=NodeLocation(ground, "/run/netns/x"), **params)  # type: ignore[arg-type]
+        return OVSSwitch(name, place=NodeLocation(backend, "/run/netns/x"), **params)  # type: ignore[arg-type]
 
     return make
 
@@ -87,12 +87,12 @@ def test_a_datapath_has_the_number_that_mininet_gives_it(name: str, dpid: Any, d
     ],
 )
 def test_what_a_switch_cannot_have_is_named_and_starts_nothing(
-    switch: Any, ground: Ground, params: dict[str, Any], said: str
+    switch: Any, backend: FakeBackend, params: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(LabError, match=said):
         switch(**params)
-    assert ground.done == []
-    assert not (ground.folder / "openvswitch").exists()
+    assert backend.done == []
+    assert not (backend.folder / "openvswitch").exists()
 
 
 def test_a_bridge_is_what_was_asked() -> None:
@@ -109,100 +109,102 @@ def test_a_bridge_is_what_was_asked() -> None:
     assert "ofport_request" not in " ".join(port_words("s1", "sap", None))
 
 
-def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, ground: Ground) -> None:
+def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: FakeBackend) -> None:
     s1 = switch()
     # given what the daemons make when they start
     for name in ("conf.db", "ovsdb-server.pid", "ovs-vswitchd.pid"):
-        (ground.folder / "openvswitch" / name).touch()
+        (backend.folder / "openvswitch" / name).touch()
     switch("s2")
-    started = [line for line in ground.done if line.startswith("nsenter")]
+    started = [line for line in backend.done if line.startswith("nsenter")]
     assert [line.split()[2] for line in started] == ["ovsdb-tool", "ovsdb-server", "ovs-vswitchd"]
     assert all(line.startswith("nsenter --net=/run/netns/x ") for line in started)
-    folder = str(ground.folder / "openvswitch")
-    assert all(env["LAB_ID"] == "abcd" and env["OVS_RUNDIR"] == folder for env in ground.marked)
+    folder = str(backend.folder / "openvswitch")
+    assert all(env["LAB_ID"] == "abcd" and env["OVS_RUNDIR"] == folder for env in backend.marked)
     assert s1.engine.environment["OVS_RUNDIR"] == folder
 
 
-def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(switch: Any, ground: Ground) -> None:
+def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(
+    switch: Any, backend: FakeBackend
+) -> None:
     s1 = switch(failMode="secure")
     s1.engine.attach("s1-eth4", 4)
     add = "-- --may-exist add-port s1 s1-eth4 -- set Interface s1-eth4 ofport_request=4"
-    assert ground.said("ovs-vsctl")[-1] == add
+    assert backend.said("ovs-vsctl")[-1] == add
     s1.stop(deleteIntfs=False)
-    assert ground.said("ovs-vsctl")[-1] == "--if-exists del-br s1"
+    assert backend.said("ovs-vsctl")[-1] == "--if-exists del-br s1"
     s1.start()
-    assert ground.said("ovs-vsctl")[-1].endswith(add)
-    assert ground.said("ovs-ofctl") == []
+    assert backend.said("ovs-vsctl")[-1].endswith(add)
+    assert backend.said("ovs-ofctl") == []
     # and a controller makes it learn
     s1.start([object()])
-    assert ground.said("ovs-ofctl")[-1].endswith("/s1.mgmt priority=0,actions=NORMAL")
+    assert backend.said("ovs-ofctl")[-1].endswith("/s1.mgmt priority=0,actions=NORMAL")
     s1.detach("s1-eth4")
-    assert ground.said("ovs-vsctl")[-1] == "--if-exists del-port s1 s1-eth4"
+    assert backend.said("ovs-vsctl")[-1] == "--if-exists del-port s1 s1-eth4"
 
 
 @pytest.mark.parametrize(("genl", "datapath"), [("Name: ovs_datapath", "system"), ("", "netdev")])
 def test_checksums_are_written_for_a_datapath_in_user_space(
-    switch: Any, ground: Ground, genl: str, datapath: str
+    switch: Any, backend: FakeBackend, genl: str, datapath: str
 ) -> None:
-    ground.answers["genl"] = (0, genl, "")
+    backend.answers["genl"] = (0, genl, "")
     s1 = switch()
     assert s1.engine.datapath == datapath
-    far = Node("h1", place=NodeLocation(ground, "/run/netns/h1"))  # type: ignore[arg-type]
+    far = Node("h1", place=NodeLocation(backend, "/run/netns/h1"))  # type: ignore[arg-type]
     s1.engine.face(far, "h1-eth0")
-    assert ("ethtool -K h1-eth0 tx off" in ground.done) is (datapath == "netdev")
+    assert ("ethtool -K h1-eth0 tx off" in backend.done) is (datapath == "netdev")
     assert switch("s2", datapath="user").engine.datapath == "netdev"
 
 
-def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, ground: Ground) -> None:
+def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend: FakeBackend) -> None:
     s1 = switch(protocols="OpenFlow13")
-    ground.answers["ovs-ofctl"] = (0, "flows\n", "")
+    backend.answers["ovs-ofctl"] = (0, "flows\n", "")
     assert s1.dpctl("add-flow", "'priority=1 actions=drop'") == "flows\n"
-    where = f"unix:{ground.folder}/openvswitch/s1.mgmt"
-    assert ground.said("ovs-ofctl") == [f"--protocols=OpenFlow13 add-flow {where} priority=1 actions=drop"]
+    where = f"unix:{backend.folder}/openvswitch/s1.mgmt"
+    assert backend.said("ovs-ofctl") == [f"--protocols=OpenFlow13 add-flow {where} priority=1 actions=drop"]
 
 
-def test_trouble_of_the_daemon_is_an_error(switch: Any, ground: Ground) -> None:
+def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: FakeBackend) -> None:
     s1 = switch()
-    ground.answers["ovs-ofctl"] = (1, "", "ovs-ofctl: unknown command 'x'\n")
+    backend.answers["ovs-ofctl"] = (1, "", "ovs-ofctl: unknown command 'x'\n")
     with pytest.raises(CommandError, match="unknown command 'x'"):
         s1.dpctl("x")
     said = "ovs-vsctl: Error detected while setting up 'e': No such device.  See ovs-vswitchd log.\nmore"
-    ground.answers["ovs-vsctl"] = (0, "", said)
+    backend.answers["ovs-vsctl"] = (0, "", said)
     with pytest.raises(HostError, match=r"switch s1: .* while setting up 'e': No such device; its log: "):
         s1.engine.attach("e", 1)
 
 
-def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, ground: Ground) -> None:
+def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: FakeBackend) -> None:
     s1 = switch(stp=True)
     for number in (1, 2):
         s1.engine.attach(f"s1-eth{number}", number)
     for states, ready in (("learning\nblocking\n", False), ("\n\n", False), ("forwarding\nblocking\n", True)):
-        ground.answers["ovs-vsctl"] = (0, states, "")
+        backend.answers["ovs-vsctl"] = (0, states, "")
         assert s1.connected() is ready
 
 
 def test_without_its_programs_there_is_a_bridge_and_it_is_said(
-    switch: Any, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    switch: Any, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(switches, "info", told.append)
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: None)
     s1 = switch(failMode="standalone", protocols=None)
     assert told == ["s1: a Linux bridge, for Open vSwitch (this machine has no ovsdb-tool)\n"]
-    assert ground.done[0].startswith("ip link add s1 type bridge")
+    assert backend.done[0].startswith("ip link add s1 type bridge")
     with pytest.raises(LabError, match=r"protocols='OpenFlow13' .* install openvswitch-switch"):
         switch("s2", protocols="OpenFlow13")
     with pytest.raises(LabError, match="switch s1: dpctl cannot be had: it is a Linux bridge"):
         s1.dpctl("dump-flows")
 
 
-def test_a_plain_switch_stays_a_linux_bridge(switch: Any, ground: Ground) -> None:
-    LinuxBridge("s1", place=NodeLocation(ground, "/run/netns/x"))  # type: ignore[arg-type]
-    assert ground.done[0].startswith("ip link add s1 type bridge")
+def test_a_plain_switch_stays_a_linux_bridge(switch: Any, backend: FakeBackend) -> None:
+    LinuxBridge("s1", place=NodeLocation(backend, "/run/netns/x"))  # type: ignore[arg-type]
+    assert backend.done[0].startswith("ip link add s1 type bridge")
 
 
 def test_user_space_without_ethtool_is_refused(
-    switch: Any, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    switch: Any, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: program != "ethtool" or None)
     with pytest.raises(MachineError, match="needs ethtool; install it"):

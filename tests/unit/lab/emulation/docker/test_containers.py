@@ -56,20 +56,3 @@ def test_a_small_share_is_dealt_out_less_often_rather_than_refused() -> None:
 def test_a_parameter_that_a_plain_host_does_not_know_is_named(a_state: ownership.LabState) -> None:
     with pytest.raises(TopologyError, match=r"'d1'.*shm_siz is.*'shm_size'"):
         host_spec.plain(a_state, "d1", "image", {"shm_siz": "1g"})
-
-
-def test_links_that_are_added_one_by_one_share_nothing() -> None:
-    hosts, links = {"a": 1, "b": 2, "c": 3}, []
-    links.append(host_spec.next_link(hosts, links, "a", "b", {"rtt": 10.0}))
-    links.append(host_spec.next_link(hosts, links, "c", "a", {"rtt": 10.0}))
-    assert links[0].subnet != links[1].subnet
-    assert (links[0].interface_a, links[1].interface_b) == ("eth1", "eth2")
-    assert links[1].address_a.endswith(".3")
-
-
-@pytest.mark.parametrize(("a", "b", "fault"), [("a", "a", "both ends"), ("b", "a", "already")])
-def test_a_link_that_cannot_be(a: str, b: str, fault: str) -> None:
-    hosts = {"a": 1, "b": 2}
-    links = [host_spec.next_link(hosts, [], "a", "b", {"rtt": 1.0})]
-    with pytest.raises(TopologyError, match=fault):
-        host_spec.next_link(hosts, links, a, b, {"rtt": 1.0})

@@ -1,4 +1,4 @@
-"""How long a lab takes to come up and to go, beside the naive way, measured in one run.
+"""Time that a lab takes to come up and to go, beside the naive way, measured in one run.
 
     sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--overlay weave ...]
         [--scale 2,6,12,24]

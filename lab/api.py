@@ -395,7 +395,7 @@ class Lab:
         with self._changing():
             change = self._session.lab.compare(_topology(network))
             self._wait(self._session.become(change))
-        return change.words()
+        return change.summary()
 
     def ping_all(self, overlay: str = "", count: int = 3) -> list[Pair]:
         """Let every endpoint of an overlay echo every other; without overlays, hosts their neighbours."""

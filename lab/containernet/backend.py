@@ -50,7 +50,7 @@ class Backend:
 
     @property
     def folder(self) -> Path:
-        """Where the lab keeps files while it is up; they go with it."""
+        """The lab's folder for files while it is up; they go with it."""
         return self.state.folder
 
     def docker_client(self) -> Any:

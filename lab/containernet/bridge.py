@@ -1,4 +1,4 @@
-"""What passes the packets of a switch: here a bridge of this kernel's, in `openvswitch` Open vSwitch's."""
+"""The datapath of a switch, which passes its packets: here a bridge of this kernel's."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NO_OPENFLOW = (
 )
 
 
-class Engine(Protocol):
-    """What a switch is made of.
+class Datapath(Protocol):
+    """The part of a switch that passes the packets; see `Bridge`, and `openvswitch.OpenVSwitch`.
 
     Attributes:
         environment: variables by which its own programs find it, for commands in the switch's shell.
@@ -34,13 +34,13 @@ class Engine(Protocol):
     environment: Mapping[str, str]
 
     def start(self, controlled: bool = False) -> None:
-        """Be there and pass packets; again, after `stop`. `controlled`: the script has a controller."""
+        """Pass packets; again, after `stop`. `controlled`: the script has a controller."""
 
     def stop(self) -> None:
         """Pass nothing, until `start`."""
 
     def delete(self) -> None:
-        """Be gone."""
+        """Delete the switch."""
 
     def attach(self, interface: str, number: int | None) -> None:
         """Make an interface a port; `number` is the switch's own for it."""
@@ -49,13 +49,13 @@ class Engine(Protocol):
         """Make an interface no port any more."""
 
     def forget(self, interface: str) -> None:
-        """An interface is gone."""
+        """Drop an interface that is gone."""
 
-    def face(self, node: Node, interface: str) -> None:
-        """See to an interface that sends to a port of the switch."""
+    def prepare_peer(self, node: Node, interface: str) -> None:
+        """Set an interface up whose packets go to a port of the switch."""
 
     def connected(self) -> bool:
-        """Whether every port passes packets."""
+        """Tell if every port passes packets."""
 
     def ask(self, program: str, *args: str) -> str:
         """Run one of Open vSwitch's programs on it, and return its output."""
@@ -99,13 +99,13 @@ class Bridge:
         self.node.must("ip", "link", "set", interface, "nomaster")
 
     def forget(self, interface: str) -> None:
-        """Nothing: the kernel forgot it."""
+        """Do nothing: the kernel forgot it."""
 
-    def face(self, node: Node, interface: str) -> None:
-        """Nothing: packets stay in the kernel."""
+    def prepare_peer(self, node: Node, interface: str) -> None:
+        """Do nothing: packets stay in the kernel."""
 
     def connected(self) -> bool:
-        """With STP that takes four seconds."""
+        """Tell if every port passes packets: with STP, after four seconds."""
         argv = ("ip", "-j", "-d", "link", "show", "master", self.name)
         ports = json.loads(self.node.must(*argv) or "[]")
         states = [p.get("linkinfo", {}).get("info_slave_data", {}).get("state") for p in ports]

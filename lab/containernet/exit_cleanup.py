@@ -30,7 +30,7 @@ def register(emulation: Emulation) -> None:
 
 
 def unregister(emulation: Emulation) -> None:
-    """The lab is gone."""
+    """Forget a lab that is gone."""
     if emulation in _running:
         _running.remove(emulation)
 

@@ -40,7 +40,7 @@ class ServicePoints(Mininet):
         port = f"{sapName[:8]}-sap"
         switch.must("ip", "link", "set", "here", "name", port)
         switch.attach(port)
-        switch.engine.face(switch, end)
+        switch.datapath.prepare_peer(switch, end)
         switch.must("ip", "link", "set", end, "netns", str(os.getpid()))
         for argv in (["address", "add", str(at), "dev", end], ["link", "set", end, "up"]):
             self.backend.run(["ip", *argv])
@@ -58,7 +58,7 @@ class ServicePoints(Mininet):
         self.delSwitch(switch)
 
     def _free(self, name: str, at: IPv4Interface) -> None:
-        """Nothing of this machine's may be in that network: its packets would go astray."""
+        """Refuse a network in which this machine has something: its packets would go astray."""
         routes = json.loads(
             self.backend.run(["ip", "-j", "-4", "route", "show", "table", "all"]).stdout or "[]"
         )

@@ -76,7 +76,7 @@ class Intf(MininetIntf):
         return ""
 
     def ifconfig(self, *args: str) -> str:
-        """What `ifconfig` is used for: ``up``, ``down``, ``mtu N``, an address; without words, a look.
+        """Do what `ifconfig` is used for: ``up``, ``down``, ``mtu N``, an address; without words, show it.
 
         Raises:
             TopologyError: words that it does not know.
@@ -125,7 +125,7 @@ class Intf(MininetIntf):
         return found[0]
 
     def isUp(self, setUp: bool = False) -> bool:
-        """Whether it is up; with `setUp`, after having been set so."""
+        """Tell if it is up; with `setUp`, after having set it so."""
         if setUp:
             self.ifconfig("up")
         return "UP" in self._look()["flags"]
@@ -296,6 +296,6 @@ class Shown(MininetLink):
     config = Link.config
 
     def stop(self) -> None:
-        """Nothing: the link goes with the lab."""
+        """Do nothing: the link goes with the lab."""
 
     delete = stop

@@ -27,7 +27,7 @@ LOOK = 200
 
 @dataclass(frozen=True)
 class NodeLocation:
-    """Where a node is: its lab, and its network namespace."""
+    """The place of a node: its lab, and its network namespace."""
 
     backend: Backend
     namespace: str
@@ -44,7 +44,7 @@ class Node(MininetNode):
 
     @classmethod
     def checkSetup(cls) -> None:
-        """Nothing: Mininet's `mnexec` and `ifconfig` are not needed (see `enter`)."""
+        """Do nothing: Mininet's `mnexec` and `ifconfig` are not needed (see `enter`)."""
 
     def startShell(self, mnopts: str | None = None) -> None:
         """Start no shell yet: most nodes never need one (see `cmd`)."""
@@ -109,7 +109,7 @@ class Node(MininetNode):
         return done.stdout
 
     def attach(self, intf: Any) -> None:
-        """Nothing: only a switch makes an interface a port of its own."""
+        """Do nothing: only a switch makes an interface a port of its own."""
 
     def terminate(self) -> None:
         """End the node's shell."""
@@ -160,14 +160,22 @@ class Node(MininetNode):
         return str(route[0]["dev"])
 
 
-class Host(Node):
-    """Mininet's own kind of host: a network namespace on this machine, with this machine's files."""
+class MininetHost(Node):
+    """Mininet's `Host`: a network namespace on this machine, with this machine's files."""
+
+    def __repr__(self) -> str:
+        # Mininet prints the name of the class, as which scripts and their readers know `Host`
+        return str(super().__repr__()).replace("<MininetHost ", "<Host ", 1)
 
     def terminate(self) -> None:
         """End the shell, and remove the namespace with its interfaces."""
         super().terminate()
         if Path(self.namespace).exists():
             self.backend.remove_namespace(self.namespace)
+
+
+#: Mininet's name for it, which scripts import.
+Host = MininetHost
 
 
 def enter(cmd: list[str], namespace: str) -> list[str]:

@@ -59,7 +59,7 @@ def _no_time(text: str | float) -> float:
 
 
 def is_known(key: str) -> bool:
-    """Whether this is a parameter of shaping, to be had or not."""
+    """Tell if this is a parameter of shaping, to be had or not."""
     return key in KNOWN or key in REFUSED
 
 
@@ -78,7 +78,7 @@ def checked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
-    """What is asked, in the lab's words: the keys of `lab.emulation.links.link.PARAMETERS`.
+    """Translate what is asked into the lab's parameters: the keys of `lab.emulation.links.link.PARAMETERS`.
 
     Raises:
         TopologyError: a parameter cannot be had, or not with this value.
@@ -123,5 +123,5 @@ def shape(params: Mapping[str, Any], mtu: int = 1500) -> Shape:
 
 
 def table() -> str:
-    """What becomes of every parameter of shaping, as the table of ``docs/containernet.md``."""
+    """Write the parameters of shaping, and what becomes of each, as ``docs/containernet.md`` has it."""
     return markdown("addLink", KNOWN, REFUSED)

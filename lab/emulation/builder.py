@@ -63,7 +63,7 @@ class RunningLab:
 
     @property
     def state(self) -> LabState:
-        """What it owns on this machine."""
+        """The list of what it owns on this machine."""
         return self.record.state
 
     @property
@@ -84,7 +84,7 @@ class RunningLab:
 
     @property
     def link_states(self) -> Mapping[str, LinkState]:
-        """What is set on each link now, by its name."""
+        """The present state of each link, by its name."""
         return self.fabric.shaper.lines if self.fabric else {}
 
     def add_host(self, host: HostRecord, env: Mapping[str, str], run: RunCommand) -> None:

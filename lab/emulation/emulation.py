@@ -106,12 +106,12 @@ class Emulation:
 
     @property
     def lab_id(self) -> str:
-        """What everything of this lab carries."""
+        """The id that everything of this lab carries."""
         return self.running.record.lab_id
 
     @property
     def topology(self) -> Topology | None:
-        """What it is made from; None for one that grows host by host."""
+        """The topology that it is made from; None for one that grows host by host."""
         return self._lab.topology if self._lab else self._topology
 
     @property
@@ -146,7 +146,7 @@ class Emulation:
 
     @property
     def link_states(self) -> Mapping[str, LinkState]:
-        """What is set on each link now, by its name; empty when it has none."""
+        """The present state of each link, by its name; empty when it has none."""
         return self.running.link_states
 
     def alive(self) -> list[str]:
@@ -309,7 +309,7 @@ class Emulation:
         build.lab.topology = change.topology
         build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
-        await together(self.running_links().join(link) for link in change.joined)
+        await together(self.running_links().join(link) for link in change.links_up)
         await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)
@@ -317,9 +317,9 @@ class Emulation:
 
     async def _clear_for(self, build: Builder, change: Difference) -> None:
         """Take away what goes, and what a killed command may have left of what is to come."""
-        await build.remove_links([*change.links_go, *change.links_come])
-        come = [host.name for host in change.hosts_come]
-        if going := [name for name in dict.fromkeys([*change.hosts_go, *come]) if name in self.hosts]:
+        await build.remove_links([*change.links_removed, *change.links_added])
+        come = [host.name for host in change.hosts_added]
+        if going := [name for name in dict.fromkeys([*change.hosts_removed, *come]) if name in self.hosts]:
             with step(self._emit, "hosts that go") as words:
                 await build.remove_hosts(going)
                 words.append(f"{len(going)} containers")
@@ -327,11 +327,11 @@ class Emulation:
         await cleanup.remove_hosts(self.state, half, self.run)
 
     async def _bring(self, build: Builder, change: Difference) -> None:
-        if not (change.hosts_come or change.links_come):
+        if not (change.hosts_added or change.links_added):
             return
         store = await asyncio.to_thread(endpoint_store, self._emit)
-        names = {host.name for host in change.hosts_come}
-        await build.add(host_spec.plans(self.state, change.topology, store, only=names), change.links_come)
+        names = {host.name for host in change.hosts_added}
+        await build.add(host_spec.plans(self.state, change.topology, store, only=names), change.links_added)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         for direction, params in values.items():

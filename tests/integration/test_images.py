@@ -40,7 +40,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
 
 
 def settings_of_the_network() -> dict[str, list[str]]:
-    """What a Docker daemon would change on the machine, left to itself."""
+    """The settings that a Docker daemon would change on the machine, left to itself."""
     found = inventory()
     return {kind: found[kind] for kind in ("links", "routes", "iptables", "mounts", "sysctls")}
 

@@ -1,4 +1,4 @@
-"""What a host container may do: the smallest list with which its Docker daemon works.
+"""The capabilities of a host container: the smallest list with which its Docker daemon works.
 
 Found by trial on Docker 20.10: a host with all of them did all of the following, and one
 without any single one of them failed at something: loading an image, running containers on

@@ -53,7 +53,7 @@ def _by_name(variable: str) -> bool:
 
 
 def cpu_argv(cpus: float) -> list[str]:
-    """A host's share of the processors, in short turns.
+    """Build the options for a host's share of the processors, in short turns.
 
     Docker's own ``--cpus`` deals it out every 100 ms: a host with a quarter then runs at full speed
     for 25 ms, and its bursts reach the links faster than any slow machine would send them.
@@ -63,7 +63,7 @@ def cpu_argv(cpus: float) -> list[str]:
 
 
 def run_argv(spec: ContainerSpec) -> list[str]:
-    """The ``docker run`` for a container: no network of Docker's, no privilege but what is listed."""
+    """Build the ``docker run`` for a container: no network of Docker's, no privilege but what is listed."""
     argv = ["docker", "run", "--detach", "--pull=never", "--network=none", "--cgroupns=private"]
     argv += [f"--name={spec.name}", f"--hostname={spec.hostname}", "--cap-drop=ALL"]
     argv += [f"--cap-add={name}" for name in spec.capabilities]
@@ -83,7 +83,7 @@ def run_argv(spec: ContainerSpec) -> list[str]:
 
 
 def run_env(spec: ContainerSpec) -> dict[str, str]:
-    """The environment that goes with `run_argv`: values of variables, which are nobody else's to read."""
+    """Build the environment for `run_argv`: values of variables, which are nobody else's to read."""
     return {k: v for k, v in spec.env.items() if _by_name(k)}
 
 
@@ -108,14 +108,12 @@ async def start(specs: Sequence[ContainerSpec], run: RunCommand) -> dict[str, St
     started = {name: Started(id_, int(pid)) for name, (id_, pid) in zip(names, lines, strict=True)}
     for spec in specs:
         if not started[spec.name].pid:
-            raise HostError(
-                f"{spec.hostname}: its container ended at once: {await last_words(spec.name, run)}"
-            )
+            raise HostError(f"{spec.hostname}: its container ended at once: {await log_tail(spec.name, run)}")
     return started
 
 
-async def last_words(container: str, run: RunCommand) -> str:
-    """The last lines of a container's log, for an error message."""
+async def log_tail(container: str, run: RunCommand) -> str:
+    """Read the last lines of a container's log, for an error message."""
     result = await run(["docker", "logs", "--tail", "3", container], check=False)
     return " / ".join((result.stdout + result.stderr).split("\n")).strip(" /") or "it said nothing"
 
@@ -131,7 +129,7 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
     request is enough; only the socket file itself is waited for.
 
     Raises:
-        HostTimeout: no answer within `PATIENCE`; the message has the container's last words.
+        HostTimeout: no answer within `PATIENCE`; the message has the end of the container's log.
     """
     try:
         async with asyncio.timeout(PATIENCE):
@@ -139,8 +137,8 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
             while not (socket.exists() and await _ping(socket)):
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
-        words = await last_words(container, run)
-        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {PATIENCE:g} s: {words}") from error
+        log = await log_tail(container, run)
+        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {PATIENCE:g} s: {log}") from error
 
 
 async def _ping(socket: Path) -> bool:

@@ -42,7 +42,7 @@ SNAPSHOT_FILE = "before.json"
 
 @dataclass(frozen=True)
 class Places:
-    """Where a daemon listens and keeps its things; the defaults are Docker's own."""
+    """The socket and the folders of a daemon; the defaults are Docker's own."""
 
     socket: Path = Path("/var/run/docker.sock")
     data: Path = Path("/var/lib/docker")

@@ -1,4 +1,4 @@
-"""What Containernet's users ask of a container, as options of ``docker run``. Nothing is ignored.
+"""Containernet's parameters of a container as options of ``docker run``. Nothing is ignored.
 
 `KNOWN` has every parameter that becomes options, `ELSEWHERE` those that the network itself
 acts on, `REFUSED` those that cannot be had, each with the reason. Anything else is an error
@@ -257,7 +257,7 @@ HARMLESS = {"privileged", "device_requests", "security_opt", "auto_remove", "lin
 
 
 def table() -> str:
-    """What becomes of every parameter of a container, as the table of ``docs/containernet.md``."""
+    """Write the parameters of a container, and what becomes of each, as ``docs/containernet.md`` has it."""
     known = {**{key: meaning for key, (_, meaning) in KNOWN.items()}, **ELSEWHERE}
     return markdown("addDocker", known, REFUSED)
 

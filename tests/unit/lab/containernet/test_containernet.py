@@ -114,7 +114,7 @@ def test_names_that_a_kernel_cannot_hold_are_told_before() -> None:
     ],
 )
 def test_mininets_own_classes_are_stood_for(cls: Any, ours: Any) -> None:
-    assert net._ours(cls, switches.STANDS_FOR, switches.LinuxBridge) is ours
+    assert net._lab_class(cls, switches.EQUIVALENTS, switches.LinuxBridge) is ours
 
 
 def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refused() -> None:
@@ -125,9 +125,9 @@ def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refu
         pass
 
     known = {"TCLink": containernet.TCLink}
-    assert net._ours(Own, known, containernet.Link) is Own
+    assert net._lab_class(Own, known, containernet.Link) is Own
     with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
-        net._ours(Foreign, known, containernet.Link)
+        net._lab_class(Foreign, known, containernet.Link)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class FakeBackend:
         self.done.append("down")
 
     def said(self, name: str) -> list[str]:
-        """What was done with this machine's programs in one node's network."""
+        """All that was done with this machine's programs in one node's network."""
         return [what[1] for what in self.done if what[0] == name and isinstance(what[1], str)]
 
 

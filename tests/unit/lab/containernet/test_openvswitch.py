@@ -12,7 +12,7 @@ import pytest
 
 from lab.containernet import LinuxBridge, OVSSwitch, openvswitch, switches
 from lab.containernet.nodes import Node, NodeLocation
-from lab.containernet.openvswitch import Options, datapath_id, port_words
+from lab.containernet.openvswitch import Options, datapath_id, port_argv
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 
@@ -38,7 +38,7 @@ class FakeBackend:
         return CompletedProcess(argv, status, out, err)
 
     def said(self, program: str) -> list[str]:
-        """What was asked of a program, without where it finds its database."""
+        """All that was asked of a program, without where it finds its database."""
         lines = [line.replace(f" --db=unix:{self.folder}/openvswitch/db.sock", "") for line in self.done]
         return [line.split(" ", 2)[2] for line in lines if line.startswith(f"{program} --timeout=10 ")]
 
@@ -97,16 +97,16 @@ def test_what_a_switch_cannot_have_is_named_and_starts_nothing(
 
 def test_a_bridge_is_what_was_asked() -> None:
     asked = {"failMode": "secure", "protocols": "OpenFlow10,OpenFlow13", "batch": True}
-    assert " ".join(Options.of("s7", False, None, asked).words("s7", "netdev")) == (
+    assert " ".join(Options.of("s7", False, None, asked).argv("s7", "netdev")) == (
         "-- --may-exist add-br s7 -- set Bridge s7 datapath_type=netdev fail_mode=secure stp_enable=false "
         "protocols=OpenFlow10,OpenFlow13 other_config:datapath-id=0000000000000007"
     )
-    ring = Options.of("core", True, 4096, {"protocols": ["OpenFlow13"]}).words("core", "system")
+    ring = Options.of("core", True, 4096, {"protocols": ["OpenFlow13"]}).argv("core", "system")
     assert {"datapath_type=system", "fail_mode=standalone", "stp_enable=true"} < set(ring)
     assert {"protocols=OpenFlow13", "other_config:stp-priority=4096"} < set(ring)
     assert not any("datapath-id" in word for word in ring)
-    assert port_words("s1", "s1-eth2", 2)[-1] == "ofport_request=2"
-    assert "ofport_request" not in " ".join(port_words("s1", "sap", None))
+    assert port_argv("s1", "s1-eth2", 2)[-1] == "ofport_request=2"
+    assert "ofport_request" not in " ".join(port_argv("s1", "sap", None))
 
 
 def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: FakeBackend) -> None:
@@ -120,14 +120,14 @@ def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: Fak
     assert all(line.startswith("nsenter --net=/run/netns/x ") for line in started)
     folder = str(backend.folder / "openvswitch")
     assert all(env["LAB_ID"] == "abcd" and env["OVS_RUNDIR"] == folder for env in backend.marked)
-    assert s1.engine.environment["OVS_RUNDIR"] == folder
+    assert s1.datapath.environment["OVS_RUNDIR"] == folder
 
 
 def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(
     switch: Any, backend: FakeBackend
 ) -> None:
     s1 = switch(failMode="secure")
-    s1.engine.attach("s1-eth4", 4)
+    s1.datapath.attach("s1-eth4", 4)
     add = "-- --may-exist add-port s1 s1-eth4 -- set Interface s1-eth4 ofport_request=4"
     assert backend.said("ovs-vsctl")[-1] == add
     s1.stop(deleteIntfs=False)
@@ -148,11 +148,11 @@ def test_checksums_are_written_for_a_datapath_in_user_space(
 ) -> None:
     backend.answers["genl"] = (0, genl, "")
     s1 = switch()
-    assert s1.engine.datapath == datapath
+    assert s1.datapath.datapath_type == datapath
     far = Node("h1", place=NodeLocation(backend, "/run/netns/h1"))  # type: ignore[arg-type]
-    s1.engine.face(far, "h1-eth0")
+    s1.datapath.prepare_peer(far, "h1-eth0")
     assert ("ethtool -K h1-eth0 tx off" in backend.done) is (datapath == "netdev")
-    assert switch("s2", datapath="user").engine.datapath == "netdev"
+    assert switch("s2", datapath="user").datapath.datapath_type == "netdev"
 
 
 def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend: FakeBackend) -> None:
@@ -171,13 +171,13 @@ def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: FakeBackend) ->
     said = "ovs-vsctl: Error detected while setting up 'e': No such device.  See ovs-vswitchd log.\nmore"
     backend.answers["ovs-vsctl"] = (0, "", said)
     with pytest.raises(HostError, match=r"switch s1: .* while setting up 'e': No such device; its log: "):
-        s1.engine.attach("e", 1)
+        s1.datapath.attach("e", 1)
 
 
 def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: FakeBackend) -> None:
     s1 = switch(stp=True)
     for number in (1, 2):
-        s1.engine.attach(f"s1-eth{number}", number)
+        s1.datapath.attach(f"s1-eth{number}", number)
     for states, ready in (("learning\nblocking\n", False), ("\n\n", False), ("forwarding\nblocking\n", True)):
         backend.answers["ovs-vsctl"] = (0, states, "")
         assert s1.connected() is ready

@@ -12,7 +12,7 @@ from lab.errors import MachineError
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """What a daemon leaves in its folder: two layers, an index, and what a host does not need."""
+    """The files that a daemon leaves in its folder: two layers, an index, and what a host does not need."""
     raw = tmp_path / "raw"
     for name in ("base", "top"):
         (raw / "overlay2" / name / "diff" / "etc").mkdir(parents=True)

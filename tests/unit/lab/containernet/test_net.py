@@ -2,110 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Sequence
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mininet import link, node, nodelib
 
+from lab import containernet
 from lab.containernet import (
-    Containernet,
     Controller,
     Docker,
     Node,
     OVSSwitch,
     TCLink,
     Topo,
-    backend,
     net,
-    openvswitch,
+    switches,
 )
-from lab.emulation import ownership
 from lab.emulation.links.link import Shape
 from lab.errors import LabError, TopologyError, UnknownName
-
-
-class FakeBackend:
-    """Takes every call, makes nothing."""
-
-    def __init__(self, emulation: Any = None, emit: Any = None) -> None:
-        self.owns_lab, self.lab_id = True, "abcd"
-        self.emulation = SimpleNamespace(hosts={}, pids={}, container_ids={}, links=[], is_up=False)
-        self.done: list[Any] = []
-
-    def ensure_image(self, name: str, image: str | None, build_params: Any) -> str | None:
-        return image
-
-    def image_config(self, image: str) -> dict[str, Any]:
-        return {"ExposedPorts": {"80/tcp": {}}}
-
-    def start_container(self, name: str, image: str | None, params: Any) -> bool:
-        self.done.append(("container", name, image, dict(params)))
-        self.emulation.hosts[name] = SimpleNamespace(container=f"lab-abcd-{name}")
-        self.emulation.pids[name] = 100 + len(self.emulation.pids)
-        self.emulation.container_ids[name] = f"id of {name}"
-        return True
-
-    def remove_container(self, name: str) -> None:
-        self.done.append(("drop", name))
-        del self.emulation.hosts[name]
-
-    def add_namespace(self, name: str) -> str:
-        self.done.append(("namespace", name))
-        return f"/run/netns/lab-abcd-{name}"
-
-    def remove_namespace(self, path: str) -> None:
-        self.done.append(("no namespace", path))
-
-    def add_veth(self, a: Any, b: Any, mtu: int) -> None:
-        self.done.append(("join", a.interface, b.interface))
-
-    def add_shaped_link(self, a: Any, b: Any, ab: Shape, ba: Shape) -> str:
-        self.done.append(("lay", a.interface, b.interface, ab, ba))
-        return f"{a.node}-{b.node}"
-
-    def delete_link(self, name: str) -> None:
-        self.done.append(("take", name))
-
-    def change_link(self, name: str, direction: str, params: Any) -> None:
-        self.done.append(("change", name, direction, dict(params)))
-
-    def run_in(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
-        self.done.append((name, " ".join(argv)))
-        said = json.dumps([{"flags": ["UP"], "addr_info": [], "address": "02:00:00:00:00:01"}])
-        return subprocess.CompletedProcess(argv, 0, said, "")
-
-    def record_link(self) -> str:
-        self.done.append("own link")
-        return "sap-abcd-0"
-
-    def run(self, argv: Sequence[str], **how: Any) -> Any:
-        self.done.append(("this machine", " ".join(argv)))
-        return SimpleNamespace(stdout="")
-
-    def down(self) -> None:
-        self.done.append("down")
-
-    def said(self, name: str) -> list[str]:
-        """All that was done with this machine's programs in one node's network."""
-        return [what[1] for what in self.done if what[0] == name and isinstance(what[1], str)]
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(net, "Backend", FakeBackend)
-    monkeypatch.setattr(net.os, "geteuid", lambda: 0)
-
-    monkeypatch.setattr(net.exit_cleanup, "register", lambda emulation: None)
-    monkeypatch.setattr(openvswitch, "lacking", lambda: ["ovsdb-tool"])
-
-    def build(**params: Any) -> Any:
-        return Containernet(**params)
-
-    return build
 
 
 def laid(made: Any) -> list[Any]:
@@ -144,35 +58,6 @@ def test_hosts_are_counted_from_the_base_address(make: Any) -> None:
     assert "ip link set dev d2-eth0 address 00:00:00:00:00:02" in made.backend.said("d2")
 
 
-def test_parameters_of_one_end_hold_for_what_leaves_it(make: Any) -> None:
-    made = make()
-    d1, d2 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x")
-    link = made.addLink(d1, d2, params1={"delay": "1ms", "ip": "10.1.0.1/24"}, params2={"loss": 5}, bw=3)
-    assert laid(made) == [
-        ("lay", "d1-eth0", "d2-eth0", Shape(delay=1.0, rate=3.0), Shape(loss=5.0, rate=3.0))
-    ]
-    assert d1.IP() == "10.1.0.1"
-    link.intf2.config(delay="9ms")
-    assert made.backend.done[-1] == ("change", "d1-d2", "ba", {"delay": 9.0})
-    plain = made.addLink(d1, d2)
-    with pytest.raises(LabError, match="nothing shapes it; make it with cls=TCLink"):
-        plain.config(delay="1ms")
-
-
-def test_a_second_link_gets_no_address_of_its_own(make: Any) -> None:
-    made = make()
-    d1 = made.addDocker("d1", dimage="x")
-    s1, s2 = made.addSwitch("s1"), made.addSwitch("s2")
-    made.addLink(d1, s1)
-    second = made.addLink(d1, s2)
-    assert second.intf1.IP() is None
-    d1.setIP("10.5.0.1", 16, intf=second.intf1)
-    assert made.backend.said("d1")[-2:] == [
-        "ip address replace 10.5.0.1/16 dev d1-eth1",
-        "ip link set d1-eth1 up",
-    ]
-
-
 def test_what_is_removed_goes_with_its_links(make: Any) -> None:
     made = make()
     d1, d2, s1 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x"), made.addSwitch("s1")
@@ -186,27 +71,6 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
     assert (made.links, d2.intfs) == ([], {})
     with pytest.raises(UnknownName, match="unknown node 'd1'; known: d2, s1"):
         made.removeDocker("d1")
-
-
-def test_this_machines_end_of_a_switch_is_recorded_before_it_is_made(make: Any) -> None:
-    made = make()
-    made.addExtSAP("sap1", "198.18.77.1/24")
-    done = made.backend.done
-    added = ("sap1", "ip link add here type veth peer name sap-abcd-0")
-    assert done.index("own link") < done.index(added)
-    made.removeExtSAP("sap1")
-    assert ("this machine", "ip link delete sap-abcd-0") in done
-
-
-def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ownership, "RUN", tmp_path)
-    lab: Any = SimpleNamespace(is_up=True, state=ownership.LabState.create())
-    there = backend.Backend(lab, None)
-    names = [there.record_link(), there.record_link()]
-    assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
-    assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]
 
 
 def test_a_refused_parameter_makes_nothing(make: Any) -> None:
@@ -231,13 +95,6 @@ def test_a_refused_parameter_makes_nothing(make: Any) -> None:
     assert list(made) == ["d1", "s1"]
 
 
-def test_another_containers_ipc_is_named_as_containernet_names_it(make: Any) -> None:
-    made = make()
-    made.addDocker("d1", dimage="x", ipc_mode="shareable")
-    made.addDocker("d2", dimage="x", ipc_mode="container:mn.d1")
-    assert made.backend.done[-1][3]["ipc_mode"] == "container:lab-abcd-d1"
-
-
 def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
     class Router(Node):
         def config(self, **params: Any) -> Any:
@@ -260,3 +117,29 @@ def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
     assert [c.name for c in made.controllers] == ["c0"]
     with pytest.raises(TopologyError, match="'r0' is there already"):
         made.addDocker("r0", dimage="x")
+
+
+@pytest.mark.parametrize(
+    ("cls", "ours"),
+    [
+        (node.OVSSwitch, containernet.OVSSwitch),
+        (node.OVSBridge, containernet.OVSBridge),
+        (nodelib.LinuxBridge, containernet.LinuxBridge),
+        (containernet.LinuxBridge, containernet.LinuxBridge),
+    ],
+)
+def test_mininets_own_classes_are_stood_for(cls: Any, ours: Any) -> None:
+    assert net._lab_class(cls, switches.EQUIVALENTS, switches.LinuxBridge) is ours
+
+
+def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refused() -> None:
+    class Own(containernet.TCLink):
+        pass
+
+    class Foreign(link.TCLink):  # type: ignore[misc]
+        pass
+
+    known = {"TCLink": containernet.TCLink}
+    assert net._lab_class(Own, known, containernet.Link) is Own
+    with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
+        net._lab_class(Foreign, known, containernet.Link)

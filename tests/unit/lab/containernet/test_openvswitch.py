@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from subprocess import CompletedProcess
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lab.containernet import LinuxBridge, OVSSwitch, openvswitch, switches
+from lab.containernet import openvswitch
 from lab.containernet.nodes import Node, NodeLocation
 from lab.containernet.openvswitch import Options, datapath_id, port_argv
 from lab.errors import CommandError, HostError, LabError, MachineError
-
-
-class FakeBackend:
-    """Writes down commands; `answers` has what a program says, on either stream, and its status."""
-
-    lab_id = "abcd"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.done: list[str] = []
-        self.marked: list[Mapping[str, str]] = []
-        self.answers: dict[str, tuple[int, str, str]] = {}
-
-    def run(self, argv: Sequence[str], **how: Any) -> Any:
-        self.done.append(" ".join(argv))
-        self.marked += [how["env"]] if "env" in how else []
-        return SimpleNamespace(stdout=self.answers.get(argv[0], (0, "", ""))[1])
-
-    def run_in(self, namespace: str, argv: Sequence[str], name: str) -> CompletedProcess[str]:
-        self.done.append(" ".join(argv))
-        status, out, err = self.answers.get(argv[0], (0, "", ""))
-        return CompletedProcess(argv, status, out, err)
-
-    def said(self, program: str) -> list[str]:
-        """All that was asked of a program, without where it finds its database."""
-        lines = [line.replace(f" --db=unix:{self.folder}/openvswitch/db.sock", "") for line in self.done]
-        return [line.split(" ", 2)[2] for line in lines if line.startswith(f"{program} --timeout=10 ")]
-
-
-@pytest.fixture
-def backend(tmp_path: Path) -> FakeBackend:
-    return FakeBackend(tmp_path)
-
-
-@pytest.fixture
-def switch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    monkeypatch.setattr(openvswitch.shutil, "which", lambda program: f"/usr/bin/{program}")
-
-    def make(name: str = "s1", **params: Any) -> Any:
-        return OVSSwitch(name, place=NodeLocation(backend, "/run/netns/x"), **params)  # type: ignore[arg-type]
-
-    return make
+from tests.unit.containernet_backends import CommandBackend
 
 
 @pytest.mark.parametrize(
@@ -87,7 +42,7 @@ def test_a_datapath_has_the_number_that_mininet_gives_it(name: str, dpid: Any, d
     ],
 )
 def test_what_a_switch_cannot_have_is_named_and_starts_nothing(
-    switch: Any, backend: FakeBackend, params: dict[str, Any], said: str
+    switch: Any, backend: CommandBackend, params: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(LabError, match=said):
         switch(**params)
@@ -109,7 +64,7 @@ def test_a_bridge_is_what_was_asked() -> None:
     assert "ofport_request" not in " ".join(port_argv("s1", "sap", None))
 
 
-def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: FakeBackend) -> None:
+def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: CommandBackend) -> None:
     s1 = switch()
     # given what the daemons make when they start
     for name in ("conf.db", "ovsdb-server.pid", "ovs-vswitchd.pid"):
@@ -124,7 +79,7 @@ def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: Fak
 
 
 def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(
-    switch: Any, backend: FakeBackend
+    switch: Any, backend: CommandBackend
 ) -> None:
     s1 = switch(failMode="secure")
     s1.datapath.attach("s1-eth4", 4)
@@ -144,7 +99,7 @@ def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(
 
 @pytest.mark.parametrize(("genl", "datapath"), [("Name: ovs_datapath", "system"), ("", "netdev")])
 def test_checksums_are_written_for_a_datapath_in_user_space(
-    switch: Any, backend: FakeBackend, genl: str, datapath: str
+    switch: Any, backend: CommandBackend, genl: str, datapath: str
 ) -> None:
     backend.answers["genl"] = (0, genl, "")
     s1 = switch()
@@ -155,7 +110,7 @@ def test_checksums_are_written_for_a_datapath_in_user_space(
     assert switch("s2", datapath="user").datapath.datapath_type == "netdev"
 
 
-def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend: FakeBackend) -> None:
+def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend: CommandBackend) -> None:
     s1 = switch(protocols="OpenFlow13")
     backend.answers["ovs-ofctl"] = (0, "flows\n", "")
     assert s1.dpctl("add-flow", "'priority=1 actions=drop'") == "flows\n"
@@ -163,7 +118,7 @@ def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend:
     assert backend.said("ovs-ofctl") == [f"--protocols=OpenFlow13 add-flow {where} priority=1 actions=drop"]
 
 
-def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: FakeBackend) -> None:
+def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: CommandBackend) -> None:
     s1 = switch()
     backend.answers["ovs-ofctl"] = (1, "", "ovs-ofctl: unknown command 'x'\n")
     with pytest.raises(CommandError, match="unknown command 'x'"):
@@ -174,7 +129,7 @@ def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: FakeBackend) ->
         s1.datapath.attach("e", 1)
 
 
-def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: FakeBackend) -> None:
+def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: CommandBackend) -> None:
     s1 = switch(stp=True)
     for number in (1, 2):
         s1.datapath.attach(f"s1-eth{number}", number)
@@ -183,28 +138,8 @@ def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: Fak
         assert s1.connected() is ready
 
 
-def test_without_its_programs_there_is_a_bridge_and_it_is_said(
-    switch: Any, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(switches, "info", told.append)
-    monkeypatch.setattr(openvswitch.shutil, "which", lambda program: None)
-    s1 = switch(failMode="standalone", protocols=None)
-    assert told == ["s1: a Linux bridge, for Open vSwitch (this machine has no ovsdb-tool)\n"]
-    assert backend.done[0].startswith("ip link add s1 type bridge")
-    with pytest.raises(LabError, match=r"protocols='OpenFlow13' .* install openvswitch-switch"):
-        switch("s2", protocols="OpenFlow13")
-    with pytest.raises(LabError, match="switch s1: dpctl cannot be had: it is a Linux bridge"):
-        s1.dpctl("dump-flows")
-
-
-def test_a_plain_switch_stays_a_linux_bridge(switch: Any, backend: FakeBackend) -> None:
-    LinuxBridge("s1", place=NodeLocation(backend, "/run/netns/x"))  # type: ignore[arg-type]
-    assert backend.done[0].startswith("ip link add s1 type bridge")
-
-
 def test_user_space_without_ethtool_is_refused(
-    switch: Any, backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+    switch: Any, backend: CommandBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: program != "ethtool" or None)
     with pytest.raises(MachineError, match="needs ethtool; install it"):

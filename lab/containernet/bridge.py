@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lab.containernet.nodes import Node
 from lab.errors import LabError
@@ -24,43 +24,6 @@ NO_OPENFLOW = (
 )
 
 
-class Datapath(Protocol):
-    """The part of a switch that passes the packets; see `Bridge`, and `openvswitch.OpenVSwitch`.
-
-    Attributes:
-        environment: variables by which its own programs find it, for commands in the switch's shell.
-    """
-
-    environment: Mapping[str, str]
-
-    def start(self, controlled: bool = False) -> None:
-        """Pass packets; again, after `stop`. `controlled`: the script has a controller."""
-
-    def stop(self) -> None:
-        """Pass nothing, until `start`."""
-
-    def delete(self) -> None:
-        """Delete the switch."""
-
-    def attach(self, interface: str, number: int | None) -> None:
-        """Make an interface a port; `number` is the switch's own for it."""
-
-    def detach(self, interface: str) -> None:
-        """Make an interface no port any more."""
-
-    def forget(self, interface: str) -> None:
-        """Drop an interface that is gone."""
-
-    def prepare_peer(self, node: Node, interface: str) -> None:
-        """Set an interface up whose packets go to a port of the switch."""
-
-    def connected(self) -> bool:
-        """Tell if every port passes packets."""
-
-    def ask(self, program: str, *args: str) -> str:
-        """Run one of Open vSwitch's programs on it, and return its output."""
-
-
 def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: str) -> None:
     """Refuse what a switch cannot have.
 
@@ -73,7 +36,11 @@ def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: s
 
 
 class Bridge:
-    """A bridge of this kernel's, which learns."""
+    """A bridge of this kernel's, which learns; `openvswitch.OpenVSwitch` has the same methods.
+
+    Attributes:
+        environment: variables by which its own programs find it, for commands in the switch's shell.
+    """
 
     environment: Mapping[str, str] = {}
 
@@ -83,15 +50,18 @@ class Bridge:
         node.must("ip", "link", "add", self.name, "type", "bridge", "forward_delay", "0", *options.split())
 
     def start(self, controlled: bool = False) -> None:
+        """Pass packets; again, after `stop`. `controlled`: the script has a controller."""
         self.node.must("ip", "link", "set", self.name, "up")
 
     def stop(self) -> None:
+        """Pass nothing, until `start`."""
         self.node.must("ip", "link", "set", self.name, "down")
 
     def delete(self) -> None:
         self.node.tool("ip", "link", "delete", self.name)
 
     def attach(self, interface: str, number: int | None) -> None:
+        """Make an interface a port; `number` is the switch's own for it."""
         self.node.must("ip", "link", "set", interface, "master", self.name)
         self.node.must("ip", "link", "set", interface, "up")
 
@@ -99,10 +69,10 @@ class Bridge:
         self.node.must("ip", "link", "set", interface, "nomaster")
 
     def forget(self, interface: str) -> None:
-        """Do nothing: the kernel forgot it."""
+        """Do nothing about an interface that is gone: the kernel forgot it."""
 
     def prepare_peer(self, node: Node, interface: str) -> None:
-        """Do nothing: packets stay in the kernel."""
+        """Do nothing about an interface that sends to a port: packets stay in the kernel."""
 
     def connected(self) -> bool:
         """Tell if every port passes packets: with STP, after four seconds."""

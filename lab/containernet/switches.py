@@ -15,8 +15,9 @@ from typing import Any
 from mininet.log import info
 
 from lab.containernet import openvswitch
-from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, Datapath, check
+from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, check
 from lab.containernet.nodes import Node, NodeLocation
+from lab.containernet.openvswitch import OpenVSwitch
 from lab.errors import LabError
 
 NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"
@@ -40,7 +41,7 @@ class LinuxBridge(Node):
     def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
         check(name, params, PLAIN, NO_OPENFLOW)
 
-    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Datapath:
+    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
         return Bridge(self, stp, prio)
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
@@ -113,18 +114,17 @@ class OVSSwitch(LinuxBridge):
         else:
             openvswitch.Options.of(name, stp, prio, params)
 
-    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Datapath:
+    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
         if lacking := openvswitch.lacking():
             info(f"{self.name}: a Linux bridge, for Open vSwitch (this machine has no {lacking[0]})\n")
             return Bridge(self, stp, prio)
-        made = openvswitch.OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
+        made = OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
         where = "in user space" if made.datapath_type == "netdev" else "in the kernel"
         info(f"{self.name}: Open vSwitch, packets pass {where}\n")
         return made
 
 
-class OVSKernelSwitch(OVSSwitch):
-    """The same."""
+OVSKernelSwitch = OVSSwitch  # as in Mininet
 
 
 class OVSBridge(OVSSwitch):
@@ -183,6 +183,10 @@ class RemoteController(Controller):
 
 #: Mininet's own classes, by name, and the lab's class for each.
 EQUIVALENTS = {
-    kind.__name__: kind
-    for kind in (LinuxBridge, OVSSwitch, OVSKernelSwitch, OVSBridge, Controller, DefaultController)
-} | {"OVSController": OVSController, "RemoteController": RemoteController, "Switch": LinuxBridge}
+    kind.__name__: kind for kind in (LinuxBridge, OVSSwitch, OVSBridge, Controller, DefaultController)
+} | {
+    "OVSKernelSwitch": OVSSwitch,
+    "OVSController": OVSController,
+    "RemoteController": RemoteController,
+    "Switch": LinuxBridge,
+}

@@ -47,15 +47,10 @@ def milliseconds(text: str | float) -> float:
     Raises:
         TopologyError: it is none of these.
     """
-    match = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text))
-    try:
-        return float(match[1]) * UNITS[match[2]] if match else _no_time(text)
-    except (KeyError, ValueError):
-        return _no_time(text)
-
-
-def _no_time(text: str | float) -> float:
-    raise TopologyError(f"{text!r} is no time; write it like '10ms'")
+    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", str(text), re.ASCII)
+    if match is None or match[2] not in UNITS:
+        raise TopologyError(f"{text!r} is no time; write it like '10ms'")
+    return float(match[1]) * UNITS[match[2]]
 
 
 def is_known(key: str) -> bool:

@@ -19,7 +19,7 @@ from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.shaper import Shaper, choose, foresee, kind
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import LabState, Process
+from lab.emulation.ownership import LabState, Process, mount_points
 from lab.emulation.registry import HostRecord, Record, claim
 from lab.errors import LabError, MachineError
 from lab.events import Emit, step
@@ -221,7 +221,7 @@ class Builder:
             shaper = self._kind(lab.state.lab_id, folder, self._run)
             lab.record.shaper = shaper.name
             lab.fabric = Fabric(lab.state.lab_id, shaper, self._run)
-            if not os.path.ismount(NETNS_MOUNT):
+            if NETNS_MOUNT not in mount_points():
                 lab.state.record("mount", NETNS_MOUNT)
             lab.state.record("namespace", lab.fabric.namespace)
             await lab.fabric.create()

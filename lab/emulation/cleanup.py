@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
-from lab.emulation.ownership import LABEL, LabState, Process, processes_with
+from lab.emulation.ownership import LABEL, LabState, Process, mount_points, processes_with
 from lab.emulation.registry import Record
 from lab.errors import LabError, MachineError
 from lab.hosts import command
@@ -162,7 +162,7 @@ async def _unmount(paths: Sequence[str], run: RunCommand) -> list[str]:
     """Unmount what the lab mounted, unless somebody else now uses it as well."""
     done = []
     for path in paths:
-        if os.path.ismount(path) and not any(Path(path).iterdir()):
+        if path in mount_points() and not any(Path(path).iterdir()):
             await run(["umount", path])
             done.append(f"mount {path}")
     return done

@@ -10,7 +10,6 @@ Any process can take it up with `attach`: what that needs is in the lab's record
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -158,10 +157,6 @@ class Emulation:
         self.state.keep()
         self._kept = True
 
-    def own(self) -> None:
-        """Make the lab this process's own: should it be killed, clean-up takes the lab away."""
-        self.state.own(os.getpid())
-
     async def __aenter__(self) -> Emulation:
         await self.up()
         return self
@@ -268,15 +263,9 @@ class Emulation:
         """The link of this name, or the one between two hosts.
 
         Raises:
-            UnknownName: there is none.
+            LabError: there is none (`UnknownName`), or no link at all.
         """
-        known = {link.name: link for link in self.links}
-        for link in self.links:
-            if other and {link.a, link.b} == {name, other}:
-                return link
-        if other or name not in known:
-            raise UnknownName("link", f"{name}-{other}" if other else name, known)
-        return known[name]
+        return self.running_links().find(f"{name}-{other}" if other else name)
 
     def running_links(self) -> Links:
         """The links, to be changed, cut and joined while they run.

@@ -23,6 +23,7 @@ from lab.util.files import replace
 
 RUN = Path(os.environ.get("LAB_RUN_DIR", "/run/lab"))
 LABEL = "lab.id"
+MOUNTS = Path("/proc/self/mounts")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ def processes_with(variable: str) -> list[Process]:
                 if mark in (folder / "environ").read_bytes().split(b"\0"):
                     found.append(Process.of(int(folder.name)))
     return [process for process in found if process.started]
+
+
+def mount_points() -> list[str]:
+    """List what is mounted here; `os.path.ismount` does not see a folder that is bound to itself."""
+    return [line.split()[1] for line in MOUNTS.read_text().splitlines()]
 
 
 def boot_id() -> str:

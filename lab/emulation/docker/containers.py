@@ -20,7 +20,7 @@ class ContainerSpec:
     """A container to be started.
 
     `cpus` is a share of the machine's processors (1.0 is one of them), enforced by the
-    kernel's CPU bandwidth control; `memory` is in bytes; `tmpfs` maps a mount point to its
+    kernel's CPU bandwidth control; `tmpfs` maps a mount point to its
     mount options; `binds` maps a path outside to ``path inside[:options]``. `options` are more
     options of ``docker run``. `command` follows the image's ENTRYPOINT, or replaces it as well
     where `replaces` is set.
@@ -31,7 +31,6 @@ class ContainerSpec:
     image: str
     labels: Mapping[str, str] = field(default_factory=dict)
     cpus: float | None = None
-    memory: int | None = None
     capabilities: Sequence[str] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +70,6 @@ def run_argv(spec: ContainerSpec) -> list[str]:
         argv += [f"--security-opt={o}=unconfined" for o in ("seccomp", "apparmor", "systempaths")]
     argv += [f"--label={k}={v}" for k, v in spec.labels.items()]
     argv += cpu_argv(spec.cpus) if spec.cpus else []
-    argv += [f"--memory={spec.memory}"] if spec.memory else []
     argv += [f"--tmpfs={where}:{options}" for where, options in spec.tmpfs.items()]
     argv += [f"--volume={outside}:{inside}" for outside, inside in spec.binds.items()]
     argv += [f"--device={device}" for device in spec.devices]

@@ -25,7 +25,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
-from lab.emulation.ownership import RUN, labs, processes_with
+from lab.emulation.ownership import RUN, labs, mount_points, processes_with
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
 from lab.util.files import replace
@@ -37,7 +37,7 @@ STOP_PATIENCE = 20.0
 SYSTEMD = Path("/run/systemd/system")
 CGROUPS = Path("/sys/fs/cgroup")
 MARK = "LAB_DOCKERD"
-SNAPSHOT_FILE = "before.json"
+BEFORE_FILE = "before.json"
 
 
 @dataclass(frozen=True)
@@ -53,27 +53,27 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ExistingPaths:
     """Paths that were there before the daemon was started; what it leaves beside them is taken away."""
 
     paths: frozenset[str]
 
     @classmethod
-    def take(cls, candidates: Sequence[Path]) -> Snapshot:
+    def among(cls, candidates: Sequence[Path]) -> ExistingPaths:
         return cls(frozenset(str(p) for p in candidates if p.exists()))
 
     @classmethod
-    def read(cls, folder: Path) -> Snapshot | None:
+    def read(cls, folder: Path) -> ExistingPaths | None:
         """Read what `write` wrote; None where there is nothing, or half of it."""
         try:
-            return cls(frozenset(json.loads((folder / SNAPSHOT_FILE).read_text())))
+            return cls(frozenset(json.loads((folder / BEFORE_FILE).read_text())))
         except (OSError, ValueError):
             return None
 
     def write(self, folder: Path) -> None:
-        replace(folder / SNAPSHOT_FILE, json.dumps(sorted(self.paths)))
+        replace(folder / BEFORE_FILE, json.dumps(sorted(self.paths)))
 
-    def restore(self, unmount: Sequence[Path], delete: Sequence[Path]) -> None:
+    def delete_others(self, unmount: Sequence[Path], delete: Sequence[Path]) -> None:
         """Take away what was not there before: mounts below `unmount`, the paths `delete`, control groups.
 
         Only empty control groups go: one with a process in it is somebody's.
@@ -98,8 +98,7 @@ def control_groups() -> list[Path]:
 
 def mounts_below(folder: Path) -> list[str]:
     """List the mount points at or below a folder, the innermost first."""
-    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    inside = [p for p in points if p == str(folder) or p.startswith(f"{folder}/")]
+    inside = [p for p in mount_points() if p == str(folder) or p.startswith(f"{folder}/")]
     return sorted(inside, key=len, reverse=True)
 
 
@@ -150,7 +149,7 @@ class Daemon:
         Raises:
             MachineError: it did not start.
         """
-        if self._using is not None and Snapshot.read(self.places.record) is not None:
+        if self._using is not None and ExistingPaths.read(self.places.record) is not None:
             self._start_unless_one_serves()
 
     def release(self) -> bool:
@@ -165,7 +164,7 @@ class Daemon:
                 fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            if Snapshot.read(self.places.record) is None or labs() or self._has_containers():
+            if ExistingPaths.read(self.places.record) is None or labs() or self._has_containers():
                 return False
             self._stop()
             return True
@@ -210,12 +209,12 @@ class Daemon:
             raise MachineError("Docker is installed but does not run: systemctl start docker")
         with step(self._emit, "Docker daemon of this machine") as words:
             self._emit(Note("no Docker daemon runs here: starting one, without bridge or iptables rules"))
-            self._take_snapshot()
+            self._record_existing_paths()
             process = self._spawn()
             self._wait_until_it_serves(process)
             words.append(f"process {process.pid}")
 
-    def _take_snapshot(self) -> None:
+    def _record_existing_paths(self) -> None:
         """Note what is there before the daemon; after a crash of it, the first note counts.
 
         A daemon does not start beside the file of one that was killed and that its parent,
@@ -223,10 +222,10 @@ class Daemon:
         """
         places = self.places
         places.record.mkdir(parents=True, exist_ok=True)
-        if Snapshot.read(places.record) is None:
+        if ExistingPaths.read(places.record) is None:
             mounts = [Path(p) for root in (places.exec, places.data) for p in mounts_below(root.resolve())]
             files = [places.exec, places.socket, places.pidfile]
-            Snapshot.take([*files, *mounts, *control_groups()]).write(places.record)
+            ExistingPaths.among([*files, *mounts, *control_groups()]).write(places.record)
         else:
             places.pidfile.unlink(missing_ok=True)
 
@@ -262,8 +261,8 @@ class Daemon:
         marked = [process.pid for process in processes_with(mark)]
         _end([pid for pid in marked if _comm(pid) == "dockerd"], signal.SIGTERM, STOP_PATIENCE)
         _end([process.pid for process in processes_with(mark)], signal.SIGKILL, STOP_PATIENCE)
-        if (before := Snapshot.read(places.record)) is not None:
-            before.restore([places.exec, places.data], [places.exec, places.socket, places.pidfile])
+        if (before := ExistingPaths.read(places.record)) is not None:
+            before.delete_others([places.exec, places.data], [places.exec, places.socket, places.pidfile])
         shutil.rmtree(places.record)
 
 

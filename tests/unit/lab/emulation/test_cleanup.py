@@ -90,6 +90,22 @@ async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> N
     assert ownership.labs() == []
 
 
+@pytest.mark.parametrize(("mounted", "umounts"), [(True, 1), (False, 0)])
+async def test_a_folder_that_is_bound_to_itself_is_unmounted(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch, mounted: bool, umounts: int
+) -> None:
+    """`ip netns add` makes such a mount, which `os.path.ismount` does not tell from a folder."""
+    folder, mounts = own_folders / "netns", own_folders / "mounts"
+    folder.mkdir()
+    mounts.write_text(f"/dev/vda {folder if mounted else '/'} ext4 rw 0 0\n")
+    monkeypatch.setattr(ownership, "MOUNTS", mounts)
+    lab = ownership.LabState.create()
+    lab.record("mount", str(folder))
+    kernel = Kernel()
+    await cleanup.remove(lab, kernel)
+    assert kernel.ran == [("umount", str(folder))] * umounts
+
+
 async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
     lab = ownership.LabState.create()
     lab.record("link", "sap-0")

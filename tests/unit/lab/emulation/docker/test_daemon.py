@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.emulation.docker import daemon
-from lab.emulation.docker.daemon import Daemon, Snapshot
+from lab.emulation.docker.daemon import Daemon, ExistingPaths
 from lab.errors import MachineError
 
 
@@ -31,19 +31,19 @@ def test_only_what_was_not_there_before_is_deleted(tmp_path: Path, monkeypatch: 
     theirs.mkdir(parents=True)
     old = tmp_path / "exec"
     old.mkdir()
-    before = Snapshot.take([old, *daemon.control_groups()])
+    before = ExistingPaths.among([old, *daemon.control_groups()])
     new.mkdir(parents=True)
     (busy / "container").mkdir(parents=True)
     pidfile = tmp_path / "pid"
     pidfile.touch()
-    before.restore([], [old, pidfile, tmp_path / "never"])
+    before.delete_others([], [old, pidfile, tmp_path / "never"])
     assert (theirs.exists(), new.exists(), busy.exists()) == (True, False, True)
     assert (old.exists(), pidfile.exists()) == (True, False)
 
 
 def test_what_was_there_before_survives_on_disk(tmp_path: Path) -> None:
-    assert Snapshot.read(tmp_path) is None
-    Snapshot.take([tmp_path]).write(tmp_path)
-    assert Snapshot.read(tmp_path) == Snapshot(frozenset({str(tmp_path)}))
-    (tmp_path / daemon.SNAPSHOT_FILE).write_text("half")
-    assert Snapshot.read(tmp_path) is None
+    assert ExistingPaths.read(tmp_path) is None
+    ExistingPaths.among([tmp_path]).write(tmp_path)
+    assert ExistingPaths.read(tmp_path) == ExistingPaths(frozenset({str(tmp_path)}))
+    (tmp_path / daemon.BEFORE_FILE).write_text("half")
+    assert ExistingPaths.read(tmp_path) is None

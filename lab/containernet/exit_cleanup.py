@@ -45,4 +45,4 @@ def _remove_all() -> None:
     for emulation in _running:
         if emulation.is_up:
             remove_in_subprocess(emulation.lab_id)
-        emulation.release_docker()
+        emulation.docker.release()

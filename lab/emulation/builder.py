@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from lab import images
 from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
-from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.links.link import LinkState, Wiring
-from lab.emulation.links.shaper import Shaper, choose, foresee, kind
+from lab.emulation.links.shaper import Shaper, foresee, kind
 from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState, Process, mount_points
 from lab.emulation.registry import HostRecord, Record, claim
-from lab.errors import LabError, MachineError
+from lab.errors import LabError
 from lab.events import Emit, step
 from lab.hosts.command import RunCommand
 from lab.hosts.container import ContainerHost, ContainerProcess
@@ -161,7 +158,7 @@ class Builder:
     async def _undo(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
         """Take away what was begun beside what goes on."""
         await self.remove_links(links)
-        await cleanup.remove_hosts(self.lab.state, [plan.container.name for plan in plans], self._run)
+        await cleanup.remove_containers(self.lab.state, [plan.container.name for plan in plans], self._run)
         self.lab.forget_hosts([plan.name for plan in plans])
         self.lab.save()
 
@@ -205,7 +202,7 @@ class Builder:
         """Take hosts and all their links away, while the others go on."""
         lab = self.lab
         await self.remove_links([link for link in lab.links if {link.a, link.b} & set(names)])
-        await cleanup.remove_hosts(lab.state, [lab.hosts[name].container for name in names], self._run)
+        await cleanup.remove_containers(lab.state, [lab.hosts[name].container for name in names], self._run)
         for host in lab.record.hosts:
             if host.name in names:
                 shutil.rmtree(lab.state.shared(host.number), ignore_errors=True)
@@ -226,34 +223,6 @@ class Builder:
             lab.state.record("namespace", lab.fabric.namespace)
             await lab.fabric.create()
         return lab.fabric
-
-
-async def choose_shaper(
-    shaper: type[Shaper] | str, docker: Daemon, run: RunCommand, emit: Emit
-) -> type[Shaper]:
-    """Return the kind of shaper to use, once Docker serves and has the lab's images as well.
-
-    Args:
-        shaper: the kind, or the name of one to be tried (see `choose`).
-        docker: the machine's Docker daemon.
-        run: what runs this machine's commands.
-        emit: told of every step.
-
-    Raises:
-        MachineError: the machine lacks something; nothing was made.
-    """
-    if os.geteuid() != 0:
-        raise MachineError("building a lab needs root: run it with sudo")
-
-    def serve() -> None:
-        docker.ensure()
-        images.ensure(client(), emit)
-
-    served = asyncio.ensure_future(asyncio.to_thread(serve))
-    try:
-        return await choose(shaper, run) if isinstance(shaper, str) else shaper
-    finally:
-        await served
 
 
 def _recorded(plan: host_spec.Plan, started: containers.Started) -> HostRecord:

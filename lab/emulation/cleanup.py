@@ -37,13 +37,13 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     """
     owned = state.owned()
     containers = [o.name for o in owned if o.kind == "container"]
-    done = await _remove_containers(state, containers, run)
+    done = await remove_containers(state, containers, run)
     done += await _end_processes(state)
     done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
     done += await _remove_links([o.name for o in owned if o.kind == "link"], run)
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
     # Docker may still have been making one when its command was killed
-    done += await _remove_containers(state, containers, run)
+    done += await remove_containers(state, containers, run)
     registry.forget(state.lab_id)
     state.forget()
     return done
@@ -65,23 +65,18 @@ async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
         MachineError: a container could not be removed; the record stays for another try.
     """
     names = [host.container for host in lost.hosts]
-    done = await _remove_containers(lost.state, names, run)
+    done = await remove_containers(lost.state, names, run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done
 
 
-async def remove_hosts(state: LabState, names: Sequence[str], run: RunCommand = command.run) -> None:
-    """Remove some containers of a lab that goes on.
+async def remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
+    """Kill the first process of every container at once, then let Docker delete what is left.
 
     Raises:
         MachineError: one could not be removed.
     """
-    await _remove_containers(state, names, run)
-
-
-async def _remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
-    """Kill the first process of every container at once, then let Docker delete what is left."""
     if not names:
         return []
     argv = ["docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}"]

@@ -10,24 +10,25 @@ Any process can take it up with `attach`: what that needs is in the lab's record
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from lab import images
 from lab.emulation import cleanup
-from lab.emulation.builder import Builder, RunningLab, choose_shaper, new_lab
+from lab.emulation.builder import Builder, RunningLab, new_lab
 from lab.emulation.docker import containers, host_spec
-from lab.emulation.docker.daemon import Daemon
+from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.links.control import Links
-from lab.emulation.links.link import LinkState
-from lab.emulation.links.shaper import Shaper
+from lab.emulation.links.shaper import Shaper, choose
 from lab.emulation.links.veth import Fabric, namespace
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
-from lab.errors import LabError, TopologyError, UnknownName
+from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -63,7 +64,7 @@ class Emulation:
     ) -> None:
         self.name, self.run = name, run
         self._topology, self._shaper, self._emit, self._image = topology, shaper, emit, image
-        self._docker, self._kept = Daemon(emit=emit), False
+        self.docker, self._kept = Daemon(emit=emit), False
         self._lab: RunningLab | None = None
         self._builder: Builder | None = None
 
@@ -143,11 +144,6 @@ class Emulation:
         """The shaper of its links. Raises LabError when it has none."""
         return self.running.shaper
 
-    @property
-    def link_states(self) -> Mapping[str, LinkState]:
-        """The present state of each link, by its name; empty when it has none."""
-        return self.running.link_states
-
     def alive(self) -> list[str]:
         """The hosts whose containers run."""
         return [host.name for host in self.record.hosts if host.process.alive()]
@@ -165,7 +161,7 @@ class Emulation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None and self._kept:
-            await asyncio.to_thread(self.release_docker)
+            await asyncio.to_thread(self.docker.release)
         else:
             await self.down()
 
@@ -201,13 +197,22 @@ class Emulation:
             MachineError: the machine lacks something; nothing was made.
         """
         if self._builder is None:
-            fabric = self._lab.fabric if self._lab else None
-            wanted = type(fabric.shaper) if fabric else self._shaper
-            shaper = await choose_shaper(wanted, self._docker, self.run, self._emit)
+            if os.geteuid() != 0:
+                raise MachineError("building a lab needs root: run it with sudo")
+            served = asyncio.ensure_future(asyncio.to_thread(self._serve_docker))
+            try:
+                fabric = self._lab.fabric if self._lab else None
+                shaper = type(fabric.shaper) if fabric else await choose(self._shaper, self.run)
+            finally:
+                await served
             self._lab = self._lab or new_lab(self.name)
             self.name = self._lab.record.name
             self._builder = Builder(self._lab, shaper, self.run, self._emit)
         return self._builder
+
+    def _serve_docker(self) -> None:
+        self.docker.ensure()
+        images.ensure(client(), self._emit)
 
     async def open_fabric(self) -> Fabric:
         """Return what holds the lab's links, made now if it has had none yet."""
@@ -217,20 +222,16 @@ class Emulation:
         """Take everything off the machine again; twice is as good as once."""
         if self._lab is not None:
             await self._remove(self._lab)
-        await asyncio.to_thread(self.release_docker)
+        await asyncio.to_thread(self.docker.release)
 
     async def _remove(self, lab: RunningLab) -> None:
         if lab.fabric is not None:
             await lab.fabric.shaper.close()
-        await asyncio.to_thread(self._docker.revive)
+        await asyncio.to_thread(self.docker.revive)
         with step(self._emit, "teardown") as words:
             done = await cleanup.remove(lab.state, self.run)
             words.append(f"{len(done)} objects")
         self._lab = self._builder = None
-
-    def release_docker(self) -> None:
-        """Use the machine's Docker daemon no longer (see `Daemon.release`)."""
-        self._docker.release()
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
         """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`)."""
@@ -283,7 +284,9 @@ class Emulation:
         """
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
-        return difference(self.topology, wanted, links=self.links, lines=self.link_states, alive=self.alive())
+        return difference(
+            self.topology, wanted, links=self.links, lines=self.running.link_states, alive=self.alive()
+        )
 
     async def become(self, change: Difference) -> None:
         """Do what `compare` found, and nothing else: what stays goes on undisturbed.
@@ -294,7 +297,11 @@ class Emulation:
         """
         build = await self.open()
         await self._clear_for(build, change)
-        await self._bring(build, change)
+        if change.hosts_added or change.links_added:
+            store = await asyncio.to_thread(endpoint_store, self._emit)
+            names = {host.name for host in change.hosts_added}
+            plans = host_spec.plans(self.state, change.topology, store, only=names)
+            await build.add(plans, change.links_added)
         build.lab.topology = change.topology
         build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
@@ -313,14 +320,7 @@ class Emulation:
                 await build.remove_hosts(going)
                 words.append(f"{len(going)} containers")
         half = [host_spec.container_name(self.state, name) for name in come]
-        await cleanup.remove_hosts(self.state, half, self.run)
-
-    async def _bring(self, build: Builder, change: Difference) -> None:
-        if not (change.hosts_added or change.links_added):
-            return
-        store = await asyncio.to_thread(endpoint_store, self._emit)
-        names = {host.name for host in change.hosts_added}
-        await build.add(host_spec.plans(self.state, change.topology, store, only=names), change.links_added)
+        await cleanup.remove_containers(self.state, half, self.run)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         for direction, params in values.items():
@@ -337,5 +337,5 @@ class Emulation:
         inside = ".".join(map(str, (await first.facts()).docker))
         shown = ["--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
         ids = await self.run(["docker", "image", "ls", *shown])
-        images = dict(line.split() for line in ids.stdout.splitlines())
-        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **images}
+        tagged = dict(line.split() for line in ids.stdout.splitlines())
+        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **tagged}

@@ -89,7 +89,7 @@ class Session:
     def topology_now(self) -> Topology:
         """The topology as its links are now: some may have been changed while they ran."""
         graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
-        lines = self.lab.link_states
+        lines = self.lab.running.link_states
         for link in self.topology.links:
             line, asked = lines.get(link.name), Wiring(link, 0, 0).line
             if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):

@@ -18,7 +18,7 @@ def test_labs_that_are_up_when_a_script_ends_are_removed(monkeypatch: pytest.Mon
 
     def lab(lab_id: str, is_up: bool) -> Any:
         release = lambda: done.append(f"release of {lab_id}")  # noqa: E731
-        return SimpleNamespace(lab_id=lab_id, is_up=is_up, release_docker=release)
+        return SimpleNamespace(lab_id=lab_id, is_up=is_up, docker=SimpleNamespace(release=release))
 
     stopped = lab("stopped", is_up=False)
     for emulation in (lab("up", is_up=True), lab("down", is_up=False), stopped):

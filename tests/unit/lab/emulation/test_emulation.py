@@ -35,7 +35,7 @@ def test_what_a_lab_has_while_it_is_up_is_refused_before() -> None:
 def test_a_lab_without_links_says_so_where_they_are_asked_for() -> None:
     claim(LabState.create().lab_id, "class")
     lab = Emulation.attach("class")
-    assert (lab.is_up, lab.links, lab.link_states) == (True, [], {})
+    assert (lab.is_up, lab.links, lab.running.link_states) == (True, [], {})
     with pytest.raises(LabError, match="lab class has no links"):
         lab.running_links()
     with pytest.raises(LabError, match="lab class has no links"):

@@ -10,7 +10,7 @@ from lab.containernet.nodes import Node
 from lab.errors import LabError
 
 #: Parameters of a switch that ask for nothing, with the values that they may have (None: any).
-IDLE: dict[str, tuple[Any, ...] | None] = {
+WITHOUT_EFFECT: dict[str, tuple[Any, ...] | None] = {
     "inband": (False,),
     "inNamespace": (False, True),
     "listenPort": (),
@@ -18,7 +18,7 @@ IDLE: dict[str, tuple[Any, ...] | None] = {
     "isSwitch": (True,),
     "reconnectms": None,
 }
-PLAIN = {**IDLE, "dpid": None, "failMode": ("standalone",), "datapath": ("kernel",)}
+PLAIN = {**WITHOUT_EFFECT, "dpid": None, "failMode": ("standalone",), "datapath": ("kernel",)}
 NO_OPENFLOW = (
     "it is a Linux bridge, which no flows program; install openvswitch-switch and ask for cls=OVSSwitch"
 )

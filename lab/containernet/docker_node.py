@@ -52,8 +52,7 @@ class Docker(Node):
     @property
     def dcinfo(self) -> dict[str, Any]:
         """Docker's description of the container."""
-        found: dict[str, Any] = self.backend.docker_client().api.inspect_container(self.did)
-        return found
+        return dict(self.backend.docker_client().api.inspect_container(self.did))
 
     def publish(self, wanted: Sequence[tuple[int, str, int]]) -> None:
         """Make ports of the container ports of this machine (see `lab.containernet.port_forward`)."""

@@ -21,7 +21,7 @@ from lab.containernet.docker_node import Docker, DockerHosts
 from lab.containernet.ext_sap import ServicePoints
 from lab.containernet.links import Link, Shown, TCLink
 from lab.containernet.nodes import MininetHost, Node, NodeLocation
-from lab.containernet.ping_iperf import Probes
+from lab.containernet.ping_iperf import PingIperf
 from lab.containernet.switches import EQUIVALENTS, Controller, LinuxBridge
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
@@ -29,7 +29,7 @@ from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Note, StepDone
 
 #: What `Containernet()` takes of Mininet's parameters only with a value that asks for nothing.
-NOT_HAD: dict[str, tuple[tuple[Any, ...], str]] = {
+UNSUPPORTED: dict[str, tuple[tuple[Any, ...], str]] = {
     "xterms": ((False,), "open terminals at the prompt, or with 'docker exec -it'"),
     "cleanup": ((False,), "use 'lab cleanup', which touches only what labs have left"),
     "inNamespace": ((False, True), ""),
@@ -54,7 +54,7 @@ class CLI(MininetCLI):
             return False
 
 
-class Containernet(DockerHosts, ServicePoints, Probes, Mininet):
+class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
     """A network of containers, hosts, switches and links.
 
     Args:
@@ -69,8 +69,8 @@ class Containernet(DockerHosts, ServicePoints, Probes, Mininet):
     """
 
     def __init__(self, emulation: Emulation | None = None, **params: Any) -> None:
-        for key in NOT_HAD.keys() & params.keys():
-            values, remedy = NOT_HAD[key]
+        for key in UNSUPPORTED.keys() & params.keys():
+            values, remedy = UNSUPPORTED[key]
             if (value := params.pop(key)) not in values:
                 raise LabError(f"Containernet(): {key}={value!r} cannot be had; {remedy or 'leave it out'}")
         known = {"topo", "switch", "host", "controller", "link", "build", "ipBase"}

@@ -22,7 +22,7 @@ from lab.containernet.backend import Backend
 from lab.errors import CommandError
 
 #: How often a shell that says nothing is looked at, whether it is still there (ms).
-LOOK = 200
+SHELL_POLL = 200
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,13 @@ class Node(MininetNode):
     def monitor(self, timeoutms: int | None = None, findPid: bool = True) -> str:
         """Some output of the running command; a shell that has ended is not waited for."""
         while timeoutms is None and not self.readbuf:
-            events = self.waitReadable(LOOK) or ()
+            events = self.waitReadable(SHELL_POLL) or ()
             if any(event & POLLIN for _, event in events):
                 break
             if self.shell is None or self.shell.poll() is not None:
                 self.waiting = False
                 return ""
-        said: str = super().monitor(timeoutms, findPid)
-        return said
+        return str(super().monitor(timeoutms, findPid))
 
     def _have_shell(self) -> None:
         if self.shell is not None and self.shell.poll() is not None:

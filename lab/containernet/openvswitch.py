@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.containernet.backend import Backend
-from lab.containernet.bridge import IDLE, check
+from lab.containernet.bridge import WITHOUT_EFFECT, check
 from lab.containernet.nodes import Node
 from lab.emulation.links import netns
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 #: All of Debian's package openvswitch-switch.
 PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl")
-KNOWN = {**IDLE, "dpid": None, "protocols": None, "datapath": ("kernel", "user")}
+KNOWN = {**WITHOUT_EFFECT, "dpid": None, "protocols": None, "datapath": ("kernel", "user")}
 KNOWN["failMode"] = ("standalone", "secure")
 #: How long the daemon may take to do what the database says (s).
 PATIENCE = 10

@@ -26,7 +26,7 @@ else:
 PATIENCE = 10.0
 
 
-class Probes(Mininet):
+class PingIperf(Mininet):
     """Mininet's ping and iperf."""
 
     def ping(
@@ -63,16 +63,16 @@ class Probes(Mininet):
 
     def _pings(self, hosts: Sequence[Any] | None, timeout: Any, manualdestip: str | None) -> list[Any]:
         nodes = list(self.hosts if hosts is None else hosts)
-        found = []
+        results = []
         for node in nodes:
             output(f"{node.name} -> ")
             for target in [manualdestip] if manualdestip else [n for n in nodes if n is not node]:
                 address = target if isinstance(target, str) else target.IP() if target.intfs else None
                 result = self._ping(node, address, timeout) if address else (0, 0, 0, 0, 0, 0)
-                found.append((node, target, result))
+                results.append((node, target, result))
                 output(f"{target} " if result[1] else "X ")
             output("\n")
-        return found
+        return results
 
     def _ping(self, node: Any, address: str, timeout: Any) -> tuple[Any, ...]:
         """One echo, timed by the kernel."""
@@ -106,13 +106,13 @@ class Probes(Mininet):
             self._await_listener(server, port, listener)
             argv = ["iperf3", "-c", server.IP(), "-p", str(port), "-t", str(seconds), *udp, "-J"]
             full = [*self.backend.tools_argv(client.namespace), *argv]
-            said = json.loads(self.backend.run(full, check=False, timeout=seconds + 60).stdout or "{}")
+            report = json.loads(self.backend.run(full, check=False, timeout=seconds + 60).stdout or "{}")
         finally:
             listener.terminate()
             listener.wait()
-        if "error" in said or "end" not in said:
-            raise LabError(f"iperf from {client} to {server}: {said.get('error', 'iperf3 said nothing')}")
-        end = said["end"]
+        if "error" in report or "end" not in report:
+            raise LabError(f"iperf from {client} to {server}: {report.get('error', 'iperf3 said nothing')}")
+        end = report["end"]
         both = [end.get(key, end.get("sum", {})) for key in ("sum_received", "sum_sent")]
         result = [_rate(one["bits_per_second"], fmt) for one in both]
         output(f"*** Results: {result}\n")

@@ -314,12 +314,12 @@ class Emulation:
     async def _clear_for(self, build: Builder, change: Difference) -> None:
         """Take away what goes, and what a killed command may have left of what is to come."""
         await build.remove_links([*change.links_removed, *change.links_added])
-        come = [host.name for host in change.hosts_added]
-        if going := [name for name in dict.fromkeys([*change.hosts_removed, *come]) if name in self.hosts]:
+        added = [host.name for host in change.hosts_added]
+        if going := [name for name in dict.fromkeys([*change.hosts_removed, *added]) if name in self.hosts]:
             with step(self._emit, "hosts that go") as words:
                 await build.remove_hosts(going)
                 words.append(f"{len(going)} containers")
-        half = [host_spec.container_name(self.state, name) for name in come]
+        half = [host_spec.container_name(self.state, name) for name in added]
         await cleanup.remove_containers(self.state, half, self.run)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:

@@ -56,19 +56,18 @@ class Difference:
         return list(self._summary())
 
     def _summary(self) -> Iterator[str]:
-        come = {host.name for host in self.hosts_added}
+        added = {host.name for host in self.hosts_added}
         again = {link.name for link in self.links_added} & {link.name for link in self.links_removed}
-        yield from (f"- host {name}" for name in self.hosts_removed if name not in come)
+        yield from (f"- host {name}" for name in self.hosts_removed if name not in added)
         yield from (f"- link {link.name}" for link in self.links_removed if link.name not in again)
         for host in self.hosts_added:
-            yield f"{'~' if host.name in self.hosts_removed else '+'} host {host.name} ({host.site})" + (
-                ": made anew" if host.name in self.hosts_removed else ""
-            )
+            sign, more = ("~", ": made anew") if host.name in self.hosts_removed else ("+", "")
+            yield f"{sign} host {host.name} ({host.site}){more}"
         for link in self.links_added:
             rate = f", {link.rate:g} Mbit/s" if link.rate else ""
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")
             yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
-        yield from (f"~ link {name}: no longer cut" for name in self.links_up)
+        yield from (f"~ link {name}: up again" for name in self.links_up)
         for change in self.reshaped:
             yield from _reshaping_summary(change)
         yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
@@ -113,7 +112,6 @@ def difference(
         for ends, link in there.items()
         if ends <= stay and (other := _between(target, ends)) and _same_link(link, other)
     }
-    come = tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay)
     reshaped = [
         change
         for link in links_stay.values()
@@ -125,7 +123,7 @@ def difference(
         links_removed=tuple(link for ends, link in there.items() if ends not in links_stay),
         hosts_removed=tuple(name for name in old if name not in stay),
         hosts_added=tuple(host for host in target.hosts if host.name not in stay),
-        links_added=come,
+        links_added=tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay),
         reshaped=tuple(reshaped),
         links_up=tuple(
             link.name for link in links_stay.values() if link.name in lines and lines[link.name].down

@@ -47,17 +47,17 @@ def translate(name: str, params: Mapping[str, Any]) -> RunOptions:
         raise TopologyError(f"host {name!r}: cpus and cpu_quota/cpu_period say the same; give one of them")
     options: list[str] = []
     for key, value in given.items():
-        _known(name, key, value)
+        _check_known(name, key, value)
         if key in KNOWN:
-            options += _tried(name, key, KNOWN[key][0], value)
+            options += _converted(name, key, KNOWN[key][0], value)
     return RunOptions(
         tuple(options),
-        _tried(name, "environment", pairs, given.get("environment", {})),
+        _converted(name, "environment", pairs, given.get("environment", {})),
         capabilities(given.get("cap_add", ()), given.get("cap_drop", ())),
     )
 
 
-def _known(name: str, key: str, value: Any) -> None:
+def _check_known(name: str, key: str, value: Any) -> None:
     if key in REFUSED and (value or key not in HARMLESS):
         raise TopologyError(f"host {name!r}: {key}={value!r} cannot be had: {REFUSED[key]}")
     if key == "network_mode" and value not in ("none", ""):
@@ -69,7 +69,7 @@ def _known(name: str, key: str, value: Any) -> None:
         raise TopologyError(f"host {name!r}: the parameter {key} is not supported; {hint}")
 
 
-def _tried(name: str, key: str, function: Callable[[Any], Any], value: Any) -> Any:
+def _converted(name: str, key: str, function: Callable[[Any], Any], value: Any) -> Any:
     try:
         return function(value)
     except (TypeError, ValueError, AttributeError) as error:

@@ -31,3 +31,9 @@ HOST_CAPABILITIES = {
     "SYS_ADMIN": "mounts (control groups, overlay file systems), namespaces, entering them",
     "SYS_CHROOT": _OF_ENDPOINTS,
 }
+
+#: Those of a container of the user's own image: what Docker allows by default, and its own network.
+CONTAINER_CAPABILITIES = (
+    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
+    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
+)

@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from lab.emulation.docker.capabilities import CONTAINER_CAPABILITIES
 from lab.emulation.docker.containers import cpu_argv
 from lab.errors import TopologyError
 from lab.nearest import nearest
 
 Options = Callable[[Any], list[str]]
 
-#: What a container of the user's own image may do: what Docker allows by default, and its own network.
-CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
-    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
-)
 PROPAGATION = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
 
 
@@ -77,8 +73,8 @@ def _converted(name: str, key: str, function: Callable[[Any], Any], value: Any) 
 
 
 def capabilities(add: Iterable[str], drop: Iterable[str] = ()) -> tuple[str, ...]:
-    """All that a container may do, from what Docker's default and a lab's links need, more, and less."""
-    wanted = dict.fromkeys((*CAPABILITIES, *map(_capability, add)))
+    """Add to the capabilities of a container, and take from them."""
+    wanted = dict.fromkeys((*CONTAINER_CAPABILITIES, *map(_capability, add)))
     dropped = set(map(_capability, drop))
     return () if "ALL" in dropped else tuple(c for c in wanted if c not in dropped)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.emulation.docker import run_options
+from lab.emulation.docker.capabilities import CONTAINER_CAPABILITIES
 from lab.emulation.docker.run_options import translate
 from lab.errors import TopologyError
 from tests.paths import ROOT
@@ -79,9 +80,9 @@ def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said:
 
 
 def test_capabilities_start_from_dockers_default_and_a_network() -> None:
-    assert translate("d1", {}).capabilities == run_options.CAPABILITIES
+    assert translate("d1", {}).capabilities == CONTAINER_CAPABILITIES
     assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (
-        *run_options.CAPABILITIES,
+        *CONTAINER_CAPABILITIES,
         "SYS_PTRACE",
     )
     assert "MKNOD" not in translate("d1", {"cap_drop": ["mknod"]}).capabilities

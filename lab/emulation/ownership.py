@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,19 +151,16 @@ class LabState:
 
     def owned(self) -> list[Owned]:
         """All that was recorded, in order; a half-written last line counts as nothing made."""
-        return list(self._read())
-
-    def _read(self) -> Iterator[Owned]:
         try:
             lines = self._file.read_text().splitlines()
         except OSError:
-            return
+            return []
+        objects = []
         for line in lines:
-            try:
+            with suppress(ValueError, KeyError):
                 stored = json.loads(line)
-                yield Owned(stored["kind"], stored["name"])
-            except (ValueError, KeyError):
-                continue
+                objects.append(Owned(stored["kind"], stored["name"]))
+        return objects
 
     def forget(self) -> None:
         """Remove the record itself, last of all."""

@@ -41,7 +41,7 @@ BEFORE_FILE = "before.json"
 
 
 @dataclass(frozen=True)
-class Places:
+class DaemonPaths:
     """The socket and the folders of a daemon; the defaults are Docker's own."""
 
     socket: Path = Path("/var/run/docker.sock")
@@ -102,14 +102,14 @@ def mounts_below(folder: Path) -> list[str]:
     return sorted(inside, key=len, reverse=True)
 
 
-def argv(places: Places) -> list[str]:
+def argv(paths: DaemonPaths) -> list[str]:
     """Build the command of the lab's own daemon."""
     return [
         "dockerd",
-        f"--host=unix://{places.socket}",
-        f"--data-root={places.data}",
-        f"--exec-root={places.exec}",
-        f"--pidfile={places.pidfile}",
+        f"--host=unix://{paths.socket}",
+        f"--data-root={paths.data}",
+        f"--exec-root={paths.exec}",
+        f"--pidfile={paths.pidfile}",
         "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",
@@ -120,8 +120,8 @@ def argv(places: Places) -> list[str]:
 class Daemon:
     """The Docker daemon, as long as this process needs it: `ensure`, then `release`."""
 
-    def __init__(self, emit: Emit = silent, places: Places | None = None) -> None:
-        self.places = places or Places()
+    def __init__(self, emit: Emit = silent, paths: DaemonPaths | None = None) -> None:
+        self.paths = paths or DaemonPaths()
         self._emit = emit
         self._using: IO[str] | None = None
 
@@ -149,7 +149,7 @@ class Daemon:
         Raises:
             MachineError: it did not start.
         """
-        if self._using is not None and ExistingPaths.read(self.places.record) is not None:
+        if self._using is not None and ExistingPaths.read(self.paths.record) is not None:
             self._start_unless_one_serves()
 
     def release(self) -> bool:
@@ -164,14 +164,14 @@ class Daemon:
                 fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            if ExistingPaths.read(self.places.record) is None or labs() or self._has_containers():
+            if ExistingPaths.read(self.paths.record) is None or labs() or self._has_containers():
                 return False
             self._stop()
             return True
 
     def _lock(self, name: str) -> IO[str]:
-        self.places.locks.mkdir(parents=True, exist_ok=True)
-        return (self.places.locks / f"dockerd-{name}.lock").open("w")
+        self.paths.locks.mkdir(parents=True, exist_ok=True)
+        return (self.paths.locks / f"dockerd-{name}.lock").open("w")
 
     def _start_unless_one_serves(self) -> None:
         with self._lock("start") as lock:
@@ -195,7 +195,7 @@ class Daemon:
     def _get(self, path: str) -> tuple[int, bytes]:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(START_PATIENCE)
-            line.connect(str(self.places.socket))
+            line.connect(str(self.paths.socket))
             connection = http.client.HTTPConnection("docker")
             connection.sock = line
             connection.request("GET", path)
@@ -205,7 +205,7 @@ class Daemon:
     def _start(self) -> None:
         if not shutil.which("dockerd"):
             raise MachineError("Docker is not installed on this machine: apt-get install docker.io")
-        if SYSTEMD.exists() and self.places == Places():
+        if SYSTEMD.exists() and self.paths == DaemonPaths():
             raise MachineError("Docker is installed but does not run: systemctl start docker")
         with step(self._emit, "Docker daemon of this machine") as words:
             self._emit(Note("no Docker daemon runs here: starting one, without bridge or iptables rules"))
@@ -220,24 +220,24 @@ class Daemon:
         A daemon does not start beside the file of one that was killed and that its parent,
         which may be this process, has not waited for yet.
         """
-        places = self.places
-        places.record.mkdir(parents=True, exist_ok=True)
-        if ExistingPaths.read(places.record) is None:
-            mounts = [Path(p) for root in (places.exec, places.data) for p in mounts_below(root.resolve())]
-            files = [places.exec, places.socket, places.pidfile]
-            ExistingPaths.among([*files, *mounts, *control_groups()]).write(places.record)
+        paths = self.paths
+        paths.record.mkdir(parents=True, exist_ok=True)
+        if ExistingPaths.read(paths.record) is None:
+            mounts = [Path(p) for root in (paths.exec, paths.data) for p in mounts_below(root.resolve())]
+            files = [paths.exec, paths.socket, paths.pidfile]
+            ExistingPaths.among([*files, *mounts, *control_groups()]).write(paths.record)
         else:
-            places.pidfile.unlink(missing_ok=True)
+            paths.pidfile.unlink(missing_ok=True)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        with (self.places.record / "log").open("w") as log:
+        with (self.paths.record / "log").open("w") as log:
             return subprocess.Popen(
-                argv(self.places),
+                argv(self.paths),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env={**os.environ, MARK: str(self.places.record)},
+                env={**os.environ, MARK: str(self.paths.record)},
                 start_new_session=True,
             )
 
@@ -252,18 +252,18 @@ class Daemon:
             sleep(0.01)
 
     def _last_log_line(self) -> str:
-        lines = (self.places.record / "log").read_text(errors="replace").strip().splitlines()
+        lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
 
     def _stop(self) -> None:
         """End the daemon, then whatever of it is left: processes, mounts, files, control groups."""
-        places, mark = self.places, f"{MARK}={self.places.record}"
+        paths, mark = self.paths, f"{MARK}={self.paths.record}"
         marked = [process.pid for process in processes_with(mark)]
         _end([pid for pid in marked if _comm(pid) == "dockerd"], signal.SIGTERM, STOP_PATIENCE)
         _end([process.pid for process in processes_with(mark)], signal.SIGKILL, STOP_PATIENCE)
-        if (before := ExistingPaths.read(places.record)) is not None:
-            before.delete_others([places.exec, places.data], [places.exec, places.socket, places.pidfile])
-        shutil.rmtree(places.record)
+        if (before := ExistingPaths.read(paths.record)) is not None:
+            before.delete_others([paths.exec, paths.data], [paths.exec, paths.socket, paths.pidfile])
+        shutil.rmtree(paths.record)
 
 
 def _comm(pid: int) -> str:
@@ -285,8 +285,8 @@ def _end(pids: list[int], how: signal.Signals, patience: float) -> None:
         os.close(handle)
 
 
-def client(places: Places | None = None) -> Any:
+def client(paths: DaemonPaths | None = None) -> Any:
     """Make a docker-py client of the daemon."""
     import docker
 
-    return docker.DockerClient(base_url=f"unix://{(places or Places()).socket}")
+    return docker.DockerClient(base_url=f"unix://{(paths or DaemonPaths()).socket}")

@@ -20,7 +20,7 @@ def test_without_the_docker_command_nothing_is_begun(monkeypatch: pytest.MonkeyP
 
 
 def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:
-    argv = daemon.argv(daemon.Places(socket=tmp_path / "s"))
+    argv = daemon.argv(daemon.DaemonPaths(socket=tmp_path / "s"))
     assert {"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"} <= set(argv)
     assert f"--host=unix://{tmp_path}/s" in argv
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.emulation.docker import containers
-from lab.emulation.docker.daemon import ExistingPaths, DaemonPaths
+from lab.emulation.docker.daemon import DaemonPaths, ExistingPaths
 from lab.emulation.emulation import Emulation
 from lab.errors import HostError, HostTimeout
 from lab.topology import Topology

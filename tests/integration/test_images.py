@@ -69,8 +69,10 @@ def test_a_daemon_of_a_killed_command_goes_with_the_next_one(paths: DaemonPaths)
     # given a command that is killed while it uses the daemon that it started
     fields = [str(getattr(paths, name)) for name in ("socket", "data", "exec", "pidfile", "record", "locks")]
     code = (
-        "import sys, time; from pathlib import Path; from lab.emulation.docker.daemon import Daemon, DaemonPaths\n"
-        "Daemon(paths=DaemonPaths(*map(Path, sys.argv[1:]))).ensure(); print('up', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path\n"
+        "from lab.emulation.docker.daemon import Daemon, DaemonPaths\n"
+        "Daemon(paths=DaemonPaths(*map(Path, sys.argv[1:]))).ensure()\n"
+        "print('up', flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, *fields]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT) as killed:

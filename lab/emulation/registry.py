@@ -109,16 +109,16 @@ def _path(lab_id: str) -> Path:
 def read(lab_id: str) -> Record | None:
     """Read the record of the lab of this id; None where there is none that can be read."""
     try:
-        stored = json.loads(_path(lab_id).read_text())
+        words = json.loads(_path(lab_id).read_text())
         lists = ("addresses", "env")
         hosts = [
-            HostRecord(**{**host, **{key: tuple(host[key]) for key in lists}}) for host in stored["hosts"]
+            HostRecord(**{**host, **{key: tuple(host[key]) for key in lists}}) for host in words["hosts"]
         ]
         overlays = [
             OverlayRecord(one["spec"], tuple(one["hosts"]), dict(one["mode"]), tuple(one["endpoints"]))
-            for one in stored["overlays"]
+            for one in words["overlays"]
         ]
-        return Record(**{**stored, "hosts": hosts, "overlays": overlays})
+        return Record(**{**words, "hosts": hosts, "overlays": overlays})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -132,8 +132,10 @@ def claim(lab_id: str, name: str = "") -> Record:
     if name and not NAME.fullmatch(name):
         raise LabError(f"{name!r} is no name of a lab: letters, digits, '.', '_' and '-', not '-' at first")
     with alone("names", silent, "naming a lab"):
-        others = [other for other in records() if other.lab_id != lab_id]
-        if any(name in (other.name, other.lab_id) for other in others):
+        others = {
+            word for other in records() if other.lab_id != lab_id for word in (other.name, other.lab_id)
+        }
+        if name in others:
             raise LabError(f"a lab {name} is up already; give another name, or 'lab down {name}' first")
         record = Record(lab_id, name or lab_id)
         record.save()

@@ -135,7 +135,7 @@ class Disturbances:
     def __init__(self, lab: TrialLab, flood: Flood, seconds: float) -> None:
         self._lab, self._flood, self._seconds = lab, flood, seconds
         self.all = {"hogs": self.hogs, "burst": self.burst, "flood": self.flood}
-        if lab.emulation.shaper.processes:
+        if lab.emulation.shaper is not None and lab.emulation.shaper.processes:
             self.all["wire"] = self.wire
 
     async def hogs(self, measure: Measure) -> Sample:

@@ -188,6 +188,8 @@ def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_awa
     async def all_of_it() -> tuple[str, Sample]:
         async with underlay() as lab:
             shaper, state = lab.emulation.shaper, lab.emulation.state
+            assert shaper is not None
+            assert state is not None
             if not shaper.processes:
                 pytest.skip("the kernel shapes these links; there is no process to kill")
             (wire,) = shaper.processes

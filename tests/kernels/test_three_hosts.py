@@ -98,6 +98,7 @@ async def test_a_lab_is_built_measured_and_taken_away(images: None, overlay: str
     assert (GROUPS / "cgroup.controllers").exists()
     say(os.uname().release, (GROUPS / "cgroup.controllers").read_text().strip())
     async with up(overlay) as lab:
+        assert lab.emulation.shaper is not None
         assert lab.emulation.shaper.name == "netem"
         assert set(lab.emulation.hosts) == set(NAMES)
         # then a host has the half of a CPU that was asked, and its Docker answers

@@ -1,4 +1,4 @@
-"""How long a lab takes to come up and to go, beside the naive way, measured in one run.
+"""Time that a lab takes to come up and to go, beside the naive way, measured in one run.
 
     sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--overlay weave ...]
         [--scale 2,6,12,24]
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import Daemon
-from lab.emulation.docker.image_store import endpoint_seed
+from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.emulation import Emulation
 from lab.emulation.ownership import LabState
 from lab.errors import LabError
@@ -59,7 +59,7 @@ def chain(hosts: int) -> Topology:
 async def naive(hosts: int, archive: Path) -> dict[str, float]:
     """Seconds until an endpoint runs on every host, the image loaded into each host's Docker."""
     state, start = LabState.create(), monotonic()
-    plans = [bare(plan) for plan in host_spec.plans(state, chain(hosts), endpoint_seed())]
+    plans = [bare(plan) for plan in host_spec.plans(state, chain(hosts), endpoint_store())]
     try:
         for plan in plans:
             state.record("container", plan.container.name)

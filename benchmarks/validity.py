@@ -155,7 +155,6 @@ class Disturbances:
         return (await asyncio.gather(measure(), later()))[0]
 
     async def wire(self, measure: Measure) -> Sample:
-        assert self._lab.emulation.shaper is not None
         (process,) = self._lab.emulation.shaper.processes
 
         async def later() -> None:

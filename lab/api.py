@@ -396,7 +396,7 @@ class Lab:
         with self._changing():
             change = self._session.lab.compare(_topology(network))
             self._wait(self._session.become(change))
-        return change.words()
+        return change.summary()
 
     def ping_all(self, overlay: str = "", count: int = 3) -> list[Pair]:
         """Let every endpoint of an overlay echo every other; without overlays, hosts their neighbours."""
@@ -449,10 +449,7 @@ class Lab:
 
     @property
     def _shaper(self) -> Shaper:
-        shaper = self._session.lab.shaper
-        if shaper is None:
-            raise LabError(f"lab {self.name} has no links")
-        return shaper
+        return self._session.lab.shaper
 
     def _changing(self) -> AbstractContextManager[None]:
         lab = self._session.lab

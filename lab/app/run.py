@@ -425,7 +425,6 @@ async def emulated(emulation: Emulation, asked: RunRequest, settled: RunPlan, em
     from lab.emulation.links.calibration import calibrate
     from lab.runs.environment import environment
 
-    assert emulation.shaper is not None, "a lab that is up has a shaper"
     with step(emit, "calibration of links") as words:
         calibration, off = await calibrate(emulation.links, emulation.shaper, accept=asked.accept_links)
         words.append(f"{len(calibration)} links, {len(off)} faults" if off else f"{len(calibration)} links")

@@ -24,7 +24,6 @@ from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links.control import Links
 
 READY = 120.0
 
@@ -38,12 +37,11 @@ def measurable(
     from lab.measure.cgroups import folders
     from lab.measure.machine import MachineRecorder
 
-    assert lab.shaper is not None, "a lab that is up has a shaper"
     groups = {
         name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
         for name, pid in lab.pids.items()
     }
-    links = running(lab)
+    links = lab.running_links()
     return RunTarget(
         topology,
         lab.hosts,
@@ -53,16 +51,6 @@ def measurable(
         cost=lab.shaper.cost,
         script=lambda: Replay(links, topology.schedule, emit),
     )
-
-
-def running(lab: Emulation) -> Links:
-    """The links of a lab that is up, to look at and to change."""
-    from lab.emulation.links.control import Links
-    from lab.emulation.links.veth import namespace
-
-    assert lab.shaper is not None, "a lab that is up has a shaper"
-    assert lab.state is not None, "and a record"
-    return Links(namespace(lab.state.lab_id), lab.shaper, lab.links)
 
 
 @dataclass
@@ -86,7 +74,6 @@ class TrialLab:
         Raises:
             ShaperError: a link does not take it.
         """
-        assert self.emulation.shaper is not None, "a lab that is up has a shaper"
         for link in self.emulation.links:
             await self.emulation.shaper.change(link.name, rate=rate)
 

@@ -28,7 +28,7 @@ def build(
     from lab import images
     from lab.cli.console import progress
     from lab.emulation.docker.daemon import Daemon, client
-    from lab.emulation.docker.image_store import endpoint_seed
+    from lab.emulation.docker.image_store import endpoint_store
 
     _root("build")
     with progress() as emit:
@@ -36,7 +36,7 @@ def build(
         daemon.ensure()
         try:
             built = images.ensure(client(), emit, force=force)
-            endpoint_seed(emit)
+            endpoint_store(emit)
         finally:
             daemon.release()
     for image in built:

@@ -86,7 +86,7 @@ def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, p
     with changing(there, emit):
         session = Session.attach(there.lab_id, emit=emit)
         change = session.lab.compare(wanted)
-        words = [*change.words(), *_overlay_words(session.specs, overlays)]
+        words = [*change.summary(), *_overlay_words(session.specs, overlays)]
         print("\n".join(words or [f"lab {there.name} is as it is wanted"]))
         if words and not plan:
             wait(session.become(change, overlays))

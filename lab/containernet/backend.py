@@ -1,4 +1,4 @@
-"""What a Containernet network stands on: a lab's containers, namespaces and links.
+"""The lab under a Containernet network: its containers, namespaces and links.
 
 Everything is made through the lab's engine, so it is recorded before it is made, and
 ``lab cleanup`` finds it after a ``kill -9``.
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lab import images
-from lab.containernet.cables import CableEnd, cable, veth_lines
+from lab.containernet.cables import Cable, CableEnd, cable, veth_lines
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
-from lab.emulation.links.link import LinkState, Shape
-from lab.emulation.links.veth import delete_commands
-from lab.errors import CommandError, HostError, LabError, UnknownName
+from lab.emulation.links.link import Shape
+from lab.emulation.ownership import LabState
+from lab.errors import CommandError, HostError, LabError
 from lab.util.event_loop import EventLoopThread
 
 
@@ -29,40 +29,45 @@ class Backend:
     """One lab, for callers that wait. Without an emulation it makes its own and takes it away again."""
 
     def __init__(self, emulation: Emulation | None, emit: Any) -> None:
-        self.own = emulation is None
+        self.owns_lab = emulation is None
         self.emulation = emulation or Emulation(emit=emit)
         self.loop = EventLoopThread()
+        self._cables: dict[str, Cable] = {}
         self._docker: Any = None
         self._toolbox = 0
 
     @property
+    def state(self) -> LabState:
+        """The list of what the lab owns; the lab is opened when it is first asked for."""
+        if not self.emulation.is_up:
+            self.loop.call(self.emulation.open())
+        return self.emulation.state
+
+    @property
     def lab_id(self) -> str:
-        """The lab's id; the lab is opened when it is first asked for."""
-        if self.emulation.state is None:
-            self.loop.call(self.emulation._open())
-        assert self.emulation.state is not None, "an open lab has a record"
-        return self.emulation.state.lab_id
+        """The lab's id."""
+        return self.state.lab_id
 
     @property
     def folder(self) -> Path:
-        """Where the lab keeps files while it is up; they go with it."""
-        self.lab_id  # noqa: B018  (a lab has its folder from then on)
-        assert self.emulation.state is not None, "an open lab has a record"
-        return self.emulation.state.folder
+        """The lab's folder for files while it is up; they go with it."""
+        return self.state.folder
 
-    def docker(self) -> Any:
+    def docker_client(self) -> Any:
         """Docker's client."""
         if self._docker is None:
-            self.lab_id  # noqa: B018  (a daemon serves from then on)
+            self.state  # noqa: B018  (a daemon serves from then on)
             self._docker = client()
         return self._docker
 
     def run(self, argv: Sequence[str], **how: Any) -> Any:
         """Run a command of this machine; see `lab.hosts.command.run`."""
-        return self.loop.call(self.emulation._run(argv, **how))
+        return self.loop.call(self.emulation.run(argv, **how))
 
-    def image(self, name: str, image: str | None, build_params: Mapping[str, Any] | None) -> str | None:
-        """The image of a container, built or pulled where that is needed.
+    def ensure_image(
+        self, name: str, image: str | None, build_params: Mapping[str, Any] | None
+    ) -> str | None:
+        """Return the image of a container, built or pulled where that is needed.
 
         Raises:
             HostError: it could neither be found nor had; says why.
@@ -73,7 +78,7 @@ class Backend:
             if (build_params or {}).get("path"):
                 # docker-py leaves the containers of a build behind unless it is told not to
                 wanted = {"tag": image, "rm": True, "forcerm": True, **(build_params or {})}
-                return str(self.docker().images.build(**wanted)[0].id)
+                return str(self.docker_client().images.build(**wanted)[0].id)
             if image is not None:
                 self._present(image)
         except docker.errors.BuildError as error:
@@ -89,25 +94,24 @@ class Backend:
         import docker
 
         try:
-            self.docker().images.get(image)
+            self.docker_client().images.get(image)
         except docker.errors.ImageNotFound:
             tag = None if ":" in image.rsplit("/", 1)[-1] or "@" in image else "latest"
-            self.docker().images.pull(image, tag=tag)
+            self.docker_client().images.pull(image, tag=tag)
 
-    def about(self, image: str) -> dict[str, Any]:
-        """An image's own settings: Cmd, Entrypoint, ExposedPorts."""
-        config: dict[str, Any] = self.docker().images.get(image).attrs["Config"] or {}
+    def image_config(self, image: str) -> dict[str, Any]:
+        """Return an image's own settings: Cmd, Entrypoint, ExposedPorts."""
+        config: dict[str, Any] = self.docker_client().images.get(image).attrs["Config"] or {}
         return config
 
-    def container(self, name: str, image: str | None, params: Mapping[str, Any]) -> bool:
-        """Start a container; returns whether its first process is an idle shell.
+    def start_container(self, name: str, image: str | None, params: Mapping[str, Any]) -> bool:
+        """Start a container; returns True when its first process is an idle shell.
 
         Raises:
             TopologyError: a parameter cannot be had.
             HostError: it did not start.
         """
-        # whatever the parameters, the record comes first
-        self.lab_id  # noqa: B018
+        self.state  # noqa: B018  (whatever the parameters, the record comes first)
         if image is None or params.get("dcmd"):
             self.loop.call(self._start(name, image, params))
             return False
@@ -124,20 +128,20 @@ class Backend:
         try:
             await self.emulation.add_docker(name, image=image, **params)
         except BaseException:
-            assert self.emulation.state is not None, "it was opened"
-            await asyncio.shield(self._discard(name, f"lab-{self.emulation.state.lab_id}-{name}"))
+            await asyncio.shield(self._discard(name))
             raise
 
-    def drop(self, name: str) -> None:
+    def remove_container(self, name: str) -> None:
         """Remove a container."""
         self.loop.call(self.emulation.remove_docker(name))
 
-    async def _discard(self, name: str, container: str) -> None:
+    async def _discard(self, name: str) -> None:
         """Take away what there is of a container that did not come up."""
         if name in self.emulation.hosts:
             await self.emulation.remove_docker(name)
+        container = host_spec.container_name(self.emulation.state, name)
         argv = ["docker", "rm", "--force", "--volumes", container]
-        await self.emulation._run(argv, on=name, check=False, timeout=120)
+        await self.emulation.run(argv, on=name, check=False, timeout=120)
 
     def add_namespace(self, name: str) -> str:
         """Make a network namespace of the lab's; returns its path."""
@@ -146,46 +150,37 @@ class Backend:
         return netns.path(full)
 
     async def _add_namespace(self, full: str) -> None:
-        await self.emulation._open_fabric()  # it records and mounts what namespaces lie on
-        assert self.emulation.state is not None, "a fabric has a record"
+        await self.emulation.open_fabric()  # it records and mounts what namespaces lie on
         self.emulation.state.record("namespace", full)
-        await self.emulation._run(["ip", "netns", "add", full])
-        await self.emulation._run(netns.inside(full, ["ip", "link", "set", "lo", "up"]))
+        await self.emulation.run(["ip", "netns", "add", full])
+        await self.emulation.run(netns.inside(full, ["ip", "link", "set", "lo", "up"]))
 
     def remove_namespace(self, path: str) -> None:
         """Remove one again, with the interfaces in it."""
         self.run(["ip", "netns", "delete", path.rsplit("/", 1)[1]])
 
-    def own_link(self) -> str:
+    def record_link(self) -> str:
         """Write down a link that is about to be in this machine's own network; returns its name."""
-        self.lab_id  # noqa: B018
-        state = self.emulation.state
-        assert state is not None, "it was opened"
+        state = self.state
         name = f"sap-{state.lab_id}-{sum(owned.kind == 'link' for owned in state.owned())}"
         state.record("link", name)
         return name
 
-    def ip(self, namespace: str, lines: Sequence[str]) -> None:
-        """Carry out `ip` lines in a namespace."""
-        if lines:
-            self.run(netns.ip_batch(namespace), stdin=netns.script(lines))
+    def add_veth(self, a: CableEnd, b: CableEnd, mtu: int) -> None:
+        """Make a plain link, which nothing shapes."""
+        self.state  # noqa: B018  (what it is made in is recorded from then on)
+        self.run(netns.ip_batch(a.namespace), stdin=netns.script(veth_lines(a, b, mtu)))
 
-    def join(self, a: CableEnd, b: CableEnd, mtu: int) -> None:
-        """Lay a plain cable, which nothing shapes."""
-        self.lab_id  # noqa: B018
-        self.ip(a.namespace, veth_lines(a, b, mtu))
-
-    def lay(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
-        """Lay a cable with a shaper in its middle; returns its name.
+    def add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
+        """Make a link with a shaper in its middle; returns its name.
 
         Raises:
             ShaperError: no shaper of this machine can do what is asked; nothing is left of it.
         """
-        self.lab_id  # noqa: B018
-        return self.loop.call(self._lay(a, b, ab, ba))
+        return self.loop.call(self._add_shaped_link(a, b, ab, ba))
 
-    async def _lay(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
-        fabric = await self.emulation._open_fabric()
+    async def _add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
+        fabric = await self.emulation.open_fabric()
         lines = fabric.shaper.states
         number = 1 + max((line.number for line in lines.values()), default=0)
         name = f"{a.node}-{b.node}"
@@ -194,48 +189,42 @@ class Backend:
         try:
             await fabric.add_links([new])
         except BaseException:
-            await asyncio.shield(self._clear(new.state))
+            await asyncio.shield(fabric.clear_links([new.link]))
             raise
+        self._cables[name] = new
         return name
 
-    async def _clear(self, line: LinkState) -> None:
-        """Take away what there is of a half-laid cable."""
-        fabric = await self.emulation._open_fabric()
-        argv = netns.inside(fabric.namespace, ["ip", "-force", "-batch", "-"])
-        await self.emulation._run(argv, stdin=netns.script(delete_commands([line])), check=False)
-        if line.name in fabric.shaper.states:
-            await fabric.shaper.remove([line.name])
+    def delete_link(self, name: str) -> None:
+        """Take a shaped link away; one whose end went with its node as well."""
+        gone = self._cables.pop(name, None)
+        if gone is not None and self.emulation.is_up:
+            self.loop.call(self._delete_link(gone))
 
-    def take(self, name: str) -> None:
-        """Take a shaped cable away; one whose end went with its node as well."""
-        shaper = self.emulation.shaper
-        if shaper is not None and name in shaper.states:
-            self.loop.call(self._clear(shaper.states[name]))
+    async def _delete_link(self, gone: Cable) -> None:
+        await (await self.emulation.open_fabric()).clear_links([gone.link])
 
-    def change(self, name: str, direction: str, params: Mapping[str, Any]) -> None:
-        """Shape one direction of a running cable anew."""
-        shaper = self.emulation.shaper
-        if shaper is None or name not in shaper.states:
-            raise UnknownName("link", name, shaper.states if shaper else ())
-        self.loop.call(shaper.change(name, directions=(direction,), **params))
+    def change_link(self, name: str, direction: str, params: Mapping[str, Any]) -> None:
+        """Shape one direction of a running link anew.
 
-    def tools(self, namespace: str) -> list[str]:
-        """How a program of the lab's own image gets into a network: iperf3, bash, ping, ss, whatever this
-        machine and the network's images have."""
+        Raises:
+            UnknownName: there is no such link.
+        """
+        self.loop.call(self.emulation.shaper.change(name, directions=(direction,), **params))
+
+    def tools_argv(self, namespace: str) -> list[str]:
+        """Build the argv in front of a program of the lab's own image (iperf3, bash, ping, ss), which then
+        runs in a network, whatever this machine and the network's images have."""
         if not self._toolbox:
-            self.lab_id  # noqa: B018
-            self._toolbox = self.loop.call(self._start_toolbox())
+            self._toolbox = self.loop.call(self._start_toolbox(self.state))
         return ["nsenter", f"--net={namespace}", f"--mount=/proc/{self._toolbox}/ns/mnt", "--"]
 
-    async def _start_toolbox(self) -> int:
-        state = self.emulation.state
-        assert state is not None, "it was opened"
+    async def _start_toolbox(self, state: LabState) -> int:
         spec = host_spec.plain(state, "tools", images.ENDPOINT.tag, {"dcmd": ["sleep", "infinity"]}).container
         spec = replace(spec, name=f"{spec.name}-of-the-lab")
         state.record("container", spec.name)
-        return (await containers.start([spec], self.emulation._run))[spec.name].pid
+        return (await containers.start([spec], self.emulation.run))[spec.name].pid
 
-    def tool(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
+    def run_in(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
         """Run a program of this machine in a network namespace, for as long as it takes.
 
         Raises:
@@ -250,10 +239,11 @@ class Backend:
     def down(self) -> None:
         """Take the lab off the machine, if it is this network's own."""
         try:
-            if self.own:
+            if self.owns_lab:
                 self.loop.call(self.emulation.down())
             if self._docker is not None:
                 self._docker.close()
         finally:
             self._docker, self._toolbox = None, 0
+            self._cables.clear()
             self.loop.stop()

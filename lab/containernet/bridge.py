@@ -1,16 +1,16 @@
-"""What passes the packets of a switch: here a bridge of this kernel's, in `openvswitch` Open vSwitch's."""
+"""The datapath of a switch, which passes its packets: here a bridge of this kernel's."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lab.containernet.nodes import Node
 from lab.errors import LabError
 
 #: Parameters of a switch that ask for nothing, with the values that they may have (None: any).
-IDLE: dict[str, tuple[Any, ...] | None] = {
+WITHOUT_EFFECT: dict[str, tuple[Any, ...] | None] = {
     "inband": (False,),
     "inNamespace": (False, True),
     "listenPort": (),
@@ -18,47 +18,10 @@ IDLE: dict[str, tuple[Any, ...] | None] = {
     "isSwitch": (True,),
     "reconnectms": None,
 }
-PLAIN = {**IDLE, "dpid": None, "failMode": ("standalone",), "datapath": ("kernel",)}
+PLAIN = {**WITHOUT_EFFECT, "dpid": None, "failMode": ("standalone",), "datapath": ("kernel",)}
 NO_OPENFLOW = (
     "it is a Linux bridge, which no flows program; install openvswitch-switch and ask for cls=OVSSwitch"
 )
-
-
-class Engine(Protocol):
-    """What a switch is made of.
-
-    Attributes:
-        environment: variables by which its own programs find it, for commands in the switch's shell.
-    """
-
-    environment: Mapping[str, str]
-
-    def start(self, controlled: bool = False) -> None:
-        """Be there and pass packets; again, after `stop`. `controlled`: the script has a controller."""
-
-    def stop(self) -> None:
-        """Pass nothing, until `start`."""
-
-    def delete(self) -> None:
-        """Be gone."""
-
-    def attach(self, interface: str, number: int | None) -> None:
-        """Make an interface a port; `number` is the switch's own for it."""
-
-    def detach(self, interface: str) -> None:
-        """Make an interface no port any more."""
-
-    def forget(self, interface: str) -> None:
-        """An interface is gone."""
-
-    def face(self, node: Node, interface: str) -> None:
-        """See to an interface that sends to a port of the switch."""
-
-    def connected(self) -> bool:
-        """Whether every port passes packets."""
-
-    def ask(self, program: str, *args: str) -> str:
-        """Run one of Open vSwitch's programs on it, and return its output."""
 
 
 def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: str) -> None:
@@ -73,7 +36,11 @@ def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: s
 
 
 class Bridge:
-    """A bridge of this kernel's, which learns."""
+    """A bridge of this kernel's, which learns; `openvswitch.OpenVSwitch` has the same methods.
+
+    Attributes:
+        environment: variables by which its own programs find it, for commands in the switch's shell.
+    """
 
     environment: Mapping[str, str] = {}
 
@@ -83,15 +50,18 @@ class Bridge:
         node.must("ip", "link", "add", self.name, "type", "bridge", "forward_delay", "0", *options.split())
 
     def start(self, controlled: bool = False) -> None:
+        """Pass packets; again, after `stop`. `controlled`: the script has a controller."""
         self.node.must("ip", "link", "set", self.name, "up")
 
     def stop(self) -> None:
+        """Pass nothing, until `start`."""
         self.node.must("ip", "link", "set", self.name, "down")
 
     def delete(self) -> None:
         self.node.tool("ip", "link", "delete", self.name)
 
     def attach(self, interface: str, number: int | None) -> None:
+        """Make an interface a port; `number` is the switch's own for it."""
         self.node.must("ip", "link", "set", interface, "master", self.name)
         self.node.must("ip", "link", "set", interface, "up")
 
@@ -99,13 +69,13 @@ class Bridge:
         self.node.must("ip", "link", "set", interface, "nomaster")
 
     def forget(self, interface: str) -> None:
-        """Nothing: the kernel forgot it."""
+        """Do nothing about an interface that is gone: the kernel forgot it."""
 
-    def face(self, node: Node, interface: str) -> None:
-        """Nothing: packets stay in the kernel."""
+    def prepare_peer(self, node: Node, interface: str) -> None:
+        """Do nothing about an interface that sends to a port: packets stay in the kernel."""
 
     def connected(self) -> bool:
-        """With STP that takes four seconds."""
+        """Tell if every port passes packets: with STP, after four seconds."""
         argv = ("ip", "-j", "-d", "link", "show", "master", self.name)
         ports = json.loads(self.node.must(*argv) or "[]")
         states = [p.get("linkinfo", {}).get("info_slave_data", {}).get("state") for p in ports]

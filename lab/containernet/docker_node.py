@@ -1,17 +1,22 @@
-"""Containers as nodes: commands inside, limits, published ports."""
+"""Containers as nodes, and `addDocker`: commands inside, limits, published ports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from subprocess import Popen
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mininet.log import warn
 
 from lab.containernet.nodes import Node, NodeLocation
-from lab.containernet.port_forward import Publisher
-from lab.emulation.docker.run_options import KNOWN
-from lab.errors import LabError
+from lab.containernet.port_forward import Publisher, bindings
+from lab.emulation.docker import run_options
+from lab.errors import LabError, UnknownName
+
+if TYPE_CHECKING:
+    from mininet.net import Mininet
+else:
+    Mininet = object
 
 
 class Docker(Node):
@@ -28,7 +33,7 @@ class Docker(Node):
     LIMITS = ("cpu_quota", "cpu_period", "cpu_shares", "cpuset_cpus", "mem_limit", "memswap_limit")
 
     def __init__(self, name: str, dimage: str | None = None, *, place: NodeLocation, **params: Any) -> None:
-        emulation = place.ground.emulation
+        emulation = place.backend.emulation
         self.container, self.did = emulation.hosts[name].container, emulation.container_ids[name]
         self.containerPid = emulation.pids[name]
         self.dimage, self.dcmd = dimage, params.get("dcmd")
@@ -46,15 +51,14 @@ class Docker(Node):
 
     @property
     def dcinfo(self) -> dict[str, Any]:
-        """What Docker says about the container."""
-        found: dict[str, Any] = self.ground.docker().api.inspect_container(self.did)
-        return found
+        """Docker's description of the container."""
+        return dict(self.backend.docker_client().api.inspect_container(self.did))
 
     def publish(self, wanted: Sequence[tuple[int, str, int]]) -> None:
         """Make ports of the container ports of this machine (see `lab.containernet.port_forward`)."""
         if wanted:
             self._publisher = Publisher(self.name, self.namespace)
-            self.published = self.ground.loop.call(self._publisher.publish(wanted))
+            self.published = self.backend.loop.call(self._publisher.publish(wanted))
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         is_shell = cmd[0] == "mnexec" and "PS1=\x7f" in cmd
@@ -67,13 +71,21 @@ class Docker(Node):
         start = 'stty -echo; export PS1="$1"; shift; exec "$@"'
         if not self._inside:
             warn(f"{self.name}: no sh and stty in it; commands are the lab's own tools, in its network\n")
-            return [*self.ground.tools(self.namespace), "bash", "-c", start, "sh", "\x7f", *_bash(self.name)]
+            return [
+                *self.backend.tools_argv(self.namespace),
+                "bash",
+                "-c",
+                start,
+                "sh",
+                "\x7f",
+                *_bash(self.name),
+            ]
         argv = ["docker", "exec", "--interactive", "--tty", self.container]
         return [*argv, "sh", "-c", start, "sh", "\x7f", *self._inside]
 
     def _look_for_shell(self) -> list[str]:
         argv = ["docker", "exec", self.container, "sh", "-c", "for p in stty bash; do command -v $p; done"]
-        found = self.ground.run(argv, on=self.name, check=False).stdout
+        found = self.backend.run(argv, on=self.name, check=False).stdout
         if "stty" not in found:
             return []
         return _bash(self.name) if "bash" in found else ["sh", "-is", f"mininet:{self.name}"]
@@ -91,12 +103,12 @@ class Docker(Node):
         """Run what the image is for, its ENTRYPOINT and CMD; its output goes to the container's log."""
         if not self._idle and not self.dcmd:
             return  # it is the first process already
-        config = self.ground.about(self.dimage or "")
+        config = self.backend.image_config(self.dimage or "")
         words = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
         if not words or words in (["/bin/bash"], ["bash"], ["/bin/sh"], ["sh"]):
             return
         script = 'exec "$@" >/proc/1/fd/1 2>&1 </dev/null'
-        self.ground.run(
+        self.backend.run(
             ["docker", "exec", "--detach", self.container, "sh", "-c", script, "sh", *words], on=self.name
         )
 
@@ -104,14 +116,14 @@ class Docker(Node):
         """End shell and published ports; the container is left to the network."""
         super().terminate()
         if self._publisher is not None:
-            self.ground.loop.call(self._publisher.close())
+            self.backend.loop.call(self._publisher.close())
             self._publisher = None
 
     def terminate(self) -> None:
         """Remove the container, as Containernet does."""
         self.end()
-        if self.name in self.ground.emulation.hosts:
-            self.ground.drop(self.name)
+        if self.name in self.backend.emulation.hosts:
+            self.backend.remove_container(self.name)
 
     def updateCpuLimit(
         self,
@@ -147,15 +159,55 @@ class Docker(Node):
         if wrong := sorted(set(limits) - set(self.LIMITS)):
             raise LabError(f"{self.name}: {', '.join(wrong)} cannot be changed while it runs")
         asked = {key: value for key, value in limits.items() if value is not None}
-        options = [word for key, value in asked.items() for word in KNOWN[key][0](value)]
+        options = [word for key, value in asked.items() for word in run_options.KNOWN[key][0](value)]
         if "mem_limit" in asked and "memswap_limit" not in asked and self._swaps_freely():
             options.append("--memory-swap=-1")  # Docker wants both; it stays as it is
         if options:
-            self.ground.run(["docker", "update", *options, self.container], on=self.name)
+            self.backend.run(["docker", "update", *options, self.container], on=self.name)
             self.resources.update(asked)
 
     def _swaps_freely(self) -> bool:
         return int(self.dcinfo["HostConfig"]["MemorySwap"]) <= 0
+
+
+class DockerHosts(Mininet):
+    """Containernet's `addDocker` and `removeDocker`."""
+
+    def addDocker(self, name: str, cls: type[Docker] = Docker, **params: Any) -> Any:
+        """Start a container as a host: of the image `dimage`, or the lab's own kind of host.
+
+        Raises:
+            TopologyError: a parameter that is not supported; it is named, and nothing was made.
+            HostError: the container did not start.
+        """
+        return self.addHost(name, cls=cls, **params)
+
+    def _start_docker(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
+        known = {*run_options.KNOWN, *run_options.ELSEWHERE, *run_options.REFUSED}
+        asked = {k: v for k, v in params.items() if cls is Docker or k in known}
+        if str(asked.get("ipc_mode", "")).startswith("container:"):
+            asked["ipc_mode"] = self._ipc_of(name, asked["ipc_mode"])
+        run_options.translate(name, asked)
+        ports = [asked.get(key) or () for key in ("ports", "port_bindings")]
+        bindings(name, ports[0], dict(ports[1]), (), everything=True)
+        image = self.backend.ensure_image(name, asked.pop("dimage", None), asked.pop("build_params", None))
+        exposed = self.backend.image_config(image).get("ExposedPorts") or () if image else ()
+        idle = self.backend.start_container(name, image, asked)
+        extra = {k: v for k, v in params.items() if k not in ("dimage", "idle")}
+        node = cls(name, dimage=image, place=self._place_of(name), idle=idle, **extra)
+        everything = bool(asked.get("publish_all_ports"))
+        node.publish(bindings(name, ports[0], dict(ports[1]), exposed, everything))
+        return node
+
+    def _ipc_of(self, name: str, mode: str) -> str:
+        other = mode.removeprefix("container:").removeprefix("mn.")
+        if not isinstance(self.nameToNode.get(other), Docker):
+            raise UnknownName("container", other, [h.name for h in self.hosts if isinstance(h, Docker)])
+        return f"container:{self.nameToNode[other].container}"
+
+    def removeDocker(self, name: Any, **params: Any) -> bool:
+        """Remove a container, with its links, while the others go on."""
+        return bool(self.removeHost(name))
 
 
 def _bash(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a script leaves behind when it ends without `stop`: nothing.
+"""Clean-up at the end of a script that ends without `stop`.
 
 A script that is killed outright gets no such chance; for that there is ``lab cleanup``.
 """
@@ -10,32 +10,29 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from lab.emulation.reap import reap
+from lab.emulation.cleanup import remove_in_subprocess
+from lab.emulation.emulation import Emulation
 
-if TYPE_CHECKING:
-    from lab.containernet.backend import Backend
-
-#: What ends a Python program without its last words, unless somebody listens: a service manager's word,
-#: and a lost terminal's.
+#: Signals that end a Python program at once, unless somebody listens: a service manager's, and a lost
+#: terminal's.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_running: list[Backend] = []
+_running: list[Emulation] = []
 
 
-def enrol(ground: Backend) -> None:
+def register(emulation: Emulation) -> None:
     """Remove this lab at the end of the process, unless it is gone by then."""
-    _running.append(ground)
+    _running.append(emulation)
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _end)
 
 
-def strike(ground: Backend) -> None:
-    """The lab is gone."""
-    if ground in _running:
-        _running.remove(ground)
+def unregister(emulation: Emulation) -> None:
+    """Forget a lab that is gone."""
+    if emulation in _running:
+        _running.remove(emulation)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -44,8 +41,8 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 @atexit.register
-def _leave() -> None:
-    for ground in _running:
-        if ground.emulation.state is not None:
-            reap(ground.emulation.state.lab_id)
-        ground.emulation._daemon.release()
+def _remove_all() -> None:
+    for emulation in _running:
+        if emulation.is_up:
+            remove_in_subprocess(emulation.lab_id)
+        emulation.docker.release()

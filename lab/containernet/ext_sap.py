@@ -35,15 +35,15 @@ class ServicePoints(Mininet):
         at = IPv4Interface(sapIP)
         self._free(sapName, at)
         switch = self.addSwitch(sapName, dpid=dpid, **params)
-        end = self.ground.own_link()
+        end = self.backend.record_link()
         switch.must("ip", "link", "add", "here", "type", "veth", "peer", "name", end)
         port = f"{sapName[:8]}-sap"
         switch.must("ip", "link", "set", "here", "name", port)
         switch.attach(port)
-        switch.engine.face(switch, end)
+        switch.datapath.prepare_peer(switch, end)
         switch.must("ip", "link", "set", end, "netns", str(os.getpid()))
         for argv in (["address", "add", str(at), "dev", end], ["link", "set", end, "up"]):
-            self.ground.run(["ip", *argv])
+            self.backend.run(["ip", *argv])
         switch.ip, switch.deployed_name = sapIP, end
         self.SAPswitches[sapName] = switch
         return switch
@@ -54,13 +54,13 @@ class ServicePoints(Mininet):
             raise UnknownName("service access point", sapName, self.SAPswitches)
         switch = self.SAPswitches.pop(sapName)
         info(f"stopping external SAP:{sapName}\n")
-        self.ground.run(["ip", "link", "delete", switch.deployed_name])
+        self.backend.run(["ip", "link", "delete", switch.deployed_name])
         self.delSwitch(switch)
 
     def _free(self, name: str, at: IPv4Interface) -> None:
-        """Nothing of this machine's may be in that network: its packets would go astray."""
+        """Refuse a network in which this machine has something: its packets would go astray."""
         routes = json.loads(
-            self.ground.run(["ip", "-j", "-4", "route", "show", "table", "all"]).stdout or "[]"
+            self.backend.run(["ip", "-j", "-4", "route", "show", "table", "all"]).stdout or "[]"
         )
         for route in routes:
             if route["dst"] != "default" and ip_network(route["dst"], strict=False).overlaps(at.network):

@@ -76,7 +76,7 @@ class Intf(MininetIntf):
         return ""
 
     def ifconfig(self, *args: str) -> str:
-        """What `ifconfig` is used for: ``up``, ``down``, ``mtu N``, an address; without words, a look.
+        """Do what `ifconfig` is used for: ``up``, ``down``, ``mtu N``, an address; without words, show it.
 
         Raises:
             TopologyError: words that it does not know.
@@ -125,7 +125,7 @@ class Intf(MininetIntf):
         return found[0]
 
     def isUp(self, setUp: bool = False) -> bool:
-        """Whether it is up; with `setUp`, after having been set so."""
+        """Tell if it is up; with `setUp`, after having set it so."""
         if setUp:
             self.ifconfig("up")
         return "UP" in self._look()["flags"]
@@ -186,7 +186,7 @@ class Link(MininetLink):
     ) -> None:
         both = [{**(own or {}), **params} for own in (params1, params2)]
         self._check(f"{node1}-{node2}", *both)
-        self.ground = node1.ground
+        self.backend = node1.backend
         mtu = int(params.get("mtu", MTU))
         ports = [
             node.newPort() if port is None else port
@@ -229,8 +229,8 @@ class Link(MininetLink):
         ]
         self.shaped = type(self).shaped or any(shape.needed for shape in shapes)
         if self.shaped:
-            return self.ground.lay(a, b, *shapes)
-        self.ground.join(a, b, mtu)
+            return self.backend.add_shaped_link(a, b, *shapes)
+        self.backend.add_veth(a, b, mtu)
         return f"{a.node}-{b.node}"
 
     def _open(self, intf: Intf, own: Mapping[str, Any], mac: str | None) -> None:
@@ -250,7 +250,7 @@ class Link(MininetLink):
         """
         if not self.shaped:
             raise LabError(f"link {self}: nothing shapes it; make it with cls=TCLink")
-        self.ground.change(self.name, "ab" if intf is self.intf1 else "ba", asked)
+        self.backend.change_link(self.name, "ab" if intf is self.intf1 else "ba", asked)
 
     def config(self, **params: Any) -> None:
         """Shape both directions anew while the link runs: `bw`, `delay`, `loss`, …"""
@@ -264,7 +264,7 @@ class Link(MininetLink):
             return
         self.intf1 = self.intf2 = None
         if self.shaped:
-            self.ground.take(self.name)
+            self.backend.delete_link(self.name)
         else:
             first.node.tool("ip", "link", "delete", first.name)
         for intf in (first, second):
@@ -286,7 +286,7 @@ class Shown(MininetLink):
     """A link that the lab made itself, shown as one of Mininet's."""
 
     def __init__(self, node1: Any, node2: Any, spec: Any) -> None:
-        self.name, self.ground, self.shaped = spec.name, node1.ground, True
+        self.name, self.backend, self.shaped = spec.name, node1.backend, True
         prefix = spec.subnet.rsplit("/", 1)[1]
         self.intf1, self.intf2 = Intf(spec.interface_a, node1, self), Intf(spec.interface_b, node2, self)
         self.intf1.ip, self.intf2.ip = spec.address_a, spec.address_b
@@ -296,6 +296,6 @@ class Shown(MininetLink):
     config = Link.config
 
     def stop(self) -> None:
-        """Nothing: the link goes with the lab."""
+        """Do nothing: the link goes with the lab."""
 
     delete = stop

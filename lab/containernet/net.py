@@ -17,21 +17,19 @@ from mininet.util import ipAdd, macColonHex
 from lab.containernet import exit_cleanup
 from lab.containernet.backend import Backend
 from lab.containernet.cables import short
-from lab.containernet.docker_node import Docker
+from lab.containernet.docker_node import Docker, DockerHosts
 from lab.containernet.ext_sap import ServicePoints
 from lab.containernet.links import Link, Shown, TCLink
-from lab.containernet.nodes import Host, Node, NodeLocation
-from lab.containernet.ping_iperf import Probes
-from lab.containernet.port_forward import bindings
-from lab.containernet.switches import STANDS_FOR, Controller, LinuxBridge
-from lab.emulation.docker import run_options
+from lab.containernet.nodes import MininetHost, Node, NodeLocation
+from lab.containernet.ping_iperf import PingIperf
+from lab.containernet.switches import EQUIVALENTS, Controller, LinuxBridge
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
 from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Note, StepDone
 
 #: What `Containernet()` takes of Mininet's parameters only with a value that asks for nothing.
-NOT_HAD: dict[str, tuple[tuple[Any, ...], str]] = {
+UNSUPPORTED: dict[str, tuple[tuple[Any, ...], str]] = {
     "xterms": ((False,), "open terminals at the prompt, or with 'docker exec -it'"),
     "cleanup": ((False,), "use 'lab cleanup', which touches only what labs have left"),
     "inNamespace": ((False, True), ""),
@@ -56,7 +54,7 @@ class CLI(MininetCLI):
             return False
 
 
-class Containernet(ServicePoints, Probes, Mininet):
+class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
     """A network of containers, hosts, switches and links.
 
     Args:
@@ -71,8 +69,8 @@ class Containernet(ServicePoints, Probes, Mininet):
     """
 
     def __init__(self, emulation: Emulation | None = None, **params: Any) -> None:
-        for key in NOT_HAD.keys() & params.keys():
-            values, remedy = NOT_HAD[key]
+        for key in UNSUPPORTED.keys() & params.keys():
+            values, remedy = UNSUPPORTED[key]
             if (value := params.pop(key)) not in values:
                 raise LabError(f"Containernet(): {key}={value!r} cannot be had; {remedy or 'leave it out'}")
         known = {"topo", "switch", "host", "controller", "link", "build", "ipBase"}
@@ -81,14 +79,14 @@ class Containernet(ServicePoints, Probes, Mininet):
             raise LabError(f"Containernet(): {', '.join(refused)} cannot be had here; leave it out")
         self.init()
         build = params.pop("build", True)
-        defaults = {"switch": LinuxBridge, "host": Host, "controller": Controller, "link": Link}
+        defaults = {"switch": LinuxBridge, "host": MininetHost, "controller": Controller, "link": Link}
         super().__init__(build=False, **{**defaults, **params})
         self.SAPswitches: dict[str, Any] = {}
         self._switchboard = ""
-        self.ground = Backend(emulation, _tell)
-        if self.ground.own:
-            exit_cleanup.enrol(self.ground)
-        self._show(self.ground.emulation)
+        self.backend = Backend(emulation, _log)
+        if self.backend.owns_lab:
+            exit_cleanup.register(self.backend.emulation)
+        self._show(self.backend.emulation)
         if self.topo and build:
             self.build()
 
@@ -103,7 +101,7 @@ class Containernet(ServicePoints, Probes, Mininet):
     @property
     def emulation(self) -> Emulation:
         """The lab underneath."""
-        return self.ground.emulation
+        return self.backend.emulation
 
     def _show(self, emulation: Emulation) -> None:
         for name in emulation.hosts:
@@ -112,7 +110,7 @@ class Containernet(ServicePoints, Probes, Mininet):
             self.links.append(Shown(self[spec.a], self[spec.b], spec))
 
     def _place_of(self, name: str) -> NodeLocation:
-        return NodeLocation(self.ground, netns.path(self.emulation.pids[name]))
+        return NodeLocation(self.backend, netns.path(self.emulation.pids[name]))
 
     def _enter(self, nodes: list[Any], node: Any) -> Any:
         nodes.append(node)
@@ -125,65 +123,29 @@ class Containernet(ServicePoints, Probes, Mininet):
 
     # nodes
 
-    def addDocker(self, name: str, cls: type[Docker] = Docker, **params: Any) -> Any:
-        """Start a container as a host: of the image `dimage`, or the lab's own kind of host.
-
-        Raises:
-            TopologyError: a parameter that is not supported; it is named, and nothing was made.
-            HostError: the container did not start.
-        """
-        return self.addHost(name, cls=cls, **params)
-
     def addHost(self, name: str, cls: Any = None, **params: Any) -> Any:
         """Add a host: a container where `cls` is a `Docker`, else a network namespace on this machine."""
         self._new(name)
-        cls = _ours(cls or self.host, {"Host": Host, "Node": Host}, Node)
+        cls = _lab_class(cls or self.host, {"Host": MininetHost, "Node": MininetHost}, Node)
         defaults = {"ip": f"{ipAdd(self.nextIP, self.prefixLen, self.ipBaseNum)}/{self.prefixLen}"}
         if self.autoSetMacs:
             defaults["mac"] = macColonHex(self.nextIP)
         self.nextIP += 1
         params = {**defaults, **params}
         if issubclass(cls, Docker):
-            return self._enter(self.hosts, self._container(name, cls, params))
+            return self._enter(self.hosts, self._start_docker(name, cls, params))
         unknown = sorted(set(params) - set(HOST_PARAMETERS))
-        if cls is Host and (unknown or params.get("cores") or params.get("inNamespace") is False):
+        if cls is MininetHost and (unknown or params.get("cores") or params.get("inNamespace") is False):
             what = ", ".join(unknown) or "cores, or inNamespace=False,"
             raise TopologyError(f"host {name!r}: {what} is not supported for a plain host; use addDocker")
-        place = NodeLocation(self.ground, self.ground.add_namespace(f"host-{name}"))
+        place = NodeLocation(self.backend, self.backend.add_namespace(f"host-{name}"))
         return self._enter(self.hosts, cls(name, place=place, **params))
-
-    def _container(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
-        known = {*run_options.KNOWN, *run_options.ELSEWHERE, *run_options.REFUSED}
-        asked = {k: v for k, v in params.items() if cls is Docker or k in known}
-        if str(asked.get("ipc_mode", "")).startswith("container:"):
-            asked["ipc_mode"] = self._ipc_of(name, asked["ipc_mode"])
-        run_options.translate(name, asked)
-        ports = [asked.get(key) or () for key in ("ports", "port_bindings")]
-        bindings(name, ports[0], dict(ports[1]), (), everything=True)
-        image = self.ground.image(name, asked.pop("dimage", None), asked.pop("build_params", None))
-        exposed = self.ground.about(image).get("ExposedPorts") or () if image else ()
-        idle = self.ground.container(name, image, asked)
-        extra = {k: v for k, v in params.items() if k not in ("dimage", "idle")}
-        node = cls(name, dimage=image, place=self._place_of(name), idle=idle, **extra)
-        everything = bool(asked.get("publish_all_ports"))
-        node.publish(bindings(name, ports[0], dict(ports[1]), exposed, everything))
-        return node
-
-    def _ipc_of(self, name: str, mode: str) -> str:
-        other = mode.removeprefix("container:").removeprefix("mn.")
-        if not isinstance(self.nameToNode.get(other), Docker):
-            raise UnknownName("container", other, [h.name for h in self.hosts if isinstance(h, Docker)])
-        return f"container:{self.nameToNode[other].container}"
 
     def removeHost(self, name: Any, **params: Any) -> bool:
         """Remove a host, with its links, while the others go on."""
         node = self._node(name)
         self.delNode(node)
         return True
-
-    def removeDocker(self, name: Any, **params: Any) -> bool:
-        """Remove a container, with its links, while the others go on."""
-        return self.removeHost(name)
 
     def delNode(self, node: Any, nodes: Any = None) -> None:
         """Remove any node, with its links."""
@@ -204,13 +166,13 @@ class Containernet(ServicePoints, Probes, Mininet):
             LabError: a parameter that cannot be had.
         """
         self._new(name)
-        cls = _ours(cls or self.switch, STANDS_FOR, LinuxBridge)
+        cls = _lab_class(cls or self.switch, EQUIVALENTS, LinuxBridge)
         return self._enter(self.switches, cls(short(name), place=self._switches_place(), **params))
 
     def _switches_place(self) -> NodeLocation:
         if not self._switchboard:
-            self._switchboard = self.ground.add_namespace("switches")
-        return NodeLocation(self.ground, self._switchboard)
+            self._switchboard = self.backend.add_namespace("switches")
+        return NodeLocation(self.backend, self._switchboard)
 
     def addController(self, name: Any = "c0", controller: Any = None, **params: Any) -> Any:
         """Add what stands for a controller: bridges learn by themselves, it has nothing to do.
@@ -224,7 +186,7 @@ class Containernet(ServicePoints, Probes, Mininet):
         if not isinstance(cls, type):
             raise LabError(f"controller {name!r}: {cls!r} cannot be had: give Controller, or none")
         self._new(name)
-        cls = _ours(cls, STANDS_FOR, Controller)
+        cls = _lab_class(cls, EQUIVALENTS, Controller)
         return self._enter(self.controllers, cls(name, place=self._switches_place(), **params))
 
     def addNAT(self, *args: Any, **params: Any) -> Any:
@@ -245,7 +207,7 @@ class Containernet(ServicePoints, Probes, Mininet):
             TopologyError: a parameter that is not supported; it is named.
             ShaperError: an impairment that cannot be imposed; there is no link then.
         """
-        cls = _ours(cls or self.link, {"Link": Link, "TCLink": TCLink, "OVSLink": Link}, Link)
+        cls = _lab_class(cls or self.link, {"Link": Link, "TCLink": TCLink, "OVSLink": Link}, Link)
         ends = [self._node(node) for node in (node1, node2)]
         for unused in ("intf", "cls1", "cls2", "fast"):
             given = params.pop(unused, None)
@@ -284,8 +246,8 @@ class Containernet(ServicePoints, Probes, Mininet):
     # start and stop
 
     def configHosts(self) -> None:
-        """What a node's own class adds in `config`."""
-        if not self.ground.own:
+        """Call `config` of every host, for what a class of a script adds there."""
+        if not self.backend.owns_lab:
             return
         super().configHosts()
 
@@ -304,28 +266,28 @@ class Containernet(ServicePoints, Probes, Mininet):
             for node in (*self.hosts, *self.switches, *self.controllers):
                 if type(node).terminate is Docker.terminate:
                     node.end()  # its container goes with the others, all at once
-                elif self.ground.own or not isinstance(node, Docker):
+                elif self.backend.owns_lab or not isinstance(node, Docker):
                     node.terminate()
         finally:
-            self.ground.down()
-            exit_cleanup.strike(self.ground)
+            self.backend.down()
+            exit_cleanup.unregister(self.backend.emulation)
 
 
-def _ours(cls: Any, stands_for: Mapping[str, Any], base: type) -> Any:
-    """The lab's class for one of Mininet's own; a class made from the lab's stays."""
+def _lab_class(cls: Any, equivalents: Mapping[str, Any], base: type) -> Any:
+    """Return the lab's class for one of Mininet's own; a class made from the lab's stays."""
     if isinstance(cls, type) and issubclass(cls, base):
         return cls
     of_mininet = getattr(cls, "__module__", "").startswith("mininet.")
-    if of_mininet and cls.__name__ in stands_for:
-        return stands_for[cls.__name__]
+    if of_mininet and cls.__name__ in equivalents:
+        return equivalents[cls.__name__]
     raise LabError(
         f"{getattr(cls, '__name__', cls)!r} cannot be had here; use {base.__name__} of "
         f"lab.containernet, or a class made from it"
     )
 
 
-def _tell(event: Any) -> None:
-    """What the engine does, where Mininet says what it does."""
+def _log(event: Any) -> None:
+    """Log the engine's events where Mininet logs its own."""
     if isinstance(event, Note):
         info(f"*** {event.text}\n")
     elif isinstance(event, StepDone) and event.step.startswith("image"):

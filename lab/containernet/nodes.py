@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN
-from subprocess import CompletedProcess, Popen
+from subprocess import DEVNULL, CompletedProcess, Popen
 from typing import Any
 
 from mininet.node import Node as MininetNode
@@ -22,14 +22,14 @@ from lab.containernet.backend import Backend
 from lab.errors import CommandError
 
 #: How often a shell that says nothing is looked at, whether it is still there (ms).
-LOOK = 200
+SHELL_POLL = 200
 
 
 @dataclass(frozen=True)
 class NodeLocation:
-    """Where a node is: its lab, and its network namespace."""
+    """The place of a node: its lab, and its network namespace."""
 
-    ground: Backend
+    backend: Backend
     namespace: str
 
 
@@ -39,12 +39,12 @@ class Node(MininetNode):
     shell: Popen[Any] | None
 
     def __init__(self, name: str, inNamespace: bool = True, *, place: NodeLocation, **params: Any) -> None:
-        self.ground, self.namespace = place.ground, place.namespace
+        self.backend, self.namespace = place.backend, place.namespace
         super().__init__(name, inNamespace=True, **params)
 
     @classmethod
     def checkSetup(cls) -> None:
-        """Nothing: Mininet's `mnexec` and `ifconfig` are not needed (see `enter`)."""
+        """Do nothing: Mininet's `mnexec` and `ifconfig` are not needed (see `enter`)."""
 
     def startShell(self, mnopts: str | None = None) -> None:
         """Start no shell yet: most nodes never need one (see `cmd`)."""
@@ -67,14 +67,13 @@ class Node(MininetNode):
     def monitor(self, timeoutms: int | None = None, findPid: bool = True) -> str:
         """Some output of the running command; a shell that has ended is not waited for."""
         while timeoutms is None and not self.readbuf:
-            events = self.waitReadable(LOOK) or ()
+            events = self.waitReadable(SHELL_POLL) or ()
             if any(event & POLLIN for _, event in events):
                 break
             if self.shell is None or self.shell.poll() is not None:
                 self.waiting = False
                 return ""
-        said: str = super().monitor(timeoutms, findPid)
-        return said
+        return str(super().monitor(timeoutms, findPid))
 
     def _have_shell(self) -> None:
         if self.shell is not None and self.shell.poll() is not None:
@@ -85,12 +84,17 @@ class Node(MininetNode):
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         # marked, so that clean-up finds it after a kill -9
-        env = {**os.environ, "LAB_ID": self.ground.lab_id, **(params.pop("env", None) or {})}
+        env = {**os.environ, "LAB_ID": self.backend.lab_id, **(params.pop("env", None) or {})}
         return Popen(enter(list(cmd), self.namespace), env=env, **params)
 
     def tool(self, *argv: str) -> CompletedProcess[str]:
         """Run a program of this machine in the node's network, whatever its image has."""
-        return self.ground.tool(self.namespace, argv, self.name)
+        return self.backend.run_in(self.namespace, argv, self.name)
+
+    def start_tool(self, *argv: str) -> Popen[Any]:
+        """Start a program of the lab's own image in the node's network; its output is dropped."""
+        full = [*self.backend.tools_argv(self.namespace), *argv]
+        return self._popen(full, stdout=DEVNULL, stderr=DEVNULL)
 
     def must(self, *argv: str) -> str:
         """The output of `tool`.
@@ -104,7 +108,7 @@ class Node(MininetNode):
         return done.stdout
 
     def attach(self, intf: Any) -> None:
-        """Nothing: only a switch makes an interface a port of its own."""
+        """Do nothing: only a switch makes an interface a port of its own."""
 
     def terminate(self) -> None:
         """End the node's shell."""
@@ -155,14 +159,22 @@ class Node(MininetNode):
         return str(route[0]["dev"])
 
 
-class Host(Node):
-    """Mininet's own kind of host: a network namespace on this machine, with this machine's files."""
+class MininetHost(Node):
+    """Mininet's `Host`: a network namespace on this machine, with this machine's files."""
+
+    def __repr__(self) -> str:
+        # Mininet prints the name of the class, as which scripts and their readers know `Host`
+        return str(super().__repr__()).replace("<MininetHost ", "<Host ", 1)
 
     def terminate(self) -> None:
         """End the shell, and remove the namespace with its interfaces."""
         super().terminate()
         if Path(self.namespace).exists():
-            self.ground.remove_namespace(self.namespace)
+            self.backend.remove_namespace(self.namespace)
+
+
+#: Mininet's name for it, which scripts import.
+Host = MininetHost
 
 
 def enter(cmd: list[str], namespace: str) -> list[str]:

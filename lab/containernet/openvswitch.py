@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.containernet.backend import Backend
-from lab.containernet.bridge import IDLE, check
+from lab.containernet.bridge import WITHOUT_EFFECT, check
 from lab.containernet.nodes import Node
 from lab.emulation.links import netns
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 #: All of Debian's package openvswitch-switch.
 PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl")
-KNOWN = {**IDLE, "dpid": None, "protocols": None, "datapath": ("kernel", "user")}
+KNOWN = {**WITHOUT_EFFECT, "dpid": None, "protocols": None, "datapath": ("kernel", "user")}
 KNOWN["failMode"] = ("standalone", "secure")
 #: How long the daemon may take to do what the database says (s).
 PATIENCE = 10
@@ -39,7 +39,7 @@ def lacking() -> list[str]:
 
 @dataclass(frozen=True)
 class Options:
-    """What a script asks of a switch."""
+    """The options of a switch, as a script gives them."""
 
     datapath_id: str | None
     fail_mode: str = "standalone"
@@ -63,9 +63,13 @@ class Options:
         number = datapath_id(name, params.get("dpid"))
         return cls(number, mode, tuple(words), params.get("datapath") == "user", stp, prio)
 
-    def words(self, name: str, datapath: str) -> list[str]:
-        """Words for ovs-vsctl that make such a bridge, or one that is there such a one."""
-        pairs = [f"datapath_type={datapath}", f"fail_mode={self.fail_mode}", f"stp_enable={self.stp}".lower()]
+    def argv(self, name: str, datapath_type: str) -> list[str]:
+        """Build the arguments for ovs-vsctl that make such a bridge, or one that is there such a one."""
+        pairs = [
+            f"datapath_type={datapath_type}",
+            f"fail_mode={self.fail_mode}",
+            f"stp_enable={self.stp}".lower(),
+        ]
         pairs += [f"protocols={','.join(self.protocols)}"] if self.protocols else []
         pairs += [f"other_config:datapath-id={self.datapath_id}"] if self.datapath_id else []
         pairs += (
@@ -89,8 +93,8 @@ def datapath_id(name: str, dpid: Any = None) -> str | None:
     return f"{int(digits, 16):016x}"
 
 
-def port_words(bridge: str, interface: str, number: int | None) -> list[str]:
-    """Words for ovs-vsctl that make an interface a port, of this number in flows."""
+def port_argv(bridge: str, interface: str, number: int | None) -> list[str]:
+    """Build the arguments for ovs-vsctl that make an interface a port, of this number in flows."""
     more = ["--", "set", "Interface", interface, f"ofport_request={number}"] if number else []
     return ["--", "--may-exist", "add-port", bridge, interface, *more]
 
@@ -100,11 +104,11 @@ class OpenVSwitch:
 
     def __init__(self, node: Node, options: Options) -> None:
         self.node, self.name, self.options = node, node.name, options
-        self.folder = node.ground.folder / "openvswitch"
+        self.folder = node.backend.folder / "openvswitch"
         self.environment: Mapping[str, str] = dict.fromkeys(FOLDERS, str(self.folder))
         self.ports: dict[str, int | None] = {}
-        self.datapath = "netdev" if options.user_space or not in_kernel(node.ground) else "system"
-        if self.datapath == "netdev" and not shutil.which("ethtool"):
+        self.datapath_type = "netdev" if options.user_space or not in_kernel(node.backend) else "system"
+        if self.datapath_type == "netdev" and not shutil.which("ethtool"):
             raise MachineError(
                 f"switch {self.name!r}: Open vSwitch's datapath in user space needs ethtool; install it"
             )
@@ -121,13 +125,13 @@ class OpenVSwitch:
             self._run("ovs-vswitchd", *DAEMON)
 
     def _run(self, *argv: str) -> None:
-        ground, marked = self.node.ground, {**self.environment, "LAB_ID": self.node.ground.lab_id}
-        ground.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
+        backend, marked = self.node.backend, {**self.environment, "LAB_ID": self.node.backend.lab_id}
+        backend.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
 
     def start(self, controlled: bool = False) -> None:
         """A secure switch with a controller learns: that is what Mininet's default controller makes it do."""
-        ports = [word for port, number in self.ports.items() for word in port_words(self.name, port, number)]
-        self.ask("ovs-vsctl", *self.options.words(self.name, self.datapath), *ports)
+        ports = [word for port, number in self.ports.items() for word in port_argv(self.name, port, number)]
+        self.ask("ovs-vsctl", *self.options.argv(self.name, self.datapath_type), *ports)
         if controlled and self.options.fail_mode == "secure":
             self.ask("ovs-ofctl", "add-flow", "priority=0,actions=NORMAL")
 
@@ -139,7 +143,7 @@ class OpenVSwitch:
 
     def attach(self, interface: str, number: int | None) -> None:
         self.node.must("ip", "link", "set", interface, "up")
-        self.ask("ovs-vsctl", *port_words(self.name, interface, number))
+        self.ask("ovs-vsctl", *port_argv(self.name, interface, number))
         self.ports[interface] = number
 
     def detach(self, interface: str) -> None:
@@ -148,13 +152,13 @@ class OpenVSwitch:
 
     forget = detach
 
-    def face(self, node: Node, interface: str) -> None:
+    def prepare_peer(self, node: Node, interface: str) -> None:
         """Packets that reach user space need their checksum: nothing writes it there, and TCP would fail."""
-        if self.datapath == "netdev":
+        if self.datapath_type == "netdev":
             node.must("ethtool", "-K", interface, "tx", "off")
 
     def connected(self) -> bool:
-        """With STP that takes eight seconds."""
+        """Tell if every port passes packets: with STP, after eight seconds."""
         if not self.options.stp or not self.ports:
             return True
         words = [w for p in self.ports for w in ("--", "--if-exists", "get", "Port", p, "status:stp_state")]
@@ -186,7 +190,7 @@ class OpenVSwitch:
         return [*version, *args[:1], f"unix:{self.folder}/{self.name}.mgmt", *args[1:]]
 
 
-def in_kernel(ground: Backend) -> bool:
-    """Whether this kernel has Open vSwitch's datapath; asking loads its module, where there is one."""
-    asked = ground.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
+def in_kernel(backend: Backend) -> bool:
+    """Tell if this kernel has Open vSwitch's datapath; asking loads its module, where there is one."""
+    asked = backend.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
     return "ovs_datapath" in asked.stdout

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ else:
 PATIENCE = 10.0
 
 
-class Probes(Mininet):
+class PingIperf(Mininet):
     """Mininet's ping and iperf."""
 
     def ping(
@@ -63,21 +63,21 @@ class Probes(Mininet):
 
     def _pings(self, hosts: Sequence[Any] | None, timeout: Any, manualdestip: str | None) -> list[Any]:
         nodes = list(self.hosts if hosts is None else hosts)
-        found = []
+        results = []
         for node in nodes:
             output(f"{node.name} -> ")
             for target in [manualdestip] if manualdestip else [n for n in nodes if n is not node]:
                 address = target if isinstance(target, str) else target.IP() if target.intfs else None
                 result = self._ping(node, address, timeout) if address else (0, 0, 0, 0, 0, 0)
-                found.append((node, target, result))
+                results.append((node, target, result))
                 output(f"{target} " if result[1] else "X ")
             output("\n")
-        return found
+        return results
 
     def _ping(self, node: Any, address: str, timeout: Any) -> tuple[Any, ...]:
         """One echo, timed by the kernel."""
         argv = icmp.command(node.namespace, address, 1, 1.0, float(timeout or PATIENCE))
-        done = self.ground.run(argv, on=node.name, check=False, env=OWN_MODULES)
+        done = self.backend.run(argv, on=node.name, check=False, env=OWN_MODULES)
         rtt = icmp.parse(done.stdout)[0] if done.status == 0 else None
         return (1, 0, 0.0, 0.0, 0.0, 0.0) if rtt is None else (1, 1, rtt, rtt, rtt, 0.0)
 
@@ -101,22 +101,18 @@ class Probes(Mininet):
         client, server = hosts or (self.hosts[0], self.hosts[-1])
         output(f"*** Iperf: testing {l4Type} bandwidth between {client} and {server}\n")
         udp = ["-u", "-b", udpBw] if l4Type == "UDP" else []
-        listener = server._popen(
-            [*self.ground.tools(server.namespace), "iperf3", "-s", "-1", "-p", str(port)],
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        )
+        listener = server.start_tool("iperf3", "-s", "-1", "-p", str(port))
         try:
             self._await_listener(server, port, listener)
             argv = ["iperf3", "-c", server.IP(), "-p", str(port), "-t", str(seconds), *udp, "-J"]
-            full = [*self.ground.tools(client.namespace), *argv]
-            said = json.loads(self.ground.run(full, check=False, timeout=seconds + 60).stdout or "{}")
+            full = [*self.backend.tools_argv(client.namespace), *argv]
+            report = json.loads(self.backend.run(full, check=False, timeout=seconds + 60).stdout or "{}")
         finally:
             listener.terminate()
             listener.wait()
-        if "error" in said or "end" not in said:
-            raise LabError(f"iperf from {client} to {server}: {said.get('error', 'iperf3 said nothing')}")
-        end = said["end"]
+        if "error" in report or "end" not in report:
+            raise LabError(f"iperf from {client} to {server}: {report.get('error', 'iperf3 said nothing')}")
+        end = report["end"]
         both = [end.get(key, end.get("sum", {})) for key in ("sum_received", "sum_sent")]
         result = [_rate(one["bits_per_second"], fmt) for one in both]
         output(f"*** Results: {result}\n")

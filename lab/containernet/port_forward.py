@@ -28,7 +28,7 @@ def bindings(
     exposed: Iterable[str],
     everything: bool,
 ) -> list[Binding]:
-    """What is asked, from the ways in which docker-py lets one say it.
+    """Read the ports to publish from the forms that docker-py takes.
 
     Raises:
         TopologyError: a port that is no TCP port.

@@ -15,8 +15,9 @@ from typing import Any
 from mininet.log import info
 
 from lab.containernet import openvswitch
-from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, Engine, check
+from lab.containernet.bridge import NO_OPENFLOW, PLAIN, Bridge, check
 from lab.containernet.nodes import Node, NodeLocation
+from lab.containernet.openvswitch import OpenVSwitch
 from lab.errors import LabError
 
 NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"
@@ -34,66 +35,66 @@ class LinuxBridge(Node):
         self.stp, self.dpid = stp, params.get("dpid") or name
         self._check(name, stp, prio, params)
         super().__init__(name, place=place)
-        self.engine = self._engine(stp, prio, params)
-        self.engine.start()
+        self.datapath = self._make_datapath(stp, prio, params)
+        self.datapath.start()
 
     def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
         check(name, params, PLAIN, NO_OPENFLOW)
 
-    def _engine(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Engine:
+    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
         return Bridge(self, stp, prio)
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
-        env = {**self.engine.environment, **(params.pop("env", None) or {})}
+        env = {**self.datapath.environment, **(params.pop("env", None) or {})}
         return super()._popen(cmd, env=env, **params)
 
     def attach(self, intf: Any) -> None:
         """Make an interface a port of the switch."""
-        self.engine.attach(str(intf), self.ports.get(intf))
+        self.datapath.attach(str(intf), self.ports.get(intf))
         link = getattr(intf, "link", None)
         if link is not None:
             far = link.intf2 if intf is link.intf1 else link.intf1
-            self.engine.face(far.node, far.name)
+            self.datapath.prepare_peer(far.node, far.name)
 
     def detach(self, intf: Any) -> None:
         """Make an interface no port any more."""
-        self.engine.detach(str(intf))
+        self.datapath.detach(str(intf))
 
     def delIntf(self, intf: Any) -> None:
         """Forget an interface that is gone."""
         super().delIntf(intf)
-        self.engine.forget(str(intf))
+        self.datapath.forget(str(intf))
 
     def start(self, controllers: Iterable[Any] = ()) -> None:
         """Pass packets: it does from the beginning; again, after `stop`."""
-        self.engine.start(controlled=bool(list(controllers)))
+        self.datapath.start(controlled=bool(list(controllers)))
 
     def connected(self) -> bool:
-        """Whether every port passes packets; with `stp` that takes some seconds."""
-        return self.engine.connected()
+        """Tell if every port passes packets; with `stp` that takes some seconds."""
+        return self.datapath.connected()
 
     def stop(self, deleteIntfs: bool = True) -> None:
         """Pass nothing any more; unless told otherwise, the switch goes, with its links."""
         if not deleteIntfs:
-            self.engine.stop()
+            self.datapath.stop()
             return
         super().stop(deleteIntfs=True)
-        self.engine.delete()
+        self.datapath.delete()
 
     def dpctl(self, *args: Any) -> str:
-        """What ovs-ofctl says: ``dpctl("dump-flows")``. Words are a shell's, as in Mininet.
+        """Run ovs-ofctl and return its output: ``dpctl("dump-flows")``. Words are a shell's, as in Mininet.
 
         Raises:
             LabError: this is a Linux bridge. CommandError: it was no such command.
         """
-        return self.engine.ask("ovs-ofctl", *shlex.split(" ".join(map(str, args))))
+        return self.datapath.ask("ovs-ofctl", *shlex.split(" ".join(map(str, args))))
 
     def vsctl(self, *args: Any) -> str:
-        """What ovs-vsctl says, on the lab's own database; as `dpctl`."""
-        return self.engine.ask("ovs-vsctl", *shlex.split(" ".join(map(str, args))))
+        """Run ovs-vsctl on the lab's own database; as `dpctl`."""
+        return self.datapath.ask("ovs-vsctl", *shlex.split(" ".join(map(str, args))))
 
     def config(self, *_args: Any, **_params: Any) -> dict[str, Any]:
-        """Nothing: a switch has no address."""
+        """Do nothing: a switch has no address."""
         return {}
 
 
@@ -113,18 +114,17 @@ class OVSSwitch(LinuxBridge):
         else:
             openvswitch.Options.of(name, stp, prio, params)
 
-    def _engine(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Engine:
+    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
         if lacking := openvswitch.lacking():
             info(f"{self.name}: a Linux bridge, for Open vSwitch (this machine has no {lacking[0]})\n")
             return Bridge(self, stp, prio)
-        made = openvswitch.OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
-        where = "in user space" if made.datapath == "netdev" else "in the kernel"
+        made = OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
+        where = "in user space" if made.datapath_type == "netdev" else "in the kernel"
         info(f"{self.name}: Open vSwitch, packets pass {where}\n")
         return made
 
 
-class OVSKernelSwitch(OVSSwitch):
-    """The same."""
+OVSKernelSwitch = OVSSwitch  # as in Mininet
 
 
 class OVSBridge(OVSSwitch):
@@ -159,10 +159,10 @@ class Controller(Node):
         return self.ip
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing: there is nothing to start."""
 
     def connected(self) -> bool:
-        """There is nothing to connect to."""
+        """Return True: there is nothing to connect to."""
         return True
 
 
@@ -181,8 +181,12 @@ class RemoteController(Controller):
         raise LabError(f"controller {name!r}: a RemoteController cannot be had: {NO_CONTROLLER}")
 
 
-#: Mininet's own classes, by name, and what stands for them here.
-STANDS_FOR = {
-    kind.__name__: kind
-    for kind in (LinuxBridge, OVSSwitch, OVSKernelSwitch, OVSBridge, Controller, DefaultController)
-} | {"OVSController": OVSController, "RemoteController": RemoteController, "Switch": LinuxBridge}
+#: Mininet's own classes, by name, and the lab's class for each.
+EQUIVALENTS = {
+    kind.__name__: kind for kind in (LinuxBridge, OVSSwitch, OVSBridge, Controller, DefaultController)
+} | {
+    "OVSKernelSwitch": OVSSwitch,
+    "OVSController": OVSController,
+    "RemoteController": RemoteController,
+    "Switch": LinuxBridge,
+}

@@ -47,19 +47,14 @@ def milliseconds(text: str | float) -> float:
     Raises:
         TopologyError: it is none of these.
     """
-    match = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", str(text))
-    try:
-        return float(match[1]) * UNITS[match[2]] if match else _no_time(text)
-    except (KeyError, ValueError):
-        return _no_time(text)
-
-
-def _no_time(text: str | float) -> float:
-    raise TopologyError(f"{text!r} is no time; write it like '10ms'")
+    match = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", str(text), re.ASCII)
+    if match is None or match[2] not in UNITS:
+        raise TopologyError(f"{text!r} is no time; write it like '10ms'")
+    return float(match[1]) * UNITS[match[2]]
 
 
 def is_known(key: str) -> bool:
-    """Whether this is a parameter of shaping, to be had or not."""
+    """Tell if this is a parameter of shaping, to be had or not."""
     return key in KNOWN or key in REFUSED
 
 
@@ -78,7 +73,7 @@ def checked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
-    """What is asked, in the lab's words: the keys of `lab.topology.impairments.PARAMETERS`.
+    """Translate what is asked into the lab's parameters: the keys of `lab.topology.impairments.PARAMETERS`.
 
     Raises:
         TopologyError: a parameter cannot be had, or not with this value.
@@ -123,5 +118,5 @@ def shape(params: Mapping[str, Any], mtu: int = 1500) -> Shape:
 
 
 def table() -> str:
-    """What becomes of every parameter of shaping, as the table of ``docs/containernet.md``."""
+    """Write the parameters of shaping, and what becomes of each, as ``docs/containernet.md`` has it."""
     return markdown("addLink", KNOWN, REFUSED)

@@ -1,4 +1,4 @@
-"""Making the parts of a lab, and writing them down: hosts, their Docker daemons, links.
+"""The parts of a lab, and the steps that make them, write them down and take them away.
 
 `lab.emulation.emulation` says what is made and when; here is how, on all hosts side by side.
 """
@@ -6,24 +6,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 
-from lab import images
 from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
-from lab.emulation.docker.daemon import Daemon, client
-from lab.emulation.links.link import Wiring
+from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import LabState, Process
+from lab.emulation.ownership import LabState, Process, mount_points
 from lab.emulation.registry import HostRecord, Record, claim
-from lab.emulation.shaper_choice import check_links, choose
-from lab.errors import LabError, MachineError
-from lab.events import Emit, silent, step
-from lab.hosts import command
+from lab.emulation.shaper_choice import check_links
+from lab.emulation.shaper_choice import find as find_shaper
+from lab.errors import LabError
+from lab.events import Emit, step
 from lab.hosts.command import RunCommand
 from lab.hosts.container import ContainerHost, ContainerProcess
 from lab.topology import LinkSpec, Topology
@@ -32,79 +30,76 @@ from lab.util.concurrency import together
 NETNS_MOUNT = "/run/netns"
 
 
-class Building:
-    """What there is of one lab, and the steps that add to it or take from it.
+@dataclass
+class RunningLab:
+    """A lab that is up.
 
-    Args:
-        topology: what to build; None for one that grows by `add_docker` and `add_link`.
-        name: what people call it; its id where they give it no name.
-        shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
-        run: what runs this machine's commands (see `lab.hosts.command`).
-        emit: told of every step.
-        image: what the hosts of a topology are made of, where it does not say.
+    Attributes:
+        record: what other processes read of it.
+        topology: what it was made from, or brought to; None for one that grew host by host.
+        hosts: by name, ready for commands.
+        links: as they were built.
+        fabric: what holds its links; None until it has one.
     """
 
-    def __init__(
-        self,
-        topology: Topology | None = None,
-        *,
-        name: str = "",
-        shaper: str = "auto",
-        run: RunCommand = command.run,
-        emit: Emit = silent,
-        image: str = host_spec.HOST_IMAGE,
-    ) -> None:
-        self.topology = topology
-        self.hosts: dict[str, ContainerHost] = {}
-        self.pids: dict[str, int] = {}
-        self.container_ids: dict[str, str] = {}
-        self.links: list[LinkSpec] = []
-        self.state: LabState | None = None
-        self.record = Record("", name)
-        self.shaper: Shaper | None = None
-        self._asked, self._run, self._emit, self._image = shaper, run, emit, image
-        self._kind: type[Shaper] | None = None
-        self._fabric: Fabric | None = None
-        self._daemon, self._kept = Daemon(emit=emit), False
+    record: Record
+    topology: Topology | None = None
+    hosts: dict[str, ContainerHost] = field(default_factory=dict)
+    links: list[LinkSpec] = field(default_factory=list)
+    fabric: Fabric | None = None
+
+    @classmethod
+    def of(cls, record: Record, run: RunCommand) -> RunningLab:
+        """Take up a lab that another process made."""
+        topology = Topology.from_dict(record.topology) if record.topology else None
+        lab = cls(record, topology, links=[LinkSpec(**link) for link in record.links])
+        for host in record.hosts:
+            lab.add_host(host, host.environment(), run)
+        if record.shaper:
+            shaper = find_shaper(record.shaper)(record.lab_id, lab.state.folder / "shaper", run)
+            lab.fabric = Fabric(record.lab_id, shaper, run)
+        return lab
 
     @property
-    def lab_id(self) -> str:
-        """What everything of this lab carries; it is up."""
-        return self._state.lab_id
+    def state(self) -> LabState:
+        """The list of what it owns on this machine."""
+        return self.record.state
 
     @property
-    def _state(self) -> LabState:
-        if self.state is None:
-            raise LabError("this lab is not up; start it first")
-        return self.state
+    def pids(self) -> dict[str, int]:
+        """The first process of every host's container."""
+        return {host.name: host.pid for host in self.record.hosts}
 
-    def alive(self) -> list[str]:
-        """The hosts whose containers run."""
-        return [host.name for host in self.record.hosts if host.process.alive()]
+    @property
+    def shaper(self) -> Shaper:
+        """The shaper of its links.
 
-    async def _open(self) -> None:
-        """Docker, a shaper, and a record: what has to be there before the first host.
-
-        A lab that another process made has the record and its shaper, and still needs Docker.
+        Raises:
+            LabError: it has no links.
         """
-        if self._kind is not None:
-            return
-        if os.geteuid() != 0:
-            raise MachineError("building a lab needs root: run it with sudo")
-        docker = asyncio.ensure_future(asyncio.to_thread(self._docker))
-        try:
-            self._kind = type(self.shaper) if self.shaper else await choose(self._asked, self._run)
-        finally:
-            await docker
-        if self.state is None:
-            self.state = LabState.create()
-            self.record = claim(self.state.lab_id, self.record.name)
+        if self.fabric is None:
+            raise LabError(f"lab {self.record.name} has no links")
+        return self.fabric.shaper
 
-    def _docker(self) -> None:
-        self._daemon.ensure()
-        images.ensure(client(), self._emit)
+    @property
+    def link_states(self) -> Mapping[str, LinkState]:
+        """The present state of each link, by its name."""
+        return self.fabric.shaper.states if self.fabric else {}
 
-    def _save(self) -> None:
+    def add_host(self, host: HostRecord, env: Mapping[str, str], run: RunCommand) -> None:
+        """Make a host of what is recorded of it; one of a user's own image keeps Docker's confinement."""
+        process = ContainerProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
+        self.hosts[host.name] = ContainerHost(
+            host.name, host.site, host.addresses, host.container, run, None if host.confined else process
+        )
+
+    def forget_hosts(self, names: Sequence[str]) -> None:
+        """Know some hosts no longer."""
+        self.record.hosts = [host for host in self.record.hosts if host.name not in names]
+        for name in names:
+            self.hosts.pop(name, None)
+
+    def save(self) -> None:
         """Write down what there is now."""
         self.record.links = [asdict(link) for link in self.links]
         self.record.topology = self.topology.to_dict() if self.topology else None
@@ -113,21 +108,48 @@ class Building:
         ]
         self.record.save()
 
-    async def _add(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
+
+def new_lab(name: str) -> RunningLab:
+    """Claim an id, and a name, for a lab of this process.
+
+    Raises:
+        LabError: the name is that of another lab, or is no name.
+    """
+    state = LabState.create()
+    try:
+        return RunningLab(claim(state.lab_id, name))
+    except BaseException:
+        state.forget()
+        raise
+
+
+class Builder:
+    """The steps that add hosts and links to a lab, or take them from it.
+
+    Args:
+        lab: the lab.
+        shaper: the kind of shaper that its links get.
+        run: what runs this machine's commands.
+        emit: told of every step.
+    """
+
+    def __init__(self, lab: RunningLab, shaper: type[Shaper], run: RunCommand, emit: Emit) -> None:
+        self.lab, self._kind, self._run, self._emit = lab, shaper, run, emit
+
+    async def add(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
         """Make hosts and links beside those that there are; of what fails nothing stays."""
         if links:
-            assert self._kind is not None, "_open chose it"
             check_links(self._kind, links)
-        fabric = asyncio.ensure_future(self._open_fabric()) if links else None
+        fabric = asyncio.ensure_future(self.open_fabric()) if links else None
         try:
             if plans:
                 with step(self._emit, "hosts") as words:
                     await self._start_hosts(plans)
                     words.append(f"{len(plans)} containers")
-            await together([self._lay(links, fabric), self._wait_for_docker([p for p in plans if p.socket])])
-            self._save()
+            await together([self._add_links(links, fabric), self._wait_for_docker(plans)])
+            self.lab.save()
         except BaseException:
-            if set(self.hosts) - {plan.name for plan in plans}:
+            if set(self.lab.hosts) - {plan.name for plan in plans}:
                 await asyncio.shield(self._undo(plans, links))
             raise
         finally:
@@ -137,81 +159,72 @@ class Building:
 
     async def _undo(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
         """Take away what was begun beside what goes on."""
-        await self._clear(links)
-        await cleanup.remove_hosts(self._state, [plan.container.name for plan in plans], self._run)
-        self._forget_hosts([plan.name for plan in plans])
-        self._save()
+        await self.remove_links(links)
+        await cleanup.remove_containers(self.lab.state, [plan.container.name for plan in plans], self._run)
+        self.lab.forget_hosts([plan.name for plan in plans])
+        self.lab.save()
 
     async def _start_hosts(self, plans: Sequence[host_spec.Plan]) -> None:
         for plan in plans:
-            self._state.record("container", plan.container.name)
+            self.lab.state.record("container", plan.container.name)
             if plan.socket:
                 plan.socket.parent.mkdir(parents=True, exist_ok=True)
         started = await containers.start([plan.container for plan in plans], self._run)
         for plan in plans:
             host = _recorded(plan, started[plan.container.name])
-            self.record.hosts.append(host)
-            self._show(host, {"HOSTNAME": plan.container.hostname, **plan.container.env})
-
-    def _show(self, host: HostRecord, env: Mapping[str, str]) -> None:
-        """Make a host of what is recorded of it; one of a user's own image keeps Docker's confinement."""
-        self.pids[host.name], self.container_ids[host.name] = host.pid, host.container_id
-        inside = (
-            None if host.confined else ContainerProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
-        )
-        self.hosts[host.name] = ContainerHost(
-            host.name, host.site, host.addresses, host.container, self._run, inside
-        )
-
-    def _forget_hosts(self, names: Sequence[str]) -> None:
-        self.record.hosts = [host for host in self.record.hosts if host.name not in names]
-        for name in names:
-            self.hosts.pop(name, None)
-            self.pids.pop(name, None)
-            self.container_ids.pop(name, None)
+            self.lab.record.hosts.append(host)
+            self.lab.add_host(host, {"HOSTNAME": plan.container.hostname, **plan.container.env}, self._run)
 
     async def _wait_for_docker(self, plans: Sequence[host_spec.Plan]) -> None:
-        if not plans:
-            return
-        with step(self._emit, "Docker on every host"):
-            await together(
-                containers.docker_answers(p.socket, p.name, p.container.name, self._run)
-                for p in plans
-                if p.socket
-            )
+        if waiting := [(plan, plan.socket) for plan in plans if plan.socket]:
+            with step(self._emit, "Docker on every host"):
+                await together(
+                    containers.docker_answers(socket, plan.name, plan.container.name, self._run)
+                    for plan, socket in waiting
+                )
 
-    async def _lay(self, links: Sequence[LinkSpec], opened: Awaitable[Fabric] | None) -> None:
+    async def _add_links(self, links: Sequence[LinkSpec], opened: Awaitable[Fabric] | None) -> None:
         """Build links and shape them before anything can send on them."""
         if opened is None:
             return
         with step(self._emit, "links") as words:
-            fabric = await opened
-            wirings = [Wiring(link, self.pids[link.a], self.pids[link.b]) for link in links]
-            await fabric.add_links(wirings)
+            fabric, pids = await opened, self.lab.pids
+            await fabric.add_links([Wiring(link, pids[link.a], pids[link.b]) for link in links])
             words.append(f"{len(links)} links, shaped by {fabric.shaper.name}")
-        self.links += links
+        self.lab.links += links
 
-    async def _clear(self, links: Sequence[LinkSpec]) -> None:
+    async def remove_links(self, links: Sequence[LinkSpec]) -> None:
         """Take links away, whole or half built, or cut off by the end of a host."""
-        if links and self._fabric is not None:
-            await self._fabric.clear_links(links)
+        if links and self.lab.fabric is not None:
+            await self.lab.fabric.clear_links(links)
         gone = {link.name for link in links}
-        self.links = [link for link in self.links if link.name not in gone]
+        self.lab.links = [link for link in self.lab.links if link.name not in gone]
 
-    async def _open_fabric(self) -> Fabric:
-        if self._fabric is None:
-            state = self._state
-            assert self._kind is not None, "_open chose it"
-            folder = state.folder / "shaper"
+    async def remove_hosts(self, names: Sequence[str]) -> None:
+        """Take hosts and all their links away, while the others go on."""
+        lab = self.lab
+        await self.remove_links([link for link in lab.links if {link.a, link.b} & set(names)])
+        await cleanup.remove_containers(lab.state, [lab.hosts[name].container for name in names], self._run)
+        for host in lab.record.hosts:
+            if host.name in names:
+                shutil.rmtree(lab.state.shared(host.number), ignore_errors=True)
+        lab.forget_hosts(names)
+        lab.save()
+
+    async def open_fabric(self) -> Fabric:
+        """Make the lab's network namespace, and its shaper ready, where no link has needed them yet."""
+        lab = self.lab
+        if lab.fabric is None:
+            folder = lab.state.folder / "shaper"
             folder.mkdir()
-            self.shaper = self._kind(state.lab_id, folder, self._run)
-            self.record.shaper = self.shaper.name
-            self._fabric = Fabric(state.lab_id, self.shaper, self._run)
-            if not os.path.ismount(NETNS_MOUNT):
-                state.record("mount", NETNS_MOUNT)
-            state.record("namespace", self._fabric.namespace)
-            await self._fabric.create()
-        return self._fabric
+            shaper = self._kind(lab.state.lab_id, folder, self._run)
+            lab.record.shaper = shaper.name
+            lab.fabric = Fabric(lab.state.lab_id, shaper, self._run)
+            if NETNS_MOUNT not in mount_points():
+                lab.state.record("mount", NETNS_MOUNT)
+            lab.state.record("namespace", lab.fabric.namespace)
+            await lab.fabric.create()
+        return lab.fabric
 
 
 def _recorded(plan: host_spec.Plan, started: containers.Started) -> HostRecord:

@@ -1,6 +1,7 @@
-"""Taking a lab off the machine, by what its record says it owns.
+"""Removal of a lab from the machine, by what its record says it owns.
 
 Works on a lab in any condition: half made, half removed, its owner killed, Docker gone.
+``python -m lab.emulation.cleanup ID`` removes one lab.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
-from lab.emulation.ownership import LABEL, LabState, Process
+from lab.emulation.ownership import LABEL, LabState, Process, mount_points, processes_with
 from lab.emulation.registry import Record
 from lab.errors import LabError, MachineError
 from lab.hosts import command
@@ -33,16 +37,25 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     """
     owned = state.owned()
     containers = [o.name for o in owned if o.kind == "container"]
-    done = await _remove_containers(state, containers, run)
+    done = await remove_containers(state, containers, run)
     done += await _end_processes(state)
     done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
     done += await _remove_links([o.name for o in owned if o.kind == "link"], run)
     done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
     # Docker may still have been making one when its command was killed
-    done += await _remove_containers(state, containers, run)
+    done += await remove_containers(state, containers, run)
     registry.forget(state.lab_id)
     state.forget()
     return done
+
+
+def remove_in_subprocess(lab_id: str) -> None:
+    """Remove a lab by a process of its own, and wait for it.
+
+    For a program that ends: it can start no thread any more, and the engine needs some.
+    """
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-m", "lab.emulation.cleanup", lab_id], cwd=root, check=False)
 
 
 async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
@@ -52,36 +65,22 @@ async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
         MachineError: a container could not be removed; the record stays for another try.
     """
     names = [host.container for host in lost.hosts]
-    done = await _remove_containers(lost.state, names, run)
+    done = await remove_containers(lost.state, names, run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done
 
 
-async def remove_hosts(state: LabState, names: Sequence[str], run: RunCommand = command.run) -> None:
-    """Remove some containers of a lab that goes on.
+async def remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
+    """Kill the first process of every container at once, then let Docker delete what is left.
 
     Raises:
         MachineError: one could not be removed.
     """
-    await _remove_containers(state, names, run)
-
-
-async def _remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
-    """Kill the first process of every container at once, then let Docker delete what is left."""
     if not names:
         return []
-    argv = [
-        "docker",
-        "ps",
-        "--all",
-        "--no-trunc",
-        "--format",
-        "{{.Names}}",
-        "--filter",
-        f"label={LABEL}={state.lab_id}",
-    ]
-    result = await run(argv, check=False)
+    argv = ["docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}"]
+    result = await run([*argv, "--filter", f"label={LABEL}={state.lab_id}"], check=False)
     if result.status:
         raise MachineError(
             f"Docker does not answer, so the containers of lab {state.lab_id} cannot be removed; "
@@ -111,32 +110,22 @@ async def _delete(names: Sequence[str], run: RunCommand) -> None:
 
 async def _end_processes(state: LabState) -> list[str]:
     """Kill every process that carries the lab's id in its environment, and wait until they are gone."""
-    found = {p.pid: p for p in processes(state.lab_id)}
-    for pid in found:
+    running = {p.pid: p for p in processes(state.lab_id)}
+    for pid in running:
         _kill(pid)
     deadline = monotonic() + PATIENCE
-    while any(p.alive() for p in found.values()):
+    while any(p.alive() for p in running.values()):
         if monotonic() > deadline:
             raise MachineError(
-                f"processes {sorted(found)} of lab {state.lab_id} do not end; run 'lab cleanup' again"
+                f"processes {sorted(running)} of lab {state.lab_id} do not end; run 'lab cleanup' again"
             )
         await asyncio.sleep(0.01)
-    return [f"process {pid}" for pid in found]
+    return [f"process {pid}" for pid in running]
 
 
 def processes(lab_id: str) -> list[Process]:
-    """The processes of this machine that were started for a lab, told by LAB_ID in their environment."""
-    mark = f"LAB_ID={lab_id}".encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(Process.of(int(folder.name)))
-        except OSError:
-            continue
-    return [p for p in found if p.started]
+    """Find the processes that were started for a lab, by LAB_ID in their environment."""
+    return processes_with(f"LAB_ID={lab_id}")
 
 
 async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:
@@ -147,7 +136,7 @@ async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]
 
 
 async def _remove_links(names: Sequence[str], run: RunCommand) -> list[str]:
-    """Delete what the lab has in this machine's own network.
+    """Delete the links of the lab in this machine's own network.
 
     Its other ends lie in namespaces that were removed just now, and it would go with them, but the kernel
     takes a namespace down only a moment after its name.
@@ -168,19 +157,16 @@ async def _unmount(paths: Sequence[str], run: RunCommand) -> list[str]:
     """Unmount what the lab mounted, unless somebody else now uses it as well."""
     done = []
     for path in paths:
-        if os.path.ismount(path) and not any(Path(path).iterdir()):
+        if path in mount_points() and not any(Path(path).iterdir()):
             await run(["umount", path])
             done.append(f"mount {path}")
     return done
 
 
 def _kill(pid: int) -> None:
-    if pid <= 1:
-        return
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    if pid > 1:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 async def remove_all(
@@ -195,3 +181,7 @@ async def remove_all(
         except LabError as error:
             failed.append(error)
     return done, failed
+
+
+if __name__ == "__main__":
+    asyncio.run(remove(LabState(sys.argv[1])))

@@ -11,24 +11,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from lab import images
 from lab.emulation import cleanup
-from lab.emulation.builder import Building
+from lab.emulation.builder import Builder, RunningLab, new_lab
 from lab.emulation.docker import containers, host_spec
-from lab.emulation.docker.image_store import endpoint_seed
+from lab.emulation.docker.daemon import Daemon, client
+from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.links.control import Links
-from lab.emulation.links.link import LinkState
-from lab.emulation.links.veth import Fabric
+from lab.emulation.links.shaper import Shaper
+from lab.emulation.links.veth import Fabric, namespace
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
-from lab.emulation.shaper_choice import find as find_shaper
-from lab.errors import LabError, TopologyError, UnknownName
+from lab.emulation.shaper_choice import choose
+from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -37,8 +38,36 @@ from lab.topology import LinkSpec, Topology
 from lab.util.concurrency import together
 
 
-class Emulation(Building):
-    """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``; see `Building`."""
+class Emulation:
+    """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``.
+
+    While it is up it has what a `RunningLab` has: `record`, `state`, `hosts`, `links`, …; before and
+    afterwards these raise `LabError`.
+
+    Args:
+        topology: what to build; None for one that grows by `add_docker`.
+        name: what people call it; its id where they give it no name.
+        shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
+        run: what runs this machine's commands (see `lab.hosts.command`).
+        emit: told of every step.
+        image: what the hosts of a topology are made of, where it does not say.
+    """
+
+    def __init__(
+        self,
+        topology: Topology | None = None,
+        *,
+        name: str = "",
+        shaper: str = "auto",
+        run: RunCommand = command.run,
+        emit: Emit = silent,
+        image: str = host_spec.HOST_IMAGE,
+    ) -> None:
+        self.name, self.run = name, run
+        self._topology, self._shaper, self._emit, self._image = topology, shaper, emit, image
+        self.docker, self._kept = Daemon(emit=emit), False
+        self._lab: RunningLab | None = None
+        self._builder: Builder | None = None
 
     @classmethod
     def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Emulation:
@@ -56,33 +85,74 @@ class Emulation(Building):
                 f"lab {record.name} ended when this machine was restarted; "
                 f"'lab down {record.name}' takes away what is left of it"
             )
-        topology = Topology.from_dict(record.topology) if record.topology else None
-        lab = cls(topology, name=record.name, run=run, emit=emit)
-        lab._take_up(record)
+        lab = cls(name=record.name, run=run, emit=emit)
+        lab._lab = RunningLab.of(record, run)
         return lab
 
-    def _take_up(self, record: Record) -> None:
-        self.record, self.state = record, record.state
-        self.links = [LinkSpec(**link) for link in record.links]
-        for host in record.hosts:
-            self._show(host, host.environment())
-        if record.shaper:
-            self.shaper = find_shaper(record.shaper)(record.lab_id, self._state.folder / "shaper", self._run)
-            self._fabric = Fabric(record.lab_id, self.shaper, self._run)
+    @property
+    def running(self) -> RunningLab:
+        """The parts of the lab.
+
+        Raises:
+            LabError: it is not up.
+        """
+        if self._lab is None:
+            raise LabError("this lab is not up; start it first")
+        return self._lab
 
     @property
-    def name(self) -> str:
-        """What people call it."""
-        return self.record.name
+    def is_up(self) -> bool:
+        """True from `open`, `up` or `attach` to `down`."""
+        return self._lab is not None
+
+    @property
+    def lab_id(self) -> str:
+        """The id that everything of this lab carries."""
+        return self.running.record.lab_id
+
+    @property
+    def topology(self) -> Topology | None:
+        """The topology that it is made from; None for one that grows host by host."""
+        return self._lab.topology if self._lab else self._topology
+
+    @property
+    def record(self) -> Record:
+        return self.running.record
+
+    @property
+    def state(self) -> LabState:
+        return self.running.state
+
+    @property
+    def hosts(self) -> dict[str, ContainerHost]:
+        return self.running.hosts
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return self.running.pids
+
+    @property
+    def container_ids(self) -> dict[str, str]:
+        """Docker's id of every host's container."""
+        return {host.name: host.container_id for host in self.record.hosts}
+
+    @property
+    def links(self) -> list[LinkSpec]:
+        return self.running.links
+
+    @property
+    def shaper(self) -> Shaper:
+        """The shaper of its links. Raises LabError when it has none."""
+        return self.running.shaper
+
+    def alive(self) -> list[str]:
+        """The hosts whose containers run."""
+        return [host.name for host in self.record.hosts if host.process.alive()]
 
     def keep(self) -> None:
         """Let the lab stay up when this process ends, or the block that it was made for."""
-        self._state.keep()
+        self.state.keep()
         self._kept = True
-
-    def own(self) -> None:
-        """Make the lab this process's own: should it be killed, clean-up takes the lab away."""
-        self._state.own(os.getpid())
 
     async def __aenter__(self) -> Emulation:
         await self.up()
@@ -92,7 +162,7 @@ class Emulation(Building):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None and self._kept:
-            await asyncio.to_thread(self._daemon.release)
+            await asyncio.to_thread(self.docker.release)
         else:
             await self.down()
 
@@ -106,62 +176,79 @@ class Emulation(Building):
             ShaperError: a link could not be shaped as asked.
         """
         try:
-            await self._open()
-            if self.topology is not None:
-                self.topology = self.topology.pinned()
-                seed = await asyncio.to_thread(endpoint_seed, self._emit)
-                plans = host_spec.plans(self._state, self.topology, seed, self._image)
-                await self._add(plans, self.topology.links)
+            build = await self.open()
+            if self._topology is not None:
+                topology = build.lab.topology = self._topology.pinned()
+                store = await asyncio.to_thread(endpoint_store, self._emit)
+                await build.add(
+                    host_spec.plans(build.lab.state, topology, store, self._image), topology.links
+                )
         except BaseException:
             await asyncio.shield(self.down())
             raise
 
+    async def open(self) -> Builder:
+        """Return what builds the lab, once there is what has to be before the first host.
+
+        That is Docker, a shaper and a record. A lab that another process made has the record and its
+        shaper, and still needs Docker.
+
+        Raises:
+            LabError: the name is that of another lab.
+            MachineError: the machine lacks something; nothing was made.
+        """
+        if self._builder is None:
+            if os.geteuid() != 0:
+                raise MachineError("building a lab needs root: run it with sudo")
+            served = asyncio.ensure_future(asyncio.to_thread(self._serve_docker))
+            try:
+                fabric = self._lab.fabric if self._lab else None
+                shaper = type(fabric.shaper) if fabric else await choose(self._shaper, self.run)
+            finally:
+                await served
+            self._lab = self._lab or new_lab(self.name)
+            self.name = self._lab.record.name
+            self._builder = Builder(self._lab, shaper, self.run, self._emit)
+        return self._builder
+
+    def _serve_docker(self) -> None:
+        self.docker.ensure()
+        images.ensure(client(), self._emit)
+
+    async def open_fabric(self) -> Fabric:
+        """Return what holds the lab's links, made now if it has had none yet."""
+        return await (await self.open()).open_fabric()
+
     async def down(self) -> None:
         """Take everything off the machine again; twice is as good as once."""
-        if self.state is not None:
-            await self._remove(self.state)
-        await asyncio.to_thread(self._daemon.release)
+        if self._lab is not None:
+            await self._remove(self._lab)
+        await asyncio.to_thread(self.docker.release)
 
-    async def _remove(self, state: LabState) -> None:
-        if self.shaper is not None:
-            await self.shaper.close()
-        await asyncio.to_thread(self._daemon.revive)
+    async def _remove(self, lab: RunningLab) -> None:
+        if lab.fabric is not None:
+            await lab.fabric.shaper.close()
+        await asyncio.to_thread(self.docker.revive)
         with step(self._emit, "teardown") as words:
-            done = await cleanup.remove(state, self._run)
+            done = await cleanup.remove(lab.state, self.run)
             words.append(f"{len(done)} objects")
-        self.state, self.shaper, self._fabric, self._kind = None, None, None, None
-        self.record = Record("", self.record.name)
-        self.hosts, self.pids, self.container_ids, self.links = {}, {}, {}, []
+        self._lab = self._builder = None
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
-        """Add one host: the lab's own kind, or a plain container of `image` (see `hostplan.plain`)."""
+        """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`)."""
+        build = await self.open()
         if name in self.hosts:
             raise TopologyError(f"host {name!r} is there already; give another name")
-        await self._open()
-        await self._add([await self._plan(name, image, params)], [])
+        await build.add([await self._plan(name, image, params)], [])
         return self.hosts[name]
 
     async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> host_spec.Plan:
         number = 1 + max((host.number for host in self.record.hosts), default=0)
         if image not in (None, host_spec.HOST_IMAGE):
-            return replace(host_spec.plain(self._state, name, str(image), params), number=number)
-        seed = await asyncio.to_thread(endpoint_seed, self._emit)
+            return replace(host_spec.plain(self.state, name, str(image), params), number=number)
+        store = await asyncio.to_thread(endpoint_store, self._emit)
         site = params.get("site", name)
-        return host_spec.host(self._state, name, number, site, (), seed, params=params)
-
-    async def add_link(self, a: str, b: str, **params: Any) -> LinkSpec:
-        """Add one link between two hosts that are there; `params` as a topology's edge has them."""
-        self._known(a, b)
-        numbers = {host.name: host.number for host in self.record.hosts}
-        spec = host_spec.next_link(numbers, self.links, a, b, params)
-        await self._open()
-        await self._add([], [spec])
-        return spec
-
-    def _known(self, *names: str) -> None:
-        for name in names:
-            if name not in self.hosts:
-                raise UnknownName("host", name, self.hosts)
+        return host_spec.host(self.state, name, number, site, (), store, params=params)
 
     async def remove_docker(self, *names: str) -> None:
         """Take hosts and all their links away, while the others go on.
@@ -169,40 +256,18 @@ class Emulation(Building):
         Raises:
             UnknownName: there is no such host.
         """
-        self._known(*names)
-        await self._open()
-        await self._clear([link for link in self.links if {link.a, link.b} & set(names)])
-        await cleanup.remove_hosts(self._state, [self.hosts[name].container for name in names], self._run)
-        for host in self.record.hosts:
-            if host.name in names:
-                shutil.rmtree(self._state.shared(host.number), ignore_errors=True)
-        self._forget_hosts(names)
-        self._save()
-
-    async def remove_link(self, name: str) -> None:
-        """Take one link away, with its interfaces.
-
-        Raises:
-            UnknownName: there is no such link.
-        """
-        link = self.link(name)
-        await self._open()
-        await self._clear([link])
-        self._save()
+        for name in names:
+            if name not in self.hosts:
+                raise UnknownName("host", name, self.hosts)
+        await (await self.open()).remove_hosts(names)
 
     def link(self, name: str, other: str = "") -> LinkSpec:
         """The link of this name, or the one between two hosts.
 
         Raises:
-            UnknownName: there is none.
+            LabError: there is none (`UnknownName`), or no link at all.
         """
-        known = {link.name: link for link in self.links}
-        for link in self.links:
-            if other and {link.a, link.b} == {name, other}:
-                return link
-        if other or name not in known:
-            raise UnknownName("link", f"{name}-{other}" if other else name, known)
-        return known[name]
+        return self.running_links().find(f"{name}-{other}" if other else name)
 
     def running_links(self) -> Links:
         """The links, to be changed, cut and joined while they run.
@@ -210,24 +275,19 @@ class Emulation(Building):
         Raises:
             LabError: there are none.
         """
-        if self.shaper is None or self._fabric is None:
-            raise LabError(f"lab {self.name} has no links")
-        return Links(self._fabric.namespace, self.shaper, self.links, self._run)
-
-    async def change_link(self, name: str, **params: Any) -> LinkState:
-        """Change a running link; see `Links.change`."""
-        return await self.running_links().change(name, params)
+        return Links(namespace(self.lab_id), self.shaper, self.links, self.run)
 
     def compare(self, wanted: Topology) -> Difference:
-        """What leads from what runs to the topology that is wanted; nothing is done.
+        """Compare what runs with the topology that is wanted; nothing is done.
 
         Raises:
             TopologyError: the lab was not made from a topology.
         """
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
-        lines = self.shaper.states if self.shaper else {}
-        return difference(self.topology, wanted, links=self.links, lines=lines, alive=self.alive())
+        return difference(
+            self.topology, wanted, links=self.links, lines=self.running.link_states, alive=self.alive()
+        )
 
     async def become(self, change: Difference) -> None:
         """Do what `compare` found, and nothing else: what stays goes on undisturbed.
@@ -236,51 +296,47 @@ class Emulation(Building):
             LabError: a step failed. What it had begun is taken away again, and the record has what
                 there is then: to do the same once more goes on from there.
         """
-        await self._open()
-        await self._clear_for(change)
-        await self._bring(change)
-        self.topology = change.topology
-        self._save()
+        build = await self.open()
+        await self._clear_for(build, change)
+        if change.hosts_added or change.links_added:
+            store = await asyncio.to_thread(endpoint_store, self._emit)
+            names = {host.name for host in change.hosts_added}
+            plans = host_spec.plans(self.state, change.topology, store, only=names)
+            await build.add(plans, change.links_added)
+        build.lab.topology = change.topology
+        build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
-        await together(self.running_links().set_up(link) for link in change.joined)
+        await together(self.running_links().set_up(link) for link in change.links_up)
         await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)
-        self._save()
+        build.lab.save()
 
-    async def _clear_for(self, change: Difference) -> None:
+    async def _clear_for(self, build: Builder, change: Difference) -> None:
         """Take away what goes, and what a killed command may have left of what is to come."""
-        await self._clear([*change.links_go, *change.links_come])
-        come = [host.name for host in change.hosts_come]
-        if going := [name for name in dict.fromkeys([*change.hosts_go, *come]) if name in self.hosts]:
+        await build.remove_links([*change.links_removed, *change.links_added])
+        added = [host.name for host in change.hosts_added]
+        if going := [name for name in dict.fromkeys([*change.hosts_removed, *added]) if name in self.hosts]:
             with step(self._emit, "hosts that go") as words:
-                await self.remove_docker(*going)
+                await build.remove_hosts(going)
                 words.append(f"{len(going)} containers")
-        half = [host_spec.container_name(self._state, name) for name in come]
-        await cleanup.remove_hosts(self._state, half, self._run)
-
-    async def _bring(self, change: Difference) -> None:
-        if not (change.hosts_come or change.links_come):
-            return
-        seed = await asyncio.to_thread(endpoint_seed, self._emit)
-        names = {host.name for host in change.hosts_come}
-        await self._add(host_spec.plans(self._state, change.topology, seed, only=names), change.links_come)
+        half = [host_spec.container_name(self.state, name) for name in added]
+        await cleanup.remove_containers(self.state, half, self.run)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
-        assert self.shaper is not None, "a link has a shaper"
         for direction, params in values.items():
             await self.shaper.change(link, directions=(direction,), **params)
 
     async def _set_cpus(self, name: str, cpus: float | None) -> None:
         argv = containers.cpu_argv(cpus) if cpus else ["--cpu-quota=-1"]
-        await self._run(["docker", "update", *argv, self.hosts[name].container])
+        await self.run(["docker", "update", *argv, self.hosts[name].container])
 
     async def versions(self) -> dict[str, str]:
-        """What runs outside and inside: Docker's versions, and the images of the hosts."""
-        outside = await self._run(["docker", "version", "--format", "{{.Server.Version}}"])
+        """Read the versions of Docker outside and on the hosts, and the ids of the lab's images."""
+        outside = await self.run(["docker", "version", "--format", "{{.Server.Version}}"])
         first = next(iter(self.hosts.values()))
         inside = ".".join(map(str, (await first.facts()).docker))
         shown = ["--no-trunc", "--format", "{{.Repository}} {{.ID}}", "lab/*"]
-        ids = await self._run(["docker", "image", "ls", *shown])
-        found = dict(line.split() for line in ids.stdout.splitlines())
-        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **found}
+        ids = await self.run(["docker", "image", "ls", *shown])
+        tagged = dict(line.split() for line in ids.stdout.splitlines())
+        return {"docker": outside.stdout.strip(), "docker on hosts": inside, **tagged}

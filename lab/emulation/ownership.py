@@ -1,4 +1,4 @@
-"""What a lab owns on this machine, written down before it is made.
+"""The objects of a lab on this machine, written down before they are made.
 
 Every lab has a folder `RUN/labs/<id>`: `owner.json` says which process owns it, or that it is
 meant to stay up without one; `state.jsonl` has one line per object, appended before the object
@@ -13,13 +13,16 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.util.files import replace
+
 RUN = Path(os.environ.get("LAB_RUN_DIR", "/run/lab"))
 LABEL = "lab.id"
+MOUNTS = Path("/proc/self/mounts")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Process:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    """Return when a process started, in clock ticks since boot; None when it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -46,8 +49,24 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def processes_with(variable: str) -> list[Process]:
+    """Find the other processes of this machine that have ``NAME=value`` in their environment."""
+    mark, found = variable.encode(), []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            with suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(Process.of(int(folder.name)))
+    return [process for process in found if process.started]
+
+
+def mount_points() -> list[str]:
+    """List what is mounted here; `os.path.ismount` does not see a folder that is bound to itself."""
+    return [line.split()[1] for line in MOUNTS.read_text().splitlines()]
+
+
 def boot_id() -> str:
-    """Which start of this machine this is; empty where the kernel does not tell."""
+    """Return the id of this start of the machine; empty where the kernel does not tell."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -60,11 +79,10 @@ class Owned:
 
     kind: str
     name: str
-    more: dict[str, Any]
 
 
 class LabState:
-    """The record of one lab."""
+    """The list of what one lab owns, and whose the lab is."""
 
     def __init__(self, lab_id: str) -> None:
         self.lab_id = lab_id
@@ -85,78 +103,71 @@ class LabState:
             return state
 
     def shared(self, number: int) -> Path:
-        """What the host of this number shares with this machine: its Docker daemon's socket."""
+        """The folder that the host of this number shares with this machine: its Docker's socket is there."""
         return self.folder / "hosts" / str(number)
 
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
         owner = Process.of(pid)
-        self._belong({"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)})
+        self._write_owner({"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)})
 
     def keep(self) -> None:
         """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
-        self._belong({"stays": boot_id()})
+        self._write_owner({"stays": boot_id()})
 
-    def _belong(self, words: dict[str, Any]) -> None:
-        temporary = self.folder / "owner.tmp"
-        temporary.write_text(json.dumps(words))
-        temporary.rename(self.folder / "owner.json")
+    def _write_owner(self, owner: dict[str, Any]) -> None:
+        replace(self.folder / "owner.json", json.dumps(owner))
 
     def stays(self) -> bool:
-        """Whether the lab is meant to stay up without an owner."""
-        return bool(boot_id()) and self._belongs().get("stays") == boot_id()
+        """Tell if the lab is meant to stay up without an owner."""
+        return bool(boot_id()) and self._read_owner().get("stays") == boot_id()
 
     def owner(self) -> Process | None:
-        words = self._belongs()
-        return Process(int(words["pid"]), int(words["started"])) if "pid" in words else None
+        """The process that owns the lab; None where it stays up without one."""
+        stored = self._read_owner()
+        return Process(int(stored["pid"]), int(stored["started"])) if "pid" in stored else None
 
     @property
     def command(self) -> str:
         """The command line of the owner; empty where there is none."""
-        return str(self._belongs().get("command", ""))
+        return str(self._read_owner().get("command", ""))
 
-    def _belongs(self) -> dict[str, Any]:
+    def _read_owner(self) -> dict[str, Any]:
         try:
-            words: dict[str, Any] = json.loads((self.folder / "owner.json").read_text())
+            stored: dict[str, Any] = json.loads((self.folder / "owner.json").read_text())
         except (OSError, ValueError):
             return {}
-        return words
+        return stored
 
     def alive(self) -> bool:
-        """Whether the process that owns this lab still runs, or the lab needs none."""
+        """Tell if the process that owns this lab still runs, or the lab needs none."""
         owner = self.owner()
         return self.stays() or (owner is not None and owner.alive())
 
-    def record(self, kind: str, name: str, **more: Any) -> None:
+    def record(self, kind: str, name: str) -> None:
         """Write down an object that is about to be made."""
-        line = json.dumps({"kind": kind, "name": name, **more})
         with self._file.open("a") as file:
-            file.write(line + "\n")
+            file.write(json.dumps({"kind": kind, "name": name}) + "\n")
 
     def owned(self) -> list[Owned]:
         """All that was recorded, in order; a half-written last line counts as nothing made."""
-        return list(self._read())
-
-    def _read(self) -> Iterator[Owned]:
         try:
             lines = self._file.read_text().splitlines()
         except OSError:
-            return
+            return []
+        objects = []
         for line in lines:
-            try:
-                words = json.loads(line)
-                yield Owned(words.pop("kind"), words.pop("name"), words)
-            except (ValueError, KeyError):
-                continue
+            with suppress(ValueError, KeyError):
+                stored = json.loads(line)
+                objects.append(Owned(stored["kind"], stored["name"]))
+        return objects
 
     def forget(self) -> None:
         """Remove the record itself, last of all."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        for folder in (RUN / "labs", RUN):
-            try:
-                folder.rmdir()
-            except OSError:
-                return
+        with suppress(OSError):
+            (RUN / "labs").rmdir()
+            RUN.rmdir()
 
 
 def labs() -> list[LabState]:

@@ -26,58 +26,64 @@ class Reshaping:
 
 @dataclass(frozen=True)
 class Difference:
-    """What has to be done, in this order, to get to `topology`.
+    """The steps that lead to `topology`, in this order.
 
     A host whose image changed, or whose container died, goes and comes; so does a link whose MTU
-    changed, and every link of such a host. `replaced` and `relaid` name them, in words for people.
+    changed, and every link of such a host.
     """
 
     topology: Topology
-    links_go: tuple[LinkSpec, ...] = ()
-    hosts_go: tuple[str, ...] = ()
-    hosts_come: tuple[HostSpec, ...] = ()
-    links_come: tuple[LinkSpec, ...] = ()
+    links_removed: tuple[LinkSpec, ...] = ()
+    hosts_removed: tuple[str, ...] = ()
+    hosts_added: tuple[HostSpec, ...] = ()
+    links_added: tuple[LinkSpec, ...] = ()
     reshaped: tuple[Reshaping, ...] = ()
-    joined: tuple[str, ...] = ()
+    links_up: tuple[str, ...] = ()
     cpus: Mapping[str, float | None] | None = None
 
     def __bool__(self) -> bool:
-        what = (self.links_go, self.hosts_go, self.hosts_come, self.links_come, self.reshaped, self.joined)
+        what = (
+            self.links_removed,
+            self.hosts_removed,
+            self.hosts_added,
+            self.links_added,
+            self.reshaped,
+            self.links_up,
+        )
         return any((*what, self.cpus))
 
-    def words(self) -> list[str]:
+    def summary(self) -> list[str]:
         """One line for each change, for people."""
-        return list(self._words())
+        return list(self._summary())
 
-    def _words(self) -> Iterator[str]:
-        come = {host.name for host in self.hosts_come}
-        again = {link.name for link in self.links_come} & {link.name for link in self.links_go}
-        yield from (f"- host {name}" for name in self.hosts_go if name not in come)
-        yield from (f"- link {link.name}" for link in self.links_go if link.name not in again)
-        for host in self.hosts_come:
-            yield f"{'~' if host.name in self.hosts_go else '+'} host {host.name} ({host.site})" + (
-                ": made anew" if host.name in self.hosts_go else ""
-            )
-        for link in self.links_come:
+    def _summary(self) -> Iterator[str]:
+        added = {host.name for host in self.hosts_added}
+        again = {link.name for link in self.links_added} & {link.name for link in self.links_removed}
+        yield from (f"- host {name}" for name in self.hosts_removed if name not in added)
+        yield from (f"- link {link.name}" for link in self.links_removed if link.name not in again)
+        for host in self.hosts_added:
+            sign, more = ("~", ": made anew") if host.name in self.hosts_removed else ("+", "")
+            yield f"{sign} host {host.name} ({host.site}){more}"
+        for link in self.links_added:
             rate = f", {link.rate:g} Mbit/s" if link.rate else ""
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")
             yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
-        yield from (f"~ link {name}: no longer cut" for name in self.joined)
+        yield from (f"~ link {name}: up again" for name in self.links_up)
         for change in self.reshaped:
-            yield from _reshaping_words(change)
+            yield from _reshaping_summary(change)
         yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
 
 
-def _reshaping_words(change: Reshaping) -> Iterator[str]:
+def _reshaping_summary(change: Reshaping) -> Iterator[str]:
     """One line for both directions where they get the same."""
-    told = {d: ", ".join(f"{key}={_said(v)}" for key, v in one.items()) for d, one in change.values.items()}
-    if len(told) == len(DIRECTIONS) and len(set(told.values())) == 1:
-        yield f"~ link {change.link}: {told[DIRECTIONS[0]]} each way"
+    texts = {d: ", ".join(f"{key}={_text(v)}" for key, v in one.items()) for d, one in change.values.items()}
+    if len(texts) == len(DIRECTIONS) and len(set(texts.values())) == 1:
+        yield f"~ link {change.link}: {texts[DIRECTIONS[0]]} each way"
         return
-    yield from (f"~ link {change.link} ({direction}): {words}" for direction, words in told.items())
+    yield from (f"~ link {change.link} ({direction}): {text}" for direction, text in texts.items())
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value or "none")
 
 
@@ -89,7 +95,7 @@ def difference(
     lines: Mapping[str, LinkState],
     alive: Collection[str],
 ) -> Difference:
-    """What leads from a lab that runs to the topology that is wanted.
+    """Compare a lab that runs with the topology that is wanted.
 
     Args:
         running: the topology that the lab was last brought to.
@@ -107,7 +113,6 @@ def difference(
         for ends, link in there.items()
         if ends <= stay and (other := _between(target, ends)) and _same_link(link, other)
     }
-    come = tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay)
     reshaped = [
         change
         for link in links_stay.values()
@@ -116,12 +121,12 @@ def difference(
     cpus = {name: new[name].cpus for name in sorted(stay) if new[name].cpus != old[name].cpus}
     return Difference(
         topology=target,
-        links_go=tuple(link for ends, link in there.items() if ends not in links_stay),
-        hosts_go=tuple(name for name in old if name not in stay),
-        hosts_come=tuple(host for host in target.hosts if host.name not in stay),
-        links_come=come,
+        links_removed=tuple(link for ends, link in there.items() if ends not in links_stay),
+        hosts_removed=tuple(name for name in old if name not in stay),
+        hosts_added=tuple(host for host in target.hosts if host.name not in stay),
+        links_added=tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay),
         reshaped=tuple(reshaped),
-        joined=tuple(
+        links_up=tuple(
             link.name for link in links_stay.values() if link.name in lines and lines[link.name].down
         ),
         cpus=cpus,
@@ -133,12 +138,12 @@ def _between(topology: Topology, ends: frozenset[str]) -> LinkSpec | None:
 
 
 def _same_host(old: HostSpec, new: HostSpec) -> bool:
-    """Whether a host can stay; how many CPUs it has can be changed while it runs."""
+    """Tell if a host can stay; how many CPUs it has can be changed while it runs."""
     return (old.number, old.site, old.image) == (new.number, new.site, new.image)
 
 
 def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
-    """Whether a link can stay; all but these can be changed while it runs."""
+    """Tell if a link can stay; all but these can be changed while it runs."""
     return (old.name, old.number, old.mtu, old.subnet) == (new.name, new.number, new.mtu, new.subnet)
 
 

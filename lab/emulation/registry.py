@@ -1,4 +1,4 @@
-"""What is known of every lab of this machine: enough for another process to take one up.
+"""The labs of this machine, written down: enough for another process to take one up.
 
 One file per lab, `STATE/labs/<id>.json`, replaced at once with every change. It outlives a
 restart of the machine, unlike the lab itself, so that `lab ps` can say what became of it.
@@ -18,9 +18,10 @@ from lab.emulation.ownership import LabState, Process, boot_id, labs
 from lab.errors import LabError, UnknownName
 from lab.events import silent
 from lab.util import paths
+from lab.util.files import replace
 from lab.util.locks import machine_lock
 
-#: What a lab may be called.
+#: A name that a lab may have.
 NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,62}")
 
 
@@ -50,10 +51,10 @@ class HostRecord:
     def environment(self) -> dict[str, str]:
         """The variables of its commands, by what its first process was given; {} where that is gone."""
         try:
-            words = Path(f"/proc/{self.pid}/environ").read_bytes().decode(errors="replace").split("\0")
+            variables = Path(f"/proc/{self.pid}/environ").read_bytes().decode(errors="replace").split("\0")
         except OSError:
             return {}
-        given = dict(word.split("=", 1) for word in words if "=" in word)
+        given = dict(one.split("=", 1) for one in variables if "=" in one)
         return {name: given[name] for name in self.env if name in given}
 
 
@@ -91,17 +92,14 @@ class Record:
 
     @property
     def rebooted(self) -> bool:
-        """Whether the machine was restarted since: then nothing of the lab runs."""
+        """True when the machine was restarted since: then nothing of the lab runs."""
         return self.boot != boot_id()
 
     def save(self) -> None:
         """Replace the file at once."""
         path = _path(self.lab_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.rename(path)
+        replace(path, json.dumps(asdict(self)), mode=0o600)
 
 
 def _path(lab_id: str) -> Path:
@@ -109,7 +107,7 @@ def _path(lab_id: str) -> Path:
 
 
 def read(lab_id: str) -> Record | None:
-    """The record of the lab of this id; None where there is none that can be read."""
+    """Read the record of the lab of this id; None where there is none that can be read."""
     try:
         words = json.loads(_path(lab_id).read_text())
         lists = ("addresses", "env")
@@ -126,7 +124,7 @@ def read(lab_id: str) -> Record | None:
 
 
 def claim(lab_id: str, name: str = "") -> Record:
-    """The record of a new lab, under a name that no other lab of this machine has.
+    """Make the record of a new lab, under a name that no other lab of this machine has.
 
     Raises:
         LabError: the name is another lab's, or is no name.
@@ -150,19 +148,19 @@ def forget(lab_id: str) -> None:
 
 
 def records() -> list[Record]:
-    """Every lab of this machine, also those that a restart of it ended, the oldest first."""
+    """Read the records of all labs of this machine, the oldest first; also of those that a restart ended."""
     try:
         ids = {path.stem for path in (paths.STATE / "labs").glob("*.json")}
     except OSError:
         ids = set()
     ids |= {state.lab_id for state in labs()}
     # one that was killed at its very start has no record yet
-    found = [read(lab_id) or Record(lab_id, lab_id) for lab_id in ids]
-    return sorted(found, key=lambda record: (record.created, record.lab_id))
+    known = [read(lab_id) or Record(lab_id, lab_id) for lab_id in ids]
+    return sorted(known, key=lambda record: (record.created, record.lab_id))
 
 
 def find(which: str = "", among: Sequence[Record] | None = None) -> Record:
-    """The lab of this name or id; with no name, the only one there is.
+    """Find the lab of this name or id; with no name, the only one there is.
 
     Raises:
         UnknownName: no lab has this name; the error has the nearest one.

@@ -1,9 +1,9 @@
-"""Stand-ins for virtual machines: emulated hosts that are reached over SSH and no other way.
+"""Emulated virtual machines: hosts that are reached over SSH and no other way.
 
 Each has a control network on eth0, an sshd with a host key made for this one lab, a user who may
 become root by sudo, and its data links as a new machine has them: down and without addresses.
 The control network is a bridge in the lab's own namespace. Nothing of it is in the machine's;
-who wants to reach the stand-ins enters that namespace.
+who wants to reach the VMs enters that namespace.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UseDNS no
 
 @dataclass(frozen=True)
 class VmAccess:
-    """How the stand-ins are reached, from inside `namespace`: addresses by name, and two files."""
+    """Access to the VMs from inside `namespace`: addresses by name, and two files."""
 
     namespace: str
     addresses: Mapping[str, str]
@@ -50,7 +50,7 @@ class VmAccess:
 
 
 async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit: Emit = silent) -> VmAccess:
-    """Turn the hosts of a lab that is up into stand-ins; its end takes all of it away.
+    """Turn the hosts of a lab that is up into VMs; its end takes all of it away.
 
     Raises:
         CommandError: an sshd did not start.
@@ -73,12 +73,12 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
             _prepare(host, access, keys[name], _ports(emulation, name))
             for name, host in emulation.hosts.items()
         )
-        words.append(f"{len(names)} stand-ins")
+        words.append(f"{len(names)} VMs")
     return access
 
 
 def control_lines(pids: Mapping[str, int]) -> list[str]:
-    """`ip` lines, for the lab's namespace, that make the control network."""
+    """Build `ip` lines, for the lab's namespace, that make the control network."""
     lines = [
         f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
         f"addr add {NETWORK + 0xFFFE}/{LENGTH} dev {BRIDGE}",
@@ -98,7 +98,7 @@ def _ports(emulation: Emulation, host: str) -> list[str]:
 
 
 def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
-    """Make all keys of a rehearsal; returns the stand-ins' own, which known_hosts then has."""
+    """Make all keys of a rehearsal; returns the VMs' own, which known_hosts then has."""
     user = asyncssh.generate_private_key("ssh-ed25519")
     user.write_private_key(str(access.key))
     access.key.chmod(0o600)
@@ -110,7 +110,7 @@ def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
 
 
 def public(key: asyncssh.SSHKey) -> str:
-    """A public key as one line of OpenSSH's."""
+    """Write a public key as one line of OpenSSH's."""
     return str(key.export_public_key().decode().strip())
 
 
@@ -126,7 +126,7 @@ async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Se
 
 
 def script(*, address: str, host_key: str, allowed: str, ports: Sequence[str]) -> str:
-    """What makes a host a stand-in, as the input of a shell: no key stands in any argv."""
+    """Write what makes a host a VM, as the input of a shell: no key stands in any argv."""
     down = "".join(f"ip addr flush dev {port}\nip link set {port} down\n" for port in ports)
     return f"""\
 umask 077

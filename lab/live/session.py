@@ -90,7 +90,7 @@ class Session:
     def topology_now(self) -> Topology:
         """The topology as its links are now: some may have been changed while they ran."""
         graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
-        lines = self.lab.shaper.states if self.lab.shaper else {}
+        lines = self.lab.running.link_states
         for link in self.topology.links:
             line, asked = lines.get(link.name), Wiring(link, 0, 0).state
             if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):
@@ -247,12 +247,12 @@ class Session:
             overlay = await self.overlay(spec)
             if dead:
                 raise OverlayError(f"host {dead[0]}, which had it, has died")
-            for host in [host for host in overlay.hosts if host.name in change.hosts_go]:
+            for host in [host for host in overlay.hosts if host.name in change.hosts_removed]:
                 await overlay.leave(host)
         except LabError as error:
             await self._off_for_now(spec, error)
             return False
-        gone = [end for name, end in self.endpoints(spec).items() if name not in change.hosts_go]
+        gone = [end for name, end in self.endpoints(spec).items() if name not in change.hosts_removed]
         self._note(spec, hosts=tuple(host.name for host in overlay.hosts), endpoints=gone)
         return True
 
@@ -265,15 +265,15 @@ class Session:
 
     async def _follow(self, spec: str, change: Difference) -> bool:
         """Let an overlay follow the links and hosts that changed; False when it had to be taken off."""
-        if not (change.hosts_come or change.links_come or change.links_go or change.hosts_go):
+        if not (change.hosts_added or change.links_added or change.links_removed or change.hosts_removed):
             return True
         overlay = await self.overlay(spec)
         try:
             await overlay.rewire(self.topology)
-            for name in [host.name for host in change.hosts_come]:
+            for name in [host.name for host in change.hosts_added]:
                 await overlay.join(self.lab.hosts[name])
             await overlay.ready(READY)
-            new = [self.lab.hosts[host.name] for host in change.hosts_come]
+            new = [self.lab.hosts[host.name] for host in change.hosts_added]
             ends = {**self.endpoints(spec), **await self._attach(overlay, spec, new)}
         except LabError as error:
             await self._off_for_now(spec, error)

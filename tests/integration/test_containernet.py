@@ -122,7 +122,7 @@ def test_nodes_and_links_come_and_go_while_the_network_runs(net: Any) -> None:
     assert [str(h) for h in net.hosts] == ["d1", "d2"]
     assert len(net.links) == 2
     assert net.ping([d1], manualdestip="10.0.0.254", timeout=1) == 100.0
-    assert "lab-" + net.ground.lab_id + "-d3" not in inventory()["containers"]
+    assert "lab-" + net.backend.lab_id + "-d3" not in inventory()["containers"]
 
 
 def test_commands_run_inside_where_the_image_has_a_shell(net: Any, images: dict[str, str]) -> None:
@@ -299,7 +299,7 @@ def test_what_cannot_be_had_is_named_and_leaves_nothing(net: Any) -> None:
         with pytest.raises((LabError, HostError, UnknownName), match=said):
             ask()
     after = inventory()
-    made_at_first_use = {f"lab-{net.ground.lab_id}", f"lab-{net.ground.lab_id}-switches"}
+    made_at_first_use = {f"lab-{net.backend.lab_id}", f"lab-{net.backend.lab_id}-switches"}
     new = {n.split()[0] for n in after["namespaces"]} - {n.split()[0] for n in before["namespaces"]}
     assert new <= made_at_first_use
     assert after["containers"] == before["containers"]

@@ -14,8 +14,8 @@ import pytest
 
 from lab import images
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
-from lab.emulation.docker.daemon import Daemon, Places, client
-from lab.emulation.docker.image_store import endpoint_seed
+from lab.emulation.docker.daemon import Daemon, DaemonPaths, client
+from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.emulation import Emulation
 from lab.errors import MachineError
 from lab.events import Event, silent
@@ -27,50 +27,52 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonPaths]:
     """Room for a second Docker daemon beside the machine's own; no lab on the machine counts."""
     monkeypatch.setattr("lab.emulation.docker.daemon.labs", list)
-    places = Places(
+    paths = DaemonPaths(
         *(tmp_path / name for name in ("d.sock", "data", "exec", "d.pid")),
         record=tmp_path / "record",
         locks=tmp_path / "locks",
     )
-    yield places
-    Daemon(places=places).release()
+    yield paths
+    Daemon(paths=paths).release()
 
 
 def settings_of_the_network() -> dict[str, list[str]]:
-    """What a Docker daemon would change on the machine, left to itself."""
+    """The settings that a Docker daemon would change on the machine, left to itself."""
     found = inventory()
     return {kind: found[kind] for kind in ("links", "routes", "iptables", "mounts", "sysctls")}
 
 
-def test_a_daemon_that_the_lab_starts_leaves_nothing_when_it_goes(places: Places) -> None:
+def test_a_daemon_that_the_lab_starts_leaves_nothing_when_it_goes(paths: DaemonPaths) -> None:
     before = settings_of_the_network()
-    daemon = Daemon(places=places)
+    daemon = Daemon(paths=paths)
     daemon.ensure()
-    assert client(places).ping()
+    assert client(paths).ping()
     assert settings_of_the_network()["iptables"] == before["iptables"]
     assert daemon.release()
     assert settings_of_the_network() == before
-    assert [p for p in (places.socket, places.pidfile, places.exec, places.record) if p.exists()] == []
+    assert [p for p in (paths.socket, paths.pidfile, paths.exec, paths.record) if p.exists()] == []
 
 
-def test_a_daemon_stays_while_another_command_uses_it(places: Places) -> None:
-    first, second = Daemon(places=places), Daemon(places=places)
+def test_a_daemon_stays_while_another_command_uses_it(paths: DaemonPaths) -> None:
+    first, second = Daemon(paths=paths), Daemon(paths=paths)
     first.ensure()
     second.ensure()
     assert not first.release()
-    assert client(places).ping()
+    assert client(paths).ping()
     assert second.release()
 
 
-def test_a_daemon_of_a_killed_command_goes_with_the_next_one(places: Places) -> None:
+def test_a_daemon_of_a_killed_command_goes_with_the_next_one(paths: DaemonPaths) -> None:
     # given a command that is killed while it uses the daemon that it started
-    fields = [str(getattr(places, name)) for name in ("socket", "data", "exec", "pidfile", "record", "locks")]
+    fields = [str(getattr(paths, name)) for name in ("socket", "data", "exec", "pidfile", "record", "locks")]
     code = (
-        "import sys, time; from pathlib import Path; from lab.emulation.docker.daemon import Daemon, Places\n"
-        "Daemon(places=Places(*map(Path, sys.argv[1:]))).ensure(); print('up', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path\n"
+        "from lab.emulation.docker.daemon import Daemon, DaemonPaths\n"
+        "Daemon(paths=DaemonPaths(*map(Path, sys.argv[1:]))).ensure()\n"
+        "print('up', flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, *fields]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT) as killed:
@@ -78,39 +80,39 @@ def test_a_daemon_of_a_killed_command_goes_with_the_next_one(places: Places) -> 
         assert killed.stdout.readline() == b"up\n"
         os.kill(killed.pid, signal.SIGKILL)
     # when another one comes and goes, then so does the daemon
-    next_one = Daemon(places=places)
+    next_one = Daemon(paths=paths)
     next_one.ensure()
     assert next_one.release()
-    assert not places.socket.exists()
+    assert not paths.socket.exists()
 
 
-def test_a_daemon_of_somebody_else_is_used_and_left_alone(places: Places) -> None:
-    theirs = Daemon(places=places)
+def test_a_daemon_of_somebody_else_is_used_and_left_alone(paths: DaemonPaths) -> None:
+    theirs = Daemon(paths=paths)
     theirs.ensure()
     try:
         ours = Daemon(
-            places=Places(
-                places.socket,
-                places.data,
-                places.exec,
-                places.pidfile,
-                places.record / "x",
-                places.locks / "x",
+            paths=DaemonPaths(
+                paths.socket,
+                paths.data,
+                paths.exec,
+                paths.pidfile,
+                paths.record / "x",
+                paths.locks / "x",
             )
         )
         ours.ensure()
         assert not ours.release()
-        assert client(places).ping()
+        assert client(paths).ping()
     finally:
         assert theirs.release()
 
 
-def test_a_daemon_that_cannot_start_says_why_and_leaves_nothing(places: Places) -> None:
-    places.data.write_text("no folder")
+def test_a_daemon_that_cannot_start_says_why_and_leaves_nothing(paths: DaemonPaths) -> None:
+    paths.data.write_text("no folder")
     with pytest.raises(MachineError, match="Docker did not start"):
-        Daemon(places=places).ensure()
-    assert not places.record.exists()
-    assert not places.pidfile.exists()
+        Daemon(paths=paths).ensure()
+    assert not paths.record.exists()
+    assert not paths.pidfile.exists()
 
 
 def test_what_is_up_to_date_is_not_built_again(docker_daemon: None) -> None:
@@ -177,7 +179,7 @@ async def test_equipping_a_host_twice_changes_nothing(host: ContainerHost) -> No
 
 
 async def test_a_host_changes_neither_the_seed_nor_its_neighbour(docker_daemon: None) -> None:
-    seed = endpoint_seed()
+    seed = endpoint_store()
     before = await asyncio.to_thread(_tree, seed)
     async with Emulation(point_to_point.topology()) as lab:
         one, two = lab.hosts.values()

@@ -55,7 +55,7 @@ def test_switches_of_open_vswitch_pass_what_their_flows_say(net: Any) -> None:
     # and this machine's own network has nothing of them, but the lab has their daemons
     here = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True).stdout
     assert not {"ovs-netdev", "ovs-system", "s1"} & {line.split()[0] for line in here.splitlines()}
-    assert {"ovsdb-server", "ovs-vswitchd"} <= programs(net.ground.lab_id)
+    assert {"ovsdb-server", "ovs-vswitchd"} <= programs(net.backend.lab_id)
     # when a link goes and comes back, then so does its port
     net.removeLink(node1="s1", node2="h1")
     assert s1.vsctl("list-ports s1").split() == ["s1-eth2"]

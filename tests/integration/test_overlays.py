@@ -265,7 +265,6 @@ def test_a_hop_is_what_the_overlay_says(running: Running) -> None:
 
 def test_tcp_survives_a_link_that_loses_one_packet_in_a_hundred(running: Running) -> None:
     shaper = running.lab.shaper
-    assert shaper is not None
     running.do(shaper.change("AMS-PRG", loss=1.0))
     try:
         assert running.do(iperf(running.endpoints["AMS"], running.endpoints["PRG"], 3)) > 0.1

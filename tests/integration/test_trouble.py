@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab.emulation.docker import containers
-from lab.emulation.docker.daemon import Places
+from lab.emulation.docker.daemon import DaemonPaths, ExistingPaths
 from lab.emulation.emulation import Emulation
-from lab.emulation.leftovers import Before
 from lab.errors import HostError, HostTimeout
 from lab.topology import Topology
 from tests.integration.inventory import inventory
@@ -43,12 +42,12 @@ def test_a_docker_daemon_that_dies_costs_no_sample_and_leaves_nothing(
     docker_daemon: None, tmp_path: Path
 ) -> None:
     """Hosts go on without it; it is started again to take them away."""
-    if Before.read(Places().record) is None:
+    if ExistingPaths.read(DaemonPaths().record) is None:
         pytest.skip("the Docker daemon of this machine is not the lab's own, and so not a test's to kill")
     before = inventory()
     command = begin("emulate", *SMALL, "--results", str(tmp_path / "r"))
     wait_for_samples(tmp_path / "r", 1, command)
-    os.kill(int(Places().pidfile.read_text()), signal.SIGKILL)
+    os.kill(int(DaemonPaths().pidfile.read_text()), signal.SIGKILL)
     said, _ = command.communicate(timeout=120)
     assert command.returncode == 0, said
     assert "Traceback" not in said

@@ -52,7 +52,6 @@ class Up:
     @property
     def wire(self) -> Process:
         """The wire's process; where the kernel shapes, there is none to disturb."""
-        assert self.lab.emulation.shaper is not None
         found = self.lab.emulation.shaper.processes
         if not found:
             pytest.skip("the kernel shapes these links; there is no process that could be kept from it")
@@ -94,7 +93,6 @@ async def beside(up: Up, cell: Cell, trouble: Callable[[], Awaitable[None]]) -> 
     Hosts of a tenth of a CPU take their time to start what measures.
     """
     shaper = up.lab.emulation.shaper
-    assert shaper is not None
 
     async def carried() -> int:
         return sum(way.packets for link in (await shaper.counters()).values() for way in link.values())
@@ -165,7 +163,6 @@ def test_a_wire_that_stood_still_for_a_moment_shows_as_late(up: Up) -> None:
 
 def test_a_packet_filter_switched_off_breaks_the_sample_in_which_it_was(up: Up) -> None:
     up.wire  # noqa: B018
-    assert up.lab.emulation.state is not None
     inside = ["ip", "netns", "exec", f"lab-{up.lab.emulation.state.lab_id}", "sh", "-c"]
 
     def switch(value: int) -> None:

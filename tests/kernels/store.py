@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.emulation.docker.daemon import Daemon
-from lab.emulation.docker.image_store import endpoint_seed, image_ids
+from lab.emulation.docker.image_store import endpoint_store, image_ids
 
 IMAGES = ("lab/host", "lab/gtsperf")
 #: Bytes beside what is in it; unwritten ones take no room.
@@ -54,7 +54,7 @@ def _make(folder: Path, file: Path) -> None:
             subprocess.run(["docker", f"--host={host}", "load", "-q"], stdin=saving.stdout, check=True)
             if saving.wait():
                 raise subprocess.CalledProcessError(saving.returncode, "docker save")
-        seed = endpoint_seed()
+        seed = endpoint_store()
         (tree / "lab" / "seed").mkdir(parents=True)
         subprocess.run(["cp", "-a", seed, tree / "lab" / "seed"], check=True)
         size = int(subprocess.run(["du", "-sb", tree], capture_output=True, check=True).stdout.split()[0])

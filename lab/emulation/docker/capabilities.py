@@ -1,4 +1,4 @@
-"""What a host container may do: the smallest list with which its Docker daemon works.
+"""The capabilities of a host container: the smallest list with which its Docker daemon works.
 
 Found by trial on Docker 20.10: a host with all of them did all of the following, and one
 without any single one of them failed at something: loading an image, running containers on
@@ -31,3 +31,9 @@ HOST_CAPABILITIES = {
     "SYS_ADMIN": "mounts (control groups, overlay file systems), namespaces, entering them",
     "SYS_CHROOT": _OF_ENDPOINTS,
 }
+
+#: Those of a container of the user's own image: what Docker allows by default, and its own network.
+CONTAINER_CAPABILITIES = (
+    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
+    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
+)

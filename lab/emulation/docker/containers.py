@@ -20,7 +20,7 @@ class ContainerSpec:
     """A container to be started.
 
     `cpus` is a share of the machine's processors (1.0 is one of them), enforced by the
-    kernel's CPU bandwidth control; `memory` is in bytes; `tmpfs` maps a mount point to its
+    kernel's CPU bandwidth control; `tmpfs` maps a mount point to its
     mount options; `binds` maps a path outside to ``path inside[:options]``. `options` are more
     options of ``docker run``. `command` follows the image's ENTRYPOINT, or replaces it as well
     where `replaces` is set.
@@ -31,7 +31,6 @@ class ContainerSpec:
     image: str
     labels: Mapping[str, str] = field(default_factory=dict)
     cpus: float | None = None
-    memory: int | None = None
     capabilities: Sequence[str] = ()
     tmpfs: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +52,7 @@ def _by_name(variable: str) -> bool:
 
 
 def cpu_argv(cpus: float) -> list[str]:
-    """A host's share of the processors, in short turns.
+    """Build the options for a host's share of the processors, in short turns.
 
     Docker's own ``--cpus`` deals it out every 100 ms: a host with a quarter then runs at full speed
     for 25 ms, and its bursts reach the links faster than any slow machine would send them.
@@ -63,7 +62,7 @@ def cpu_argv(cpus: float) -> list[str]:
 
 
 def run_argv(spec: ContainerSpec) -> list[str]:
-    """The ``docker run`` for a container: no network of Docker's, no privilege but what is listed."""
+    """Build the ``docker run`` for a container: no network of Docker's, no privilege but what is listed."""
     argv = ["docker", "run", "--detach", "--pull=never", "--network=none", "--cgroupns=private"]
     argv += [f"--name={spec.name}", f"--hostname={spec.hostname}", "--cap-drop=ALL"]
     argv += [f"--cap-add={name}" for name in spec.capabilities]
@@ -71,7 +70,6 @@ def run_argv(spec: ContainerSpec) -> list[str]:
         argv += [f"--security-opt={o}=unconfined" for o in ("seccomp", "apparmor", "systempaths")]
     argv += [f"--label={k}={v}" for k, v in spec.labels.items()]
     argv += cpu_argv(spec.cpus) if spec.cpus else []
-    argv += [f"--memory={spec.memory}"] if spec.memory else []
     argv += [f"--tmpfs={where}:{options}" for where, options in spec.tmpfs.items()]
     argv += [f"--volume={outside}:{inside}" for outside, inside in spec.binds.items()]
     argv += [f"--device={device}" for device in spec.devices]
@@ -83,7 +81,7 @@ def run_argv(spec: ContainerSpec) -> list[str]:
 
 
 def run_env(spec: ContainerSpec) -> dict[str, str]:
-    """The environment that goes with `run_argv`: values of variables, which are nobody else's to read."""
+    """Build the environment for `run_argv`: values of variables, which are nobody else's to read."""
     return {k: v for k, v in spec.env.items() if _by_name(k)}
 
 
@@ -108,14 +106,12 @@ async def start(specs: Sequence[ContainerSpec], run: RunCommand) -> dict[str, St
     started = {name: Started(id_, int(pid)) for name, (id_, pid) in zip(names, lines, strict=True)}
     for spec in specs:
         if not started[spec.name].pid:
-            raise HostError(
-                f"{spec.hostname}: its container ended at once: {await last_words(spec.name, run)}"
-            )
+            raise HostError(f"{spec.hostname}: its container ended at once: {await log_tail(spec.name, run)}")
     return started
 
 
-async def last_words(container: str, run: RunCommand) -> str:
-    """The last lines of a container's log, for an error message."""
+async def log_tail(container: str, run: RunCommand) -> str:
+    """Read the last lines of a container's log, for an error message."""
     result = await run(["docker", "logs", "--tail", "3", container], check=False)
     return " / ".join((result.stdout + result.stderr).split("\n")).strip(" /") or "it said nothing"
 
@@ -131,7 +127,7 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
     request is enough; only the socket file itself is waited for.
 
     Raises:
-        HostTimeout: no answer within `PATIENCE`; the message has the container's last words.
+        HostTimeout: no answer within `PATIENCE`; the message has the end of the container's log.
     """
     try:
         async with asyncio.timeout(PATIENCE):
@@ -139,8 +135,8 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
             while not (socket.exists() and await _ping(socket)):
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
-        words = await last_words(container, run)
-        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {PATIENCE:g} s: {words}") from error
+        log = await log_tail(container, run)
+        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {PATIENCE:g} s: {log}") from error
 
 
 async def _ping(socket: Path) -> bool:

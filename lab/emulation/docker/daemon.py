@@ -18,28 +18,31 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
-from lab.emulation.leftovers import Before, clear, control_groups, mounts_below
-from lab.emulation.ownership import RUN, labs
+from lab.emulation.ownership import RUN, labs, mount_points, processes_with
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
+from lab.util.files import replace
 from lab.util.paths import STATE
 
 #: How long a daemon may take until it serves, and until it has ended (s).
 START_PATIENCE = 60.0
 STOP_PATIENCE = 20.0
 SYSTEMD = Path("/run/systemd/system")
+CGROUPS = Path("/sys/fs/cgroup")
 MARK = "LAB_DOCKERD"
+BEFORE_FILE = "before.json"
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a daemon listens and keeps its things; the defaults are Docker's own."""
+class DaemonPaths:
+    """The socket and the folders of a daemon; the defaults are Docker's own."""
 
     socket: Path = Path("/var/run/docker.sock")
     data: Path = Path("/var/lib/docker")
@@ -49,14 +52,64 @@ class Places:
     locks: Path = STATE
 
 
-def argv(places: Places) -> list[str]:
-    """The command of the lab's own daemon."""
+@dataclass(frozen=True)
+class ExistingPaths:
+    """Paths that were there before the daemon was started; what it leaves beside them is taken away."""
+
+    paths: frozenset[str]
+
+    @classmethod
+    def among(cls, candidates: Sequence[Path]) -> ExistingPaths:
+        return cls(frozenset(str(p) for p in candidates if p.exists()))
+
+    @classmethod
+    def read(cls, folder: Path) -> ExistingPaths | None:
+        """Read what `write` wrote; None where there is nothing, or half of it."""
+        try:
+            return cls(frozenset(json.loads((folder / BEFORE_FILE).read_text())))
+        except (OSError, ValueError):
+            return None
+
+    def write(self, folder: Path) -> None:
+        replace(folder / BEFORE_FILE, json.dumps(sorted(self.paths)))
+
+    def delete_others(self, unmount: Sequence[Path], delete: Sequence[Path]) -> None:
+        """Take away what was not there before: mounts below `unmount`, the paths `delete`, control groups.
+
+        Only empty control groups go: one with a process in it is somebody's.
+        """
+        for point in (p for root in unmount for p in mounts_below(root.resolve())):
+            if point not in self.paths:
+                subprocess.run(["umount", point], check=False, capture_output=True)
+        for path in (p for p in delete if str(p) not in self.paths):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        for group in (g for g in control_groups() if str(g) not in self.paths):
+            with suppress(OSError):
+                group.rmdir()
+
+
+def control_groups() -> list[Path]:
+    """List the groups in which a daemon puts its containers: one per controller, or one in all."""
+    return [p for p in (CGROUPS / "docker", *CGROUPS.glob("*/docker")) if p.is_dir()]
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """List the mount points at or below a folder, the innermost first."""
+    inside = [p for p in mount_points() if p == str(folder) or p.startswith(f"{folder}/")]
+    return sorted(inside, key=len, reverse=True)
+
+
+def argv(paths: DaemonPaths) -> list[str]:
+    """Build the command of the lab's own daemon."""
     return [
         "dockerd",
-        f"--host=unix://{places.socket}",
-        f"--data-root={places.data}",
-        f"--exec-root={places.exec}",
-        f"--pidfile={places.pidfile}",
+        f"--host=unix://{paths.socket}",
+        f"--data-root={paths.data}",
+        f"--exec-root={paths.exec}",
+        f"--pidfile={paths.pidfile}",
         "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",
@@ -67,8 +120,8 @@ def argv(places: Places) -> list[str]:
 class Daemon:
     """The Docker daemon, as long as this process needs it: `ensure`, then `release`."""
 
-    def __init__(self, emit: Emit = silent, places: Places | None = None) -> None:
-        self.places = places or Places()
+    def __init__(self, emit: Emit = silent, paths: DaemonPaths | None = None) -> None:
+        self.paths = paths or DaemonPaths()
         self._emit = emit
         self._using: IO[str] | None = None
 
@@ -85,10 +138,7 @@ class Daemon:
         self._using = self._lock("users")
         fcntl.flock(self._using, fcntl.LOCK_SH)
         try:
-            with self._lock("start") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if not self._serves():
-                    self._start()
+            self._start_unless_one_serves()
         except BaseException:
             self.release()
             raise
@@ -99,12 +149,8 @@ class Daemon:
         Raises:
             MachineError: it did not start.
         """
-        if self._using is None or Before.read(self.places.record) is None:
-            return
-        with self._lock("start") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self._serves():
-                self._start()
+        if self._using is not None and ExistingPaths.read(self.paths.record) is not None:
+            self._start_unless_one_serves()
 
     def release(self) -> bool:
         """Use the daemon no longer; returns whether it was stopped.
@@ -118,14 +164,20 @@ class Daemon:
                 fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            if Before.read(self.places.record) is None or labs() or self._has_containers():
+            if ExistingPaths.read(self.paths.record) is None or labs() or self._has_containers():
                 return False
             self._stop()
             return True
 
     def _lock(self, name: str) -> IO[str]:
-        self.places.locks.mkdir(parents=True, exist_ok=True)
-        return (self.places.locks / f"dockerd-{name}.lock").open("w")
+        self.paths.locks.mkdir(parents=True, exist_ok=True)
+        return (self.paths.locks / f"dockerd-{name}.lock").open("w")
+
+    def _start_unless_one_serves(self) -> None:
+        with self._lock("start") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._serves():
+                self._start()
 
     def _serves(self) -> bool:
         try:
@@ -134,7 +186,7 @@ class Daemon:
             return False
 
     def _has_containers(self) -> bool:
-        """Whether any container runs: somebody else's, for no lab has a record."""
+        """Tell if any container runs: somebody else's, for no lab has a record."""
         try:
             return bool(json.loads(self._get("/containers/json")[1]))
         except (OSError, ValueError, http.client.HTTPException):
@@ -143,7 +195,7 @@ class Daemon:
     def _get(self, path: str) -> tuple[int, bytes]:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(START_PATIENCE)
-            line.connect(str(self.places.socket))
+            line.connect(str(self.paths.socket))
             connection = http.client.HTTPConnection("docker")
             connection.sock = line
             connection.request("GET", path)
@@ -153,39 +205,39 @@ class Daemon:
     def _start(self) -> None:
         if not shutil.which("dockerd"):
             raise MachineError("Docker is not installed on this machine: apt-get install docker.io")
-        if SYSTEMD.exists() and self.places == Places():
+        if SYSTEMD.exists() and self.paths == DaemonPaths():
             raise MachineError("Docker is installed but does not run: systemctl start docker")
         with step(self._emit, "Docker daemon of this machine") as words:
             self._emit(Note("no Docker daemon runs here: starting one, without bridge or iptables rules"))
-            self._write_down()
+            self._record_existing_paths()
             process = self._spawn()
             self._wait_until_it_serves(process)
             words.append(f"process {process.pid}")
 
-    def _write_down(self) -> None:
+    def _record_existing_paths(self) -> None:
         """Note what is there before the daemon; after a crash of it, the first note counts.
 
         A daemon does not start beside the file of one that was killed and that its parent,
         which may be this process, has not waited for yet.
         """
-        places = self.places
-        places.record.mkdir(parents=True, exist_ok=True)
-        if Before.read(places.record) is None:
-            mounts = [Path(p) for root in (places.exec, places.data) for p in mounts_below(root.resolve())]
-            files = [places.exec, places.socket, places.pidfile]
-            Before.take([*files, *mounts, *control_groups()]).write(places.record)
+        paths = self.paths
+        paths.record.mkdir(parents=True, exist_ok=True)
+        if ExistingPaths.read(paths.record) is None:
+            mounts = [Path(p) for root in (paths.exec, paths.data) for p in mounts_below(root.resolve())]
+            files = [paths.exec, paths.socket, paths.pidfile]
+            ExistingPaths.among([*files, *mounts, *control_groups()]).write(paths.record)
         else:
-            places.pidfile.unlink(missing_ok=True)
+            paths.pidfile.unlink(missing_ok=True)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        with (self.places.record / "log").open("w") as log:
+        with (self.paths.record / "log").open("w") as log:
             return subprocess.Popen(
-                argv(self.places),
+                argv(self.paths),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env={**os.environ, MARK: str(self.places.record)},
+                env={**os.environ, MARK: str(self.paths.record)},
                 start_new_session=True,
             )
 
@@ -194,35 +246,24 @@ class Daemon:
         deadline = monotonic() + START_PATIENCE
         while not self._serves():
             if process.poll() is not None or monotonic() > deadline:
-                said = self._last_words()
+                reason = self._last_log_line()
                 self._stop()
-                raise MachineError(f"Docker did not start: {said}; the disk, the kernel or another daemon?")
+                raise MachineError(f"Docker did not start: {reason}; the disk, the kernel or another daemon?")
             sleep(0.01)
 
-    def _last_words(self) -> str:
-        lines = (self.places.record / "log").read_text(errors="replace").strip().splitlines()
+    def _last_log_line(self) -> str:
+        lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
 
     def _stop(self) -> None:
         """End the daemon, then whatever of it is left: processes, mounts, files, control groups."""
-        places, mark = self.places, f"{MARK}={self.places.record}"
-        _end([pid for pid in _processes(mark) if _comm(pid) == "dockerd"], signal.SIGTERM, STOP_PATIENCE)
-        _end(_processes(mark), signal.SIGKILL, STOP_PATIENCE)
-        before = Before.read(places.record)
-        if before is not None:
-            clear(before, [places.exec, places.data], [places.exec, places.socket, places.pidfile])
-        shutil.rmtree(places.record)
-
-
-def _processes(mark: str) -> list[int]:
-    """Processes with this word in their environment."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and int(folder.name) != os.getpid():
-            with suppress(OSError):
-                if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-    return found
+        paths, mark = self.paths, f"{MARK}={self.paths.record}"
+        marked = [process.pid for process in processes_with(mark)]
+        _end([pid for pid in marked if _comm(pid) == "dockerd"], signal.SIGTERM, STOP_PATIENCE)
+        _end([process.pid for process in processes_with(mark)], signal.SIGKILL, STOP_PATIENCE)
+        if (before := ExistingPaths.read(paths.record)) is not None:
+            before.delete_others([paths.exec, paths.data], [paths.exec, paths.socket, paths.pidfile])
+        shutil.rmtree(paths.record)
 
 
 def _comm(pid: int) -> str:
@@ -244,8 +285,8 @@ def _end(pids: list[int], how: signal.Signals, patience: float) -> None:
         os.close(handle)
 
 
-def client(places: Places | None = None) -> Any:
-    """A docker-py client of the daemon."""
+def client(paths: DaemonPaths | None = None) -> Any:
+    """Make a docker-py client of the daemon."""
     import docker
 
-    return docker.DockerClient(base_url=f"unix://{(places or Places()).socket}")
+    return docker.DockerClient(base_url=f"unix://{(paths or DaemonPaths()).socket}")

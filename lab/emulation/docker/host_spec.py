@@ -1,8 +1,8 @@
-"""What container a host of a topology becomes: pure planning, nothing is started here."""
+"""The container that a host of a topology becomes: pure planning, nothing is started here."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,16 @@ from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import ContainerSpec
 from lab.emulation.ownership import LABEL, LabState
 from lab.errors import TopologyError
-from lab.topology import LinkSpec, Topology, addressing
-from lab.topology.impairments import DEFAULTS
+from lab.topology import Topology
 
 HOST_IMAGE = "lab/host"
 #: Where a host finds the image store that its own Docker starts from.
-SEED_INSIDE = "/var/lib/lab-seed"
+STORE_INSIDE = "/var/lib/lab-seed"
 #: The folder that a host shares with this machine: its Docker daemon listens there as well.
 SHARED_INSIDE = "/run/lab"
 #: A host's Docker keeps its data in memory: nothing to delete afterwards. An upper bound, not a reservation.
 DOCKER_DATA = "rw,exec,dev,suid,mode=0710,size=4g"
-#: What the lab's own kind of host takes beside its image: it is a machine already.
+#: Parameters that the lab's own kind of host takes: it is a machine already.
 OF_HOSTS = frozenset(
     {
         *("cpus", "cpu_quota", "cpu_period", "cpu_shares", "cpuset_cpus", "mem_limit", "memory"),
@@ -50,15 +49,13 @@ class Plan:
 def plans(
     state: LabState,
     topology: Topology,
-    seed: Path,
+    store: Path,
     image: str = HOST_IMAGE,
     only: Collection[str] | None = None,
 ) -> list[Plan]:
-    """A plan for every host of a topology, or for some of them."""
+    """Plan every host of a topology, or some of them."""
     return [
-        host(
-            state, h.name, h.number, h.site, tuple(topology.addresses(h.name)), seed, h.image or image, h.cpus
-        )
+        host(state, h.name, h.number, h.site, topology.addresses(h.name), store, h.image or image, h.cpus)
         for h in topology.hosts
         if only is None or h.name in only
     ]
@@ -70,12 +67,12 @@ def host(
     number: int,
     site: str,
     addresses: tuple[str, ...],
-    seed: Path,
+    store: Path,
     image: str = HOST_IMAGE,
     cpus: float | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """The lab's own kind of host: a machine with a Docker daemon inside.
+    """Plan the lab's own kind of host: a machine with a Docker daemon inside.
 
     Raises:
         TopologyError: a parameter that such a host does not take; it is named, never ignored.
@@ -94,7 +91,7 @@ def host(
         cpus=cpus,
         capabilities=tuple(HOST_CAPABILITIES),
         tmpfs={"/var/lib/docker": DOCKER_DATA},
-        binds={str(seed): f"{SEED_INSIDE}:ro", str(shared): SHARED_INSIDE},
+        binds={str(store): f"{STORE_INSIDE}:ro", str(shared): SHARED_INSIDE},
         devices=("/dev/net/tun",),
         # set before the daemon starts: otherwise it would drop what the host is to forward
         sysctls={"net.ipv4.ip_forward": "1"},
@@ -105,7 +102,7 @@ def host(
 
 
 def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> Plan:
-    """A host that is a container of any image, without a Docker daemon inside.
+    """Plan a host that is a container of any image, without a Docker daemon inside.
 
     Raises:
         TopologyError: a parameter that is not supported; it is named, never ignored.
@@ -129,42 +126,10 @@ def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> 
 
 
 def container_name(state: LabState, host_name: str) -> str:
-    """The container of a host, told apart from those of other labs by the lab's id."""
+    """Name the container of a host, told apart from those of other labs by the lab's id."""
     return f"lab-{state.lab_id}-{host_name}"
 
 
 def labels(state: LabState, host_name: str) -> dict[str, str]:
+    """Docker's labels of a container, by which clean-up finds it."""
     return {LABEL: state.lab_id, "lab.host": host_name}
-
-
-def next_link(
-    hosts: Mapping[str, int], links: Sequence[LinkSpec], a: str, b: str, params: Mapping[str, Any]
-) -> LinkSpec:
-    """The link that comes after `links`: next number, next interface at both ends; `hosts` are numbered.
-
-    Raises:
-        TopologyError: both ends are one host, or the two are linked already.
-    """
-    if a == b or any({link.a, link.b} == {a, b} for link in links):
-        raise TopologyError(f"link {a}-{b}: {'both ends are one host' if a == b else 'it is there already'}")
-    number = 1 + max((link.number for link in links), default=0)
-    addresses = addressing.numbered(number, hosts[a], hosts[b])
-    return LinkSpec(
-        name=f"{a}-{b}",
-        number=number,
-        a=a,
-        b=b,
-        rtt=params["rtt"],
-        **{key: params.get(key, usual) for key, usual in DEFAULTS.items()},
-        mtu=params.get("mtu", 1500),
-        subnet=addresses.subnet,
-        address_a=addresses.address_a,
-        address_b=addresses.address_b,
-        interface_a=_next_interface(links, a),
-        interface_b=_next_interface(links, b),
-    )
-
-
-def _next_interface(links: Sequence[LinkSpec], host_name: str) -> str:
-    used = [link.interface(host_name) for link in links if host_name in (link.a, link.b)]
-    return f"eth{1 + max((int(name.removeprefix('eth')) for name in used), default=0)}"

@@ -1,8 +1,8 @@
-"""The seeded image store: endpoint images unpacked once, for the Docker daemons of all hosts.
+"""The image store of the hosts: endpoint images unpacked once, for the Docker daemons of all of them.
 
 Loading an image into each host's daemon takes most of the time of a naive bring-up. Instead
 one daemon loads it once; a host starts from a copy of the store's index (some 100 KiB) whose
-layers are symbolic links into the seed, which is mounted read-only. What a host then
+layers are symbolic links into that store, which is mounted read-only. What a host then
 writes, commits or removes stays its own.
 """
 
@@ -26,40 +26,33 @@ from lab.hosts import command
 from lab.util.locks import machine_lock
 from lab.util.paths import STATE
 
-SEEDS = STATE / "seed"
+STORES = STATE / "seed"
 ENDPOINT_IMAGE = "lab/gtsperf"
-#: What a layer is, beside its files: small things that the daemon of a host may rewrite.
+#: The parts of a layer beside its files: small things that the daemon of a host may rewrite.
 LAYER_FILES = ("link", "lower", "committed")
 
 
-def endpoint_seed(emit: Emit = silent) -> Path:
-    """The folder to mount on every host, made now if these images have none yet.
+def endpoint_store(emit: Emit = silent) -> Path:
+    """Return the folder to mount on every host, made now if the endpoint image has none yet.
+
+    The folder's name is a hash of the ids of that image and of the host's, whose daemon wrote the store.
 
     Raises:
         MachineError: the lab's images are not built, or the store could not be made.
     """
-    return seed([ENDPOINT_IMAGE], emit)
-
-
-def seed(images: Sequence[str], emit: Emit = silent) -> Path:
-    """As `endpoint_seed`, for any images of the machine's Docker daemon.
-
-    The folder's name is a hash of the ids of these images and of the host's, whose daemon
-    wrote the store.
-    """
-    ids = image_ids([host_spec.HOST_IMAGE, *images])
-    folder = SEEDS / hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
+    ids = image_ids([host_spec.HOST_IMAGE, ENDPOINT_IMAGE])
+    folder = STORES / hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
     if folder.exists():
         return folder
     with machine_lock("seed", emit, "unpacking the endpoint image"):
         if not folder.exists():
             with step(emit, "image store for the hosts"):
-                _make(folder, images)
+                _make(folder, [ENDPOINT_IMAGE])
     return folder
 
 
 def image_ids(images: Sequence[str]) -> list[str]:
-    """The ids of images of the machine's Docker daemon.
+    """Look up the ids of images of the machine's Docker daemon.
 
     Raises:
         MachineError: one of them is not there.
@@ -67,14 +60,14 @@ def image_ids(images: Sequence[str]) -> list[str]:
     argv = ["docker", "image", "inspect", "--format", "{{.Id}}", *images]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise MachineError(f"an image is missing ({said}): sudo python -m lab images build")
+        reason = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise MachineError(f"an image is missing ({reason}): sudo python -m lab images build")
     return done.stdout.split()
 
 
 def _make(folder: Path, images: Sequence[str]) -> None:
     """Load into a daemon of its own, take its store apart, and give it its name last of all."""
-    scratch = SEEDS / "unfinished"
+    scratch = STORES / "unfinished"
     shutil.rmtree(scratch, ignore_errors=True)  # an interrupted one's; the lock says that none is at work
     raw, new = scratch / "raw", scratch / "new"
     raw.mkdir(parents=True)
@@ -121,7 +114,7 @@ def split(raw: Path, new: Path) -> None:
     layers = raw / "overlay2"
     if not layers.is_dir():
         raise MachineError(
-            f"Docker's overlay2 does not work on the disk of {SEEDS}: put LAB_STATE_DIR on ext4 or xfs"
+            f"Docker's overlay2 does not work on the disk of {STORES}: put LAB_STATE_DIR on ext4 or xfs"
         )
     template = new / "template"
     shutil.copytree(raw / "image", template / "image", symlinks=True)
@@ -138,13 +131,13 @@ def _template_of_layer(layer: Path, copy: Path) -> None:
             shutil.copy2(layer / name, copy / name)
     if (layer / "work").is_dir():
         (copy / "work").mkdir()
-    (copy / "diff").symlink_to(Path(host_spec.SEED_INSIDE) / "overlay2" / layer.name / "diff")
+    (copy / "diff").symlink_to(Path(host_spec.STORE_INSIDE) / "overlay2" / layer.name / "diff")
 
 
 def _forget_others(folder: Path) -> None:
     """Delete the stores of older images, unless a lab may still use them."""
     if not labs():
-        for other in SEEDS.iterdir():
+        for other in STORES.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
 
@@ -157,4 +150,4 @@ def forget_all() -> None:
     """
     if present := labs():
         raise MachineError(f"lab {present[0].lab_id} is on this machine: take it down, or run 'lab cleanup'")
-    shutil.rmtree(SEEDS, ignore_errors=True)
+    shutil.rmtree(STORES, ignore_errors=True)

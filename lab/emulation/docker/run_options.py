@@ -1,4 +1,4 @@
-"""What Containernet's users ask of a container, as options of ``docker run``. Nothing is ignored.
+"""Containernet's parameters of a container as options of ``docker run``. Nothing is ignored.
 
 `KNOWN` has every parameter that becomes options, `ELSEWHERE` those that the network itself
 acts on, `REFUSED` those that cannot be had, each with the reason. Anything else is an error
@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from lab.emulation.docker.capabilities import CONTAINER_CAPABILITIES
 from lab.emulation.docker.containers import cpu_argv
 from lab.errors import TopologyError, nearest
 
 Options = Callable[[Any], list[str]]
 
-#: What a container of the user's own image may do: what Docker allows by default, and its own network.
-CAPABILITIES = (
-    *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP"),
-    *("SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE", "NET_ADMIN"),
-)
 PROPAGATION = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
 
 
@@ -46,17 +42,17 @@ def translate(name: str, params: Mapping[str, Any]) -> RunOptions:
         raise TopologyError(f"host {name!r}: cpus and cpu_quota/cpu_period say the same; give one of them")
     options: list[str] = []
     for key, value in given.items():
-        _known(name, key, value)
+        _check_known(name, key, value)
         if key in KNOWN:
-            options += _tried(name, key, KNOWN[key][0], value)
+            options += _converted(name, key, KNOWN[key][0], value)
     return RunOptions(
         tuple(options),
-        _tried(name, "environment", pairs, given.get("environment", {})),
+        _converted(name, "environment", pairs, given.get("environment", {})),
         capabilities(given.get("cap_add", ()), given.get("cap_drop", ())),
     )
 
 
-def _known(name: str, key: str, value: Any) -> None:
+def _check_known(name: str, key: str, value: Any) -> None:
     if key in REFUSED and (value or key not in HARMLESS):
         raise TopologyError(f"host {name!r}: {key}={value!r} cannot be had: {REFUSED[key]}")
     if key == "network_mode" and value not in ("none", ""):
@@ -68,7 +64,7 @@ def _known(name: str, key: str, value: Any) -> None:
         raise TopologyError(f"host {name!r}: the parameter {key} is not supported; {hint}")
 
 
-def _tried(name: str, key: str, function: Callable[[Any], Any], value: Any) -> Any:
+def _converted(name: str, key: str, function: Callable[[Any], Any], value: Any) -> Any:
     try:
         return function(value)
     except (TypeError, ValueError, AttributeError) as error:
@@ -76,8 +72,8 @@ def _tried(name: str, key: str, function: Callable[[Any], Any], value: Any) -> A
 
 
 def capabilities(add: Iterable[str], drop: Iterable[str] = ()) -> tuple[str, ...]:
-    """All that a container may do, from what Docker's default and a lab's links need, more, and less."""
-    wanted = dict.fromkeys((*CAPABILITIES, *map(_capability, add)))
+    """Add to the capabilities of a container, and take from them."""
+    wanted = dict.fromkeys((*CONTAINER_CAPABILITIES, *map(_capability, add)))
     dropped = set(map(_capability, drop))
     return () if "ALL" in dropped else tuple(c for c in wanted if c not in dropped)
 
@@ -256,7 +252,7 @@ HARMLESS = {"privileged", "device_requests", "security_opt", "auto_remove", "lin
 
 
 def table() -> str:
-    """What becomes of every parameter of a container, as the table of ``docs/containernet.md``."""
+    """Write the parameters of a container, and what becomes of each, as ``docs/containernet.md`` has it."""
     known = {**{key: meaning for key, (_, meaning) in KNOWN.items()}, **ELSEWHERE}
     return markdown("addDocker", known, REFUSED)
 

@@ -1,115 +1,29 @@
-"""A network's calls on a ground that only writes down what it is asked for: no root, no container."""
+"""A network's calls on a backend that only writes down what it is asked for: no root, no container."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Sequence
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mininet import link, node, nodelib
 
+from lab import containernet
 from lab.containernet import (
-    Containernet,
     Controller,
     Docker,
     Node,
     OVSSwitch,
     TCLink,
     Topo,
-    backend,
     net,
-    openvswitch,
+    switches,
 )
-from lab.emulation import ownership
 from lab.emulation.links.link import Shape
 from lab.errors import LabError, TopologyError, UnknownName
 
 
-class Ground:
-    """Takes every call, makes nothing."""
-
-    def __init__(self, emulation: Any = None, emit: Any = None) -> None:
-        self.own, self.lab_id = True, "abcd"
-        self.emulation = SimpleNamespace(hosts={}, pids={}, container_ids={}, links=[], state=None)
-        self.done: list[Any] = []
-
-    def image(self, name: str, image: str | None, build_params: Any) -> str | None:
-        return image
-
-    def about(self, image: str) -> dict[str, Any]:
-        return {"ExposedPorts": {"80/tcp": {}}}
-
-    def container(self, name: str, image: str | None, params: Any) -> bool:
-        self.done.append(("container", name, image, dict(params)))
-        self.emulation.hosts[name] = SimpleNamespace(container=f"lab-abcd-{name}")
-        self.emulation.pids[name] = 100 + len(self.emulation.pids)
-        self.emulation.container_ids[name] = f"id of {name}"
-        return True
-
-    def drop(self, name: str) -> None:
-        self.done.append(("drop", name))
-        del self.emulation.hosts[name]
-
-    def add_namespace(self, name: str) -> str:
-        self.done.append(("namespace", name))
-        return f"/run/netns/lab-abcd-{name}"
-
-    def remove_namespace(self, path: str) -> None:
-        self.done.append(("no namespace", path))
-
-    def join(self, a: Any, b: Any, mtu: int) -> None:
-        self.done.append(("join", a.interface, b.interface))
-
-    def lay(self, a: Any, b: Any, ab: Shape, ba: Shape) -> str:
-        self.done.append(("lay", a.interface, b.interface, ab, ba))
-        return f"{a.node}-{b.node}"
-
-    def take(self, name: str) -> None:
-        self.done.append(("take", name))
-
-    def change(self, name: str, direction: str, params: Any) -> None:
-        self.done.append(("change", name, direction, dict(params)))
-
-    def tool(self, namespace: str, argv: Sequence[str], name: str) -> subprocess.CompletedProcess[str]:
-        self.done.append((name, " ".join(argv)))
-        said = json.dumps([{"flags": ["UP"], "addr_info": [], "address": "02:00:00:00:00:01"}])
-        return subprocess.CompletedProcess(argv, 0, said, "")
-
-    def own_link(self) -> str:
-        self.done.append("own link")
-        return "sap-abcd-0"
-
-    def run(self, argv: Sequence[str], **how: Any) -> Any:
-        self.done.append(("this machine", " ".join(argv)))
-        return SimpleNamespace(stdout="")
-
-    def down(self) -> None:
-        self.done.append("down")
-
-    def said(self, name: str) -> list[str]:
-        """What was done with this machine's programs in one node's network."""
-        return [what[1] for what in self.done if what[0] == name and isinstance(what[1], str)]
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(net, "Ground", Ground)
-    monkeypatch.setattr(net.os, "geteuid", lambda: 0)
-
-    monkeypatch.setattr(net.exit_cleanup, "enrol", lambda ground: None)
-    monkeypatch.setattr(openvswitch, "lacking", lambda: ["ovsdb-tool"])
-
-    def build(**params: Any) -> Any:
-        return Containernet(**params)
-
-    return build
-
-
 def laid(made: Any) -> list[Any]:
-    return [what for what in made.ground.done if what[0] in ("join", "lay")]
+    return [what for what in made.backend.done if what[0] in ("join", "lay")]
 
 
 def test_the_script_of_containernets_front_page(make: Any) -> None:
@@ -128,11 +42,11 @@ def test_the_script_of_containernets_front_page(make: Any) -> None:
         ("lay", "s1-eth2", "s2-eth1", shape, shape),
         ("join", "s2-eth2", "d2-eth0"),
     ]
-    assert "ip address replace 10.0.0.251/8 dev d1-eth0" in made.ground.said("d1")
-    assert "ip link set s1-eth1 master s1" in made.ground.said("s1")
+    assert "ip address replace 10.0.0.251/8 dev d1-eth0" in made.backend.said("d1")
+    assert "ip link set s1-eth1 master s1" in made.backend.said("s1")
     assert (made["d2"].IP(), made["d2"].dimage) == ("10.0.0.252", "ubuntu:trusty")
     # once, also after `start` has configured all hosts
-    assert sum("10.0.0.251" in line for line in made.ground.said("d1")) == 1
+    assert sum("10.0.0.251" in line for line in made.backend.said("d1")) == 1
 
 
 def test_hosts_are_counted_from_the_base_address(make: Any) -> None:
@@ -140,37 +54,8 @@ def test_hosts_are_counted_from_the_base_address(make: Any) -> None:
     d1, d2 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x")
     made.addLink(d1, d2)
     assert (d1.IP(), d2.IP()) == ("192.168.7.1", "192.168.7.2")
-    assert "ip address replace 192.168.7.1/24 dev d1-eth0" in made.ground.said("d1")
-    assert "ip link set dev d2-eth0 address 00:00:00:00:00:02" in made.ground.said("d2")
-
-
-def test_parameters_of_one_end_hold_for_what_leaves_it(make: Any) -> None:
-    made = make()
-    d1, d2 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x")
-    link = made.addLink(d1, d2, params1={"delay": "1ms", "ip": "10.1.0.1/24"}, params2={"loss": 5}, bw=3)
-    assert laid(made) == [
-        ("lay", "d1-eth0", "d2-eth0", Shape(delay=1.0, rate=3.0), Shape(loss=5.0, rate=3.0))
-    ]
-    assert d1.IP() == "10.1.0.1"
-    link.intf2.config(delay="9ms")
-    assert made.ground.done[-1] == ("change", "d1-d2", "ba", {"delay": 9.0})
-    plain = made.addLink(d1, d2)
-    with pytest.raises(LabError, match="nothing shapes it; make it with cls=TCLink"):
-        plain.config(delay="1ms")
-
-
-def test_a_second_link_gets_no_address_of_its_own(make: Any) -> None:
-    made = make()
-    d1 = made.addDocker("d1", dimage="x")
-    s1, s2 = made.addSwitch("s1"), made.addSwitch("s2")
-    made.addLink(d1, s1)
-    second = made.addLink(d1, s2)
-    assert second.intf1.IP() is None
-    d1.setIP("10.5.0.1", 16, intf=second.intf1)
-    assert made.ground.said("d1")[-2:] == [
-        "ip address replace 10.5.0.1/16 dev d1-eth1",
-        "ip link set d1-eth1 up",
-    ]
+    assert "ip address replace 192.168.7.1/24 dev d1-eth0" in made.backend.said("d1")
+    assert "ip link set dev d2-eth0 address 00:00:00:00:00:02" in made.backend.said("d2")
 
 
 def test_what_is_removed_goes_with_its_links(make: Any) -> None:
@@ -179,8 +64,8 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
     made.addLink(d1, s1, delay="1ms")
     made.addLink(d2, s1)
     made.removeDocker("d1")
-    assert ("take", "d1-s1") in made.ground.done
-    assert ("drop", "d1") in made.ground.done
+    assert ("take", "d1-s1") in made.backend.done
+    assert ("drop", "d1") in made.backend.done
     assert ([str(link) for link in made.links], list(made)) == (["d2-eth0<->s1-eth2"], ["d2", "s1"])
     made.removeLink(node1="s1", node2=d2)
     assert (made.links, d2.intfs) == ([], {})
@@ -188,31 +73,10 @@ def test_what_is_removed_goes_with_its_links(make: Any) -> None:
         made.removeDocker("d1")
 
 
-def test_this_machines_end_of_a_switch_is_recorded_before_it_is_made(make: Any) -> None:
-    made = make()
-    made.addExtSAP("sap1", "198.18.77.1/24")
-    done = made.ground.done
-    added = ("sap1", "ip link add here type veth peer name sap-abcd-0")
-    assert done.index("own link") < done.index(added)
-    made.removeExtSAP("sap1")
-    assert ("this machine", "ip link delete sap-abcd-0") in done
-
-
-def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ownership, "RUN", tmp_path)
-    lab: Any = SimpleNamespace(state=ownership.LabState.create())
-    there = backend.Backend(lab, None)
-    names = [there.own_link(), there.own_link()]
-    assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
-    assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]
-
-
 def test_a_refused_parameter_makes_nothing(make: Any) -> None:
     made = make()
     d1, s1 = made.addDocker("d1", dimage="x"), made.addSwitch("s1")
-    before = list(made.ground.done)
+    before = list(made.backend.done)
     for ask in (
         lambda: made.addDocker("d2", dimage="x", colour="red"),
         lambda: made.addDocker("d2", dimage="x", port_bindings={"53/udp": 53}),
@@ -227,15 +91,8 @@ def test_a_refused_parameter_makes_nothing(make: Any) -> None:
     ):
         with pytest.raises(LabError):
             ask()
-    assert made.ground.done == before
+    assert made.backend.done == before
     assert list(made) == ["d1", "s1"]
-
-
-def test_another_containers_ipc_is_named_as_containernet_names_it(make: Any) -> None:
-    made = make()
-    made.addDocker("d1", dimage="x", ipc_mode="shareable")
-    made.addDocker("d2", dimage="x", ipc_mode="container:mn.d1")
-    assert made.ground.done[-1][3]["ipc_mode"] == "container:lab-abcd-d1"
 
 
 def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
@@ -255,8 +112,34 @@ def test_classes_of_ones_own_and_a_topology_in_a_class(make: Any) -> None:
     made = make(topo=Own())
     made.start()
     assert made["r0"].routed == 7
-    assert "ip address replace 10.0.0.9/24 dev r0-eth9" in made.ground.said("r0")
-    assert "ip route replace default via 10.0.0.9" in made.ground.said("d1")
+    assert "ip address replace 10.0.0.9/24 dev r0-eth9" in made.backend.said("r0")
+    assert "ip route replace default via 10.0.0.9" in made.backend.said("d1")
     assert [c.name for c in made.controllers] == ["c0"]
     with pytest.raises(TopologyError, match="'r0' is there already"):
         made.addDocker("r0", dimage="x")
+
+
+@pytest.mark.parametrize(
+    ("cls", "ours"),
+    [
+        (node.OVSSwitch, containernet.OVSSwitch),
+        (node.OVSBridge, containernet.OVSBridge),
+        (nodelib.LinuxBridge, containernet.LinuxBridge),
+        (containernet.LinuxBridge, containernet.LinuxBridge),
+    ],
+)
+def test_mininets_own_classes_are_stood_for(cls: Any, ours: Any) -> None:
+    assert net._lab_class(cls, switches.EQUIVALENTS, switches.LinuxBridge) is ours
+
+
+def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refused() -> None:
+    class Own(containernet.TCLink):
+        pass
+
+    class Foreign(link.TCLink):  # type: ignore[misc]
+        pass
+
+    known = {"TCLink": containernet.TCLink}
+    assert net._lab_class(Own, known, containernet.Link) is Own
+    with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
+        net._lab_class(Foreign, known, containernet.Link)

@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from subprocess import CompletedProcess
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from lab.containernet import LinuxBridge, OVSSwitch, openvswitch, switches
+from lab.containernet import openvswitch
 from lab.containernet.nodes import Node, NodeLocation
-from lab.containernet.openvswitch import Options, datapath_id, port_words
+from lab.containernet.openvswitch import Options, datapath_id, port_argv
 from lab.errors import CommandError, HostError, LabError, MachineError
-
-
-class Ground:
-    """Writes down commands; `answers` has what a program says, on either stream, and its status."""
-
-    lab_id = "abcd"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.done: list[str] = []
-        self.marked: list[Mapping[str, str]] = []
-        self.answers: dict[str, tuple[int, str, str]] = {}
-
-    def run(self, argv: Sequence[str], **how: Any) -> Any:
-        self.done.append(" ".join(argv))
-        self.marked += [how["env"]] if "env" in how else []
-        return SimpleNamespace(stdout=self.answers.get(argv[0], (0, "", ""))[1])
-
-    def tool(self, namespace: str, argv: Sequence[str], name: str) -> CompletedProcess[str]:
-        self.done.append(" ".join(argv))
-        status, out, err = self.answers.get(argv[0], (0, "", ""))
-        return CompletedProcess(argv, status, out, err)
-
-    def said(self, program: str) -> list[str]:
-        """What was asked of a program, without where it finds its database."""
-        lines = [line.replace(f" --db=unix:{self.folder}/openvswitch/db.sock", "") for line in self.done]
-        return [line.split(" ", 2)[2] for line in lines if line.startswith(f"{program} --timeout=10 ")]
-
-
-@pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground(tmp_path)
-
-
-@pytest.fixture
-def switch(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    monkeypatch.setattr(openvswitch.shutil, "which", lambda program: f"/usr/bin/{program}")
-
-    def make(name: str = "s1", **params: Any) -> Any:
-        return OVSSwitch(name, place=NodeLocation(ground, "/run/netns/x"), **params)  # type: ignore[arg-type]
-
-    return make
+from tests.unit.containernet_backends import CommandBackend
 
 
 @pytest.mark.parametrize(
@@ -87,122 +42,104 @@ def test_a_datapath_has_the_number_that_mininet_gives_it(name: str, dpid: Any, d
     ],
 )
 def test_what_a_switch_cannot_have_is_named_and_starts_nothing(
-    switch: Any, ground: Ground, params: dict[str, Any], said: str
+    switch: Any, backend: CommandBackend, params: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(LabError, match=said):
         switch(**params)
-    assert ground.done == []
-    assert not (ground.folder / "openvswitch").exists()
+    assert backend.done == []
+    assert not (backend.folder / "openvswitch").exists()
 
 
 def test_a_bridge_is_what_was_asked() -> None:
     asked = {"failMode": "secure", "protocols": "OpenFlow10,OpenFlow13", "batch": True}
-    assert " ".join(Options.of("s7", False, None, asked).words("s7", "netdev")) == (
+    assert " ".join(Options.of("s7", False, None, asked).argv("s7", "netdev")) == (
         "-- --may-exist add-br s7 -- set Bridge s7 datapath_type=netdev fail_mode=secure stp_enable=false "
         "protocols=OpenFlow10,OpenFlow13 other_config:datapath-id=0000000000000007"
     )
-    ring = Options.of("core", True, 4096, {"protocols": ["OpenFlow13"]}).words("core", "system")
+    ring = Options.of("core", True, 4096, {"protocols": ["OpenFlow13"]}).argv("core", "system")
     assert {"datapath_type=system", "fail_mode=standalone", "stp_enable=true"} < set(ring)
     assert {"protocols=OpenFlow13", "other_config:stp-priority=4096"} < set(ring)
     assert not any("datapath-id" in word for word in ring)
-    assert port_words("s1", "s1-eth2", 2)[-1] == "ofport_request=2"
-    assert "ofport_request" not in " ".join(port_words("s1", "sap", None))
+    assert port_argv("s1", "s1-eth2", 2)[-1] == "ofport_request=2"
+    assert "ofport_request" not in " ".join(port_argv("s1", "sap", None))
 
 
-def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, ground: Ground) -> None:
+def test_the_daemons_are_the_labs_own_and_started_once(switch: Any, backend: CommandBackend) -> None:
     s1 = switch()
     # given what the daemons make when they start
     for name in ("conf.db", "ovsdb-server.pid", "ovs-vswitchd.pid"):
-        (ground.folder / "openvswitch" / name).touch()
+        (backend.folder / "openvswitch" / name).touch()
     switch("s2")
-    started = [line for line in ground.done if line.startswith("nsenter")]
+    started = [line for line in backend.done if line.startswith("nsenter")]
     assert [line.split()[2] for line in started] == ["ovsdb-tool", "ovsdb-server", "ovs-vswitchd"]
     assert all(line.startswith("nsenter --net=/run/netns/x ") for line in started)
-    folder = str(ground.folder / "openvswitch")
-    assert all(env["LAB_ID"] == "abcd" and env["OVS_RUNDIR"] == folder for env in ground.marked)
-    assert s1.engine.environment["OVS_RUNDIR"] == folder
+    folder = str(backend.folder / "openvswitch")
+    assert all(env["LAB_ID"] == "abcd" and env["OVS_RUNDIR"] == folder for env in backend.marked)
+    assert s1.datapath.environment["OVS_RUNDIR"] == folder
 
 
-def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(switch: Any, ground: Ground) -> None:
+def test_ports_have_the_numbers_of_mininet_and_come_back_after_a_stop(
+    switch: Any, backend: CommandBackend
+) -> None:
     s1 = switch(failMode="secure")
-    s1.engine.attach("s1-eth4", 4)
+    s1.datapath.attach("s1-eth4", 4)
     add = "-- --may-exist add-port s1 s1-eth4 -- set Interface s1-eth4 ofport_request=4"
-    assert ground.said("ovs-vsctl")[-1] == add
+    assert backend.said("ovs-vsctl")[-1] == add
     s1.stop(deleteIntfs=False)
-    assert ground.said("ovs-vsctl")[-1] == "--if-exists del-br s1"
+    assert backend.said("ovs-vsctl")[-1] == "--if-exists del-br s1"
     s1.start()
-    assert ground.said("ovs-vsctl")[-1].endswith(add)
-    assert ground.said("ovs-ofctl") == []
+    assert backend.said("ovs-vsctl")[-1].endswith(add)
+    assert backend.said("ovs-ofctl") == []
     # and a controller makes it learn
     s1.start([object()])
-    assert ground.said("ovs-ofctl")[-1].endswith("/s1.mgmt priority=0,actions=NORMAL")
+    assert backend.said("ovs-ofctl")[-1].endswith("/s1.mgmt priority=0,actions=NORMAL")
     s1.detach("s1-eth4")
-    assert ground.said("ovs-vsctl")[-1] == "--if-exists del-port s1 s1-eth4"
+    assert backend.said("ovs-vsctl")[-1] == "--if-exists del-port s1 s1-eth4"
 
 
 @pytest.mark.parametrize(("genl", "datapath"), [("Name: ovs_datapath", "system"), ("", "netdev")])
 def test_checksums_are_written_for_a_datapath_in_user_space(
-    switch: Any, ground: Ground, genl: str, datapath: str
+    switch: Any, backend: CommandBackend, genl: str, datapath: str
 ) -> None:
-    ground.answers["genl"] = (0, genl, "")
+    backend.answers["genl"] = (0, genl, "")
     s1 = switch()
-    assert s1.engine.datapath == datapath
-    far = Node("h1", place=NodeLocation(ground, "/run/netns/h1"))  # type: ignore[arg-type]
-    s1.engine.face(far, "h1-eth0")
-    assert ("ethtool -K h1-eth0 tx off" in ground.done) is (datapath == "netdev")
-    assert switch("s2", datapath="user").engine.datapath == "netdev"
+    assert s1.datapath.datapath_type == datapath
+    far = Node("h1", place=NodeLocation(backend, "/run/netns/h1"))  # type: ignore[arg-type]
+    s1.datapath.prepare_peer(far, "h1-eth0")
+    assert ("ethtool -K h1-eth0 tx off" in backend.done) is (datapath == "netdev")
+    assert switch("s2", datapath="user").datapath.datapath_type == "netdev"
 
 
-def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, ground: Ground) -> None:
+def test_flows_are_asked_for_in_the_versions_of_the_switch(switch: Any, backend: CommandBackend) -> None:
     s1 = switch(protocols="OpenFlow13")
-    ground.answers["ovs-ofctl"] = (0, "flows\n", "")
+    backend.answers["ovs-ofctl"] = (0, "flows\n", "")
     assert s1.dpctl("add-flow", "'priority=1 actions=drop'") == "flows\n"
-    where = f"unix:{ground.folder}/openvswitch/s1.mgmt"
-    assert ground.said("ovs-ofctl") == [f"--protocols=OpenFlow13 add-flow {where} priority=1 actions=drop"]
+    where = f"unix:{backend.folder}/openvswitch/s1.mgmt"
+    assert backend.said("ovs-ofctl") == [f"--protocols=OpenFlow13 add-flow {where} priority=1 actions=drop"]
 
 
-def test_trouble_of_the_daemon_is_an_error(switch: Any, ground: Ground) -> None:
+def test_trouble_of_the_daemon_is_an_error(switch: Any, backend: CommandBackend) -> None:
     s1 = switch()
-    ground.answers["ovs-ofctl"] = (1, "", "ovs-ofctl: unknown command 'x'\n")
+    backend.answers["ovs-ofctl"] = (1, "", "ovs-ofctl: unknown command 'x'\n")
     with pytest.raises(CommandError, match="unknown command 'x'"):
         s1.dpctl("x")
     said = "ovs-vsctl: Error detected while setting up 'e': No such device.  See ovs-vswitchd log.\nmore"
-    ground.answers["ovs-vsctl"] = (0, "", said)
+    backend.answers["ovs-vsctl"] = (0, "", said)
     with pytest.raises(HostError, match=r"switch s1: .* while setting up 'e': No such device; its log: "):
-        s1.engine.attach("e", 1)
+        s1.datapath.attach("e", 1)
 
 
-def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, ground: Ground) -> None:
+def test_a_ring_is_ready_when_every_port_has_its_state(switch: Any, backend: CommandBackend) -> None:
     s1 = switch(stp=True)
     for number in (1, 2):
-        s1.engine.attach(f"s1-eth{number}", number)
+        s1.datapath.attach(f"s1-eth{number}", number)
     for states, ready in (("learning\nblocking\n", False), ("\n\n", False), ("forwarding\nblocking\n", True)):
-        ground.answers["ovs-vsctl"] = (0, states, "")
+        backend.answers["ovs-vsctl"] = (0, states, "")
         assert s1.connected() is ready
 
 
-def test_without_its_programs_there_is_a_bridge_and_it_is_said(
-    switch: Any, ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(switches, "info", told.append)
-    monkeypatch.setattr(openvswitch.shutil, "which", lambda program: None)
-    s1 = switch(failMode="standalone", protocols=None)
-    assert told == ["s1: a Linux bridge, for Open vSwitch (this machine has no ovsdb-tool)\n"]
-    assert ground.done[0].startswith("ip link add s1 type bridge")
-    with pytest.raises(LabError, match=r"protocols='OpenFlow13' .* install openvswitch-switch"):
-        switch("s2", protocols="OpenFlow13")
-    with pytest.raises(LabError, match="switch s1: dpctl cannot be had: it is a Linux bridge"):
-        s1.dpctl("dump-flows")
-
-
-def test_a_plain_switch_stays_a_linux_bridge(switch: Any, ground: Ground) -> None:
-    LinuxBridge("s1", place=NodeLocation(ground, "/run/netns/x"))  # type: ignore[arg-type]
-    assert ground.done[0].startswith("ip link add s1 type bridge")
-
-
 def test_user_space_without_ethtool_is_refused(
-    switch: Any, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    switch: Any, backend: CommandBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(openvswitch.shutil, "which", lambda program: program != "ethtool" or None)
     with pytest.raises(MachineError, match="needs ethtool; install it"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,12 @@ from typing import Any
 import pytest
 
 from lab.emulation import cleanup, ownership
+from lab.emulation.cleanup import processes
 from lab.emulation.registry import HostRecord, Record, read
 from lab.errors import MachineError
 from lab.hosts.host import Result
-from lab.util import paths
 
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownership, "RUN", tmp_path / "run")
-    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 class Docker:
@@ -92,6 +90,22 @@ async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> N
     assert ownership.labs() == []
 
 
+@pytest.mark.parametrize(("mounted", "umounts"), [(True, 1), (False, 0)])
+async def test_a_folder_that_is_bound_to_itself_is_unmounted(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch, mounted: bool, umounts: int
+) -> None:
+    """`ip netns add` makes such a mount, which `os.path.ismount` does not tell from a folder."""
+    folder, mounts = own_folders / "netns", own_folders / "mounts"
+    folder.mkdir()
+    mounts.write_text(f"/dev/vda {folder if mounted else '/'} ext4 rw 0 0\n")
+    monkeypatch.setattr(ownership, "MOUNTS", mounts)
+    lab = ownership.LabState.create()
+    lab.record("mount", str(folder))
+    kernel = Kernel()
+    await cleanup.remove(lab, kernel)
+    assert kernel.ran == [("umount", str(folder))] * umounts
+
+
 async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
     lab = ownership.LabState.create()
     lab.record("link", "sap-0")
@@ -100,3 +114,21 @@ async def test_a_link_that_stays_is_told_and_the_record_stays_too() -> None:
     ):
         await cleanup.remove(lab, Kernel(sap_0="RTNETLINK answers: Operation not permitted"))
     assert [found.lab_id for found in ownership.labs()] == [lab.lab_id]
+
+
+def test_a_lab_is_removed_by_a_process_of_its_own(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named in a string: a program that ends starts it."""
+    monkeypatch.setenv("LAB_RUN_DIR", str(own_folders / "run"))
+    monkeypatch.setenv("LAB_STATE_DIR", str(own_folders / "state"))
+    lab = ownership.LabState.create()
+    Record(lab.lab_id, "class").save()
+    cleanup.remove_in_subprocess(lab.lab_id)
+    assert (ownership.labs(), read(lab.lab_id)) == ([], None)
+
+
+def test_orphans_are_found_by_the_id_in_their_environment() -> None:
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, "LAB_ID": "test-orphan"}) as orphan:
+        found = processes("test-orphan")
+        orphan.kill()
+    assert [p.pid for p in found] == [orphan.pid]
+    assert processes("test-orph") == []

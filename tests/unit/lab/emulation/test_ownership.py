@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import ownership
-from lab.emulation.cleanup import processes
 from lab.emulation.ownership import LabState, Process, labs
 
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(ownership, "RUN", tmp_path / "lab")
-    return tmp_path / "lab"
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 def test_objects_come_back_in_the_order_in_which_they_were_recorded() -> None:
@@ -57,17 +51,17 @@ def test_a_process_number_that_was_given_again_is_not_the_owner() -> None:
     assert not Process(me.pid, me.started - 1).alive()
 
 
-def test_forgetting_the_last_lab_leaves_no_folder(own_folder: Path) -> None:
+def test_forgetting_the_last_lab_leaves_no_folder(own_folders: Path) -> None:
     one, two = LabState.create(), LabState.create()
     one.forget()
     assert [lab.lab_id for lab in labs()] == [two.lab_id]
     two.forget()
-    assert not own_folder.exists()
+    assert not (own_folders / "run").exists()
 
 
-def test_orphans_are_found_by_the_id_in_their_environment() -> None:
-    with subprocess.Popen(["sleep", "60"], env={**os.environ, "LAB_ID": "test-orphan"}) as orphan:
-        found = processes("test-orphan")
-        orphan.kill()
-    assert [p.pid for p in found] == [orphan.pid]
-    assert processes("test-orph") == []
+def test_a_lab_that_is_kept_lives_without_an_owner() -> None:
+    made = LabState.create()
+    made.keep()
+    assert made.alive()
+    assert made.stays()
+    assert made.owner() is None

@@ -1,4 +1,4 @@
-"""What changes between a lab that runs and the topology that is wanted of it: that, and nothing else."""
+"""The changes between a lab that runs and the topology that is wanted of it: that, and nothing else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def compare(
 def test_the_same_topology_changes_nothing() -> None:
     change = compare(changed())
     assert not change
-    assert change.words() == []
+    assert change.summary() == []
 
 
 def test_a_new_host_brings_its_links_and_touches_no_other() -> None:
@@ -44,21 +44,21 @@ def test_a_new_host_brings_its_links_and_touches_no_other() -> None:
     graph.add_node("NEW", site="AMS")
     graph.add_edge("NEW", "AMS", rtt=3.0)
     change = compare(graph)
-    assert [host.name for host in change.hosts_come] == ["NEW"]
-    assert [link.name for link in change.links_come] == ["AMS-NEW"]
-    assert (change.hosts_go, change.links_go, change.reshaped) == ((), (), ())
-    assert change.words() == ["+ host NEW (AMS)", "+ link AMS-NEW (3 ms)"]
+    assert [host.name for host in change.hosts_added] == ["NEW"]
+    assert [link.name for link in change.links_added] == ["AMS-NEW"]
+    assert (change.hosts_removed, change.links_removed, change.reshaped) == ((), (), ())
+    assert change.summary() == ["+ host NEW (AMS)", "+ link AMS-NEW (3 ms)"]
 
 
 def test_a_host_that_goes_takes_its_links_along() -> None:
     graph = changed()
     graph.remove_node("PRG")
     change = compare(graph)
-    assert change.hosts_go == ("PRG",)
-    assert {link.name for link in change.links_go} == {
+    assert change.hosts_removed == ("PRG",)
+    assert {link.name for link in change.links_removed} == {
         link.name for link in RUNNING.links if "PRG" in (link.a, link.b)
     }
-    assert change.links_come == ()
+    assert change.links_added == ()
 
 
 def test_another_round_trip_is_a_change_of_the_running_link() -> None:
@@ -83,19 +83,19 @@ def test_another_mtu_makes_a_link_anew_in_its_old_place() -> None:
     link = RUNNING.links[0]
     graph.edges[link.a, link.b]["mtu"] = 9000
     change = compare(graph)
-    assert [one.name for one in change.links_go] == [link.name]
-    (come,) = change.links_come
+    assert [one.name for one in change.links_removed] == [link.name]
+    (come,) = change.links_added
     assert (come.mtu, come.number, come.subnet) == (9000, link.number, link.subnet)
-    assert change.words() == [f"~ link {link.name} ({link.rtt:g} ms, 100 Mbit/s): made anew"]
+    assert change.summary() == [f"~ link {link.name} ({link.rtt:g} ms, 100 Mbit/s): made anew"]
 
 
 def test_a_host_that_died_is_made_anew_with_its_links() -> None:
     names = {host.name for host in RUNNING.hosts}
     change = compare(changed(), alive=names - {"PRG"})
-    assert change.hosts_go == ("PRG",)
-    assert [(h.name, h.number) for h in change.hosts_come] == [("PRG", RUNNING.host("PRG").number)]
-    assert {link.name for link in change.links_go} == {link.name for link in change.links_come}
-    assert "~ host PRG (PRG): made anew" in change.words()
+    assert change.hosts_removed == ("PRG",)
+    assert [(h.name, h.number) for h in change.hosts_added] == [("PRG", RUNNING.host("PRG").number)]
+    assert {link.name for link in change.links_removed} == {link.name for link in change.links_added}
+    assert "~ host PRG (PRG): made anew" in change.summary()
 
 
 @pytest.mark.parametrize("cpus", [0.5, 2.0])
@@ -104,4 +104,4 @@ def test_cpus_change_while_the_host_runs(cpus: float) -> None:
     graph.nodes["AMS"]["cpus"] = cpus
     change = compare(graph)
     assert change.cpus == {"AMS": cpus}
-    assert change.hosts_come == ()
+    assert change.hosts_added == ()

@@ -1,4 +1,4 @@
-"""The seeded store and the daemon's record: taken apart and put back, on plain folders."""
+"""The image store of the hosts: a daemon's store taken apart, on plain folders."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation import leftovers
-from lab.emulation.docker import daemon, image_store
-from lab.emulation.leftovers import Before
+from lab.emulation.docker import image_store
 from lab.errors import MachineError
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """What a daemon leaves in its folder: two layers, an index, and what a host does not need."""
+    """The files that a daemon leaves in its folder: two layers, an index, and what a host does not need."""
     raw = tmp_path / "raw"
     for name in ("base", "top"):
         (raw / "overlay2" / name / "diff" / "etc").mkdir(parents=True)
@@ -45,33 +43,3 @@ def test_a_store_of_another_driver_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vfs").mkdir()
     with pytest.raises(MachineError, match="overlay2 does not work"):
         image_store.split(tmp_path, tmp_path / "new")
-
-
-def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:
-    argv = daemon.argv(daemon.Places(socket=tmp_path / "s"))
-    assert {"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"} <= set(argv)
-    assert f"--host=unix://{tmp_path}/s" in argv
-
-
-def test_only_what_was_not_there_before_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "CGROUPS", tmp_path / "cgroups")
-    theirs, new, busy = (tmp_path / "cgroups" / name / "docker" for name in ("cpu", "memory", "pids"))
-    theirs.mkdir(parents=True)
-    old = tmp_path / "exec"
-    old.mkdir()
-    before = Before.take([old, *leftovers.control_groups()])
-    new.mkdir(parents=True)
-    (busy / "container").mkdir(parents=True)
-    pidfile = tmp_path / "pid"
-    pidfile.touch()
-    leftovers.clear(before, [], [old, pidfile, tmp_path / "never"])
-    assert (theirs.exists(), new.exists(), busy.exists()) == (True, False, True)
-    assert (old.exists(), pidfile.exists()) == (True, False)
-
-
-def test_what_was_there_before_survives_on_disk(tmp_path: Path) -> None:
-    assert Before.read(tmp_path) is None
-    Before.take([tmp_path]).write(tmp_path)
-    assert Before.read(tmp_path) == Before(frozenset({str(tmp_path)}))
-    (tmp_path / leftovers.NAME).write_text("half")
-    assert Before.read(tmp_path) is None

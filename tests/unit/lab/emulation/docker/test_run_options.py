@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.containernet import tc_params
-from lab.emulation import ownership
-from lab.emulation.docker import host_spec, run_options
-from lab.emulation.docker.containers import run_argv, run_env
+from lab.emulation.docker import run_options
+from lab.emulation.docker.capabilities import CONTAINER_CAPABILITIES
 from lab.emulation.docker.run_options import translate
 from lab.errors import TopologyError
 from tests.paths import ROOT
-
-
-@pytest.fixture
-def a_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ownership.LabState:
-    monkeypatch.setattr(ownership, "RUN", tmp_path)
-    return ownership.LabState.create()
 
 
 @pytest.mark.parametrize(
@@ -89,40 +80,13 @@ def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said:
 
 
 def test_capabilities_start_from_dockers_default_and_a_network() -> None:
-    assert translate("d1", {}).capabilities == run_options.CAPABILITIES
+    assert translate("d1", {}).capabilities == CONTAINER_CAPABILITIES
     assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (
-        *run_options.CAPABILITIES,
+        *CONTAINER_CAPABILITIES,
         "SYS_PTRACE",
     )
     assert "MKNOD" not in translate("d1", {"cap_drop": ["mknod"]}).capabilities
     assert translate("d1", {"cap_drop": ["ALL"]}).capabilities == ()
-
-
-def test_values_of_variables_are_in_no_command_line(a_state: ownership.LabState) -> None:
-    params = {"environment": {"TOKEN": "terces", "PATH": "/opt/bin", "DOCKER_HOST": "x"}}
-    spec = host_spec.plain(a_state, "d1", "image", params).container
-    argv = run_argv(spec)
-    assert "--env=TOKEN" in argv
-    assert not [word for word in argv if "terces" in word]
-    assert run_env(spec)["TOKEN"] == "terces"
-    # these two would change what the docker command itself does
-    assert {"--env=PATH=/opt/bin", "--env=DOCKER_HOST=x"} <= set(argv)
-    assert not {"PATH", "DOCKER_HOST"} & set(run_env(spec))
-
-
-def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: ownership.LabState) -> None:
-    argv = run_argv(host_spec.plain(a_state, "d1", "image", {"dcmd": "sh -c 'sleep 1'"}).container)
-    assert argv[-5:] == ["--entrypoint=", "image", "sh", "-c", "sleep 1"]
-    assert "--entrypoint=" not in run_argv(host_spec.plain(a_state, "d1", "image", {}).container)
-
-
-def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(
-    a_state: ownership.LabState,
-) -> None:
-    plan = host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
-    assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))
-    with pytest.raises(TopologyError, match="'h': dcmd is for containers of an image of your own"):
-        host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"dcmd": "sh"})
 
 
 def test_no_parameter_is_in_two_tables() -> None:
@@ -132,6 +96,4 @@ def test_no_parameter_is_in_two_tables() -> None:
 
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
-    page = ROOT.joinpath("docs", "containernet.md").read_text()
-    assert run_options.table() in page
-    assert tc_params.table() in page
+    assert run_options.table() in ROOT.joinpath("docs", "containernet.md").read_text()

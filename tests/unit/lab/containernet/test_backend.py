@@ -37,15 +37,15 @@ class Fabric:
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:
         for wiring in wirings:
-            self.done.append(("add", wiring.line.name))
-            self.shaper.lines[wiring.line.name] = wiring.line
+            self.done.append(("add", wiring.state.name))
+            self.shaper.states[wiring.state.name] = wiring.state
         if self.broken:
             raise ShaperError("it cannot be")
 
     async def clear_links(self, links: Sequence[LinkSpec]) -> None:
         for link in links:
             self.done.append(("clear", link.name))
-            del self.shaper.lines[link.name]
+            del self.shaper.states[link.name]
 
 
 def on(fabric: Fabric) -> tuple[Any, backend.Backend]:
@@ -67,7 +67,7 @@ def test_shaped_links_between_the_same_nodes_have_names_of_their_own_and_go_once
     for _ in range(2):
         there.delete_link("a-b")
     assert fabric.done[2:] == [("clear", "a-b")]
-    assert list(fabric.shaper.lines) == ["a-b.2"]
+    assert list(fabric.shaper.states) == ["a-b.2"]
 
 
 def test_of_a_link_that_cannot_be_shaped_nothing_is_left() -> None:

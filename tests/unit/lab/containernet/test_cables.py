@@ -14,7 +14,7 @@ def test_directions_of_a_cable_may_differ() -> None:
         cables.CableEnd("d1", "/proc/1/ns/net", "d1-eth0"),
         cables.CableEnd("s1", "/run/netns/x", "s1-eth1"),
     )
-    line = cables.cable("d1-s1", 4, a, b, Shape(delay=10.0), Shape(rate=5.0)).line
+    line = cables.cable("d1-s1", 4, a, b, Shape(delay=10.0), Shape(rate=5.0)).state
     assert (line.ab, line.ba) == (Shape(delay=10.0), Shape(rate=5.0))
     assert (line.end_a, line.end_b, line.interface_a) == ("/proc/1/ns/net", "/run/netns/x", "d1-eth0")
 

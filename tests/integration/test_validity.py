@@ -61,7 +61,7 @@ class Up:
 
 @asynccontextmanager
 async def underlay() -> AsyncIterator[TrialLab]:
-    async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop")) as lab:
+    async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop"), [TCP, LATENCY]) as lab:
         yield lab
 
 
@@ -190,7 +190,7 @@ def test_a_wire_that_is_killed_breaks_the_sample_and_everything_can_be_taken_awa
 ) -> None:
     async def all_of_it() -> tuple[str, Sample]:
         async with underlay() as lab:
-            shaper, state = lab.emulation.links.shaper, lab.emulation.ownership
+            shaper, state = lab.emulation.shaper, lab.emulation.state
             assert shaper is not None
             assert state is not None
             if not shaper.processes:

@@ -145,6 +145,10 @@ class Overlay(ABC):
         """The names of the daemons that the overlay started on a host (see `Host.start`)."""
         return ()
 
+    def log_names(self, host: Host) -> Sequence[str]:
+        """The names of the log files on a host, without ending, in which the overlay's daemons write."""
+        return self.daemons(host)
+
     async def check(self) -> None:
         """Return when every daemon of the overlay runs.
 

@@ -24,7 +24,6 @@ from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links.control import Links
 
 
 def measurable(
@@ -41,7 +40,7 @@ def measurable(
         name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
         for name, pid in lab.pids.items()
     }
-    links = running(lab)
+    links = lab.running_links()
     return RunTarget(
         topology,
         lab.hosts,
@@ -51,16 +50,6 @@ def measurable(
         cost=lab.shaper.cost,
         script=lambda: Replay(links, topology.schedule, emit),
     )
-
-
-def running(lab: Emulation) -> Links:
-    """The links of a lab that is up, to look at and to change."""
-    from lab.emulation.links.control import Links
-    from lab.emulation.links.veth import namespace
-
-    assert lab.shaper is not None, "a lab that is up has a shaper"
-    assert lab.state is not None, "and a record"
-    return Links(namespace(lab.state.lab_id), lab.shaper, lab.links)
 
 
 @dataclass

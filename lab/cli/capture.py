@@ -37,19 +37,19 @@ def command(
     """
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
-    from lab.live.capture import Limits, Taken, Writer, capture, opened, spots
+    from lab.live.capture import CaptureResult, Limits, Writer, capture, capture_points, open_sockets
 
     need_root("capture")
     record = find(lab)
-    where = spots(record, place, end)
+    where = capture_points(record, place, end)
     if not where:
         raise LabError(f"{place} of lab {record.name} has no link, so nothing goes through it")
     program = _filter(record, expression) if expression else []
     limits = Limits(seconds, None if size is None else int(size * 2**20), count, longest)
     name = file or f"{record.name}-{place}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pcapng"
-    taken = Taken()
+    taken = CaptureResult()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with opened(where, program) as sockets, _target(name) as target:
+    with open_sockets(where, program) as sockets, _target(name) as target:
         try:
             capture(where, sockets, Writer(target, name), limits, taken)
         finally:
@@ -78,11 +78,11 @@ def _target(name: str) -> Iterator[BinaryIO]:
 
 def _filter(record: Record, expression: str) -> list[tuple[int, ...]]:
     """Compiled by the tcpdump of a host that runs, else by this machine's."""
-    from lab.live.capture import compiled
-    from lab.live.enter import Door
+    from lab.live.capture import compile_filter
+    from lab.live.enter import Entry
 
     for host in record.hosts:
         if host.process.alive() and not host.confined:
-            way = Door(host)
-            return compiled(way.command([]), expression, dict(way.environment()))
-    return compiled([], expression)
+            way = Entry(host)
+            return compile_filter(way.command([]), expression, dict(way.environment()))
+    return compile_filter([], expression)

@@ -124,12 +124,11 @@ def number(name: str, text: str) -> float | int | None:
 
 
 async def _run(lab: Emulation, name: str, asked: LinkChange) -> None:
-    from lab.app.trial import running
     from lab.cli.console import show
 
     if lab.shaper is None:
         raise LabError(f"lab {lab.name} has no links")
-    links = running(lab)
+    links = lab.running_links()
     if asked.something:
         await _do(links, name, asked)
     chosen = [links.find(name)] if name else lab.links

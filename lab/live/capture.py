@@ -1,4 +1,4 @@
-"""What goes over a link or through a host, written down as it goes: one socket per interface.
+"""Capture of what goes over a link or through a host, as pcapng: one socket per interface.
 
 The sockets are opened in the namespace of the links or of the host and read here, so that no host
 needs a program for it and nothing runs on it. A link is seen at both its ends: what host A sends is
@@ -21,7 +21,6 @@ from typing import BinaryIO
 from lab.emulation.knock import within
 from lab.emulation.registry import HostRecord, Record
 from lab.errors import CommandError, FileError, HostError, LabError, UnknownName
-from lab.live import pcapng
 
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
@@ -33,9 +32,18 @@ LONGEST = 65_549
 #: Packets that are read of one interface before another one's turn.
 BATCH = 256
 
+#: Of pcapng (draft-ietf-opsawg-pcapng): link type, kinds of blocks, byte order, flags of packets.
+ETHERNET = 1
+SECTION, INTERFACE, STATISTICS, PACKET = 0x0A0D0D0A, 1, 5, 6
+MAGIC = 0x1A2B3C4D
+INBOUND, OUTBOUND = 1, 2
+#: Options: of the section (the program), of an interface, of a packet, and of the statistics.
+PROGRAM, NAME, DESCRIPTION, RESOLUTION, FLAGS, RECEIVED, DROPPED = 4, 2, 3, 9, 2, 4, 5
+NANOSECONDS = b"\x09"
+
 
 @dataclass(frozen=True)
-class Spot:
+class CapturePoint:
     """An interface to be watched: in which namespace, and what to call it.
 
     On a link's port what comes in is what the host at that end sends: then `turned` is set.
@@ -59,8 +67,8 @@ class Limits:
 
 
 @dataclass
-class Taken:
-    """What came of a capture."""
+class CaptureResult:
+    """Result of a capture: packets and bytes in the file, packets that were missed, and why it ended."""
 
     packets: int = 0
     size: int = 0
@@ -68,7 +76,7 @@ class Taken:
     why: str = field(default="stopped")
 
 
-def spots(record: Record, place: str, end: str = "") -> list[Spot]:
+def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoint]:
     """The interfaces of a link (both ends, or that at host `end`) or of a host.
 
     Raises:
@@ -88,23 +96,27 @@ def spots(record: Record, place: str, end: str = "") -> list[Spot]:
         raise UnknownName(f"end of link {link['name']}", end, (link["a"], link["b"]))
     namespace = f"/run/netns/lab-{record.lab_id}"
     return [
-        Spot(namespace, f"{link['number']}{side}", f"{link['name']}@{link[side]}", f"at {link[side]}", True)
+        CapturePoint(
+            namespace, f"{link['number']}{side}", f"{link['name']}@{link[side]}", f"at {link[side]}", True
+        )
         for side in ("a", "b")
         if end in ("", link[side])
     ]
 
 
-def _of_host(host: HostRecord, name: str, record: Record) -> list[Spot]:
+def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
     if not host.process.alive():
         raise HostError(f"{name} of lab {record.name} has died; 'lab ps' says why")
     own = [(link, side) for link in record.links for side in ("a", "b") if link[side] == name]
     return [
-        Spot(f"/proc/{host.pid}/ns/net", link[f"interface_{side}"], link[f"interface_{side}"], link["name"])
+        CapturePoint(
+            f"/proc/{host.pid}/ns/net", link[f"interface_{side}"], link[f"interface_{side}"], link["name"]
+        )
         for link, side in own
     ]
 
 
-def compiled(
+def compile_filter(
     words: Sequence[str], expression: str, env: dict[str, str] | None = None
 ) -> list[tuple[int, ...]]:
     """A filter's instructions, made by tcpdump, which every host of the lab's own kind has.
@@ -127,7 +139,9 @@ def compiled(
 
 
 @contextmanager
-def opened(where: Sequence[Spot], program: Sequence[tuple[int, ...]] = ()) -> Iterator[list[socket.socket]]:
+def open_sockets(
+    where: Sequence[CapturePoint], program: Sequence[tuple[int, ...]] = ()
+) -> Iterator[list[socket.socket]]:
     """A socket on each of these interfaces, that gets what the filter lets pass.
 
     Raises:
@@ -145,7 +159,7 @@ def opened(where: Sequence[Spot], program: Sequence[tuple[int, ...]] = ()) -> It
             one.close()
 
 
-def _open(spot: Spot, program: Sequence[tuple[int, ...]]) -> socket.socket:
+def _open(spot: CapturePoint, program: Sequence[tuple[int, ...]]) -> socket.socket:
     """Bound last of all: before that the socket gets nothing, so that nothing passes the filter by."""
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
@@ -195,14 +209,18 @@ class Writer:
 
 
 def capture(
-    where: Sequence[Spot], sockets: Sequence[socket.socket], writer: Writer, limits: Limits, taken: Taken
+    where: Sequence[CapturePoint],
+    sockets: Sequence[socket.socket],
+    writer: Writer,
+    limits: Limits,
+    taken: CaptureResult,
 ) -> None:
     """Write down packets until a limit is reached or `KeyboardInterrupt` comes; `taken` is kept up to date.
 
     Raises:
         FileError: the file cannot be written any further.
     """
-    head = [pcapng.section("lab"), *(pcapng.interface(s.name, s.about, limits.longest) for s in where)]
+    head = [section_block("lab"), *(interface_block(s.name, s.about, limits.longest) for s in where)]
     seen = [0] * len(where)
     try:
         writer.write(b"".join(head))
@@ -215,11 +233,11 @@ def capture(
 
 
 def _run(
-    where: Sequence[Spot],
+    where: Sequence[CapturePoint],
     sockets: Sequence[socket.socket],
     writer: Writer,
     limits: Limits,
-    taken: Taken,
+    taken: CaptureResult,
     seen: list[int],
 ) -> None:
     until = None if limits.seconds is None else time.monotonic() + limits.seconds
@@ -240,8 +258,8 @@ def _run(
         taken.why = "stopped"
 
 
-def _over(limits: Limits, taken: Taken, size: int, until: float | None) -> bool:
-    """Whether a limit is reached; says which."""
+def _over(limits: Limits, taken: CaptureResult, size: int, until: float | None) -> bool:
+    """Return True when a limit is reached, and keep which."""
     if limits.packets is not None and taken.packets >= limits.packets:
         taken.why = f"{limits.packets} packets were asked for"
     elif limits.size is not None and size >= limits.size:
@@ -265,7 +283,7 @@ def _read(
             when = _when(extra)
             outbound = (address[2] == PACKET_OUTGOING) != turned
             kept = bytes(view[: min(length, room)])
-            blocks.append(pcapng.packet(number, when, kept, length, outbound=outbound))
+            blocks.append(packet_block(number, when, kept, length, outbound=outbound))
     return blocks
 
 
@@ -278,9 +296,52 @@ def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
     return time.time_ns()
 
 
-def _statistics(sockets: Sequence[socket.socket], seen: Sequence[int], taken: Taken) -> Iterator[bytes]:
+def _statistics(
+    sockets: Sequence[socket.socket], seen: Sequence[int], taken: CaptureResult
+) -> Iterator[bytes]:
     for number, one in enumerate(sockets):
         # packets that the kernel had for the socket since it was opened, and those it had no room for
         _, dropped = struct.unpack("=II", one.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         taken.missed += dropped
-        yield pcapng.statistics(number, time.time_ns(), seen[number] + dropped, dropped)
+        yield statistics_block(number, time.time_ns(), seen[number] + dropped, dropped)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    """A block: its length stands before and after it."""
+    length = 12 + len(body)
+    return struct.pack("=II", kind, length) + body + struct.pack("=I", length)
+
+
+def _option(code: int, value: bytes) -> bytes:
+    """An option, padded to four bytes."""
+    return struct.pack("=HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+END = struct.pack("=HH", 0, 0)
+
+
+def section_block(program: str) -> bytes:
+    """The section header, with which a file begins."""
+    head = struct.pack("=IHHq", MAGIC, 1, 0, -1)
+    return _block(SECTION, head + _option(PROGRAM, program.encode()) + END)
+
+
+def interface_block(name: str, description: str, longest: int) -> bytes:
+    """An Ethernet interface; packets name it by its place among these blocks, from 0. Times are in ns."""
+    head = struct.pack("=HHI", ETHERNET, 0, longest)
+    words = _option(NAME, name.encode()) + _option(DESCRIPTION, description.encode())
+    return _block(INTERFACE, head + words + _option(RESOLUTION, NANOSECONDS) + END)
+
+
+def packet_block(number: int, when: int, data: bytes, length: int, *, outbound: bool) -> bytes:
+    """A packet of interface `number`, at `when` (ns since 1970); `data` was kept of its `length` bytes."""
+    head = struct.pack("=IIIII", number, when >> 32, when & 0xFFFFFFFF, len(data), length)
+    flags = _option(FLAGS, struct.pack("=I", OUTBOUND if outbound else INBOUND))
+    return _block(PACKET, head + data + bytes(-len(data) % 4) + flags + END)
+
+
+def statistics_block(number: int, when: int, received: int, dropped: int) -> bytes:
+    """Counts of the packets that an interface saw, and of those that could not be kept."""
+    head = struct.pack("=III", number, when >> 32, when & 0xFFFFFFFF)
+    counts = _option(RECEIVED, struct.pack("=Q", received)) + _option(DROPPED, struct.pack("=Q", dropped))
+    return _block(STATISTICS, head + counts + END)

@@ -17,6 +17,7 @@ from lab.events import Event, Note
 from lab.hosts.host import Endpoint, Host
 from lab.live import session as module
 from lab.live.session import Session
+from lab.runs import bring_up
 from lab.topology import Topology
 from lab.util import paths
 from overlays.base import Overlay
@@ -92,7 +93,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     monkeypatch.setattr(paths, "STATE", tmp_path)
     monkeypatch.setattr(module.registry, "parse", lambda spec: Spoken())
-    monkeypatch.setattr(module, "every_pair", reach)
+    monkeypatch.setattr(bring_up, "every_pair", reach)
     monkeypatch.setattr(Spoken, "refuses", "")
     SAID.clear()
     return Lab()

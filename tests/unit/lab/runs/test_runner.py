@@ -14,11 +14,11 @@ import pytest
 from lab.errors import NotObtainable, OverlayError, ShaperError
 from lab.events import Event, Note, SampleDone, SampleStarted
 from lab.report import captions
-from lab.runs import warmup
+from lab.runs import bring_up
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import Outcome, run_experiment
-from lab.runs.target import Nothing, RunTarget
+from lab.runs.target import NoScript, RunTarget
 from overlays.base import Missing
 from tests.unit.fakes import FakeExperiment, FakeOverlay, IdleMachine, fake_lab, new_folder
 
@@ -382,14 +382,14 @@ async def test_a_moment_of_each_metric_is_measured_before_the_first_sample_and_t
 def test_what_disturbs_an_overlay_is_no_warm_up() -> None:
     cells = [Cell("o", "cut", disturbs=True), Cell("o", "tcp", {"hops": 1}), Cell("o", "tcp", {"hops": 2})]
     experiment = FakeExperiment()
-    assert warmup.cells(experiment, cells) == []
+    assert bring_up.warm_up_cells(experiment, cells) == []
     experiment.warm_up = 2.0  # type: ignore[misc]
-    assert [(c.metric, c.params, c.seconds) for c in warmup.cells(experiment, cells)] == [
+    assert [(c.metric, c.params, c.seconds) for c in bring_up.warm_up_cells(experiment, cells)] == [
         ("tcp", {"hops": 1}, 2.0)
     ]
 
 
-class Busy(Nothing):
+class Busy(NoScript):
     """A script in which a link has changed, and that perhaps cannot go on."""
 
     def __init__(self, trouble: str = "") -> None:

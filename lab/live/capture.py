@@ -117,17 +117,17 @@ def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
 
 
 def compile_filter(
-    words: Sequence[str], expression: str, env: dict[str, str] | None = None
+    prefix: Sequence[str], expression: str, env: dict[str, str] | None = None
 ) -> list[tuple[int, ...]]:
     """A filter's instructions, made by tcpdump, which every host of the lab's own kind has.
 
     Args:
-        words: what goes before the command, to get to where tcpdump is.
+        prefix: what goes before the command, to get to where tcpdump is.
 
     Raises:
         LabError: the expression is no filter; has tcpdump's words.
     """
-    argv = [*words, "tcpdump", "-p", "-y", "EN10MB", "-ddd", expression]
+    argv = [*prefix, "tcpdump", "-p", "-y", "EN10MB", "-ddd", expression]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=20)
     except FileNotFoundError as error:
@@ -148,14 +148,14 @@ def open_sockets(
         LabError: an interface is not there.
     """
     namespaces = {str(n): spot.namespace for n, spot in enumerate(where)}
-    found = within(namespaces, lambda n: _open(where[int(n)], program))
+    sockets = within(namespaces, lambda n: _open(where[int(n)], program))
     try:
         for n, spot in enumerate(where):
-            if str(n) not in found:
+            if str(n) not in sockets:
                 raise LabError(f"{spot.name} is not there (any more); 'lab ps' shows what there is")
-        yield [found[str(n)] for n in range(len(where))]
+        yield [sockets[str(n)] for n in range(len(where))]
     finally:
-        for one in found.values():
+        for one in sockets.values():
             one.close()
 
 
@@ -213,9 +213,9 @@ def capture(
     sockets: Sequence[socket.socket],
     writer: Writer,
     limits: Limits,
-    taken: CaptureResult,
+    result: CaptureResult,
 ) -> None:
-    """Write down packets until a limit is reached or `KeyboardInterrupt` comes; `taken` is kept up to date.
+    """Write down packets until a limit is reached or `KeyboardInterrupt` comes; `result` is kept up to date.
 
     Raises:
         FileError: the file cannot be written any further.
@@ -224,12 +224,12 @@ def capture(
     seen = [0] * len(where)
     try:
         writer.write(b"".join(head))
-        _run(where, sockets, writer, limits, taken, seen)
-        writer.write(b"".join(_statistics(sockets, seen, taken)))
+        _run(where, sockets, writer, limits, result, seen)
+        writer.write(b"".join(_statistics(sockets, seen, result)))
     except BrokenPipeError:
-        taken.why = "nobody reads it any more"
+        result.why = "nobody reads it any more"
     finally:
-        taken.size = writer.size
+        result.size = writer.size
 
 
 def _run(
@@ -237,35 +237,35 @@ def _run(
     sockets: Sequence[socket.socket],
     writer: Writer,
     limits: Limits,
-    taken: CaptureResult,
+    result: CaptureResult,
     seen: list[int],
 ) -> None:
     until = None if limits.seconds is None else time.monotonic() + limits.seconds
     room, buffer = limits.longest, bytearray(LONGEST)
     numbers = {one.fileno(): n for n, one in enumerate(sockets)}
     try:
-        while not _over(limits, taken, writer.size, until):
+        while not _over(limits, result, writer.size, until):
             wait = 1.0 if until is None else max(0.0, min(1.0, until - time.monotonic()))
             ready, _, _ = select.select(sockets, [], [], wait)
             for one in ready:
                 number = numbers[one.fileno()]
-                left = None if limits.packets is None else limits.packets - taken.packets
+                left = None if limits.packets is None else limits.packets - result.packets
                 blocks = _read(one, number, where[number].turned, buffer, room, left)
                 writer.write(b"".join(blocks))
-                taken.packets += len(blocks)
+                result.packets += len(blocks)
                 seen[number] += len(blocks)
     except KeyboardInterrupt:
-        taken.why = "stopped"
+        result.why = "stopped"
 
 
-def _over(limits: Limits, taken: CaptureResult, size: int, until: float | None) -> bool:
+def _over(limits: Limits, result: CaptureResult, size: int, until: float | None) -> bool:
     """Return True when a limit is reached, and keep which."""
-    if limits.packets is not None and taken.packets >= limits.packets:
-        taken.why = f"{limits.packets} packets were asked for"
+    if limits.packets is not None and result.packets >= limits.packets:
+        result.why = f"{limits.packets} packets were asked for"
     elif limits.size is not None and size >= limits.size:
-        taken.why = f"{limits.size} bytes were allowed"
+        result.why = f"{limits.size} bytes were allowed"
     elif until is not None and time.monotonic() >= until:
-        taken.why = f"{limits.seconds:g} s were asked for"
+        result.why = f"{limits.seconds:g} s were asked for"
     else:
         return False
     return True
@@ -297,12 +297,12 @@ def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
 
 
 def _statistics(
-    sockets: Sequence[socket.socket], seen: Sequence[int], taken: CaptureResult
+    sockets: Sequence[socket.socket], seen: Sequence[int], result: CaptureResult
 ) -> Iterator[bytes]:
     for number, one in enumerate(sockets):
         # packets that the kernel had for the socket since it was opened, and those it had no room for
         _, dropped = struct.unpack("=II", one.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        taken.missed += dropped
+        result.missed += dropped
         yield statistics_block(number, time.time_ns(), seen[number] + dropped, dropped)
 
 
@@ -329,8 +329,8 @@ def section_block(program: str) -> bytes:
 def interface_block(name: str, description: str, longest: int) -> bytes:
     """An Ethernet interface; packets name it by its place among these blocks, from 0. Times are in ns."""
     head = struct.pack("=HHI", ETHERNET, 0, longest)
-    words = _option(NAME, name.encode()) + _option(DESCRIPTION, description.encode())
-    return _block(INTERFACE, head + words + _option(RESOLUTION, NANOSECONDS) + END)
+    options = _option(NAME, name.encode()) + _option(DESCRIPTION, description.encode())
+    return _block(INTERFACE, head + options + _option(RESOLUTION, NANOSECONDS) + END)
 
 
 def packet_block(number: int, when: int, data: bytes, length: int, *, outbound: bool) -> bytes:

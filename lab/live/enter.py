@@ -27,7 +27,7 @@ class Entry:
 
     @property
     def inner(self) -> tuple[str, ...]:
-        """What goes before a command on the host, so that it runs in the endpoint."""
+        """The words before a command on the host, so that it runs in the endpoint."""
         return ("docker", "exec", "-i", self.endpoint) if self.endpoint else ()
 
     def command(self, argv: Sequence[str]) -> list[str]:

@@ -287,5 +287,5 @@ def _parameters(shape: Shape) -> dict[str, Any]:
 
 def _plain(end: Endpoint) -> dict[str, Any]:
     """An endpoint as the record has it."""
-    words = asdict(replace(end, host=None))  # type: ignore[arg-type]
-    return {**words, "host": end.host.name, "neighbours": dict(end.neighbours)}
+    plain = asdict(replace(end, host=None))  # type: ignore[arg-type]
+    return {**plain, "host": end.host.name, "neighbours": dict(end.neighbours)}

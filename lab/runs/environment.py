@@ -1,4 +1,4 @@
-"""What a run's figures depend on besides the lab: kernel, versions, settings of this machine."""
+"""Environment of a run, on which its figures depend: kernel, versions, settings of this machine."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_a_task_comes_again_until_it_is_done_and_a_hopeless_cell_goes() -> None:
 
 
 def test_spares_come_last_and_one_per_round() -> None:
-    tasks = order(CELLS, 1, "o", spares=2)
+    tasks = order(CELLS, 1, "o", extra=2)
     main = sum(cell.repetitions for cell in CELLS)
     assert tasks[:main] == order(CELLS, 1, "o")
     first, second = tasks[main : main + len(CELLS)], tasks[main + len(CELLS) :]
@@ -70,7 +70,7 @@ def test_a_sample_that_does_not_count_is_made_up_for() -> None:
     # given a cell of three repetitions, one of which did not count
     cell = Cell("fake", "x", {"to": "PRG"}, repetitions=3)
     spoilt = {"verdict": Verdict(state="emulator-bound")}
-    progress = Progress([cell], [sample(1, **spoilt)], spares=2)
+    progress = Progress([cell], [sample(1, **spoilt)], extra=2)
     assert progress.asked(cell) == 3, "none that counts is known yet: more would be alike"
     progress.add(sample(2))
     progress.add(sample(3))
@@ -90,10 +90,10 @@ def test_a_sample_that_does_not_count_is_made_up_for() -> None:
 def test_without_spares_or_without_need_nothing_is_added() -> None:
     cell = Cell("fake", "x", {"to": "PRG"}, repetitions=2)
     bound = sample(1, verdict=Verdict(state="host-bound"))
-    assert Progress([cell], [bound, sample(2)], spares=2).total == 2
+    assert Progress([cell], [bound, sample(2)], extra=2).total == 2
     spoilt = sample(1, verdict=Verdict(state="broken"))
     assert Progress([cell], [spoilt, sample(2)]).total == 2
-    assert Progress([cell], [spoilt, sample(2, verdict=Verdict(state="broken"))], spares=2).total == 2
+    assert Progress([cell], [spoilt, sample(2, verdict=Verdict(state="broken"))], extra=2).total == 2
 
 
 def test_cells_are_chosen_by_a_part_of_their_key() -> None:

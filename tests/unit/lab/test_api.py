@@ -11,7 +11,6 @@ from lab.errors import LabError
 from tests.paths import ROOT
 
 
-
 def test_importing_the_package_costs_nothing_and_the_facade_is_there() -> None:
     code = "import sys, lab; print({'networkx', 'lab.api'} & set(sys.modules)); print(lab.Lab.__name__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,7 +7,6 @@ from typing import Any
 from lab.cli import ps
 
 
-
 def test_ps_says_what_died_and_why() -> None:
     seen: dict[str, Any] = {
         "name": "class",

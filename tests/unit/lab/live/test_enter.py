@@ -10,7 +10,6 @@ from lab.live.enter import entry
 from tests.unit.fakes import ME, lab_record
 
 
-
 def test_a_command_enters_the_host_or_goes_on_into_the_endpoint() -> None:
     lab = lab_record(AMS=ME, PRG=ME)
     host, endpoint = (

@@ -33,7 +33,9 @@ def test_logs_of_what_is_not_there() -> None:
 def test_an_overlay_has_the_logs_of_its_own_daemons_and_no_others(lab: Record, tmp_path: Path) -> None:
     events: list[Event] = []
     shown = logs.commands(lab, "flannel", 7, True, events.append)
-    assert list(shown) == [f"{host} {name}" for host in ("AMS", "PRG") for name in ("etcd-flannel", "flanneld")]
+    assert list(shown) == [
+        f"{host} {name}" for host in ("AMS", "PRG") for name in ("etcd-flannel", "flanneld")
+    ]
     assert shown["AMS flanneld"] == ["tail", "-n", "7", "-F", f"/proc/{ME.pid}/root{tmp_path}/flanneld.log"]
     assert events == []
 

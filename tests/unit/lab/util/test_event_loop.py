@@ -14,7 +14,6 @@ from lab.util.event_loop import EventLoopThread
 from tests.paths import ROOT
 
 
-
 async def test_the_loop_serves_where_another_one_runs() -> None:
     async def work() -> str:
         await asyncio.sleep(0)

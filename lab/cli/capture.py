@@ -37,7 +37,7 @@ def command(
     """
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
-    from lab.live.capture import CaptureResult, Limits, Writer, capture, capture_points, open_sockets
+    from lab.live.capture import Capture, Limits, Writer, capture_points, open_sockets
 
     need_root("capture")
     record = find(lab)
@@ -47,14 +47,14 @@ def command(
     program = _filter(record, expression) if expression else []
     limits = Limits(seconds, None if size is None else int(size * 2**20), count, longest)
     name = file or f"{record.name}-{place}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pcapng"
-    taken = CaptureResult()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open_sockets(where, program) as sockets, _target(name) as target:
+        capture = Capture(where, sockets, Writer(target, name), limits)
         try:
-            capture(where, sockets, Writer(target, name), limits, taken)
+            capture.run()
         finally:
-            lost = f", {taken.missed} missed: there was no time to keep them" if taken.missed else ""
-            print(f"{taken.packets} packets{lost}; {taken.why}: {name}", file=sys.stderr)
+            lost = f", {capture.missed} missed: there was no time to keep them" if capture.missed else ""
+            print(f"{capture.packets} packets{lost}; {capture.why}: {name}", file=sys.stderr)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from lab.emulation.knock import within
@@ -46,14 +46,14 @@ NANOSECONDS = b"\x09"
 class CapturePoint:
     """An interface to be watched: in which namespace, and what to call it.
 
-    On a link's port what comes in is what the host at that end sends: then `turned` is set.
+    On a link's port what comes in is what the host at that end sends: then `inverted` is set.
     """
 
     namespace: str
     interface: str
     name: str
     about: str
-    turned: bool = False
+    inverted: bool = False
 
 
 @dataclass
@@ -64,16 +64,6 @@ class Limits:
     size: int | None = None
     packets: int | None = None
     longest: int = LONGEST
-
-
-@dataclass
-class CaptureResult:
-    """Result of a capture: packets and bytes in the file, packets that were missed, and why it ended."""
-
-    packets: int = 0
-    size: int = 0
-    missed: int = 0
-    why: str = field(default="stopped")
 
 
 def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoint]:
@@ -119,10 +109,9 @@ def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
 def compile_filter(
     prefix: Sequence[str], expression: str, env: dict[str, str] | None = None
 ) -> list[tuple[int, ...]]:
-    """A filter's instructions, made by tcpdump, which every host of the lab's own kind has.
+    """Compile a filter to its instructions, by tcpdump, which every host of the lab's own kind has.
 
-    Args:
-        prefix: what goes before the command, to get to where tcpdump is.
+    `prefix` goes before the command, to get to where tcpdump is.
 
     Raises:
         LabError: the expression is no filter; has tcpdump's words.
@@ -208,83 +197,81 @@ class Writer:
         self.size += len(data)
 
 
-def capture(
-    where: Sequence[CapturePoint],
-    sockets: Sequence[socket.socket],
-    writer: Writer,
-    limits: Limits,
-    result: CaptureResult,
-) -> None:
-    """Write down packets until a limit is reached or `KeyboardInterrupt` comes; `result` is kept up to date.
+class Capture:
+    """Packets of one socket per interface, written as pcapng until a limit is reached.
 
-    Raises:
-        FileError: the file cannot be written any further.
+    `packets` and `missed` count those that are in the file and those that there was no time to keep; `why`
+    says why it ended.
     """
-    head = [section_block("lab"), *(interface_block(s.name, s.about, limits.longest) for s in where)]
-    seen = [0] * len(where)
-    try:
-        writer.write(b"".join(head))
-        _run(where, sockets, writer, limits, result, seen)
-        writer.write(b"".join(_statistics(sockets, seen, result)))
-    except BrokenPipeError:
-        result.why = "nobody reads it any more"
-    finally:
-        result.size = writer.size
 
+    def __init__(
+        self, where: Sequence[CapturePoint], sockets: Sequence[socket.socket], writer: Writer, limits: Limits
+    ) -> None:
+        self._where, self._sockets, self._writer, self._limits = where, sockets, writer, limits
+        self._seen, self._buffer = [0] * len(where), memoryview(bytearray(LONGEST))[: limits.longest]
+        self.packets, self.missed, self.why = 0, 0, "stopped"
 
-def _run(
-    where: Sequence[CapturePoint],
-    sockets: Sequence[socket.socket],
-    writer: Writer,
-    limits: Limits,
-    result: CaptureResult,
-    seen: list[int],
-) -> None:
-    until = None if limits.seconds is None else time.monotonic() + limits.seconds
-    room, buffer = limits.longest, bytearray(LONGEST)
-    numbers = {one.fileno(): n for n, one in enumerate(sockets)}
-    try:
-        while not _over(limits, result, writer.size, until):
+    def run(self) -> None:
+        """Write down packets until a limit is reached or `KeyboardInterrupt` comes.
+
+        Raises:
+            FileError: the file cannot be written any further.
+        """
+        points = (interface_block(one.name, one.about, self._limits.longest) for one in self._where)
+        try:
+            self._writer.write(b"".join([section_block("lab"), *points]))
+            with suppress(KeyboardInterrupt):
+                self._read_all()
+            self._writer.write(b"".join(self._statistics()))
+        except BrokenPipeError:
+            self.why = "nobody reads it any more"
+
+    def _read_all(self) -> None:
+        seconds = self._limits.seconds
+        until = None if seconds is None else time.monotonic() + seconds
+        numbers = {one.fileno(): n for n, one in enumerate(self._sockets)}
+        while not self._over(until):
             wait = 1.0 if until is None else max(0.0, min(1.0, until - time.monotonic()))
-            ready, _, _ = select.select(sockets, [], [], wait)
+            ready, _, _ = select.select(self._sockets, [], [], wait)
             for one in ready:
                 number = numbers[one.fileno()]
-                left = None if limits.packets is None else limits.packets - result.packets
-                blocks = _read(one, number, where[number].turned, buffer, room, left)
-                writer.write(b"".join(blocks))
-                result.packets += len(blocks)
-                seen[number] += len(blocks)
-    except KeyboardInterrupt:
-        result.why = "stopped"
+                blocks = self._read(one, number)
+                self._writer.write(b"".join(blocks))
+                self.packets += len(blocks)
+                self._seen[number] += len(blocks)
 
+    def _over(self, until: float | None) -> bool:
+        """Return True when a limit is reached, and keep which."""
+        limits = self._limits
+        if limits.packets is not None and self.packets >= limits.packets:
+            self.why = f"{limits.packets} packets were asked for"
+        elif limits.size is not None and self._writer.size >= limits.size:
+            self.why = f"{limits.size} bytes were allowed"
+        elif until is not None and time.monotonic() >= until:
+            self.why = f"{limits.seconds:g} s were asked for"
+        else:
+            return False
+        return True
 
-def _over(limits: Limits, result: CaptureResult, size: int, until: float | None) -> bool:
-    """Return True when a limit is reached, and keep which."""
-    if limits.packets is not None and result.packets >= limits.packets:
-        result.why = f"{limits.packets} packets were asked for"
-    elif limits.size is not None and size >= limits.size:
-        result.why = f"{limits.size} bytes were allowed"
-    elif until is not None and time.monotonic() >= until:
-        result.why = f"{limits.seconds:g} s were asked for"
-    else:
-        return False
-    return True
+    def _read(self, one: socket.socket, number: int) -> list[bytes]:
+        """Packets that wait at a socket, each as a block."""
+        blocks: list[bytes] = []
+        most = BATCH if self._limits.packets is None else min(BATCH, self._limits.packets - self.packets)
+        with suppress(BlockingIOError):
+            while len(blocks) < most:
+                length, extra, _, address = one.recvmsg_into([self._buffer], 64, socket.MSG_TRUNC)
+                when = _when(extra)
+                outbound = (address[2] == PACKET_OUTGOING) != self._where[number].inverted
+                kept = bytes(self._buffer[:length])
+                blocks.append(packet_block(number, when, kept, length, outbound=outbound))
+        return blocks
 
-
-def _read(
-    one: socket.socket, number: int, turned: bool, buffer: bytearray, room: int, left: int | None
-) -> list[bytes]:
-    """Packets that wait at a socket, each as a block."""
-    blocks: list[bytes] = []
-    view = memoryview(buffer)[:room]
-    with suppress(BlockingIOError):
-        while len(blocks) < (BATCH if left is None else min(BATCH, left)):
-            length, extra, _, address = one.recvmsg_into([view], 64, socket.MSG_TRUNC)
-            when = _when(extra)
-            outbound = (address[2] == PACKET_OUTGOING) != turned
-            kept = bytes(view[: min(length, room)])
-            blocks.append(packet_block(number, when, kept, length, outbound=outbound))
-    return blocks
+    def _statistics(self) -> Iterator[bytes]:
+        for number, one in enumerate(self._sockets):
+            # packets that the kernel had for the socket since it was opened, and those it had no room for
+            _, dropped = struct.unpack("=II", one.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+            self.missed += dropped
+            yield statistics_block(number, time.time_ns(), self._seen[number] + dropped, dropped)
 
 
 def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
@@ -294,16 +281,6 @@ def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
             seconds, rest = struct.unpack("=qq", data[:16])
             return int(seconds) * 1_000_000_000 + int(rest)
     return time.time_ns()
-
-
-def _statistics(
-    sockets: Sequence[socket.socket], seen: Sequence[int], result: CaptureResult
-) -> Iterator[bytes]:
-    for number, one in enumerate(sockets):
-        # packets that the kernel had for the socket since it was opened, and those it had no room for
-        _, dropped = struct.unpack("=II", one.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        result.missed += dropped
-        yield statistics_block(number, time.time_ns(), seen[number] + dropped, dropped)
 
 
 def _block(kind: int, body: bytes) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from lab.errors import FileError, UnknownName
 from lab.live import capture as module
-from lab.live.capture import CapturePoint, CaptureResult, Limits, Writer, capture
+from lab.live.capture import Capture, CapturePoint, Limits, Writer
 from tests.unit.fakes import ME, lab_record
 
 
@@ -40,7 +40,7 @@ def test_a_file_has_a_section_interfaces_and_packets() -> None:
     assert third[1][20:23] == b"\x01\x02\x03"
 
 
-SPOT = CapturePoint("", "x", "AMS-PRG@AMS", "at AMS", turned=True)
+SPOT = CapturePoint("", "x", "AMS-PRG@AMS", "at AMS", inverted=True)
 
 
 class Packets(socket.socket):
@@ -61,14 +61,14 @@ def packets(count: int, size: int = 100) -> Packets:
         theirs.send(bytes([n % 256]) * size)
     theirs.close()
     taken = Packets(fileno=ours.detach())
-    taken.setblocking(False)
+    capture.setblocking(False)
     return taken
 
 
 def test_packets_are_written_until_there_are_enough(tmp_path: Path) -> None:
-    taken = CaptureResult()
     with packets(8) as one, (tmp_path / "x.pcapng").open("wb", buffering=0) as file:
-        capture([SPOT], [one], Writer(file, "x.pcapng"), Limits(packets=5), taken)
+        capture = Capture([SPOT], [one], Writer(file, "x.pcapng"), Limits(packets=5))
+        capture.run()
     found = blocks((tmp_path / "x.pcapng").read_bytes())
     assert [kind for kind, _ in found] == [
         module.SECTION,
@@ -76,22 +76,22 @@ def test_packets_are_written_until_there_are_enough(tmp_path: Path) -> None:
         *[module.PACKET] * 5,
         module.STATISTICS,
     ]
-    assert (taken.packets, taken.missed) == (5, 2)
-    assert taken.why == "5 packets were asked for"
+    assert (capture.packets, capture.missed) == (5, 2)
+    assert capture.why == "5 packets were asked for"
 
 
 def test_only_the_beginning_of_packets_is_kept_where_that_is_asked(tmp_path: Path) -> None:
     with packets(1, size=500) as one, (tmp_path / "x").open("wb", buffering=0) as file:
-        capture([SPOT], [one], Writer(file, "x"), Limits(packets=1, longest=64), CaptureResult())
+        Capture([SPOT], [one], Writer(file, "x"), Limits(packets=1, longest=64)).run()
     packet = next(body for kind, body in blocks((tmp_path / "x").read_bytes()) if kind == module.PACKET)
     assert struct.unpack_from("=II", packet, 12) == (64, 500)
 
 
 def test_the_time_ends_it(tmp_path: Path) -> None:
-    taken = CaptureResult()
     with packets(0) as one, (tmp_path / "x").open("wb", buffering=0) as file:
-        capture([SPOT], [one], Writer(file, "x"), Limits(seconds=0.0), taken)
-    assert taken.why == "0 s were asked for"
+        capture = Capture([SPOT], [one], Writer(file, "x"), Limits(seconds=0.0))
+        capture.run()
+    assert capture.why == "0 s were asked for"
 
 
 def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path) -> No
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
             with packets(6, size=400) as one, path.open("wb", buffering=0) as file:
                 for _ in range(1):
-                    capture([SPOT], [one], Writer(file, "x.pcapng"), Limits(packets=6), CaptureResult())
+                    Capture([SPOT], [one], Writer(file, "x.pcapng"), Limits(packets=6)).run()
         except FileError as error:
             status = 0 if "what it has is whole" in str(error) else 2
         finally:
@@ -119,16 +119,16 @@ def test_no_room_at_all_is_told() -> None:
         Path("/dev/full").open("wb", buffering=0) as file,
         pytest.raises(FileError, match="No space left"),
     ):
-        capture([SPOT], [one], Writer(file, "/dev/full"), Limits(packets=1), CaptureResult())
+        Capture([SPOT], [one], Writer(file, "/dev/full"), Limits(packets=1)).run()
 
 
 def test_a_reader_that_goes_away_ends_it_without_an_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    taken = CaptureResult()
     with packets(1) as one, open(writer, "wb", buffering=0) as file:
-        capture([SPOT], [one], Writer(file, "-"), Limits(packets=1), taken)
-    assert taken.why == "nobody reads it any more"
+        capture = Capture([SPOT], [one], Writer(file, "-"), Limits(packets=1))
+        capture.run()
+    assert capture.why == "nobody reads it any more"
 
 
 def test_a_link_is_captured_at_both_its_ends_or_at_one() -> None:

@@ -65,7 +65,8 @@ class TrialLab:
         Raises:
             ShaperError: the links died before the sample began.
         """
-        return (await self.sampler.measure(Task(cell, 1))).sample
+        sample, _ = await self.sampler.measure(Task(cell, 1))
+        return sample
 
     async def set_rate(self, rate: float) -> None:
         """Set every link, in both directions, to a rate (Mbit/s); nothing is torn down.
@@ -91,15 +92,7 @@ async def trial(
 ) -> AsyncIterator[TrialLab]:
     """Build a lab, bring an overlay up on it as a run does, and take all of it away afterwards.
 
-    Args:
-        topology: what is built.
-        overlay: what is put on it.
-        experiment: what measures.
-        cells: those that it is going to measure, at the rate that links have first: each of their metrics
-            is warmed up.
-        shaper: auto, netem or wire.
-        run: runs the commands of the emulation.
-        emit: told of every step.
+    Each metric of `cells`, which the experiment is going to measure, is warmed up.
 
     Raises:
         LabError: it does not come up; nothing is left.

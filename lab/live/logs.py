@@ -19,12 +19,7 @@ def commands(
 ) -> dict[str, list[str]]:
     """Return the commands that print the last lines of each log that is meant, by ``HOST DAEMON``.
 
-    Args:
-        record: of the lab.
-        which: a host, an overlay, or `WIRE`.
-        last: so many lines of each.
-        follow: go on as they are written.
-        emit: told where more is shown than was asked for.
+    `which` is a host, an overlay, or `WIRE`; `emit` is told where more is shown than was asked for.
 
     Raises:
         UnknownName: there is no such host or overlay; the error has the nearest name.

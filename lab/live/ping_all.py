@@ -30,19 +30,22 @@ class Pair:
 
 async def endpoints(ends: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]], count: int) -> list[Pair]:
     """Let pairs of endpoints echo each other `count` times, all at once."""
-    asked: dict[str, dict[str, str]] = defaultdict(dict)
-    for a, b in pairs:
-        asked[a][b] = ends[b].address_for(a)
-    rows = await together(_ask(ends[a], a, others, count) for a, others in asked.items())
-    return [pair for row in rows for pair in row]
+    return await _ask_all(ends, ((a, b, ends[b].address_for(a)) for a, b in pairs), count)
 
 
 async def links(lab: Emulation, count: int) -> list[Pair]:
     """Let the two hosts of every link echo each other: what is there without any overlay."""
+    return await _ask_all(lab.hosts, ((link.a, link.b, link.address_b) for link in lab.links), count)
+
+
+async def _ask_all(
+    runners: Mapping[str, Runner | Endpoint], pairs: Iterable[tuple[str, str, str]], count: int
+) -> list[Pair]:
+    """Let the first of each pair ask the second, at this address, all at once."""
     asked: dict[str, dict[str, str]] = defaultdict(dict)
-    for link in lab.links:
-        asked[link.a][link.b] = link.address_b
-    rows = await together(_ask(lab.hosts[a], a, others, count) for a, others in asked.items())
+    for a, b, address in pairs:
+        asked[a][b] = address
+    rows = await together(_ask(runners[a], a, others, count) for a, others in asked.items())
     return [pair for row in rows for pair in row]
 
 

@@ -28,23 +28,6 @@ LINK_ERRORS = (ShaperError, CommandError)
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """A sample and the tool's own output."""
-
-    sample: Sample
-    raw: str
-
-
-@dataclass(frozen=True)
-class OverlaySnapshot:
-    """An overlay after a sample: its mode, its data path's counters, and what it complains of."""
-
-    mode: Mapping[str, str]
-    counters: Mapping[str, int]
-    trouble: str = ""
-
-
-@dataclass(frozen=True)
 class Recording:
     """All that was recorded around one repetition, before it is judged; `seconds` is its wall time."""
 
@@ -53,7 +36,7 @@ class Recording:
     reading: Reading
     machine: Mapping[str, Any]
     links: Mapping[str, Mapping[str, Any]]
-    overlay: OverlaySnapshot
+    mode: Mapping[str, str]
     datapath: Mapping[str, int]
     #: A sentence for everything that failed: tool, links, their script, overlay.
     trouble: Sequence[str]
@@ -96,10 +79,11 @@ class Sampler:
         self.mode = dict(await self.overlay.mode())
         return "; ".join(changes(self.first_mode, self.mode, self.mode))
 
-    async def measure(self, task: Task) -> Measurement:
-        """Measure one repetition; what fails, be it tool, host, link or overlay, makes it a failed sample.
+    async def measure(self, task: Task) -> tuple[Sample, str]:
+        """Measure one repetition; return its sample and the tool's own output.
 
-        What the links are after a sample they are before the next one: they are read back once for both.
+        What fails, be it tool, host, link or overlay, makes it a failed sample. What the links are after
+        a sample they are before the next one: they are read back once for both.
 
         Raises:
             ShaperError: the links died before the sample began.
@@ -113,8 +97,8 @@ class Sampler:
         )
         recorded = await self._record(task)
         sample = self._sample(task, recorded)
-        self.mode, self.disturbed = recorded.overlay.mode, task.cell.disturbs
-        return Measurement(sample, recorded.reading.raw)
+        self.mode, self.disturbed = recorded.mode, task.cell.disturbs
+        return sample, recorded.reading.raw
 
     async def _record(self, task: Task) -> Recording:
         before, counters, spent = await asyncio.gather(
@@ -124,26 +108,28 @@ class Sampler:
         await self.target.machine.start()
         reading, error = await self._reading(task)
         machine, seconds = await self.target.machine.stop(), monotonic() - start
-        (after, unshaped), overlay, now = await asyncio.gather(self._links(), self._state(), self._spent())
+        (after, unshaped), (mode, datapath, complaint), now = await asyncio.gather(
+            self._links(), self._state(), self._spent()
+        )
         if spent is not None and now is not None:
             machine = {**machine, "links_cpu": round((now - spent) / seconds, 4)}
-        complaint = "" if task.cell.disturbs else overlay.trouble
+        troubles = (unshaped, self.script.trouble, error, "" if task.cell.disturbs else complaint)
         return Recording(
             started,
             seconds,
             reading,
             machine,
             link_counters.difference(before, after),
-            overlay,
-            {key: count - counters.get(key, 0) for key, count in overlay.counters.items()},
-            tuple(dict.fromkeys(filter(None, (unshaped, self.script.trouble, error, complaint)))),
+            mode,
+            {key: count - counters.get(key, 0) for key, count in datapath.items()},
+            tuple(dict.fromkeys(filter(None, troubles))),
             self._remarks(start),
         )
 
     def _sample(self, task: Task, recorded: Recording) -> Sample:
         """The sample of what was recorded, with its verdict."""
-        cell, reading, overlay = task.cell, recorded.reading, recorded.overlay
-        changed = [] if cell.disturbs else changes(self.first_mode, self.mode, overlay.mode)
+        cell, reading, mode = task.cell, recorded.reading, recorded.mode
+        changed = [] if cell.disturbs else changes(self.first_mode, self.mode, mode)
         return Sample(
             run=self.run,
             cell=cell.key,
@@ -159,7 +145,7 @@ class Sampler:
             values=dict(reading.values),
             facts={**reading.facts, **recorded.remarks},
             mode=dict(self.mode),
-            mode_after=dict(overlay.mode) if overlay.mode != self.mode else {},
+            mode_after=dict(mode) if mode != self.mode else {},
             changed=changed,
             datapath=dict(recorded.datapath),
             verdict=verdict(
@@ -221,10 +207,13 @@ class Sampler:
         except (OverlayError, HostError):
             return {}
 
-    async def _state(self) -> OverlaySnapshot:
-        """Ask the overlay after a sample; where it says nothing, the mode is that of before."""
+    async def _state(self) -> tuple[Mapping[str, str], Mapping[str, int], str]:
+        """Ask the overlay after a sample for mode, data path counters, and what it complains of.
+
+        Where it says nothing, the mode is that of before.
+        """
         try:
             mode, counters = await asyncio.gather(self.overlay.mode(), self.overlay.counters())
         except (OverlayError, HostError) as error:
-            return OverlaySnapshot(self.mode, {}, str(error))
-        return OverlaySnapshot(dict(mode), counters)
+            return self.mode, {}, str(error)
+        return dict(mode), counters, ""

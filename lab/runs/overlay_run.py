@@ -17,7 +17,7 @@ from lab.hosts.host import Endpoint
 from lab.runs.bring_up import Phases, bring_up, reach_each_other, roll_back
 from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Experiment
-from lab.runs.measurement import Measurement, Sampler
+from lab.runs.measurement import Sampler
 from lab.runs.plan import Task, wanted
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder, slug
@@ -111,16 +111,16 @@ class OverlayRun:
         await sampler.begin()
         start = monotonic()
         for task in wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key]):
-            sample = self._keep(await sampler.measure(task), start)
+            sample = self._keep(*await sampler.measure(task), monotonic() - start)
             if sample.verdict.state == "broken":
                 await self._mend(sample, sampler)
-            elif sampler.disturbed:
-                await self._settle(sample, sampler)
+            elif sampler.disturbed:  # it was shaken on purpose, and comes to rest before the next one
+                await self._wait(sample, sampler)
+                await sampler.read_mode_again()
             start = monotonic()
 
-    def _keep(self, measured: Measurement, start: float) -> Sample:
-        took = monotonic() - start
-        stored = self.folder.append(measured.sample, measured.raw)
+    def _keep(self, sample: Sample, raw: str, took: float) -> Sample:
+        stored = self.folder.append(sample, raw)
         self.progress.add(stored, took)
         self.failures[stored.cell] += not stored.ok
         self.emit(
@@ -141,16 +141,9 @@ class OverlayRun:
         if sample.changed and self.folder.manifest.on_fallback == "relaunch":
             await self._relaunch(sampler)
         elif sample.mode_after or not sample.ok:
-            await self._wait(sample)
-            await sampler.watch.again()
+            await self._wait(sample, sampler)
         if not sample.ok:
             await self.experiment.recover(sampler.endpoints)
-        await sampler.read_mode_again()
-
-    async def _settle(self, sample: Sample, sampler: Sampler) -> None:
-        """Let the overlay come to rest after a sample that shook it on purpose."""
-        await self._wait(sample)
-        await sampler.watch.again()
         await sampler.read_mode_again()
 
     async def _relaunch(self, sampler: Sampler) -> None:
@@ -163,7 +156,7 @@ class OverlayRun:
             await reach_each_other(self.overlay, sampler.endpoints, self.target.topology)
             await sampler.watch.again()
 
-    async def _wait(self, sample: Sample) -> None:
+    async def _wait(self, sample: Sample, sampler: Sampler) -> None:
         """Give the overlay time to mend itself; one that only fell back may go on as it is, marked."""
         with self.phases("mending"):
             try:
@@ -172,6 +165,7 @@ class OverlayRun:
                 if not sample.ok:
                     raise
                 self.emit(Note(f"{self.name} goes on, and what it measures so does not count: {error}"))
+        await sampler.watch.again()
 
     async def _report(self, when: str) -> None:
         """Keep the overlay's own words with the run; without them a run is no worse than before."""

@@ -61,7 +61,7 @@ def packets(count: int, size: int = 100) -> Packets:
         theirs.send(bytes([n % 256]) * size)
     theirs.close()
     taken = Packets(fileno=ours.detach())
-    capture.setblocking(False)
+    taken.setblocking(False)
     return taken
 
 

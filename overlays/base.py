@@ -146,7 +146,7 @@ class Overlay(ABC):
         return ()
 
     def log_names(self, host: Host) -> Sequence[str]:
-        """The names of the log files on a host, without ending, in which the overlay's daemons write."""
+        """Return the names of the daemons' logs on a host, also of daemons that the overlay did not start."""
         return self.daemons(host)
 
     async def check(self) -> None:

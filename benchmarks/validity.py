@@ -193,10 +193,11 @@ async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> 
     """Add every sample with the name of what was done to it."""
     experiment = load_experiment("multihop")
     ends = {"from": "AMS", "to": "BRA", "hops": 1}
+    cells = [Cell("underlay", metric, ends, 1, asked.seconds) for metric in METRICS]
     shape = topology(rate=asked.rate).with_cpus(asked.cpus)
     with ExitStack() as stack:
         flood = stack.enter_context(Flood())
-        async with trial(shape, parse(asked.overlay), experiment, shaper=asked.shaper) as lab:
+        async with trial(shape, parse(asked.overlay), experiment, cells, shaper=asked.shaper) as lab:
             known = Disturbances(lab, flood, asked.seconds).all
             kinds, quiet = asked.kinds.split(",") if asked.kinds else list(known), Quiet()
             if unknown := set(kinds) - set(known):
@@ -204,9 +205,7 @@ async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> 
             todo = [kinds[n % len(kinds)] for n in range(asked.samples)] + ["quiet"] * asked.samples
             random.Random(asked.seed).shuffle(todo)
             for number, kind in enumerate(todo):
-                metric = METRICS[number % len(METRICS)]
-                cell = Cell("underlay", metric, ends, 1, asked.seconds)
-                measure = partial(lab.sample, cell)
+                measure = partial(lab.sample, cells[number % len(cells)])
                 if kind in known:
                     sample = await known[kind](measure)
                 else:

@@ -145,6 +145,10 @@ class Overlay(ABC):
         """The names of the daemons that the overlay started on a host (see `Host.start`)."""
         return ()
 
+    def log_names(self, host: Host) -> Sequence[str]:
+        """Return the names of the daemons' logs on a host, also of daemons that the overlay did not start."""
+        return self.daemons(host)
+
     async def check(self) -> None:
         """Return when every daemon of the overlay runs.
 

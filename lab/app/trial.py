@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.events import Emit, silent, step
+from lab.events import Emit, silent
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.runs.bring_up import Phases, bring_up
 from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Cell, Experiment
-from lab.runs.measurement import Attempts
+from lab.runs.measurement import Sampler
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
 from lab.runs.sample import Sample
 from lab.runs.target import RunTarget
 from lab.topology import Topology
-from lab.util.concurrency import together
 from overlays.base import Overlay
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-
-READY = 120.0
 
 
 def measurable(
@@ -58,7 +56,7 @@ class TrialLab:
     """An overlay that is up; `sample` measures a cell of the experiment on it."""
 
     emulation: Emulation
-    attempts: Attempts
+    sampler: Sampler
 
     async def sample(self, cell: Cell) -> Sample:
         """One repetition of a cell, with its verdict; nothing is stored.
@@ -66,7 +64,8 @@ class TrialLab:
         Raises:
             ShaperError: the links died before the sample began.
         """
-        return (await self.attempts.measure(Task(cell, 1))).sample
+        sample, _ = await self.sampler.measure(Task(cell, 1))
+        return sample
 
     async def set_rate(self, rate: float) -> None:
         """Set every link, in both directions, to a rate (Mbit/s); nothing is torn down.
@@ -83,12 +82,15 @@ async def trial(
     topology: Topology,
     overlay: Overlay,
     experiment: Experiment,
+    cells: Sequence[Cell],
     *,
     shaper: str = "auto",
     run: RunCommand = command.run,
     emit: Emit = silent,
 ) -> AsyncIterator[TrialLab]:
-    """Build a lab, put an overlay and endpoints on it, and take all of it away afterwards.
+    """Build a lab, bring an overlay up on it as a run does, and take all of it away afterwards.
+
+    Each metric of `cells`, which the experiment is going to measure, is warmed up.
 
     Raises:
         LabError: it does not come up; nothing is left.
@@ -98,15 +100,10 @@ async def trial(
     async with AsyncExitStack() as stack:
         emulation = Emulation(topology, shaper=shaper, run=run, emit=emit)
         await stack.enter_async_context(emulation)
-        hosts = emulation.hosts
-        with step(emit, f"{overlay.name}: install and endpoints"):
-            await overlay.install(tuple(hosts.values()), topology)
-            await overlay.ready(READY)
-            attached = await together(overlay.attach(host) for host in hosts.values())
-            endpoints = dict(zip(hosts, attached, strict=True))
-            await experiment.prepare(endpoints)
+        phases = Phases(overlay.name, emit)
+        endpoints = await bring_up(overlay, emulation.hosts, topology, phases, experiment, cells)
         watch = await stack.enter_async_context(Watch(overlay))
-        lab = measurable(emulation, topology, experiment.interval)
-        attempts = Attempts(experiment, overlay, endpoints, lab, "trial", Progress(()), silent, watch)
-        await attempts.begin()
-        yield TrialLab(emulation, attempts)
+        target = measurable(emulation, topology, experiment.interval)
+        sampler = Sampler(experiment, overlay, endpoints, target, "trial", Progress(()), silent, watch)
+        await sampler.begin()
+        yield TrialLab(emulation, sampler)

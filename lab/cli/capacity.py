@@ -119,13 +119,14 @@ async def find(
     from overlays import registry
 
     overlay = registry.parse(name)  # one of its own: a run that follows installs another
-    cells = capacity.hardest(chosen(experiment.cells(topology, name, profile), only), topology)
+    hardest = capacity.hardest(chosen(experiment.cells(topology, name, profile), only), topology)
+    cells = [replace(cell, rate=most) for cell in hardest]  # what links carry first, and in the warm-up
 
     def tell(tried: capacity.CapacityTrial) -> None:
         words = f"{tried.cell}: {tried.state}: {'; '.join(tried.reasons)}" if tried.cell else "carried"
         emit(Note(f"{name} at {tried.rate:g} Mbit/s: {words}"))
 
-    async with trial(topology.with_rate(most), overlay, experiment, shaper=shaper, emit=emit) as lab:
+    async with trial(topology.with_rate(most), overlay, experiment, cells, shaper=shaper, emit=emit) as lab:
         found = await capacity.search(cells, lab.set_rate, lab.sample, least=least, most=most, tell=tell)
     capacity_estimate.remember(name, topology, found)
     return found

@@ -37,24 +37,24 @@ def command(
     """
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
-    from lab.live.capture import Limits, Taken, Writer, capture, opened, spots
+    from lab.live.capture import Capture, Limits, Writer, capture_points, open_sockets
 
     need_root("capture")
     record = find(lab)
-    where = spots(record, place, end)
+    where = capture_points(record, place, end)
     if not where:
         raise LabError(f"{place} of lab {record.name} has no link, so nothing goes through it")
     program = _filter(record, expression) if expression else []
     limits = Limits(seconds, None if size is None else int(size * 2**20), count, longest)
     name = file or f"{record.name}-{place}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pcapng"
-    taken = Taken()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with opened(where, program) as sockets, _target(name) as target:
+    with open_sockets(where, program) as sockets, _target(name) as target:
+        capture = Capture(where, sockets, Writer(target, name), limits)
         try:
-            capture(where, sockets, Writer(target, name), limits, taken)
+            capture.run()
         finally:
-            lost = f", {taken.missed} missed: there was no time to keep them" if taken.missed else ""
-            print(f"{taken.packets} packets{lost}; {taken.why}: {name}", file=sys.stderr)
+            lost = f", {capture.missed} missed: there was no time to keep them" if capture.missed else ""
+            print(f"{capture.packets} packets{lost}; {capture.why}: {name}", file=sys.stderr)
 
 
 @contextmanager
@@ -78,11 +78,11 @@ def _target(name: str) -> Iterator[BinaryIO]:
 
 def _filter(record: Record, expression: str) -> list[tuple[int, ...]]:
     """Compiled by the tcpdump of a host that runs, else by this machine's."""
-    from lab.live.capture import compiled
-    from lab.live.enter import Door
+    from lab.live.capture import compile_filter
+    from lab.live.enter import Entry
 
     for host in record.hosts:
         if host.process.alive() and not host.confined:
-            way = Door(host)
-            return compiled(way.command([]), expression, dict(way.environment()))
-    return compiled([], expression)
+            way = Entry(host)
+            return compile_filter(way.command([]), expression, dict(way.environment()))
+    return compile_filter([], expression)

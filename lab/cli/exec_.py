@@ -26,10 +26,10 @@ def command(
     """
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
-    from lab.live.enter import door
+    from lab.live.enter import entry
 
     need_root("exec")
-    way = door(find(lab), place)
+    way = entry(find(lab), place)
     full = way.command(argv)
     try:
         os.execvpe(full[0], full, dict(way.environment()))

@@ -27,12 +27,13 @@ def command(
 
     Example: sudo python -m lab logs weave -f
     """
+    from lab.cli.export_dsl import tell
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
     from lab.live.logs import commands
 
     need_root("logs")
-    _show(commands(find(lab), which, last, follow))
+    _show(commands(find(lab), which, last, follow, tell))
 
 
 def _show(sources: Mapping[str, list[str]]) -> None:

@@ -19,8 +19,8 @@ def command(
     """
     from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
-    from lab.live.enter import door
+    from lab.live.enter import entry
 
     need_root("shell")
-    argv = door(find(lab), place).shell(terminal=sys.stdin.isatty())
+    argv = entry(find(lab), place).shell(terminal=sys.stdin.isatty())
     os.execvp(argv[0], argv)

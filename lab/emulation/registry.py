@@ -62,14 +62,16 @@ class HostRecord:
 class OverlayRecord:
     """An overlay that was put on a lab: how it was asked for (``weave:mode=sleeve``), on which hosts.
 
-    `mode` is what ran when it got ready; `endpoints` are those attached so far. Secrets are not here:
-    the overlay reads them back from its hosts.
+    `mode` is what ran when it got ready; `endpoints` are those attached so far; `logs` names the log files
+    of its daemons, None in a record that was written before they were recorded. Secrets are not here: the
+    overlay reads them back from its hosts.
     """
 
     spec: str
     hosts: tuple[str, ...]
     mode: dict[str, str] = field(default_factory=dict)
     endpoints: tuple[dict[str, Any], ...] = ()
+    logs: tuple[str, ...] | None = None
 
 
 @dataclass
@@ -115,7 +117,10 @@ def read(lab_id: str) -> Record | None:
             HostRecord(**{**host, **{key: tuple(host[key]) for key in lists}}) for host in words["hosts"]
         ]
         overlays = [
-            OverlayRecord(one["spec"], tuple(one["hosts"]), dict(one["mode"]), tuple(one["endpoints"]))
+            OverlayRecord(
+                *(one["spec"], tuple(one["hosts"]), dict(one["mode"]), tuple(one["endpoints"])),
+                None if one.get("logs") is None else tuple(one["logs"]),
+            )
             for one in words["overlays"]
         ]
         return Record(**{**words, "hosts": hosts, "overlays": overlays})

@@ -19,7 +19,7 @@ SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
 
 
 @dataclass(frozen=True)
-class Door:
+class Entry:
     """A host, and the container of an endpoint on it where one was meant."""
 
     host: HostRecord
@@ -27,7 +27,7 @@ class Door:
 
     @property
     def inner(self) -> tuple[str, ...]:
-        """What goes before a command on the host, so that it runs in the endpoint."""
+        """The words before a command on the host, so that it runs in the endpoint."""
         return ("docker", "exec", "-i", self.endpoint) if self.endpoint else ()
 
     def command(self, argv: Sequence[str]) -> list[str]:
@@ -49,7 +49,7 @@ class Door:
         return {**ENVIRONMENT, **self.host.environment()}
 
 
-def door(record: Record, place: str) -> Door:
+def entry(record: Record, place: str) -> Entry:
     """The way to ``HOST``, or to ``HOST/ENDPOINT``: the name of an overlay, or of the container.
 
     Raises:
@@ -65,7 +65,7 @@ def door(record: Record, place: str) -> Door:
             f"{name} of lab {record.name} has died; 'lab ps {record.name}' says why, and 'lab up' on the "
             f"same topology makes it anew"
         )
-    return Door(hosts[name], _endpoint(record, name, word) if word else "")
+    return Entry(hosts[name], _endpoint(record, name, word) if word else "")
 
 
 def _endpoint(record: Record, host: str, word: str) -> str:

@@ -35,7 +35,7 @@ DOCKER_PATIENCE = 1.0
 
 def look(record: Record) -> dict[str, Any]:
     """All that can be seen of a lab now, in values that JSON holds; times in ms, rates in Mbit/s."""
-    told: dict[str, Any] = {
+    status: dict[str, Any] = {
         "name": record.name,
         "id": record.lab_id,
         "since": record.created,
@@ -47,7 +47,7 @@ def look(record: Record) -> dict[str, Any]:
     }
     if record.rebooted:
         return {
-            **told,
+            **status,
             "hosts": [{"name": host.name, "site": host.site, "up": False} for host in record.hosts],
         }
     living = {host.name: host for host in record.hosts if host.process.alive()}
@@ -65,14 +65,14 @@ def look(record: Record) -> dict[str, Any]:
         seconds, after = monotonic() - began, _counters(record, living)
         containers = {name: one.result() for name, one in inner.items()}
     moved = {key: (after[key] - before[key]) / seconds for key in after if key in before}
-    told["shaper"] = _shaper(shaper, record) if shaper else None
-    told["hosts"] = [_host(record, host, living, moved, containers) for host in record.hosts]
-    told["links"] = [_link(link, lines, rtts, moved) for link in record.links]
-    told["overlays"] = [
+    status["shaper"] = _shaper(shaper, record) if shaper else None
+    status["hosts"] = [_host(record, host, living, moved, containers) for host in record.hosts]
+    status["links"] = [_link(link, lines, rtts, moved) for link in record.links]
+    status["overlays"] = [
         {"name": one.spec, "mode": one.mode, "hosts": list(one.hosts), "endpoints": list(one.endpoints)}
         for one in record.overlays
     ]
-    return told
+    return status
 
 
 def state(record: Record) -> str:
@@ -104,7 +104,7 @@ def _sweep_targets(
 
 def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, float]:
     """Seconds of CPU by host, and bytes by port of the lab's namespace, since each was made."""
-    found = {
+    counters = {
         f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
         for name, host in living.items()
     }
@@ -112,8 +112,8 @@ def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, flo
     text = netns.in_each(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
     for line in text.splitlines()[2:]:
         name, _, numbers = line.partition(":")
-        found[f"out {name.strip()}"] = float(numbers.split()[8])
-    return found
+        counters[f"out {name.strip()}"] = float(numbers.split()[8])
+    return counters
 
 
 def _membership(host: HostRecord) -> str:
@@ -129,12 +129,12 @@ def _host(
     moved: Mapping[str, float],
     containers: Mapping[str, Mapping[str, str] | None],
 ) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": host.name, "site": host.site, "addresses": list(host.addresses)}
+    status: dict[str, Any] = {"name": host.name, "site": host.site, "addresses": list(host.addresses)}
     if host.name not in living:
-        return {**told, "up": False, "why": end_of(host)}
+        return {**status, "up": False, "why": end_of(host)}
     used = memory(_membership(host), host.container_id)
     return {
-        **told,
+        **status,
         "up": True,
         "cpus": round(moved.get(f"cpu {host.name}", 0.0), 3),
         "memory_mib": None if used is None else round(used / 2**20, 1),
@@ -143,7 +143,7 @@ def _host(
 
 
 def end_of(host: HostRecord) -> str:
-    """Why a host's container ended, by Docker's own word."""
+    """The reason why a host's container ended, by Docker's own word."""
     form = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.FinishedAt}}"
     argv = ["docker", "inspect", "--format", form, host.container]
     try:
@@ -156,23 +156,23 @@ def end_of(host: HostRecord) -> str:
     status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
     if status == "running":
         return "its container was started anew, outside the lab"
-    said = {"137": "it was killed", "143": "it was told to end"}.get(code, f"it ended with status {code}")
+    reason = {"137": "it was killed", "143": "it was status to end"}.get(code, f"it ended with status {code}")
     more = ", as it ran out of memory" if memory_ran_out == "true" else ""
-    return f"{said}{more}, at {when.split('.')[0]}"
+    return f"{reason}{more}, at {when.split('.')[0]}"
 
 
 def dead_daemons(host: HostRecord) -> list[str]:
     """The daemons of overlays that no longer run on a host, each with its last words."""
     root = Path(f"/proc/{host.pid}/root")
-    found = []
+    dead = []
     with suppress(OSError):
         for file in sorted((root / PIDS.lstrip("/")).glob("*.pid")):
             if file.stem.startswith("watch-"):
                 continue
             pid = file.read_text().strip()
             if pid and not (root / "proc" / pid / "stat").exists():
-                found.append(f"{file.stem} died: {_last_words(root / LOGS.lstrip('/') / f'{file.stem}.log')}")
-    return found
+                dead.append(f"{file.stem} died: {_last_words(root / LOGS.lstrip('/') / f'{file.stem}.log')}")
+    return dead
 
 
 def _last_words(log: Path) -> str:
@@ -192,8 +192,8 @@ def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
         connection.sock = line
         wanted = any(end["host"] == host.name for one in record.overlays for end in one.endpoints)
         connection.request("GET", "/containers/json?all=1" if wanted else "/_ping")
-        said = connection.getresponse().read()
-        listed = json.loads(said) if wanted else []
+        reply = connection.getresponse().read()
+        listed = json.loads(reply) if wanted else []
         return {one["Names"][0].lstrip("/"): f"{one['State']}: {one['Status']}" for one in listed}
     return None
 
@@ -205,7 +205,7 @@ def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] |
     if there is None:
         return [] if host.confined else ["its Docker daemon does not answer"]
     states = {name: there.get(name, "gone: it was removed") for name in wanted}
-    return [f"endpoint {name} {said}" for name, said in states.items() if not said.startswith("running")]
+    return [f"endpoint {name} {state}" for name, state in states.items() if not state.startswith("running")]
 
 
 def _link(
@@ -215,12 +215,12 @@ def _link(
     moved: Mapping[str, float],
 ) -> dict[str, Any]:
     line = lines.get(link["name"])
-    told: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}
+    status: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}
     if line is None:
-        return told
+        return status
     rtt = rtts.get(link["name"])
     return {
-        **told,
+        **status,
         "up": not line.down,
         "asked_rtt_ms": round(line.ab.delay + line.ba.delay, 4),
         "rtt_ms": None if rtt is None else round(rtt, 3),
@@ -232,9 +232,9 @@ def _link(
 
 def _shaper(shaper: Shaper, record: Record) -> dict[str, Any]:
     dead = [one.pid for one in shaper.processes if not one.alive()]
-    told: dict[str, Any] = {"name": shaper.name, "up": not dead}
+    status: dict[str, Any] = {"name": shaper.name, "up": not dead}
     if not Path(f"/run/netns/lab-{record.lab_id}").exists():
-        return {**told, "up": False, "why": "the links' namespace was removed"}
+        return {**status, "up": False, "why": "the links' namespace was removed"}
     if dead:
-        told["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"
-    return told
+        status["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"
+    return status

@@ -1,58 +1,59 @@
-"""Where the daemons of a lab write: the files on its hosts, read from outside, and Docker's own words."""
+"""Log files of a lab's daemons: those on its hosts, read from outside, and Docker's own of a container."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from lab.emulation.registry import HostRecord, Record
+from lab.emulation.registry import HostRecord, OverlayRecord, Record
 from lab.errors import LabError, UnknownName
+from lab.events import Emit, Note, silent
 from lab.hosts.daemons import LOGS
 
 #: The process behind the links, where a shaper needs one.
 WIRE = "wire"
 
 
-def commands(record: Record, which: str, last: int, follow: bool) -> dict[str, list[str]]:
-    """The commands that print the last lines of each log that is meant, by ``HOST DAEMON``.
+def commands(
+    record: Record, which: str, last: int, follow: bool, emit: Emit = silent
+) -> dict[str, list[str]]:
+    """Return the commands that print the last lines of each log that is meant, by ``HOST DAEMON``.
+
+    `which` is a host, an overlay, or `WIRE`; `emit` is told where more is shown than was asked for.
 
     Raises:
         UnknownName: there is no such host or overlay; the error has the nearest name.
         LabError: nothing was written.
     """
-    found = dict(_sources(record, which, last, follow))
-    if not found:
-        raise LabError(f"{which} of lab {record.name} has written nothing")
-    return found
-
-
-def _sources(record: Record, which: str, last: int, follow: bool) -> Iterator[tuple[str, list[str]]]:
     hosts = {host.name: host for host in record.hosts}
     overlays = {one.spec.partition(":")[0]: one for one in record.overlays}
     overlays |= {one.spec: one for one in record.overlays}
+    sources: dict[str, list[str]] = {}
     if which in hosts:
-        if hosts[which].confined:
-            yield which, _docker(hosts[which], last, follow)
-        for file in _files(hosts[which]):
-            yield f"{which} {file.stem}", _tail(file, last, follow)
+        host = hosts[which]
+        if host.confined:
+            sources[which] = _docker(host, last, follow)
+        sources |= {f"{which} {file.stem}": _tail(file, last, follow) for file in _files(host)}
     elif which in overlays:
-        name = overlays[which].spec.partition(":")[0]
-        for host in (hosts[one] for one in overlays[which].hosts if one in hosts):
-            files = [file for file in _files(host) if file.stem in daemons(name)]
-            for file in files:
-                yield f"{host.name} {file.stem}", _tail(file, last, follow)
+        if overlays[which].logs is None:
+            emit(Note(f"the record of lab {record.name} does not name the logs of {which}: all are shown"))
+        for name, file in _of_overlay(overlays[which], hosts):
+            sources[f"{name} {file.stem}"] = _tail(file, last, follow)
     elif which == WIRE:
-        yield WIRE, _tail(record.state.folder / "shaper" / "wire.log", last, follow)
+        sources[WIRE] = _tail(record.state.folder / "shaper" / "wire.log", last, follow)
     else:
         raise UnknownName("host or overlay", which, [*hosts, *overlays])
+    if not sources:
+        raise LabError(f"{which} of lab {record.name} has written nothing")
+    return sources
 
 
-def daemons(overlay: str) -> Iterable[str]:
-    """What the logs of an overlay's daemons are called."""
-    # libnetwork is Docker's own overlay: its daemon is Docker's
-    return {overlay, f"etcd-{overlay}", f"{overlay}d", f"{overlay}r"} | (
-        {"dockerd"} if overlay == "libnetwork" else set()
-    )
+def _of_overlay(overlay: OverlayRecord, hosts: dict[str, HostRecord]) -> Iterator[tuple[str, Path]]:
+    """The logs of an overlay's daemons by host; every log, where the record is too old to name them."""
+    for name in overlay.hosts:
+        for file in _files(hosts[name]) if name in hosts else ():
+            if overlay.logs is None or file.stem in overlay.logs:
+                yield name, file
 
 
 def _files(host: HostRecord) -> list[Path]:
@@ -64,5 +65,5 @@ def _tail(file: Path, last: int, follow: bool) -> list[str]:
 
 
 def _docker(host: HostRecord, last: int, follow: bool) -> list[str]:
-    """What the first process of a container of a user's own image wrote."""
+    """The command that prints the output of the first process in a container of a user's own image."""
     return ["docker", "logs", "--tail", str(last), *(["--follow"] if follow else []), host.container]

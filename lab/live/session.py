@@ -7,10 +7,8 @@ that stays up has both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import combinations
 from typing import Any
 
 import networkx as nx
@@ -23,16 +21,13 @@ from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, Unk
 from lab.events import Emit, Note, silent, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
-from lab.hosts.host import Endpoint, Host
-from lab.measure.reachability import every_pair
+from lab.hosts.host import Endpoint
+from lab.runs import bring_up
+from lab.runs.bring_up import READY, Phases
 from lab.topology import Topology
 from lab.topology.impairments import PARAMETERS
-from lab.util.concurrency import together
 from overlays import registry
-from overlays.base import ENDPOINT_IMAGE, Overlay
-
-#: How long an overlay may take until it says that all hosts reach each other (s).
-READY = 120.0
+from overlays.base import Overlay
 
 
 class Session:
@@ -78,7 +73,7 @@ class Session:
 
     @property
     def topology(self) -> Topology:
-        """What the lab was made from, as it runs.
+        """The topology that the lab was made from, as it runs.
 
         Raises:
             TopologyError: it was made host by host.
@@ -98,7 +93,7 @@ class Session:
                 for key in PARAMETERS:
                     edge.pop(key, None)
                 edge["rtt"] = line.ab.delay + line.ba.delay
-                edge["from"] = {link.a: _way(line.ab), link.b: _way(line.ba)}
+                edge["from"] = {link.a: _parameters(line.ab), link.b: _parameters(line.ba)}
         old = self.topology
         return Topology(graph, name=old.name, description=old.description, separate_parts=old.separate_parts)
 
@@ -147,46 +142,42 @@ class Session:
         obtainable(spec)
         if spec in self.specs:
             return self.endpoints(spec)
-        overlay, hosts = registry.parse(spec), tuple(self.lab.hosts.values())
+        overlay, phases = registry.parse(spec), Phases(spec, self._emit)
         if any(registry.parse(other).name == overlay.name for other in self.specs):
             raise OverlayError(f"lab {self.lab.name} has {overlay.name} already, with other options")
         try:
-            with step(self._emit, f"{spec}: install"):
-                await overlay.install(hosts, self.topology)
-            with step(self._emit, f"{spec}: ready"):
-                await overlay.ready(READY)
-            ends = await self._attach(overlay, spec, hosts)
-            mode = dict(await overlay.mode())
+            ends = await bring_up.bring_up(overlay, self.lab.hosts, self.topology, phases)
+            mode = await overlay.mode()
         except BaseException:
-            await asyncio.shield(_farewell(overlay))
+            await asyncio.shield(bring_up.roll_back(overlay, phases))
             raise
         self._overlays[spec] = overlay
-        self._note(spec, hosts=tuple(self.lab.hosts), mode=mode, endpoints=ends.values())
+        self._record(spec, overlay, ends.values(), mode)
         return ends
-
-    async def _attach(self, overlay: Overlay, spec: str, hosts: Sequence[Host]) -> dict[str, Endpoint]:
-        with step(self._emit, f"{spec}: endpoints"):
-            ends = await together(overlay.attach(host, ENDPOINT_IMAGE) for host in hosts)
-        attached = {end.host.name: end for end in ends}
-        with step(self._emit, f"{spec}: a packet between every two endpoints"):
-            every = {**self._known_endpoints(spec), **attached}
-            await every_pair(every, self.pairs(every), refresh=overlay.refresh)
-        return attached
 
     def pairs(self, ends: Mapping[str, Endpoint]) -> Iterator[tuple[str, str]]:
         """All pairs of hosts with these endpoints that the topology connects."""
-        for a, b in combinations(ends, 2):
-            with suppress(TopologyError):
-                self.topology.path(a, b)
-                yield a, b
+        return bring_up.pairs(ends, self.topology)
 
-    def _note(self, spec: str, **what: Any) -> None:
-        """Write down what an overlay is now."""
-        if "endpoints" in what:
-            what["endpoints"] = tuple(_plain(end) for end in what["endpoints"])
+    def _record(
+        self, spec: str, overlay: Overlay, ends: Iterable[Endpoint], mode: Mapping[str, str] | None = None
+    ) -> None:
+        """Write down what an overlay is now; `mode` where it has just been put on."""
         old = next((one for one in self.lab.record.overlays if one.spec == spec), OverlayRecord(spec, ()))
-        others = [one for one in self.lab.record.overlays if one.spec != spec]
-        self.lab.record.overlays = [*others, replace(old, **what)]
+        new = replace(
+            old,
+            hosts=tuple(host.name for host in overlay.hosts),
+            mode=old.mode if mode is None else dict(mode),
+            endpoints=tuple(_plain(end) for end in ends),
+            logs=tuple(sorted({name for host in overlay.hosts for name in overlay.log_names(host)})),
+        )
+        self._save([*self._others(spec), new])
+
+    def _others(self, spec: str) -> list[OverlayRecord]:
+        return [one for one in self.lab.record.overlays if one.spec != spec]
+
+    def _save(self, overlays: list[OverlayRecord]) -> None:
+        self.lab.record.overlays = overlays
         self.lab.record.save()
 
     def endpoints(self, word: str) -> dict[str, Endpoint]:
@@ -195,15 +186,11 @@ class Session:
         Raises:
             UnknownName: the lab has no such overlay.
         """
-        return self._known_endpoints(self.spec(word))
-
-    def _known_endpoints(self, spec: str) -> dict[str, Endpoint]:
-        found = (one for one in self.lab.record.overlays if one.spec == spec)
+        recorded = self._recorded(self.spec(word)).endpoints
         return {
-            words["host"]: Endpoint(**{**words, "host": self.lab.hosts[words["host"]]})
-            for one in found
-            for words in one.endpoints
-            if words["host"] in self.lab.hosts
+            end["host"]: Endpoint(**{**end, "host": self.lab.hosts[end["host"]]})
+            for end in recorded
+            if end["host"] in self.lab.hosts
         }
 
     async def take_off(self, word: str) -> None:
@@ -217,8 +204,7 @@ class Session:
         with step(self._emit, f"{spec}: uninstall"):
             await overlay.uninstall()
         self._overlays.pop(spec, None)
-        self.lab.record.overlays = [one for one in self.lab.record.overlays if one.spec != spec]
-        self.lab.record.save()
+        self._save(self._others(spec))
 
     async def become(self, change: Difference, overlays: Sequence[str] | None = None) -> None:
         """Bring the lab to another topology, its overlays along; and to these overlays, where given.
@@ -252,16 +238,15 @@ class Session:
         except LabError as error:
             await self._off_for_now(spec, error)
             return False
-        gone = [end for name, end in self.endpoints(spec).items() if name not in change.hosts_removed]
-        self._note(spec, hosts=tuple(host.name for host in overlay.hosts), endpoints=gone)
+        stay = [end for name, end in self.endpoints(spec).items() if name not in change.hosts_removed]
+        self._record(spec, overlay, stay)
         return True
 
     async def _off_for_now(self, spec: str, why: LabError) -> None:
         self._emit(Note(f"{spec} is put on the lab anew, and its endpoints with it: {why}"))
         if overlay := self._overlays.pop(spec, None):
-            await _farewell(overlay)
-        self.lab.record.overlays = [one for one in self.lab.record.overlays if one.spec != spec]
-        self.lab.record.save()
+            await bring_up.roll_back(overlay, Phases(spec, self._emit))
+        self._save(self._others(spec))
 
     async def _follow(self, spec: str, change: Difference) -> bool:
         """Let an overlay follow the links and hosts that changed; False when it had to be taken off."""
@@ -273,12 +258,13 @@ class Session:
             for name in [host.name for host in change.hosts_added]:
                 await overlay.join(self.lab.hosts[name])
             await overlay.ready(READY)
-            new = [self.lab.hosts[host.name] for host in change.hosts_added]
-            ends = {**self.endpoints(spec), **await self._attach(overlay, spec, new)}
+            new = {host.name: self.lab.hosts[host.name] for host in change.hosts_added}
+            phases, known = Phases(spec, self._emit), self.endpoints(spec)
+            ends = await bring_up.attach(overlay, new, self.topology, phases, known)
         except LabError as error:
             await self._off_for_now(spec, error)
             return False
-        self._note(spec, hosts=tuple(host.name for host in overlay.hosts), endpoints=ends.values())
+        self._record(spec, overlay, ends.values())
         return True
 
 
@@ -293,14 +279,8 @@ def obtainable(spec: str) -> None:
         raise NotObtainable(spec, missing.what, missing.remedy)
 
 
-async def _farewell(overlay: Overlay) -> None:
-    """Take an overlay off after trouble; what goes wrong now must not hide the trouble."""
-    with suppress(LabError):
-        await overlay.uninstall()
-
-
-def _way(shape: Shape) -> dict[str, Any]:
-    """What a direction does now, as a topology has it: all that is not as usual."""
+def _parameters(shape: Shape) -> dict[str, Any]:
+    """The parameters of a direction as a topology has them: all that are not as usual."""
     usual = Shape()
     values = {key: getattr(shape, key) for key in PARAMETERS}
     return {key: value for key, value in values.items() if key == "delay" or value != getattr(usual, key)}
@@ -308,5 +288,5 @@ def _way(shape: Shape) -> dict[str, Any]:
 
 def _plain(end: Endpoint) -> dict[str, Any]:
     """An endpoint as the record has it."""
-    words = asdict(replace(end, host=None))  # type: ignore[arg-type]
-    return {**words, "host": end.host.name, "neighbours": dict(end.neighbours)}
+    plain = asdict(replace(end, host=None))  # type: ignore[arg-type]
+    return {**plain, "host": end.host.name, "neighbours": dict(end.neighbours)}

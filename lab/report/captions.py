@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.runs.capacity import FOUND
+from lab.runs.manifest import WARM_UP
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
-from lab.runs.warmup import PHASE
 
 MEANING: dict[State, str] = {
     "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
@@ -74,7 +74,7 @@ def per_cell(run: StoredRun) -> str:
     """`samples` in one line, and what was thrown away before them."""
     words = f"samples per cell: {', '.join(samples(run))}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
-    if any(PHASE in phase for phase in phases):
+    if any(WARM_UP in phase for phase in phases):
         words += "; before an overlay's first sample a moment of each metric was measured and thrown away"
     return words
 

@@ -30,7 +30,7 @@ Measure = Callable[[Cell], Awaitable[Sample]]
 
 @dataclass(frozen=True)
 class CapacityTrial:
-    """What came of one rate: the cell that did not stand it, in which state, and why; or none."""
+    """Result of one rate: the cell that did not stand it, in which state, and why; or none."""
 
     rate: float
     cell: str = ""
@@ -139,9 +139,9 @@ async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Capacity
         if "received_mbps" in sample.values:
             received[cell.key] = round(sample.values["received_mbps"], 2)
         if not sample.valid:
-            said = tuple(sample.verdict.reasons) or (sample.error or "no reason was given",)
+            reasons = tuple(sample.verdict.reasons) or (sample.error or "no reason was given",)
             state = sample.verdict.state if sample.ok else "broken"
-            return CapacityTrial(rate, cell.key, state, said, received)
+            return CapacityTrial(rate, cell.key, state, reasons, received)
     return CapacityTrial(rate, received=received)
 
 

@@ -1,4 +1,4 @@
-"""What can be told before a run: whether its rate plainly is more than this machine carries.
+"""Estimate, before a run, whether its rate plainly is more than this machine carries.
 
 Two sources, in this order: what `lab capacity` found here for the same network and overlay, and a
 bound for overlays whose daemons carry every packet in user space. Neither stops a run: verdicts judge
@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lab.errors import TopologyError
 from lab.runs.capacity import Capacity
 from lab.topology import Topology
+from lab.util.files import replace
 from lab.util.paths import STATE
 from overlays.base import Overlay
 
@@ -26,12 +28,6 @@ FILE, KEPT = "capacity.json", 100
 #: were measured. Two processors without anything else to do carried 220 Mbit/s over six tinc daemons in
 #: a row, 76 over six Weave routers in sleeve: 1.5 and 4.4 s per gigabit and daemon.
 USER_SPACE = 1.5
-#: Who carries packets in user space: overlay, and the setting that makes it so.
-DAEMONS: Mapping[str, Mapping[str, str]] = {
-    "tinc": {},
-    "weave": {"mode": "sleeve"},
-    "flannel": {"backend": "udp"},
-}
 
 
 def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STATE) -> str:
@@ -45,24 +41,22 @@ def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STAT
     return _recorded(name, topology, rate, folder) or _modelled(name, overlay, topology, rate)
 
 
-def remember(name: str, topology: Topology, found: Capacity, folder: Path = STATE) -> None:
-    """Keep what was found for later runs; where nothing can be written, later runs know less."""
-    if found.rate is None:
+def remember(name: str, topology: Topology, capacity: Capacity, folder: Path = STATE) -> None:
+    """Keep a capacity for later runs; where nothing can be written, later runs know less."""
+    if capacity.rate is None:
         return
-    entries = [e for e in _entries(folder) if e.get("of") != _of(name, topology)]
-    entries.append({"of": _of(name, topology), "rate": found.rate, "why": found.why(), "on": _today()})
-    try:
+    entries = [e for e in _entries(folder) if e.get("of") != _conditions(name, topology)]
+    entries.append(
+        {"of": _conditions(name, topology), "rate": capacity.rate, "why": capacity.why(), "on": _today()}
+    )
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        new = folder / f"{FILE}.{os.getpid()}"
-        new.write_text(json.dumps(entries[-KEPT:], indent=1))
-        new.rename(folder / FILE)
-    except OSError:
-        return
+        replace(folder / FILE, json.dumps(entries[-KEPT:], indent=1))
 
 
 def _recorded(name: str, topology: Topology, rate: float, folder: Path) -> str:
     for entry in _entries(folder):
-        if entry.get("of") == _of(name, topology) and rate > entry["rate"]:
+        if entry.get("of") == _conditions(name, topology) and rate > entry["rate"]:
             return (
                 f"{name} at {rate:g} Mbit/s: this machine carried {entry['rate']:g} on {entry['on']} "
                 f"({entry['why']}); above that, samples measure the machine "
@@ -72,8 +66,7 @@ def _recorded(name: str, topology: Topology, rate: float, folder: Path) -> str:
 
 
 def _modelled(name: str, overlay: Overlay, topology: Topology, rate: float) -> str:
-    settings = DAEMONS.get(overlay.name)
-    if settings is None or not settings.items() <= overlay.settings.items():
+    if not overlay.user_space:
         return ""
     daemons = _longest(topology) + 1 if overlay.hops == "overlay" else 2
     needed, there = rate / 1000 * USER_SPACE * daemons, os.cpu_count() or 1
@@ -88,19 +81,15 @@ def _modelled(name: str, overlay: Overlay, topology: Topology, rate: float) -> s
 
 def _longest(topology: Topology) -> int:
     """Hops from the first host to the farthest that it reaches: experiments begin there."""
-    from lab.errors import TopologyError
-
     first, most = topology.hosts[0].name, 0
     for host in topology.hosts[1:]:
-        try:
+        with suppress(TopologyError):  # another part of the network
             most = max(most, topology.hops(first, host.name))
-        except TopologyError:
-            continue  # another part of the network
     return most
 
 
-def _of(name: str, topology: Topology) -> dict[str, Any]:
-    """What a capacity holds for: overlay, network without its rates, kernel, processors."""
+def _conditions(name: str, topology: Topology) -> dict[str, Any]:
+    """The conditions that a capacity holds for: overlay, network without its rates, kernel, processors."""
     return {
         "overlay": name,
         "links": sorted(f"{link.name} {link.rtt:g}" for link in topology.links),
@@ -112,10 +101,10 @@ def _of(name: str, topology: Topology) -> dict[str, Any]:
 
 def _entries(folder: Path) -> list[dict[str, Any]]:
     try:
-        found = json.loads((folder / FILE).read_text())
+        stored = json.loads((folder / FILE).read_text())
         return [
             entry
-            for entry in found
+            for entry in stored
             if isinstance(entry, dict) and {"of", "rate", "why", "on"} <= entry.keys()
         ]
     except (OSError, ValueError, TypeError):

@@ -36,7 +36,7 @@ class Watch:
         await self.__aenter__()
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the work returns; it is ended as soon as a daemon is gone.
+        """Return what the work returns; it is ended as soon as a daemon is gone.
 
         Raises:
             OverlayError: names the daemon, its host, and its last words.

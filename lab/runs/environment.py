@@ -1,10 +1,11 @@
-"""What a run's figures depend on besides the lab: kernel, versions, settings of this machine."""
+"""Environment of a run, on which its figures depend: kernel, versions, settings of this machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,37 +37,32 @@ def environment(versions: Mapping[str, str] | None = None, proc: Path = Path("/p
 
 def sysctls(proc: Path = Path("/proc")) -> dict[str, str]:
     """The settings of `SYSCTLS` that this kernel has, by name."""
-    found = {}
-    for name in SYSCTLS:
-        try:
-            found[name] = " ".join((proc / "sys" / name.replace(".", "/")).read_text().split())
-        except OSError:
-            continue
-    return found
+    values = {name: " ".join(_read(proc / "sys" / name.replace(".", "/")).split()) for name in SYSCTLS}
+    return {name: value for name, value in values.items() if value}
 
 
 def packages() -> dict[str, str]:
     """Versions of those of `PACKAGES` that are installed."""
-    found = {}
+    installed = {}
     for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            installed[name] = version(name)
+    return installed
 
 
 def boot(proc: Path = Path("/proc")) -> str:
     """The id of the present boot: tells whether two sessions ran without a restart between them."""
-    try:
-        return (proc / "sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+    return _read(proc / "sys/kernel/random/boot_id").strip()
 
 
 def _cpu(path: Path) -> str:
+    lines = _read(path).splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _read(path: Path) -> str:
+    """The text of a file of the kernel, "" where it has no such file."""
     try:
-        lines = path.read_text().splitlines()
+        return path.read_text()
     except OSError:
         return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -1,4 +1,4 @@
-"""Events as plain lines: what a pipe shows, and what a run's ``log`` keeps."""
+"""Events as plain lines, for a pipe and for a run's ``log``."""
 
 from __future__ import annotations
 

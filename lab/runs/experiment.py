@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of everything.
+    """Amount of work: repetitions, durations, and what the network has.
 
     `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away) are by
     metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
@@ -65,13 +65,13 @@ class Cell:
 
     @property
     def duration(self) -> float:
-        """How long one repetition takes (s), without the tools' own hand-shakes."""
+        """Duration of one repetition (s), without the tools' own hand-shakes."""
         return self.warmup + self.seconds
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one measurement gave.
+    """Result of one measurement.
 
     `values` are numbers with their unit in the name; `raw` is the tool's own output, from
     which `Experiment.parse` gives the same values again; `facts` are words about how it ran.

@@ -11,6 +11,9 @@ from lab.errors import RunError
 
 SCHEMA: Literal[1] = 1
 
+#: The warm-up among a run's phases (`Manifest.timing`), by which a report knows that there was one.
+WARM_UP = "warm-up"
+
 #: What a resumed run must have in common with its beginning: samples that differ in one of
 #: these do not belong into one mean.
 FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")
@@ -18,7 +21,7 @@ FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
 
 
 class OverlayState(BaseModel):
-    """What became of an overlay: ``ok``, ``not obtainable`` or ``failed`` with a reason, ``pending``."""
+    """An overlay's outcome: ``ok``, ``not obtainable`` or ``failed`` with a reason, ``pending``."""
 
     state: Literal["pending", "ok", "not obtainable", "failed"] = "pending"
     reason: str = ""
@@ -55,7 +58,7 @@ class Manifest(BaseModel):
     shaper: str = ""
     seed: int = 0
     on_fallback: Literal["mark", "relaunch"] = "mark"
-    #: How many repetitions more a cell gets at most, in place of samples that do not count.
+    #: Extra repetitions of a cell at most, in place of samples that do not count.
     spares: int = 0
     overlays: dict[str, OverlayState] = {}
     environment: dict[str, Any] = {}

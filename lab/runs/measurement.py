@@ -1,12 +1,13 @@
-"""One attempt at one repetition: the measurement, and everything that is recorded around it."""
+"""The measurement of one repetition of a cell, and everything that is recorded around it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 from lab.errors import CommandError, HostError, MeasureError, OverlayError, ShaperError
 from lab.events import Emit, SampleStarted
@@ -17,50 +18,50 @@ from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Experiment, Reading
 from lab.runs.plan import Task
 from lab.runs.progress import Progress
-from lab.runs.sample import Sample, Verdict
-from lab.runs.target import Nothing, RunTarget, Script
+from lab.runs.sample import Sample
+from lab.runs.target import NoScript, RunTarget, Script
 from lab.runs.verdict import changes, verdict
 from overlays.base import Overlay
 
 #: How links say that they are not as they were set, or cannot be asked any more.
-LINKS_FAIL = (ShaperError, CommandError)
+LINK_ERRORS = (ShaperError, CommandError)
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A sample and the tool's own output."""
+class Recording:
+    """All that was recorded around one repetition, before it is judged; `seconds` is its wall time."""
 
-    sample: Sample
-    raw: str
-
-
-@dataclass(frozen=True)
-class OverlaySnapshot:
-    """An overlay after a sample: its mode, its data path's counters, and what it complains of."""
-
+    started: datetime
+    seconds: float
+    reading: Reading
+    machine: Mapping[str, Any]
+    links: Mapping[str, Mapping[str, Any]]
     mode: Mapping[str, str]
-    counters: Mapping[str, int]
-    trouble: str = ""
+    datapath: Mapping[str, int]
+    #: A sentence for everything that failed: tool, links, their script, overlay.
+    trouble: Sequence[str]
+    #: What a reader must know of the links, without it being a fault of the sample.
+    remarks: Mapping[str, str]
 
 
 @dataclass
-class Attempts:
-    """Measures tasks on one overlay, one after the other."""
+class Sampler:
+    """Measures repetitions of cells on one overlay, one after the other."""
 
     experiment: Experiment
     overlay: Overlay
     endpoints: Mapping[str, Endpoint]
-    lab: RunTarget
+    target: RunTarget
     run: str
     progress: Progress
     emit: Emit
     watch: Watch
+    #: What happens to the links meanwhile.
+    script: Script = field(default_factory=NoScript)
     #: What ran when last asked: what the overlay says after a sample it says before the next.
     mode: Mapping[str, str] = field(default_factory=dict)
     #: What ran before the first sample: what every sample is held against.
-    first: Mapping[str, str] = field(default_factory=dict)
-    #: What happens to the links meanwhile.
-    script: Script = field(default_factory=Nothing)
+    first_mode: Mapping[str, str] = field(default_factory=dict)
     #: Whether the last task shook the overlay on purpose.
     disturbed: bool = False
 
@@ -70,96 +71,109 @@ class Attempts:
         Raises:
             ShaperError: a link is not as it was set.
         """
-        await self.lab.check()
-        self.mode = self.first = dict(await self.overlay.mode())
+        await self.target.check()
+        self.mode = self.first_mode = dict(await self.overlay.mode())
 
-    async def ask_again(self) -> str:
-        """Ask for the mode after the overlay was mended; says what of it is not as at first, "" if all is."""
+    async def read_mode_again(self) -> str:
+        """Ask for the mode after the overlay was mended; return what of it is not as at first, or ""."""
         self.mode = dict(await self.overlay.mode())
-        return "; ".join(changes(self.first, self.mode, self.mode))
+        return "; ".join(changes(self.first_mode, self.mode, self.mode))
 
-    async def measure(self, task: Task) -> Attempt:
-        """Measure one repetition; what fails, be it tool, host, link or overlay, makes it a failed sample.
+    async def measure(self, task: Task) -> tuple[Sample, str]:
+        """Measure one repetition; return its sample and the tool's own output.
 
-        What the links are after a sample they are before the next one: they are read back once for both.
+        What fails, be it tool, host, link or overlay, makes it a failed sample. What the links are after
+        a sample they are before the next one: they are read back once for both.
 
         Raises:
             ShaperError: the links died before the sample began.
         """
-        self._announce(task)
-        before, said, spent = await asyncio.gather(self.lab.counters(), self._counters(), self._spent())
-        started, start = datetime.now(UTC), monotonic()
-        await self.lab.machine.start()
-        reading, error = await self._reading(task)
-        machine, seconds = await self.lab.machine.stop(), monotonic() - start
-        (after, unshaped), overlay, now = await asyncio.gather(self._links(), self._state(), self._spent())
-        if None not in (spent, now):
-            machine = {**machine, "links_cpu": round(((now or 0) - (spent or 0)) / seconds, 4)}
-        counted = link_counters.difference(before, after)
-        calm = not task.cell.disturbs
-        trouble = list(
-            dict.fromkeys(
-                filter(None, (unshaped, self.script.trouble, error, overlay.trouble if calm else ""))
+        progress = self.progress
+        asked = progress.asked(task.cell)
+        self.emit(
+            SampleStarted(
+                task.cell.key, task.repetition, asked, progress.measured, progress.total, progress.left
             )
         )
-        changed = changes(self.first, self.mode, overlay.mode) if calm else []
-        self.disturbed = not calm
-        judged = verdict(seconds, machine, counted, [*trouble, *changed], task.cell.one_way)
-        marks = self._marks(start)
-        words = [f"{what}: {which}" for what, which in marks.items()]
-        judged = judged.model_copy(update={"reasons": [*judged.reasons, *words]})
-        asked, self.mode = self.mode, overlay.mode
-        sample = Sample(
+        recorded = await self._record(task)
+        sample = self._sample(task, recorded)
+        self.mode, self.disturbed = recorded.mode, task.cell.disturbs
+        return sample, recorded.reading.raw
+
+    async def _record(self, task: Task) -> Recording:
+        before, counters, spent = await asyncio.gather(
+            self.target.counters(), self._counters(), self._spent()
+        )
+        started, start = datetime.now(UTC), monotonic()
+        await self.target.machine.start()
+        reading, error = await self._reading(task)
+        machine, seconds = await self.target.machine.stop(), monotonic() - start
+        (after, unshaped), (mode, datapath, complaint), now = await asyncio.gather(
+            self._links(), self._state(), self._spent()
+        )
+        if spent is not None and now is not None:
+            machine = {**machine, "links_cpu": round((now - spent) / seconds, 4)}
+        troubles = (unshaped, self.script.trouble, error, "" if task.cell.disturbs else complaint)
+        return Recording(
+            started,
+            seconds,
+            reading,
+            machine,
+            link_counters.difference(before, after),
+            mode,
+            {key: count - counters.get(key, 0) for key, count in datapath.items()},
+            tuple(dict.fromkeys(filter(None, troubles))),
+            self._remarks(start),
+        )
+
+    def _sample(self, task: Task, recorded: Recording) -> Sample:
+        """The sample of what was recorded, with its verdict."""
+        cell, reading, mode = task.cell, recorded.reading, recorded.mode
+        changed = [] if cell.disturbs else changes(self.first_mode, self.mode, mode)
+        return Sample(
             run=self.run,
-            cell=task.cell.key,
-            overlay=task.cell.overlay,
-            metric=task.cell.metric,
-            params=dict(task.cell.params),
+            cell=cell.key,
+            overlay=cell.overlay,
+            metric=cell.metric,
+            params=dict(cell.params),
             repetition=task.repetition,
             attempt=self.progress.attempts(task) + 1,
-            started=started.isoformat(timespec="milliseconds"),
-            seconds=round(seconds, 4),
-            outcome="failed" if trouble else "ok",
-            error="; ".join(trouble) or None,
+            started=recorded.started.isoformat(timespec="milliseconds"),
+            seconds=round(recorded.seconds, 4),
+            outcome="failed" if recorded.trouble else "ok",
+            error="; ".join(recorded.trouble) or None,
             values=dict(reading.values),
-            facts={**reading.facts, **marks},
-            mode=dict(asked),
-            mode_after=dict(overlay.mode) if overlay.mode != asked else {},
+            facts={**reading.facts, **recorded.remarks},
+            mode=dict(self.mode),
+            mode_after=dict(mode) if mode != self.mode else {},
             changed=changed,
-            datapath={key: count - said.get(key, 0) for key, count in overlay.counters.items()},
-            verdict=Verdict.model_validate(judged),
-            machine=machine,
-            links=counted,
+            datapath=dict(recorded.datapath),
+            verdict=verdict(
+                recorded.seconds,
+                recorded.machine,
+                recorded.links,
+                [*recorded.trouble, *changed],
+                cell.one_way,
+                [f"{subject}: {remark}" for subject, remark in recorded.remarks.items()],
+            ),
+            machine=dict(recorded.machine),
+            links=dict(recorded.links),
             congestion_control=reading.facts.get("sender_tcp_congestion"),
             argv=list(reading.argv),
         )
-        return Attempt(sample, reading.raw)
 
-    def _marks(self, start: float) -> dict[str, str]:
-        """What a reader must know of the links during the sample, without it being a fault of the sample."""
-        changed, accepted = self.script.since(start), self.lab.accepted
+    def _remarks(self, start: float) -> dict[str, str]:
+        """Return what happened to the links since `start` (monotonic clock, s), and what was accepted."""
+        changed, accepted = self.script.since(start), self.target.accepted
         return {
             **({"links changed during it": "; ".join(changed)} if changed else {}),
             **({"links accepted as they were": "; ".join(accepted)} if accepted else {}),
         }
 
-    def _announce(self, task: Task) -> None:
-        progress = self.progress
-        self.emit(
-            SampleStarted(
-                task.cell.key,
-                task.repetition,
-                progress.asked(task.cell),
-                progress.measured,
-                progress.total,
-                progress.left,
-            )
-        )
-
-    async def _reading(self, task: Task) -> tuple[Reading, str | None]:
-        """What the tool gave, or no values and what went wrong."""
+    async def _reading(self, task: Task) -> tuple[Reading, str]:
+        """Return what the tool gave, or no values and what went wrong."""
         try:
-            return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), None
+            return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), ""
         except MeasureError as error:
             return Reading({}, error.raw, error.argv), str(error)
         except CommandError as error:
@@ -168,19 +182,22 @@ class Attempts:
             return Reading({}, ""), str(error)
 
     async def _links(self) -> tuple[Counts, str]:
-        """What the links counted, and what of them is not as it was set, "" if all is."""
-        counts, checked = await asyncio.gather(self.lab.counters(), self.lab.check(), return_exceptions=True)
-        for found in (checked, counts):
-            if isinstance(found, BaseException) and not isinstance(found, LINKS_FAIL):
-                raise found
-        said = next((str(found) for found in (checked, counts) if isinstance(found, LINKS_FAIL)), "")
-        return {} if isinstance(counts, BaseException) else counts, said
+        """Return the links' counters, and what of the links is not as it was set, "" if all is."""
+        counts, checked = await asyncio.gather(
+            self.target.counters(), self.target.check(), return_exceptions=True
+        )
+        results = (checked, counts)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, LINK_ERRORS):
+                raise result
+        unshaped = next((str(result) for result in results if isinstance(result, LINK_ERRORS)), "")
+        return {} if isinstance(counts, BaseException) else counts, unshaped
 
     async def _spent(self) -> float | None:
         """CPU time (s) that imposing the links took so far; None where that is nobody's, or nobody says."""
         try:
-            return (await self.lab.cost()).get("cpu_seconds")
-        except LINKS_FAIL:
+            return (await self.target.cost()).get("cpu_seconds")
+        except LINK_ERRORS:
             return None
 
     async def _counters(self) -> Mapping[str, int]:
@@ -190,10 +207,13 @@ class Attempts:
         except (OverlayError, HostError):
             return {}
 
-    async def _state(self) -> OverlaySnapshot:
-        """What the overlay says after a sample: where it says nothing, the mode is that of before."""
+    async def _state(self) -> tuple[Mapping[str, str], Mapping[str, int], str]:
+        """Ask the overlay after a sample for mode, data path counters, and what it complains of.
+
+        Where it says nothing, the mode is that of before.
+        """
         try:
             mode, counters = await asyncio.gather(self.overlay.mode(), self.overlay.counters())
         except (OverlayError, HostError) as error:
-            return OverlaySnapshot(self.mode, {}, str(error))
-        return OverlaySnapshot(dict(mode), counters)
+            return self.mode, {}, str(error)
+        return dict(mode), counters, ""

@@ -1,4 +1,4 @@
-"""Which sample comes next: rounds of cells in a recorded random order.
+"""Order of the samples of a run: rounds of cells in a recorded random order.
 
 Every round goes once through all cells, each time in another order, so that whatever drifts
 while a run lasts (another load on the machine, heat) is spread over all cells and does not
@@ -31,14 +31,14 @@ def chosen(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
     return [cell for cell in cells if not only or any(fnmatch(cell.key, f"*{word}*") for word in only)]
 
 
-def order(cells: Sequence[Cell], seed: int, label: str, spares: int = 0) -> list[Task]:
+def order(cells: Sequence[Cell], seed: int, label: str, extra: int = 0) -> list[Task]:
     """All repetitions of all cells, in rounds; the same for the same seed and overlay.
 
-    At the end come rounds of `spares`: further repetitions, for cells that turn out to need them.
+    At the end come rounds of `extra` repetitions, for cells that turn out to need them.
     """
     most = max((cell.repetitions for cell in cells), default=0)
     rounds = [[Task(c, number) for c in cells if number <= c.repetitions] for number in range(1, most + 1)]
-    rounds += [[Task(c, c.repetitions + spare) for c in cells] for spare in range(1, spares + 1)]
+    rounds += [[Task(c, c.repetitions + number) for c in cells] for number in range(1, extra + 1)]
     for number, row in enumerate(rounds, 1):
         random.Random(f"{seed}/{label}/{number}").shuffle(row)
     return [task for row in rounds for task in row]

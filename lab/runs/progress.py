@@ -1,4 +1,4 @@
-"""What of a run is on disk, and how long the rest will take."""
+"""Progress of a run: the part that is on disk, and an estimate of the time for the rest."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ OVERHEAD = 1.0
 
 
 class Progress:
-    """Kept by the outcomes that were written, never by which files exist.
+    """Progress by the outcomes that were written, never by which files exist.
 
     A repetition in which the overlay's mode changed is measured again `repeats` times at most;
     after that the last one stands, marked. A cell of which some samples count and others do not gets a
-    further repetition for each of these, `spares` at most; one of which none counts would get more alike.
+    further repetition for each of these, `extra` at most; one of which none counts would get more alike.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0, spares: int = 0
+        self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0, extra: int = 0
     ) -> None:
         self._cells = {cell.key: cell for cell in cells}
-        self._repeats, self._spares = repeats, spares
+        self._repeats, self._extra = repeats, extra
         self._valid: Counter[str] = Counter()
         self._spoilt: Counter[str] = Counter()
         self._changed: Counter[tuple[str, int]] = Counter()
         self._ok: set[tuple[str, int]] = set()
         self._attempts: Counter[tuple[str, int]] = Counter()
-        self._extra: list[float] = []
+        self._overheads: list[float] = []
         for sample in samples:
             self.add(sample)
 
@@ -45,24 +45,24 @@ class Progress:
             self._ok.add(place)
             (self._valid if sample.valid else self._spoilt)[sample.cell] += 1
             if cell := self._cells.get(sample.cell):
-                self._extra.append((took or sample.seconds) - cell.duration)
+                self._overheads.append((took or sample.seconds) - cell.duration)
 
     def done(self, task: Task) -> bool:
-        """Whether this repetition has been measured, or is a spare one that is not needed."""
+        """Return True when this repetition has been measured, or is an extra one that is not needed."""
         there = (task.cell.key, task.repetition) in self._ok
         return there or task.repetition > self.asked(task.cell)
 
     def asked(self, cell: Cell) -> int:
-        """How many repetitions of a cell are to be measured, spare ones included, by what is known of it."""
+        """Count the repetitions of a cell that are to be measured, the extra ones needed so far included."""
         needed = self._spoilt[cell.key] if self._valid[cell.key] else 0
-        return cell.repetitions + min(self._spares, needed)
+        return cell.repetitions + min(self._extra, needed)
 
     def finished(self, cell: Cell) -> bool:
-        """Whether all repetitions of a cell that the profile asks for have been measured."""
+        """Return True when all repetitions of a cell that the profile asks for have been measured."""
         return all(self.done(Task(cell, n)) for n in range(1, cell.repetitions + 1))
 
     def attempts(self, task: Task) -> int:
-        """How often this repetition was tried so far."""
+        """Count the attempts at this repetition so far."""
         return self._attempts[task.cell.key, task.repetition]
 
     @property
@@ -78,8 +78,8 @@ class Progress:
     @property
     def left(self) -> float:
         """An estimate of the time (s) that the missing repetitions take, without bringing overlays up."""
-        extra = sum(self._extra) / len(self._extra) if self._extra else OVERHEAD
-        return sum(task.cell.duration + extra for task in self._tasks() if not self.done(task))
+        overhead = sum(self._overheads) / len(self._overheads) if self._overheads else OVERHEAD
+        return sum(task.cell.duration + overhead for task in self._tasks() if not self.done(task))
 
     def _tasks(self) -> Iterable[Task]:
         for cell in self._cells.values():

@@ -23,15 +23,16 @@ from lab.errors import RunError
 from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
 from lab.runs.manifest import Manifest, RunSession
 from lab.runs.sample import SCHEMA, Sample
+from lab.util.files import replace
 
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
-#: What commands on real hosts printed, a file per host.
+#: The folder of what commands on real hosts printed, a file per host.
 HOSTS = "hosts"
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What a folder holds, for whoever reads it; `faults` name what could not be read."""
+    """A run as its folder holds it, for whoever reads it; `faults` name what could not be read."""
 
     path: Path
     manifest: Manifest
@@ -141,12 +142,8 @@ class RunFolder:
 
     def save(self) -> None:
         """Write the manifest, whole or not at all."""
-        text = self.manifest.model_dump_json(indent=2) + "\n"
-        new = self.path / f".{MANIFEST}.new"
         try:
-            with open(new, "wb") as file:
-                _write(file, text.encode())
-            new.replace(self.path / MANIFEST)
+            replace(self.path / MANIFEST, self.manifest.model_dump_json(indent=2) + "\n", sync=True)
         except OSError as error:
             raise RunError(f"{self.path / MANIFEST} cannot be written: {error.strerror}") from error
 
@@ -158,7 +155,7 @@ class RunFolder:
 
     @property
     def run(self) -> StoredRun:
-        """What the folder holds so far."""
+        """The run as the folder holds it so far."""
         return StoredRun(self.path, self.manifest, tuple(self.samples))
 
     def _open(self) -> None:
@@ -196,6 +193,7 @@ def _write(file: IO[bytes], data: bytes) -> None:
 
 
 def slug(key: str) -> str:
+    """Return a key as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9=_.-]+", "_", key)
 
 

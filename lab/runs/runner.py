@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from lab.errors import HostError, MeasureError, NotObtainable, OverlayError
 from lab.events import Emit, Note, silent
-from lab.runs.executor import Executor, InProcess
 from lab.runs.experiment import Cell, Experiment, Profile
 from lab.runs.manifest import OverlayState
-from lab.runs.overlay_run import RELAUNCHES, Stages
+from lab.runs.overlay_run import RELAUNCHES, OverlayRun
 from lab.runs.plan import chosen, order
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder
@@ -25,7 +24,7 @@ from overlays.base import Overlay
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: the state of each overlay, and the cells that lack samples."""
+    """Outcome of a run: the state of each overlay, and the cells that lack samples."""
 
     overlays: Mapping[str, OverlayState]
     failed: Sequence[str]
@@ -50,42 +49,40 @@ def plan_cells(
 
 async def run_experiment(
     experiment: Experiment,
-    lab: RunTarget,
+    target: RunTarget,
     overlays: Mapping[str, Overlay],
     profile: Profile,
     folder: RunFolder,
     *,
     emit: Emit = silent,
-    executor: Executor | None = None,
     keep_installed: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Measure what the folder does not hold yet, and return what came of it.
 
     Args:
         experiment: whose grid is measured.
-        lab: hosts and links, up and shaped.
+        target: hosts and links, up and shaped.
         overlays: by the name under which their samples are stored.
         profile: how often and how long.
         folder: opened by `RunFolder.create` or `RunFolder.resume`; seed, filter and what to do when an
             overlay falls back are in its manifest.
         emit: told of every step and sample.
-        executor: who measures; by default this process, one sample at a time.
         keep_installed: overlays that the lab had before the run, and has after it.
 
     Raises:
         RunError: a sample cannot be written.
         ShaperError: the links are no longer shaped; nothing measured on them counts.
     """
-    cells = plan_cells(experiment, lab.topology, list(overlays), profile, folder.manifest.only)
+    cells = plan_cells(experiment, target.topology, list(overlays), profile, folder.manifest.only)
     every = [cell for row in cells.values() for cell in row]
     repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
     progress = Progress(every, folder.samples, repeats, folder.manifest.spares)
     states = folder.manifest.overlays
     try:
         for name, overlay in overlays.items():
-            stages = Stages(name, overlay, experiment, lab, folder, progress, executor or InProcess(), emit)
-            stages.keep_installed = name in keep_installed
-            states[name] = await _state(stages, cells[name])
+            keep = name in keep_installed
+            overlay_run = OverlayRun(name, overlay, experiment, target, folder, progress, emit, keep)
+            states[name] = await _state(overlay_run, cells[name])
             folder.save()
         obtained = [name for name in overlays if states[name].state != "not obtainable"]
         missing = [c.key for name in obtained for c in cells[name] if not progress.finished(c)]
@@ -95,24 +92,26 @@ async def run_experiment(
     return Outcome({name: states[name] for name in overlays}, missing)
 
 
-async def _state(stages: Stages, cells: Sequence[Cell]) -> OverlayState:
+async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState:
     """Work through one overlay; its failures become its state, not the run's end."""
-    name, fresh = stages.name, described(stages.overlay)
-    manifest = stages.folder.manifest
+    name, fresh = overlay_run.name, described(overlay_run.overlay)
+    manifest = overlay_run.folder.manifest
     tasks = order(cells, manifest.seed, name, manifest.spares)
-    if all(stages.progress.done(task) for task in tasks):
-        stages.emit(Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}"))
+    if all(overlay_run.progress.done(task) for task in tasks):
+        overlay_run.emit(
+            Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}")
+        )
         before = manifest.overlays.get(name, fresh)
         return before.model_copy(update={"state": "ok", "reason": ""})
     try:
-        mode = await stages.work_through(tasks)
+        mode = await overlay_run.work_through(tasks)
     except NotObtainable as error:
-        stages.emit(Note(str(error)))
+        overlay_run.emit(Note(str(error)))
         return fresh.model_copy(
             update={"state": "not obtainable", "reason": error.reason, "remedy": error.remedy}
         )
     except (OverlayError, HostError, MeasureError) as error:
-        stages.emit(Note(f"{name} is given up: {error}"))
+        overlay_run.emit(Note(f"{name} is given up: {error}"))
         return fresh.model_copy(update={"state": "failed", "reason": str(error)})
     return fresh.model_copy(update={"state": "ok", "mode": dict(mode)})
 

@@ -17,7 +17,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Verdict(BaseModel):
-    """Whether a sample says something about the network; see `lab.runs.verdict`."""
+    """Judgement of a sample as one of the network; made in `lab.runs.verdict`."""
 
     model_config = ConfigDict(frozen=True)
     state: State = "valid"
@@ -64,12 +64,12 @@ class Sample(BaseModel):
 
     @property
     def ok(self) -> bool:
-        """Whether the tool measured; the verdict says what that is worth."""
+        """True when the tool measured; the verdict says what that is worth."""
         return self.outcome == "ok"
 
     @property
     def valid(self) -> bool:
-        """Whether the sample counts in a mean: measured, and not limited by the emulator or broken.
+        """True when the sample counts in a mean: measured, and not limited by the emulator or broken.
 
         A host at its own CPU quota is part of what is emulated (the studies' VMs had one
         vCPU), so such a sample counts; it stays marked.

@@ -1,4 +1,4 @@
-"""What the runner measures on; who made it does not matter."""
+"""Target of a run: the hosts and links that it measures on; who made them does not matter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def no_cost() -> Mapping[str, float]:
 
 
 class Script(Protocol):
-    """What happens to the links while an overlay is measured; begins when entered, is undone when left."""
+    """Changes of the links while an overlay is measured; begins when entered, is undone when left."""
 
     async def __aenter__(self) -> Any: ...
 
@@ -33,11 +33,11 @@ class Script(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why it ended before its time; empty when it did not."""
+        """The reason why it ended before its time; empty when it did not."""
         ...
 
     def since(self, moment: float) -> Sequence[str]:
-        """What changed since a moment (monotonic clock, s), in words."""
+        """Return what changed since a moment (monotonic clock, s), in words."""
         ...
 
     def record(self) -> list[dict[str, Any]]:
@@ -45,12 +45,12 @@ class Script(Protocol):
         ...
 
 
-class Nothing:
+class NoScript:
     """A script in which nothing happens."""
 
     trouble = ""
 
-    async def __aenter__(self) -> Nothing:
+    async def __aenter__(self) -> NoScript:
         return self
 
     async def __aexit__(self, *_: object) -> None: ...
@@ -78,6 +78,6 @@ class RunTarget:
     #: What imposes the links used itself since it began (`cpu_seconds`), where that is not the kernel's work.
     cost: Callable[[], Awaitable[Mapping[str, float]]] = no_cost
     #: Makes what happens to the links, anew for each overlay.
-    script: Callable[[], Script] = Nothing
+    script: Callable[[], Script] = NoScript
     #: Links that are not what was asked, in words, and that the user accepted: every sample says so.
     accepted: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Whether the emulator itself limited a sample: a pure function over what was recorded.
+"""Verdicts: a pure function over what was recorded says whether the emulator itself limited a sample.
 
 A sample that is not valid is kept, marked and shown as such; it is neither dropped nor hidden.
 """
@@ -66,6 +66,7 @@ def verdict(
     links: Mapping[str, Mapping[str, Any]],
     trouble: Sequence[str] = (),
     one_way: bool = False,
+    remarks: Sequence[str] = (),
 ) -> Verdict:
     """Judge one sample that took `seconds` (s).
 
@@ -77,31 +78,32 @@ def verdict(
         trouble: sentences from elsewhere that break a sample, e.g. a lost peer, a link that does not
             read back as it was set, or what `changes` says.
         one_way: whether the traffic waited for no answer, so that it does not feel late packets.
+        remarks: what a reader must know and that is no fault of the sample; they follow the reasons.
     """
-    found: list[tuple[State, str]] = [("broken", text) for text in trouble]
-    found += [
+    reasons: list[tuple[State, str]] = [("broken", text) for text in trouble]
+    reasons += [
         *_clock(machine.get("clock", {})),
-        *_dropping(links),
+        *_unexpected_drops(links),
         *_late(links, LATE_ONE_WAY * seconds * 1000 if one_way else LATE_MEAN_MS, one_way),
         *_machine(machine),
-        *_dropped(machine, links),
+        *_backlog_drops(machine, links),
     ]
-    found += _hosts(seconds, machine.get("hosts", {}))
-    states = {state for state, _ in found}
+    reasons += _hosts(seconds, machine.get("hosts", {}))
+    states = {state for state, _ in reasons}
     state = next((state for state in ORDER if state in states), ORDER[-1])
-    return Verdict(state=state, reasons=[text for _, text in found])
+    return Verdict(state=state, reasons=[*(text for _, text in reasons), *remarks])
 
 
 def changes(first: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """What of an overlay's mode changed during a sample, or was not as at the overlay's first sample.
+    """Say what of an overlay's mode changed during a sample, or was not as at the overlay's first sample.
 
     Without the second, a silent fall-back would break one sample, and those that follow it would
     count as if they had been measured in the mode that was asked for.
     """
-    said = [
+    during = [
         f"{key} went from {old} to {new} during the sample" for key, old, new in _differing(before, after)
     ]
-    return said + [f"{key} was {now}, no longer {old}" for key, old, now in _differing(first, before)]
+    return during + [f"{key} was {now}, no longer {old}" for key, old, now in _differing(first, before)]
 
 
 def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -110,10 +112,10 @@ def _differing(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[tuple[str
             yield key, a.get(key, "absent"), b.get(key, "absent")
 
 
-Found = Iterator[tuple[State, str]]
+Reasons = Iterator[tuple[State, str]]
 
 
-def _clock(clock: Mapping[str, float]) -> Found:
+def _clock(clock: Mapping[str, float]) -> Reasons:
     if abs(moved := clock.get("set_ms", 0.0)) > CLOCK_MS:
         yield "broken", f"this machine's clock was set {moved:+.0f} ms during the sample"
     if (slept := clock.get("slept_ms", 0.0)) > CLOCK_MS:
@@ -122,13 +124,13 @@ def _clock(clock: Mapping[str, float]) -> Found:
         yield "broken", f"this machine's clock ran {abs(bent):.1%} too {'fast' if bent > 0 else 'slow'}"
 
 
-def _dropping(links: Mapping[str, Mapping[str, Any]]) -> Found:
+def _unexpected_drops(links: Mapping[str, Mapping[str, Any]]) -> Reasons:
     for name, count in links.items():
         if lost := count.get("unasked", 0):
             yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that nobody asked it to drop"
 
 
-def _late(links: Mapping[str, Mapping[str, Any]], most: float, one_way: bool) -> Found:
+def _late(links: Mapping[str, Mapping[str, Any]], most: float, one_way: bool) -> Reasons:
     """Links whose packets went more than `most` (ms) late on average, or a few of them far too late."""
     for name, count in _busy(links):
         slowest = count.get("late_p99_ms", 0.0)
@@ -144,10 +146,11 @@ def _busy(links: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping
     return ((name, count) for name, count in links.items() if count.get("packets", 0) >= least)
 
 
-def _machine(machine: Mapping[str, Any]) -> Found:
+def _machine(machine: Mapping[str, Any]) -> Reasons:
     busy, pressure = machine.get("busy", 0.0), machine.get("pressure") or 0.0
     if busy > BUSY:
-        yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy{_meek(machine.get('nice', 0.0))}"
+        which = _low_priority(machine.get("nice", 0.0))
+        yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy{which}"
     elif (full := machine.get("full", 0.0)) > FULL:
         yield "emulator-bound", f"the machine had no CPU left for {full:.0%} of the sample"
     elif pressure > PRESSURE and busy > PRESSURE_BUSY:
@@ -158,26 +161,26 @@ def _machine(machine: Mapping[str, Any]) -> Found:
         yield "emulator-bound", f"{steal:.0%} of the CPU time was taken by neighbours of this machine"
 
 
-def _meek(share: float) -> str:
-    """What of the machine's work says of itself that it can wait; not all of it does: groups share alike."""
+def _low_priority(share: float) -> str:
+    """Name the work that says of itself that it can wait; not all of it does: groups share alike."""
     return f", {share:.0%} with programs of low priority" if share > STEAL else ""
 
 
-def _dropped(machine: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> Found:
+def _backlog_drops(machine: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> Reasons:
     dropped, carried = machine.get("dropped", 0), sum(count.get("packets", 0) for count in links.values())
     if dropped > DROPPED * carried:
         yield "emulator-bound", f"the machine dropped {dropped} packets that no CPU took up in time"
 
 
-def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Found:
+def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Reasons:
     for name, cpu in hosts.items():
         share = cpu.get("throttled_s", 0.0) / seconds if seconds > 0 else 0.0
         if share > THROTTLED:
             yield "host-bound", f"{name} was held at its CPU quota {min(share, 1):.0%} of the time"
-        yield from _real(name, cpu)
+        yield from _real_machine(name, cpu)
 
 
-def _real(name: str, cpu: Mapping[str, float]) -> Found:
+def _real_machine(name: str, cpu: Mapping[str, float]) -> Reasons:
     """A host that is a machine of its own: its CPUs are part of what is measured, its neighbours are not."""
     if (busy := cpu.get("busy", 0.0)) > BUSY:
         yield "host-bound", f"the CPUs of {name} were {busy:.0%} busy"

@@ -1,4 +1,4 @@
-"""Whether a run folder holds what its manifest says: every cell its samples, every raw file its sum."""
+"""Check of a run folder against its manifest: every cell has its samples, every raw file its sum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.topology import Topology
 
 def faults(run: StoredRun, experiment: Experiment) -> list[str]:
     """A sentence for everything that is not as it should be; empty for a whole run."""
-    return [*run.faults, *_raw_files(run), *_cells(run, experiment), *_strangers(run)]
+    return [*run.faults, *_raw_files(run), *_cells(run, experiment), *_of_other_runs(run)]
 
 
 def _raw_files(run: StoredRun) -> Iterator[str]:
@@ -26,7 +26,7 @@ def _raw_files(run: StoredRun) -> Iterator[str]:
 
 
 def raw_fault(folder: Path, sample: Sample) -> str:
-    """What is wrong with a sample's raw file; empty when it is there and as it was written."""
+    """The fault of a sample's raw file; empty when it is there and as it was written."""
     where = f"{sample.cell} #{sample.repetition}"
     if sample.raw is None:
         return f"{where} names no raw file"
@@ -53,7 +53,7 @@ def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
             yield f"{name}: {len(missing)} of {len(cells)} cells lack samples: {first}"
 
 
-def _strangers(run: StoredRun) -> Iterator[str]:
+def _of_other_runs(run: StoredRun) -> Iterator[str]:
     """Samples of another run, e.g. of a file that was put together by hand."""
     others = sorted({sample.run for sample in run.samples} - {run.manifest.run})
     if others:

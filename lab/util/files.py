@@ -42,13 +42,14 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         raise FileError(f"{', '.join(map(str, files))} cannot be written: {error.strerror}") from error
 
 
-def replace(path: Path, text: str, *, mode: int = 0o644) -> None:
+def replace(path: Path, text: str, *, mode: int = 0o644, sync: bool = False) -> None:
     """Put a text in the place of a file, so that readers see the old one or the new one, whole.
 
     Args:
         path: the file; its folder is there.
         text: written as UTF-8.
         mode: permissions of the new file, from its first byte on.
+        sync: wait until the disk has the new text, so that a power cut leaves one of both, too.
 
     Raises:
         OSError: the disk refuses; the old file is as it was.

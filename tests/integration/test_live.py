@@ -19,6 +19,7 @@ import pytest
 from lab.emulation.emulation import Emulation
 from lab.emulation.registry import HostRecord, Record, find, records
 from lab.errors import CommandError, LabError, UnknownName
+from lab.live.logs import commands
 from lab.live.session import Session
 from lab.topology import Topology
 from overlays import registry
@@ -200,6 +201,9 @@ async def test_an_overlay_is_taken_up_as_it_runs(spec: str, nothing_left: None) 
         await other.check()
         await other.ready(20)
         assert dict(await other.mode()) == dict(await one.mode())
+        # and the record alone says which logs are its daemons'
+        if logs := {f"{host.name} {name}" for host in one.hosts for name in one.log_names(host)}:
+            assert set(commands(find(f"{NAME}-taken"), spec, 1, False)) == logs
     finally:
         await first.lab.down()
 

@@ -60,7 +60,7 @@ class Up:
 
 @asynccontextmanager
 async def underlay() -> AsyncIterator[TrialLab]:
-    async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop")) as lab:
+    async with trial(TOPOLOGY, parse("underlay"), load_experiment("multihop"), [TCP, LATENCY]) as lab:
         yield lab
 
 
@@ -229,6 +229,8 @@ def test_capacity_tries_rates_on_one_lab_and_says_what_it_found(docker_daemon: N
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=240)
     # one line for the one overlay; progress is not in it
     assert done.stdout, done.stderr
+    for phase in ("a packet between every two endpoints", "warm-up"):
+        assert f"underlay: {phase}: done" in done.stderr, "brought up as a run brings it up"
     found = json.loads(done.stdout)
     tried = [trial["rate"] for trial in found["trials"]]
     assert (found["overlay"], found["topology"]) == ("underlay", "point_to_point")

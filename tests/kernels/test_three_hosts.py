@@ -75,8 +75,13 @@ async def patient(argv: Sequence[str], *, timeout: float = 60.0, **more: Any) ->
 
 @asynccontextmanager
 async def up(overlay: str) -> AsyncIterator[TrialLab]:
-    async with trial(TOPOLOGY, parse(overlay), load_experiment("multihop"), run=patient, emit=told) as lab:
+    experiment = load_experiment("multihop")
+    async with trial(TOPOLOGY, parse(overlay), experiment, cells(overlay), run=patient, emit=told) as lab:
         yield lab
+
+
+def cells(overlay: str) -> list[Cell]:
+    return [Cell(overlay, "latency", ENDS, 1, 2.0), Cell(overlay, "tcp", ENDS, 1, 4.0)]
 
 
 def left() -> str:
@@ -107,12 +112,13 @@ async def test_a_lab_is_built_measured_and_taken_away(images: None, overlay: str
         for host in lab.emulation.hosts.values():
             assert (await host.facts()).docker >= (20, 10)
         # and packets take as long over two hops as was asked, and what the guest itself takes
-        sample = await lab.sample(Cell(overlay, "latency", ENDS, 1, 2.0))
+        latency, tcp = cells(overlay)
+        sample = await lab.sample(latency)
         say("latency", sample.values, sample.verdict)
         assert sample.ok, sample.error
         assert TOPOLOGY.rtt("AMS", "BRA") < sample.values["mean_ms"] < TOPOLOGY.rtt("AMS", "BRA") + 60
         # and a sample of TCP stays below the rate, and is recorded and judged as on any machine
-        sample = await lab.sample(Cell(overlay, "tcp", ENDS, 1, 4.0))
+        sample = await lab.sample(tcp)
         say("tcp", sample.values, sample.verdict, sample.machine)
         assert sample.ok, sample.error
         assert 0 < sample.values["received_mbps"] < 20

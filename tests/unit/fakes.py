@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lab.emulation.ownership import Process
+from lab.emulation.registry import HostRecord, OverlayRecord, Record
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint, HostFacts, Result
 from lab.runs.experiment import Cell, Experiment, Profile, Reading
@@ -18,6 +21,7 @@ from lab.topology import Topology
 from overlays.base import Missing, Overlay
 from topologies.linear import topology as linear
 
+ME = Process.of(os.getpid())
 Answer = Callable[[Sequence[str]], tuple[int, str]]
 
 
@@ -168,3 +172,25 @@ def manifest(**more: Any) -> Manifest:
 def new_folder(path: Path, **more: Any) -> RunFolder:
     """A fresh run folder below `path`."""
     return RunFolder.create(path, manifest(**more))
+
+
+def lab_record(**hosts: Process) -> Record:
+    """A lab of these hosts, each with an endpoint on Flannel, on a link between the first two."""
+    made = [
+        HostRecord(name, n + 1, name, (f"192.168.1.{n + 1}",), f"lab-x-{name}", "id", p.pid, p.started)
+        for n, (name, p) in enumerate(hosts.items())
+    ]
+    ends = tuple(
+        {
+            "host": h.name,
+            "container": f"flannel-endpoint-{h.name}",
+            "address": "10.0.0.2",
+            "overlay": "flannel",
+        }
+        for h in made
+    )
+    a, b = (host.name for host in made[:2])
+    link = {"name": f"{a}-{b}", "number": 7, "a": a, "b": b, "interface_a": "eth1", "interface_b": "eth2"}
+    return Record(
+        "x", "class", hosts=made, links=[link], overlays=[OverlayRecord("flannel", tuple(hosts), {}, ends)]
+    )

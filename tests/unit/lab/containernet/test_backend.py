@@ -32,7 +32,7 @@ class Fabric:
     """Writes down links; `broken` makes them fail."""
 
     def __init__(self, broken: bool = False) -> None:
-        self.broken, self.shaper = broken, SimpleNamespace(lines={})
+        self.broken, self.shaper = broken, SimpleNamespace(states={})
         self.done: list[tuple[str, str]] = []
 
     async def add_links(self, wirings: Sequence[Wiring]) -> None:

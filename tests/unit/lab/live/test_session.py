@@ -11,12 +11,13 @@ import pytest
 
 from lab.emulation.links.link import Wiring
 from lab.emulation.reconcile import Difference, difference
-from lab.emulation.registry import Record
+from lab.emulation.registry import Record, read
 from lab.errors import OverlayError, UnknownName
-from lab.events import Event, Note
+from lab.events import Event, Note, StepDone
 from lab.hosts.host import Endpoint, Host
 from lab.live import session as module
 from lab.live.session import Session
+from lab.runs import bring_up
 from lab.topology import Topology
 from lab.util import paths
 from overlays.base import Overlay
@@ -50,6 +51,9 @@ class Spoken(Overlay):
 
     async def mode(self) -> Mapping[str, str]:
         return {"mode": "plain"}
+
+    def log_names(self, host: Host) -> Sequence[str]:
+        return ("spokend", "dockerd") if host.name == "AMS" else ("spokend",)
 
     async def rewire(self, topology: Topology) -> None:
         self.topology = topology
@@ -92,7 +96,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
     monkeypatch.setattr(paths, "STATE", tmp_path)
     monkeypatch.setattr(module.registry, "parse", lambda spec: Spoken())
-    monkeypatch.setattr(module, "every_pair", reach)
+    monkeypatch.setattr(bring_up, "every_pair", reach)
     monkeypatch.setattr(Spoken, "refuses", "")
     SAID.clear()
     return Lab()
@@ -116,6 +120,26 @@ async def a_session(lab: Lab, said: list[Event] | None = None) -> Session:
     await session.put_on("spoken")
     SAID.clear()
     return session
+
+
+async def test_an_overlay_comes_up_as_for_a_run_and_its_record_names_its_logs(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def reach(endpoints: Any, pairs: Any, **_: Any) -> None:
+        asked.extend(pairs)
+
+    monkeypatch.setattr(bring_up, "every_pair", reach)
+    events: list[Event] = []
+    session = await a_session(lab, events)
+    assert len(asked) == 5 * 4 / 2
+    steps = ["install", "ready", "endpoints", "a packet between every two endpoints"]
+    assert [event.step for event in events if isinstance(event, StepDone)] == [f"spoken: {s}" for s in steps]
+    (recorded,) = lab.record.overlays
+    assert recorded.logs == ("dockerd", "spokend")
+    # and another command of the lab reads it back
+    assert read(lab.record.lab_id) == session.lab.record
 
 
 async def test_an_overlay_takes_leave_before_and_takes_in_after(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""Order, repetition and the time that is left."""
+"""The order of samples, and which of them are wanted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from hypothesis import strategies as st
 
 from lab.runs.experiment import Cell
 from lab.runs.plan import ATTEMPTS, Task, chosen, order, wanted
-from lab.runs.progress import OVERHEAD, Progress
-from lab.runs.sample import Verdict
-from tests.unit.lab.runs.test_run_folder import sample
 
 CELLS = [Cell("weave", "tcp", {"to": n}, repetitions=n % 3 + 1, seconds=2.0, warmup=1.0) for n in range(6)]
 
@@ -53,47 +50,17 @@ def test_a_task_comes_again_until_it_is_done_and_a_hopeless_cell_goes() -> None:
     assert seen == [bad.key] * ATTEMPTS + [good.key] * 2
 
 
-def test_spares_come_last_and_one_per_round() -> None:
-    tasks = order(CELLS, 1, "o", spares=2)
+def test_extra_repetitions_come_last_and_one_per_round() -> None:
+    tasks = order(CELLS, 1, "o", extra=2)
     main = sum(cell.repetitions for cell in CELLS)
     assert tasks[:main] == order(CELLS, 1, "o")
     first, second = tasks[main : main + len(CELLS)], tasks[main + len(CELLS) :]
-    for spare, row in ((1, first), (2, second)):
+    for number, row in ((1, first), (2, second)):
         assert {(t.cell.key, t.repetition) for t in row} == {
-            (cell.key, cell.repetitions + spare) for cell in CELLS
+            (cell.key, cell.repetitions + number) for cell in CELLS
         }
     # in an order of their own each, as every round
     assert [t.cell for t in first] != [t.cell for t in second]
-
-
-def test_a_sample_that_does_not_count_is_made_up_for() -> None:
-    # given a cell of three repetitions, one of which did not count
-    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=3)
-    spoilt = {"verdict": Verdict(state="emulator-bound")}
-    progress = Progress([cell], [sample(1, **spoilt)], spares=2)
-    assert progress.asked(cell) == 3, "none that counts is known yet: more would be alike"
-    progress.add(sample(2))
-    progress.add(sample(3))
-    # then it is finished, and one more is to be measured
-    assert progress.finished(cell)
-    assert (progress.measured, progress.total, progress.asked(cell)) == (3, 4, 4)
-    assert not progress.done(Task(cell, 4))
-    assert progress.done(Task(cell, 5))
-    # and if that one does not count either another, which is the last
-    progress.add(sample(4, **spoilt))
-    assert not progress.done(Task(cell, 5))
-    progress.add(sample(5, **spoilt))
-    assert (progress.measured, progress.total) == (5, 5)
-    assert progress.done(Task(cell, 6))
-
-
-def test_without_spares_or_without_need_nothing_is_added() -> None:
-    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=2)
-    bound = sample(1, verdict=Verdict(state="host-bound"))
-    assert Progress([cell], [bound, sample(2)], spares=2).total == 2
-    spoilt = sample(1, verdict=Verdict(state="broken"))
-    assert Progress([cell], [spoilt, sample(2)]).total == 2
-    assert Progress([cell], [spoilt, sample(2, verdict=Verdict(state="broken"))], spares=2).total == 2
 
 
 def test_cells_are_chosen_by_a_part_of_their_key() -> None:
@@ -102,27 +69,3 @@ def test_cells_are_chosen_by_a_part_of_their_key() -> None:
     assert chosen(CELLS, ["to=1", "tcp/to=2"]) == CELLS[1:3]
     assert chosen(CELLS, ["weave/*=4"]) == [CELLS[4]]
     assert chosen(CELLS, ["udp"]) == []
-
-
-def test_a_key_does_not_depend_on_the_order_of_parameters() -> None:
-    assert Cell("o", "m", {"b": 1, "a": 2}).key == Cell("o", "m", {"a": 2, "b": 1}).key == "o/m/a=2/b=1"
-
-
-def test_the_time_left_is_measuring_and_what_samples_took_besides() -> None:
-    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=3, seconds=2.0, warmup=1.0)
-    progress = Progress([cell])
-    assert progress.left == 3 * (3.0 + OVERHEAD)
-    progress.add(sample(1, seconds=3.4))
-    assert (progress.measured, progress.total) == (1, 3)
-    assert abs(progress.left - 2 * 3.4) < 1e-9
-
-
-def test_progress_goes_by_outcomes() -> None:
-    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=2)
-    failed = sample(1, outcome="failed", error="no")
-    progress = Progress([cell], [failed])
-    assert not progress.done(Task(cell, 1))
-    assert progress.attempts(Task(cell, 1)) == 1
-    progress.add(sample(1, attempt=2))
-    progress.add(sample(2))
-    assert progress.finished(cell)

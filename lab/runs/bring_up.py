@@ -1,0 +1,157 @@
+"""Bring-up of one overlay: the same steps before a run, before a trial, and on a lab that stays up.
+
+Install, ready, endpoints, a packet between every two of them; where an experiment follows, its preparation
+and a warm-up. What is measured afterwards meets the same network, whoever asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from time import monotonic
+
+from lab.errors import HostError, LabError, MeasureError, OverlayError, TopologyError
+from lab.events import Emit, Note, step
+from lab.hosts.host import Endpoint, Host
+from lab.measure.reachability import every_pair
+from lab.runs.experiment import Cell, Experiment
+from lab.runs.manifest import WARM_UP
+from lab.topology import Topology
+from lab.util.concurrency import together
+from overlays.base import Overlay
+
+#: How long an overlay may take until it says that all hosts reach each other (s).
+READY = 120.0
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The phases of one overlay's life, each told as a step; `timing` (s) adds them up by name."""
+
+    overlay: str
+    emit: Emit
+    timing: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        """Tell begin and end of a phase, and keep its time, also that of one that fails."""
+        start = monotonic()
+        try:
+            with step(self.emit, f"{self.overlay}: {phase}"):
+                yield
+        finally:
+            self.timing[phase] = round(self.timing.get(phase, 0.0) + monotonic() - start, 3)
+
+
+async def bring_up(
+    overlay: Overlay,
+    hosts: Mapping[str, Host],
+    topology: Topology,
+    phases: Phases,
+    experiment: Experiment | None = None,
+    cells: Sequence[Cell] = (),
+) -> dict[str, Endpoint]:
+    """Put an overlay on hosts, with an endpoint on each, and return the endpoints by host.
+
+    Args:
+        overlay: what is installed.
+        hosts: by name.
+        topology: the network of these hosts.
+        phases: told of every step.
+        experiment: what measures on the endpoints next; a lab to work in has none.
+        cells: those that it is going to measure: each of their metrics is warmed up.
+
+    Raises:
+        LabError: the overlay did not come up; it is still on the hosts (see `roll_back`).
+    """
+    with phases("install"):
+        await overlay.install(tuple(hosts.values()), topology)
+    with phases("ready"):
+        await overlay.ready(READY)
+    endpoints = await attach(overlay, hosts, topology, phases)
+    if experiment is not None:
+        with phases("preparation"):
+            await experiment.prepare(endpoints)
+        if short := warm_up_cells(experiment, cells):
+            with phases(WARM_UP):
+                await _warm_up(experiment, short, endpoints, phases.emit)
+    return endpoints
+
+
+async def attach(
+    overlay: Overlay,
+    hosts: Mapping[str, Host],
+    topology: Topology,
+    phases: Phases,
+    known: Mapping[str, Endpoint] | None = None,
+) -> dict[str, Endpoint]:
+    """Attach an endpoint on each host, and return them with those `known` once all reach each other.
+
+    Raises:
+        LabError: one did not come up, or no packet passed between two.
+    """
+    with phases("endpoints"):
+        attached = await together(overlay.attach(host) for host in hosts.values())
+    endpoints = {**(known or {}), **dict(zip(hosts, attached, strict=True))}
+    with phases("a packet between every two endpoints"):
+        await reach_each_other(overlay, endpoints, topology)
+    return endpoints
+
+
+async def reach_each_other(overlay: Overlay, endpoints: Mapping[str, Endpoint], topology: Topology) -> None:
+    """Return once a packet has gone between every two endpoints that the topology connects.
+
+    Raises:
+        OverlayError: two of them stay silent.
+    """
+    await every_pair(endpoints, pairs(endpoints, topology), refresh=overlay.refresh)
+
+
+def pairs(hosts: Iterable[str], topology: Topology) -> Iterator[tuple[str, str]]:
+    """All pairs of hosts that the topology connects; its parts may be meant not to touch."""
+    for a, b in combinations(hosts, 2):
+        with suppress(TopologyError):
+            topology.path(a, b)
+            yield a, b
+
+
+def warm_up_cells(experiment: Experiment, wanted: Iterable[Cell]) -> list[Cell]:
+    """A short cell of each metric that is to be measured, without those that disturb the overlay."""
+    found: dict[str, Cell] = {}
+    for cell in wanted if experiment.warm_up else ():
+        if not cell.disturbs:
+            short = replace(cell, seconds=experiment.warm_up, warmup=0.0, repetitions=1)
+            found.setdefault(cell.metric, short)
+    return list(found.values())
+
+
+async def _warm_up(
+    experiment: Experiment, short: Sequence[Cell], endpoints: Mapping[str, Endpoint], emit: Emit
+) -> None:
+    """Measure these cells once and forget them; what fails is told, as it is no sample.
+
+    The first packets of a path meet what later ones do not: addresses that nobody has asked for yet,
+    flows that are not there, programs that are not in memory. None of that may be in a sample.
+    """
+    for cell in short:
+        try:
+            await experiment.measure(cell, endpoints)
+        except (MeasureError, HostError, OverlayError) as error:
+            emit(Note(f"warm-up of {cell.overlay}, {cell.metric}: {error}"))
+            await experiment.recover(endpoints)
+    metrics = ", ".join(cell.metric for cell in short)
+    emit(Note(f"{short[0].overlay}: warm-up of {short[0].seconds:g} s for each of {metrics} was thrown away"))
+
+
+async def roll_back(overlay: Overlay, phases: Phases, limit: float | None = None) -> None:
+    """Take an overlay off after trouble, within `limit` (s); what fails now is told, and hides no trouble."""
+    try:
+        with phases("uninstall"):
+            async with asyncio.timeout(limit):
+                await overlay.uninstall()
+    except (LabError, TimeoutError) as error:
+        reason = str(error) or f"no end within {limit} s"
+        phases.emit(Note(f"{phases.overlay} could not be taken off every host: {reason}"))

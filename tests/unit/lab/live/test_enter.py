@@ -1,0 +1,36 @@
+"""The way into hosts and endpoints, from a record alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.emulation.ownership import Process
+from lab.errors import HostError, UnknownName
+from lab.live.enter import entry
+from tests.unit.fakes import ME, lab_record
+
+
+def test_a_command_enters_the_host_or_goes_on_into_the_endpoint() -> None:
+    lab = lab_record(AMS=ME, PRG=ME)
+    host, endpoint = (
+        entry(lab, "AMS").command(["ip", "addr"]),
+        entry(lab, "AMS/flannel").command(["ip", "addr"]),
+    )
+    assert host[1:3] == [str(ME.pid), str(ME.started)]
+    assert host[-2:] == ["ip", "addr"]
+    assert endpoint[-6:] == ["docker", "exec", "-i", "flannel-endpoint-AMS", "ip", "addr"]
+    assert entry(lab, "AMS/flannel-endpoint-AMS") == entry(lab, "AMS/endpoint") == entry(lab, "AMS/flannel")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("AMX", "did you mean 'AMS'"), ("AMS/flanel", "did you mean 'flannel'")]
+)
+def test_a_place_that_is_not_there_is_told_with_the_nearest(place: str, said: str) -> None:
+    with pytest.raises(UnknownName, match=said):
+        entry(lab_record(AMS=ME, PRG=ME), place)
+
+
+def test_a_host_that_died_cannot_be_entered() -> None:
+    lab = lab_record(AMS=Process(ME.pid, ME.started - 1), PRG=ME)
+    with pytest.raises(HostError, match="AMS of lab class has died"):
+        entry(lab, "AMS")

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
+from experiments.common.profiles import Times, paper, quick
+from experiments.common.traffic import UDP, Tool, Traffic, apply, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
@@ -22,30 +23,19 @@ from lab.report.claims import (
     CheckResult,
     Claim,
     Trending,
-    absent,
     compare,
     follow,
     measured,
 )
 from lab.report.selection import Group, select
-from lab.report.statistics import ratio
 from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
-from lab.topology import Topology
 
 #: Bytes of data in a datagram.
 SIZES = tuple(range(1000, 2001, 100))
 
-QUICK = Profile(name="quick", repetitions={UDP: 3}, seconds={UDP: 1}, rate=1000, cpus=QUARTER, why=BOUND)
-PAPER = Profile(
-    name="paper",
-    repetitions={UDP: 20},
-    seconds={UDP: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
-
+QUICK = quick({UDP: Times(3, 1)})
+PAPER = paper(UDP)
 
 #: "By about 30 %", as a band; and what is no drop.
 THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
@@ -57,24 +47,24 @@ def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
 
 
 def limits(run: StoredRun) -> dict[str, int]:
-    """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
+    """Return per overlay the most bytes of data in one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
     return {name: ethtool.payload(int(mtus[name])) for name in measured(run) if name in mtus}
 
 
 def _around(limit: int) -> tuple[int, int]:
-    """The last size up to a limit and the first above it; 0 where there is none."""
+    """Return the last size up to a limit and the first above it; 0 where there is none."""
     below, above = [s for s in SIZES if s <= limit], [s for s in SIZES if s > limit]
     return max(below, default=0), min(above, default=0)
 
 
 def _across(run: StoredRun, overlay: str, limit: int, band: Band) -> Check | CheckResult:
-    """The first size above a limit as a multiple of the last one below it."""
+    """Compare the first size above a limit with the last one below it."""
     below, above = _around(limit)
     label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
         return CheckResult(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
-    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), ratio, "times")
+    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times")
 
 
 def dropping(run: StoredRun) -> list[Check | CheckResult]:
@@ -95,14 +85,11 @@ def later(run: StoredRun) -> list[Check | CheckResult]:
 
 
 def rising(run: StoredRun) -> list[CheckResult]:
-    """Whether throughput rises with the size as long as a datagram is one packet."""
+    """Test throughput for a rise with the size as long as a datagram is one packet."""
     rows = []
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
-        reasons = [absent(group, f"{size} bytes") for size, group in groups.items()]
-        varied = [float(size) for size, group in groups.items() for _ in group.valid]
-        values = [value for group in groups.values() for value in group.valid]
-        rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))
+        rows.append(Trending.over(with_mode(run, name), groups, "bytes"))
     return follow(rows, rising=True)
 
 
@@ -141,6 +128,7 @@ class Datagram(Traffic):
     claims = CLAIMS
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
     tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
+    grid: ClassVar[Mapping[str, Sequence[int]]] = {"size": SIZES}
     charts = (
         Chart(
             name="fig12-datagram",
@@ -148,7 +136,7 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="received, Mbit/s",
-            lines=(Series("UDP", UDP, "received_mbps"),),
+            series=(Series("UDP", UDP, "received_mbps"),),
         ),
         Chart(
             name="fig12-datagram-sent",
@@ -156,13 +144,9 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="sent, Mbit/s",
-            lines=(Series("UDP", UDP, "sent_mbps"),),
+            series=(Series("UDP", UDP, "sent_mbps"),),
         ),
     )
-
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every size."""
-        return [self.cell(overlay, UDP, profile, size=size, **ends(topology, overlay)) for size in SIZES]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]

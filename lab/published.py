@@ -1,4 +1,4 @@
-"""What the two studies of 2016 published, figure by figure.
+"""Figures that the two studies of 2016 published, and what they measured.
 
 ZISMER: Arne Zismer, *Performance of Docker Overlay Networks*, University of Amsterdam,
 2016; mean round-trip times of the five segments of the chain AMS-PRG-BRA-LJU-MIL-AMS,
@@ -17,6 +17,17 @@ from typing import NamedTuple
 
 ZISMER = "Zismer 2016"
 HERMANS = "Hermans & de Niet 2016"
+#: The lab's name for the studies' control: the machines' own network, without an overlay.
+CONTROL = "underlay"
+#: The control and the overlays of 2016; none of them was encrypted.
+STUDIED = (CONTROL, "libnetwork", "flannel", "weave")
+#: Modes of these overlays that the studies did not measure, and what they had instead.
+OTHER_MODES = {("weave", "sleeve"): "the studies' Weave used its fast datapath"}
+
+
+def studied(overlay: str) -> bool:
+    """Return True for an overlay, with its options, that the studies measured as well."""
+    return overlay.partition(":")[0] in STUDIED and "encryption=on" not in overlay
 
 
 class Segment(NamedTuple):
@@ -34,7 +45,7 @@ class Segment(NamedTuple):
 
 
 class PublishedThroughput(NamedTuple):
-    """What a circuit carried, in Mbit/s, by iperf."""
+    """Throughput of a circuit, in Mbit/s, by iperf."""
 
     study: str
     a: str

@@ -18,7 +18,7 @@ import networkx as nx
 from lab.published import HERMANS
 from lab.topology import Topology
 from lab.topology.addressing import DENSE_LINKS
-from topologies._shapes import STUDIED, measured, place, sized
+from topologies.common import STUDIED, measured, place, sized
 
 
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:

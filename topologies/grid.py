@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import ALL, place, sized
+from topologies.common import ALL, place, sized
 
 
 def topology(

@@ -14,7 +14,7 @@ from string import ascii_uppercase
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import place, sized
+from topologies.common import place, sized
 
 CHAIN = ("AMS", "PRG", "BRA", "LJU", "MIL", "AMS")
 FIRST_PORT = 10  # the appendix counts ports through all hosts, from port10

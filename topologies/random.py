@@ -26,7 +26,7 @@ import networkx as nx
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
 from lab.topology import sites as known
-from topologies._shapes import ALL, LARGEST, place, sized
+from topologies.common import ALL, LARGEST, place, sized
 
 Pair = tuple[int, int]
 Length = Callable[[int, int], float]

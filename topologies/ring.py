@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import STUDIED, place, sized
+from topologies.common import STUDIED, place, sized
 
 
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:

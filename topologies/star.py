@@ -12,7 +12,7 @@ import networkx as nx
 
 from lab.published import HERMANS
 from lab.topology import Topology
-from topologies._shapes import measured, place, sized
+from topologies.common import measured, place, sized
 
 
 def topology(

@@ -13,7 +13,7 @@ import networkx as nx
 
 from lab.errors import TopologyError
 from lab.topology import Topology
-from topologies._shapes import ALL, LARGEST, place, sized
+from topologies.common import ALL, LARGEST, place, sized
 
 
 def topology(

@@ -84,14 +84,12 @@ CLAIMS = (
     Claim(
         "Starting iperf3 uses the CPU of the sending host up, with TCP and with UDP",
         "Zismer 2016, section 5.1.1, figure 10",
-        "cpu",
         "the most CPU that the sender used between two readings, as a share of what it has",
         used_up,
     ),
     Claim(
         "Throughput falls with the CPU that is taken away, TCP and UDP alike",
         "Zismer 2016, section 5.1.1, figure 11",
-        "cpu",
         "TCP and UDP received, by the share of the time that stress-ng runs",
         falling,
     ),

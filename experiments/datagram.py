@@ -97,21 +97,18 @@ CLAIMS = (
     Claim(
         "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received with the first size above each overlay's MTU, by that with the last one below",
         dropping,
     ),
     Claim(
         "The drop comes later for overlays with a larger MTU",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received across the least MTU, of the overlays whose own is larger",
         later,
     ),
     Claim(
         "Without fragments, larger datagrams give more UDP throughput",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received by the size of datagrams that fit into one packet",
         rising,
     ),

@@ -78,19 +78,15 @@ def by_size(run: StoredRun) -> list[CheckResult]:
     return follow(rows, rising=True)
 
 
-def encapsulated(run: StoredRun) -> list[Check]:
-    """Check UDP of each overlay without offload, in datagrams that fill one packet, by the control's."""
-    return _by_control(run, FRAGMENTS[0], "off", THIRTY_LESS)
-
-
 def machine_ahead(run: StoredRun) -> Sequence[Check | CheckResult]:
     """Check UDP of each overlay with offload, in the largest datagrams, by the control's."""
     if _without_ufo(run):
         return [CheckResult(OPEN, NO_UFO_WORDS)]
-    return _by_control(run, FRAGMENTS[-1], "on", Band(high=1))
+    return by_control(run, FRAGMENTS[-1], "on", Band(high=1))
 
 
-def _by_control(run: StoredRun, count: int, state: str, band: Band) -> list[Check]:
+def by_control(run: StoredRun, count: int, state: str, band: Band) -> list[Check]:
+    """Check UDP of each overlay, in datagrams of so many packets, by the control's."""
     what = f"with {count} packets a datagram, offload {state}"
     return against_control(run, band, lambda name: (f"{name} {what}", _udp(run, name, count, state)))
 
@@ -106,28 +102,24 @@ CLAIMS = (
     Claim(
         "Without offload, encapsulation costs the overlays about 30 % of the UDP throughput",
         "Zismer 2016, sections 5.1.3 and 6.2, figure 13",
-        "fragmentation",
         "UDP received without offload in datagrams of one full packet, each overlay's by the control's",
-        encapsulated,
+        lambda run: by_control(run, FRAGMENTS[0], "off", THIRTY_LESS),
     ),
     Claim(
         "Even with offload and large datagrams, the machine's UDP throughput is above the overlays'",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received with offload in datagrams of seven packets, each overlay's by the control's",
         machine_ahead,
     ),
     Claim(
         "Offload lifts UDP the more, the more fragments a datagram has",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received with offload by UDP received without, by the number of fragments",
         gains,
     ),
     Claim(
         "On a larger scale, larger datagrams give more UDP throughput although they are fragmented",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received by the number of fragments, with offload",
         by_size,
     ),

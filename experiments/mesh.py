@@ -7,13 +7,13 @@ work; here all ten are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from experiments.common.profiles import Times, paper, profile
 from experiments.common.traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_IPERF2
-from lab.published import CONTROL, HERMANS, SEGMENTS, THROUGHPUTS
+from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, compare, measured
@@ -31,28 +31,23 @@ QUICK = profile(
 )
 PAPER = paper(LATENCY, TCP, UDP_SMALL)
 CIRCUIT = ("from", "to")
-#: The control stands beside the mean of what they measured between the machines of all overlays.
-VM, DOCKER = "vm", "docker"
 
 
 def published_latency(overlay: str, place: Place, _: Series) -> float | None:
-    """Return their mean round trip (ms) on a circuit."""
-    rows = [s for s in SEGMENTS if s.study == HERMANS and {s.a, s.b} == set(place)]
-    return _mean([s.rtt for s in rows if _is(overlay, s.platform, s.instance)])
+    """Return their mean round trip (ms) on a circuit; the control has the mean of all their machines."""
+    return mean(row.rtt for row in of_circuit(SEGMENTS, overlay, *place))
 
 
 def published_throughput(overlay: str, place: Place, series: Series) -> float | None:
-    """Return their throughput (Mbit/s, iperf) on a circuit."""
-    rows = [t for t in THROUGHPUTS if {t.a, t.b} == set(place) and _is(overlay, t.platform, t.instance)]
-    return _mean([t.tcp if series.metric == TCP else t.udp for t in rows])
+    """Return their throughput (Mbit/s, iperf) on a circuit; the control has the mean of their machines."""
+    rows = of_circuit(THROUGHPUTS, overlay, *place)
+    return mean({TCP: row.tcp, UDP_SMALL: row.udp}.get(series.metric) for row in rows)
 
 
-def _is(overlay: str, platform: str, instance: str) -> bool:
-    return platform == VM if overlay == CONTROL else (platform, instance) == (DOCKER, overlay)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that there are, or None."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 #: The most that their tables have, but for one circuit that they call faulty (ms).
@@ -85,7 +80,6 @@ CLAIMS = (
     Claim(
         "Containers on an overlay add at most 0.2 ms to the latency of the machines",
         "Hermans & de Niet 2016",
-        "mesh",
         "mean UDP round trip of each overlay less the control's, on every circuit",
         added,
     ),

@@ -34,7 +34,6 @@ STREAM = "stream"
 WORKERS = (1, 3, 9)
 SITES = ("AMS", "MIL", "LJU")
 
-PER_SITE = "clients per site"
 BOTH_ENDS = "both ends were limited to 10 Mbit/s in 2016"
 QUICK = profile("quick", {LATENCY: Times(3, 1), STREAM: Times(5, 5)}, rate=10, why=BOTH_ENDS)
 PAPER = profile("paper", {LATENCY: Times(5, 180), STREAM: Times(5, 180)}, rate=10, why=BOTH_ENDS)
@@ -91,39 +90,48 @@ CLAIMS = (
     Claim(
         "With nine sessions per site the jitter of streams is at most 2 ms",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams at each client site, nine clients at each",
         lambda run: jitter(run, Band(high=2.0)),
     ),
     Claim(
         "The jitter of streams is below the 30 ms that Cisco set as the limit for video",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams at each client site, nine clients at each",
         lambda run: jitter(run, Band(high=30.0)),
     ),
     Claim(
         "With one and with three sessions per site the jitter is about 0.5 ms or less",
         "Hermans & de Niet 2016, media streaming scenario",
-        "streaming",
         "jitter of the streams at each client site, one and three clients at each",
         lambda run: jitter(run, LITTLE, WORKERS[:2]),
     ),
     Claim(
         "The jitter of the overlays does not differ from that of the machines",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams, nine clients per site: each overlay's less the control's",
         beside_the_machine,
     ),
     Claim(
         "The bit rate of a stream falls as the number of clients grows",
         "Hermans & de Niet 2016, media streaming scenario",
-        "streaming",
         "mean bit rate of a stream with nine clients per site by that with one",
         slower_streams,
     ),
 )
+
+
+def _by_site(name: str, title: str, y_label: str, value: str, digits: int) -> Chart:
+    """A chart of one value at every client site, by the number of clients."""
+    return Chart(
+        name=name,
+        title=title,
+        x=("workers",),
+        x_label="clients per site",
+        y_label=y_label,
+        series=tuple(Series(site, STREAM, f"{value} {site}") for site in SITES),
+        digits=digits,
+        published=published,
+    )
 
 
 class Streaming(Traffic):
@@ -137,39 +145,14 @@ class Streaming(Traffic):
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
-        Chart(
-            name="streaming-jitter",
-            title="Jitter of streams from one server",
-            x=("workers",),
-            x_label=PER_SITE,
-            y_label="jitter, ms",
-            series=tuple(Series(site, STREAM, f"jitter_ms {site}") for site in SITES),
-            digits=2,
-            published=published,
-        ),
-        Chart(
-            name="streaming-rate",
-            title="Bit rate of a stream from one server",
-            x=("workers",),
-            x_label=PER_SITE,
-            y_label="kbit/s",
-            series=tuple(Series(site, STREAM, f"mean_kbps {site}") for site in SITES),
-            digits=0,
-            published=published,
-        ),
-        Chart(
-            name="streaming-loss",
-            title="Loss of streams from one server",
-            x=("workers",),
-            x_label=PER_SITE,
-            y_label="lost, %",
-            series=tuple(Series(site, STREAM, f"lost_percent {site}") for site in SITES),
-        ),
+        _by_site("streaming-jitter", "Jitter of streams from one server", "jitter, ms", "jitter_ms", 2),
+        _by_site("streaming-rate", "Bit rate of a stream from one server", "kbit/s", "mean_kbps", 0),
+        _by_site("streaming-loss", "Loss of streams from one server", "lost, %", "lost_percent", 1),
         Chart(
             name="streaming-latency",
             title="Latency to the server while it streams",
             x=("workers",),
-            x_label=PER_SITE,
+            x_label="clients per site",
             y_label="round trip, ms",
             series=(Series("first client site", STREAM, "latency_ms"),),
             digits=2,

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from experiments.common.profiles import Times, paper, quick
 from experiments.common.traffic import TCP, UDP, UDP_SMALL, Tool, Traffic, tcp, udp
+from experiments.mesh import published_throughput
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
-from lab.published import CONTROL, THROUGHPUTS
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, against_control, compare, measured
@@ -27,11 +27,7 @@ PAPER = paper(TCP, UDP, UDP_SMALL)
 
 def published(overlay: str, _: Place, series: Series) -> float | None:
     """Return what Hermans & de Niet have from AMS to BRA; the control has the mean of their machines."""
-    platform = "vm" if overlay == CONTROL else "docker"
-    rows = [r for r in THROUGHPUTS if {r.a, r.b} == {"AMS", "BRA"} and r.platform == platform]
-    rows = [r for r in rows if platform == "vm" or r.instance == overlay]
-    figures = {TCP: [r.tcp for r in rows], UDP_SMALL: [r.udp for r in rows]}.get(series.metric, [])
-    return sum(figures) / len(figures) if figures else None
+    return published_throughput(overlay, ("AMS", "BRA"), series)
 
 
 def by_control(run: StoredRun, metric: str, band: Band) -> list[Check]:
@@ -64,28 +60,24 @@ CLAIMS = (
     Claim(
         "The UDP throughput of the overlays is below that of the machine",
         "Hermans & de Niet 2016; Zismer 2016, figure 1",
-        "throughput",
         f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
         lambda run: by_control(run, UDP_SMALL, Band(high=1)),
     ),
     Claim(
         "The TCP throughput of the overlays, with offload, is at or above that of the machine",
         "Zismer 2016, figures 1 and 14",
-        "throughput",
         "TCP received, each overlay's by the control's",
         lambda run: by_control(run, TCP, Band(low=1)),
     ),
     Claim(
         "The UDP throughput of the overlays is merely half of that of the machine",
         "Zismer 2016, section 2, of Hermans & de Niet 2016",
-        "throughput",
         f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
         lambda run: by_control(run, UDP_SMALL, HALF),
     ),
     Claim(
         "iperf3's large datagrams give more UDP throughput than the smaller ones of iperf",
         "Zismer 2016, sections 5.1.1 and 5.1.3",
-        "throughput",
         f"UDP received in datagrams of {UDP_2016} bytes by that in datagrams of {UDP_IPERF2}",
         larger_datagrams,
     ),

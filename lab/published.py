@@ -13,7 +13,8 @@ so six circuits were measured. In the star the server is at BRA.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 ZISMER = "Zismer 2016"
 HERMANS = "Hermans & de Niet 2016"
@@ -191,3 +192,13 @@ STREAMING: tuple[PublishedStreaming, ...] = (
     PublishedStreaming(HERMANS, "BRA", "LJU", "flannel", 3, 62.97, 623.68, 1467.22, 0.46),
     PublishedStreaming(HERMANS, "BRA", "LJU", "flannel", 9, 41.26, 267.24, 916.67, 2.43),
 )
+
+Row = TypeVar("Row", Segment, PublishedThroughput)
+
+
+def of_circuit(rows: Sequence[Row], overlay: str, a: str, b: str) -> list[Row]:
+    """Return the rows of Hermans & de Niet for a circuit; for the control, those between their machines."""
+    own = [row for row in rows if row.study == HERMANS and {row.a, row.b} == {a, b}]
+    if overlay == CONTROL:
+        return [row for row in own if row.platform == "vm"]
+    return [row for row in own if (row.platform, row.instance) == ("docker", overlay)]

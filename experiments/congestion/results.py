@@ -146,21 +146,18 @@ CLAIMS = (
     Claim(
         "Throughput over several hops makes Weave's routers fall back to sleeve now and then",
         "Zismer 2016, sections 5.2 and 6.3",
-        "congestion",
         "samples over two hops and more in which the mode of a fast datapath changed",
         fell_back,
     ),
     Claim(
         "TCP drops after the first hop with every congestion control",
         "ours; the question of Zismer 2016, section 6.3",
-        "congestion",
         "TCP received over two hops by that over one, per control, over Weave",
         with_every_control,
     ),
     Claim(
         "Packets that a router relays miss the flows of Weave's fast datapath",
         "ours; the question of Zismer 2016, section 6.3",
-        "congestion",
         "share of the lookups of the routers between the ends that found no flow",
         relayed_miss,
     ),

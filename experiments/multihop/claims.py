@@ -74,25 +74,16 @@ def no_variance(run: StoredRun) -> list[Check]:
     ]
 
 
-def udp_slightly(run: StoredRun) -> list[Check | CheckResult]:
-    """Compare UDP over the most hops with UDP over one."""
-    return [_over(run, name, UDP, 1, last=True) for name in weaves(run)]
-
-
-def tcp_sharply(run: StoredRun) -> list[Check | CheckResult]:
-    """Compare TCP over two hops with TCP over one."""
-    return [_over(run, name, TCP, 1, band=SHARPLY) for name in weaves(run)]
-
-
-def tcp_then_slightly(run: StoredRun) -> list[Check | CheckResult]:
-    """Compare TCP over the most hops with TCP over two."""
-    return [_over(run, name, TCP, 2, last=True) for name in weaves(run)]
+def throughput(
+    run: StoredRun, metric: str, start: int, *, last: bool = False, band: Band | None = None
+) -> list[Check | CheckResult]:
+    """Compare throughput to a farther host, the next or the last, with that over `start` hops."""
+    return [_over(run, name, metric, start, last, band) for name in weaves(run)]
 
 
 def _over(
-    run: StoredRun, overlay: str, metric: str, start: int, *, last: bool = False, band: Band | None = None
+    run: StoredRun, overlay: str, metric: str, start: int, last: bool, band: Band | None
 ) -> Check | CheckResult:
-    """Compare throughput to a farther host, the next or the last, with that over `start` hops."""
     view = MultihopSamples(run)
     hops = {view.topology.hops(view.first, target): target for target in view.targets}
     end = max(hops) if last else start + 1
@@ -111,36 +102,31 @@ CLAIMS = (
     Claim(
         "Several hops add no latency: it equals the sum of the segments'",
         "Zismer 2016, section 5.2, figure 15",
-        "multihop",
         "mean UDP round trip over Weave less the sum of the segments', per number of hops",
         no_latency,
     ),
     Claim(
         "The latency has no variance",
         "Zismer 2016, section 5.2, figure 15",
-        "multihop",
         "standard deviation of the mean round trips of repetitions, as a share of their mean",
         no_variance,
     ),
     Claim(
         "UDP throughput falls only slightly with each hop",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "UDP received over the most hops by that over one",
-        udp_slightly,
+        lambda run: throughput(run, UDP, 1, last=True),
     ),
     Claim(
         "TCP throughput drops sharply after the first hop",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "TCP received over two hops by that over one",
-        tcp_sharply,
+        lambda run: throughput(run, TCP, 1, band=SHARPLY),
     ),
     Claim(
         "After the second hop, TCP throughput falls only slightly with each",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "TCP received over the most hops by that over two",
-        tcp_then_slightly,
+        lambda run: throughput(run, TCP, 2, last=True),
     ),
 )

@@ -176,9 +176,9 @@ def readable(paths: Sequence[Path]) -> list[StoredRun]:
     return runs
 
 
-def all_claims() -> list[Claim]:
-    """The claims of every experiment, by the names of the experiments."""
-    return [claim for name in plugins.names("experiments") for claim in load_experiment(name).claims]
+def all_claims() -> dict[str, Sequence[Claim]]:
+    """Return the claims of every experiment, by the experiment's name."""
+    return {name: load_experiment(name).claims for name in plugins.names("experiments")}
 
 
 def adjusted(profile: Profile, asked: RunRequest) -> Profile:

@@ -96,11 +96,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a study, and the checks that it comes down to in a run of `experiment`."""
+    """A sentence of a study, and the checks that it comes down to in a run of its experiment."""
 
     text: str
     source: str
-    experiment: str
     measured: str
     checks: Callable[[StoredRun], Sequence[Check | CheckResult]]
 
@@ -246,15 +245,15 @@ class ScorecardRow:
     answer: Answer
 
 
-def scorecard(claims: Sequence[Claim], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
-    """Answer every claim in every run of its experiment; one row for a claim that no run speaks of."""
+def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
+    """Answer the claims, given by experiment, in every run of it; one row for a claim without a run."""
     rows = []
-    for claim in claims:
-        own = [run for run in runs if run.manifest.experiment == claim.experiment]
-        rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own]
-        if not own:
-            missing = f"no run of {claim.experiment}; make one with 'emulate {claim.experiment}'"
-            rows.append(ScorecardRow(claim, "", Answer(OPEN, [CheckResult(OPEN, missing)])))
+    for name, own_claims in claims.items():
+        own_runs = [run for run in runs if run.manifest.experiment == name]
+        missing = Answer(OPEN, [CheckResult(OPEN, f"no run of {name}; make one with 'emulate {name}'")])
+        for claim in own_claims:
+            rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
+            rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
     return rows
 
 

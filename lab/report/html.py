@@ -6,7 +6,7 @@ import base64
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -46,11 +46,11 @@ def write(run: StoredRun, experiment: PresentedExperiment, folder: Path) -> Path
 
 def render(run: StoredRun, experiment: PresentedExperiment, figures: Sequence[Path]) -> str:
     """Render the page of one run, with the claims of its experiment."""
-    return render_all([RunSection(run, experiment, figures)], experiment.claims)
+    return render_all([RunSection(run, experiment, figures)], {experiment.name: experiment.claims})
 
 
-def render_all(parts: Sequence[RunSection], claims: Sequence[Claim]) -> str:
-    """Render the page of several runs as text; everything that comes from a run is escaped."""
+def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]]) -> str:
+    """Render the page of several runs, and of claims by experiment; everything from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report", ".")

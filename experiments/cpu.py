@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, UDP, Tool, Traffic, apply, tcp, udp
 from lab.hosts.host import Endpoint
 from lab.measure import stress
@@ -32,16 +32,13 @@ from lab.report.claims import (
     measured,
 )
 from lab.report.selection import Group, select
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both
 
 #: Percent of the measuring time during which stress-ng runs.
 SHARES = tuple(range(0, 101, 20))
-
-QUICK = quick({TCP: Times(3, 2, 1), UDP: Times(3, 2)})
-PAPER = paper(TCP, UDP)
 
 
 def falling(run: StoredRun) -> list[CheckResult]:
@@ -104,7 +101,7 @@ class Cpu(Traffic):
     source = "Zismer 2016, section 5.1.1, figures 10 and 11"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(3, 2, 1), UDP: Times(3, 2)})
     interval = 0.5
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016)}
     grid: ClassVar[Mapping[str, Sequence[int]]] = {"stress": SHARES}

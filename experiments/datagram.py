@@ -7,10 +7,9 @@ fit into one packet is cut into fragments, which costs CPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, apply, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
@@ -28,14 +27,11 @@ from lab.report.claims import (
     measured,
 )
 from lab.report.selection import Group, select
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 
 #: Bytes of data in a datagram.
 SIZES = tuple(range(1000, 2001, 100))
-
-QUICK = quick({UDP: Times(3, 1)})
-PAPER = paper(UDP)
 
 #: "By about 30 %", as a band; and what is no drop.
 THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
@@ -123,7 +119,7 @@ class Datagram(Traffic):
     source = "Zismer 2016, section 5.1.2, figure 12"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({UDP: Times(3, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
     grid: ClassVar[Mapping[str, Sequence[int]]] = {"size": SIZES}
     charts = (
@@ -148,5 +144,4 @@ class Datagram(Traffic):
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
         mtu = await ethtool.mtu(source, source.interface)
-        reading = await apply(udp(cell.params["size"]), cell, endpoints)
-        return replace(reading, facts={**reading.facts, "mtu": str(mtu)})
+        return await apply(udp(cell.params["size"]), cell, endpoints, mtu=str(mtu))

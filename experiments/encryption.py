@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import LATENCY, TCP, UDP, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_2016
 from lab.report.charts import Chart, Series
-from lab.runs.experiment import Profile
 
 #: Without and with, side by side.
 PAIRS = (
@@ -23,9 +22,6 @@ PAIRS = (
     ("libnetwork:mode=swarm", "libnetwork:mode=swarm,encryption=on"),
     ("flannel", "flannel:backend=wireguard"),
 )
-
-QUICK = quick({LATENCY: Times(3, 1), TCP: Times(5, 2, 1), UDP: Times(5, 1)})
-PAPER = paper(LATENCY, TCP, UDP)
 
 
 class Encryption(Traffic):
@@ -36,7 +32,7 @@ class Encryption(Traffic):
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "point_to_point"
     overlays = tuple(name for pair in PAIRS for name in pair)
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({LATENCY: Times(3, 1), TCP: Times(5, 2, 1), UDP: Times(5, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), TCP: tcp(), UDP: udp(UDP_2016)}
     charts = (
         Chart(

@@ -9,10 +9,9 @@ packets may still meet, and every sample says that ``ufo`` is gone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, apply, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
@@ -31,15 +30,12 @@ from lab.report.claims import (
     measured,
 )
 from lab.report.selection import Group, select
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 
 #: Seven packets of 1500 bytes carry 10,352 bytes of data.
 FRAGMENTS = tuple(range(1, 8))
 STATES = ("on", "off")
-
-QUICK = quick({UDP: Times(3, 1)})
-PAPER = paper(UDP)
 
 NO_UFO_WORDS = f"offload of UDP's fragmentation (ufo) is {ethtool.NO_UFO}; gso and tso do not touch it"
 
@@ -145,7 +141,7 @@ class Fragmentation(Traffic):
     source = "Zismer 2016, section 5.1.3, figure 13"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({UDP: Times(3, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {"fragments": FRAGMENTS, "offload": STATES}
     charts = (
@@ -168,5 +164,4 @@ class Fragmentation(Traffic):
         features = await ethtool.switch(source, cell.params["offload"])
         mtu = await ethtool.mtu(source, source.interface)
         size = ethtool.payload(mtu, cell.params["fragments"])
-        reading = await apply(udp(size), cell, endpoints)
-        return replace(reading, facts={**reading.facts, **features, "mtu": str(mtu)})
+        return await apply(udp(size), cell, endpoints, **features, mtu=str(mtu))

@@ -7,10 +7,9 @@ inside the measuring container.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, Tool, Traffic, apply, tcp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
@@ -19,13 +18,10 @@ from lab.report.captions import with_mode
 from lab.report.charts import Chart, Series
 from lab.report.claims import Band, Check, Claim, against_control, compare, measured
 from lab.report.selection import Group, select
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 
 STATES = ("on", "off")
-
-QUICK = quick({TCP: Times(5, 2, 1)})
-PAPER = paper(TCP)
 
 #: "Almost doubles", and "by about 30 %", as bands: a quarter about the figure named.
 DOUBLE, THIRTY_LESS = Band(1.5, 2.5), Band(0.6, 0.8)
@@ -68,7 +64,7 @@ class Offload(Traffic):
     source = "Zismer 2016, section 5.1.3, figure 14"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(5, 2, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp()}
     grid: ClassVar[Mapping[str, Sequence[str]]] = {"offload": STATES}
     charts = (
@@ -84,5 +80,4 @@ class Offload(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         features = await ethtool.switch(endpoints[cell.params["from"]], cell.params["offload"])
-        reading = await apply(self.tools[TCP], cell, endpoints)
-        return replace(reading, facts={**reading.facts, **features})
+        return await apply(self.tools[TCP], cell, endpoints, **features)

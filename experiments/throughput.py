@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, UDP, UDP_SMALL, Tool, Traffic, tcp, udp
 from experiments.mesh import published_throughput
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
@@ -18,11 +18,7 @@ from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, against_control, compare, measured
 from lab.report.selection import Group, select
-from lab.runs.experiment import Profile
 from lab.runs.run_folder import StoredRun
-
-QUICK = quick({TCP: Times(5, 2, 1), UDP: Times(5, 2), UDP_SMALL: Times(5, 2)})
-PAPER = paper(TCP, UDP, UDP_SMALL)
 
 
 def published(overlay: str, _: Place, series: Series) -> float | None:
@@ -92,7 +88,7 @@ class Throughput(Traffic):
     source = "Zismer 2016, figure 1 (Hermans & de Niet 2016)"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(5, 2, 1), UDP: Times(5, 2), UDP_SMALL: Times(5, 2)})
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016), UDP_SMALL: udp(UDP_IPERF2)}
     charts = (
         Chart(

@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, quick
+from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, Tool, Traffic, tcp
 from lab.report.charts import Chart, Series
-from lab.runs.experiment import Profile
 
 #: Bytes; Linux takes twice as much for its own bookkeeping, and at least 4608 to send from.
 SIZES = tuple(2000 * 2**k for k in range(10))
-
-QUICK = quick({TCP: Times(3, 1, 1)})
-PAPER = paper(TCP)
 
 
 class Window(Traffic):
@@ -29,7 +25,7 @@ class Window(Traffic):
     summary = "TCP by the size of the window, 2000 to 1,024,000 bytes"
     source = "the scripts of Zismer 2016"
     topology = "point_to_point"
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(3, 1, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(window="window")}
     grid: ClassVar[Mapping[str, Sequence[int]]] = {"window": SIZES}
     charts = (

@@ -1,4 +1,4 @@
-"""What the topology modules share: putting a shape of networkx on sites."""
+"""Parts that topologies share: a shape of networkx put on sites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = (*STUDIED, *(name for name in sites.SITES if name not in STUDIED))
 
 
 def names(places: Iterable[str]) -> list[str]:
-    """A host name per site: the site's, with a number from the second host on (AMS, AMS2)."""
+    """Name a host per site: as the site, with a number from the second host on (AMS, AMS2)."""
     seen: Counter[str] = Counter()
     found = []
     for place in places:
@@ -30,7 +30,7 @@ def names(places: Iterable[str]) -> list[str]:
 
 
 def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None) -> nx.Graph[str]:
-    """A shape with its nodes, in order, on these sites; the sites come again when there are fewer.
+    """Put a shape's nodes, in order, on these sites; the sites come again when there are fewer.
 
     Args:
         shape: any undirected graph.
@@ -51,7 +51,7 @@ def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None
 
 
 def measured(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
-    """The same graph with round trips between the sites as this study has them, where it has any."""
+    """Give the links round trips between the sites as this study has them, where it has any."""
     for a, b, edge in graph.edges(data=True):
         end_a, end_b = (sites.site(graph.nodes[host]["site"]) for host in (a, b))
         edge["rtt"] = sites.figure(end_a, end_b, study).rtt

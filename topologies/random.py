@@ -59,7 +59,7 @@ def topology(
             f"a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to {MOST_DEGREE}"
         )
     chance = random.Random(seed)
-    order = _shuffled(list(sites), chance)
+    order = [site for _, site in sorted((chance.random(), site) for site in sites)]
     places = [known.site(order[n % len(order)]) for n in range(hosts)] if order else []
 
     def length(a: int, b: int) -> float:
@@ -82,11 +82,6 @@ def topology(
 @cache
 def _distance(a: known.Site, b: known.Site) -> float:
     return round(known.distance(a, b), 1)
-
-
-def _shuffled(items: list[str], chance: random.Random) -> list[str]:
-    """In an order drawn with nothing but `random()`."""
-    return [item for _, item in sorted((chance.random(), item) for item in items)]
 
 
 def _waxman(hosts: int, length: Length, alpha: float, beta: float, chance: random.Random) -> Iterator[Pair]:

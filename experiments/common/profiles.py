@@ -39,9 +39,9 @@ def profile(
     )
 
 
-def quick(times: Mapping[str, Times]) -> Profile:
-    """Build the profile of minutes in which the host sets the pace: `QUARTER` CPUs, `PORTS` Mbit/s."""
-    return profile("quick", times, PORTS, BOUND, QUARTER)
+def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
+    """Build ``quick`` of these times, in which the host sets the pace (`QUARTER`), and ``paper``."""
+    return {"quick": profile("quick", times, PORTS, BOUND, QUARTER), "paper": paper(*times)}
 
 
 def paper(*metrics: str, cpus: float | None = 1, **seconds: float) -> Profile:

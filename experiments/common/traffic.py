@@ -64,8 +64,8 @@ def latency() -> Tool:
     return Tool(lambda to, cell: netperf.latency_argv(to, cell.seconds), netperf.parse_latency)
 
 
-async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-    """Run a cell's tool between the endpoints that its `from` and `to` name.
+async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
+    """Run a cell's tool between the endpoints that its `from` and `to` name; keep these facts with it.
 
     Raises:
         MeasureError: the tool failed; its raw text is in the error.
@@ -78,7 +78,7 @@ async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Re
         values = used.parse(raw)
     except MeasureError as error:
         raise MeasureError(error.tool, error.reason, tool.text(result), argv) from None
-    return Reading(values, raw, tuple(argv), used.facts(raw))
+    return Reading(values, raw, tuple(argv), {**used.facts(raw), **facts})
 
 
 def ends(topology: Topology, overlay: str = "") -> dict[str, str]:

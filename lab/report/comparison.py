@@ -32,7 +32,7 @@ def _table(name: str, runs: Sequence[StoredRun]) -> Table:
     rows = [_row(key, [found[key] for found in cells]) for key in cells[0] if all(key in c for c in cells)]
     sections = [
         Section("mean ± standard deviation [95 % interval], and ratios [95 % interval]", rows),
-        Section("what was different", [_padded(words, len(columns)) for words in differences(runs)]),
+        Section("what was different", [[*row, *[""] * len(others)] for row in differences(runs)]),
     ]
     notes = [captions.conditions(run) for run in runs]
     return Table(f"{name}: {len(runs)} runs", columns, sections, notes)
@@ -68,7 +68,3 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
         return
     for key, inner in value.items():
         yield from _flat(f"{prefix} {key}".strip(), inner)
-
-
-def _padded(words: Sequence[str], width: int) -> list[str]:
-    return [*words, *[""] * (width - len(words))]

@@ -11,7 +11,8 @@ def test_of_four_pairs_each_overlay_is_measured_on_its_own() -> None:
     experiment = throughput.Throughput()
     found = {
         name: next(
-            (c.params["from"], c.params["to"]) for c in experiment.cells(pairs, name, throughput.QUICK)
+            (c.params["from"], c.params["to"])
+            for c in experiment.cells(pairs, name, experiment.profiles["quick"])
         )
         for name in ("underlay", "libnetwork", "weave", "flannel", "tinc")
     }

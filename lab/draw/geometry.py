@@ -48,7 +48,7 @@ class Box(NamedTuple):
 
 
 def bent(a: Point, b: Point, bend: float) -> Line:
-    """Curve a line (quadratic): its middle lies aside by half of this part of its length."""
+    """Bend a line to a quadratic curve; its middle lies aside by half of `bend` times the length."""
     if not bend:
         return (a, b)
     control = Point((a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend)

@@ -26,7 +26,7 @@ import networkx as nx
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
 from lab.topology import sites as known
-from topologies.common import ALL, LARGEST, place, sized
+from topologies.common import ALL, LARGEST, check_size, place
 
 Pair = tuple[int, int]
 Length = Callable[[int, int], float]
@@ -53,7 +53,7 @@ def topology(
     """
     if model not in MODELS:
         raise UnknownName("model of random graphs", model, MODELS)
-    sized(f"the number of hosts ({model})", hosts, 2, MOST[model])
+    check_size(f"the number of hosts ({model})", hosts, 2, MOST[model])
     if not (alpha > 0 and 0 <= beta <= 1 and 0 <= degree <= MOST_DEGREE):
         raise TopologyError(
             f"a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to {MOST_DEGREE}"

@@ -55,7 +55,6 @@ class Chart:
     x: tuple[str, ...] = ()
     x_label: str = ""
     digits: int = 1
-    word: Callable[[Place], str] = lambda place: "–".join(map(str, place))
     published: Callable[[str, Place, Series], float | None] | None = None
     study: str = "published 2016"
     note: str = ""
@@ -140,12 +139,16 @@ def _sections(view: SampleView) -> Iterator[Section]:
     for what, cell in kinds:
         for series in chart.series:
             rows = [
-                [chart.word(place), *(cell(name, series, place) for name in view.overlays)]
-                for place in view.places
+                [word(place), *(cell(name, series, place) for name in view.overlays)] for place in view.places
             ]
             rows = [row for row in rows if set(row[1:]) - {NOTHING}]
             if rows:
                 yield Section(f"{series.label}, {what}", rows)
+
+
+def word(place: Place) -> str:
+    """Write a place along the axis, e.g. ``AMS–BRA``."""
+    return "–".join(map(str, place))
 
 
 def _number(value: float | None) -> str:
@@ -157,32 +160,28 @@ def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
     view = SampleView(run, chart)
     if not view.samples:
         return []
-    panels, groups = _panels(view) if chart.x else _one_panel(view)
+    panels = _panels(view)
+    groups = panels[0].groups
     caption, y = captions.conditions(run), f"{chart.y_label} (mean, sd)"
     figure = bar_chart.Figure(chart.title, caption, groups, chart.x_label, y, panels, chart.study)
     return bar_chart.draw(figure, folder / chart.name)
 
 
-def _panels(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
-    """A panel per overlay, groups along the parameter."""
-    panels = [
-        _panel(
-            view, captions.with_mode(view.run, name), [(name, p) for p in view.places], _groups(view, name)
-        )
-        for name in view.overlays
-    ]
-    return panels, _groups(view, view.overlays[0])
-
-
-def _one_panel(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
-    """The overlays themselves as groups."""
+def _panels(view: SampleView) -> list[bar_chart.Panel]:
+    """A panel per overlay with groups along the parameter; without one, the overlays are the groups."""
+    names = {name: captions.with_mode(view.run, name) for name in view.overlays}
+    if view.chart.x:
+        return [
+            _panel(view, title, [(name, place) for place in view.places], _groups(view, name))
+            for name, title in names.items()
+        ]
     (place,) = view.places
-    groups = [captions.with_mode(view.run, name).replace(" (", "\n(") for name in view.overlays]
-    return [_panel(view, "", [(name, place) for name in view.overlays])], groups
+    groups = [title.replace(" (", "\n(") for title in names.values()]
+    return [_panel(view, "", [(name, place) for name in names], groups)]
 
 
 def _panel(
-    view: SampleView, title: str, keys: Sequence[tuple[str, Place]], groups: Sequence[str] = ()
+    view: SampleView, title: str, keys: Sequence[tuple[str, Place]], groups: Sequence[str]
 ) -> bar_chart.Panel:
     """A group of bars per overlay and place, and a published mark for each of its bars."""
     series = [
@@ -197,7 +196,7 @@ def _panel(
 
 def _groups(view: SampleView, overlay: str) -> list[str]:
     """The words below each group of bars."""
-    words = [view.chart.word(place).replace("–", "–\n") for place in view.places]
+    words = [word(place).replace("–", "–\n") for place in view.places]
     if view.chart.under is None:
         return words
     own = [view.chart.under(view.run, overlay, place) for place in view.places]

@@ -97,5 +97,5 @@ def test_a_line_that_is_not_drawn_stands_in_the_table(tmp_path: Path) -> None:
     chart = charts.Chart("c", "t", "y", both)
     run = synthetic(tmp_path, ("underlay", "weave"), experiment=Throughput(), topology=POINT, values=halves)
     assert rows(run, chart, "twice, y")
-    (drawn,) = charts._one_panel(SampleView(run, chart))[0]
+    (drawn,) = charts._panels(SampleView(run, chart))
     assert [series.label for series in drawn.series] == ["TCP"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from experiments.common.profiles import Times, host_bound
-from experiments.common.traffic import TCP, UDP, Tool, Traffic, apply, tcp, udp
+from experiments.common.traffic import TCP, UDP, Tool, Traffic, tcp, udp
 from lab.hosts.host import Endpoint
 from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
@@ -28,7 +28,7 @@ from lab.report.claims import (
     Claim,
     Trending,
     check_group,
-    follow,
+    check_trends,
     measured,
 )
 from lab.report.selection import Group, select
@@ -43,7 +43,9 @@ SHARES = tuple(range(0, 101, 20))
 
 def falling(run: StoredRun) -> list[CheckResult]:
     """Test TCP and UDP for a fall with the time that stress-ng runs, per overlay."""
-    return follow([_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False)
+    return check_trends(
+        [_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False
+    )
 
 
 def _by_share(run: StoredRun, overlay: str, metric: str) -> Trending:
@@ -118,7 +120,7 @@ class Cpu(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        reading, _ = await both(apply(self.tools[cell.metric], cell, endpoints), self._load(cell, source))
+        reading, _ = await both(self.tools[cell.metric].measure(cell, endpoints), self._load(cell, source))
         return reading
 
     async def _load(self, cell: Cell, source: Endpoint) -> None:

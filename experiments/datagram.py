@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from experiments.common.profiles import Times, host_bound
-from experiments.common.traffic import UDP, Tool, Traffic, apply, udp
+from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
@@ -22,8 +22,8 @@ from lab.report.claims import (
     CheckResult,
     Claim,
     Trending,
+    check_trends,
     compare,
-    follow,
     measured,
 )
 from lab.report.selection import Group, select
@@ -86,7 +86,7 @@ def rising(run: StoredRun) -> list[CheckResult]:
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
         rows.append(Trending.over(with_mode(run, name), groups, "bytes"))
-    return follow(rows, rising=True)
+    return check_trends(rows, rising=True)
 
 
 CLAIMS = (
@@ -144,4 +144,4 @@ class Datagram(Traffic):
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
         mtu = await ethtool.mtu(source, source.interface)
-        return await apply(udp(cell.params["size"]), cell, endpoints, mtu=str(mtu))
+        return await udp(cell.params["size"]).measure(cell, endpoints, mtu=str(mtu))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from experiments.common.profiles import Times, host_bound
-from experiments.common.traffic import UDP, Tool, Traffic, apply, udp
+from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
@@ -25,7 +25,7 @@ from lab.report.claims import (
     Claim,
     Trending,
     against_control,
-    follow,
+    check_trends,
     lacking,
     measured,
 )
@@ -48,7 +48,7 @@ def gains(run: StoredRun) -> list[CheckResult]:
     """Test offload's gain for UDP for a rise with the fragments; open where there is no ufo."""
     if _without_ufo(run):
         return [CheckResult(OPEN, NO_UFO_WORDS)]
-    return follow([_gain(run, name) for name in measured(run)], rising=True)
+    return check_trends([_gain(run, name) for name in measured(run)], rising=True)
 
 
 def _gain(run: StoredRun, overlay: str) -> Trending:
@@ -71,7 +71,7 @@ def by_size(run: StoredRun) -> list[CheckResult]:
     for name in measured(run):
         groups = {count: _udp(run, name, count, "on") for count in FRAGMENTS}
         rows.append(Trending.over(with_mode(run, name), groups, "fragments"))
-    return follow(rows, rising=True)
+    return check_trends(rows, rising=True)
 
 
 def machine_ahead(run: StoredRun) -> Sequence[Check | CheckResult]:
@@ -164,4 +164,4 @@ class Fragmentation(Traffic):
         features = await ethtool.switch(source, cell.params["offload"])
         mtu = await ethtool.mtu(source, source.interface)
         size = ethtool.payload(mtu, cell.params["fragments"])
-        return await apply(udp(size), cell, endpoints, **features, mtu=str(mtu))
+        return await udp(size).measure(cell, endpoints, **features, mtu=str(mtu))

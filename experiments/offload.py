@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from experiments.common.profiles import Times, host_bound
-from experiments.common.traffic import TCP, Tool, Traffic, apply, tcp
+from experiments.common.traffic import TCP, Tool, Traffic, tcp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.published import CONTROL
@@ -80,4 +80,4 @@ class Offload(Traffic):
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         features = await ethtool.switch(endpoints[cell.params["from"]], cell.params["offload"])
-        return await apply(self.tools[TCP], cell, endpoints, **features)
+        return await self.tools[TCP].measure(cell, endpoints, **features)

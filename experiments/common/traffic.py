@@ -38,6 +38,22 @@ class Tool:
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
     one_way: bool = False
 
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
+        """Run the tool between the endpoints that a cell's `from` and `to` name; keep these facts with it.
+
+        Raises:
+            MeasureError: the tool failed; its raw text is in the error.
+        """
+        source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
+        argv = self.argv(target.address_for(cell.params["from"]), cell)
+        result = await tool.execute(source, argv, cell.duration)
+        raw = result.stdout if result.status == 0 else tool.text(result)
+        try:
+            values = self.parse(raw)
+        except MeasureError as error:
+            raise MeasureError(error.tool, error.reason, tool.text(result), argv) from None
+        return Reading(values, raw, tuple(argv), {**self.facts(raw), **facts})
+
 
 def tcp(**params: str) -> Tool:
     """One TCP stream; `params` names the cell's parameters that options of `iperf3.tcp_argv` come from."""
@@ -64,24 +80,7 @@ def latency() -> Tool:
     return Tool(lambda to, cell: netperf.latency_argv(to, cell.seconds), netperf.parse_latency)
 
 
-async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
-    """Run a cell's tool between the endpoints that its `from` and `to` name; keep these facts with it.
-
-    Raises:
-        MeasureError: the tool failed; its raw text is in the error.
-    """
-    source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
-    argv = used.argv(target.address_for(cell.params["from"]), cell)
-    result = await tool.execute(source, argv, cell.duration)
-    raw = result.stdout if result.status == 0 else tool.text(result)
-    try:
-        values = used.parse(raw)
-    except MeasureError as error:
-        raise MeasureError(error.tool, error.reason, tool.text(result), argv) from None
-    return Reading(values, raw, tuple(argv), {**used.facts(raw), **facts})
-
-
-def ends(topology: Topology, overlay: str = "") -> dict[str, str]:
+def measured_pair(topology: Topology, overlay: str = "") -> dict[str, str]:
     """Return the first host and the neighbour on its first link, as a cell's `from` and `to`.
 
     In the thesis's four pairs (its figure 8) it is the overlay's own pair that is measured.
@@ -108,7 +107,7 @@ class Traffic(PresentedExperiment):
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Every metric with every combination of the grid's values, from the first host to its neighbour."""
         points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
-        pair = ends(topology, overlay)
+        pair = measured_pair(topology, overlay)
         return [self.cell(overlay, metric, profile, **p, **pair) for metric in self.tools for p in points]
 
     def cell(self, overlay: str, metric: str, profile: Profile, **params: Any) -> Cell:
@@ -134,7 +133,7 @@ class Traffic(PresentedExperiment):
         await tool_servers.restart_all(endpoints.values())
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        return await apply(self.tools[cell.metric], cell, endpoints)
+        return await self.tools[cell.metric].measure(cell, endpoints)
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return self.tools[metric].parse(raw)

@@ -177,7 +177,7 @@ def compare(
 
 
 def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> list[Check]:
-    """Check every overlay's samples as a multiple of the control's; `group` names and selects them."""
+    """Check each studied overlay's samples as a multiple of the control's; `group` names and selects them."""
     control, unit = group(CONTROL), f"of the {CONTROL}'s"
     return [
         compare(captions.with_mode(run, name), band, group(name), control, ratio, unit)
@@ -214,14 +214,14 @@ class Trending:
         return cls(label, varied, values, next(filter(None, reasons), ""))
 
 
-def follow(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
+def check_trends(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
     """Test each row of samples for a trend (Kendall's tau); p corrected for all rows and directions."""
     found = [None if row.reason else trend(row.varied, row.values) for row in rows]
     ps = iter(corrected([p for one in found if one for p in (one.p_rising, one.p_falling)]))
-    return [_followed(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
+    return [_trend_result(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
 
 
-def _followed(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
+def _trend_result(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
     if found is None:
         return CheckResult(OPEN, f"{row.label}: {row.reason or 'too few places or samples'}")
     up, down = next(ps), next(ps)

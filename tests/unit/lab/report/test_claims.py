@@ -19,7 +19,7 @@ from lab.report.claims import (
     Claim,
     Trending,
     Verdict,
-    follow,
+    check_trends,
     judge,
     scorecard,
     scorecard_table,
@@ -92,7 +92,7 @@ def test_trends_of_chance_are_rarely_taken_for_trends() -> None:
     for _ in range(200):
         places = [float(n) for n in range(6) for _ in range(3)]
         rows = [Trending("r", places, [chance.random() for _ in places]) for _ in range(3)]
-        wrong += any(finding.verdict != OPEN for finding in follow(rows, rising=True))
+        wrong += any(finding.verdict != OPEN for finding in check_trends(rows, rising=True))
     assert wrong <= 0.05 * 200 + 5
 
 

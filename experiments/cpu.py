@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, TCP, UDP, Tool, Traffic, apply, ends, tcp, udp
+from experiments.common.profiles import Times, host_bound
+from experiments.common.traffic import TCP, UDP, Tool, Traffic, tcp, udp
 from lab.hosts.host import Endpoint
 from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
@@ -26,14 +27,12 @@ from lab.report.claims import (
     CheckResult,
     Claim,
     Trending,
-    absent,
-    follow,
-    lacking,
+    check_group,
+    check_trends,
     measured,
 )
 from lab.report.selection import Group, select
-from lab.report.statistics import location
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both
@@ -41,40 +40,21 @@ from lab.util.concurrency import both
 #: Percent of the measuring time during which stress-ng runs.
 SHARES = tuple(range(0, 101, 20))
 
-QUICK = Profile(
-    name="quick",
-    repetitions={TCP: 3, UDP: 3},
-    seconds={TCP: 2, UDP: 2},
-    warmup={TCP: 1},
-    rate=1000,
-    cpus=QUARTER,
-    why=BOUND,
-)
-PAPER = Profile(
-    name="paper",
-    repetitions={TCP: 20, UDP: 20},
-    seconds={TCP: 120, UDP: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
-
 
 def falling(run: StoredRun) -> list[CheckResult]:
-    """Whether TCP and UDP fall with the time that stress-ng runs, per overlay."""
-    return follow([_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False)
+    """Test TCP and UDP for a fall with the time that stress-ng runs, per overlay."""
+    return check_trends(
+        [_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False
+    )
 
 
 def _by_share(run: StoredRun, overlay: str, metric: str) -> Trending:
     groups = {s: select(run.samples, overlay, metric, "received_mbps", stress=s) for s in SHARES}
-    reasons = [absent(group, f"{share} %") for share, group in groups.items()]
-    varied = [float(share) for share, group in groups.items() for _ in group.valid]
-    values = [value for group in groups.values() for value in group.valid]
-    return Trending(f"{with_mode(run, overlay)} {metric}", varied, values, next(filter(None, reasons), ""))
+    return Trending.over(f"{with_mode(run, overlay)} {metric}", groups, "%")
 
 
 def used_up(run: StoredRun) -> list[Check | CheckResult]:
-    """The most CPU that the sending host used, as a share of what it has, without other load."""
+    """Check the most CPU that the sending host used, as a share of what it has, without other load."""
     topology = Topology.from_dict(run.manifest.topology)
     return [_used_up(run, topology, name, metric) for name in measured(run) for metric in (TCP, UDP)]
 
@@ -93,8 +73,7 @@ def _used_up(run: StoredRun, topology: Topology, overlay: str, metric: str) -> C
         if (used := sample.machine.get("timeline", {}).get("hosts", {}).get(sender)) and sample.ok
     ]
     group = Group([s for s, valid in shares if valid], [s for s, valid in shares if not valid])
-    reason = lacking(group, label)
-    return Check(label, ALL_OF_IT, lambda c: location(group.valid, c), reason, f"of {sender}'s {cpus:g} CPUs")
+    return check_group(label, ALL_OF_IT, group, f"of {sender}'s {cpus:g} CPUs")
 
 
 #: "100 %", for readings that catch a quota's periods half begun.
@@ -104,14 +83,12 @@ CLAIMS = (
     Claim(
         "Starting iperf3 uses the CPU of the sending host up, with TCP and with UDP",
         "Zismer 2016, section 5.1.1, figure 10",
-        "cpu",
         "the most CPU that the sender used between two readings, as a share of what it has",
         used_up,
     ),
     Claim(
         "Throughput falls with the CPU that is taken away, TCP and UDP alike",
         "Zismer 2016, section 5.1.1, figure 11",
-        "cpu",
         "TCP and UDP received, by the share of the time that stress-ng runs",
         falling,
     ),
@@ -126,9 +103,10 @@ class Cpu(Traffic):
     source = "Zismer 2016, section 5.1.1, figures 10 and 11"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(3, 2, 1), UDP: Times(3, 2)})
     interval = 0.5
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016)}
+    grid: ClassVar[Mapping[str, Sequence[int]]] = {"stress": SHARES}
     charts = (
         Chart(
             name="fig11-cpu",
@@ -136,25 +114,17 @@ class Cpu(Traffic):
             x=("stress",),
             x_label="% of the time that stress-ng runs",
             y_label="received, Mbit/s",
-            lines=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
+            series=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
         ),
     )
 
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every share, for TCP and UDP."""
-        return [
-            self.cell(overlay, metric, profile, stress=share, **ends(topology, overlay))
-            for metric in self.tools
-            for share in SHARES
-        ]
-
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        reading, _ = await both(apply(self.tools[cell.metric], cell, endpoints), self._load(cell, source))
+        reading, _ = await both(self.tools[cell.metric].measure(cell, endpoints), self._load(cell, source))
         return reading
 
     async def _load(self, cell: Cell, source: Endpoint) -> None:
-        """Other work from the end of the warm-up on, for the cell's share of the time."""
+        """Give the host other work from the end of the warm-up on, for the cell's share of the time."""
         if seconds := cell.seconds * cell.params["stress"] / 100:
             await asyncio.sleep(cell.warmup)
             await stress.load_one_cpu(source, seconds)

@@ -7,10 +7,10 @@ fit into one packet is cut into fragments, which costs CPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
+from experiments.common.profiles import Times, host_bound
+from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
@@ -22,30 +22,16 @@ from lab.report.claims import (
     CheckResult,
     Claim,
     Trending,
-    absent,
+    check_trends,
     compare,
-    follow,
     measured,
 )
 from lab.report.selection import Group, select
-from lab.report.statistics import ratio
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
-from lab.topology import Topology
 
 #: Bytes of data in a datagram.
 SIZES = tuple(range(1000, 2001, 100))
-
-QUICK = Profile(name="quick", repetitions={UDP: 3}, seconds={UDP: 1}, rate=1000, cpus=QUARTER, why=BOUND)
-PAPER = Profile(
-    name="paper",
-    repetitions={UDP: 20},
-    seconds={UDP: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
-
 
 #: "By about 30 %", as a band; and what is no drop.
 THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
@@ -57,24 +43,24 @@ def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
 
 
 def limits(run: StoredRun) -> dict[str, int]:
-    """Per overlay the most bytes of data that go into one packet, from the MTU kept with its samples."""
+    """Return per overlay the most bytes of data in one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
     return {name: ethtool.udp_payload(int(mtus[name])) for name in measured(run) if name in mtus}
 
 
 def _around(limit: int) -> tuple[int, int]:
-    """The last size up to a limit and the first above it; 0 where there is none."""
+    """Return the last size up to a limit and the first above it; 0 where there is none."""
     below, above = [s for s in SIZES if s <= limit], [s for s in SIZES if s > limit]
     return max(below, default=0), min(above, default=0)
 
 
 def _across(run: StoredRun, overlay: str, limit: int, band: Band) -> Check | CheckResult:
-    """The first size above a limit as a multiple of the last one below it."""
+    """Compare the first size above a limit with the last one below it."""
     below, above = _around(limit)
     label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
         return CheckResult(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
-    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), ratio, "times")
+    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times")
 
 
 def dropping(run: StoredRun) -> list[Check | CheckResult]:
@@ -95,36 +81,30 @@ def later(run: StoredRun) -> list[Check | CheckResult]:
 
 
 def rising(run: StoredRun) -> list[CheckResult]:
-    """Whether throughput rises with the size as long as a datagram is one packet."""
+    """Test throughput for a rise with the size as long as a datagram is one packet."""
     rows = []
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
-        reasons = [absent(group, f"{size} bytes") for size, group in groups.items()]
-        varied = [float(size) for size, group in groups.items() for _ in group.valid]
-        values = [value for group in groups.values() for value in group.valid]
-        rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))
-    return follow(rows, rising=True)
+        rows.append(Trending.over(with_mode(run, name), groups, "bytes"))
+    return check_trends(rows, rising=True)
 
 
 CLAIMS = (
     Claim(
         "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received with the first size above each overlay's MTU, by that with the last one below",
         dropping,
     ),
     Claim(
         "The drop comes later for overlays with a larger MTU",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received across the least MTU, of the overlays whose own is larger",
         later,
     ),
     Claim(
         "Without fragments, larger datagrams give more UDP throughput",
         "Zismer 2016, section 5.1.2, figure 12",
-        "datagram",
         "UDP received by the size of datagrams that fit into one packet",
         rising,
     ),
@@ -139,8 +119,9 @@ class Datagram(Traffic):
     source = "Zismer 2016, section 5.1.2, figure 12"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({UDP: Times(3, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
+    grid: ClassVar[Mapping[str, Sequence[int]]] = {"size": SIZES}
     charts = (
         Chart(
             name="fig12-datagram",
@@ -148,7 +129,7 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="received, Mbit/s",
-            lines=(Series("UDP", UDP, "received_mbps"),),
+            series=(Series("UDP", UDP, "received_mbps"),),
         ),
         Chart(
             name="fig12-datagram-sent",
@@ -156,16 +137,11 @@ class Datagram(Traffic):
             x=("size",),
             x_label="bytes of data in a datagram",
             y_label="sent, Mbit/s",
-            lines=(Series("UDP", UDP, "sent_mbps"),),
+            series=(Series("UDP", UDP, "sent_mbps"),),
         ),
     )
-
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every size."""
-        return [self.cell(overlay, UDP, profile, size=size, **ends(topology, overlay)) for size in SIZES]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
         mtu = await ethtool.mtu(source, source.interface)
-        reading = await apply(udp(cell.params["size"]), cell, endpoints)
-        return replace(reading, facts={**reading.facts, "mtu": str(mtu)})
+        return await udp(cell.params["size"]).measure(cell, endpoints, mtu=str(mtu))

@@ -9,14 +9,14 @@ packets may still meet, and every sample says that ``ufo`` is gone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from experiments._traffic import BOUND, QUARTER, UDP, Tool, Traffic, apply, ends, udp
+from experiments.common.profiles import Times, host_bound
+from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Place, Series
+from lab.report.charts import Chart, Place, Series
 from lab.report.claims import (
     OPEN,
     Band,
@@ -24,32 +24,18 @@ from lab.report.claims import (
     CheckResult,
     Claim,
     Trending,
-    absent,
-    compare,
-    follow,
+    against_control,
+    check_trends,
     lacking,
     measured,
 )
 from lab.report.selection import Group, select
-from lab.report.statistics import ratio
-from lab.runs.experiment import Cell, Profile, Reading
+from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
-from lab.topology import Topology
 
 #: Seven packets of 1500 bytes carry 10,352 bytes of data.
 FRAGMENTS = tuple(range(1, 8))
 STATES = ("on", "off")
-
-QUICK = Profile(name="quick", repetitions={UDP: 3}, seconds={UDP: 1}, rate=1000, cpus=QUARTER, why=BOUND)
-PAPER = Profile(
-    name="paper",
-    repetitions={UDP: 20},
-    seconds={UDP: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
-
 
 NO_UFO_WORDS = f"offload of UDP's fragmentation (ufo) is {ethtool.NO_UFO}; gso and tso do not touch it"
 
@@ -59,10 +45,10 @@ def _without_ufo(run: StoredRun) -> bool:
 
 
 def gains(run: StoredRun) -> list[CheckResult]:
-    """Whether offload's gain for UDP rises with the fragments; nobody can tell where there is no ufo."""
+    """Test offload's gain for UDP for a rise with the fragments; open where there is no ufo."""
     if _without_ufo(run):
         return [CheckResult(OPEN, NO_UFO_WORDS)]
-    return follow([_gain(run, name) for name in measured(run)], rising=True)
+    return check_trends([_gain(run, name) for name in measured(run)], rising=True)
 
 
 def _gain(run: StoredRun, overlay: str) -> Trending:
@@ -70,9 +56,7 @@ def _gain(run: StoredRun, overlay: str) -> Trending:
     varied: list[float] = []
     gained: list[float] = []
     for count in FRAGMENTS:
-        on, off = (
-            select(run.samples, overlay, UDP, "received_mbps", fragments=count, offload=s) for s in STATES
-        )
+        on, off = (_udp(run, overlay, count, state) for state in STATES)
         if reason := lacking(on, f"{count} fragments on") or lacking(off, f"{count} fragments off"):
             return Trending(with_mode(run, overlay), [], [], reason)
         base = sum(off.valid) / len(off.valid)
@@ -82,40 +66,29 @@ def _gain(run: StoredRun, overlay: str) -> Trending:
 
 
 def by_size(run: StoredRun) -> list[CheckResult]:
-    """Whether throughput rises with the size of datagrams, all of whose packets are full."""
+    """Test throughput for a rise with the size of datagrams, all of whose packets are full."""
     rows = []
     for name in measured(run):
-        groups = {
-            count: select(run.samples, name, UDP, "received_mbps", fragments=count, offload="on")
-            for count in FRAGMENTS
-        }
-        reasons = [absent(group, f"{count} fragments") for count, group in groups.items()]
-        varied = [float(count) for count, group in groups.items() for _ in group.valid]
-        values = [value for group in groups.values() for value in group.valid]
-        rows.append(Trending(with_mode(run, name), varied, values, next(filter(None, reasons), "")))
-    return follow(rows, rising=True)
+        groups = {count: _udp(run, name, count, "on") for count in FRAGMENTS}
+        rows.append(Trending.over(with_mode(run, name), groups, "fragments"))
+    return check_trends(rows, rising=True)
 
 
-def encapsulated(run: StoredRun) -> list[Check]:
-    """UDP of each overlay without offload, in datagrams that fill one packet, by the control's."""
-    return [_by_control(run, name, FRAGMENTS[0], "off", THIRTY_LESS) for name in measured(run, CONTROL)]
-
-
-def machine_ahead(run: StoredRun) -> list[Check | CheckResult]:
-    """UDP of each overlay with offload, in the largest datagrams, by the control's."""
-    gone: list[Check | CheckResult] = [CheckResult(OPEN, NO_UFO_WORDS)]
+def machine_ahead(run: StoredRun) -> Sequence[Check | CheckResult]:
+    """Check UDP of each overlay with offload, in the largest datagrams, by the control's."""
     if _without_ufo(run):
-        return gone
-    return [_by_control(run, name, FRAGMENTS[-1], "on", Band(high=1)) for name in measured(run, CONTROL)]
+        return [CheckResult(OPEN, NO_UFO_WORDS)]
+    return by_control(run, FRAGMENTS[-1], "on", Band(high=1))
 
 
-def _by_control(run: StoredRun, overlay: str, count: int, state: str, band: Band) -> Check:
-    def udp_of(name: str) -> tuple[str, Group]:
-        found = select(run.samples, name, UDP, "received_mbps", fragments=count, offload=state)
-        return f"{name} with {count} packets a datagram, offload {state}", found
+def by_control(run: StoredRun, count: int, state: str, band: Band) -> list[Check]:
+    """Check UDP of each overlay, in datagrams of so many packets, by the control's."""
+    what = f"with {count} packets a datagram, offload {state}"
+    return against_control(run, band, lambda name: (f"{name} {what}", _udp(run, name, count, state)))
 
-    label = with_mode(run, overlay)
-    return compare(label, band, udp_of(overlay), udp_of(CONTROL), ratio, f"of the {CONTROL}'s")
+
+def _udp(run: StoredRun, overlay: str, count: int, state: str) -> Group:
+    return select(run.samples, overlay, UDP, "received_mbps", fragments=count, offload=state)
 
 
 #: "By about 30 %", as a band.
@@ -125,28 +98,24 @@ CLAIMS = (
     Claim(
         "Without offload, encapsulation costs the overlays about 30 % of the UDP throughput",
         "Zismer 2016, sections 5.1.3 and 6.2, figure 13",
-        "fragmentation",
         "UDP received without offload in datagrams of one full packet, each overlay's by the control's",
-        encapsulated,
+        lambda run: by_control(run, FRAGMENTS[0], "off", THIRTY_LESS),
     ),
     Claim(
         "Even with offload and large datagrams, the machine's UDP throughput is above the overlays'",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received with offload in datagrams of seven packets, each overlay's by the control's",
         machine_ahead,
     ),
     Claim(
         "Offload lifts UDP the more, the more fragments a datagram has",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received with offload by UDP received without, by the number of fragments",
         gains,
     ),
     Claim(
         "On a larger scale, larger datagrams give more UDP throughput although they are fragmented",
         "Zismer 2016, section 5.1.3, figure 13",
-        "fragmentation",
         "UDP received by the number of fragments, with offload",
         by_size,
     ),
@@ -154,7 +123,7 @@ CLAIMS = (
 
 
 def bytes_of_data(run: StoredRun, overlay: str, place: Place) -> str:
-    """The size of such a datagram on an overlay, which is what the thesis has along its axis."""
+    """Return the size of such a datagram on an overlay, which the thesis has along its axis."""
     sizes = {
         round(sample.values["datagram_bytes"])
         for sample in run.samples
@@ -172,8 +141,9 @@ class Fragmentation(Traffic):
     source = "Zismer 2016, section 5.1.3, figure 13"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({UDP: Times(3, 1)})
     tools: ClassVar[Mapping[str, Tool]] = {UDP: udp()}
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {"fragments": FRAGMENTS, "offload": STATES}
     charts = (
         Chart(
             name="fig13-fragmentation",
@@ -181,7 +151,7 @@ class Fragmentation(Traffic):
             x=("fragments",),
             x_label="packets per datagram: bytes of data",
             y_label="received, Mbit/s",
-            lines=tuple(
+            series=tuple(
                 Series(f"offload {s}", UDP, "received_mbps", {"offload": s}) for s in reversed(STATES)
             ),
             under=bytes_of_data,
@@ -189,18 +159,9 @@ class Fragmentation(Traffic):
         ),
     )
 
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every number of fragments, with and without."""
-        return [
-            self.cell(overlay, UDP, profile, fragments=count, offload=state, **ends(topology, overlay))
-            for count in FRAGMENTS
-            for state in STATES
-        ]
-
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
         source = endpoints[cell.params["from"]]
-        said = await ethtool.set_segmentation(source, cell.params["offload"])
-        bytes_of_packet = await ethtool.mtu(source, source.interface)
-        size = ethtool.udp_payload(bytes_of_packet, cell.params["fragments"])
-        reading = await apply(udp(size), cell, endpoints)
-        return replace(reading, facts={**reading.facts, **said, "mtu": str(bytes_of_packet)})
+        features = await ethtool.set_segmentation(source, cell.params["offload"])
+        mtu = await ethtool.mtu(source, source.interface)
+        size = ethtool.udp_payload(mtu, cell.params["fragments"])
+        return await udp(size).measure(cell, endpoints, **features, mtu=str(mtu))

@@ -7,14 +7,15 @@ work; here all ten are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from experiments._traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
+from experiments.common.profiles import Times, paper, profile
+from experiments.common.traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_IPERF2
-from lab.published import HERMANS, SEGMENTS, THROUGHPUTS
+from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Place, Series
+from lab.report.charts import Chart, Place, Series
 from lab.report.claims import Band, Check, Claim, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import difference
@@ -22,53 +23,39 @@ from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-QUICK = Profile(
-    name="quick",
-    repetitions={LATENCY: 3, TCP: 3, UDP_SMALL: 3},
-    seconds={LATENCY: 1, TCP: 1, UDP_SMALL: 1},
-    warmup={TCP: 1, UDP_SMALL: 1},
+QUICK = profile(
+    "quick",
+    {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)},
     rate=50,
     why="a rate that two cores carry between two of five hosts, forwarded in user space",
 )
-PAPER = Profile(
-    name="paper",
-    repetitions={LATENCY: 20, TCP: 20, UDP_SMALL: 20},
-    seconds={LATENCY: 120, TCP: 120, UDP_SMALL: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
+PAPER = paper(LATENCY, TCP, UDP_SMALL)
 CIRCUIT = ("from", "to")
-#: The control stands beside the mean of what they measured between the machines of all overlays.
-VM, DOCKER = "vm", "docker"
 
 
 def published_latency(overlay: str, place: Place, _: Series) -> float | None:
-    """Their mean round trip (ms) on a circuit."""
-    rows = [s for s in SEGMENTS if s.study == HERMANS and {s.a, s.b} == set(place)]
-    return _mean([s.rtt for s in rows if _is(overlay, s.platform, s.instance)])
+    """Return their mean round trip (ms) on a circuit; the control has the mean of all their machines."""
+    return mean(row.rtt for row in of_circuit(SEGMENTS, overlay, *place))
 
 
-def published_throughput(overlay: str, place: Place, line: Series) -> float | None:
-    """Their throughput (Mbit/s, iperf) on a circuit."""
-    rows = [t for t in THROUGHPUTS if {t.a, t.b} == set(place) and _is(overlay, t.platform, t.instance)]
-    return _mean([t.tcp if line.metric == TCP else t.udp for t in rows])
+def published_throughput(overlay: str, place: Place, series: Series) -> float | None:
+    """Return their throughput (Mbit/s, iperf) on a circuit; the control has the mean of their machines."""
+    rows = of_circuit(THROUGHPUTS, overlay, *place)
+    return mean({TCP: row.tcp, UDP_SMALL: row.udp}.get(series.metric) for row in rows)
 
 
-def _is(overlay: str, platform: str, instance: str) -> bool:
-    return platform == VM if overlay == "underlay" else (platform, instance) == (DOCKER, overlay)
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that there are, or None."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-#: What their tables have at most, but for one circuit that they call faulty (ms).
+#: The most that their tables have, but for one circuit that they call faulty (ms).
 ADDED = Band(high=0.2)
 
 
 def added(run: StoredRun) -> list[Check]:
-    """What each overlay adds to the control's latency (ms), on every circuit."""
+    """Check what each overlay adds to the control's latency (ms), on every circuit."""
     circuits = sorted({(s.params["from"], s.params["to"]) for s in run.samples if s.metric == LATENCY})
 
     def one(name: str, circuit: tuple[str, str]) -> tuple[str, Group]:
@@ -93,7 +80,6 @@ CLAIMS = (
     Claim(
         "Containers on an overlay add at most 0.2 ms to the latency of the machines",
         "Hermans & de Niet 2016",
-        "mesh",
         "mean UDP round trip of each overlay less the control's, on every circuit",
         added,
     ),
@@ -118,7 +104,7 @@ class Mesh(Traffic):
             x=CIRCUIT,
             x_label="circuit",
             y_label="round trip, ms",
-            lines=(Series("UDP request and response", LATENCY, "mean_ms"),),
+            series=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
             published=published_latency,
         ),
@@ -128,7 +114,7 @@ class Mesh(Traffic):
             x=CIRCUIT,
             x_label="circuit",
             y_label="received, Mbit/s",
-            lines=(
+            series=(
                 Series("TCP", TCP, "received_mbps"),
                 Series(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
             ),
@@ -137,7 +123,7 @@ class Mesh(Traffic):
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Latency, TCP and UDP on every link."""
+        """Measure latency, TCP and UDP on every link."""
         return [
             self.cell(overlay, metric, profile, **{"from": link.a, "to": link.b})
             for metric in self.tools

@@ -1,4 +1,4 @@
-"""Paths: which way each overlay goes round a ring, and how long it is dark when a circuit fails.
+"""Paths: the way that each overlay goes round a ring, and how long it is dark when a circuit fails.
 
 Zismer 2016, section 7.1, names this as future work: how packets are routed where there are
 different ways between two routers. A way is known by its round trip: in the ring of the thesis's
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import networkx as nx
 
-from experiments._traffic import LATENCY, Tool, Traffic, latency
+from experiments.common.profiles import Times, paper, profile
+from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
 from lab.measure import outage, ping, tool
 from lab.report.charts import Chart, Series
-from lab.report.selection import select
+from lab.report.selection import NOTHING, measured_overlays, select
 from lab.report.tables import Section, Table
 from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
@@ -36,20 +37,13 @@ BACK = 0.5
 #: ping waits a little longer for answers that do not come: 0.112 s in place of 0.1 were seen.
 SLOWER = 1.2
 
-QUICK = Profile(
-    name="quick",
-    repetitions={LATENCY: 3, FAILURE: 1},
-    seconds={LATENCY: 2, FAILURE: 90},
+QUICK = profile(
+    "quick",
+    {LATENCY: Times(3, 2), FAILURE: Times(1, 90)},
     rate=10,
     why="a rate that two cores carry round the ring, forwarded in user space",
 )
-PAPER = Profile(
-    name="paper",
-    repetitions={LATENCY: 20, FAILURE: 20},
-    seconds={LATENCY: 120, FAILURE: 180},
-    rate=1000,
-    why="the rate of the testbed's ports in 2016",
-)
+PAPER = paper(LATENCY, FAILURE, cpus=None, **{FAILURE: 180})
 
 
 class Paths(Traffic):
@@ -66,10 +60,8 @@ class Paths(Traffic):
         Chart(
             name="paths-dark",
             title="How long nobody answers when a circuit fails and returns",
-            x=(),
-            x_label="",
             y_label="s",
-            lines=(
+            series=(
                 Series("circuit fails", FAILURE, "dark_s"),
                 Series(
                     "found another way (1: yes, 0: waited for the circuit)", FAILURE, "around", drawn=False
@@ -84,13 +76,13 @@ class Paths(Traffic):
             x=("to",),
             x_label="to",
             y_label="round trip, ms",
-            lines=(Series("UDP request and response", LATENCY, "mean_ms"),),
+            series=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
         ),
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """The latency to every other host, and the failure of the first link."""
+        """Take the latency to every other host, and the failure of the first link."""
         first, link = topology.hosts[0].name, topology.links_of(topology.hosts[0].name)[0]
         there = [
             self.cell(overlay, LATENCY, profile, **{"from": first, "to": host.name})
@@ -124,7 +116,7 @@ class Paths(Traffic):
 
 
 async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float, float]:
-    """Cut the circuit for the cell's seconds; when it was cut, about to return, and back, by the sender."""
+    """Cut the circuit for the cell's seconds; return when it was cut, about to return, and back."""
     await asyncio.sleep(outage.LEAD)
     async with _cut(devices):
         cut = await _now(clock)
@@ -135,7 +127,7 @@ async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tup
 
 @asynccontextmanager
 async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
-    """The circuit is dark inside, and mended however this is left."""
+    """Keep the circuit dark inside, and mend it however this is left."""
     try:
         await together(host.run(outage.drop_argv(name, insert=True)) for host, name in devices.items())
         yield
@@ -144,15 +136,15 @@ async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
 
 
 async def _now(endpoint: Endpoint) -> float:
-    """The time (s since the epoch) where the answers are timed."""
+    """Return the time (s since the epoch) where the answers are timed."""
     return float((await endpoint.run(["date", "+%s.%N"])).stdout)
 
 
 def ways(run: StoredRun) -> Table:
-    """The way of every overlay to every host: the one whose links sum up to the measured round trip."""
+    """Find the way of every overlay to every host: the one whose links sum up to the round trip."""
     topology = Topology.from_dict(run.manifest.topology)
     first = topology.hosts[0].name
-    overlays = [name for name in run.manifest.overlays if any(s.overlay == name for s in run.samples if s.ok)]
+    overlays = measured_overlays(run)
     rows = []
     for host in topology.hosts[1:] if overlays else ():
         cells = [_way(run, topology, name, first, host.name) for name in overlays]
@@ -166,7 +158,7 @@ def ways(run: StoredRun) -> Table:
 def _way(run: StoredRun, topology: Topology, overlay: str, source: str, target: str) -> str:
     found = select(run.samples, overlay, LATENCY, "mean_ms", **{"from": source, "to": target}).summary
     if found is None:
-        return "–"
+        return NOTHING
     graph = topology.graph
     lengths = {
         tuple(path): nx.path_weight(graph, path, "rtt") for path in nx.all_simple_paths(graph, source, target)

@@ -13,17 +13,18 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import product
 from typing import ClassVar
 
-from experiments._traffic import LATENCY, Tool, Traffic, latency
+from experiments.common.profiles import Times, profile
+from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint, Host
 from lab.measure import iperf3, ping, streams, tool, tool_servers
 from lab.measure.shared_port import shared_port
-from lab.published import STREAMING
+from lab.published import CONTROL, STREAMING
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, compare, lacking, measured
+from lab.report.charts import Chart, Place, Series
+from lab.report.claims import Band, Check, Claim, check_group, compare, measured
 from lab.report.selection import Group, select
-from lab.report.statistics import difference, location, ratio
+from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
@@ -33,40 +34,26 @@ STREAM = "stream"
 WORKERS = (1, 3, 9)
 SITES = ("AMS", "MIL", "LJU")
 
-QUICK = Profile(
-    name="quick",
-    repetitions={LATENCY: 3, STREAM: 5},
-    seconds={LATENCY: 1, STREAM: 5},
-    rate=10,
-    why="both ends were limited to 10 Mbit/s in 2016",
-)
-PAPER = Profile(
-    name="paper",
-    repetitions={LATENCY: 5, STREAM: 5},
-    seconds={LATENCY: 180, STREAM: 180},
-    rate=10,
-    why="both ends were limited to 10 Mbit/s in 2016",
-)
+BOTH_ENDS = "both ends were limited to 10 Mbit/s in 2016"
+QUICK = profile("quick", {LATENCY: Times(3, 1), STREAM: Times(5, 5)}, rate=10, why=BOTH_ENDS)
+PAPER = profile("paper", {LATENCY: Times(5, 180), STREAM: Times(5, 180)}, rate=10, why=BOTH_ENDS)
 
 
-def published(overlay: str, place: Place, line: Series) -> float | None:
-    """Their jitter (ms) or bit rate (kbit/s) at a client site; the control stands beside their machines."""
+def published(overlay: str, place: Place, series: Series) -> float | None:
+    """Return their jitter (ms) or bit rate (kbit/s) at a client site; the control has their machines'."""
     platform = "vm" if overlay == CONTROL else overlay
-    value, _, client = line.value.partition(" ")
+    value, _, client = series.value.partition(" ")
     rows = [s for s in STREAMING if (s.platform, s.client, (s.workers,)) == (platform, client, place)]
     known = {"jitter_ms": [s.jitter for s in rows], "mean_kbps": [s.mean for s in rows]}.get(value, [])
     return known[0] if known else None
 
 
 def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> list[Check]:
-    """Per overlay and client site, with so many clients at each."""
+    """Check the jitter per overlay and client site, with so many clients at each."""
     checks = []
     for name, site, count in product(measured(run), SITES, workers):
         label, group = _of(run, name, f"jitter_ms {site}", count)
-        reason = lacking(group, label)
-        checks.append(
-            Check(label, band, lambda c, group=group: location(group.valid, c), reason, "ms")  # type: ignore[misc]
-        )
+        checks.append(check_group(label, band, group, "ms"))
     return checks
 
 
@@ -76,7 +63,7 @@ def _of(run: StoredRun, overlay: str, value: str, workers: int) -> tuple[str, Gr
 
 
 def beside_the_machine(run: StoredRun) -> list[Check]:
-    """The jitter of each overlay less the control's, with the most clients."""
+    """Compare the jitter of each overlay with the control's, with the most clients."""
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
         one, other = (_of(run, n, f"jitter_ms {site}", max(WORKERS)) for n in (name, CONTROL))
@@ -85,11 +72,11 @@ def beside_the_machine(run: StoredRun) -> list[Check]:
 
 
 def slower_streams(run: StoredRun) -> list[Check]:
-    """The bit rate of a stream with the most clients, as a share of that with one."""
+    """Compare the bit rate of a stream with the most clients to that with one."""
     checks = []
     for name, site in product(measured(run), SITES):
         most, one = (_of(run, name, f"mean_kbps {site}", n) for n in (max(WORKERS), min(WORKERS)))
-        checks.append(compare(most[0], Band(high=1), most, one, ratio, "times that of one client"))
+        checks.append(compare(most[0], Band(high=1), most, one, unit="times that of one client"))
     return checks
 
 
@@ -103,39 +90,48 @@ CLAIMS = (
     Claim(
         "With nine sessions per site the jitter of streams is at most 2 ms",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams at each client site, nine clients at each",
         lambda run: jitter(run, Band(high=2.0)),
     ),
     Claim(
         "The jitter of streams is below the 30 ms that Cisco set as the limit for video",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams at each client site, nine clients at each",
         lambda run: jitter(run, Band(high=30.0)),
     ),
     Claim(
         "With one and with three sessions per site the jitter is about 0.5 ms or less",
         "Hermans & de Niet 2016, media streaming scenario",
-        "streaming",
         "jitter of the streams at each client site, one and three clients at each",
         lambda run: jitter(run, LITTLE, WORKERS[:2]),
     ),
     Claim(
         "The jitter of the overlays does not differ from that of the machines",
         "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "streaming",
         "jitter of the streams, nine clients per site: each overlay's less the control's",
         beside_the_machine,
     ),
     Claim(
         "The bit rate of a stream falls as the number of clients grows",
         "Hermans & de Niet 2016, media streaming scenario",
-        "streaming",
         "mean bit rate of a stream with nine clients per site by that with one",
         slower_streams,
     ),
 )
+
+
+def _by_site(name: str, title: str, y_label: str, value: str, digits: int) -> Chart:
+    """A chart of one value at every client site, by the number of clients."""
+    return Chart(
+        name=name,
+        title=title,
+        x=("workers",),
+        x_label="clients per site",
+        y_label=y_label,
+        series=tuple(Series(site, STREAM, f"{value} {site}") for site in SITES),
+        digits=digits,
+        published=published,
+    )
 
 
 class Streaming(Traffic):
@@ -149,47 +145,22 @@ class Streaming(Traffic):
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
-        Chart(
-            name="streaming-jitter",
-            title="Jitter of streams from one server",
-            x=("workers",),
-            x_label="clients per site",
-            y_label="jitter, ms",
-            lines=tuple(Series(site, STREAM, f"jitter_ms {site}") for site in SITES),
-            digits=2,
-            published=published,
-        ),
-        Chart(
-            name="streaming-rate",
-            title="Bit rate of a stream from one server",
-            x=("workers",),
-            x_label="clients per site",
-            y_label="kbit/s",
-            lines=tuple(Series(site, STREAM, f"mean_kbps {site}") for site in SITES),
-            digits=0,
-            published=published,
-        ),
-        Chart(
-            name="streaming-loss",
-            title="Loss of streams from one server",
-            x=("workers",),
-            x_label="clients per site",
-            y_label="lost, %",
-            lines=tuple(Series(site, STREAM, f"lost_percent {site}") for site in SITES),
-        ),
+        _by_site("streaming-jitter", "Jitter of streams from one server", "jitter, ms", "jitter_ms", 2),
+        _by_site("streaming-rate", "Bit rate of a stream from one server", "kbit/s", "mean_kbps", 0),
+        _by_site("streaming-loss", "Loss of streams from one server", "lost, %", "lost_percent", 1),
         Chart(
             name="streaming-latency",
             title="Latency to the server while it streams",
             x=("workers",),
             x_label="clients per site",
             y_label="round trip, ms",
-            lines=(Series("first client site", STREAM, "latency_ms"),),
+            series=(Series("first client site", STREAM, "latency_ms"),),
             digits=2,
         ),
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every number of clients, and the latency of every circuit without any."""
+        """Try every number of clients, and take the latency of every circuit without any."""
         server = topology.hosts[0].name
         clients = topology.neighbours(server)
         idle = [self.cell(overlay, LATENCY, profile, **{"from": client, "to": server}) for client in clients]
@@ -203,7 +174,7 @@ class Streaming(Traffic):
         return idle + [self.cell(overlay, STREAM, profile, workers=n, **stream) for n in WORKERS]
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """A server per client site on every endpoint: iperf3's takes one test at a time."""
+        """Start a server per client site on every endpoint: iperf3's takes one test at a time."""
         await tool_servers.serve_all(endpoints.values(), ports(endpoints))
 
     async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
@@ -238,12 +209,12 @@ class Streaming(Traffic):
 
 
 def _port(server: Host, cell: Cell) -> AbstractAsyncContextManager[None]:
-    """The server's one port, where its links have a rate to share."""
+    """Hold the server to its one port, where its links have a rate to share."""
     if not cell.params["port_mbps"]:
         return nullcontext()
     return shared_port(server, cell.params["port"].split("+"), cell.params["port_mbps"])
 
 
 def ports(endpoints: Mapping[str, Endpoint]) -> list[int]:
-    """A port of an iperf3 server for each endpoint that may be a client."""
+    """Return a port of an iperf3 server for each endpoint that may be a client."""
     return [iperf3.PORT + number for number in range(len(endpoints))]

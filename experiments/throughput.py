@@ -7,67 +7,32 @@ with which Hermans & de Niet measured, 1470.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, TCP, UDP, UDP_SMALL, Tool, Traffic, ends, tcp, udp
+from experiments.common.profiles import Times, host_bound
+from experiments.common.traffic import TCP, UDP, UDP_SMALL, Tool, Traffic, tcp, udp
+from experiments.mesh import published_throughput
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
-from lab.published import THROUGHPUTS
 from lab.report.captions import with_mode
-from lab.report.charts import CONTROL, Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, compare, measured
+from lab.report.charts import Chart, Place, Series
+from lab.report.claims import Band, Check, Claim, against_control, compare, measured
 from lab.report.selection import Group, select
-from lab.report.statistics import ratio
-from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
-from lab.topology import Topology
-
-QUICK = Profile(
-    name="quick",
-    repetitions={TCP: 5, UDP: 5, UDP_SMALL: 5},
-    seconds={TCP: 2, UDP: 2, UDP_SMALL: 2},
-    warmup={TCP: 1},
-    rate=1000,
-    cpus=QUARTER,
-    why=BOUND,
-)
-PAPER = Profile(
-    name="paper",
-    repetitions={TCP: 20, UDP: 20, UDP_SMALL: 20},
-    seconds={TCP: 120, UDP: 120, UDP_SMALL: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
 
 
-def published(overlay: str, _: Place, line: Series) -> float | None:
-    """What Hermans & de Niet have between Amsterdam and Bratislava; the control is the mean of their VMs."""
-    platform = "vm" if overlay == "underlay" else "docker"
-    rows = [r for r in THROUGHPUTS if {r.a, r.b} == {"AMS", "BRA"} and r.platform == platform]
-    rows = [r for r in rows if platform == "vm" or r.instance == overlay]
-    figures = {TCP: [r.tcp for r in rows], UDP_SMALL: [r.udp for r in rows]}.get(line.metric, [])
-    return sum(figures) / len(figures) if figures else None
+def published(overlay: str, _: Place, series: Series) -> float | None:
+    """Return what Hermans & de Niet have from AMS to BRA; the control has the mean of their machines."""
+    return published_throughput(overlay, ("AMS", "BRA"), series)
 
 
-def against_control(run: StoredRun, metric: str, band: Band) -> list[Check]:
-    """Every overlay's throughput as a multiple of the control's."""
-    control = select(run.samples, CONTROL, metric, "received_mbps")
-    return [
-        compare(
-            with_mode(run, name),
-            band,
-            (name, select(run.samples, name, metric, "received_mbps")),
-            (CONTROL, control),
-            ratio,
-            f"of the {CONTROL}'s",
-        )
-        for name in measured(run, CONTROL)
-    ]
+def by_control(run: StoredRun, metric: str, band: Band) -> list[Check]:
+    """Check every overlay's throughput as a multiple of the control's."""
+    return against_control(run, band, lambda name: (name, select(run.samples, name, metric, "received_mbps")))
 
 
 def larger_datagrams(run: StoredRun) -> list[Check]:
-    """UDP in the large datagrams of iperf3 as a multiple of UDP in those of iperf 2, on everything."""
+    """Compare UDP in the large datagrams of iperf3 with that in those of iperf 2, on everything."""
 
     def udp_of(name: str, metric: str, size: int) -> tuple[str, Group]:
         return f"{name} with {size} bytes", select(run.samples, name, metric, "received_mbps")
@@ -78,8 +43,7 @@ def larger_datagrams(run: StoredRun) -> list[Check]:
             Band(low=1),
             udp_of(name, UDP, UDP_2016),
             udp_of(name, UDP_SMALL, UDP_IPERF2),
-            ratio,
-            "times",
+            unit="times",
         )
         for name in measured(run)
     ]
@@ -92,28 +56,24 @@ CLAIMS = (
     Claim(
         "The UDP throughput of the overlays is below that of the machine",
         "Hermans & de Niet 2016; Zismer 2016, figure 1",
-        "throughput",
         f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
-        lambda run: against_control(run, UDP_SMALL, Band(high=1)),
+        lambda run: by_control(run, UDP_SMALL, Band(high=1)),
     ),
     Claim(
         "The TCP throughput of the overlays, with offload, is at or above that of the machine",
         "Zismer 2016, figures 1 and 14",
-        "throughput",
         "TCP received, each overlay's by the control's",
-        lambda run: against_control(run, TCP, Band(low=1)),
+        lambda run: by_control(run, TCP, Band(low=1)),
     ),
     Claim(
         "The UDP throughput of the overlays is merely half of that of the machine",
         "Zismer 2016, section 2, of Hermans & de Niet 2016",
-        "throughput",
         f"UDP received in datagrams of {UDP_IPERF2} bytes, each overlay's by the control's",
-        lambda run: against_control(run, UDP_SMALL, HALF),
+        lambda run: by_control(run, UDP_SMALL, HALF),
     ),
     Claim(
         "iperf3's large datagrams give more UDP throughput than the smaller ones of iperf",
         "Zismer 2016, sections 5.1.1 and 5.1.3",
-        "throughput",
         f"UDP received in datagrams of {UDP_2016} bytes by that in datagrams of {UDP_IPERF2}",
         larger_datagrams,
     ),
@@ -128,16 +88,14 @@ class Throughput(Traffic):
     source = "Zismer 2016, figure 1 (Hermans & de Niet 2016)"
     topology = "point_to_point"
     claims = CLAIMS
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = host_bound({TCP: Times(5, 2, 1), UDP: Times(5, 2), UDP_SMALL: Times(5, 2)})
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(), UDP: udp(UDP_2016), UDP_SMALL: udp(UDP_IPERF2)}
     charts = (
         Chart(
             name="fig01-throughput",
             title="TCP and UDP throughput",
-            x=(),
-            x_label="",
             y_label="received, Mbit/s",
-            lines=(
+            series=(
                 Series("TCP", TCP, "received_mbps"),
                 Series(f"UDP, datagrams of {UDP_2016} bytes", UDP, "received_mbps"),
                 Series(f"UDP, datagrams of {UDP_IPERF2} bytes", UDP_SMALL, "received_mbps"),
@@ -145,7 +103,3 @@ class Throughput(Traffic):
             published=published,
         ),
     )
-
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """TCP, and UDP with the datagrams of each of the two studies' tools."""
-        return [self.cell(overlay, metric, profile, **ends(topology, overlay)) for metric in self.tools]

@@ -10,32 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from experiments._traffic import BOUND, QUARTER, TCP, Tool, Traffic, ends
-from lab.measure import iperf3
+from experiments.common.profiles import Times, host_bound
+from experiments.common.traffic import TCP, Tool, Traffic, tcp
 from lab.report.charts import Chart, Series
-from lab.runs.experiment import Cell, Profile
-from lab.topology import Topology
 
 #: Bytes; Linux takes twice as much for its own bookkeeping, and at least 4608 to send from.
 SIZES = tuple(2000 * 2**k for k in range(10))
-
-QUICK = Profile(
-    name="quick",
-    repetitions={TCP: 3},
-    seconds={TCP: 1},
-    warmup={TCP: 1},
-    rate=1000,
-    cpus=QUARTER,
-    why=BOUND,
-)
-PAPER = Profile(
-    name="paper",
-    repetitions={TCP: 20},
-    seconds={TCP: 120},
-    rate=1000,
-    cpus=1,
-    why="the testbed's ports, and one vCPU per host, as in 2016",
-)
 
 
 class Window(Traffic):
@@ -45,14 +25,9 @@ class Window(Traffic):
     summary = "TCP by the size of the window, 2000 to 1,024,000 bytes"
     source = "the scripts of Zismer 2016"
     topology = "point_to_point"
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
-    tools: ClassVar[Mapping[str, Tool]] = {
-        TCP: Tool(
-            lambda to, cell: iperf3.tcp_argv(to, cell.seconds, cell.warmup, window=cell.params["window"]),
-            iperf3.parse_tcp,
-            iperf3.facts,
-        )
-    }
+    profiles = host_bound({TCP: Times(3, 1, 1)})
+    tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(window="window")}
+    grid: ClassVar[Mapping[str, Sequence[int]]] = {"window": SIZES}
     charts = (
         Chart(
             name="window",
@@ -60,10 +35,6 @@ class Window(Traffic):
             x=("window",),
             x_label="bytes asked for with -w",
             y_label="received, Mbit/s",
-            lines=(Series("TCP", TCP, "received_mbps"),),
+            series=(Series("TCP", TCP, "received_mbps"),),
         ),
     )
-
-    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every size."""
-        return [self.cell(overlay, TCP, profile, window=size, **ends(topology, overlay)) for size in SIZES]

@@ -1,4 +1,4 @@
-"""What the two studies of 2016 published, figure by figure.
+"""Figures that the two studies of 2016 published, and what they measured.
 
 ZISMER: Arne Zismer, *Performance of Docker Overlay Networks*, University of Amsterdam,
 2016; mean round-trip times of the five segments of the chain AMS-PRG-BRA-LJU-MIL-AMS,
@@ -13,10 +13,22 @@ so six circuits were measured. In the star the server is at BRA.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 ZISMER = "Zismer 2016"
 HERMANS = "Hermans & de Niet 2016"
+#: The lab's name for the studies' control: the machines' own network, without an overlay.
+CONTROL = "underlay"
+#: The control and the overlays of 2016; none of them was encrypted.
+STUDIED = (CONTROL, "libnetwork", "flannel", "weave")
+#: Modes of these overlays that the studies did not measure, and what they had instead.
+OTHER_MODES = {("weave", "sleeve"): "the studies' Weave used its fast datapath"}
+
+
+def studied(overlay: str) -> bool:
+    """Return True for an overlay, with its options, that the studies measured as well."""
+    return overlay.partition(":")[0] in STUDIED and "encryption=on" not in overlay
 
 
 class Segment(NamedTuple):
@@ -34,7 +46,7 @@ class Segment(NamedTuple):
 
 
 class PublishedThroughput(NamedTuple):
-    """What a circuit carried, in Mbit/s, by iperf."""
+    """Throughput of a circuit, in Mbit/s, by iperf."""
 
     study: str
     a: str
@@ -180,3 +192,13 @@ STREAMING: tuple[PublishedStreaming, ...] = (
     PublishedStreaming(HERMANS, "BRA", "LJU", "flannel", 3, 62.97, 623.68, 1467.22, 0.46),
     PublishedStreaming(HERMANS, "BRA", "LJU", "flannel", 9, 41.26, 267.24, 916.67, 2.43),
 )
+
+Row = TypeVar("Row", Segment, PublishedThroughput)
+
+
+def of_circuit(rows: Sequence[Row], overlay: str, a: str, b: str) -> list[Row]:
+    """Return the rows of Hermans & de Niet for a circuit; for the control, those between their machines."""
+    own = [row for row in rows if row.study == HERMANS and {row.a, row.b} == {a, b}]
+    if overlay == CONTROL:
+        return [row for row in own if row.platform == "vm"]
+    return [row for row in own if (row.platform, row.instance) == ("docker", overlay)]

@@ -18,12 +18,12 @@ import networkx as nx
 from lab.published import HERMANS
 from lab.topology import Topology
 from lab.topology.addressing import DENSE_LINKS
-from topologies._shapes import STUDIED, measured, place, sized
+from topologies.common import STUDIED, check_size, place, with_measured_rtts
 
 
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:
     """A full mesh of these sites; `rate` in Mbit/s for every link, None for no limit."""
-    sized("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
-    graph = measured(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
+    check_size("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
+    graph = with_measured_rtts(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
     graph.graph["routing"] = "hops"
     return Topology(graph, name="full_mesh", description=f"Full mesh between {len(sites)} sites")

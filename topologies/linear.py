@@ -14,7 +14,7 @@ from string import ascii_uppercase
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import place, sized
+from topologies.common import check_size, place
 
 CHAIN = ("AMS", "PRG", "BRA", "LJU", "MIL", "AMS")
 FIRST_PORT = 10  # the appendix counts ports through all hosts, from port10
@@ -22,7 +22,7 @@ FIRST_PORT = 10  # the appendix counts ports through all hosts, from port10
 
 def topology(sites: Sequence[str] = CHAIN, rate: float | None = None) -> Topology:
     """A chain through these sites in this order; `rate` in Mbit/s for every link, None for no limit."""
-    sized("the number of sites in a chain", len(sites), 2)
+    check_size("the number of sites in a chain", len(sites), 2)
     graph = place(nx.path_graph(len(sites)), sites, rate)
     if len(sites) <= len(ascii_uppercase):
         _call_as_in_the_appendix(graph)

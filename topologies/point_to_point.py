@@ -10,7 +10,7 @@ from __future__ import annotations
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import place
+from topologies.common import place
 
 
 def topology(a: str = "AMS", b: str = "BRA", rate: float | None = None) -> Topology:

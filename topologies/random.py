@@ -26,7 +26,7 @@ import networkx as nx
 from lab.errors import TopologyError, UnknownName
 from lab.topology import Topology
 from lab.topology import sites as known
-from topologies._shapes import ALL, LARGEST, place, sized
+from topologies.common import ALL, LARGEST, check_size, place
 
 Pair = tuple[int, int]
 Length = Callable[[int, int], float]
@@ -53,13 +53,13 @@ def topology(
     """
     if model not in MODELS:
         raise UnknownName("model of random graphs", model, MODELS)
-    sized(f"the number of hosts ({model})", hosts, 2, MOST[model])
+    check_size(f"the number of hosts ({model})", hosts, 2, MOST[model])
     if not (alpha > 0 and 0 <= beta <= 1 and 0 <= degree <= MOST_DEGREE):
         raise TopologyError(
             f"a random graph needs alpha above 0, beta from 0 to 1 and degree from 0 to {MOST_DEGREE}"
         )
     chance = random.Random(seed)
-    order = _shuffled(list(sites), chance)
+    order = [site for _, site in sorted((chance.random(), site) for site in sites)]
     places = [known.site(order[n % len(order)]) for n in range(hosts)] if order else []
 
     def length(a: int, b: int) -> float:
@@ -82,11 +82,6 @@ def topology(
 @cache
 def _distance(a: known.Site, b: known.Site) -> float:
     return round(known.distance(a, b), 1)
-
-
-def _shuffled(items: list[str], chance: random.Random) -> list[str]:
-    """In an order drawn with nothing but `random()`."""
-    return [item for _, item in sorted((chance.random(), item) for item in items)]
 
 
 def _waxman(hosts: int, length: Length, alpha: float, beta: float, chance: random.Random) -> Iterator[Pair]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import networkx as nx
 
 from lab.topology import Topology
-from topologies._shapes import STUDIED, place, sized
+from topologies.common import STUDIED, check_size, place
 
 
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:
     """A ring through these sites in this order; `rate` in Mbit/s for every link, None for no limit."""
-    sized("the number of sites in a ring", len(sites), 3)
+    check_size("the number of sites in a ring", len(sites), 3)
     graph = place(nx.cycle_graph(len(sites)), sites, rate)
     return Topology(graph, name="ring", description=f"A ring of {len(sites)} sites")

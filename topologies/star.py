@@ -12,13 +12,13 @@ import networkx as nx
 
 from lab.published import HERMANS
 from lab.topology import Topology
-from topologies._shapes import measured, place, sized
+from topologies.common import check_size, place, with_measured_rtts
 
 
 def topology(
     server: str = "BRA", clients: Sequence[str] = ("AMS", "MIL", "LJU"), rate: float | None = 10.0
 ) -> Topology:
     """A link from the server's site to that of each client; `rate` in Mbit/s, None for no limit."""
-    sized("the number of clients of a star", len(clients), 1)
-    graph = measured(place(nx.star_graph(len(clients)), (server, *clients), rate), HERMANS)
+    check_size("the number of clients of a star", len(clients), 1)
+    graph = with_measured_rtts(place(nx.star_graph(len(clients)), (server, *clients), rate), HERMANS)
     return Topology(graph, name="star", description=f"A server at {server} and {len(clients)} clients")

@@ -13,15 +13,15 @@ import networkx as nx
 
 from lab.errors import TopologyError
 from lab.topology import Topology
-from topologies._shapes import ALL, LARGEST, place, sized
+from topologies.common import ALL, LARGEST, check_size, place
 
 
 def topology(
     branches: int = 2, height: int = 2, sites: Sequence[str] = ALL, rate: float | None = None
 ) -> Topology:
     """Each host has this many branches, down to this height; sites come again when they run out."""
-    sized("branches of a tree", branches, 1)
-    sized("height of a tree", height, 1)
+    check_size("branches of a tree", branches, 1)
+    check_size("height of a tree", height, 1)
     if any(hosts > LARGEST for hosts in accumulate(branches**level for level in range(height + 1))):
         raise TopologyError(
             f"a tree of {branches} branches and height {height} has more than {LARGEST:,} hosts"

@@ -11,32 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from experiments._traffic import TCP, Tool, Traffic
+from experiments.common.profiles import Times, paper, profile
+from experiments.common.traffic import TCP, Tool, Traffic, tcp
 from experiments.congestion import results
 from experiments.congestion.results import CLAIMS, CONTROLS
 from experiments.multihop.results import targets
-from lab.measure import iperf3
 from lab.report.charts import Chart, Series
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-QUICK = Profile(
-    name="quick",
-    repetitions={TCP: 3},
-    seconds={TCP: 2},
-    warmup={TCP: 3},
-    rate=10,
-    why="a rate that two cores carry through five hops forwarded in user space",
-)
-PAPER = Profile(
-    name="paper",
-    repetitions={TCP: 20},
-    seconds={TCP: 120},
-    rate=1000,
-    why="the rate of the testbed's ports in 2016",
-)
+WHY = "a rate that two cores carry through five hops forwarded in user space"
+QUICK = profile("quick", {TCP: Times(3, 2, 3)}, rate=10, why=WHY)
+PAPER = paper(TCP, cpus=None)
 
 
 class Congestion(Traffic):
@@ -49,15 +37,7 @@ class Congestion(Traffic):
     claims = CLAIMS
     overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
-    tools: ClassVar[Mapping[str, Tool]] = {
-        TCP: Tool(
-            lambda to, cell: iperf3.tcp_argv(
-                to, cell.seconds, cell.warmup, congestion=cell.params["control"]
-            ),
-            iperf3.parse_tcp,
-            iperf3.facts,
-        )
-    }
+    tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(congestion="control")}
     charts = (
         Chart(
             name="congestion",
@@ -65,7 +45,7 @@ class Congestion(Traffic):
             x=("hops",),
             x_label="hops",
             y_label="received, Mbit/s",
-            lines=tuple(Series(name, TCP, "received_mbps", {"control": name}) for name in CONTROLS),
+            series=tuple(Series(name, TCP, "received_mbps", {"control": name}) for name in CONTROLS),
         ),
         Chart(
             name="congestion-retransmits",
@@ -73,13 +53,13 @@ class Congestion(Traffic):
             x=("hops",),
             x_label="hops",
             y_label="retransmitted segments",
-            lines=tuple(Series(name, TCP, "retransmits", {"control": name}) for name in CONTROLS),
+            series=tuple(Series(name, TCP, "retransmits", {"control": name}) for name in CONTROLS),
             digits=0,
         ),
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Every control to every host that the first one reaches."""
+        """Pair every control with every host that the first one reaches."""
         first = topology.hosts[0].name
         return [
             self.cell(
@@ -93,5 +73,4 @@ class Congestion(Traffic):
         ]
 
     def tables(self, run: StoredRun) -> Sequence[Table]:
-        counted = results.datapaths(run)
-        return [*super().tables(run), *([counted] if counted else [])]
+        return [*super().tables(run), *results.datapaths(run)]

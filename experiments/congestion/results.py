@@ -1,27 +1,26 @@
-"""What the routers' datapaths counted while TCP went over several hops, and what that says."""
+"""Counters of the routers' datapaths while TCP went over several hops, and claims about them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import fmean
 
+from experiments.multihop.claims import SHARPLY, weaves
 from lab.report.captions import with_mode
-from lab.report.claims import OPEN, REPRODUCED, Band, Check, CheckResult, Claim, compare, lacking, measured
+from lab.report.claims import OPEN, REPRODUCED, Band, Check, CheckResult, Claim, check_group, compare
 from lab.report.selection import Group, select
-from lab.report.statistics import CONFIDENCE, location, ratio
+from lab.report.statistics import CONFIDENCE
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 from lab.topology import Topology
 
 CONTROLS = ("bbr", "cubic", "reno")
-#: "Dramatically": at least a third less at once, as in the claim on several hops.
-SHARPLY = Band(high=0.67)
 #: Relayed packets go up to user space when most lookups find no flow.
 MOSTLY = Band(low=0.5)
 
 
-#: What the counters show, and why it is so (docs/experiments/congestion.md).
+#: The reason for what the counters show (docs/experiments/congestion.md).
 WHY = (
     "Why relays miss: the flow that a router makes for packets it relays is keyed by their tunnel, and "
     "the Ethernet addresses, which were to be left open, are written as zeros that have to fit. No packet "
@@ -31,7 +30,7 @@ WHY = (
 
 
 def missed(sample: Sample) -> dict[str, float]:
-    """Per router the share of lookups that found no flow, of those that had any to do."""
+    """Return per router the share of lookups that found no flow, of those that had any to do."""
     hosts = {key.split()[0] for key in sample.datapath}
     counts = {
         name: (sample.datapath.get(f"{name} hit", 0), sample.datapath.get(f"{name} missed", 0))
@@ -41,27 +40,23 @@ def missed(sample: Sample) -> dict[str, float]:
 
 
 def relays(topology: Topology, sample: Sample) -> tuple[str, ...]:
-    """The hosts between the two ends of a sample."""
+    """Return the hosts between the two ends of a sample."""
     return topology.path(sample.params["from"], sample.params["to"])[1:-1]
 
 
-def datapaths(run: StoredRun) -> Table | None:
-    """Lookups of every router by hops; None where no overlay has such counters."""
+def datapaths(run: StoredRun) -> list[Table]:
+    """Make a table of the lookups of every router by hops; none where no overlay has such counters."""
     rows = list(_rows(run))
     if not rows:
-        return None
+        return []
     columns = ["overlay", "hops", "router", "part", "hit", "missed", "lost", "share missed"]
     heading = (
         "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
     )
-    miss = any(isinstance(check, Check) and _mostly(check) for check in relayed_miss(run))
-    return Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY] if miss else [])
-
-
-def _mostly(check: Check) -> bool:
-    """Whether relays missed most of their lookups, by whatever few samples there are."""
-    found = check.estimate(CONFIDENCE)
-    return found is not None and found.value >= MOSTLY.low
+    # relays missed most of their lookups, by whatever few samples there are
+    shares = [check.estimate(CONFIDENCE) for check in relayed_miss(run) if isinstance(check, Check)]
+    miss = any(share is not None and share.value >= MOSTLY.low for share in shares)
+    return [Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY] if miss else [])]
 
 
 def _rows(run: StoredRun) -> Iterator[list[str]]:
@@ -86,7 +81,7 @@ def _figures(samples: list[Sample], host: str) -> list[str]:
 
 
 def relayed_miss(run: StoredRun) -> list[Check | CheckResult]:
-    """The share of lookups that relays miss, over each number of hops, per overlay with such counters.
+    """Check the share of lookups that relays miss, per number of hops and overlay with such counters.
 
     Samples count in which this machine set the pace: it is a share of lookups, which are as many
     misses of as many on a slow machine, and no throughput.
@@ -96,51 +91,43 @@ def relayed_miss(run: StoredRun) -> list[Check | CheckResult]:
     for sample in run.samples:
         counts = sample.ok and sample.verdict.state != "broken"
         if counts and sample.datapath and (between := relays(topology, sample)):
-            shares: Mapping[str, float] = missed(sample)
+            shares = missed(sample)
             known = [shares[host] for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
         return [
             CheckResult(OPEN, "nothing was measured on Weave's fast datapath, which alone has such counters")
         ]
-    return [_share(run, overlay, hops, Group(values, ())) for (overlay, hops), values in found.items()]
-
-
-def _share(run: StoredRun, overlay: str, hops: int, group: Group) -> Check:
-    label = f"{with_mode(run, overlay)} over {hops} hops"
-    return Check(
-        label,
-        MOSTLY,
-        lambda confidence: location(group.valid, confidence),
-        lacking(group, label),
-        "of the lookups",
-    )
+    return [
+        check_group(
+            f"{with_mode(run, overlay)} over {hops} hops", MOSTLY, Group(shares, ()), "of the lookups"
+        )
+        for (overlay, hops), shares in found.items()
+    ]
 
 
 def with_every_control(run: StoredRun) -> list[Check]:
-    """TCP over two hops by TCP over one, per control, over Weave."""
+    """Compare TCP over two hops with TCP over one, per control, over Weave."""
 
     def tcp(overlay: str, control: str, hops: int) -> tuple[str, Group]:
         group = select(run.samples, overlay, "tcp", "received_mbps", control=control, hops=hops)
         return f"{overlay} {control} over {hops} hops", group
 
-    names = [name for name in measured(run) if name.split(":")[0] == "weave"]
     return [
         compare(
             f"{with_mode(run, name)} {control}",
             SHARPLY,
             tcp(name, control, 2),
             tcp(name, control, 1),
-            ratio,
-            "times",
+            unit="times",
         )
-        for name in names
+        for name in weaves(run)
         for control in CONTROLS
     ]
 
 
 def fell_back(run: StoredRun) -> list[CheckResult]:
-    """Whether the mode of a fast datapath changed during a sample over several hops."""
+    """Look for samples over several hops during which the mode of a fast datapath changed."""
     asked = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
     changed = [sample for sample in asked if sample.changed]
     if changed:
@@ -155,21 +142,18 @@ CLAIMS = (
     Claim(
         "Throughput over several hops makes Weave's routers fall back to sleeve now and then",
         "Zismer 2016, sections 5.2 and 6.3",
-        "congestion",
         "samples over two hops and more in which the mode of a fast datapath changed",
         fell_back,
     ),
     Claim(
         "TCP drops after the first hop with every congestion control",
         "ours; the question of Zismer 2016, section 6.3",
-        "congestion",
         "TCP received over two hops by that over one, per control, over Weave",
         with_every_control,
     ),
     Claim(
         "Packets that a router relays miss the flows of Weave's fast datapath",
         "ours; the question of Zismer 2016, section 6.3",
-        "congestion",
         "share of the lookups of the routers between the ends that found no flow",
         relayed_miss,
     ),

@@ -1,4 +1,4 @@
-"""What the thesis says about several hops, as code.
+"""Claims of the thesis about several hops, as code.
 
 The thesis's words ("sharply", "slightly", "no") have no figures; the bands here are ours, and
 every answer names its own.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, MultihopSamples
+from experiments.multihop.results import LATENCY, TCP, UDP, MultihopSamples
 from lab.report.captions import with_mode
-from lab.report.claims import OPEN, Band, Check, CheckResult, Claim, compare, lacking, measured
-from lab.report.selection import Group, select
-from lab.report.statistics import excess, ratio, spread
+from lab.report.claims import OPEN, Band, Check, CheckResult, Claim, check_group, compare, lacking, measured
+from lab.report.selection import Group
+from lab.report.statistics import excess, spread
 from lab.runs.run_folder import StoredRun
 
 #: "Equal": within 1 % of the sum, or 0.5 ms, whichever is more.
@@ -27,16 +27,17 @@ SHARPLY = Band(high=0.67)
 WEAVE = "weave"
 
 
-def _weaves(run: StoredRun) -> list[str]:
+def weaves(run: StoredRun) -> list[str]:
+    """Return the measured kinds of Weave that the studies speak of."""
     return [name for name in measured(run) if name.split(":")[0] == WEAVE]
 
 
 def no_latency(run: StoredRun) -> list[Check]:
-    """Overall latency less the sum of the segments', for two hops and more."""
+    """Check overall latency less the sum of the segments', for two hops and more."""
     view = MultihopSamples(run)
     return [
         _excess(view, name, target)
-        for name in _weaves(run)
+        for name in weaves(run)
         for target in view.targets
         if view.topology.hops(view.first, target) > 1
     ]
@@ -46,10 +47,7 @@ def _excess(view: MultihopSamples, overlay: str, target: str) -> Check:
     topology = view.topology
     links = [topology.link(*pair) for pair in pairwise(topology.path(view.first, target))]
     whole = view.group(overlay, LATENCY, target, "mean_ms")
-    parts = [
-        select(view.run.samples, overlay, SEGMENT, "mean_ms", **{"from": link.a, "to": link.b})
-        for link in links
-    ]
+    parts = view.segments(overlay, target)
     reasons = [lacking(whole, "the path"), *(lacking(part, "a segment") for part in parts)]
     room = max(EQUAL_MS, EQUAL_SHARE * sum(link.rtt for link in links))
     return Check(
@@ -62,37 +60,30 @@ def _excess(view: MultihopSamples, overlay: str, target: str) -> Check:
 
 
 def no_variance(run: StoredRun) -> list[Check]:
-    """Spread of the latency between repetitions, for every number of hops."""
+    """Check the spread of the latency between repetitions, for every number of hops."""
     view = MultihopSamples(run)
-    checks = []
-    for name in _weaves(run):
-        for target in view.targets:
-            group = view.group(name, LATENCY, target, "mean_ms")
-            label = f"{with_mode(run, name)} to {target}"
-            reason = lacking(group, label)
-            checks.append(Check(label, NIL, lambda c, group=group: spread(group.valid, c), reason))  # type: ignore[misc]
-    return checks
+    return [
+        check_group(
+            f"{with_mode(run, name)} to {target}",
+            NIL,
+            view.group(name, LATENCY, target, "mean_ms"),
+            by=spread,
+        )
+        for name in weaves(run)
+        for target in view.targets
+    ]
 
 
-def udp_slightly(run: StoredRun) -> list[Check | CheckResult]:
-    """UDP over the most hops, by UDP over one."""
-    return [_over(run, name, UDP, 1, last=True) for name in _weaves(run)]
-
-
-def tcp_sharply(run: StoredRun) -> list[Check | CheckResult]:
-    """TCP over two hops by TCP over one."""
-    return [_over(run, name, TCP, 1, band=SHARPLY) for name in _weaves(run)]
-
-
-def tcp_then_slightly(run: StoredRun) -> list[Check | CheckResult]:
-    """TCP over the most hops, by TCP over two."""
-    return [_over(run, name, TCP, 2, last=True) for name in _weaves(run)]
+def throughput(
+    run: StoredRun, metric: str, start: int, *, last: bool = False, band: Band | None = None
+) -> list[Check | CheckResult]:
+    """Compare throughput to a farther host, the next or the last, with that over `start` hops."""
+    return [_over(run, name, metric, start, last, band) for name in weaves(run)]
 
 
 def _over(
-    run: StoredRun, overlay: str, metric: str, start: int, *, last: bool = False, band: Band | None = None
+    run: StoredRun, overlay: str, metric: str, start: int, last: bool, band: Band | None
 ) -> Check | CheckResult:
-    """Throughput to a farther host by that to the one `start` hops away: the next, or the last."""
     view = MultihopSamples(run)
     hops = {view.topology.hops(view.first, target): target for target in view.targets}
     end = max(hops) if last else start + 1
@@ -104,43 +95,38 @@ def _over(
         return f"{metric} over {count} hops", view.group(overlay, metric, hops[count], "received_mbps")
 
     fitting = band or Band(SLIGHTLY_PER_HOP ** (end - start), 1.0)
-    return compare(label, fitting, group(end), group(start), ratio, "times")
+    return compare(label, fitting, group(end), group(start), unit="times")
 
 
 CLAIMS = (
     Claim(
         "Several hops add no latency: it equals the sum of the segments'",
         "Zismer 2016, section 5.2, figure 15",
-        "multihop",
         "mean UDP round trip over Weave less the sum of the segments', per number of hops",
         no_latency,
     ),
     Claim(
         "The latency has no variance",
         "Zismer 2016, section 5.2, figure 15",
-        "multihop",
         "standard deviation of the mean round trips of repetitions, as a share of their mean",
         no_variance,
     ),
     Claim(
         "UDP throughput falls only slightly with each hop",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "UDP received over the most hops by that over one",
-        udp_slightly,
+        lambda run: throughput(run, UDP, 1, last=True),
     ),
     Claim(
         "TCP throughput drops sharply after the first hop",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "TCP received over two hops by that over one",
-        tcp_sharply,
+        lambda run: throughput(run, TCP, 1, band=SHARPLY),
     ),
     Claim(
         "After the second hop, TCP throughput falls only slightly with each",
         "Zismer 2016, section 5.2, figure 16",
-        "multihop",
         "TCP received over the most hops by that over two",
-        tcp_then_slightly,
+        lambda run: throughput(run, TCP, 2, last=True),
     ),
 )

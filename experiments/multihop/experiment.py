@@ -11,30 +11,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments._traffic import Tool, Traffic, latency, tcp, udp
-from experiments.multihop import claims as _multihop_claims
+from experiments.common.profiles import Times, paper, profile
+from experiments.common.traffic import Tool, Traffic, latency, tcp, udp
 from experiments.multihop import results
+from experiments.multihop.claims import CLAIMS
 from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, targets
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-QUICK = Profile(
-    name="quick",
-    repetitions={LATENCY: 5, SEGMENT: 5, TCP: 3, UDP: 3},
-    seconds={LATENCY: 1, SEGMENT: 1, TCP: 2, UDP: 1},
-    warmup={TCP: 3, UDP: 1},
+WHY = "a rate that two cores carry through five hops forwarded in user space"
+QUICK = profile(
+    "quick",
+    {LATENCY: Times(5, 1), SEGMENT: Times(5, 1), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)},
     rate=10,
-    why="a rate that two cores carry through five hops forwarded in user space",
+    why=WHY,
 )
-PAPER = Profile(
-    name="paper",
-    repetitions={LATENCY: 20, SEGMENT: 20, TCP: 20, UDP: 20},
-    seconds={LATENCY: 120, SEGMENT: 120, TCP: 120, UDP: 120},
-    rate=1000,
-    why="the rate of the testbed's ports in 2016",
-)
+PAPER = paper(LATENCY, SEGMENT, TCP, UDP, cpus=None)
 
 
 class Multihop(Traffic):
@@ -44,18 +38,13 @@ class Multihop(Traffic):
     summary = "latency and throughput over one to five hops, per overlay"
     source = "Zismer 2016, section 4.3.2, figures 15 and 16"
     topology = "linear"
-    claims = _multihop_claims.CLAIMS
+    claims = CLAIMS
     overlays = ("underlay", "weave", "libnetwork")
-    tools: ClassVar[Mapping[str, Tool]] = {
-        LATENCY: latency(),
-        SEGMENT: latency(),
-        TCP: tcp(),
-        UDP: udp(),
-    }
     profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), SEGMENT: latency(), TCP: tcp(), UDP: udp()}
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Latency, TCP and UDP to every host that the first one reaches, and the latency of every link."""
+        """Reach every host from the first by latency, TCP and UDP; take the latency of every link."""
         first, others = topology.hosts[0].name, targets(topology)
         pairs = {metric: [(first, other) for other in others] for metric in (LATENCY, TCP, UDP)}
         pairs[SEGMENT] = [(link.a, link.b) for link in topology.links]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
     from lab.hosts.command import RunCommand
     from lab.report.claims import Claim
+    from lab.report.presentation import PresentedExperiment
     from lab.runs.manifest import Manifest, RunSession
     from lab.runs.run_folder import RunFolder
     from lab.runs.run_folder import StoredRun as StoredRun
@@ -77,7 +78,7 @@ class RunRequest:
 class RunPlan:
     """All that is settled before anything is built."""
 
-    experiment: Experiment
+    experiment: PresentedExperiment
     topology: Topology
     profile: Profile
     overlays: Mapping[str, Overlay]
@@ -127,7 +128,7 @@ def parts(asked: RunRequest) -> RunPlan:
     return RunPlan(experiment, topology, profile, choose_overlays(experiment, asked.overlays))
 
 
-def resumed(experiment: Experiment, path: Path, verb: str) -> RunPlan:
+def resumed(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
     """What a run folder was begun with: a resumed run is the same run."""
     from lab.runs.run_folder import read
 
@@ -144,13 +145,13 @@ def resumed(experiment: Experiment, path: Path, verb: str) -> RunPlan:
     )
 
 
-def load_experiment(name: str) -> Experiment:
+def load_experiment(name: str) -> PresentedExperiment:
     """The experiment of this name.
 
     Raises:
         UnknownName: there is none.
     """
-    found: Experiment = plugins.load("experiments", name)()
+    found: PresentedExperiment = plugins.load("experiments", name)()
     return found
 
 
@@ -175,9 +176,9 @@ def readable(paths: Sequence[Path]) -> list[StoredRun]:
     return runs
 
 
-def all_claims() -> list[Claim]:
-    """The claims of every experiment, by the names of the experiments."""
-    return [claim for name in plugins.names("experiments") for claim in load_experiment(name).claims]
+def all_claims() -> dict[str, Sequence[Claim]]:
+    """Return the claims of every experiment, by the experiment's name."""
+    return {name: load_experiment(name).claims for name in plugins.names("experiments")}
 
 
 def adjusted(profile: Profile, asked: RunRequest) -> Profile:
@@ -462,7 +463,7 @@ def tell_faults(experiment: Experiment, path: Path) -> int:
     return 1 if found else 0
 
 
-def show_results(experiment: Experiment, path: Path) -> None:
+def show_results(experiment: PresentedExperiment, path: Path) -> None:
     """Draw the figures, write the report, and print the tables of a run."""
     from lab.cli.console import show
     from lab.report.html import write

@@ -30,7 +30,8 @@ def command(
         experiment = load_experiment(run.manifest.experiment)
         drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
         parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
-    claims = all_claims() if len(parts) > 1 else parts[0].experiment.claims
+    only = parts[0].experiment
+    claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
     page = output or (runs[0] / PAGE if len(runs) == 1 else Path(PAGE))
     page.write_text(render_all(parts, claims))
     typer.echo(page)

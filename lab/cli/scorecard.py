@@ -19,7 +19,6 @@ def command(
     """
     from lab.app.run import all_claims, readable
     from lab.cli.console import show
-    from lab.report.claims import scorecard
-    from lab.report.scoreboard import table
+    from lab.report.claims import scorecard, scorecard_table
 
-    show(table(scorecard(all_claims(), readable(runs))))
+    show(scorecard_table(scorecard(all_claims(), readable(runs))))

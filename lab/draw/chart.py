@@ -17,7 +17,7 @@ INK, LINE, PAPER = "#1d3557", "#457b9d", "white"
 
 
 def figure(topology: Topology) -> Figure:
-    """The picture, one unit of its axes being one point."""
+    """Draw the picture, one unit of its axes being one point."""
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
@@ -62,7 +62,7 @@ def _write(
 
 
 def render(topology: Topology, form: str) -> bytes:
-    """The picture as ``svg`` or ``png``; the same topology always gives the same bytes."""
+    """Render the picture as ``svg`` or ``png``; the same topology always gives the same bytes."""
     import matplotlib
 
     held = io.BytesIO()

@@ -31,13 +31,13 @@ class Box(NamedTuple):
     height: float
 
     def overlap(self, other: Box) -> float:
-        """The area that two boxes share, in square points."""
+        """Return the area that two boxes share, in square points."""
         wide = (self.width + other.width) / 2 - abs(self.x - other.x)
         high = (self.height + other.height) / 2 - abs(self.y - other.y)
         return wide * high if wide > 0 and high > 0 else 0.0
 
     def outside(self) -> float:
-        """How far it lies beyond the picture."""
+        """Return how far it lies beyond the picture (points)."""
         return max(
             0.0,
             self.width / 2 - self.x,
@@ -48,21 +48,24 @@ class Box(NamedTuple):
 
 
 def bent(a: Point, b: Point, bend: float) -> Line:
-    """A quadratic curve whose middle lies beside the straight one by half of this part of its length."""
+    """Bend a line to a quadratic curve; its middle lies aside by half of `bend` times the length."""
     if not bend:
         return (a, b)
-    way = Point((a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend)
+    control = Point((a.x + b.x) / 2 - (b.y - a.y) * bend, (a.y + b.y) / 2 + (b.x - a.x) * bend)
     parts = [n / PIECES for n in range(PIECES + 1)]
     return tuple(
         Point(
-            *((1 - t) ** 2 * p + 2 * t * (1 - t) * q + t * t * r for p, q, r in zip(a, way, b, strict=True))
+            *(
+                (1 - t) ** 2 * p + 2 * t * (1 - t) * q + t * t * r
+                for p, q, r in zip(a, control, b, strict=True)
+            )
         )
         for t in parts
     )
 
 
 def distance(point: Point, line: Line) -> float:
-    """How far a point lies from a line."""
+    """Return how far a point lies from a line (points)."""
     return min(_to_piece(point, a, b) for a, b in pairwise(line))
 
 
@@ -75,7 +78,7 @@ def _to_piece(point: Point, a: Point, b: Point) -> float:
 
 
 def along(line: Line, part: float) -> Point:
-    """The point at this part of a line's pieces."""
+    """Return the point at this part of a line's pieces."""
     piece = min(int(part * (len(line) - 1)), len(line) - 2)
     rest = part * (len(line) - 1) - piece
     (ax, ay), (bx, by) = line[piece], line[piece + 1]
@@ -83,12 +86,12 @@ def along(line: Line, part: float) -> Point:
 
 
 def crosses(box: Box, line: Line) -> bool:
-    """Whether a line passes through a box."""
+    """Return True where a line passes through a box."""
     return any(_passes(box, piece) for piece in pairwise(line))
 
 
 def _passes(box: Box, piece: tuple[Point, Point]) -> bool:
-    """Whether a straight piece does (Liang and Barsky, ACM ToG 3(1), 1984)."""
+    """Return True where a straight piece does (Liang and Barsky, ACM ToG 3(1), 1984)."""
     (ax, ay), (bx, by) = piece
     enter, leave = 0.0, 1.0
     for step, near, far in (

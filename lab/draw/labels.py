@@ -1,4 +1,4 @@
-"""Topologies for Graphviz (.dot) and Mermaid (.mmd)."""
+"""Labels of hosts and links, and topologies for Graphviz (.dot) and Mermaid (.mmd)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ SCALE = 40.0
 
 
 def link_label(link: LinkSpec) -> list[str]:
-    """What a picture says of a link: its round trip and, when it has one, its rate."""
+    """Label a link: its round trip and, when it has one, its rate."""
     return [f"{link.rtt:g} ms"] + ([f"{link.rate:g} Mbit/s"] if link.rate is not None else [])
 
 
 def host_label(topology: Topology, name: str) -> list[str]:
-    """What a picture says of a host: its name, and the site's where it is another."""
+    """Label a host: its name, and the site's where it is another."""
     host = topology.host(name)
     return [name] if host.site in name.upper() else [name, host.site]
 
 
 def dot(topology: Topology) -> str:
-    """Graphviz source; the places are those on the map, for `neato -n`."""
+    """Write Graphviz source; the places are those on the map, for `neato -n`."""
     lines = [f'graph "{_quoted(topology.name)}" {{', '  node [shape=box, style=rounded, fontname="sans"];']
     for host in topology.hosts:
         site = topology.sites[host.site]
@@ -35,7 +35,7 @@ def dot(topology: Topology) -> str:
 
 
 def mermaid(topology: Topology) -> str:
-    """Mermaid source."""
+    """Write Mermaid source."""
     names = (f'  h{h.number}["{"<br/>".join(host_label(topology, h.name))}"]' for h in topology.hosts)
     lines = ["graph LR", *names]
     for link in topology.links:

@@ -1,4 +1,4 @@
-"""Where everything stands in a picture: hosts at their geographic places, labels where there is room.
+"""Layout of a picture: hosts at their geographic places, labels where there is room.
 
 All in points (1/72 inch), from the lower left corner. Nothing here draws.
 """
@@ -50,7 +50,7 @@ class Picture(NamedTuple):
 
 
 def picture(topology: Topology) -> Picture:
-    """Places for the hosts, links and labels of a topology."""
+    """Lay out the hosts, links and labels of a topology."""
     if len(topology.links) > MOST or len(topology.hosts) > MOST:
         return _crowd(topology)
     hosts = _spread(topology, _beside)

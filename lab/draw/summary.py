@@ -24,7 +24,7 @@ class SummaryTable(NamedTuple):
 
 
 def title(topology: Topology) -> str:
-    """Name, description and size on one line."""
+    """Write name, description and size on one line."""
     counts = {"host": topology.hosts, "link": topology.links, "site": topology.sites}
     size = ", ".join(f"{len(found)} {word}{'s' * (len(found) != 1)}" for word, found in counts.items())
     count = nx.number_connected_components(topology.graph)
@@ -33,7 +33,7 @@ def title(topology: Topology) -> str:
 
 
 def parts(topology: Topology) -> Iterator[SummaryTable]:
-    """Tables of the hosts, the links and, when they are few, the round trips between all hosts."""
+    """Make tables of the hosts, the links and, when they are few, the round trips between all hosts."""
     hosts = [
         (
             str(host.number),
@@ -76,7 +76,7 @@ def _link(link: LinkSpec) -> tuple[str, ...]:
 
 
 def _also(link: LinkSpec) -> Iterator[str]:
-    """What few links say: parameters without a column of their own, and what one direction has of its own."""
+    """List what few links have: parameters without a column, and what one direction has of its own."""
     for name, usual in DEFAULTS.items():
         value = getattr(link, name)
         if name not in ("rate", "jitter", "loss") and value != usual:
@@ -86,7 +86,7 @@ def _also(link: LinkSpec) -> Iterator[str]:
 
 
 def _slim(part: SummaryTable, count: int) -> SummaryTable:
-    """Without the columns that say nothing, and with a last row that says how many rows are not shown."""
+    """Leave out columns that say nothing, and add a last row that counts the rows that are not shown."""
     kept = [n for n in range(len(part.columns)) if n < 2 or any(row[n] for row in part.rows)]
     rows = [tuple(row[n] for n in kept) for row in part.rows]
     if count > len(rows):
@@ -111,7 +111,7 @@ def _way(topology: Topology, a: str, b: str) -> str:
 
 
 def text(topology: Topology) -> str:
-    """Title and tables as plain aligned text."""
+    """Write title and tables as plain aligned text."""
     lines = [title(topology)]
     for part in parts(topology):
         widths = [max(len(row[n]) for row in [part.columns, *part.rows]) for n in range(len(part.columns))]

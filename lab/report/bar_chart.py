@@ -7,6 +7,7 @@ differ in their hatching, for print without colour.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from lab.report.selection import Group
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
 
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#000000"
 #: How many times the highest bar a published value may be and still be in the picture.
@@ -46,7 +48,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Series:
+class BarSeries:
     """Bars of one kind, one per group; None where nothing was measured."""
 
     label: str
@@ -63,7 +65,7 @@ class Panel:
     """
 
     title: str
-    series: Sequence[Series]
+    series: Sequence[BarSeries]
     published: Sequence[float | Sequence[float | None] | None] = field(default_factory=tuple)
     groups: Sequence[str] = ()
 
@@ -82,13 +84,16 @@ class Figure:
 
 
 def bar(group: Group) -> Bar | None:
-    """The bar of a group of samples."""
+    """Make the bar of a group of samples."""
     found = group.summary
     return Bar(found.mean, found.sd, group.valid, group.invalid, group.doubtful) if found else None
 
 
-def draw(figure: Figure, path: Path) -> list[Path]:
-    """Write ``path.svg`` and ``path.png`` and return both."""
+@contextmanager
+def canvas(
+    path: Path, columns: int, size: tuple[float, float]
+) -> Iterator[tuple[Drawing, Sequence[Axes], list[Path]]]:
+    """Give a drawing (inches) with axes side by side; then write ``path.svg`` and ``path.png``."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -97,13 +102,22 @@ def draw(figure: Figure, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     files = [path.with_suffix(".svg"), path.with_suffix(".png")]
     with mpl.rc_context(STYLE):
-        size = (2 + _width(figure) * len(figure.panels), 4.2)
-        drawing, axes = plt.subplots(1, len(figure.panels), figsize=size, sharey=True, squeeze=False)
-        for ax, panel in zip(axes[0], figure.panels, strict=True):
+        drawing, axes = plt.subplots(1, columns, figsize=size, sharey=True, squeeze=False)
+        yield drawing, axes[0], files
+        for file in files:
+            drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
+        plt.close(drawing)
+
+
+def draw(figure: Figure, path: Path) -> list[Path]:
+    """Write ``path.svg`` and ``path.png`` and return both."""
+    size = (2 + _width(figure) * len(figure.panels), 4.2)
+    with canvas(path, len(figure.panels), size) as (drawing, axes, files):
+        for ax, panel in zip(axes, figure.panels, strict=True):
             _panel(ax, panel, figure)
-        axes[0][0].set_ylabel(figure.y)
+        axes[0].set_ylabel(figure.y)
         # after the last panel: it ends the growing of the common scale
-        axes[0][0].set_ylim(bottom=0, top=_top(figure))
+        axes[0].set_ylim(bottom=0, top=_top(figure))
         handles, labels = _legend(figure)
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
         drawing.legend(
@@ -118,15 +132,16 @@ def draw(figure: Figure, path: Path) -> list[Path]:
         beyond = f"; {BEYOND}" if _top(figure) else ""
         drawing.text(0.02, 0.01, figure.caption + beyond, fontsize=7, va="bottom", wrap=True)
         drawing.tight_layout(rect=(0, 0.05, 1, 0.9))
-        for file in files:
-            drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
-        plt.close(drawing)
     return files
+
+
+def _drawn(figure: Figure) -> list[Bar]:
+    return [one for panel in figure.panels for series in panel.series for one in series.bars if one]
 
 
 def _top(figure: Figure) -> float | None:
     """The end of the scale where published values are so far above the bars that these would vanish."""
-    drawn = [one for panel in figure.panels for series in panel.series for one in series.bars if one]
+    drawn = _drawn(figure)
     most = max((max(one.mean, *one.valid, *one.invalid, 0) for one in drawn), default=0)
     marks = [value for panel in figure.panels for _, _, value in _marks(panel, 0)]
     return most * 1.15 if most and max(marks, default=0) > FAR * most else None
@@ -140,14 +155,7 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
             if one is not None:
                 _bar(ax, place + shift, width * 0.94, one, series, HATCHES[number % len(HATCHES)])
     for left, right, value in _marks(panel, width):
-        ax.plot(
-            (left, right),
-            (value, value),
-            color=BLACK,
-            lw=1.2,
-            ls=DASHES,
-            zorder=4,
-        )
+        ax.plot((left, right), (value, value), color=BLACK, lw=1.2, ls=DASHES, zorder=4)
     ax.set_title(panel.title, fontsize=9)
     groups = panel.groups or figure.groups
     ax.set_xticks(range(len(groups)), groups)
@@ -159,7 +167,7 @@ def _panel(ax: Axes, panel: Panel, figure: Figure) -> None:
 
 
 def _crowded(groups: Sequence[str], figure: Figure) -> bool:
-    """Whether the groups' names would run into each other."""
+    """Return True where the groups' names would run into each other."""
     longest = max((len(line) for group in groups for line in group.split("\n")), default=0)
     return len(groups) * (longest + 1) > 26 * _width(figure) / 2.6
 
@@ -173,7 +181,7 @@ def _width(figure: Figure) -> float:
 
 
 def _marks(panel: Panel, width: float) -> Iterator[tuple[float, float, float]]:
-    """Where the published values go: left and right end, and height."""
+    """Place the published values: left and right end, and height."""
     for place, marked in enumerate(panel.published):
         if isinstance(marked, Sequence):
             left = place - len(panel.series) / 2 * width
@@ -184,7 +192,7 @@ def _marks(panel: Panel, width: float) -> Iterator[tuple[float, float, float]]:
             yield place - 0.5, place + 0.5, marked
 
 
-def _bar(ax: Axes, x: float, width: float, one: Bar, series: Series, hatch: str) -> None:
+def _bar(ax: Axes, x: float, width: float, one: Bar, series: BarSeries, hatch: str) -> None:
     """A filled bar; a hollow one with a broken outline where no sample counts."""
     (drawn,) = ax.bar(x, one.mean, width, edgecolor="black", linewidth=0.6, hatch=hatch, color=series.colour)
     if one.doubtful:
@@ -218,7 +226,7 @@ def _legend(figure: Figure) -> tuple[list[Artist], list[str]]:
     for number, series in enumerate(figure.panels[0].series):
         hatch = HATCHES[number % len(HATCHES)]
         found[series.label] = Patch(facecolor=series.colour, edgecolor="black", linewidth=0.6, hatch=hatch)
-    drawn = [one for panel in figure.panels for series in panel.series for one in series.bars if one]
+    drawn = _drawn(figure)
     if any(one.valid for one in drawn):
         found["sample"] = Line2D([], [], ls="", marker="o", ms=3, mfc="white", mec=BLACK, mew=0.7)
     if any(one.invalid for one in drawn):
@@ -231,5 +239,5 @@ def _legend(figure: Figure) -> tuple[list[Artist], list[str]]:
 
 
 def _columns(labels: Sequence[str], width: float) -> int:
-    """How many columns of the legend go into a width (inches); a small letter takes some 0.07."""
+    """Count the columns of the legend that fit into a width (inches); a small letter takes some 0.07."""
     return max(1, int((width - 0.2) / (0.6 + 0.07 * max(map(len, labels)))))

@@ -1,9 +1,11 @@
-"""Under what a run was measured, in words: every table and figure says it."""
+"""Captions: the conditions of a run in words, which every table and figure has."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from lab.report.tables import Section, Table
 from lab.runs.capacity import FOUND
 from lab.runs.manifest import WARM_UP
 from lab.runs.run_folder import StoredRun
@@ -25,23 +27,23 @@ def rate(run: StoredRun) -> str:
     return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
 
 
-def line(run: StoredRun) -> str:
-    """Rate, shaper, congestion control, profile and kernel of a run, in one line."""
+def conditions(run: StoredRun) -> str:
+    """Name rate, shaper, congestion control, profile and kernel of a run, in one line."""
     manifest = run.manifest
-    used = sorted({s.congestion_control for s in run.samples if s.congestion_control})
-    words = [
+    controls = sorted({s.congestion_control for s in run.samples if s.congestion_control})
+    parts = [
         f"{rate(run)}, shaped by {manifest.shaper or 'nobody here'}{cost(run)}",
-        *([f"TCP {'+'.join(used)}"] if used else []),
-        *filter(None, [hops(run)]),
+        f"TCP {'+'.join(controls)}" if controls else "",
+        hops(run),
         f"profile {manifest.profile.get('name', '?')}",
         f"Linux {manifest.environment.get('kernel', '?')}",
         f"run {manifest.run}",
     ]
-    return "; ".join(words)
+    return "; ".join(filter(None, parts))
 
 
 def cost(run: StoredRun) -> str:
-    """What imposing the links took of a core: the mean and the most of all samples; empty where nothing."""
+    """Say what imposing the links took of a core: mean and most of all samples; empty where nothing."""
     shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
     if not shares:
         return ""
@@ -49,18 +51,18 @@ def cost(run: StoredRun) -> str:
 
 
 def hops(run: StoredRun) -> str:
-    """What a hop of each measured overlay is: ``hops: overlay (weave), routed underlay (libnetwork)``."""
+    """Say what a hop of each measured overlay is: ``hops: overlay (weave), routed underlay (libnetwork)``."""
     measured = {sample.overlay for sample in run.samples}
     names: dict[str, list[str]] = {}
     for name, overlay in run.manifest.overlays.items():
         if overlay.hops and name in measured:
             names.setdefault(overlay.hops, []).append(name)
-    said = [f"{meaning} ({', '.join(names[meaning])})" for meaning in sorted(names)]
-    return f"hops: {', '.join(said)}" if said else ""
+    meanings = [f"{meaning} ({', '.join(names[meaning])})" for meaning in sorted(names)]
+    return f"hops: {', '.join(meanings)}" if meanings else ""
 
 
-def samples(run: StoredRun) -> list[str]:
-    """How many samples a cell of each metric has, how long they are, and what is left out of them."""
+def repetitions(run: StoredRun) -> list[str]:
+    """Count a cell's samples of each metric: how many, how long, and what is left out of them."""
     profile = run.manifest.profile
     seconds, warmup = profile.get("seconds", {}), profile.get("warmup", {})
     return [
@@ -71,8 +73,8 @@ def samples(run: StoredRun) -> list[str]:
 
 
 def per_cell(run: StoredRun) -> str:
-    """`samples` in one line, and what was thrown away before them."""
-    words = f"samples per cell: {', '.join(samples(run))}"
+    """Join `repetitions` in one line, with what was thrown away before them."""
+    words = f"samples per cell: {', '.join(repetitions(run))}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
     if any(WARM_UP in phase for phase in phases):
         words += "; before an overlay's first sample a moment of each metric was measured and thrown away"
@@ -80,48 +82,58 @@ def per_cell(run: StoredRun) -> str:
 
 
 def with_mode(run: StoredRun, overlay: str) -> str:
-    """An overlay's name, and what really carried its packets (``weave (sleeve)``)."""
+    """Return an overlay's name, and what really carried its packets (``weave (sleeve)``)."""
     modes = sorted({s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode})
     return f"{overlay} ({', '.join(modes)})" if modes else overlay
 
 
-def overlays(run: StoredRun) -> list[str]:
-    """A sentence for every overlay that has not been measured whole, and why."""
-    said = []
+def not_measured(run: StoredRun) -> list[str]:
+    """Make a sentence for every overlay that has not been measured whole, and why."""
+    sentences = []
     for name, overlay in run.manifest.overlays.items():
         if overlay.state == "not obtainable":
-            said.append(f"{name}: not obtainable here: {overlay.reason}; {overlay.remedy}")
+            sentences.append(f"{name}: not obtainable here: {overlay.reason}; {overlay.remedy}")
         elif overlay.state == "failed":
-            said.append(f"{name}: failed: {overlay.reason}")
+            sentences.append(f"{name}: failed: {overlay.reason}")
         elif overlay.state == "pending":
-            said.append(f"{name}: not measured to its end")
-    return said
+            sentences.append(f"{name}: not measured to its end")
+    return sentences
 
 
 def verdicts(run: StoredRun) -> list[str]:
-    """How many samples there are of each verdict that is not ``valid``, and of failures."""
+    """Count the samples of each verdict that is not ``valid``, and the failures."""
     counts = Counter(sample.verdict.state for sample in run.samples if sample.ok)
     total = sum(counts.values())
-    said = [
+    sentences = [
         f"{counts[state]} of {total} samples {state}: {words}"
         for state, words in MEANING.items()
         if counts[state]
     ]
-    said += fallbacks(run)
+    sentences += fallbacks(run)
     if failed := sum(not sample.ok for sample in run.samples):
-        said.append(f"{failed} attempts failed; their raw output is in the run folder")
-    return [*said, *run.faults]
+        sentences.append(f"{failed} attempts failed; their raw output is in the run folder")
+    return [*sentences, *run.faults]
 
 
 def fallbacks(run: StoredRun) -> list[str]:
-    """A sentence for every overlay whose mode changed while it was measured: how often, and what first."""
-    said = []
+    """Make a sentence for every overlay whose mode changed while measured: how often, and what first."""
+    sentences = []
     for name in run.manifest.overlays:
         changed = [sample for sample in run.samples if sample.overlay == name and sample.changed]
         if changed:
             first = changed[0]
-            said.append(
+            sentences.append(
                 f"{name}: its mode had changed in {len(changed)} samples, first in "
                 f"{first.cell} #{first.repetition}: {'; '.join(first.changed)}"
             )
-    return said
+    return sentences
+
+
+def table(
+    run: StoredRun, title: str, columns: Sequence[str], sections: Sequence[Section], note: str = ""
+) -> Table:
+    """Make a table of statistics, with the overlays that are missing and the conditions of the run."""
+    missing = [Section(sentence, []) for sentence in not_measured(run)]
+    notes = [conditions(run), per_cell(run), *([note] if note else []), *verdicts(run)]
+    heading = f"{title}, {rate(run)}: mean ± standard deviation [95 % interval]"
+    return Table(heading, columns, [*sections, *missing], notes)

@@ -1,7 +1,7 @@
 """Charts that an experiment only has to name: what stands on the axes, and which samples make a bar.
 
 Each chart is a table and a figure: groups along one parameter (or the overlays themselves), a
-panel per overlay, a bar per line. The table adds each overlay's ratio to the control.
+panel per overlay, a bar per series. The table adds each overlay's ratio to the control.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lab.published import CONTROL
 from lab.report import bar_chart, captions
-from lab.report.selection import NOTHING, Group, text
+from lab.report.selection import NOTHING, Group, interval, matches, text
 from lab.report.statistics import Estimate, ratio
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
-CONTROL = "underlay"
 COLOURS = (bar_chart.BLUE, bar_chart.ORANGE, bar_chart.GREEN, bar_chart.VERMILION)
 Place = tuple[Any, ...]
 
@@ -43,19 +43,18 @@ class Chart:
     """A figure and its table.
 
     `x` names the parameters along the axis; without any, the overlays themselves stand there.
-    `published` gives what a study has for (overlay, place, line), if it has it. `controls` names
+    `published` gives what a study has for (overlay, place, series), if it has it. `controls` names
     what each overlay is compared with; by default all are with the underlay. `under` is what of an
     overlay's own stands below a place, e.g. bytes that follow from its MTU.
     """
 
     name: str
     title: str
-    x: tuple[str, ...]
-    x_label: str
     y_label: str
-    lines: Sequence[Series]
+    series: Sequence[Series]
+    x: tuple[str, ...] = ()
+    x_label: str = ""
     digits: int = 1
-    word: Callable[[Place], str] = lambda place: "–".join(map(str, place))
     published: Callable[[str, Place, Series], float | None] | None = None
     study: str = "published 2016"
     note: str = ""
@@ -63,7 +62,7 @@ class Chart:
     under: Callable[[StoredRun, str, Place], str] | None = None
 
     def control(self, overlay: str) -> str | None:
-        """The overlay that this one is compared with; None for one that others are compared with."""
+        """Return the overlay that this one is compared with; None for one that others are compared with."""
         if self.controls is not None:
             return self.controls.get(overlay)
         return CONTROL if overlay != CONTROL else None
@@ -78,123 +77,82 @@ class SampleView:
 
     @cached_property
     def samples(self) -> Mapping[tuple[str, str, Place], list[Sample]]:
-        """What was measured, by overlay, line and place."""
+        """Measured samples by overlay, series and place."""
         found: dict[tuple[str, str, Place], list[Sample]] = {}
         for sample in self.run.samples:
-            for line in self.chart.lines if sample.ok else ():
-                if belongs(sample, line):
+            for series in self.chart.series:
+                if matches(sample, series.metric, series.value, series.params):
                     place = tuple(sample.params.get(name) for name in self.chart.x)
-                    found.setdefault((sample.overlay, line.label, place), []).append(sample)
+                    found.setdefault((sample.overlay, series.label, place), []).append(sample)
         return found
 
     @cached_property
     def overlays(self) -> Sequence[str]:
+        """The overlays with samples of the chart, in the order of the run."""
         measured = {overlay for overlay, _, _ in self.samples}
         return [name for name in self.run.manifest.overlays if name in measured]
 
     @property
     def drawn(self) -> Sequence[Series]:
-        return [line for line in self.chart.lines if line.drawn]
+        """The series that have bars in the figure."""
+        return [series for series in self.chart.series if series.drawn]
 
     @cached_property
     def places(self) -> Sequence[Place]:
-        return sorted({place for _, _, place in self.samples}, key=_by_kind)
+        """Places along the axis: numbers in their order, then words in theirs."""
+        places = {place for _, _, place in self.samples}
+        return sorted(places, key=lambda place: [(isinstance(part, str), part) for part in place])
 
-    def group(self, overlay: str, line: Series, place: Place) -> Group:
-        """The values of one bar."""
-        samples = self.samples.get((overlay, line.label, place), ())
-        return Group(
-            [sample.values[line.value] for sample in samples if sample.valid],
-            [sample.values[line.value] for sample in samples if not sample.valid],
-        )
+    def group(self, overlay: str, series: Series, place: Place) -> Group:
+        """Group the values of one bar."""
+        return Group.of(self.samples.get((overlay, series.label, place), ()), series.value)
 
-    def published(self, overlay: str, line: Series, place: Place) -> float | None:
-        return self.chart.published(overlay, place, line) if self.chart.published else None
+    def published(self, overlay: str, series: Series, place: Place) -> float | None:
+        """Return what a study has for one bar, if it has it."""
+        return self.chart.published(overlay, place, series) if self.chart.published else None
 
-
-def belongs(sample: Sample, line: Series) -> bool:
-    """Whether a sample is one of a line's."""
-    return (
-        sample.metric == line.metric
-        and line.value in sample.values
-        and all(sample.params.get(key) == value for key, value in line.params.items())
-    )
-
-
-def _by_kind(place: Place) -> list[tuple[bool, Any]]:
-    return [(isinstance(part, str), part) for part in place]
+    def against_control(self, overlay: str, series: Series, place: Place) -> Estimate | None:
+        """Return the ratio of an overlay's valid samples to its control's; None with too few."""
+        control = self.chart.control(overlay)
+        if control is None:
+            return None
+        return ratio(self.group(overlay, series, place).valid, self.group(control, series, place).valid)
 
 
 def table(run: StoredRun, chart: Chart) -> Table:
-    """Places by overlay, a section per line, then the ratios to the control."""
+    """Make the chart's table: places by overlay, a section per series, then the ratios to the control."""
     view = SampleView(run, chart)
     columns = [chart.x_label if chart.x else "", *view.overlays]
-    sections = [*_means(view), *_ratios(view), *_published(view)]
-    sections += [Section(sentence, []) for sentence in captions.overlays(run)]
-    title = f"{chart.title}, {captions.rate(run)}: mean ± standard deviation [95 % interval]"
-    notes = [
-        captions.line(run),
-        captions.per_cell(run),
-        *([chart.note] if chart.note else []),
-        *captions.verdicts(run),
-    ]
-    return Table(title, columns, sections, notes)
+    return captions.table(run, chart.title, columns, list(_sections(view)), chart.note)
 
 
-def _means(view: SampleView) -> Iterator[Section]:
-    for line in view.chart.lines:
-        yield from _section(
-            view,
-            f"{line.label}, {view.chart.y_label}",
-            lambda overlay, place, line=line: text(view.group(overlay, line, place), view.chart.digits),  # type: ignore[misc]
-        )
+def _sections(view: SampleView) -> Iterator[Section]:
+    """Means, ratios to the control (of enough valid samples of both) and published figures."""
+    chart = view.chart
+    names = {chart.control(name) for name in view.overlays} & set(view.overlays)
+    control = next(iter(names)) if len(names) == 1 else "its control"
+    kinds: tuple[tuple[str, Callable[[str, Series, Place], str]], ...] = (
+        (chart.y_label, lambda *bar: text(view.group(*bar), chart.digits)),
+        (f"as a multiple of {control}'s [95 % interval]", lambda *bar: interval(view.against_control(*bar))),
+        (f"{chart.y_label}: {chart.study}", lambda *bar: _number(view.published(*bar))),
+    )
+    for what, cell in kinds:
+        for series in chart.series:
+            rows = [
+                [word(place), *(cell(name, series, place) for name in view.overlays)] for place in view.places
+            ]
+            rows = [row for row in rows if set(row[1:]) - {NOTHING}]
+            if rows:
+                yield Section(f"{series.label}, {what}", rows)
 
 
-def _ratios(view: SampleView) -> Iterator[Section]:
-    """Every overlay against its control; only what both have enough valid samples for."""
-    names = {view.chart.control(name) for name in view.overlays} & set(view.overlays)
-    what = next(iter(names)) if len(names) == 1 else "its control"
-    for line in view.chart.lines:
-        yield from _section(
-            view,
-            f"{line.label}, as a multiple of {what}'s [95 % interval]",
-            lambda overlay, place, line=line: estimate(against_control(view, overlay, line, place)),  # type: ignore[misc]
-        )
-
-
-def _published(view: SampleView) -> Iterator[Section]:
-    for line in view.chart.lines:
-        yield from _section(
-            view,
-            f"{line.label}, {view.chart.y_label}: {view.chart.study}",
-            lambda overlay, place, line=line: _number(view.published(overlay, line, place)),  # type: ignore[misc]
-        )
-
-
-def _section(view: SampleView, heading: str, cell: Callable[[str, Place], str]) -> Iterator[Section]:
-    rows = [[view.chart.word(place), *(cell(name, place) for name in view.overlays)] for place in view.places]
-    rows = [row for row in rows if set(row[1:]) - {NOTHING}]
-    if rows:
-        yield Section(heading, rows)
+def word(place: Place) -> str:
+    """Write a place along the axis, e.g. ``AMS–BRA``."""
+    return "–".join(map(str, place))
 
 
 def _number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:g}"
-
-
-def against_control(view: SampleView, overlay: str, line: Series, place: Place) -> Estimate | None:
-    """The ratio of an overlay's valid samples to its control's; None with too few."""
-    control = view.chart.control(overlay)
-    if control is None:
-        return None
-    return ratio(view.group(overlay, line, place).valid, view.group(control, line, place).valid)
-
-
-def estimate(found: Estimate | None, digits: int = 2) -> str:
-    """``0.83 [0.79–0.88]``."""
-    if found is None:
-        return NOTHING
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}–{found.high:.{digits}f}]"
 
 
 def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
@@ -202,56 +160,44 @@ def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
     view = SampleView(run, chart)
     if not view.samples:
         return []
-    panels, groups = _panels(view) if chart.x else _one_panel(view)
-    caption = captions.line(run)
-    figure = bar_chart.Figure(
-        chart.title, caption, groups, chart.x_label, f"{chart.y_label} (mean, sd)", panels, chart.study
-    )
+    panels = _panels(view)
+    groups = panels[0].groups
+    caption, y = captions.conditions(run), f"{chart.y_label} (mean, sd)"
+    figure = bar_chart.Figure(chart.title, caption, groups, chart.x_label, y, panels, chart.study)
     return bar_chart.draw(figure, folder / chart.name)
 
 
-def _panels(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
-    """A panel per overlay, groups along the parameter."""
-    panels = [
-        bar_chart.Panel(
-            captions.with_mode(view.run, name),
-            [
-                bar_chart.Series(
-                    line.label, colour, [bar_chart.bar(view.group(name, line, p)) for p in view.places]
-                )
-                for line, colour in zip(view.drawn, COLOURS, strict=False)
-            ],
-            _marks(view, name),
-            _groups(view, name),
+def _panels(view: SampleView) -> list[bar_chart.Panel]:
+    """A panel per overlay with groups along the parameter; without one, the overlays are the groups."""
+    names = {name: captions.with_mode(view.run, name) for name in view.overlays}
+    if view.chart.x:
+        return [
+            _panel(view, title, [(name, place) for place in view.places], _groups(view, name))
+            for name, title in names.items()
+        ]
+    (place,) = view.places
+    groups = [title.replace(" (", "\n(") for title in names.values()]
+    return [_panel(view, "", [(name, place) for name in names], groups)]
+
+
+def _panel(
+    view: SampleView, title: str, keys: Sequence[tuple[str, Place]], groups: Sequence[str]
+) -> bar_chart.Panel:
+    """A group of bars per overlay and place, and a published mark for each of its bars."""
+    series = [
+        bar_chart.BarSeries(
+            one.label, colour, [bar_chart.bar(view.group(name, one, place)) for name, place in keys]
         )
-        for name in view.overlays
+        for one, colour in zip(view.drawn, COLOURS, strict=False)
     ]
-    return panels, _groups(view, view.overlays[0])
+    marks = [[view.published(name, one, place) for one in view.drawn] for name, place in keys]
+    return bar_chart.Panel(title, series, marks, groups)
 
 
 def _groups(view: SampleView, overlay: str) -> list[str]:
-    """What stands below each group of bars."""
-    words = [view.chart.word(place).replace("–", "–\n") for place in view.places]
+    """The words below each group of bars."""
+    words = [word(place).replace("–", "–\n") for place in view.places]
     if view.chart.under is None:
         return words
     own = [view.chart.under(view.run, overlay, place) for place in view.places]
     return [f"{word}: {below}" if below else word for word, below in zip(words, own, strict=True)]
-
-
-def _marks(view: SampleView, overlay: str) -> list[list[float | None]]:
-    """The published figures, per place one for each line."""
-    return [[view.published(overlay, line, place) for line in view.drawn] for place in view.places]
-
-
-def _one_panel(view: SampleView) -> tuple[list[bar_chart.Panel], list[str]]:
-    """The overlays themselves as groups."""
-    (place,) = view.places
-    series = [
-        bar_chart.Series(
-            line.label, colour, [bar_chart.bar(view.group(name, line, place)) for name in view.overlays]
-        )
-        for line, colour in zip(view.drawn, COLOURS, strict=False)
-    ]
-    marks = [[view.published(name, line, place) for line in view.drawn] for name in view.overlays]
-    groups = [captions.with_mode(view.run, name).replace(" (", "\n(") for name in view.overlays]
-    return [bar_chart.Panel("", series, marks)], groups

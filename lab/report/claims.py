@@ -14,29 +14,40 @@ truth 95 times of 100.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, get_args
 
+from lab.published import CONTROL, OTHER_MODES, studied
 from lab.report import captions
-from lab.report.selection import Group
-from lab.report.statistics import CONFIDENCE, ENOUGH_FOR_INTERVAL, Estimate, Trend, corrected, trend
+from lab.report.selection import Group, measured_overlays
+from lab.report.statistics import (
+    CONFIDENCE,
+    ENOUGH_FOR_INTERVAL,
+    Estimate,
+    Trend,
+    corrected,
+    location,
+    ratio,
+    trend,
+)
+from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 
 Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
 REFUTED: Verdict = "not reproduced"
 OPEN: Verdict = "cannot be told"
-#: The control and the overlays of 2016: what else is measured stands in tables and figures alone.
-STUDIED = ("underlay", "libnetwork", "flannel", "weave")
 #: p below which a trend is one, after the correction for how many are looked at.
 SIGNIFICANT = 1 - CONFIDENCE
+Comparison = Callable[[Sequence[float], Sequence[float], float], Estimate | None]
 
 
 @dataclass(frozen=True)
 class Band:
-    """Where a claim says that a quantity lies."""
+    """The range in which a claim says that a quantity lies."""
 
     low: float = -inf
     high: float = inf
@@ -64,7 +75,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of a check, in words."""
+    """The outcome of a check, in words."""
 
     verdict: Verdict
     text: str
@@ -72,7 +83,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a claim in one run."""
+    """The outcome of a claim in one run."""
 
     verdict: Verdict
     findings: Sequence[CheckResult]
@@ -80,29 +91,27 @@ class Answer:
     @property
     def text(self) -> str:
         """The evidence: what decided, or all that did not."""
-        deciding = [f.text for f in self.findings if f.verdict == self.verdict]
-        return "; ".join(deciding)
+        return "; ".join(f.text for f in self.findings if f.verdict == self.verdict)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a study, and the checks that it comes down to in a run of `experiment`."""
+    """A sentence of a study, and the checks that it comes down to in a run of its experiment."""
 
     text: str
     source: str
-    experiment: str
     measured: str
     checks: Callable[[StoredRun], Sequence[Check | CheckResult]]
 
     def answer(self, run: StoredRun) -> Answer:
-        """What this run says about it."""
+        """Answer the claim from the samples of this run."""
         checks = self.checks(run)
         if not checks:
-            lacking = "; ".join(captions.overlays(run))
-            return Answer(OPEN, [CheckResult(OPEN, lacking or "the run has nothing that it speaks of")])
+            missing = "; ".join(captions.not_measured(run))
+            return Answer(OPEN, [CheckResult(OPEN, missing or "the run has nothing that it speaks of")])
         confidence = 1 - (1 - CONFIDENCE) / len(checks)
         findings = [c if isinstance(c, CheckResult) else judge(c, confidence) for c in checks]
-        return decide([_aside(run, finding) for finding in findings])
+        return decide([_excuse_other_mode(run, finding) for finding in findings])
 
 
 def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
@@ -120,25 +129,26 @@ def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
     return CheckResult(verdict, words + ("" if verdict != OPEN else ", which the interval does not decide"))
 
 
-def _aside(run: StoredRun, finding: CheckResult) -> CheckResult:
-    """What was measured in another mode than the studies' refutes nothing that they say."""
-    if finding.verdict != REFUTED:
-        return finding
-    names = [captions.with_mode(run, name) for name in measured(run) if name.startswith("weave")]
-    if not finding.text.startswith(tuple(name for name in names if "sleeve" in name)):
-        return finding
-    return CheckResult(OPEN, f"{finding.text}; but the studies' Weave used its fast datapath")
+def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
+    """Leave open what was measured in another mode than the studies': it refutes nothing that they say."""
+    if finding.verdict == REFUTED:
+        for name in measured(run):
+            label = captions.with_mode(run, name)
+            for (overlay, mode), instead in OTHER_MODES.items():
+                if name.startswith(overlay) and mode in label and finding.text.startswith(label):
+                    return CheckResult(OPEN, f"{finding.text}; but {instead}")
+    return finding
 
 
 def decide(findings: Sequence[CheckResult]) -> Answer:
-    """One answer for all checks: the first that refutes, else the first that is open."""
+    """Decide on one answer for all checks: the first that refutes, else the first that is open."""
     found = {finding.verdict for finding in findings}
     verdict = next((v for v in (REFUTED, OPEN) if v in found), REPRODUCED)
     return Answer(verdict, findings)
 
 
 def lacking(group: Group, what: str) -> str:
-    """Why a group of samples gives no interval; empty when it does."""
+    """Return the reason why a group of samples gives no interval; empty when it does."""
     if len(group.valid) >= ENOUGH_FOR_INTERVAL:
         return ""
     if group.invalid and not group.valid:
@@ -149,7 +159,7 @@ def lacking(group: Group, what: str) -> str:
 
 
 def absent(group: Group, what: str) -> str:
-    """Why a place has nothing for a trend to go through; one valid sample is enough for a rank."""
+    """Return the reason why a place has no valid sample; one is enough for the rank test of a trend."""
     return "" if group.valid else lacking(group, what)
 
 
@@ -158,12 +168,32 @@ def compare(
     band: Band,
     one: tuple[str, Group],
     other: tuple[str, Group],
-    by: Callable[[Sequence[float], Sequence[float], float], Estimate | None],
+    by: Comparison = ratio,
     unit: str = "",
 ) -> Check:
-    """A check on two groups of samples, by `statistics.ratio` or `statistics.difference`."""
+    """Check two named groups of samples against each other, by `statistics.ratio` or `difference`."""
     reason = lacking(one[1], one[0]) or lacking(other[1], other[0])
     return Check(label, band, lambda confidence: by(one[1].valid, other[1].valid, confidence), reason, unit)
+
+
+def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> list[Check]:
+    """Check each studied overlay's samples as a multiple of the control's; `group` names and selects them."""
+    control, unit = group(CONTROL), f"of the {CONTROL}'s"
+    return [
+        compare(captions.with_mode(run, name), band, group(name), control, ratio, unit)
+        for name in measured(run, CONTROL)
+    ]
+
+
+def check_group(
+    label: str,
+    band: Band,
+    group: Group,
+    unit: str = "",
+    by: Callable[[Sequence[float], float], Estimate | None] = location,
+) -> Check:
+    """Check one group of samples, by `statistics.location` or `statistics.spread`."""
+    return Check(label, band, lambda confidence: by(group.valid, confidence), lacking(group, label), unit)
 
 
 @dataclass(frozen=True)
@@ -175,47 +205,68 @@ class Trending:
     values: Sequence[float]
     reason: str = ""
 
+    @classmethod
+    def over(cls, label: str, groups: Mapping[int, Group], unit: str) -> Trending:
+        """Line up the valid samples of groups along what was varied, in this unit."""
+        reasons = [absent(group, f"{place} {unit}") for place, group in groups.items()]
+        varied = [float(place) for place, group in groups.items() for _ in group.valid]
+        values = [value for group in groups.values() for value in group.valid]
+        return cls(label, varied, values, next(filter(None, reasons), ""))
 
-def follow(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
-    """A finding per row of samples, on Kendall's tau; p corrected for the number of rows and directions."""
+
+def check_trends(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
+    """Test each row of samples for a trend (Kendall's tau); p corrected for all rows and directions."""
     found = [None if row.reason else trend(row.varied, row.values) for row in rows]
     ps = iter(corrected([p for one in found if one for p in (one.p_rising, one.p_falling)]))
-    return [_followed(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
+    return [_trend_result(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
 
 
-def _followed(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
+def _trend_result(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
     if found is None:
         return CheckResult(OPEN, f"{row.label}: {row.reason or 'too few places or samples'}")
     up, down = next(ps), next(ps)
-    asked, opposite = (up, down) if rising else (down, up)
-    verdict = REPRODUCED if asked < SIGNIFICANT else REFUTED if opposite < SIGNIFICANT else OPEN
+    claimed, opposite = (up, down) if rising else (down, up)
+    verdict = REPRODUCED if claimed < SIGNIFICANT else REFUTED if opposite < SIGNIFICANT else OPEN
     words = f"{row.label}: Kendall's tau {found.tau:+.2f}, p {min(up, down):.2g} after correction"
     return CheckResult(verdict, words + ("" if verdict != OPEN else ", no trend that is sure"))
 
 
 def measured(run: StoredRun, *besides: str) -> list[str]:
-    """What the studies measured as well, of the overlays that have samples, without those named."""
-    found = {sample.overlay for sample in run.samples if sample.ok}
-    names = [name for name in run.manifest.overlays if name in found and name not in besides]
-    return [n for n in names if n.partition(":")[0] in STUDIED and "encryption=on" not in n]
+    """Return the overlays with samples that the studies measured as well, without those named."""
+    return [name for name in measured_overlays(run) if studied(name) and name not in besides]
 
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """A line of the scorecard; `run` is empty where none of the runs was of the claim's experiment."""
+    """A claim and its answer; `run` is empty where none of the runs was of the claim's experiment."""
 
     claim: Claim
     run: str
     answer: Answer
 
 
-def scorecard(claims: Sequence[Claim], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
-    """Every claim in every run of its experiment; one line for a claim that no run speaks of."""
-    lines = []
-    for claim in claims:
-        own = [run for run in runs if run.manifest.experiment == claim.experiment]
-        lines += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own]
-        if not own:
-            missing = f"no run of {claim.experiment}; make one with 'emulate {claim.experiment}'"
-            lines.append(ScorecardRow(claim, "", Answer(OPEN, [CheckResult(OPEN, missing)])))
-    return lines
+def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
+    """Answer the claims, given by experiment, in every run of it; one row for a claim without a run."""
+    rows = []
+    for name, own_claims in claims.items():
+        own_runs = [run for run in runs if run.manifest.experiment == name]
+        missing = Answer(OPEN, [CheckResult(OPEN, f"no run of {name}; make one with 'emulate {name}'")])
+        for claim in own_claims:
+            rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
+            rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
+    return rows
+
+
+def scorecard_table(rows: Sequence[ScorecardRow]) -> Table:
+    """Make a table of the scorecard: the answer, what was measured, the evidence or the reason."""
+    counts = Counter(row.answer.verdict for row in rows)
+    words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
+    sections = [
+        Section(
+            f"{row.claim.text} ({row.claim.source})",
+            [[row.answer.verdict, row.run or "–", row.claim.measured, row.answer.text]],
+        )
+        for row in rows
+    ]
+    notes = ["intervals of 95 % for all checks of a claim together; the bands are in the claims' modules"]
+    return Table(f"scorecard: {words}", ["answer", "run", "measured", "evidence"], sections, notes)

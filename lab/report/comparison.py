@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lab.report import captions
-from lab.report.cell_stats import by_cell, group, telling
-from lab.report.charts import estimate
-from lab.report.selection import text
+from lab.report.cell_stats import by_cell, main_value
+from lab.report.selection import Group, interval, text
 from lab.report.statistics import ratio
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 
 
 def tables(runs: Sequence[StoredRun]) -> Iterator[Table]:
-    """A table for every experiment that has two runs or more: the later ones against the first."""
+    """Make a table for every experiment with two runs or more: the later ones against the first."""
     for name in dict.fromkeys(run.manifest.experiment for run in runs):
         own = [run for run in runs if run.manifest.experiment == name]
         if len(own) > 1:
@@ -33,24 +32,24 @@ def _table(name: str, runs: Sequence[StoredRun]) -> Table:
     rows = [_row(key, [found[key] for found in cells]) for key in cells[0] if all(key in c for c in cells)]
     sections = [
         Section("mean ± standard deviation [95 % interval], and ratios [95 % interval]", rows),
-        Section("what was different", [_padded(words, len(columns)) for words in differences(runs)]),
+        Section("what was different", [[*row, *[""] * len(others)] for row in differences(runs)]),
     ]
-    notes = [captions.line(run) for run in runs]
+    notes = [captions.conditions(run) for run in runs]
     return Table(f"{name}: {len(runs)} runs", columns, sections, notes)
 
 
 def _row(key: str, cells: Sequence[Sequence[Any]]) -> list[str]:
-    value = next((name for sample in cells[0] if (name := telling(sample.values))), "")
-    groups = [group(samples, value) for samples in cells]
-    ratios = [estimate(ratio(other.valid, groups[0].valid)) for other in groups[1:]]
-    return [key, *(text(one) for one in groups), *ratios]
+    value = main_value(cells[0])
+    groups = [Group.of(samples, value) for samples in cells]
+    ratios = [interval(ratio(other.valid, groups[0].valid)) for other in groups[1:]]
+    return [key, *map(text, groups), *ratios]
 
 
 def differences(runs: Sequence[StoredRun]) -> list[list[str]]:
-    """Everything about the conditions that is not the same in all runs: its name, and what each has."""
-    told = [dict(_conditions(run)) for run in runs]
-    names = dict.fromkeys(name for one in told for name in one)
-    rows = [[name, *(one.get(name, "–") for one in told)] for name in names]
+    """List every condition that is not the same in all runs: its name, and what each run has."""
+    conditions = [dict(_conditions(run)) for run in runs]
+    names = dict.fromkeys(name for own in conditions for name in own)
+    rows = [[name, *(own.get(name, "–") for own in conditions)] for name in names]
     return [row for row in rows if len(set(row[1:])) > 1]
 
 
@@ -69,7 +68,3 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
         return
     for key, inner in value.items():
         yield from _flat(f"{prefix} {key}".strip(), inner)
-
-
-def _padded(words: Sequence[str], width: int) -> list[str]:
-    return [*words, *[""] * (width - len(words))]

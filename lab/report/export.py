@@ -29,7 +29,7 @@ PLAIN = (
 
 
 def rows(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """A flat row per sample; every row has every column, None where a sample has nothing."""
+    """Make a flat row per sample; every row has every column, None where a sample has nothing."""
     flat = [_row(sample) for sample in samples]
     columns = list(dict.fromkeys(name for row in flat for name in row))
     return [{name: row.get(name) for name in columns} for row in flat]
@@ -45,7 +45,7 @@ def _row(sample: Sample) -> dict[str, Any]:
 
 
 def write_csv(samples: Sequence[Sample], path: Path) -> None:
-    """One line per sample; what a sample lacks is empty, never zero."""
+    """Write one line per sample as CSV; what a sample lacks is empty, never zero."""
     found = rows(samples)
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(found[0]) if found else list(PLAIN))
@@ -54,7 +54,7 @@ def write_csv(samples: Sequence[Sample], path: Path) -> None:
 
 
 def write_parquet(samples: Sequence[Sample], path: Path) -> None:
-    """The same as Parquet.
+    """Write the same as Parquet.
 
     Raises:
         MachineError: pyarrow is not installed.
@@ -70,7 +70,7 @@ def write_parquet(samples: Sequence[Sample], path: Path) -> None:
 
 
 def reparsed(run: StoredRun, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
-    """Every sample with its values derived again from its raw output, and what is to be said about it.
+    """Yield every sample with its values derived again from its raw output, and a remark about it.
 
     A raw file that is gone or edited, or that is no measurement any more, leaves the sample as
     it was stored, with a sentence; so does a failed sample, without one.
@@ -93,5 +93,5 @@ def _derived(run: StoredRun, experiment: Experiment, sample: Sample) -> tuple[Sa
     changed = sorted(
         name for name in values.keys() | sample.values.keys() if values.get(name) != sample.values.get(name)
     )
-    said = f"{where}: {', '.join(changed)} differ from what was stored" if changed else ""
-    return sample.model_copy(update={"values": values}), said
+    remark = f"{where}: {', '.join(changed)} differ from what was stored" if changed else ""
+    return sample.model_copy(update={"values": values}), remark

@@ -6,7 +6,7 @@ import base64
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,10 +14,10 @@ from typing import Any, get_args
 from lab.errors import TopologyError
 from lab.report import captions, comparison, ratios
 from lab.report.cell_stats import COLUMNS, rows
-from lab.report.claims import Claim, ScorecardRow, Verdict, scorecard
+from lab.report.claims import Claim, Verdict, scorecard
+from lab.report.presentation import PresentedExperiment
 from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
-from lab.runs.experiment import Experiment
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.topology import Topology
@@ -33,36 +33,36 @@ class RunSection:
     """A run with its experiment, and the figures that were drawn of it (SVG)."""
 
     run: StoredRun
-    experiment: Experiment
+    experiment: PresentedExperiment
     figures: Sequence[Path] = ()
 
 
-def write(run: StoredRun, experiment: Experiment, folder: Path) -> Path:
+def write(run: StoredRun, experiment: PresentedExperiment, folder: Path) -> Path:
     """Write ``report.html`` with the figures that lie in ``figures/``, and return its path."""
     page = folder / PAGE
     page.write_text(render(run, experiment, sorted((folder / "figures").glob("*.svg"))))
     return page
 
 
-def render(run: StoredRun, experiment: Experiment, figures: Sequence[Path]) -> str:
-    """The page of one run, with the claims of its experiment."""
-    return render_all([RunSection(run, experiment, figures)], experiment.claims)
+def render(run: StoredRun, experiment: PresentedExperiment, figures: Sequence[Path]) -> str:
+    """Render the page of one run, with the claims of its experiment."""
+    return render_all([RunSection(run, experiment, figures)], {experiment.name: experiment.claims})
 
 
-def render_all(parts: Sequence[RunSection], claims: Sequence[Claim]) -> str:
-    """The page of several runs as text; everything that comes from a run is escaped."""
+def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]]) -> str:
+    """Render the page of several runs, and of claims by experiment; everything from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("lab.report", ".")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     runs = [part.run for part in parts]
-    lines: Sequence[ScorecardRow] = scorecard(claims, runs) if any(run.samples for run in runs) else []
+    answered = scorecard(claims, runs) if any(run.samples for run in runs) else []
     return env.get_template(TEMPLATE).render(
         title=_title(parts),
         chapters=[_chapter(part) for part in parts],
         comparisons=list(comparison.tables(runs)),
-        scorecard=lines,
-        counts={v: sum(line.answer.verdict == v for line in lines) for v in get_args(Verdict)},
+        scorecard=answered,
+        counts={v: sum(row.answer.verdict == v for row in answered) for v in get_args(Verdict)},
         states=STATES,
         meaning=captions.MEANING,
         cell_columns=COLUMNS,
@@ -83,14 +83,14 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "experiment": experiment,
         "manifest": run.manifest,
         "folder": run.path.name,
-        "conditions": captions.line(run),
-        "asked": asked(run),
+        "conditions": captions.conditions(run),
+        "request": request(run),
         "present": sum(sample.ok for sample in run.samples),
-        "lacking": captions.overlays(run),
+        "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
         "figures": [{"data": inlined(file.read_bytes()), "alt": _alt(file)} for file in part.figures],
         "cells": rows(run),
-        "pairs": ratios.table(run),
+        "ratios": ratios.table(run),
         "calibration": calibration(run),
         "picture": picture(run),
         "verdicts": list(verdicts(run)),
@@ -105,12 +105,12 @@ def _alt(file: Path) -> str:
 
 
 def inlined(image: bytes) -> str:
-    """An SVG as a data URI: two drawings inlined as elements would share the names of their parts."""
+    """Encode an SVG as a data URI: two drawings inlined as elements would share the names of their parts."""
     return "data:image/svg+xml;base64," + base64.b64encode(image).decode()
 
 
 def picture(run: StoredRun) -> str:
-    """The topology as a data URI; empty for one that this version cannot read."""
+    """Draw the topology as a data URI; empty for one that this version cannot read."""
     from lab.draw import chart
 
     try:
@@ -120,7 +120,7 @@ def picture(run: StoredRun) -> str:
 
 
 def verdicts(run: StoredRun) -> Iterator[list[str]]:
-    """Per overlay: its samples by verdict, and the attempts that failed."""
+    """Count, per overlay, its samples by verdict, and the attempts that failed."""
     for name in run.manifest.overlays:
         own = [sample for sample in run.samples if sample.overlay == name]
         counts = Counter(sample.verdict.state for sample in own if sample.ok)
@@ -128,7 +128,7 @@ def verdicts(run: StoredRun) -> Iterator[list[str]]:
 
 
 def reasons(run: StoredRun) -> list[tuple[str, int]]:
-    """Why samples are not valid, most frequent first; how many percent it was each time is left out."""
+    """Count the reasons why samples are not valid, most frequent first; percentages are left out."""
     found = Counter(
         re.sub(r"\d+(\.\d+)? ?%", "… %", reason)
         for sample in run.samples
@@ -138,7 +138,7 @@ def reasons(run: StoredRun) -> list[tuple[str, int]]:
 
 
 def environment(run: StoredRun) -> Iterator[tuple[str, str]]:
-    """What the figures depend on, as pairs of text."""
+    """List what the figures depend on, as pairs of text."""
     manifest = run.manifest
     yield "links", captions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
     yield "shaper", manifest.shaper
@@ -150,22 +150,22 @@ def environment(run: StoredRun) -> Iterator[tuple[str, str]]:
     yield "seconds by phase", flat(manifest.timing)
 
 
-def asked(run: StoredRun) -> str:
-    """What was to be measured, in one line."""
+def request(run: StoredRun) -> str:
+    """Say in one line what was to be measured."""
     manifest = run.manifest
     topology, only = manifest.topology, manifest.only
     return "; ".join(
         [
             f"overlays {', '.join(manifest.overlays) or 'none'}",
             f"topology {topology.get('name')} ({len(topology.get('hosts', ()))} hosts)",
-            f"per cell {', '.join(captions.samples(run))}",
+            f"per cell {', '.join(captions.repetitions(run))}",
             *([f"only cells with {' or '.join(only)}"] if only else []),
         ]
     )
 
 
 def calibration(run: StoredRun) -> Table:
-    """What every link did before the first sample: a row per link."""
+    """Make a table of what every link did before the first sample: a row per link."""
     found = {name: row for name, row in run.manifest.calibration.items() if isinstance(row, dict)}
     columns = list(dict.fromkeys(key for row in found.values() for key in row))
     rows = [[name, *(flat(row.get(key, "–")) for key in columns)] for name, row in found.items()]
@@ -174,14 +174,14 @@ def calibration(run: StoredRun) -> Table:
 
 
 def flat(value: Any) -> str:
-    """A nested value in one line."""
+    """Write a nested value in one line."""
     if isinstance(value, dict):
         return "; ".join(f"{key}: {flat(one)}" for key, one in value.items())
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def command(run: StoredRun) -> str:
-    """The command line that began the run, with the seed that it drew."""
+    """Return the command line that began the run, with the seed that it drew."""
     given = list(run.manifest.sessions[0].command) if run.manifest.sessions else []
     own = not given or Path(given[0]).parts[-2:] == ("lab", "__main__.py") or Path(given[0]).name == "lab"
     if not own:

@@ -102,7 +102,7 @@ def location(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimat
 
 
 def ratio(above: Sequence[float], below: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
-    """How many times the one is the other, by geometric means; None with too few or none that is above 0.
+    """Return the ratio of two geometric means; None with too few samples or none that is above 0.
 
     The interval is Welch's (scipy) of the difference of the logarithms, so it does not change
     with the unit, and its ends are those of the inverse ratio turned round. Where nothing came
@@ -192,7 +192,7 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate 
 
 
 def trend(varied: Sequence[float], values: Sequence[float]) -> Trend | None:
-    """Whether samples rise or fall with what was varied (Kendall's tau, scipy); None with too few places."""
+    """Correlate samples with what was varied (Kendall's tau, scipy); None with too few places."""
     from scipy import stats
 
     if len(set(varied)) < ENOUGH_FOR_TREND or len(values) != len(varied):
@@ -205,7 +205,7 @@ def trend(varied: Sequence[float], values: Sequence[float]) -> Trend | None:
 
 
 def corrected(probabilities: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Benjamini and Yekutieli, which needs no independence)."""
+    """Correct p-values for their number (Benjamini and Yekutieli, which needs no independence)."""
     from scipy import stats
 
     if not probabilities:

@@ -19,7 +19,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 
 
 def chosen(run: StoredRun) -> list[Sample]:
-    """The first sample of each overlay and metric whose hosts' CPU was read over time, without other load."""
+    """Choose the first sample of each overlay and metric with CPU over time and without other load."""
     found: dict[tuple[str, str], Sample] = {}
     for sample in run.samples:
         if sample.ok and sample.machine.get("timeline", {}).get("at_s") and not sample.params.get("stress"):
@@ -32,31 +32,19 @@ def draw(run: StoredRun, path: Path) -> Sequence[Path]:
     samples = chosen(run)
     if not samples:
         return []
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(bar_chart.STYLE):
-        drawing, axes = plt.subplots(
-            1, len(samples), figsize=(1 + 1.9 * len(samples), 3.2), sharey=True, squeeze=False
-        )
-        for ax, sample in zip(axes[0], samples, strict=True):
+    size = (1 + 1.9 * len(samples), 3.2)
+    with bar_chart.canvas(path, len(samples), size) as (drawing, axes, files):
+        for ax, sample in zip(axes, samples, strict=True):
             record = sample.machine["timeline"]
             for (host, used), look in zip(record["hosts"].items(), LOOKS, strict=False):
                 ax.plot(record["at_s"], used, **look, label=host, drawstyle="steps-pre")
             ax.set_title(f"{sample.overlay}\n{sample.metric}", fontsize=8)
             ax.set_xlabel("s")
             ax.grid(lw=0.4, alpha=0.5)
-        axes[0][0].set_ylabel("CPUs in use")
-        axes[0][0].set_ylim(bottom=0)
-        axes[0][0].legend(fontsize="small", frameon=False)
+        axes[0].set_ylabel("CPUs in use")
+        axes[0].set_ylim(bottom=0)
+        axes[0].legend(fontsize="small", frameon=False)
         drawing.suptitle("CPU of the hosts over a measurement", x=0.02, ha="left", fontweight="bold")
-        drawing.text(0.02, 0.01, captions.line(run), fontsize=7, va="bottom")
+        drawing.text(0.02, 0.01, captions.conditions(run), fontsize=7, va="bottom")
         drawing.tight_layout(rect=(0, 0.05, 1, 0.97))
-        files = [path.with_suffix(".svg"), path.with_suffix(".png")]
-        for file in files:
-            drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
-        plt.close(drawing)
     return files

@@ -1,6 +1,7 @@
-"""The contract of an experiment: its grid, its measurement, its tables and its figures.
+"""The measuring part of an experiment's contract: its grid, and a way to measure one of its cells.
 
-Repetition, order, store, resume, progress and verdicts are the engine's (`lab.runs`).
+Repetition, order, store, resume, progress and verdicts are the engine's (`lab.runs`); claims, tables and
+figures are the contract's other part (`lab.report.presentation`).
 """
 
 from __future__ import annotations
@@ -8,16 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from lab.hosts.host import Endpoint
 from lab.topology import Topology
-
-if TYPE_CHECKING:
-    from lab.report.claims import Claim
-    from lab.report.tables import Table
-    from lab.runs.run_folder import StoredRun
 
 
 @dataclass(frozen=True)
@@ -92,8 +87,6 @@ class Experiment(ABC):
     topology: ClassVar[str]
     overlays: ClassVar[tuple[str, ...]]
     profiles: ClassVar[Mapping[str, Profile]]
-    #: What the studies said about the question, as code (`lab.report.claims`).
-    claims: ClassVar[Sequence[Claim]] = ()
     #: How long each metric is measured and thrown away before an overlay's first sample (s); 0: not at all.
     warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
@@ -125,11 +118,3 @@ class Experiment(ABC):
         Raises:
             MeasureError: the text is no measurement.
         """
-
-    def tables(self, run: StoredRun) -> Sequence[Table]:
-        """What the stored samples say, as tables; nothing that was not measured."""
-        return ()
-
-    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
-        """Draw the experiment's figures from stored samples and return the files made."""
-        return ()

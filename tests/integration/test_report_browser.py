@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         topology = catalog.topology(experiment.topology)
         values = {"received_mbps": 50.0 + number, "sent_mbps": 60.0, "mean_ms": 20.0, "min_ms": 19.0}
         charts = getattr(experiment, "charts", ())
-        values |= dict.fromkeys((line.value for chart in charts for line in chart.lines), 2.0)
+        values |= dict.fromkeys((series.value for chart in charts for series in chart.series), 2.0)
         run = synthetic(
             folder / str(number),
             run=f"5ynth{number}",

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from experiments.multihop.experiment import Multihop
+from experiments.throughput import Throughput
+from lab import catalog
 from lab.runs.experiment import Cell, Experiment
 from lab.runs.manifest import Manifest, OverlayState, RunSession
 from lab.runs.run_folder import RunFolder, StoredRun
 from lab.runs.sample import Sample, Verdict
 from lab.topology import Topology
 from overlays.registry import load
+from tests.paths import FIXTURES
 from topologies.linear import topology as linear
 
 Values = Callable[[Cell, Topology, random.Random], dict[str, float]]
@@ -75,12 +78,12 @@ def synthetic(
             for cell in experiment.cells(topology, overlay, profile):
                 for repetition in range(1, (repetitions or cell.repetitions) + 1):
                     sample = _sample(cell, repetition, values(cell, topology, chance), verdict)
-                    said = {
+                    read = {
                         "mode": dict(mode or sample.mode),
                         "facts": dict(facts_of(cell) if facts_of else facts or {}),
                         "machine": dict(machine or {}),
                     }
-                    folder.append(sample.model_copy(update=said), "raw")
+                    folder.append(sample.model_copy(update=read), "raw")
         return folder.run
 
 
@@ -102,3 +105,36 @@ def _sample(
         verdict=verdict(cell, repetition),
         congestion_control="bbr" if cell.metric == "tcp" else None,
     )
+
+
+def throughput_run(path: Path, carried: float, **more: object) -> StoredRun:
+    """A run of throughput on two overlays that carry the same (Mbit/s)."""
+
+    def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+        return {"received_mbps": carried + chance.gauss(0, 0.1)}
+
+    make: Callable[..., StoredRun] = synthetic
+    topology = catalog.topology("point_to_point")
+    return make(
+        path, ("underlay", "weave"), experiment=Throughput(), topology=topology, values=values, **more
+    )
+
+
+#: A real report of iperf3 for each metric of throughput.
+REPORTS = {"tcp": "tcp.json", "udp": "udp-8192.json", "udp1470": "udp-1470.json"}
+
+
+def recorded_run(path: Path) -> Path:
+    """Write a whole run of throughput whose raw files are real reports of iperf3, and its values theirs."""
+    experiment, topology = Throughput(), catalog.topology("point_to_point")
+    empty = synthetic(path, (), experiment=experiment, topology=topology)
+    with RunFolder.resume(empty.path) as folder:
+        folder.manifest.overlays["underlay"] = OverlayState(state="ok")
+        folder.save()
+        for cell in experiment.cells(topology, "underlay", experiment.profiles["quick"]):
+            raw = (FIXTURES / "iperf3" / REPORTS[cell.metric]).read_text()
+            values = dict(experiment.parse(cell.metric, raw))
+            for repetition in range(1, cell.repetitions + 1):
+                sample = _sample(cell, repetition, values, lambda cell, repetition: Verdict())
+                folder.append(sample.model_copy(update={"mode": {}, "congestion_control": None}), raw)
+    return empty.path

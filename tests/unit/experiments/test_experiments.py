@@ -1,31 +1,38 @@
-"""What every experiment holds to: its grid, its page, its tables and figures, and what it parses."""
+"""All experiments: grids, pages, tables, figures; claims in worlds where the studies are right or wrong."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
 from lab import catalog, plugins
 from lab.app.run import RunRequest, load_experiment, parts, show_plan
-from lab.errors import MeasureError
 from lab.formats.lab_yaml import write
-from lab.hosts.host import Endpoint, Result
-from lab.measure.shared_port import shared_port
+from lab.report.claims import (
+    OPEN,
+    REFUTED,
+    REPRODUCED,
+)
 from lab.report.html import render
-from lab.runs.experiment import Cell, Experiment
+from lab.runs.experiment import Cell
+from lab.runs.sample import Verdict as SampleVerdict
 from lab.topology import Topology
 from overlays import registry
-from tests.paths import FIXTURES, ROOT
-from tests.unit.fakes import FakeHost
+from tests.paths import ROOT
+from tests.unit.experiments.helpers import (
+    BUSY,
+    IDLE,
+    answers,
+    as_in_2016,
+    facts_of,
+    grid,
+    made_up,
+    upside_down,
+)
 from tests.unit.synthetic import synthetic
 
-OUTPUTS = FIXTURES
 DOCS = ROOT / "docs" / "experiments"
 NAMES = plugins.names("experiments")
 #: What the issue asks for.
@@ -33,30 +40,6 @@ ASKED = {
     *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),
     *("multihop", "offload", "paths", "streaming", "throughput", "window"),
 }
-
-
-def grid(experiment: Experiment, overlay: str = "weave") -> list[Cell]:
-    topology = catalog.topology(experiment.topology)
-    return list(experiment.cells(topology, overlay, experiment.profiles["quick"]))
-
-
-def text(name: str) -> str:
-    return (OUTPUTS / name).read_text()
-
-
-def endpoints(topology: Topology, answers: Mapping[str, str]) -> dict[str, Endpoint]:
-    """Endpoints that answer a program's name with a recording, and anything else with nothing."""
-
-    def answer(argv: Sequence[str]) -> tuple[int, str]:
-        for word, said in answers.items():
-            if word in argv:
-                return (124 if word == "stress-ng" else 0), said
-        return 0, ""
-
-    return {
-        host.name: Endpoint(FakeHost(host.name, answer), "c", f"192.0.2.{n}")  # type: ignore[arg-type]
-        for n, host in enumerate(topology.hosts, 1)
-    }
 
 
 def test_all_experiments_that_were_asked_for_are_there() -> None:
@@ -92,13 +75,12 @@ def test_every_experiment_has_a_page(name: str) -> None:
     experiment = load_experiment(name)
     for claim in experiment.claims:
         assert claim.text in page, "the page names every claim"
-        assert claim.experiment == name
 
 
 def invented(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
     """A number for every value that some chart or claim asks for: nothing is meant by them."""
     experiment = load_experiment(CURRENT[0])
-    names = {line.value for chart in getattr(experiment, "charts", ()) for line in chart.lines}
+    names = {series.value for chart in getattr(experiment, "charts", ()) for series in chart.series}
     return {name: 10 + chance.random() for name in names | {"mean_ms", "received_mbps", "sent_mbps"}}
 
 
@@ -149,172 +131,6 @@ def test_only_datagrams_that_fill_a_link_do_not_feel_how_late_they_are() -> None
     assert one_way == {(name, metric) for name, metric in metrics if metric.startswith("udp")}
 
 
-def test_datagrams_are_offered_at_the_rate_of_the_links() -> None:
-    """More than a link carries was offered once: of two fragments hardly ever both came through."""
-    topology = catalog.topology("full_mesh")
-    for rate, offered in ((50.0, "50M"), (None, "1000M")):
-        profile = replace(mesh.QUICK, rate=rate)
-        cells = mesh.Mesh().cells(topology, "underlay", profile)
-        argv = mesh.Mesh.tools["udp1470"].argv("192.0.2.1", next(c for c in cells if c.metric == "udp1470"))
-        assert argv[argv.index("-b") + 1] == offered
-
-
-def test_datagrams_of_both_studies() -> None:
-    assert [c.metric for c in grid(throughput.Throughput())] == ["tcp", "udp", "udp1470"]
-
-
-def test_of_four_pairs_each_overlay_is_measured_on_its_own() -> None:
-    pairs = catalog.topology("four_pairs")
-    experiment = throughput.Throughput()
-    found = {
-        name: next(
-            (c.params["from"], c.params["to"]) for c in experiment.cells(pairs, name, throughput.QUICK)
-        )
-        for name in ("underlay", "libnetwork", "weave", "flannel", "tinc")
-    }
-    assert found == {
-        "underlay": ("vmAMS", "vmBRA"),
-        "libnetwork": ("libAMS", "libBRA"),
-        "weave": ("weaveAMS", "weaveBRA"),
-        "flannel": ("flanAMS", "flanBRA"),
-        "tinc": ("vmAMS", "vmBRA"),
-    }
-
-
-def test_windows_double_from_2000_to_1024000_bytes() -> None:
-    assert [c.params["window"] for c in grid(window.Window())][:2] == [2000, 4000]
-    assert grid(window.Window())[-1].params["window"] == 1_024_000
-
-
-def test_the_datagram_that_fills_seven_packets_has_about_10000_bytes() -> None:
-    from lab.measure.ethtool import udp_payload
-
-    assert fragmentation.FRAGMENTS[-1] == 7
-    assert udp_payload(1500, 7) == 10352
-    assert udp_payload(1500) == 1472
-
-
-async def test_offload_is_set_and_read_back_before_a_sample() -> None:
-    experiment = offload.Offload()
-    cell = next(c for c in grid(experiment) if c.params["offload"] == "off")
-    found = endpoints(
-        catalog.topology(experiment.topology),
-        {"ethtool": text("ethtool/features-off.txt"), "iperf3": text("iperf3/tcp.json")},
-    )
-    reading = await experiment.measure(cell, found)
-    ran = [argv[3:] for argv in found["AMS"].host.ran]  # type: ignore[attr-defined]
-    assert ran[0] == ("ethtool", "-K", "eth0", "gso", "off", "tso", "off")
-    assert reading.facts["ufo"] == "gone from Linux since 4.14"
-    assert reading.facts["offload"] == "off"
-    assert reading.values == experiment.parse("tcp", reading.raw)
-
-
-async def test_a_device_that_does_not_do_as_told_is_no_sample() -> None:
-    experiment = offload.Offload()
-    cell = next(c for c in grid(experiment) if c.params["offload"] == "off")
-    found = endpoints(catalog.topology(experiment.topology), {"ethtool": text("ethtool/features.txt")})
-    with pytest.raises(MeasureError, match="tcp-segmentation-offload cannot be set off"):
-        await experiment.measure(cell, found)
-
-
-async def test_stress_runs_for_its_share_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-
-    async def no_wait(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("experiments.cpu.asyncio.sleep", no_wait)
-    experiment = cpu.Cpu()
-    cell = next(c for c in grid(experiment) if c.params["stress"] == 40 and c.metric == "tcp")
-    recorded = {"stress-ng": "", "iperf3": text("iperf3/tcp.json")}
-    found = endpoints(catalog.topology(experiment.topology), recorded)
-    await experiment.measure(cell, found)
-    (stressed,) = [argv for argv in found["AMS"].host.ran if "stress-ng" in argv]  # type: ignore[attr-defined]
-    assert stressed[3:7] == ("timeout", "-k", "2", f"{cell.seconds * 0.4:g}")
-    assert waited == [cell.warmup]
-
-
-async def test_a_stress_that_ends_early_is_no_sample() -> None:
-    from lab.measure import stress
-
-    host = FakeHost("AMS", lambda argv: (2, "stress-ng: error: no such stressor"))
-    with pytest.raises(MeasureError, match="ended with status 2 before its 1 s were over"):
-        await stress.load_one_cpu(Endpoint(host, "c", "192.0.2.1"), 1)  # type: ignore[arg-type]
-
-
-def test_every_overlay_that_encrypts_stands_beside_itself_in_the_clear() -> None:
-    for clear, encrypted in encryption.PAIRS:
-        assert clear.split(":")[0] == encrypted.split(":")[0]
-        assert encrypted.endswith(("encryption=on", "wireguard"))
-
-
-async def test_streams_go_to_all_sites_at_once_and_latency_is_taken_beside() -> None:
-    experiment = streaming.Streaming()
-    topology = catalog.topology(experiment.topology).with_rate(10)
-    cells = experiment.cells(topology, "weave", experiment.profiles["quick"])
-    cell = next(c for c in cells if c.params.get("workers") == 3)
-    recorded = {"iperf3": text("iperf3/stream.json"), "ping": text("ping/summary.txt")}
-    found = endpoints(catalog.topology(experiment.topology), recorded)
-    reading = await experiment.measure(cell, found)
-    asked = [argv for argv in found["BRA"].host.ran if argv == ("sh",)]  # type: ignore[attr-defined]
-    limited, freed = found["BRA"].host.fed[-2:]  # type: ignore[attr-defined]
-    assert len(asked) == 2
-    assert "labport root tbf rate 10mbit" in limited
-    assert all(f"dev eth{n} egress" in limited and f"qdisc del dev eth{n}" in freed for n in (1, 2, 3))
-    assert "tbf" not in freed
-    ports = [argv[argv.index("-p") + 1] for e in found.values() for argv in e.host.ran if "-p" in argv]  # type: ignore[attr-defined]
-    assert ports == ["5201", "5202", "5203"]
-    assert reading.values == experiment.parse("stream", reading.raw)
-    assert reading.values["jitter_ms MIL"] == reading.values["jitter_ms"] > 0
-
-
-async def test_a_port_that_cannot_be_limited_is_no_sample_and_is_freed() -> None:
-    class Unable(FakeHost):
-        async def run(self, argv: Sequence[str], **more: Any) -> Result:
-            self.ran.append(tuple(argv))
-            status = int(b"tbf" in (more.get("stdin") or b""))
-            return Result(tuple(argv), status, "", "Error: Specified qdisc kind is unknown.\n", 0.0)
-
-    host = Unable("BRA")
-    with pytest.raises(MeasureError, match="cannot hold BRA to 10 Mbit/s; it said 'Error: Specified"):
-        async with shared_port(host, ["eth1"], 10):
-            raise AssertionError("nothing is measured")
-    assert len(host.ran) == 2, "set, and freed again"
-
-
-async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def no_wait(_: float) -> None: ...
-
-    monkeypatch.setattr("experiments.paths.asyncio.sleep", no_wait)
-    experiment = paths.Paths()
-    cell = next(c for c in grid(experiment) if c.metric == "failure")
-    rules: list[Sequence[str]] = []
-
-    def answer(argv: Sequence[str]) -> tuple[int, str]:
-        if "iptables" in argv:
-            rules.append(argv)
-            return int("-D" in argv and rules.count(argv) > 1), ""
-        return 0, "12.5" if "date" in argv else ""
-
-    found: dict[str, Any] = {
-        host.name: Endpoint(FakeHost(host.name, answer), "c", "192.0.2.1")  # type: ignore[arg-type]
-        for host in catalog.topology("ring").hosts
-    }
-    # when nobody answers, which is no measurement
-    with pytest.raises(MeasureError, match="no answer before the circuit was cut"):
-        await experiment.measure(cell, found)
-    # then every rule that was set is gone
-    assert cell.params["cut"] == "AMS:eth1+PRG:eth1"
-    assert [("-I" in r, "-D" in r) for r in rules].count((True, False)) == 2
-    assert sum("-D" in rule for rule in rules) == 3, "until the answer is that there is none left"
-
-
-def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
-    (cell,) = [c for c in grid(paths.Paths()) if c.metric == "failure"]
-    assert cell.seconds == 90
-    assert cell.duration == 2 + 90 * 1.5
-
-
 def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
     settled = parts(RunRequest("datagram", overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {0.25}
@@ -331,3 +147,47 @@ def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixtu
     assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
     assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
     assert "about 1 minutes with the tools' hand-shakes" in said
+
+
+NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_in_a_world_as_the_studies_say_every_claim_is_reproduced(name: str, tmp_path: Path) -> None:
+    spread = 0.0005 if name in ("mesh", "multihop") else 0.005
+    run = made_up(tmp_path, name, as_in_2016, spread, facts_of=facts_of, machine=BUSY)
+    claims = load_experiment(name).claims
+    told = [(claim.text, claim.answer(run).verdict, claim.answer(run).text) for claim in claims]
+    assert {verdict for _, verdict, _ in told} == {REPRODUCED}, told
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_in_another_world_they_are_not(name: str, tmp_path: Path) -> None:
+    run = made_up(tmp_path, name, upside_down, 0.0005, facts_of=facts_of, machine=IDLE)
+    verdicts = dict(zip([c.text for c in load_experiment(name).claims], answers(run), strict=True))
+    level = "The latency has no variance"
+    assert {v for text, v in verdicts.items() if text != level} == {REFUTED}, verdicts
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_of_two_samples_a_cell_nothing_can_be_told_but_trends(name: str, tmp_path: Path) -> None:
+    run = made_up(tmp_path, name, as_in_2016, repetitions=2, facts_of=facts_of, machine=BUSY)
+    for claim in load_experiment(name).claims:
+        answer = claim.answer(run)
+        assert answer.verdict == (REPRODUCED if "tau" in answer.text else OPEN)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_samples_that_the_emulator_limited_decide_nothing(name: str, tmp_path: Path) -> None:
+    run = made_up(
+        tmp_path,
+        name,
+        as_in_2016,
+        facts_of=facts_of,
+        machine=BUSY,
+        verdict=lambda cell, repetition: SampleVerdict(state="emulator-bound", reasons=["CPU"]),
+    )
+    for claim in load_experiment(name).claims:
+        answer = claim.answer(run)
+        assert answer.verdict == OPEN
+        assert "no valid sample" in answer.text

@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import pytest
-
 from experiments.encryption import Encryption
 from experiments.mesh import Mesh
-from experiments.throughput import Throughput, published
+from experiments.throughput import Throughput
 from lab import catalog
-from lab.report import bar_chart, charts
+from lab.report import charts
 from lab.report.charts import SampleView, Series, table
 from lab.runs.experiment import Cell
 from lab.runs.sample import Verdict
@@ -86,27 +84,6 @@ def test_places_of_numbers_are_in_their_order_and_of_circuits_named(tmp_path: Pa
     assert words[0] == "AMS–BRA"
 
 
-@pytest.mark.parametrize(
-    ("overlay", "metric", "figure"),
-    [("weave", "tcp", 209.8), ("weave", "udp1470", 128.9), ("weave", "udp", None), ("tinc", "tcp", None)],
-)
-def test_published_figures_stand_where_there_are_some(
-    overlay: str, metric: str, figure: float | None
-) -> None:
-    assert published(overlay, (), Series("", metric, "")) == figure
-
-
-def test_the_control_stands_beside_the_mean_of_their_machines() -> None:
-    assert published("underlay", (), Series("", "tcp", "")) == pytest.approx((148.9 + 188.5 + 187.2) / 3)
-
-
-def test_marks_lie_over_their_own_bars() -> None:
-    panel = bar_chart.Panel(
-        "", [bar_chart.Series("a", "", []), bar_chart.Series("b", "", [])], [[1.0, None], [None, 2.0], 3.0]
-    )
-    assert list(bar_chart._marks(panel, 0.4)) == [(-0.4, 0.0, 1.0), (1.0, 1.4, 2.0), (1.5, 2.5, 3.0)]
-
-
 def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("underlay",), experiment=Throughput(), topology=POINT, values=halves)
     failed = [s.model_copy(update={"outcome": "failed"}) for s in run.samples]
@@ -115,19 +92,10 @@ def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
     assert not SampleView(replace(run, samples=failed), Throughput.charts[0]).samples
 
 
-@pytest.mark.parametrize(("mark", "top"), [(200.0, None), (400.0, 115.0)])
-def test_marks_far_above_do_not_make_bars_vanish(mark: float, top: float | None, tmp_path: Path) -> None:
-    series = [bar_chart.Series("TCP", bar_chart.BLUE, [bar_chart.Bar(100.0, 1.0, [100.0])])]
-    figure = bar_chart.Figure("t", "c", ["x"], "x", "y", [bar_chart.Panel("p", series, [mark])])
-    svg = bar_chart.draw(figure, tmp_path / "f")[0].read_text()
-    assert ("beyond the scale" in svg) == (top is not None)
-    assert bar_chart._top(figure) == (pytest.approx(top) if top else None)
-
-
 def test_a_line_that_is_not_drawn_stands_in_the_table(tmp_path: Path) -> None:
     both = (Series("TCP", "tcp", "received_mbps"), Series("twice", "tcp", "received_mbps", drawn=False))
-    chart = charts.Chart("c", "t", (), "", "y", both)
+    chart = charts.Chart("c", "t", "y", both)
     run = synthetic(tmp_path, ("underlay", "weave"), experiment=Throughput(), topology=POINT, values=halves)
     assert rows(run, chart, "twice, y")
-    (drawn,) = charts._one_panel(SampleView(run, chart))[0]
+    (drawn,) = charts._panels(SampleView(run, chart))
     assert [series.label for series in drawn.series] == ["TCP"]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.report.selection import Group, text
 from lab.report.statistics import (
     BOOTSTRAP,
     STUDENT,
@@ -199,11 +198,3 @@ def test_the_median_does_not_follow_an_outlier() -> None:
 def test_sums_add_means_and_variances() -> None:
     assert total([Summary(3, 20.0, 0.3), Summary(5, 5.0, 0.4)]) == Summary(3, 25.0, pytest.approx(0.5))
     assert total([Summary(3, 20.0, 0.3), Summary(1, 5.0)]).sd is None
-
-
-def test_a_group_counts_the_valid_and_marks_the_rest() -> None:
-    assert text(Group([21.7, 21.8, 21.9], [])) == "21.80 ± 0.10 [21.55–22.05]"
-    assert text(Group([20.0, 21.0, 22.0], [99.0]), 1) == "21.0 ± 1.0 [18.5–23.5] (3 of 4 valid)"
-    assert text(Group([], [5.0, 6.0, 7.0]), 1) == "6.0 ± 1.0 (none of 3 valid)"
-    assert text(Group([5.0], []), 1) == "5.0"
-    assert text(Group([], [])) == "–"

@@ -1,9 +1,10 @@
-"""What most experiments share: traffic from one endpoint to another, by tools that are named by metric."""
+"""Traffic from one endpoint to another, by tools that are named by metric: the base of most experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,26 +13,22 @@ from lab.hosts.host import Endpoint
 from lab.measure import iperf3, netperf, tool, tool_servers
 from lab.report import charts
 from lab.report.charts import Chart
+from lab.report.presentation import PresentedExperiment
 from lab.report.tables import Table
-from lab.runs.experiment import Cell, Experiment, Profile, Reading
+from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 LATENCY, TCP, UDP, UDP_SMALL = "latency", "tcp", "udp", "udp1470"
 #: The control, the three overlays of 2016, and the one that relays in user space on every machine.
 OVERLAYS = ("underlay", "libnetwork", "flannel", "weave", "tinc")
-#: A quarter of a CPU per host: two hosts and the link between them then fit on two cores, and what
-#: limits a sample is the host, as it was in 2016, when every machine had one vCPU. With half a
-#: CPU, UDP took 80 % of two cores and the link let packets go late.
-QUARTER = 0.25
-#: How the hosts of an overlay's own pair begin, where there are four; others use the first pair.
+#: First letters of the hosts of an overlay's own pair, where there are four; others use the first pair.
 PAIRS = {"underlay": "vm", "libnetwork": "lib", "weave": "weave", "flannel": "flan"}
-BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host sets the pace as in 2016"
 
 
 @dataclass(frozen=True)
 class Tool:
-    """How a metric is measured: argv for (address, cell), the parser of the output, and words about it.
+    """A measuring tool: argv for (address, cell), the parser of its output, and facts about how it ran.
 
     `one_way`: what is sent does not wait for answers (`Cell`).
     """
@@ -41,14 +38,31 @@ class Tool:
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
     one_way: bool = False
 
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
+        """Run the tool between the endpoints that a cell's `from` and `to` name; keep these facts with it.
 
-def tcp(**more: Any) -> Tool:
-    """One TCP stream; see `iperf3.tcp_argv`."""
-    return Tool(
-        lambda to, cell: iperf3.tcp_argv(to, cell.seconds, cell.warmup, **more),
-        iperf3.parse_tcp,
-        iperf3.facts,
-    )
+        Raises:
+            MeasureError: the tool failed; its raw text is in the error.
+        """
+        source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
+        argv = self.argv(target.address_for(cell.params["from"]), cell)
+        result = await tool.execute(source, argv, cell.duration)
+        raw = result.stdout if result.status == 0 else tool.output(result)
+        try:
+            values = self.parse(raw)
+        except MeasureError as error:
+            raise MeasureError(error.tool, error.reason, tool.output(result), argv) from None
+        return Reading(values, raw, tuple(argv), {**self.facts(raw), **facts})
+
+
+def tcp(**params: str) -> Tool:
+    """One TCP stream; `params` names the cell's parameters that options of `iperf3.tcp_argv` come from."""
+
+    def argv(to: str, cell: Cell) -> list[str]:
+        options = {option: cell.params[name] for option, name in params.items()}
+        return iperf3.tcp_argv(to, cell.seconds, cell.warmup, **options)
+
+    return Tool(argv, iperf3.parse_tcp, iperf3.facts)
 
 
 def udp(datagram: int | None = None) -> Tool:
@@ -66,25 +80,8 @@ def latency() -> Tool:
     return Tool(lambda to, cell: netperf.latency_argv(to, cell.seconds), netperf.parse_latency)
 
 
-async def apply(used: Tool, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-    """Run a cell's tool between the endpoints that its `from` and `to` name.
-
-    Raises:
-        MeasureError: the tool failed; its raw text is in the error.
-    """
-    source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
-    argv = used.argv(target.address_for(cell.params["from"]), cell)
-    result = await tool.execute(source, argv, cell.duration)
-    raw = result.stdout if result.status == 0 else tool.output(result)
-    try:
-        values = used.parse(raw)
-    except MeasureError as error:
-        raise MeasureError(error.tool, error.reason, tool.output(result), argv) from None
-    return Reading(values, raw, tuple(argv), used.facts(raw))
-
-
-def ends(topology: Topology, overlay: str = "") -> dict[str, str]:
-    """The first host and the neighbour on its first link, as a cell's `from` and `to`.
+def measured_pair(topology: Topology, overlay: str = "") -> dict[str, str]:
+    """Return the first host and the neighbour on its first link, as a cell's `from` and `to`.
 
     In the thesis's four pairs (its figure 8) it is the overlay's own pair that is measured.
     """
@@ -93,16 +90,28 @@ def ends(topology: Topology, overlay: str = "") -> dict[str, str]:
     return {"from": first, "to": topology.neighbours(first)[0]}
 
 
-class Traffic(Experiment):
-    """An experiment whose metrics are tools between two endpoints, and whose results are charts."""
+class Traffic(PresentedExperiment):
+    """An experiment whose metrics are tools between two endpoints, and whose results are charts.
+
+    A subclass names its `tools` by metric, what else is varied (`grid`, values by parameter), its `charts`
+    and its `profiles` (see `experiments.common.profiles`); it may override any method for what is special
+    to it, e.g. `cells` where more than two hosts take part.
+    """
 
     overlays: ClassVar[tuple[str, ...]] = OVERLAYS
     warm_up = 1.0
     tools: ClassVar[Mapping[str, Tool]]
+    grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     charts: ClassVar[Sequence[Chart]]
 
+    def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
+        """Every metric with every combination of the grid's values, from the first host to its neighbour."""
+        points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
+        pair = measured_pair(topology, overlay)
+        return [self.cell(overlay, metric, profile, **p, **pair) for metric in self.tools for p in points]
+
     def cell(self, overlay: str, metric: str, profile: Profile, **params: Any) -> Cell:
-        """A cell with the profile's repetitions and times for its metric."""
+        """Make a cell with the profile's repetitions and times for its metric."""
         used = self.tools.get(metric)
         return Cell(
             overlay,
@@ -116,15 +125,15 @@ class Traffic(Experiment):
         )
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """Servers on every endpoint."""
+        """Start servers on every endpoint."""
         await tool_servers.serve_all(endpoints.values())
 
     async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """What a failed client left behind is ended, and the servers begin anew."""
+        """End what a failed client left behind, and start the servers anew."""
         await tool_servers.restart_all(endpoints.values())
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        return await apply(self.tools[cell.metric], cell, endpoints)
+        return await self.tools[cell.metric].measure(cell, endpoints)
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
         return self.tools[metric].parse(raw)

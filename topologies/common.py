@@ -1,4 +1,4 @@
-"""What the topology modules share: putting a shape of networkx on sites."""
+"""Parts that topologies share: a shape of networkx put on sites."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LARGEST = 10_000
 ALL = (*STUDIED, *(name for name in sites.SITES if name not in STUDIED))
 
 
-def names(places: Iterable[str]) -> list[str]:
-    """A host name per site: the site's, with a number from the second host on (AMS, AMS2)."""
+def host_names(places: Iterable[str]) -> list[str]:
+    """Name a host per site: as the site, with a number from the second host on (AMS, AMS2)."""
     seen: Counter[str] = Counter()
     found = []
     for place in places:
@@ -30,7 +30,7 @@ def names(places: Iterable[str]) -> list[str]:
 
 
 def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None) -> nx.Graph[str]:
-    """A shape with its nodes, in order, on these sites; the sites come again when there are fewer.
+    """Put a shape's nodes, in order, on these sites; the sites come again when there are fewer.
 
     Args:
         shape: any undirected graph.
@@ -44,21 +44,21 @@ def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None
         raise TopologyError("a topology needs at least one site")
     on = list(islice(cycle(places), len(shape)))
     graph: nx.Graph[str] = nx.Graph()
-    hosts = dict(zip(shape, names(on), strict=True))
+    hosts = dict(zip(shape, host_names(on), strict=True))
     graph.add_nodes_from((host, {"site": site}) for host, site in zip(hosts.values(), on, strict=True))
     graph.add_edges_from((hosts[a], hosts[b], {"rate": rate}) for a, b in shape.edges)
     return graph
 
 
-def measured(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
-    """The same graph with round trips between the sites as this study has them, where it has any."""
+def with_measured_rtts(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
+    """Give the links round trips between the sites as this study has them, where it has any."""
     for a, b, edge in graph.edges(data=True):
         end_a, end_b = (sites.site(graph.nodes[host]["site"]) for host in (a, b))
         edge["rtt"] = sites.round_trip(end_a, end_b, study).rtt
     return graph
 
 
-def sized(what: str, count: int, least: int, most: int = LARGEST) -> None:
+def check_size(what: str, count: int, least: int, most: int = LARGEST) -> None:
     """Refuse a number that makes no sense, before anything of that size is made.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Parts that experiments share, also those of other distributions: `traffic` and `profiles`."""

@@ -1,0 +1,54 @@
+"""Profiles, as the studies measured and as a machine with two cores carries: from times by metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from lab.runs.experiment import Profile
+
+#: A quarter of a CPU per host: two hosts and the link between them then fit on two cores, and what
+#: limits a sample is the host, as it was in 2016, when every machine had one vCPU. With half a
+#: CPU, UDP took 80 % of two cores and the link let packets go late.
+QUARTER = 0.25
+BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host sets the pace as in 2016"
+#: Mbit/s, of the testbed's ports.
+PORTS = 1000
+
+
+class Times(NamedTuple):
+    """Samples of a metric in each cell: how many, of how many seconds, after how many that do not count."""
+
+    repetitions: int
+    seconds: float
+    warmup: float = 0
+
+
+def profile(
+    name: str, times: Mapping[str, Times], rate: float, why: str, cpus: float | None = None
+) -> Profile:
+    """Build a profile from times by metric; `rate` is that of every link (Mbit/s), `cpus` that of a host."""
+    return Profile(
+        name=name,
+        repetitions={metric: one.repetitions for metric, one in times.items()},
+        seconds={metric: one.seconds for metric, one in times.items()},
+        warmup={metric: one.warmup for metric, one in times.items() if one.warmup},
+        rate=rate,
+        why=why,
+        cpus=cpus,
+    )
+
+
+def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
+    """Build ``quick`` of these times, in which the host sets the pace (`QUARTER`), and ``paper``."""
+    return {"quick": profile("quick", times, PORTS, BOUND, QUARTER), "paper": paper(*times)}
+
+
+def paper(*metrics: str, cpus: float | None = 1, **seconds: float) -> Profile:
+    """Build the studies' profile: of each metric 20 samples of 120 s, or of the `seconds` given for it.
+
+    With `cpus` of None, hosts are not limited.
+    """
+    times = {metric: Times(20, seconds.get(metric, 120)) for metric in metrics}
+    ports = "the testbed's ports, and one vCPU per host, as in 2016"
+    return profile("paper", times, PORTS, ports if cpus else "the rate of the testbed's ports in 2016", cpus)

@@ -1,0 +1,73 @@
+"""Streams: how they are sent, and their claims in worlds made up for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from experiments import streaming
+from lab import catalog
+from lab.report.claims import (
+    OPEN,
+    REFUTED,
+    REPRODUCED,
+)
+from lab.runs.experiment import Cell
+from tests.unit.experiments.helpers import about, endpoints, made_up, text
+
+
+async def test_streams_go_to_all_sites_at_once_and_latency_is_taken_beside() -> None:
+    experiment = streaming.Streaming()
+    topology = catalog.topology(experiment.topology).with_rate(10)
+    cells = experiment.cells(topology, "weave", experiment.profiles["quick"])
+    cell = next(c for c in cells if c.params.get("workers") == 3)
+    recorded = {"iperf3": text("iperf3/stream.json"), "ping": text("ping/summary.txt")}
+    found = endpoints(catalog.topology(experiment.topology), recorded)
+    reading = await experiment.measure(cell, found)
+    asked = [argv for argv in found["BRA"].host.ran if argv == ("sh",)]  # type: ignore[attr-defined]
+    limited, freed = found["BRA"].host.fed[-2:]  # type: ignore[attr-defined]
+    assert len(asked) == 2
+    assert "labport root tbf rate 10mbit" in limited
+    assert all(f"dev eth{n} egress" in limited and f"qdisc del dev eth{n}" in freed for n in (1, 2, 3))
+    assert "tbf" not in freed
+    ports = [argv[argv.index("-p") + 1] for e in found.values() for argv in e.host.ran if "-p" in argv]  # type: ignore[attr-defined]
+    assert ports == ["5201", "5202", "5203"]
+    assert reading.values == experiment.parse("stream", reading.raw)
+    assert reading.values["jitter_ms MIL"] == reading.values["jitter_ms"] > 0
+
+
+JITTER = (
+    ("at most 2 ms", "below the 30 ms", "one and with three"),
+    {
+        0.4: (REPRODUCED, REPRODUCED, REPRODUCED),
+        10.0: (REFUTED, REPRODUCED, REFUTED),
+        50.0: (REFUTED, REFUTED, REFUTED),
+    },
+)
+
+
+def streams(cell: Cell, jitter: float, extra: float = 0.0, slower: float = 0.3) -> dict[str, float]:
+    """What every site gets: the same jitter, `extra` of it on overlays, and less for each of many clients."""
+    more = extra if cell.overlay != "underlay" else 0
+    kbps = 950.0 * (slower if cell.params.get("workers") == 9 else 1)
+    sites = ("AMS", "MIL", "LJU")
+    return {"mean_ms": 1.0} | {
+        f"{key} {site}": value
+        for site in sites
+        for key, value in (("jitter_ms", jitter + more), ("mean_kbps", kbps))
+    }
+
+
+@pytest.mark.parametrize("jitter", JITTER[1])
+def test_jitter_against_every_limit(jitter: float, tmp_path: Path) -> None:
+    run = made_up(tmp_path, "streaming", lambda cell: streams(cell, jitter))
+    assert tuple(about(run, words) for words in JITTER[0]) == JITTER[1][jitter]
+
+
+def test_streams_of_overlays_beside_the_machines_and_of_many_beside_one(tmp_path: Path) -> None:
+    alike = made_up(tmp_path / "a", "streaming", lambda cell: streams(cell, 2.0, 0.1))
+    apart = made_up(tmp_path / "b", "streaming", lambda cell: streams(cell, 2.0, 3.0, slower=1.2))
+    unsure = made_up(tmp_path / "c", "streaming", lambda cell: streams(cell, 2.0, 0.55, 1.0), spread=0.05)
+    told = [[about(run, w) for w in ("does not differ", "bit rate")] for run in (alike, apart, unsure)]
+    assert told == [[REPRODUCED] * 2, [REFUTED] * 2, [OPEN] * 2]

@@ -1,0 +1,22 @@
+"""Every cell in figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.report import cell_stats
+from lab.runs.sample import Verdict
+from tests.unit.synthetic import throughput_run
+
+
+def test_a_cell_has_its_numbers_and_no_statistic_of_too_few(tmp_path: Path) -> None:
+    spoilt = throughput_run(
+        tmp_path,
+        100,
+        repetitions=3,
+        verdict=lambda cell, n: Verdict(state="emulator-bound" if n == 1 else "valid"),
+    )
+    row = dict(zip(cell_stats.COLUMNS, cell_stats.rows(spoilt)[0], strict=True))
+    assert (row["valid"], row["not valid"], row["failed"]) == ("2", "1", "0")
+    assert row["mean"] != "–"
+    assert (row["median"], row["95 % from"], row["to"]) == ("–", "–", "–")

@@ -50,7 +50,7 @@ def _overlays() -> None:
     from lab.hosts import facts as kernel
     from overlays import registry
 
-    facts = asyncio.run(kernel.facts())
+    facts = asyncio.run(kernel.of_this_machine())
     for name in registry.names():
         kind = registry.load(name)
         typer.echo(f"  {name:<16} {kind.summary}")

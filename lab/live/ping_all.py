@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lab.emulation.emulation import Emulation
-from lab.hosts.host import Endpoint, Runner
+from lab.hosts.host import CommandRunner, Endpoint
 from lab.util.concurrency import together
 
 #: Seconds between two echoes to one end, and for the last answer.
@@ -45,7 +45,7 @@ async def links(lab: Emulation, count: int) -> list[Pair]:
     return [pair for row in rows for pair in row]
 
 
-async def _ask(runner: Runner | Endpoint, a: str, others: Mapping[str, str], count: int) -> list[Pair]:
+async def _ask(runner: CommandRunner | Endpoint, a: str, others: Mapping[str, str], count: int) -> list[Pair]:
     """One end asks all its others at the same time, by one script."""
     ping = f"ping -n -q -c {count} -i {INTERVAL:g} -W {PATIENCE}"
     lines = [

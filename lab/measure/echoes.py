@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.topology import LinkSpec
 
 ECHOES = 20
@@ -23,7 +23,7 @@ def parse_times(output: str) -> list[float]:
     return [float(found) for found in re.findall(r"time=([0-9.]+) ms", output)]
 
 
-async def round_trip(link: LinkSpec, host: Runner) -> dict[str, float]:
+async def round_trip(link: LinkSpec, host: CommandRunner) -> dict[str, float]:
     """A link's round trip from its end `a`: asked, median, least and greatest (ms).
 
     The first echo is left out: it waits for the neighbour's hardware address as well.

@@ -14,7 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lab.errors import MeasureError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 
 NAME = "ping"
 #: Time between two echo requests (s), and so the grain of all times here.
@@ -53,7 +53,7 @@ def cut_argv(interface: str, *, insert: bool) -> list[str]:
     ]
 
 
-async def mend(host: Runner, interface: str) -> None:
+async def mend(host: CommandRunner, interface: str) -> None:
     """Take the rule of `cut_argv` away, however often it is there."""
     while (await host.run(cut_argv(interface, insert=False), check=False)).status == 0:
         pass

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from lab.errors import MeasureError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 
 NAME = "tc"
 DEVICE = "labport"
@@ -49,7 +49,7 @@ def free_script(devices: Sequence[str]) -> str:
 
 
 @asynccontextmanager
-async def shared_port(host: Runner, devices: Sequence[str], mbps: float) -> AsyncIterator[None]:
+async def shared_port(host: CommandRunner, devices: Sequence[str], mbps: float) -> AsyncIterator[None]:
     """Inside, all that leaves a host by these devices has `mbps` together; freed however it is left.
 
     Raises:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.testbed.port_mapping import LinkEnd, Place, Ports
 from lab.testbed.survey import Interface
 from lab.util.concurrency import together
@@ -63,7 +63,7 @@ def parse_heard(text: str) -> dict[str, set[str]]:
     return found
 
 
-async def silent(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
+async def silent(hosts: Mapping[str, CommandRunner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
     """The ends from which the other end of their link does not answer."""
     asked: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in ends:
@@ -79,7 +79,7 @@ async def silent(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[L
 
 
 async def wires(
-    hosts: Mapping[str, Runner],
+    hosts: Mapping[str, CommandRunner],
     interfaces: Mapping[str, Sequence[str]],
     known: Mapping[str, Mapping[str, Interface]],
 ) -> dict[Place, Place]:
@@ -139,7 +139,7 @@ def _complaint(
     return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
 
 
-async def narrow(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
+async def narrow(hosts: Mapping[str, CommandRunner], ends: Sequence[LinkEnd]) -> list[str]:
     """A sentence for every link that does not pass packets of its MTU whole, with what it passes."""
     firsts = [end for end in ends if end.host == end.link.a]
     passed = await asyncio.gather(*(_widest(hosts[end.host], end) for end in firsts))
@@ -151,7 +151,7 @@ async def narrow(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[s
     ]
 
 
-async def _widest(host: Runner, end: LinkEnd) -> int:
+async def _widest(host: CommandRunner, end: LinkEnd) -> int:
     """The largest packet that passes a link whole (bytes), by halving; 0 when none does."""
 
     async def passes(size: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.errors import HostError
 from lab.events import step
-from lab.hosts.daemons import MARK
+from lab.hosts.facts import MARK
 from lab.measure.echoes import round_trip
 from lab.testbed import cabling_check, dataplane, provision, reservation, restore
 from lab.testbed import clock_offsets as clocks

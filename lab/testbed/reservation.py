@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.errors import HostError, HostsLocked
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.util.concurrency import together
 
 FOLDER = "/var/lib/lab/testbed"
@@ -83,7 +83,7 @@ def take_script(holder: Holder) -> str:
     return f"mkdir -p {FOLDER} || exit 1\n{takes}cat {CLAIM}; echo; cat {BUSY}\n"
 
 
-async def take(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
+async def take(hosts: Sequence[CommandRunner], *, steal: bool = False) -> Holder:
     """Take all hosts, or none.
 
     Raises:
@@ -113,7 +113,7 @@ def _other(mine: Holder, pair: tuple[Holder | None, Holder | None]) -> Holder | 
     return busy if busy and busy != mine and not (busy.same_person(mine) and busy.dead()) else None
 
 
-async def _take(host: Runner, holder: Holder) -> tuple[Holder | None, Holder | None]:
+async def _take(host: CommandRunner, holder: Holder) -> tuple[Holder | None, Holder | None]:
     said = await host.run(["sh"], stdin=take_script(holder).encode(), check=False)
     if said.status:
         words = (said.stderr.strip() or "it said nothing").splitlines()[-1]
@@ -124,14 +124,14 @@ async def _take(host: Runner, holder: Holder) -> tuple[Holder | None, Holder | N
     return parse(claim), parse(busy)
 
 
-async def _write(host: Runner, holder: Holder, *, both: bool) -> None:
+async def _write(host: CommandRunner, holder: Holder, *, both: bool) -> None:
     text = shlex.quote(json.dumps(asdict(holder)))
     script = "".join(f"printf %s {text} > {file}\n" for file in ((CLAIM, BUSY) if both else (BUSY,)))
     await host.run(["sh", "-e"], stdin=script.encode())
 
 
 async def _give_back(
-    hosts: Sequence[Runner], found: Mapping[str, tuple[Holder | None, Holder | None]], mine: Holder
+    hosts: Sequence[CommandRunner], found: Mapping[str, tuple[Holder | None, Holder | None]], mine: Holder
 ) -> None:
     """Remove from hosts what `take` has just written."""
     for host in hosts:
@@ -140,7 +140,7 @@ async def _give_back(
             await host.run(["rm", "-f", *files])
 
 
-async def release(hosts: Sequence[Runner], mine: Holder, *, claim: bool) -> None:
+async def release(hosts: Sequence[CommandRunner], mine: Holder, *, claim: bool) -> None:
     """Let go of hosts that are still mine; with `claim` for good."""
     files = (CLAIM, BUSY) if claim else (BUSY,)
     gone = f"grep -qF {shlex.quote(mine.since)} {BUSY} 2>/dev/null && rm -f {' '.join(files)} || :\n"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lab.errors import HostError
 from lab.hosts.daemons import LOGS, PIDS
-from lab.hosts.host import Host, Runner
+from lab.hosts.host import CommandRunner, Host
 from lab.images import ENDPOINT
 from lab.testbed import dataplane, survey
 from lab.testbed.reservation import FOLDER
@@ -39,7 +39,7 @@ async def remember(host: Host, found: Survey, text: str) -> None:
         await host.put(text.encode(), BEFORE)
 
 
-async def note(host: Runner, file: str, words: list[str]) -> None:
+async def note(host: CommandRunner, file: str, words: list[str]) -> None:
     """Write down on a machine what is about to be touched."""
     lines = "".join(f"{word}\n" for word in words)
     script = f"mkdir -p {FOLDER}\nprintf %s {shlex.quote(lines)} >> {file}\nsync {file}\n"

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.daemons import MARK, ask_facts, parse_facts, parse_version
-from lab.hosts.host import HostFacts, Runner
+from lab.hosts.facts import MARK, facts_script, parse_facts, parse_version
+from lab.hosts.host import CommandRunner, HostFacts
 from lab.images import ENDPOINT, SOURCES
 from lab.runs.environment import SYSCTLS
 from lab.testbed.reservation import BUSY, CLAIM, FOLDER
@@ -173,7 +173,7 @@ def parse(text: str) -> Survey:
     return Survey({name.strip(): said for name, _, said in parts})
 
 
-async def survey(host: Runner) -> Survey:
+async def survey(host: CommandRunner) -> Survey:
     """Ask a machine everything; it is left as it is.
 
     Raises:
@@ -188,9 +188,9 @@ async def survey(host: Runner) -> Survey:
     return found
 
 
-async def abilities(host: Runner) -> HostFacts:
+async def abilities(host: CommandRunner) -> HostFacts:
     """What overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
-    said = await host.run(["unshare", "--net", "sh"], stdin=ask_facts().encode(), check=False)
+    said = await host.run(["unshare", "--net", "sh"], stdin=facts_script().encode(), check=False)
     return parse_facts(said.stdout)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from lab.errors import HostError, LabError
 from lab.events import Emit, silent, step
 from lab.hosts.command import RunCommand, Trace
-from lab.hosts.command_log import Heard
+from lab.hosts.command_log import CommandLog
 from lab.hosts.ssh import SshHost, remote_argv
 from lab.hosts.ssh_connection import SshConnection
 from lab.runs.environment import environment
@@ -114,7 +114,7 @@ class Testbed:
     def _traced(self, line: SshConnection) -> RunCommand:
         if self._trace is None:
             return line
-        path = self._trace.with_name(f"{self._trace.stem}-{line.way.name}{self._trace.suffix}")
+        path = self._trace.with_name(f"{self._trace.stem}-{line.settings.name}{self._trace.suffix}")
         self._traces.append(Trace(path, line))
         return self._traces[-1]
 
@@ -125,7 +125,7 @@ class Testbed:
             FileError: a file cannot be made.
         """
         for name, line in self.lines.items():
-            line.heard = Heard(folder / f"{name}.log", self.emit)
+            line.log = CommandLog(folder / f"{name}.log", self.emit)
 
     async def close(self) -> None:
         """Let go of the hosts, and close every connection; daemons on the hosts go on."""
@@ -139,7 +139,7 @@ class Testbed:
         await asyncio.gather(*(line.close() for line in self.lines.values()))
         for trace in self._traces:
             trace.close()
-        for heard in filter(None, (line.heard for line in self.lines.values())):
+        for heard in filter(None, (line.log for line in self.lines.values())):
             heard.close()
 
     async def look(self) -> None:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from lab.hosts.daemons import LOGS, PIDS, start_argv, stop_argv
-from lab.hosts.host import Result, Runner
+from lab.hosts.host import CommandRunner, Result
 
 #: Between two tries of a command that is waited for (s).
 PAUSE = 0.05
@@ -102,13 +102,13 @@ class Batch:
 
     async def on(
         self,
-        host: Runner,
+        host: CommandRunner,
         *,
         timeout: float = 60.0,
         check: bool = True,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run the batch on a host; see `Runner.run`. Nothing is run for an empty batch."""
+        """Run the batch on a host; see `CommandRunner.run`. Nothing is run for an empty batch."""
         if not self._lines:
             return Result(("sh", "-e"), 0, "", "", 0.0)
         return await host.run(["sh", "-e"], stdin=self.script.encode(), timeout=timeout, check=check, env=env)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from lab.errors import CommandError, HostTimeout
-from lab.hosts.command import Trace, Whole, run
+from lab.hosts.command import FullEnvironment, Trace, run
 from lab.hosts.container import ContainerHost, ContainerProcess, exec_argv
-from lab.hosts.daemons import parse_version, start_argv
+from lab.hosts.daemons import start_argv
+from lab.hosts.facts import parse_version
 from lab.hosts.host import Result, Secret
 
 
@@ -145,7 +146,7 @@ async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path:
     argv = " ".join(seen["argv"][1:])  # type: ignore[index]
     assert argv == "42 4711 -all,+net_admin,+chown timeout -k 2 60 ip link"
     env = seen["env"]
-    assert isinstance(env, Whole)
+    assert isinstance(env, FullEnvironment)
     assert sorted(env) == ["HOME", "LAB_ID", "PASSWORD", "PATH"]
     # and a trace names only what was given
     trace = Trace(tmp_path / "trace.sh")

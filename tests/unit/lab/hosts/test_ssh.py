@@ -18,8 +18,7 @@ from lab.errors import CommandError, HostError, HostLost, HostTimeout, HostUnrea
 from lab.hosts.command import Trace
 from lab.hosts.host import Result
 from lab.hosts.ssh import SshHost, remote_argv
-from lab.hosts.ssh_connection import CHANNELS, SshConnection, header
-from lab.hosts.sshway import SshSettings
+from lab.hosts.ssh_connection import CHANNELS, SshConnection, SshSettings, environment_lines
 from tests.unit.sshd import Server, serving
 
 
@@ -29,7 +28,7 @@ def host(line: SshConnection) -> SshHost:
 
 async def test_a_command_returns_what_it_left(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         result = await host(line).run(
             ["sh", "-c", 'cat; echo "it\'s" >&2; exit 3'], stdin=b"a b", check=False
         )
@@ -41,7 +40,7 @@ async def test_a_command_returns_what_it_left(tmp_path: Path) -> None:
 async def test_words_arrive_as_they_were_given(tmp_path: Path) -> None:
     words = ["a b", "$HOME", "'", '"', "*", "back\\slash", "new\nline", "", "-n"]
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         result = await host(line).run(["printf", r"%s\0", *words])
         await line.close()
     assert result.stdout.split("\0")[:-1] == words
@@ -49,7 +48,7 @@ async def test_words_arrive_as_they_were_given(tmp_path: Path) -> None:
 
 async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         env = {"SECRET": "pass word\nof two 'lines'", "OTHER": ""}
         result = await host(line).run(["sh", "-c", 'cat; printf %s "|$SECRET|$OTHER"'], stdin=b"in", env=env)
         asked = " ".join(server.asked)
@@ -61,7 +60,7 @@ async def test_an_environment_reaches_the_command_and_stands_in_no_argv(tmp_path
 
 async def test_a_trace_has_commands_and_no_secret(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         trace = Trace(tmp_path / "trace.sh", line)
         traced = SshHost("AMS", "AMS", (), trace)
         await traced.run(["cat"], stdin=b"input\n", env={"SECRET": "very-secret-word"})
@@ -71,12 +70,12 @@ async def test_a_trace_has_commands_and_no_secret(tmp_path: Path) -> None:
     assert "input" in text
     assert "SECRET" in text
     assert "very-secret-word" not in text
-    assert header({"": "very-secret-word"}).decode().strip() not in text
+    assert environment_lines({"": "very-secret-word"}).decode().strip() not in text
 
 
 async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         with pytest.raises(CommandError, match="AMS: 'ls /no/such' ended with status 2"):
             await host(line).run(["ls", "/no/such"])
         await line.close()
@@ -84,7 +83,7 @@ async def test_a_failure_names_host_command_and_words(tmp_path: Path) -> None:
 
 async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         result = await host(line).run(["no-such-program"], stdin=b"x" * 5_000_000, check=False)
         await line.close()
     assert result.status == 127
@@ -93,7 +92,7 @@ async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_pa
 
 async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         with pytest.raises(HostTimeout, match=r"'sleep 60' had not ended after 0.2 s"):
             await host(line).run(["sleep", "60"], timeout=0.2)
         await line.close()
@@ -102,7 +101,7 @@ async def test_a_deadline_is_kept_at_the_far_end(tmp_path: Path) -> None:
 async def test_files_go_both_ways(tmp_path: Path) -> None:
     data = bytes(range(256)) * 9000
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         await host(line).put(data, str(tmp_path / "new" / "file"), mode=0o755)
         assert await host(line).get(str(tmp_path / "new" / "file")) == data
         with pytest.raises(HostError, match="cannot be read"):
@@ -113,7 +112,7 @@ async def test_files_go_both_ways(tmp_path: Path) -> None:
 
 async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         results = await asyncio.gather(*(host(line).run(["echo", str(n)]) for n in range(3 * CHANNELS)))
         assert [r.stdout.strip() for r in results] == [str(n) for n in range(3 * CHANNELS)]
         assert len(server.connections) >= 2
@@ -123,7 +122,7 @@ async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> 
 async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         server.most = 2
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         await line.connect()
         results = await asyncio.gather(*(host(line).run(["sleep", "0.1"]) for _ in range(4)))
         assert len(results) == 4
@@ -132,7 +131,7 @@ async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_pa
 
 async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         await line.connect()
         under_way = asyncio.ensure_future(host(line).run(["sleep", "30"]))
         while not server.asked:
@@ -147,7 +146,7 @@ async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Pat
 
 
 async def _refusal(server: Server, **more: Any) -> str:
-    line = SshConnection(server.way(**more))
+    line = SshConnection(server.settings(**more))
     with pytest.raises(HostUnreachable) as caught:
         await line.connect()
     return str(caught.value)
@@ -203,10 +202,10 @@ async def test_an_unknown_host_key_is_refused_and_accepted_only_when_told(tmp_pa
         said = await _refusal(server)
         assert "is in no known_hosts; compare it and give --accept-new" in said
         assert "SHA256:" in said
-        new = SshConnection(server.way(accept_new=True))
+        new = SshConnection(server.settings(accept_new=True))
         await new.connect()
         await new.close()
-        strict = SshConnection(server.way())
+        strict = SshConnection(server.settings())
         await strict.connect()
         await strict.close()
     assert f"[127.0.0.1]:{server.port} ssh-ed25519" in (tmp_path / "known_hosts").read_text()
@@ -224,7 +223,7 @@ async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path
 async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         server.forwards = True
-        line = SshConnection(server.way(jump=server.way()))
+        line = SshConnection(server.settings(jump=server.settings()))
         assert (await host(line).run(["echo", "through"])).stdout == "through\n"
         assert len(server.connections) == 2, "one to the jump host, and one through it"
         await line.close()
@@ -232,13 +231,13 @@ async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
 
 async def test_a_jump_host_that_lets_nobody_through_is_named(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        said = await _refusal(server, jump=server.way())
+        said = await _refusal(server, jump=server.settings())
     assert said.startswith("AMS cannot be reached at 127.0.0.1")
 
 
 async def test_a_jump_host_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        said = await _refusal(server, jump=replace(server.way(port=1), name="jump host gate"))
+        said = await _refusal(server, jump=replace(server.settings(port=1), name="jump host gate"))
     assert said.startswith("jump host gate cannot be reached at 127.0.0.1 port 1")
 
 
@@ -247,7 +246,7 @@ def test_of_an_environment_only_names_are_in_the_command() -> None:
     assert argv[:4] == ["sudo", "-n", "--", "env"]
     assert "WEAVE_PASSWORD" in argv
     assert argv[-5:] == ["timeout", "-k", "2", "60", "weaver"]
-    assert header({"WEAVE_PASSWORD": "x"}) == b"eA==\n"
+    assert environment_lines({"WEAVE_PASSWORD": "x"}) == b"eA==\n"
 
 
 @pytest.mark.parametrize(
@@ -277,7 +276,7 @@ async def test_a_command_that_fails_under_sudo_is_not_taken_for_sudo() -> None:
 async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         (tmp_path / "config").write_text(
-            f"Host ams\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.way().user}\n"
+            f"Host ams\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.settings().user}\n"
             f"  IdentityFile {tmp_path / 'key'}\n  UserKnownHostsFile {tmp_path / 'known_hosts'}\n"
         )
         line = SshConnection(SshSettings("AMS", "ams", config=tmp_path / "config"))
@@ -288,7 +287,7 @@ async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_p
 
 async def test_input_of_no_bytes_ends_at_once(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        line = SshConnection(server.way())
+        line = SshConnection(server.settings())
         assert (await host(line).run(["cat"], stdin=b"", timeout=5)).stdout == ""
         await line.close()
 
@@ -320,7 +319,7 @@ def give(key: Path) -> None:
 async def test_a_key_that_only_the_agent_has_lets_in(tmp_path: Path, agent: Path) -> None:
     async with serving(tmp_path) as server:
         give(tmp_path / "key")
-        line = SshConnection(server.way(keys=()))
+        line = SshConnection(server.settings(keys=()))
         assert (await host(line).run(["echo", "in"])).stdout == "in\n"
         await line.close()
 

@@ -37,7 +37,7 @@ def _checked(name: str, kind: object) -> type[Overlay]:
 
 
 def parse(text: str) -> Overlay:
-    """The overlay that ``NAME[:key=value[,key=value…]]`` asks for.
+    """Build the overlay that ``NAME[:key=value[,key=value…]]`` asks for.
 
     Raises:
         UnknownName: there is no overlay of this name.
@@ -49,7 +49,7 @@ def parse(text: str) -> Overlay:
 
 
 def settings(kind: type[Overlay], words: str) -> Mapping[str, str]:
-    """The options in ``key=value,key=value``, each checked against what the overlay has."""
+    """Read the options in ``key=value,key=value``, each checked against what the overlay has."""
     known = {option.key: option for option in kind.options}
     chosen: dict[str, str] = {}
     for word in filter(None, (w.strip() for w in words.split(","))):
@@ -70,12 +70,12 @@ def _valid(kind: type[Overlay], option: Option, value: str) -> str:
 
 
 def modes(kind: type[Overlay], facts: HostFacts) -> Mapping[str, Missing | None]:
-    """What a host with these facts lacks for each mode of an overlay; None where it can run it."""
+    """Return what a host with these facts lacks for each mode of an overlay; None where it can run it."""
     return {mode: _lacking(kind, _chosen(kind, mode), facts) for mode in kind.modes}
 
 
 def switches(kind: type[Overlay], mode: str, facts: HostFacts) -> Mapping[str, str]:
-    """What keeps a mode's switches (``encryption=on``) from being on in a kernel that can do the mode."""
+    """Return what keeps a mode's switches (``encryption=on``) off in a kernel that can do the mode."""
     keys = [option.key for option in kind.options if set(option.values) == {"on", "off"}]
     said = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
     return {switch: why for switch, why in said.items() if why}
@@ -90,7 +90,7 @@ def _why_not(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -
 
 
 def _chosen(kind: type[Overlay], mode: str) -> Mapping[str, str]:
-    """The option that chooses a mode, where one does."""
+    """Return the option that chooses a mode, where one does."""
     chooses = next((o.key for o in kind.options if set(kind.modes) <= set(o.values)), None)
     return {chooses: mode} if chooses else {}
 
@@ -100,6 +100,6 @@ def _lacking(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -
 
 
 def _list(kind: type[Overlay]) -> str:
-    """All options with their values, for an error message."""
+    """Return all options with their values, for an error message."""
     shown = [f"{o.key}={'|'.join(o.values) or o.default}" for o in kind.options]
     return ", ".join(shown) or "none"

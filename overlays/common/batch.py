@@ -10,7 +10,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
-from lab.hosts.daemons import LOGS, PIDS, start_argv, stop_argv
+from lab.hosts.daemons import LOGS, PIDS, log_file, start_argv, status_argv, stop_argv
 from lab.hosts.host import CommandRunner, Result
 
 #: Between two tries of a command that is waited for (s).
@@ -68,11 +68,11 @@ class Batch:
 
     def unless_running(self, name: str, batch: Batch) -> Batch:
         """Add another batch, to be run where a daemon does not run."""
-        return self.unless(["start-stop-daemon", "--status", "--pidfile", f"{PIDS}/{name}.pid"], batch)
+        return self.unless(status_argv(name), batch)
 
     def stop(self, name: str) -> Batch:
         """End a daemon, as `Host.stop` does, and delete its log."""
-        return self.run(stop_argv(name)).run(["rm", "-f", f"{LOGS}/{name}.log"])
+        return self.run(stop_argv(name)).run(["rm", "-f", log_file(name)])
 
     def wait(self, argv: Sequence[str], seconds: float, text: str = "") -> Batch:
         """Repeat a command until it succeeds and prints `text`; go on in any case after so many seconds.

@@ -1,4 +1,4 @@
-"""Asking a host's Docker daemon by its HTTP interface, from the host itself.
+"""Requests to a host's Docker daemon by its HTTP interface, from the host itself.
 
 Docker's own client takes ten times as long to start, and has secrets in its argv.
 """
@@ -45,7 +45,7 @@ class ApiResponse:
 
 
 def argv(method: str, path: str, seconds: float, *, body: bool) -> list[str]:
-    """The ``curl`` of one request, which prints the answer and, on a line of its own, its status."""
+    """Build the ``curl`` of one request, which prints the answer and, on a line of its own, its status."""
     return [
         *("curl", "-sS", "--max-time", f"{seconds:g}", "--unix-socket", SOCKET, "-X", method),
         *("-w", r"\n%{http_code}", *(["-H", "Content-Type: application/json", "-d", "@-"] if body else [])),

@@ -24,11 +24,11 @@ class Etcd:
 
     @property
     def url(self) -> str:
-        """Where clients on every host find it."""
+        """The URL at which clients on every host find it."""
         return f"http://{self.address}:{self.port}"
 
     def argv(self) -> list[str]:
-        """The command of the daemon; peers have no business here, so that port stays on loopback."""
+        """Return the command of the daemon; peers have no business here, so that port stays on loopback."""
         peer = f"http://127.0.0.1:{self.port + 1}"
         return [
             *("etcd", "--name=lab", f"--data-dir={self._data}", "--enable-v2=true", "--logger=zap"),
@@ -56,7 +56,7 @@ class Etcd:
             raise OverlayError(f"{self.daemon} on {self.host.name} gave no answer in {timeout:g} s: {said}")
 
     async def keys(self, folder: str) -> dict[str, Any]:
-        """What the v2 interface has under a folder, as etcd writes it; {} when there is none."""
+        """Return what the v2 interface has under a folder, as etcd writes it; {} when there is none."""
         argv = [
             "curl",
             "-sS",

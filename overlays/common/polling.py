@@ -1,4 +1,4 @@
-"""Waiting for a state by asking for it, with a deadline; and work on all hosts side by side."""
+"""Waiting for a state by asking for it, with a deadline; and work that ends with its first failure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ async def until(probe: Callable[[], Awaitable[str]], timeout: float, what: str) 
 
 
 async def each(work: Callable[[T], Awaitable[R]], things: Iterable[T]) -> list[R]:
-    """Do the work on all things side by side; the first failure ends the rest and is raised as it is."""
+    """Do the work on all things side by side; the first failure ends the rest and is raised as it is.
+
+    For what may take minutes, as an installation, or the wait for a state that will never come once a
+    daemon has died. Where every part comes to its own end soon, or has to, see `lab.util.concurrency`.
+    """
     tasks = [asyncio.ensure_future(work(thing)) for thing in things]
     try:
         return list(await asyncio.gather(*tasks))

@@ -24,8 +24,8 @@ def written(settings: dict[str, str], **told: Any) -> str:
 
 
 async def test_hosts_that_know_nothing_are_new() -> None:
-    found = await install_record.find("tinc", {"mtu": "1376"}, [FakeHost("AMS"), FakeHost("PRG")])
-    assert found.told is None
+    found = await install_record.read("tinc", {"mtu": "1376"}, [FakeHost("AMS"), FakeHost("PRG")])
+    assert found.choices is None
     assert [host.name for host in found.new] == ["AMS", "PRG"]
 
 
@@ -35,26 +35,26 @@ async def test_what_was_settled_is_found_on_any_host_and_goes_to_the_new() -> No
     overlay.settings = {"mtu": "1376"}
     new = FakeHost("AMS")
 
-    settled = await overlay.claim([new, ran], await overlay.find([new, ran]), store="AMS")
+    settled = await overlay.claim([new, ran], await overlay.installed([new, ran]), store="AMS")
 
     assert settled == {"store": "PRG"}
     assert re.search(r'"told": \{"store": "PRG"\}', new.fed[-1])
     assert not ran.fed
-    assert overlay.of_hosts("PRG", "its store") is ran
+    assert overlay.host_with("PRG", "its store") is ran
 
 
 async def test_other_options_are_refused_with_both_named() -> None:
     host = FakeHost("AMS", lambda argv: (0, written({"mtu": "1376", "encryption": "on"})))
     with pytest.raises(OverlayError) as caught:
-        await install_record.find("tinc", {"mtu": "1376", "encryption": "off"}, [host])
+        await install_record.read("tinc", {"mtu": "1376", "encryption": "off"}, [host])
     assert "tinc runs on AMS with encryption=on, and encryption=off was asked for" in str(caught.value)
 
 
 async def test_a_host_that_the_others_need_and_that_is_not_given_is_named() -> None:
     overlay = registry.parse("flannel")
-    await overlay.claim([FakeHost("PRG")], install_record.Found({"store": "AMS"}, ()))
+    await overlay.claim([FakeHost("PRG")], install_record.Installed({"store": "AMS"}, ()))
     with pytest.raises(OverlayError, match="flannel has its store on AMS, which is not among the hosts"):
-        overlay.of_hosts("AMS", "its store")
+        overlay.host_with("AMS", "its store")
 
 
 def router(password: str) -> FakeHost:
@@ -71,7 +71,7 @@ async def test_the_password_is_the_one_that_routers_run_with(monkeypatch: pytest
     overlay: Any = registry.parse("weave:encryption=on")
     host = router("theirs")
 
-    await overlay._take_password([host])
+    await overlay._adopt_password([host])
 
     assert overlay._password == "theirs"
     assert host.fed == [weaver.ASK_PASSWORD.decode()]
@@ -83,7 +83,7 @@ async def test_another_password_than_the_one_in_use_is_refused_and_not_told(
     monkeypatch.setenv("LAB_WEAVE_PASSWORD", "mine")
     overlay: Any = registry.parse("weave:encryption=on")
     with pytest.raises(OverlayError, match="runs with another password") as caught:
-        await overlay._take_password([router("theirs")])
+        await overlay._adopt_password([router("theirs")])
     assert "theirs" not in str(caught.value)
     assert "mine" not in str(caught.value)
 

@@ -18,7 +18,7 @@ from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.common import install_record, process_watch
-from overlays.common.polling import each, until
+from overlays.common.polling import until
 
 T = TypeVar("T")
 
@@ -164,10 +164,7 @@ class Overlay(ABC):
         return ()
 
     def log_names(self, host: Host) -> Sequence[str]:
-        """Return the names of the daemons' logs on a host.
-
-        Those of daemons that the overlay did not start are included.
-        """
+        """Return the names of the daemons' logs on a host, also of daemons that the overlay did not start."""
         return self.daemons(host)
 
     async def check(self) -> None:
@@ -176,9 +173,9 @@ class Overlay(ABC):
         Raises:
             OverlayError: names the daemon that does not, and its host, with its last words.
         """
-        await together(self._check(host, name) for host in self.hosts for name in self.daemons(host))
+        await together(self.check_daemon(host, name) for host in self.hosts for name in self.daemons(host))
 
-    async def _check(self, host: Host, name: str) -> None:
+    async def check_daemon(self, host: Host, name: str) -> None:
         if await host.alive(name):
             return
         said = (await host.run(["tail", "-n", "2", log_file(name)], check=False)).stdout.strip()
@@ -243,10 +240,13 @@ class Overlay(ABC):
         await install_record.write(self.name, self.settings, chosen, before.new)
         return chosen
 
-    async def by_host(self, ask: Callable[[Host], Awaitable[T]]) -> dict[str, T]:
-        """Ask all hosts side by side, and return the answers by host."""
-        answers = await each(ask, self.hosts)
-        return {host.name: answer for host, answer in zip(self.hosts, answers, strict=True)}
+    async def on_hosts(self, work: Callable[[Host], Awaitable[T]]) -> dict[str, T]:
+        """Do the work on all hosts side by side, and return what it gives by host.
+
+        The first failure ends the rest: it may take minutes, and one daemon that has died is enough.
+        """
+        results = await together((work(host) for host in self.hosts), on_failure="cancel")
+        return {host.name: result for host, result in zip(self.hosts, results, strict=True)}
 
     async def wait_for(self, lacking: Callable[[Host], Awaitable[str]], timeout: float, what: str) -> None:
         """Ask each host until it lacks nothing of `what`.
@@ -254,9 +254,8 @@ class Overlay(ABC):
         Raises:
             OverlayError: one still lacks something after `timeout` (s); the message has its words.
         """
-        await each(
-            lambda host: until(lambda: lacking(host), timeout, f"{self.name} on {host.name}: {what}"),
-            self.hosts,
+        await self.on_hosts(
+            lambda host: until(lambda: lacking(host), timeout, f"{self.name} on {host.name}: {what}")
         )
 
     def host_with(self, name: str, what: str) -> Host:
@@ -290,7 +289,7 @@ class Overlay(ABC):
             f"{self.name} cannot follow a change of the links while it runs; uninstall it and install it anew"
         )
 
-    def _keeps_addresses(self, topology: Topology) -> None:
+    def refuse_new_addresses(self, topology: Topology) -> None:
         """Return when every host is known to the others by the same address in another topology.
 
         Raises:

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Iterable
+from typing import Any, Literal, TypeVar, cast
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Wait until all are through, failed or not, then return their results in order.
+async def together(
+    work: Iterable[Awaitable[T]], *, on_failure: Literal["finish", "cancel"] = "finish"
+) -> list[T]:
+    """Await all, and return their results in order.
 
-    Nothing is left running behind an error, as `asyncio.gather` would; and the error is the
-    first one itself, not a group.
+    Nothing is left running behind an error, as `asyncio.gather` would; and the error is one that
+    was raised, not a group.
+
+    Args:
+        work: coroutines, or other things to be awaited.
+        on_failure: let the rest finish and then raise the first error in their order, or cancel the
+            rest at the first error in time.
     """
-    results = await asyncio.gather(*work, return_exceptions=True)
+    tasks = [asyncio.ensure_future(one) for one in list(work)]
+    try:
+        results = await asyncio.gather(*tasks, return_exceptions=on_failure == "finish")
+    finally:
+        for task in tasks:
+            task.cancel()  # those that have ended take no notice
+        await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    return results  # type: ignore[return-value]
+    return cast("list[T]", results)
 
 
-async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+async def both(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:
     """`together` for two that return different things."""
-    first, second = await together([one, other])
-    return first, second  # type: ignore[return-value]
+    results: list[Any] = await together([one, other])
+    return results[0], results[1]

@@ -22,7 +22,6 @@ from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
 from overlays.common import binaries, docker_config, endpoints, install_record, iptables, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
-from overlays.common.polling import each
 from overlays.flannel import flanneld
 
 #: How long flanneld may take to lease a subnet (s); a second or two as a rule.
@@ -95,14 +94,19 @@ class Flannel(Overlay):
         await self.require(hosts)
         self._refuse_hops(hosts)
         before = await self.installed(hosts)
-        change = "setting Docker's bridge"
-        await each(lambda h: endpoints.refuse_beside_others(self.name, h, change), before.new)
+        await self._refuse_beside_others(before.new, "setting")
         copy = binaries.Copy(await binaries.obtain("flannel: no flanneld", flanneld.program, flanneld.REMEDY))
         chosen = await self.claim(hosts, before, store=hosts[0].name)
         keeper = self.host_with(chosen["store"], "its store")
         self._store = Etcd(self.name, keeper, topology.address(keeper.name), PORT)
-        await each(lambda job: job, [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)])
-        await each(self._start, self.hosts)
+        await together(
+            [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)], on_failure="cancel"
+        )
+        await self.on_hosts(self._start)
+
+    async def _refuse_beside_others(self, hosts: Sequence[Host], doing: str) -> None:
+        what = f"{doing} Docker's bridge"
+        await together(endpoints.refuse_beside_others(self.name, host, what) for host in hosts)
 
     def _refuse_hops(self, hosts: Sequence[Host]) -> None:
         """Routes between hosts lead to gateways on a link of their own; over hops the kernel takes none."""
@@ -173,7 +177,7 @@ class Flannel(Overlay):
         if not result.status:
             return result
         try:
-            await self._check(host, "flanneld")
+            await self.check_daemon(host, "flanneld")
         except OverlayError as error:
             if again and TAKEN in str(error):
                 return await self._lease(host, again - 1)
@@ -192,7 +196,7 @@ class Flannel(Overlay):
             host, check=False
         )
         if result.status:
-            await self._check(host, "flanneld")
+            await self.check_daemon(host, "flanneld")
             return result.stderr.strip() or "flanneld does not answer yet"
         if tunnel := ONE_ROUTE.get(self._backend):
             return "" if tunnel in result.stdout else "no route into its tunnel"
@@ -223,19 +227,19 @@ class Flannel(Overlay):
         )
         for device in DEVICES:
             batch.show([*shown, device])
-        results = await self.by_host(lambda host: batch.on(host, check=False))
+        results = await self.on_hosts(lambda host: batch.on(host, check=False))
         return {name: result.stdout for name, result in results.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
         return ("flanneld", "etcd-flannel") if self._store and host is self._store.host else ("flanneld",)
 
     async def relaunch(self) -> None:
-        await each(lambda host: host.stop("flanneld"), self.hosts)
-        await each(self._start, self.hosts)
+        await self.on_hosts(lambda host: host.stop("flanneld"))
+        await self.on_hosts(self._start)
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self._keeps_addresses(topology)
+        self.refuse_new_addresses(topology)
         self.topology = topology
         self._refuse_hops(self.hosts)
         await routes.renew(self.hosts, topology, self.name)
@@ -257,9 +261,7 @@ class Flannel(Overlay):
         del self._leases[host.name]
 
     async def uninstall(self) -> None:
-        await each(
-            lambda h: endpoints.refuse_beside_others(self.name, h, "resetting Docker's bridge"), self.hosts
-        )
+        await self._refuse_beside_others(self.hosts, "resetting")
         await together(self._remove(host) for host in self.hosts)
         if self._store is not None:
             await self._store.remove()

@@ -19,7 +19,7 @@ from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
 from overlays.common import docker_api, docker_config, endpoints, install_record, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
-from overlays.common.polling import each, until
+from overlays.common.polling import until
 from overlays.libnetwork import gossip
 
 NETWORK = "lab"
@@ -102,13 +102,13 @@ class Libnetwork(Overlay):
         await (self._install_swarm() if self._swarm else self._install_kv())
 
     async def _too_new_for_kv(self, hosts: Sequence[Host]) -> bool:
-        return any(f.docker[:2] > LAST_WITH_KV for f in await each(lambda host: host.facts(), hosts))
+        return any(f.docker[:2] > LAST_WITH_KV for f in await together(host.facts() for host in hosts))
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._meeting, self.topology.address(self._meeting.name), 2379)
-        await each(lambda job: job, [self._store.start(), each(self._add_routes, self.hosts)])
-        changed = await each(self._write_settings, self.hosts)
-        new = [host for host, is_new in zip(self.hosts, changed, strict=True) if is_new]
+        await together([self._store.start(), self.on_hosts(self._add_routes)], on_failure="cancel")
+        changed = await self.on_hosts(self._write_settings)
+        new = [host for host in self.hosts if changed[host.name]]
         for host in sorted(new, key=lambda h: h is not self._meeting):
             await self._meet(host)
         await self.add_network(NETWORK, self.settings["subnet"])
@@ -136,7 +136,7 @@ class Libnetwork(Overlay):
         await docker_config.reload().wait(listens, 10, "LISTEN").on(host)
 
     async def _install_swarm(self) -> None:
-        await each(self._add_routes, self.hosts)
+        await self.on_hosts(self._add_routes)
         await self._cluster(self._meeting, "swarm/init", {})
         said = await docker_api.call(self._meeting, "GET", "swarm", private=True)
         if not said.ok:
@@ -147,7 +147,7 @@ class Libnetwork(Overlay):
         how = {"RemoteAddrs": [manager], "JoinToken": token}
         secrets = {"swarm join token": token}
         others = [host for host in self.hosts if host is not self._meeting]
-        await each(lambda host: self._cluster(host, "swarm/join", how, secrets), others)
+        await together((self._cluster(h, "swarm/join", how, secrets) for h in others), on_failure="cancel")
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _remove_ingress(self) -> None:
@@ -190,7 +190,7 @@ class Libnetwork(Overlay):
     async def ready(self, timeout: float = 60.0) -> None:
         await self.wait_for(self._lacking, timeout, "the cluster")
         if self._swarm:
-            await each(lambda host: self._gossips(host, timeout), self.hosts)
+            await self.on_hosts(lambda host: self._gossips(host, timeout))
 
     async def _gossips(self, host: Host, timeout: float) -> None:
         """Return once a daemon's gossip knows all the others: what comes from a stranger is dropped."""
@@ -224,7 +224,7 @@ class Libnetwork(Overlay):
     async def refresh(self) -> None:
         """In a cluster, all daemons give each other all that they know; without, a store has it."""
         if self._swarm:
-            await each(self._tell_all, self.hosts)
+            await self.on_hosts(self._tell_all)
 
     async def _tell_all(self, host: Host) -> None:
         async with self._diagnosed(host):
@@ -266,7 +266,7 @@ class Libnetwork(Overlay):
         wanted = {f"{self.topology.address(host.name)}:{ADVERTISED}" for host in self.hosts}
         there = nodes(await self._store.keys("docker/nodes"))
         if not there:
-            await self._check(self._meeting, self._store.daemon)
+            await self.check_daemon(self._meeting, self._store.daemon)
         return f"not in the store: {', '.join(sorted(wanted - there))}" if wanted - there else ""
 
     async def attach(
@@ -284,7 +284,7 @@ class Libnetwork(Overlay):
         }
 
     async def report(self) -> Mapping[str, Any]:
-        networks = await self.by_host(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"))
+        networks = await self.on_hosts(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"))
         return {name: seen.json if seen.ok else seen.words for name, seen in networks.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
@@ -300,7 +300,7 @@ class Libnetwork(Overlay):
 
     async def check(self) -> None:
         await super().check()
-        await each(self._check_docker, self.hosts)
+        await self.on_hosts(self._check_docker)
 
     async def _check_docker(self, host: Host) -> None:
         said = await docker_api.call(host, "GET", "_ping", seconds=5)
@@ -308,7 +308,7 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.words}")
 
     async def rewire(self, topology: Topology) -> None:
-        self._keeps_addresses(topology)
+        self.refuse_new_addresses(topology)
         self.topology = topology
         await routes.renew(self.hosts, topology, self.name, TUNNEL)
 
@@ -326,7 +326,7 @@ class Libnetwork(Overlay):
 
     async def uninstall(self) -> None:
         await together(docker_config.start().on(host, timeout=120, check=False) for host in self.hosts)
-        await each(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts)
+        await self.on_hosts(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"))
         await together(endpoints.remove_all(self.name, host) for host in self.hosts)
         if self.hosts:
             await self._remove_networks()

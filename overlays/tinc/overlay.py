@@ -16,10 +16,11 @@ from lab.errors import OverlayError
 from lab.hosts.daemons import log_file, pidfile, signal_argv
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
+from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
-from overlays.common import docker_api, endpoints, install_record, routes
+from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.polling import each
+from overlays.common.bridge import BridgeNetwork
 from overlays.common.relaying import RelayingOverlay
 from overlays.tinc import status
 
@@ -58,14 +59,12 @@ class Tinc(RelayingOverlay):
         self.topology = topology
         await self.require(hosts)
         await self.claim(hosts, await self.installed(hosts))
-        keys = await self.by_host(self._prepare)
-        await each(lambda host: self._start(host, keys), self.hosts)
+        keys = await self.on_hosts(self._prepare)
+        await self.on_hosts(lambda host: self._start(host, keys))
 
     async def _prepare(self, host: Host) -> str:
         """Make Docker's bridge, and a host's key; returns the public one."""
-        made = await docker_api.call(host, "POST", "networks/create", self.network(host))
-        if not made.ok and made.status != docker_api.EXISTS:
-            raise OverlayError(f"tinc: network {NETWORK!r} on {host.name}: {made.words}")
+        await self._bridge.create(host, self.topology.host(host.name).number)
         return await self._key(host)
 
     async def _key(self, host: Host) -> str:
@@ -132,33 +131,9 @@ class Tinc(RelayingOverlay):
         batch.start(DAEMON, COMMAND)
         await batch.on(host)
 
-    def network(self, host: Host) -> dict[str, Any]:
-        """Return what Docker is asked for: a bridge with one subnet everywhere, and a /24 of it per host."""
-        part = self.part(host)
-        own = {"Subnet": self.settings["subnet"], "IPRange": str(part), "Gateway": str(part[1])}
-        options = {"bridge.name": BRIDGE, "driver.mtu": self.settings["mtu"]}
-        return {
-            "Name": NETWORK,
-            "CheckDuplicate": True,
-            "Driver": "bridge",
-            "Internal": True,
-            "IPAM": {"Config": [own]},
-            "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
-        }
-
-    def part(self, host: Host) -> IPv4Network:
-        """Return the addresses that a host gives to its endpoints.
-
-        Raises:
-            OverlayError: the subnet is too small for a host of this number.
-        """
-        subnet, number = IPv4Network(self.settings["subnet"]), self.topology.host(host.name).number
-        part = IPv4Network((int(subnet.network_address) + 256 * number, 24))
-        if not part.subnet_of(subnet):
-            raise OverlayError(
-                f"tinc: {subnet} has no /24 for host {host.name}, number {number}; set subnet=…"
-            )
-        return part
+    @property
+    def _bridge(self) -> BridgeNetwork:
+        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every hop runs over UDP with its path MTU known: before that tinc sends over TCP."""
@@ -170,7 +145,8 @@ class Tinc(RelayingOverlay):
         ping = Batch()
         for other in others:
             if other.name in self._neighbours(host):
-                ping.attempt(["ping", "-c1", "-W1", str(self.part(other)[1])])
+                bridge = self._bridge.part(other.name, self.topology.host(other.name).number)[1]
+                ping.attempt(["ping", "-c1", "-W1", str(bridge)])
         nodes = await self._nodes(host, ping)
         names = [node(name) for name in self._neighbours(host)]
         if not status.nodes(nodes).keys() >= set(names):
@@ -184,14 +160,14 @@ class Tinc(RelayingOverlay):
         batch = (before or Batch()).provoke(signal_argv("USR2", PIDFILE), ["grep", "-c", status.END, LOG], 1)
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
-            await self._check(host, DAEMON)
+            await self.check_daemon(host, DAEMON)
         return result.stdout
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
         return await endpoints.attach(self.name, host, image, name, NETWORK)
 
     async def mode(self) -> Mapping[str, str]:
-        nodes = await self.by_host(self._nodes)
+        nodes = await self.on_hosts(self._nodes)
         hops = [(host.name, n) for host in self.hosts for n in self._hops(host, nodes[host.name])]
         direct = [n for _, n in hops]
         odd = [f"{name}→{n.name}: {n.lacking}" for name, n in hops if n.lacking]
@@ -208,7 +184,7 @@ class Tinc(RelayingOverlay):
         return [n for n in status.nodes(text).values() if n.name in names]
 
     async def report(self) -> Mapping[str, Any]:
-        return {name: status.dump(text) for name, text in (await self.by_host(self._nodes)).items()}
+        return {name: status.dump(text) for name, text in (await self.on_hosts(self._nodes)).items()}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
         """Return per host whom it reaches by way of another one: whom its daemon hands the packets to."""
@@ -219,33 +195,33 @@ class Tinc(RelayingOverlay):
                 for n in status.nodes(text).values()
                 if n.name in name_of and n.nexthop != n.name
             }
-            for host, text in (await self.by_host(self._nodes)).items()
+            for host, text in (await self.on_hosts(self._nodes)).items()
         }
 
     def daemons(self, host: Host) -> Sequence[str]:
         return (DAEMON,)
 
     async def relaunch(self) -> None:
-        await each(lambda host: host.stop(DAEMON), self.hosts)
-        await each(lambda h: Batch().start(DAEMON, COMMAND).on(h), self.hosts)
+        await self.on_hosts(lambda host: host.stop(DAEMON))
+        await self.on_hosts(lambda h: Batch().start(DAEMON, COMMAND).on(h))
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
         self.topology = topology
         routes.refuse_gap(self.name, topology, self.hosts)
         await self.install(self.hosts, topology)
-        await each(self._reread, self.hosts)
+        await self.on_hosts(self._reread)
 
     async def join(self, host: Host) -> None:
         before = self.hosts
         await super().join(host)
-        await each(self._reread, before)
+        await together(self._reread(other) for other in before)
 
     async def leave(self, host: Host) -> None:
         await super().leave(host)
         forget = ["rm", "-f", f"{FOLDER}/hosts/{node(host.name)}"]
-        await each(lambda other: other.run(forget), self.hosts)
-        await each(self._reread, self.hosts)
+        await self.on_hosts(lambda other: other.run(forget))
+        await self.on_hosts(self._reread)
 
     async def _reread(self, host: Host) -> None:
         """Let a daemon look at its files again: it connects to new neighbours, and drops those that went."""

@@ -23,7 +23,7 @@ from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option
 from overlays.common import binaries, endpoints, install_record, iptables, routes
 from overlays.common.batch import Batch
-from overlays.common.polling import each, until
+from overlays.common.polling import until
 from overlays.common.relaying import RelayingOverlay
 from overlays.weave import mode, ovs_datapath, router, status
 
@@ -115,13 +115,13 @@ class Weave(RelayingOverlay):
         await self._adopt_password([host for host in hosts if host not in before.new])
         macs = router.macs([topology.host(h.name).number for h in hosts])
         self._seed = tuple((await self.claim(hosts, before, seed=macs))["seed"])
-        facts = (await self.by_host(lambda host: host.facts())).values()
+        facts = (await self.on_hosts(lambda host: host.facts())).values()
         if self.settings["mode"] == "auto":
             self._user_space = any(list(self._lacks_for_fastdp(one)) for one in facts)
         copies = {"dummy": binaries.Copy(program)}
         if any("dummy" not in one.link_kinds for one in facts):
             copies["ifb"] = binaries.Copy(router.without_dummy(program))
-        await each(lambda host: self._install(host, copies), self.hosts)
+        await self.on_hosts(lambda host: self._install(host, copies))
 
     async def _adopt_password(self, hosts: Sequence[Host]) -> None:
         """Go on with the password that routers run with: it stands in their own environment only.
@@ -185,7 +185,7 @@ class Weave(RelayingOverlay):
     async def ready(self, timeout: float = 60.0) -> None:
         healing = asyncio.Lock()
         self._healed = monotonic()
-        await each(lambda host: self._ready(host, timeout, healing), self.hosts)
+        await self.on_hosts(lambda host: self._ready(host, timeout, healing))
 
     async def _ready(self, host: Host, timeout: float, healing: asyncio.Lock) -> None:
         """Ask until a router lacks nothing; one that gossip has passed by is started anew.
@@ -209,7 +209,7 @@ class Weave(RelayingOverlay):
 
     async def _heal(self, host: Host) -> None:
         """Start a router anew if a neighbour of it knows a route that it lacks."""
-        own, *others = await each(self._report, (host, *self._neighbours(host)))
+        own, *others = await together(self._report(one) for one in (host, *self._neighbours(host)))
         known = {name for report in others for name in status.parse(report or {}).routes}
         if own and known - set(status.parse(own).routes):
             await self._stop(host)
@@ -221,7 +221,7 @@ class Weave(RelayingOverlay):
 
     async def _lacking(self, host: Host) -> str:
         if (report := await self._report(host)) is None:
-            await self._check(host, "weaver")
+            await self.check_daemon(host, "weaver")
             return "the router does not answer yet"
         names = router.macs(
             [
@@ -250,10 +250,10 @@ class Weave(RelayingOverlay):
         return {name: status.parse(report) for name, report in (await self.report()).items()}
 
     async def report(self) -> Mapping[str, Any]:
-        reports = await self.by_host(self._report)
+        reports = await self.on_hosts(self._report)
         for host in self.hosts:
             if reports[host.name] is None:
-                await self._check(host, "weaver")
+                await self.check_daemon(host, "weaver")
                 raise OverlayError(f"weave: the router on {host.name} runs and gives no report")
         return reports
 
@@ -269,7 +269,7 @@ class Weave(RelayingOverlay):
         """Count every host's lookups in the fast datapath: ``HOST hit``, ``HOST missed``, ``HOST lost``."""
         if not self._fastdp:
             return {}
-        facts = await self.by_host(lambda host: host.facts())
+        facts = await self.on_hosts(lambda host: host.facts())
         able = [host for host in self.hosts if "openvswitch" in facts[host.name].features]
         pairs = zip(able, await together(ovs_datapath.counters(host) for host in able), strict=True)
         return {f"{host.name} {key}": count for host, one in pairs for key, count in one.items()}
@@ -278,15 +278,15 @@ class Weave(RelayingOverlay):
         return ("weaver",)
 
     async def relaunch(self) -> None:
-        await each(self._stop, self.hosts)
-        await each(self._launch, self.hosts)
+        await self.on_hosts(self._stop)
+        await self.on_hosts(self._launch)
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
         routes.refuse_gap(self.name, topology, self.hosts)
         before = {host: set(self._peers(host)) for host in self.hosts}
         self.topology = topology
-        await each(lambda host: self._meet(host, before[host], set(self._peers(host))), self.hosts)
+        await self.on_hosts(lambda host: self._meet(host, before[host], set(self._peers(host))))
 
     async def _meet(self, host: Host, before: set[str], after: set[str]) -> None:
         """Tell a router whom it has lost and whom it got as a neighbour."""
@@ -296,12 +296,12 @@ class Weave(RelayingOverlay):
 
     async def join(self, host: Host) -> None:
         await super().join(host)
-        await each(lambda h: self._tell(h, "connect", self._address_to(h, host)), self._neighbours(host))
+        await together(self._tell(h, "connect", self._address_to(h, host)) for h in self._neighbours(host))
 
     async def leave(self, host: Host) -> None:
         neighbours = self._neighbours(host)
         await super().leave(host)
-        await each(lambda h: self._tell(h, "forget", self._address_to(h, host)), neighbours)
+        await together(self._tell(h, "forget", self._address_to(h, host)) for h in neighbours)
 
     def _neighbours(self, host: Host) -> list[Host]:
         return [h for h in self.hosts if h.name in self.topology.neighbours(host.name)]

@@ -35,7 +35,7 @@ class Mesh(overlay.Weave):
         told = {"Connections": up, "UnicastRoutes": [{"Dest": name, "Via": name} for name in routes]}
         return {"Ready": True, "Router": {"Name": router.mac(CHAIN.host(host.name).number), **told}}
 
-    async def _check(self, host: Host, *names: str) -> None: ...
+    async def check_daemon(self, host: Host, *names: str) -> None: ...
 
     async def _stop(self, host: Host) -> None:
         assert not self.down, f"{host.name} is stopped while {self.down} is"

@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3 || echo /usr/bin/python3)
 VENV := .venv/bin
 ARGS ?=
 # programs that the lab keeps in the user's own places, which a guest does not see
-FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.common import flanneld; print(flanneld.build())')}"
+FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
 .PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench lock clean

@@ -23,16 +23,9 @@ def load(name: str) -> type[Overlay]:
 
     Raises:
         UnknownName: there is none; the error has the nearest name.
-        OverlayError: what is registered under this name is no overlay.
+        PluginError: what is registered under this name cannot be loaded, or is no overlay.
     """
-    return _checked(name, plugins.load("overlays", name))
-
-
-def _checked(name: str, kind: object) -> type[Overlay]:
-    if not (isinstance(kind, type) and issubclass(kind, Overlay)):
-        raise OverlayError(
-            f"overlay {name!r}: {kind!r} is no subclass of overlays.base.Overlay; see docs/overlays"
-        )
+    kind: type[Overlay] = plugins.load("overlays", name)
     return kind
 
 

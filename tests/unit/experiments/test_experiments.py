@@ -27,7 +27,7 @@ from tests.unit.synthetic import synthetic
 
 OUTPUTS = FIXTURES
 DOCS = ROOT / "docs" / "experiments"
-NAMES = plugins.names("experiments")
+NAMES = plugins.own_names("experiments")
 #: What the issue asks for.
 ASKED = {
     *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),

@@ -17,7 +17,7 @@ from lab.hosts.daemons import log_file, pidfile
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
-from overlays.common import install_record, process_watch
+from overlays.common import install_record, process_watch, routes
 from overlays.common.polling import until
 
 T = TypeVar("T")
@@ -176,6 +176,7 @@ class Overlay(ABC):
         await together(self.check_daemon(host, name) for host in self.hosts for name in self.daemons(host))
 
     async def check_daemon(self, host: Host, name: str) -> None:
+        """Return when a daemon runs on a host; see `check`."""
         if await host.alive(name):
             return
         said = (await host.run(["tail", "-n", "2", log_file(name)], check=False)).stdout.strip()
@@ -239,6 +240,20 @@ class Overlay(ABC):
         self.hosts = tuple(hosts)
         await install_record.write(self.name, self.settings, chosen, before.new)
         return chosen
+
+    def number(self, host: Host) -> int:
+        """Return a host's number in the topology."""
+        return self.topology.host(host.name).number
+
+    def neighbours(self, host: Host) -> list[Host]:
+        """Return the hosts of the overlay that have a link to one."""
+        by_name = {other.name: other for other in self.hosts}
+        return [by_name[name] for name in self.topology.neighbours(host.name) if name in by_name]
+
+    def reachable(self, host: Host) -> list[Host]:
+        """Return the hosts of the overlay, without this one, that the topology connects with it."""
+        others = (other for other in self.hosts if other is not host)
+        return [other for other in others if routes.reaches(self.topology, host.name, other.name)]
 
     async def on_hosts(self, work: Callable[[Host], Awaitable[T]]) -> dict[str, T]:
         """Do the work on all hosts side by side, and return what it gives by host.

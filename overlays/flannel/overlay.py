@@ -122,10 +122,8 @@ class Flannel(Overlay):
 
     def _shares_link(self, a: Host, b: Host) -> bool:
         """Return True when the first address of `b` lies on a link of `a`."""
-        links = self.topology.links_of(a.name)
-        return any(
-            link.other(a.name) == b.name and link.address(b.name) == self._address(b) for link in links
-        )
+        links = [link for link in self.topology.links_of(a.name) if link.other(a.name) == b.name]
+        return any(link.address(b.name) == self._address(b) for link in links)
 
     def _address(self, host: Host) -> str:
         return self.topology.address(host.name)
@@ -189,23 +187,17 @@ class Flannel(Overlay):
 
     async def _lacking(self, host: Host) -> str:
         """Return the other hosts' subnets that this one has no route to, as flanneld has set none yet."""
-        batch = Batch().run(
-            ["curl", "-sSf", "--max-time", "3", f"http://127.0.0.1:{HEALTH}/healthz"], quiet=True
-        )
-        result = await batch.run(["ip", "route", "show", "root", self.settings["subnet"]]).on(
-            host, check=False
-        )
+        healthy = ["curl", "-sSf", "--max-time", "3", f"http://127.0.0.1:{HEALTH}/healthz"]
+        batch = Batch().run(healthy, quiet=True).run(["ip", "route", "show", "root", self.settings["subnet"]])
+        result = await batch.on(host, check=False)
         if result.status:
             await self.check_daemon(host, "flanneld")
             return result.stderr.strip() or "flanneld does not answer yet"
         if tunnel := ONE_ROUTE.get(self._backend):
             return "" if tunnel in result.stdout else "no route into its tunnel"
-        others = [o.name for o in self.hosts if o is not host and self._reach(host, o)]
+        others = [other.name for other in self.reachable(host)]
         missing = [name for name in others if self._network(name) not in result.stdout]
         return f"no route to {', '.join(missing)}" if missing else ""
-
-    def _reach(self, a: Host, b: Host) -> bool:
-        return routes.reaches(self.topology, a.name, b.name)
 
     def _network(self, host: str) -> str:
         """Return a host's leased subnet, as a route names it (``10.100.7.0/24``)."""
@@ -222,9 +214,8 @@ class Flannel(Overlay):
 
     async def report(self) -> Mapping[str, Any]:
         shown = ["ip", "-s", "-d", "link", "show"]
-        batch = (
-            Batch().run(["cat", SUBNET_FILE]).run(["ip", "route", "show", "root", self.settings["subnet"]])
-        )
+        batch = Batch().run(["cat", SUBNET_FILE])
+        batch.run(["ip", "route", "show", "root", self.settings["subnet"]])
         for device in DEVICES:
             batch.show([*shown, device])
         results = await self.on_hosts(lambda host: batch.on(host, check=False))

@@ -155,12 +155,8 @@ class Libnetwork(Overlay):
 
         While nodes did, attaching an endpoint to another network failed now and then (Docker 20.10).
         """
-
-        async def remove() -> str:
-            gone = await docker_api.call(self._meeting, "DELETE", "networks/ingress")
-            return "" if gone.ok or gone.status == docker_api.NOT_FOUND else gone.words
-
-        await until(remove, 20, f"libnetwork: a cluster without ingress on {self._meeting.name}")
+        what = f"libnetwork: a cluster without ingress on {self._meeting.name}"
+        await self._insist("DELETE", "networks/ingress", None, what, docker_api.NOT_FOUND)
 
     async def _cluster(
         self, host: Host, path: str, more: Mapping[str, Any], secrets: Mapping[str, str] | None = None
@@ -180,12 +176,19 @@ class Libnetwork(Overlay):
         if (await docker_api.call(self._meeting, "GET", f"networks/{name}")).ok:
             return
         wanted = network(name, subnet, self._link_mtu, swarm=self._swarm, encrypted=self._encrypted)
+        what = f"libnetwork: network {name!r} on {self._meeting.name}"
+        await self._insist("POST", "networks/create", wanted, what)
 
-        async def make() -> str:
-            made = await docker_api.call(self._meeting, "POST", "networks/create", wanted)
-            return "" if made.ok else made.words
+    async def _insist(
+        self, method: str, path: str, body: Mapping[str, Any] | None, what: str, *also: int
+    ) -> None:
+        """Repeat a request until Docker does it, or answers with one of `also`."""
 
-        await until(make, 20, f"libnetwork: network {name!r} on {self._meeting.name}")
+        async def refusal() -> str:
+            answer = await docker_api.call(self._meeting, method, path, body)
+            return "" if answer.ok or answer.status in also else answer.words
+
+        await until(refusal, 20, what)
 
     async def ready(self, timeout: float = 60.0) -> None:
         await self.wait_for(self._lacking, timeout, "the cluster")
@@ -216,10 +219,7 @@ class Libnetwork(Overlay):
 
     def _reached(self, host: Host) -> set[str]:
         """Return the addresses of the hosts that the topology connects with one."""
-        others = [h.name for h in self.hosts if h is not host]
-        return {
-            self.topology.address(name) for name in others if routes.reaches(self.topology, host.name, name)
-        }
+        return {self.topology.address(other.name) for other in self.reachable(host)}
 
     async def refresh(self) -> None:
         """In a cluster, all daemons give each other all that they know; without, a store has it."""
@@ -336,19 +336,12 @@ class Libnetwork(Overlay):
         self.hosts, self._store, self._meets = (), None, None
 
     async def _remove_networks(self) -> None:
-        argv = [
-            "docker",
-            "network",
-            "ls",
-            "-q",
-            "--filter",
-            "driver=overlay",
-            "--filter",
-            "label=lab.overlay",
-        ]
-        listed = (await self._meeting.run(argv, check=False)).stdout.split()
-        if listed:
-            await self._meeting.run(["docker", "network", "rm", *listed], check=False)
+        ours = ["--filter", "driver=overlay", "--filter", "label=lab.overlay"]
+        listed = (
+            await self._meeting.run(["docker", "network", "ls", "-q", *ours], check=False)
+        ).stdout.split()
+        if networks := listed.stdout.split():
+            await self._meeting.run(["docker", "network", "rm", *networks], check=False)
 
     async def _remove(self, host: Host) -> None:
         """Leave the cluster, and restart Docker: its driver does not let go of either mode while it runs."""
@@ -389,8 +382,5 @@ def centre(hosts: Sequence[Host], topology: Topology) -> Host:
 
 
 def _distances(host: Host, others: Sequence[Host], topology: Topology) -> list[float]:
-    return [
-        topology.rtt(host.name, other.name)
-        for other in others
-        if routes.reaches(topology, host.name, other.name)
-    ]
+    reached = [other.name for other in others if routes.reaches(topology, host.name, other.name)]
+    return [topology.rtt(host.name, name) for name in reached]

@@ -64,7 +64,7 @@ class Tinc(RelayingOverlay):
 
     async def _prepare(self, host: Host) -> str:
         """Make Docker's bridge, and a host's key; returns the public one."""
-        await self._bridge.create(host, self.topology.host(host.name).number)
+        await self._bridge.create(host, self.number(host))
         return await self._key(host)
 
     async def _key(self, host: Host) -> str:
@@ -82,9 +82,8 @@ class Tinc(RelayingOverlay):
         Of two neighbours the later one connects. When both do so at one moment each takes the
         other's connection for a second one and closes the first, and both are gone.
         """
-        number = self.topology.host(host.name).number
-        earlier = [name for name in self._neighbours(host) if self.topology.host(name).number < number]
-        peers = "".join(f"ConnectTo = {node(name)}\n" for name in earlier)
+        earlier = [other for other in self.neighbours(host) if self.number(other) < self.number(host)]
+        peers = "".join(f"ConnectTo = {node(other.name)}\n" for other in earlier)
         return (
             f"Name = {node(host.name)}\nMode = switch\nDeviceType = tap\nInterface = {TAP}\n"
             f"Device = /dev/net/tun\nAddressFamily = ipv4\nBindToAddress = {self._own(host.name)}\n{peers}"
@@ -95,14 +94,11 @@ class Tinc(RelayingOverlay):
 
         ``IndirectData`` makes a daemon hand packets for far nodes to the neighbour on the way.
         """
-        address = f"Address = {self._own(other)}\n" if other in self._neighbours(host) else ""
+        near = other in [neighbour.name for neighbour in self.neighbours(host)]
+        address = f"Address = {self._own(other)}\n" if near else ""
         encrypted = self.settings["encryption"] == "on"
         cipher = "Cipher = aes-256-cbc\nDigest = sha256\n" if encrypted else "Cipher = none\nDigest = none\n"
         return f"{address}IndirectData = yes\n{cipher}{key}"
-
-    def _neighbours(self, host: Host) -> list[str]:
-        present = {h.name for h in self.hosts}
-        return [name for name in self.topology.neighbours(host.name) if name in present]
 
     def _own(self, name: str) -> IPv4Address:
         """Return the one address of a host's daemon, whichever way others come to know it.
@@ -116,7 +112,7 @@ class Tinc(RelayingOverlay):
         """Add to a batch the host's own address, and the routes to its neighbours' over their links."""
         own = self._own(host.name)
         batch.run(["ip", "addr", "replace", f"{own}/32", "dev", "lo"])
-        for other in self._neighbours(host):
+        for other in (neighbour.name for neighbour in self.neighbours(host)):
             gateway = str(self.topology.link(host.name, other).address(other))
             way = ["via", gateway, "src", str(own), "proto", str(routes.mark(self.name))]
             batch.run(["ip", "route", "replace", f"{self._own(other)}/32", *way])
@@ -141,19 +137,17 @@ class Tinc(RelayingOverlay):
 
     async def _lacking(self, host: Host) -> str:
         """Return what a daemon says is missing; a packet to every other host makes it find its path MTUs."""
-        others = [o for o in self.hosts if o is not host and routes.reaches(self.topology, host.name, o.name)]
-        ping = Batch()
-        for other in others:
-            if other.name in self._neighbours(host):
-                bridge = self._bridge.part(other.name, self.topology.host(other.name).number)[1]
-                ping.attempt(["ping", "-c1", "-W1", str(bridge)])
+        others, ping = self.reachable(host), Batch()
+        near = [other for other in others if other in self.neighbours(host)]
+        for other in near:
+            bridge = self._bridge.part(other.name, self.number(other))[1]
+            ping.attempt(["ping", "-c1", "-W1", str(bridge)])
         nodes = await self._nodes(host, ping)
-        names = [node(name) for name in self._neighbours(host)]
+        names = [node(other.name) for other in self.neighbours(host)]
         if not status.nodes(nodes).keys() >= set(names):
-            await host.run(
-                signal_argv("ALRM", PIDFILE), check=False
-            )  # connect now: it waits for 5 s, then 10, …
-        return status.lacking(nodes, names, [node(o.name) for o in others])
+            # connect now: it waits for 5 s, then 10, …
+            await host.run(signal_argv("ALRM", PIDFILE), check=False)
+        return status.lacking(nodes, names, [node(other.name) for other in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """Return the list of nodes that a daemon writes to its log when it is asked for it."""
@@ -169,18 +163,17 @@ class Tinc(RelayingOverlay):
     async def mode(self) -> Mapping[str, str]:
         nodes = await self.on_hosts(self._nodes)
         hops = [(host.name, n) for host in self.hosts for n in self._hops(host, nodes[host.name])]
-        direct = [n for _, n in hops]
         odd = [f"{name}→{n.name}: {n.lacking}" for name, n in hops if n.lacking]
         return {
             "mode": "switch",
             "connections": ", ".join([f"{len(hops) - len(odd)} over UDP", *odd]),
-            "encryption": "on" if any(n.cipher for n in direct) else "off",
+            "encryption": "on" if any(n.cipher for _, n in hops) else "off",
             "mtu": self.settings["mtu"],
         }
 
     def _hops(self, host: Host, text: str) -> list[status.TincNode]:
         """Return the neighbours in a daemon's list of nodes."""
-        names = {node(name) for name in self._neighbours(host)}
+        names = {node(other.name) for other in self.neighbours(host)}
         return [n for n in status.nodes(text).values() if n.name in names]
 
     async def report(self) -> Mapping[str, Any]:

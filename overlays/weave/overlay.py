@@ -113,7 +113,7 @@ class Weave(RelayingOverlay):
         program = await binaries.obtain("weave: no router's program", router.program, router.REMEDY)
         before = await self.installed(hosts)
         await self._adopt_password([host for host in hosts if host not in before.new])
-        macs = router.macs([topology.host(h.name).number for h in hosts])
+        macs = router.macs([topology.host(host.name).number for host in hosts])
         self._seed = tuple((await self.claim(hosts, before, seed=macs))["seed"])
         facts = (await self.on_hosts(lambda host: host.facts())).values()
         if self.settings["mode"] == "auto":
@@ -167,7 +167,7 @@ class Weave(RelayingOverlay):
     def router(self, host: Host) -> router.Router:
         """Return what a host's router is told."""
         return router.Router(
-            name=router.mac(self.topology.host(host.name).number),
+            name=router.mac(self.number(host)),
             nickname=host.name,
             peers=self._peers(host),
             seed=self._seed,
@@ -209,7 +209,7 @@ class Weave(RelayingOverlay):
 
     async def _heal(self, host: Host) -> None:
         """Start a router anew if a neighbour of it knows a route that it lacks."""
-        own, *others = await together(self._report(one) for one in (host, *self._neighbours(host)))
+        own, *others = await together(self._report(one) for one in (host, *self.neighbours(host)))
         known = {name for report in others for name in status.parse(report or {}).routes}
         if own and known - set(status.parse(own).routes):
             await self._stop(host)
@@ -223,13 +223,7 @@ class Weave(RelayingOverlay):
         if (report := await self._report(host)) is None:
             await self.check_daemon(host, "weaver")
             return "the router does not answer yet"
-        names = router.macs(
-            [
-                self.topology.host(n.name).number
-                for n in self.hosts
-                if routes.reaches(self.topology, host.name, n.name)
-            ]
-        )
+        names = router.macs([self.number(other) for other in self.reachable(host)])
         return status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
 
     async def _report(self, host: Host) -> dict[str, Any] | None:
@@ -259,7 +253,7 @@ class Weave(RelayingOverlay):
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
         """Return per host whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
-        nick = {router.mac(self.topology.host(h.name).number): h.name for h in self.hosts}
+        nick = {router.mac(self.number(h)): h.name for h in self.hosts}
         return {
             host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}
             for host, report in (await self._reports()).items()
@@ -296,15 +290,12 @@ class Weave(RelayingOverlay):
 
     async def join(self, host: Host) -> None:
         await super().join(host)
-        await together(self._tell(h, "connect", self._address_to(h, host)) for h in self._neighbours(host))
+        await together(self._tell(h, "connect", self._address_to(h, host)) for h in self.neighbours(host))
 
     async def leave(self, host: Host) -> None:
-        neighbours = self._neighbours(host)
+        neighbours = self.neighbours(host)
         await super().leave(host)
         await together(self._tell(h, "forget", self._address_to(h, host)) for h in neighbours)
-
-    def _neighbours(self, host: Host) -> list[Host]:
-        return [h for h in self.hosts if h.name in self.topology.neighbours(host.name)]
 
     def _address_to(self, a: Host, b: Host) -> str:
         return self.topology.link(a.name, b.name).address(b.name)

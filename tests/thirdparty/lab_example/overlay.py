@@ -62,17 +62,17 @@ class Hub(Overlay):
         await self.on_hosts(self._start)
 
     async def _start(self, host: Host) -> None:
-        await self._network.create(host, self.topology.host(host.name).number)
+        await self._network.create(host, self.number(host))
         await host.put(PROGRAM.read_bytes(), ON_HOST, mode=0o755)
         # A daemon that runs is left as it is. Its output goes to /var/log/lab/hubd.log on the host.
-        words = [str(PORT), INTERFACE, BRIDGE, self.settings["mtu"], *self._neighbours(host)]
+        words = [str(PORT), INTERFACE, BRIDGE, self.settings["mtu"], *self._peers(host)]
         await host.start(DAEMON, [ON_HOST, *words])
 
     @property
     def _network(self) -> BridgeNetwork:
         return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
-    def _neighbours(self, host: Host) -> list[str]:
+    def _peers(self, host: Host) -> list[str]:
         """Return the addresses of the neighbours, each on the link to it."""
         links = self.topology.links_of(host.name)
         return [str(link.address(link.other(host.name))) for link in links]
@@ -85,7 +85,7 @@ class Hub(Overlay):
         await self.check_daemon(host, DAEMON)
         log = (await host.run(["cat", log_file(DAEMON)], check=False)).stdout
         heard = re.findall(r"^neighbour (\S+) is there$", log, re.MULTILINE)
-        missing = [address for address in self._neighbours(host) if address not in heard]
+        missing = [address for address in self._peers(host) if address not in heard]
         return f"nothing heard of {', '.join(missing)}" if missing else ""
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:

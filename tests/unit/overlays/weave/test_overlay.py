@@ -42,7 +42,7 @@ class Mesh(overlay.Weave):
         self.down.add(host.name)
 
     async def _launch(self, host: Host) -> None:
-        for other in self._neighbours(host) if self.learns else ():
+        for other in self.neighbours(host) if self.learns else ():
             self.known[host.name] |= self.known[other.name]
         self.started.append(host.name)
         self.down.remove(host.name)

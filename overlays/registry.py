@@ -70,8 +70,8 @@ def modes(kind: type[Overlay], facts: HostFacts) -> Mapping[str, Missing | None]
 def switches(kind: type[Overlay], mode: str, facts: HostFacts) -> Mapping[str, str]:
     """Return what keeps a mode's switches (``encryption=on``) off in a kernel that can do the mode."""
     keys = [option.key for option in kind.options if set(option.values) == {"on", "off"}]
-    said = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
-    return {switch: why for switch, why in said.items() if why}
+    reasons = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
+    return {switch: why for switch, why in reasons.items() if why}
 
 
 def _why_not(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -> str:

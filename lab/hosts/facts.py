@@ -27,16 +27,16 @@ def facts_script() -> str:
 def parse_facts(answers: str) -> HostFacts:
     """Read the facts from what the script of `facts_script` printed."""
     parts = (part.partition("\n") for part in answers.split(MARK)[1:])
-    said = {name.strip(): text for name, _, text in parts}
-    kernel, arch = said["machine"].split()[:2]
-    failed = {int(n) for n in re.findall(r"Command failed -:(\d+)", said["links"])}
+    printed = {name.strip(): text for name, _, text in parts}
+    kernel, arch = printed["machine"].split()[:2]
+    failed = {int(n) for n in re.findall(r"Command failed -:(\d+)", printed["links"])}
     return HostFacts(
         kernel=kernel,
         arch=arch,
-        docker=parse_version(said["docker"].strip() if said["docker"][:1].isdigit() else ""),
+        docker=parse_version(printed["docker"].strip() if printed["docker"][:1].isdigit() else ""),
         link_kinds=frozenset(kind for n, kind in enumerate(LINK_KINDS) if 2 * n + 1 not in failed),
-        binaries=frozenset(path.rsplit("/", 1)[-1] for path in said["programs"].split()),
-        features=frozenset(name for name, sign in FEATURES.items() if sign in said[name]),
+        binaries=frozenset(path.rsplit("/", 1)[-1] for path in printed["programs"].split()),
+        features=frozenset(name for name, sign in FEATURES.items() if sign in printed[name]),
     )
 
 
@@ -79,7 +79,7 @@ async def of_this_machine(run: command.RunCommand = command.run) -> HostFacts | 
     serves as well, where the kernel lets users make one.
     """
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    said = await run(["unshare", *as_root, "--net", "sh"], stdin=facts_script().encode(), check=False)
-    if said.status and not said.stdout:
+    printed = await run(["unshare", *as_root, "--net", "sh"], stdin=facts_script().encode(), check=False)
+    if printed.status and not printed.stdout:
         return None
-    return replace(parse_facts(said.stdout), binaries=frozenset(BINARIES), docker=())
+    return replace(parse_facts(printed.stdout), binaries=frozenset(BINARIES), docker=())

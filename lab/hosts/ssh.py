@@ -63,13 +63,13 @@ def refuse_password(host: str, result: Result) -> None:
     Raises:
         HostError: it asks for a password, lets this user do nothing, or is not there.
     """
-    said = result.stderr.strip().rsplit("\n", 1)[-1]
-    if said.startswith("sudo: ") and ("password" in said or "terminal" in said):
+    line = result.stderr.strip().rsplit("\n", 1)[-1]
+    if line.startswith("sudo: ") and ("password" in line or "terminal" in line):
         raise HostError(
             f"{host}: sudo asks for a password there; let this user do it without one (NOPASSWD in "
             "/etc/sudoers.d), or log in as root"
         )
-    if "is not in the sudoers file" in said or "is not allowed to execute" in said:
-        raise HostError(f"{host}: {said}; the lab needs root there, by sudo without a password or by login")
-    if result.status == 127 and "sudo" in said and "not found" in said:
+    if "is not in the sudoers file" in line or "is not allowed to execute" in line:
+        raise HostError(f"{host}: {line}; the lab needs root there, by sudo without a password or by login")
+    if result.status == 127 and "sudo" in line and "not found" in line:
         raise HostError(f"{host}: sudo is not installed there; install it, or log in as root")

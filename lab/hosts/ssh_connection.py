@@ -344,11 +344,11 @@ def describe_failure(error: BaseException) -> str:
     """Describe in a few words what went wrong on the settings."""
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
-    said = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-    if "Connect call failed" in said:  # asyncio's own words; the kernel's are in the number
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+    if "Connect call failed" in reason:  # asyncio's own words; the kernel's are in the number
         found = re.search(r"Errno (\d+)", str(error))
-        said = os.strerror(int(found[1])) if found else "connection refused"
-    return f"{said}; check address and port in the inventory, and that sshd runs there"
+        reason = os.strerror(int(found[1])) if found else "connection refused"
+    return f"{reason}; check address and port in the inventory, and that sshd runs there"
 
 
 def _options(settings: SshSettings) -> dict[str, Any]:

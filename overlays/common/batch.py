@@ -79,19 +79,18 @@ class Batch:
 
         The host asks itself, which costs far less than being asked.
         """
-        said = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
-        self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
-        self._lines.append(f"until {shlex.join(argv)} 2>/dev/null{said} || [ $(date +%s) -ge $end ]; do")
-        self._lines.append(f"sleep {PAUSE:g}; done")
-        return self
+        shown = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
+        return self._until(f"{shlex.join(argv)} 2>/dev/null{shown}", seconds)
 
     def provoke(self, ask: Sequence[str], shows: Sequence[str], seconds: float) -> Batch:
         """Run a command, and wait until another one prints something else than before, at most so long."""
-        said = f"$({shlex.join(shows)} 2>/dev/null || :)"
-        self._lines.append(f"was={said}")
-        self.run(ask)
+        shown = f"$({shlex.join(shows)} 2>/dev/null || :)"
+        self._lines.append(f"was={shown}")
+        return self.run(ask)._until(f'[ "{shown}" != "$was" ]', seconds)
+
+    def _until(self, condition: str, seconds: float) -> Batch:
         self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
-        self._lines.append(f'until [ "{said}" != "$was" ] || [ $(date +%s) -ge $end ]; do')
+        self._lines.append(f"until {condition} || [ $(date +%s) -ge $end ]; do")
         self._lines.append(f"sleep {PAUSE:g}; done")
         return self
 

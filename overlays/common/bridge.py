@@ -47,7 +47,7 @@ class BridgeNetwork:
         part = self.part(host.name, number)
         made = await docker_api.call(host, "POST", "networks/create", self._request(part))
         if not made.ok and made.status != docker_api.EXISTS:
-            raise OverlayError(f"{self.overlay}: network {self.name!r} on {host.name}: {made.words}")
+            raise OverlayError(f"{self.overlay}: network {self.name!r} on {host.name}: {made.message}")
 
     def _request(self, part: IPv4Network) -> dict[str, Any]:
         own = {"Subnet": self.subnet, "IPRange": str(part), "Gateway": str(part[1])}

@@ -54,7 +54,7 @@ async def attach(
         if answer.ok:
             refuse_other(host, name, answer.json, asked)
     if not answer.ok:
-        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.words}")
+        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.message}")
     found = address or address_of(answer.json["NetworkSettings"]["Networks"], network)
     if not found:
         raise OverlayError(

@@ -32,8 +32,8 @@ def has_go() -> bool:
     go = shutil.which("go")
     if not go:
         return False
-    said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    found = re.search(r"go(\d+)\.(\d+)", said)
+    printed = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    found = re.search(r"go(\d+)\.(\d+)", printed)
     return bool(found) and (int(found[1]), int(found[2])) >= GO if found else False
 
 
@@ -64,8 +64,8 @@ def _compile(target: Path) -> None:
     argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
     done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {said}; {REMEDY}")
+        printed = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {printed}; {REMEDY}")
     partial.rename(target)
 
 

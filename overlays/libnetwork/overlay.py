@@ -138,12 +138,12 @@ class Libnetwork(Overlay):
     async def _install_swarm(self) -> None:
         await self.on_hosts(self._add_routes)
         await self._cluster(self._meeting, "swarm/init", {})
-        said = await docker_api.call(self._meeting, "GET", "swarm", private=True)
-        if not said.ok:
-            raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
+        answer = await docker_api.call(self._meeting, "GET", "swarm", private=True)
+        if not answer.ok:
+            raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {answer.message}")
         await self._remove_ingress()
         manager = f"{self.topology.address(self._meeting.name)}:{CLUSTER}"
-        token = said.json["JoinTokens"]["Worker"]
+        token = answer.json["JoinTokens"]["Worker"]
         how = {"RemoteAddrs": [manager], "JoinToken": token}
         secrets = {"swarm join token": token}
         others = [host for host in self.hosts if host is not self._meeting]
@@ -163,9 +163,9 @@ class Libnetwork(Overlay):
     ) -> None:
         """Let a daemon begin a cluster or join one; one that is in it stays."""
         own = {"ListenAddr": f"0.0.0.0:{CLUSTER}", "AdvertiseAddr": self.topology.address(host.name)}
-        said = await docker_api.call(host, "POST", path, {**own, **more}, secrets=secrets)
-        if not said.ok and said.status != docker_api.ALREADY:
-            raise OverlayError(f"libnetwork: {path} on {host.name}: {said.words}")
+        answer = await docker_api.call(host, "POST", path, {**own, **more}, secrets=secrets)
+        if not answer.ok and answer.status != docker_api.ALREADY:
+            raise OverlayError(f"libnetwork: {path} on {host.name}: {answer.message}")
 
     async def add_network(self, name: str, subnet: str) -> None:
         """Make one more network beside the first; its endpoints are isolated from those of the others.
@@ -186,7 +186,7 @@ class Libnetwork(Overlay):
 
         async def refusal() -> str:
             answer = await docker_api.call(self._meeting, method, path, body)
-            return "" if answer.ok or answer.status in also else answer.words
+            return "" if answer.ok or answer.status in also else answer.message
 
         await until(refusal, 20, what)
 
@@ -242,21 +242,23 @@ class Libnetwork(Overlay):
             return absent
         seen = await docker_api.call(host, "GET", f"networks/{NETWORK}")
         if not seen.ok or seen.json["Driver"] != "overlay":
-            return f"it does not see network {NETWORK!r}: {seen.words}"
+            return f"it does not see network {NETWORK!r}: {seen.message}"
         return ""
 
     async def _outside(self, host: Host) -> str:
         """Return why a daemon is no part of the cluster, by its own words."""
-        said = await docker_api.call(host, "GET", "info")
-        state = said.json["Swarm"] if said.ok else {"Error": said.words}
+        answer = await docker_api.call(host, "GET", "info")
+        state = answer.json["Swarm"] if answer.ok else {"Error": answer.message}
         return "" if state.get("LocalNodeState") == "active" else state["Error"] or "not in the cluster"
 
     async def _not_ready(self) -> str:
         """Return which nodes the manager waits for: attaching an endpoint there would fail."""
-        said = await docker_api.call(self._meeting, "GET", "nodes")
-        if not said.ok:
-            return said.words
-        ready = [node["Description"]["Hostname"] for node in said.json if node["Status"]["State"] == "ready"]
+        answer = await docker_api.call(self._meeting, "GET", "nodes")
+        if not answer.ok:
+            return answer.message
+        ready = [
+            node["Description"]["Hostname"] for node in answer.json if node["Status"]["State"] == "ready"
+        ]
         missing = len(self.hosts) - len(ready)
         return f"{missing} nodes are not ready; those that are: {', '.join(ready)}" if missing > 0 else ""
 
@@ -285,7 +287,7 @@ class Libnetwork(Overlay):
 
     async def report(self) -> Mapping[str, Any]:
         networks = await self.on_hosts(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"))
-        return {name: seen.json if seen.ok else seen.words for name, seen in networks.items()}
+        return {name: seen.json if seen.ok else seen.message for name, seen in networks.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
         return (self._store.daemon,) if self._store is not None and host is self._meeting else ()
@@ -303,9 +305,9 @@ class Libnetwork(Overlay):
         await self.on_hosts(self._check_docker)
 
     async def _check_docker(self, host: Host) -> None:
-        said = await docker_api.call(host, "GET", "_ping", seconds=5)
-        if not said.ok:
-            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.words}")
+        answer = await docker_api.call(host, "GET", "_ping", seconds=5)
+        if not answer.ok:
+            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {answer.message}")
 
     async def rewire(self, topology: Topology) -> None:
         self.refuse_new_addresses(topology)
@@ -337,9 +339,7 @@ class Libnetwork(Overlay):
 
     async def _remove_networks(self) -> None:
         ours = ["--filter", "driver=overlay", "--filter", "label=lab.overlay"]
-        listed = (
-            await self._meeting.run(["docker", "network", "ls", "-q", *ours], check=False)
-        ).stdout.split()
+        listed = await self._meeting.run(["docker", "network", "ls", "-q", *ours], check=False)
         if networks := listed.stdout.split():
             await self._meeting.run(["docker", "network", "rm", *networks], check=False)
 

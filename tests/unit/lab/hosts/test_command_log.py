@@ -10,10 +10,10 @@ import pytest
 
 from lab.errors import FileError, HostLost
 from lab.events import Event, Note
-from lab.hosts.command import Trace, with_deadline, without_deadline
+from lab.hosts.command import Trace
 from lab.hosts.command_log import OUT, CommandLog
 from lab.hosts.host import Private, Secret
-from lab.hosts.ssh import SshHost, remote_argv
+from lab.hosts.ssh import SshHost
 from lab.hosts.ssh_connection import SshConnection
 from tests.unit.sshd import Server, serving
 
@@ -172,12 +172,3 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("")
     with pytest.raises(FileError, match=r"hosts/AMS.log cannot be written: .*; make room for it"):
         CommandLog(tmp_path / "hosts" / "AMS.log")
-
-
-@pytest.mark.parametrize("names", [(), ("WORD",)])
-@pytest.mark.parametrize("sudo", [True, False])
-def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo: bool) -> None:
-    argv = ["sh", "-c", "timeout -k 2 3 true"]
-    assert without_deadline(remote_argv(argv, 60, names, sudo=sudo)) == argv
-    assert without_deadline(argv) == argv
-    assert without_deadline(with_deadline(with_deadline(argv, 1), 2)) == with_deadline(argv, 1)

@@ -86,7 +86,8 @@ class Batch:
         """Run a command, and wait until another one prints something else than before, at most so long."""
         shown = f"$({shlex.join(shows)} 2>/dev/null || :)"
         self._lines.append(f"was={shown}")
-        return self.run(ask)._until(f'[ "{shown}" != "$was" ]', seconds)
+        self.run(ask)
+        return self._until(f'[ "{shown}" != "$was" ]', seconds)
 
     def _until(self, condition: str, seconds: float) -> Batch:
         self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")

@@ -300,9 +300,7 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(
-            f"{self.name} cannot follow a change of the links while it runs; uninstall it and install it anew"
-        )
+        raise self._unable("follow a change of the links")
 
     def refuse_new_addresses(self, topology: Topology) -> None:
         """Return when every host is known to the others by the same address in another topology.
@@ -322,9 +320,7 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(
-            f"{self.name} cannot take in a host while it runs; uninstall it and install it anew"
-        )
+        raise self._unable("take in a host")
 
     async def leave(self, host: Host) -> None:
         """Take the overlay off one host, leaving that host as it was, while the others go on.
@@ -332,7 +328,10 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(f"{self.name} cannot lose a host while it runs; uninstall it and install it anew")
+        raise self._unable("lose a host")
+
+    def _unable(self, what: str) -> OverlayError:
+        return OverlayError(f"{self.name} cannot {what} while it runs; uninstall it and install it anew")
 
     @abstractmethod
     async def uninstall(self) -> None:

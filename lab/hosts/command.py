@@ -176,29 +176,21 @@ class Trace:
             status = f"status {error.status}"
             raise
         finally:
-            self._write(argv, on, began, monotonic() - start, status, stdin, env)
+            at = began.isoformat(timespec="milliseconds")
+            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{_names(env)}\n")
+            shown = argv.again if isinstance(argv, Traced) else argv
+            command = shlex.join(shown) + _here_document(stdin)
+            self._file.write(_required_variables(stdin) + command + "\n")
         return result.checked(on) if check else result
-
-    def _write(
-        self,
-        argv: Sequence[str],
-        on: str,
-        began: datetime,
-        seconds: float,
-        status: str,
-        stdin: bytes | None,
-        env: Mapping[str, str] | None,
-    ) -> None:
-        given = env.given if isinstance(env, FullEnvironment) else env
-        names = f", with {' '.join(given)} in its environment" if given else ""
-        self._file.write(
-            f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
-        )
-        shown = argv.again if isinstance(argv, Traced) else argv
-        self._file.write(_required_variables(stdin) + shlex.join(shown) + _here_document(stdin) + "\n")
 
     def close(self) -> None:
         self._file.close()
+
+
+def _names(env: Mapping[str, str] | None) -> str:
+    """Return words about what was given in an environment, without the values."""
+    given = env.given if isinstance(env, FullEnvironment) else env
+    return f", with {' '.join(given)} in its environment" if given else ""
 
 
 def _here_document(stdin: bytes | None) -> str:

@@ -36,8 +36,7 @@ from lab.events import silent
 from lab.hosts.container import ContainerHost
 from lab.hosts.host import Host
 from lab.hosts.ssh import SshHost
-from lab.hosts.ssh_connection import SshConnection
-from lab.hosts.sshway import SshSettings
+from lab.hosts.ssh_connection import SshConnection, SshSettings
 from lab.images.derived import REHEARSAL, ensure_rehearsal
 from lab.topology import Topology
 from lab.util.signals import cancel_on_signal

@@ -216,7 +216,9 @@ async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> 
                         file.write(json.dumps({"kind": kind, **json.loads(sample.line())}) + "\n")
                 if asked.verbose:
                     values = {key: round(value, 2) for key, value in sample.values.items()}
-                    print(kind, metric, sample.verdict.state, sample.verdict.reasons, values, flush=True)
+                    print(
+                        kind, sample.metric, sample.verdict.state, sample.verdict.reasons, values, flush=True
+                    )
 
 
 def table(found: Sequence[tuple[str, Sample]]) -> str:

@@ -62,6 +62,10 @@ class UnknownName(LabError, LookupError):
         super().__init__(f"unknown {kind} {name!r}; {hint}")
 
 
+class PluginError(LabError, ImportError):
+    """A topology, overlay or experiment of another distribution that cannot be used."""
+
+
 class MachineError(LabError, RuntimeError):
     """This machine lacks something; says what, and the remedy."""
 

@@ -13,23 +13,46 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import UnknownName
+from lab.errors import PluginError, UnknownName
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-#: Packages of plug-ins, and the word for one of them.
-KINDS = {"topologies": "topology", "overlays": "overlay", "experiments": "experiment"}
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plug-in: the word for one, and the class that it derives from; "" for a function.
+
+    The class is named, not imported: it stands on a higher floor than this file.
+    """
+
+    word: str
+    base: str = ""
+
+
+KINDS = {
+    "topologies": Kind("topology"),
+    "overlays": Kind("overlay", "overlays.base.Overlay"),
+    "experiments": Kind("experiment", "lab.runs.experiment.Experiment"),
+}
 #: Modules of these packages that plug-ins share.
 SHARED = {"base", "common", "registry"}
 
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the names of all plug-ins of a kind (``topologies``, ``overlays``, ``experiments``)."""
-    return tuple(sorted({*_own(kind), *(point.name for point in _registered(kind))}))
+    return tuple(sorted({*own_names(kind), *(point.name for point in _registered(kind))}))
+
+
+def own_names(kind: str) -> tuple[str, ...]:
+    """Return the names of the lab's own plug-ins of a kind."""
+    path = importlib.import_module(kind).__path__
+    modules = {module.name for module in pkgutil.iter_modules(path)} - SHARED
+    return tuple(sorted(name for name in modules if not name.startswith("_")))
 
 
 def load(kind: str, name: str) -> Any:
@@ -37,13 +60,14 @@ def load(kind: str, name: str) -> Any:
 
     Raises:
         UnknownName: there is none; the error has the nearest name.
+        PluginError: it cannot be loaded, or is no plug-in of this kind; the error names its distribution.
     """
-    if name in _own(kind):
-        return _defined_in(_module(kind, name), KINDS[kind], name)
+    if name in own_names(kind):
+        return _defined_in(_module(kind, name), KINDS[kind].word, name)
     for point in _registered(kind):
         if point.name == name:
-            return point.load()
-    raise UnknownName(KINDS[kind], name, names(kind))
+            return _loaded(point, KINDS[kind])
+    raise UnknownName(KINDS[kind].word, name, names(kind))
 
 
 def summary(plugin: Any) -> str:
@@ -52,27 +76,36 @@ def summary(plugin: Any) -> str:
     return words.split("\n", 1)[0]
 
 
-def _own(kind: str) -> set[str]:
-    path = importlib.import_module(kind).__path__
-    found = {module.name for module in pkgutil.iter_modules(path)} - SHARED
-    return {name for name in found if not name.startswith("_")}
-
-
 def _registered(kind: str) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points  # a quarter of the time of a short command
 
     return entry_points(group=f"lab.{kind}")
 
 
+def _loaded(point: EntryPoint, kind: Kind) -> Any:
+    """Return what an entry point names, once it is what the engine can use."""
+    what = f"{kind.word} {point.name!r} of {f'distribution {point.dist.name}' if point.dist else point.value}"
+    try:
+        plugin = point.load()
+    except Exception as error:  # whatever the code of others raises while it is imported
+        raise PluginError(
+            f"{what} cannot be loaded: {type(error).__name__}: {error}; correct it or remove it"
+        ) from error
+    if not kind.base:
+        if callable(plugin) and not isinstance(plugin, type):
+            return plugin
+        raise PluginError(f"{what} is no function: {plugin!r}; see docs/topologies")
+    bases = plugin.__mro__ if isinstance(plugin, type) else ()
+    if kind.base not in (f"{base.__module__}.{base.__qualname__}" for base in bases):
+        raise PluginError(f"{what} is no subclass of {kind.base}: {plugin!r}; see docs/{kind.word}s")
+    return plugin
+
+
 def _module(kind: str, name: str) -> Any:
-    whole = f"{kind}.{name}"
-    inner = f"{whole}.{KINDS[kind]}"
-    return importlib.import_module(inner if _is_package(whole) else whole)
-
-
-def _is_package(name: str) -> bool:
-    spec = find_spec(name)
-    return spec is not None and spec.submodule_search_locations is not None
+    module = f"{kind}.{name}"
+    spec = find_spec(module)
+    is_package = spec is not None and spec.submodule_search_locations is not None
+    return importlib.import_module(f"{module}.{KINDS[kind].word}" if is_package else module)
 
 
 def _defined_in(module: Any, word: str, name: str) -> Any:
@@ -80,4 +113,7 @@ def _defined_in(module: Any, word: str, name: str) -> Any:
     if word in vars(module):
         return vars(module)[word]
     own = (k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__)
-    return next(kind for kind in own if getattr(kind, "name", None) == name)
+    for plugin in own:
+        if getattr(plugin, "name", "") == name:
+            return plugin
+    raise PluginError(f"module {module.__name__} has no {word} that calls itself {name!r}; name one so")

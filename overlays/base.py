@@ -1,29 +1,33 @@
-"""The contract of an overlay: one module, one class, the same steps on every kind of host.
+"""The contract of an overlay: one class, the same steps on every kind of host.
 
-A module `overlays/NAME.py` has one subclass of `Overlay`; it is found by its name. Third
-parties register theirs under the entry point group ``lab.overlays``.
+A module `overlays/NAME.py`, or `overlays/NAME/overlay.py`, has one subclass of `Overlay`; it is found
+by its name. Other distributions register theirs under the entry point group ``lab.overlays``.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from lab.errors import HostError, NotObtainable, OverlayError
-from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.daemons import log_file, pidfile
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.common import install_record, process_watch
+from lab.util.concurrency import together
+from overlays.common import install_record, process_watch, routes
+from overlays.common.polling import until
+
+T = TypeVar("T")
 
 ENDPOINT_IMAGE = "lab/gtsperf"
 
 
 @dataclass(frozen=True)
 class Missing:
-    """One thing that a host lacks for an overlay, and how it can be had."""
+    """A thing that a host lacks for an overlay, and how it can be had."""
 
     what: str
     remedy: str
@@ -69,23 +73,37 @@ class Overlay(ABC):
     def __init__(self, **settings: str) -> None:
         self.settings: Mapping[str, str] = {o.key: settings.get(o.key, o.default) for o in self.options}
         self.hosts: tuple[Host, ...] = ()
-        self.topology: Topology | None = None
+        self._topology: Topology | None = None
 
     @property
-    def on(self) -> Topology:
-        """The topology that the overlay was installed on."""
-        if self.topology is None:
+    def topology(self) -> Topology:
+        """The topology that the overlay is installed on.
+
+        Raises:
+            OverlayError: it is not installed.
+        """
+        if self._topology is None:
             raise OverlayError(f"{self.name} is not installed; call install first")
-        return self.topology
+        return self._topology
+
+    @topology.setter
+    def topology(self, topology: Topology) -> None:
+        self._topology = topology
 
     @classmethod
     def obtainable(cls) -> Missing | None:
-        """What this machine lacks to supply the overlay's programs; None when it has all."""
+        """Return what this machine lacks to supply the overlay's programs; None when it has all."""
         return None
 
     @classmethod
     def fetch(cls) -> None:
-        """Get or build what hosts need of the overlay's programs; once per machine, and it may take minutes."""
+        """Get or build the programs of the overlay; once per machine, and it may take minutes.
+
+        For those that have to be there before hosts without a way to the outside are made.
+
+        Raises:
+            OverlayError: they could not be built.
+        """
 
     @property
     def user_space(self) -> bool:
@@ -93,7 +111,7 @@ class Overlay(ABC):
         return False
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
-        """What a host with these facts lacks; empty when it can run this overlay."""
+        """Return what a host with these facts lacks; empty when it can run this overlay."""
         return ()
 
     @abstractmethod
@@ -131,18 +149,18 @@ class Overlay(ABC):
 
     @abstractmethod
     async def mode(self) -> Mapping[str, str]:
-        """What really runs now, in a few words per aspect (``mode: sleeve``); kept with each sample."""
+        """Return in a few words per aspect what runs now (``mode: sleeve``); kept with each sample."""
 
     async def report(self) -> Mapping[str, Any]:
-        """The overlay's own status per host, to be stored with the run."""
+        """Return the overlay's own status per host, to be stored with the run."""
         return {}
 
     async def counters(self) -> Mapping[str, int]:
-        """Counters of the overlay's data path, to be read before and after a sample; {} where it has none."""
+        """Read the counters of the data path, before and after a sample; {} where it has none."""
         return {}
 
     def daemons(self, host: Host) -> Sequence[str]:
-        """The names of the daemons that the overlay started on a host (see `Host.start`)."""
+        """Return the names of the daemons that the overlay started on a host (see `Host.start`)."""
         return ()
 
     def log_names(self, host: Host) -> Sequence[str]:
@@ -155,19 +173,20 @@ class Overlay(ABC):
         Raises:
             OverlayError: names the daemon that does not, and its host, with its last words.
         """
-        await asyncio.gather(*(self._check(host, name) for host in self.hosts for name in self.daemons(host)))
+        await together(self.check_daemon(host, name) for host in self.hosts for name in self.daemons(host))
 
-    async def _check(self, host: Host, name: str) -> None:
+    async def check_daemon(self, host: Host, name: str) -> None:
+        """Return when a daemon runs on a host; see `check`."""
         if await host.alive(name):
             return
-        said = (await host.run(["tail", "-n", "2", f"{LOGS}/{name}.log"], check=False)).stdout.strip()
+        said = (await host.run(["tail", "-n", "2", log_file(name)], check=False)).stdout.strip()
         raise OverlayError(
             f"{self.name}: {name} on {host.name} no longer runs; its last words: {said or 'none'}"
         )
 
     def pidfiles(self, host: Host) -> Mapping[str, str]:
-        """Where on a host the process ids of all that has to run for the overlay stand, by daemon."""
-        return {name: f"{PIDS}/{name}.pid" for name in self.daemons(host)}
+        """Return the files with the process ids of all that has to run for the overlay, by daemon."""
+        return {name: pidfile(name) for name in self.daemons(host)}
 
     async def watch(self) -> NoReturn:
         """Wait until a daemon is gone: to be run beside a measurement, which it hardly disturbs.
@@ -181,14 +200,14 @@ class Overlay(ABC):
             await asyncio.sleep(process_watch.INTERVAL)
 
     async def logs(self) -> Mapping[str, bytes]:
-        """What every daemon wrote so far, by ``HOST/DAEMON.log``."""
+        """Return what every daemon wrote so far, by ``HOST/DAEMON.log``."""
         names = [(host, name) for host in self.hosts for name in self.daemons(host)]
-        texts = await asyncio.gather(*(self._log(host, name) for host, name in names))
+        texts = await together(self._log(host, name) for host, name in names)
         return {f"{host.name}/{name}.log": text for (host, name), text in zip(names, texts, strict=True)}
 
     async def _log(self, host: Host, name: str) -> bytes:
         try:
-            return await host.get(f"{LOGS}/{name}.log")
+            return await host.get(log_file(name))
         except HostError:
             return b""
 
@@ -198,32 +217,64 @@ class Overlay(ABC):
         Raises:
             NotObtainable: names the first host that cannot, with what it lacks and the remedy.
         """
-        for host, facts in zip(hosts, await asyncio.gather(*(h.facts() for h in hosts)), strict=True):
+        for host, facts in zip(hosts, await together(h.facts() for h in hosts), strict=True):
             for missing in self.prerequisites(facts):
                 raise NotObtainable(self.name, f"{host.name} lacks {missing.what}", missing.remedy)
 
-    async def find(self, hosts: Sequence[Host]) -> install_record.Found:
-        """What the hosts have of the overlay; asked before anything is changed.
+    async def installed(self, hosts: Sequence[Host]) -> install_record.Installed:
+        """Ask the hosts which of them have the overlay, before anything is changed.
 
         Raises:
             OverlayError: it runs on one of them with other options.
         """
-        return await install_record.find(self.name, self.settings, hosts)
+        return await install_record.read(self.name, self.settings, hosts)
 
     async def claim(
-        self, hosts: Sequence[Host], found: install_record.Found, **told: Any
+        self, hosts: Sequence[Host], before: install_record.Installed, **choices: Any
     ) -> Mapping[str, Any]:
-        """Make the hosts the overlay's own, and write down on those that are new what it is told.
+        """Make the hosts the overlay's own, and record on those that are new what was chosen for it.
 
-        Returns what was settled when the overlay was first installed; `told` where it is new everywhere.
+        Returns what was chosen when the overlay was first installed; `choices` where it is new everywhere.
         """
-        settled = told if found.told is None else found.told
+        chosen = choices if before.choices is None else before.choices
         self.hosts = tuple(hosts)
-        await install_record.keep(self.name, self.settings, settled, found.new)
-        return settled
+        await install_record.write(self.name, self.settings, chosen, before.new)
+        return chosen
 
-    def of_hosts(self, name: str, what: str) -> Host:
-        """The host of this name, on which something is that all others need.
+    def number(self, host: Host) -> int:
+        """Return a host's number in the topology."""
+        return self.topology.host(host.name).number
+
+    def neighbours(self, host: Host) -> list[Host]:
+        """Return the hosts of the overlay that have a link to one."""
+        by_name = {other.name: other for other in self.hosts}
+        return [by_name[name] for name in self.topology.neighbours(host.name) if name in by_name]
+
+    def reachable(self, host: Host) -> list[Host]:
+        """Return the hosts of the overlay, without this one, that the topology connects with it."""
+        others = (other for other in self.hosts if other is not host)
+        return [other for other in others if routes.reaches(self.topology, host.name, other.name)]
+
+    async def on_hosts(self, work: Callable[[Host], Awaitable[T]]) -> dict[str, T]:
+        """Do the work on all hosts side by side, and return what it gives by host.
+
+        The first failure ends the rest: it may take minutes, and one daemon that has died is enough.
+        """
+        results = await together((work(host) for host in self.hosts), on_failure="cancel")
+        return {host.name: result for host, result in zip(self.hosts, results, strict=True)}
+
+    async def wait_for(self, lacking: Callable[[Host], Awaitable[str]], timeout: float, what: str) -> None:
+        """Ask each host until it lacks nothing of `what`.
+
+        Raises:
+            OverlayError: one still lacks something after `timeout` (s); the message has its words.
+        """
+        await self.on_hosts(
+            lambda host: until(lambda: lacking(host), timeout, f"{self.name} on {host.name}: {what}")
+        )
+
+    def host_with(self, name: str, what: str) -> Host:
+        """Return the host of this name, which has something that all others need.
 
         Raises:
             OverlayError: it is not among the hosts.
@@ -249,18 +300,16 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(
-            f"{self.name} cannot follow a change of the links while it runs; uninstall it and install it anew"
-        )
+        raise self._unable("follow a change of the links")
 
-    def _keeps_addresses(self, topology: Topology) -> None:
+    def refuse_new_addresses(self, topology: Topology) -> None:
         """Return when every host is known to the others by the same address in another topology.
 
         Raises:
             OverlayError: one is not, so that the daemons would have to be told anew.
         """
         for host in self.hosts:
-            if topology.address(host.name) != self.on.address(host.name):
+            if topology.address(host.name) != self.topology.address(host.name):
                 raise OverlayError(
                     f"{self.name}: {host.name} has lost the address by which the others know it"
                 )
@@ -271,9 +320,7 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(
-            f"{self.name} cannot take in a host while it runs; uninstall it and install it anew"
-        )
+        raise self._unable("take in a host")
 
     async def leave(self, host: Host) -> None:
         """Take the overlay off one host, leaving that host as it was, while the others go on.
@@ -281,7 +328,10 @@ class Overlay(ABC):
         Raises:
             OverlayError: this overlay cannot.
         """
-        raise OverlayError(f"{self.name} cannot lose a host while it runs; uninstall it and install it anew")
+        raise self._unable("lose a host")
+
+    def _unable(self, what: str) -> OverlayError:
+        return OverlayError(f"{self.name} cannot {what} while it runs; uninstall it and install it anew")
 
     @abstractmethod
     async def uninstall(self) -> None:

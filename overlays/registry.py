@@ -23,21 +23,14 @@ def load(name: str) -> type[Overlay]:
 
     Raises:
         UnknownName: there is none; the error has the nearest name.
-        OverlayError: what is registered under this name is no overlay.
+        PluginError: what is registered under this name cannot be loaded, or is no overlay.
     """
-    return _checked(name, plugins.load("overlays", name))
-
-
-def _checked(name: str, kind: object) -> type[Overlay]:
-    if not (isinstance(kind, type) and issubclass(kind, Overlay)):
-        raise OverlayError(
-            f"overlay {name!r}: {kind!r} is no subclass of overlays.base.Overlay; see docs/overlays"
-        )
+    kind: type[Overlay] = plugins.load("overlays", name)
     return kind
 
 
 def parse(text: str) -> Overlay:
-    """The overlay that ``NAME[:key=value[,key=value…]]`` asks for.
+    """Build the overlay that ``NAME[:key=value[,key=value…]]`` asks for.
 
     Raises:
         UnknownName: there is no overlay of this name.
@@ -49,7 +42,7 @@ def parse(text: str) -> Overlay:
 
 
 def settings(kind: type[Overlay], words: str) -> Mapping[str, str]:
-    """The options in ``key=value,key=value``, each checked against what the overlay has."""
+    """Read the options in ``key=value,key=value``, each checked against what the overlay has."""
     known = {option.key: option for option in kind.options}
     chosen: dict[str, str] = {}
     for word in filter(None, (w.strip() for w in words.split(","))):
@@ -70,15 +63,15 @@ def _valid(kind: type[Overlay], option: Option, value: str) -> str:
 
 
 def modes(kind: type[Overlay], facts: HostFacts) -> Mapping[str, Missing | None]:
-    """What a host with these facts lacks for each mode of an overlay; None where it can run it."""
+    """Return what a host with these facts lacks for each mode of an overlay; None where it can run it."""
     return {mode: _lacking(kind, _chosen(kind, mode), facts) for mode in kind.modes}
 
 
 def switches(kind: type[Overlay], mode: str, facts: HostFacts) -> Mapping[str, str]:
-    """What keeps a mode's switches (``encryption=on``) from being on in a kernel that can do the mode."""
+    """Return what keeps a mode's switches (``encryption=on``) off in a kernel that can do the mode."""
     keys = [option.key for option in kind.options if set(option.values) == {"on", "off"}]
-    said = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
-    return {switch: why for switch, why in said.items() if why}
+    reasons = {f"{key}=on": _why_not(kind, {**_chosen(kind, mode), key: "on"}, facts) for key in keys}
+    return {switch: why for switch, why in reasons.items() if why}
 
 
 def _why_not(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -> str:
@@ -90,7 +83,7 @@ def _why_not(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -
 
 
 def _chosen(kind: type[Overlay], mode: str) -> Mapping[str, str]:
-    """The option that chooses a mode, where one does."""
+    """Return the option that chooses a mode, where one does."""
     chooses = next((o.key for o in kind.options if set(kind.modes) <= set(o.values)), None)
     return {chooses: mode} if chooses else {}
 
@@ -100,6 +93,6 @@ def _lacking(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -
 
 
 def _list(kind: type[Overlay]) -> str:
-    """All options with their values, for an error message."""
+    """Return all options with their values, for an error message."""
     shown = [f"{o.key}={'|'.join(o.values) or o.default}" for o in kind.options]
     return ", ".join(shown) or "none"

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from lab.hosts.host import Endpoint, Host
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, Overlay
+from overlays.base import ENDPOINT_IMAGE
 from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.polling import each
+from overlays.common.relaying import RelayingOverlay
 
 
-class Underlay(Overlay):
+class Underlay(RelayingOverlay):
     """Endpoints on the hosts' own network."""
 
     name = "underlay"
@@ -27,14 +27,14 @@ class Underlay(Overlay):
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
-        await self.claim(hosts, await self.find(hosts))
+        await self.claim(hosts, await self.installed(hosts))
         await routes.install(self.hosts, topology, self.name)
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Nothing to wait for: routes hold from the moment they are set."""
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        links = self.on.links_of(host.name)
+        links = self.topology.links_of(host.name)
         endpoint = await endpoints.attach(
             self.name,
             host,
@@ -49,27 +49,13 @@ class Underlay(Overlay):
         )
 
     async def mode(self) -> Mapping[str, str]:
-        return {"mode": "routed", "mtu": str(min(link.mtu for link in self.on.links))}
+        return {"mode": "routed", "mtu": str(min(link.mtu for link in self.topology.links))}
 
     async def rewire(self, topology: Topology) -> None:
-        self._keeps_addresses(topology)
+        self.refuse_new_addresses(topology)
         self.topology = topology
         await routes.renew(self.hosts, topology, self.name)
 
-    async def join(self, host: Host) -> None:
-        routes.refuse_gap(self.name, self.on, (*self.hosts, host))
-        await self.install((*self.hosts, host), self.on)
-
-    async def leave(self, host: Host) -> None:
-        rest = tuple(other for other in self.hosts if other is not host)
-        routes.refuse_gap(self.name, self.on, rest)
-        await self._remove(host)
-        self.hosts = rest
-
-    async def uninstall(self) -> None:
-        await each(self._remove, self.hosts)
-        self.hosts = ()
-
-    async def _remove(self, host: Host) -> None:
+    async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         await install_record.drop(routes.drop(Batch(), self.name), self.name).on(host)

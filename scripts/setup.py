@@ -27,6 +27,8 @@ LOG, LOCK = ROOT / "build" / "setup.log", ROOT / "build" / "setup.lock"
 #: Written last into the environment, with a hash of what went into it; and first, while it is made.
 INSTALLED, INSTALLING = VENV / ".lab-installed", VENV / ".lab-installing"
 INPUTS = ("requirements-build.lock", "requirements.lock", "pyproject.toml")
+#: Plug-ins as others write them, which the tests use, and the mark of their installation.
+EXAMPLE, EXAMPLE_INSTALLED = ROOT / "tests" / "thirdparty", VENV / ".lab-example-installed"
 PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off")
 #: Programs of this machine that the lab runs, and the package of each.
 PROGRAMS = {
@@ -69,14 +71,22 @@ def main(arguments: list[str]) -> None:
         step.fail(f"the set-up needs root once, to install {' '.join(packages)}: sudo make setup")
     if everything or packages or not environment:
         announce(packages, environment, everything)
-    if packages or not environment:
-        keep = [step.hold_lock(LOCK)]
-        if packages:
-            install_packages(packages)
-        if not venv_is_current():
-            install_venv(keep)
+    example = bool(arguments)  # users do without it
+    if packages or not environment or (example and not example_is_current()):
+        install(packages, example)
     if everything:
         step.loud("images", [str(PYTHON), "-m", "lab", "images", "build"])
+
+
+def install(packages: list[str], example: bool) -> None:
+    """Install what lacks, alone in this folder."""
+    keep = [step.hold_lock(LOCK)]
+    if packages:
+        install_packages(packages)
+    if not venv_is_current():
+        install_venv(keep)
+    if example and not example_is_current():
+        install_example(keep)
 
 
 def announce(packages: list[str], environment: bool, everything: bool) -> None:
@@ -164,6 +174,26 @@ def inputs_hash() -> str:
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
+
+
+def example_is_current() -> bool:
+    """Return True when the plug-ins of the tests are installed, as they are registered today."""
+    try:
+        return EXAMPLE_INSTALLED.read_text() == example_hash()
+    except OSError:
+        return False
+
+
+def example_hash() -> str:
+    """Return a hash of what the installation depends on: the code itself is read from where it lies."""
+    return hashlib.sha256(inputs_hash().encode() + (EXAMPLE / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def install_example(keep: list[int]) -> None:
+    """Install the plug-ins of the tests beside the lab, as their author would."""
+    argv = [*PIP, "--no-deps", "--no-build-isolation", "--editable", str(EXAMPLE)]
+    pip("plug-ins of the tests", argv, keep)
+    EXAMPLE_INSTALLED.write_text(example_hash())
 
 
 def install_venv(keep: list[int]) -> None:

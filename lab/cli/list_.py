@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import UnknownName
+from lab.errors import PluginError, UnknownName
 
 if TYPE_CHECKING:
     from lab.hosts.host import HostFacts
@@ -42,7 +42,11 @@ def _modules(package: str) -> None:
     from lab import plugins
 
     for name in plugins.names(package):
-        typer.echo(f"  {name:<16} {plugins.summary(plugins.load(package, name))}")
+        try:
+            words = plugins.summary(plugins.load(package, name))
+        except PluginError as error:
+            words = str(error)
+        typer.echo(f"  {name:<16} {words}")
 
 
 def _overlays() -> None:
@@ -50,9 +54,13 @@ def _overlays() -> None:
     from lab.hosts import facts as kernel
     from overlays import registry
 
-    facts = asyncio.run(kernel.facts())
+    facts = asyncio.run(kernel.of_this_machine())
     for name in registry.names():
-        kind = registry.load(name)
+        try:
+            kind = registry.load(name)
+        except PluginError as error:
+            typer.echo(f"  {name:<16} {error}")
+            continue
         typer.echo(f"  {name:<16} {kind.summary}")
         for line in [*_options(kind), _obtainable(kind), *_modes(kind, facts)]:
             typer.echo(f"  {'':<16}   {line}")

@@ -26,7 +26,7 @@ from lab.hosts.host import Result, Secret
 MACHINE = "this machine"
 
 
-class Whole(dict[str, str]):
+class FullEnvironment(dict[str, str]):
     """All of a command's environment; any other mapping is added to this process's own.
 
     `given` is the part that was asked for with the command.
@@ -88,16 +88,8 @@ async def run(
         raise HostTimeout(f"{on}: {shlex.join(argv)[:300]} had not ended after {timeout:g} s") from error
     finally:
         _end(process)
-    result = Result(
-        tuple(argv),
-        process.returncode,
-        out.decode(errors="replace"),
-        err.decode(errors="replace"),
-        monotonic() - start,
-    )
-    if check and result.status:
-        raise CommandError(on, argv, result.status, result.stdout, result.stderr)
-    return result
+    result = Result.of(argv, process.returncode, out, err, start)
+    return result.checked(on) if check else result
 
 
 #: Each running command has a thread that waits for it. asyncio's own processes can hang for good
@@ -127,7 +119,7 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
 
 
 def _environment(env: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if env is None or isinstance(env, Whole):
+    if env is None or isinstance(env, FullEnvironment):
         return env
     return {**os.environ, **env}
 
@@ -139,8 +131,19 @@ def _end(process: Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
+    """Put `argv` under coreutils' timeout: the far end kills it even when this end is gone."""
+    return ["timeout", "-k", "2", f"{timeout:g}", *argv]
+
+
+def without_deadline(argv: Sequence[str]) -> Sequence[str]:
+    """Return `argv` without its deadline and all that stands before it on the way to a host."""
+    at = next((n for n, word in enumerate(argv) if [word, *argv[n + 1 : n + 2]] == ["timeout", "-k"]), None)
+    return argv if at is None else argv[at + 4 :]
+
+
 class Trace:
-    """A `RunCommand` that writes every command, its host, time and status to a file: a script to read and replay.
+    """A `RunCommand` that writes every command, its host, time and status to a file: a script to replay.
 
     Values of `env` are secrets' way to a command, so only their names are written. In place of the
     secrets of an input (`Secret`) stand variables: the script asks for each before the command.
@@ -173,35 +176,25 @@ class Trace:
             status = f"status {error.status}"
             raise
         finally:
-            self._write(argv, on, began, monotonic() - start, status, stdin, env)
-        if check and result.status:
-            raise CommandError(on, argv, result.status, result.stdout, result.stderr)
-        return result
-
-    def _write(
-        self,
-        argv: Sequence[str],
-        on: str,
-        began: datetime,
-        seconds: float,
-        status: str,
-        stdin: bytes | None,
-        env: Mapping[str, str] | None,
-    ) -> None:
-        given = env.given if isinstance(env, Whole) else env
-        names = f", with {' '.join(given)} in its environment" if given else ""
-        self._file.write(
-            f"# {began.isoformat(timespec='milliseconds')} on {on}: {status}, {seconds:.3f} s{names}\n"
-        )
-        shown = argv.again if isinstance(argv, Traced) else argv
-        self._file.write(_needed(stdin) + shlex.join(shown) + _here(stdin) + "\n")
+            at = began.isoformat(timespec="milliseconds")
+            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{_names(env)}\n")
+            shown = argv.again if isinstance(argv, Traced) else argv
+            command = shlex.join(shown) + _here_document(stdin)
+            self._file.write(_required_variables(stdin) + command + "\n")
+        return result.checked(on) if check else result
 
     def close(self) -> None:
         self._file.close()
 
 
-def _here(stdin: bytes | None) -> str:
-    """A command's input as a here-document; what is no short text is only counted."""
+def _names(env: Mapping[str, str] | None) -> str:
+    """Return words about what was given in an environment, without the values."""
+    given = env.given if isinstance(env, FullEnvironment) else env
+    return f", with {' '.join(given)} in its environment" if given else ""
+
+
+def _here_document(stdin: bytes | None) -> str:
+    """Return a command's input as a here-document; what is no short text is only counted."""
     if stdin is None:
         return ""
     try:
@@ -216,20 +209,20 @@ def _here(stdin: bytes | None) -> str:
     return f" <<'LAB_INPUT'\n{text}\nLAB_INPUT"
 
 
-def _needed(stdin: bytes | None) -> str:
-    """Lines that end a script, and say why, where a secret of the next input is not given to it."""
+def _required_variables(stdin: bytes | None) -> str:
+    """Return lines that end a script, and say why, where a secret of the next input is not given to it."""
     words = stdin.secrets if isinstance(stdin, Secret) else ()
     say = "stood in the next input and is not kept here; set this variable to it"
     return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in words)
 
 
 def _with_variables(text: str, secrets: Mapping[str, str]) -> str:
-    """The text of a here-document that the shell expands to `text`, with a variable for each secret."""
+    """Return a here-document that the shell expands to `text`, with a variable for each secret."""
     names = {value: f"${{{_variable(what)}:?}}" for what, value in secrets.items()}
     values = "|".join(re.escape(value) for value in sorted(names, key=len, reverse=True))
     return re.sub(rf"({values})|[\\$`]", lambda found: names.get(found[0], "\\" + found[0]), text)
 
 
 def _variable(what: str) -> str:
-    """``swarm join token`` → ``LAB_SECRET_SWARM_JOIN_TOKEN``."""
+    """Return a variable's name for a secret: ``swarm join token`` → ``LAB_SECRET_SWARM_JOIN_TOKEN``."""
     return "LAB_SECRET_" + re.sub(r"[^A-Za-z0-9]+", "_", what).upper()

@@ -1,4 +1,4 @@
-"""What the commands on a host print, in a file of its own, as it arrives.
+"""A log of the commands on a host: what they print, in a file of its own, as it arrives.
 
 A connection that is cut, and a kill, leave in it what came so far.
 """
@@ -15,7 +15,7 @@ from time import monotonic
 
 from lab.errors import FileError
 from lab.events import Emit, Note, silent
-from lab.hosts.daemons import without_deadline
+from lab.hosts.command import without_deadline
 from lab.hosts.host import Private, Secret
 
 #: What stands before a line: a command, what it printed where, and how it ended.
@@ -24,7 +24,7 @@ ASKED, OUT, ERR, ENDED = "$", "out", "err", "end"
 HIDDEN = "***"
 
 
-class Heard:
+class CommandLog:
     """The file of one host; a disk that refuses it stops no command, and `emit` is told once.
 
     Values of an environment and the secrets of an input (`Secret`) are `HIDDEN` wherever one is printed.
@@ -47,13 +47,13 @@ class Heard:
     @contextmanager
     def command(
         self, argv: Sequence[str], env: Mapping[str, str] | None, stdin: bytes | Path | None = None
-    ) -> Iterator[Command]:
+    ) -> Iterator[LoggedCommand]:
         """Write down a command, and at its end what is left of its last line, and how it ended."""
         self._count += 1
         self._hide([*(env or {}).values(), *(stdin.secrets.values() if isinstance(stdin, Secret) else ())])
-        command = Command(self, self._count, private=isinstance(argv, Private))
+        command = LoggedCommand(self, self._count, private=isinstance(argv, Private))
         names = f"   # with {' '.join(env)} in its environment" if env else ""
-        self.say(self._count, ASKED, shlex.join(without_deadline(argv)) + names)
+        self.write(self._count, ASKED, shlex.join(without_deadline(argv)) + names)
         try:
             yield command
         finally:
@@ -64,7 +64,7 @@ class Heard:
         lines = {line for value in secrets for line in value.splitlines() if len(line) > 1}
         self._secrets = sorted({*self._secrets, *lines}, key=len, reverse=True)
 
-    def say(self, number: int, mark: str, text: str) -> None:
+    def write(self, number: int, mark: str, text: str) -> None:
         """Write lines of one command, with the time (UTC) and its number."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         for secret in self._secrets:
@@ -83,35 +83,35 @@ class Heard:
         self._file.close()
 
 
-class Command:
+class LoggedCommand:
     """One command under way: what arrives is written by whole lines, so that no secret is cut in two."""
 
-    def __init__(self, heard: Heard, number: int, *, private: bool) -> None:
-        self._heard, self._number, self._private = heard, number, private
+    def __init__(self, log: CommandLog, number: int, *, private: bool) -> None:
+        self._log, self._number, self._private = log, number, private
         self._began, self._kept_back = monotonic(), 0
         self._rests: dict[str, bytearray] = defaultdict(bytearray)
         self.status: int | None = None
 
-    def take(self, mark: str, data: bytes) -> None:
-        """Take what has arrived on `OUT` or `ERR`."""
+    def add(self, mark: str, data: bytes) -> None:
+        """Add what has arrived on `OUT` or `ERR`."""
         if self._private and mark == OUT:
             self._kept_back += len(data)
             return
         head, newline, tail = data.rpartition(b"\n")
         rest = self._rests[mark]
         if newline:
-            self._say(mark, rest + head)
+            self._write(mark, rest + head)
             rest.clear()
         rest += tail
 
-    def _say(self, mark: str, data: bytes | bytearray) -> None:
-        self._heard.say(self._number, mark, data.decode(errors="replace"))
+    def _write(self, mark: str, data: bytes | bytearray) -> None:
+        self._log.write(self._number, mark, data.decode(errors="replace"))
 
     def end(self) -> None:
         """Write what has no end of line yet, and how the command ended."""
         for mark, rest in self._rests.items():
             if rest:
-                self._say(mark, rest)
+                self._write(mark, rest)
         words = "not ended" if self.status is None else f"status {self.status}"
         kept = f", {self._kept_back} bytes that are not kept here" if self._kept_back else ""
-        self._heard.say(self._number, ENDED, f"{words}, {monotonic() - self._began:.3f} s{kept}")
+        self._log.write(self._number, ENDED, f"{words}, {monotonic() - self._began:.3f} s{kept}")

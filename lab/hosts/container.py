@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
-from lab.errors import CommandError, HostTimeout
 from lab.hosts import command
-from lab.hosts.daemons import CommonHost, with_deadline
+from lab.hosts.base import GRACE, BaseHost
 from lab.hosts.host import Result
 
-#: How much longer than the command's own deadline this end waits for the far end (s).
-GRACE = 15.0
 #: The script that a command goes through to get into a host.
 ENTER = Path(__file__).with_name("enter")
 #: What a command in a container finds in its environment, as Docker has it.
@@ -30,7 +26,7 @@ class ContainerProcess:
     env: Mapping[str, str]
 
 
-class ContainerHost(CommonHost):
+class ContainerHost(BaseHost):
     """A `Host` on a running container; it does not own the container.
 
     Without `inside`, commands go through ``docker exec``, which every container takes and which
@@ -50,42 +46,27 @@ class ContainerHost(CommonHost):
         self.container = container
         self._run, self._inside = run, inside
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+    async def execute(
+        self, argv: Sequence[str], timeout: float, stdin: bytes | None, env: Mapping[str, str] | None
     ) -> Result:
-        start = monotonic()
         full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
         if self._inside:
             # in a trace no number of a process, which the next lab's is another than
             full = command.Traced(enter_argv(self._inside, argv, timeout), again=full)
-            env = command.Whole({**ENVIRONMENT, **self._inside.env}, env or {})
-        result = await self._run(
-            full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
-        )
-        if result.status in (124, 137) and monotonic() - start >= timeout:
-            raise HostTimeout(f"{self.name}: {' '.join(argv)[:300]!r} had not ended after {timeout:g} s")
-        result = Result(tuple(argv), result.status, result.stdout, result.stderr, result.seconds)
-        if check and result.status:
-            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
-        return result
+            env = command.FullEnvironment({**ENVIRONMENT, **self._inside.env}, env or {})
+        return await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env)
 
 
 def enter_argv(inside: ContainerProcess, argv: Sequence[str], timeout: float) -> list[str]:
-    """The command that runs `argv` in the container's namespaces and control groups."""
+    """Build the command that runs `argv` in the container's namespaces and control groups."""
     allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
-    return [str(ENTER), str(inside.pid), str(inside.started), allowed, *with_deadline(argv, timeout)]
+    return [str(ENTER), str(inside.pid), str(inside.started), allowed, *command.with_deadline(argv, timeout)]
 
 
 def exec_argv(
     container: str, argv: Sequence[str], timeout: float, has_input: bool, env: Sequence[str]
 ) -> list[str]:
-    """The ``docker exec`` that runs `argv`; of `env` only the names stand in it."""
+    """Build the ``docker exec`` that runs `argv`; of `env` only the names stand in it."""
     flags = ["-i"] if has_input else []
     flags += [word for name in env for word in ("-e", name)]
-    return ["docker", "exec", *flags, container, *with_deadline(argv, timeout)]
+    return ["docker", "exec", *flags, container, *command.with_deadline(argv, timeout)]

@@ -8,18 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol
+
+from lab.errors import CommandError
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left: its status, its output, and how long it took (s)."""
+    """The status and the output of a command that ended, and how long it took (s)."""
 
     argv: tuple[str, ...]
     status: int
     stdout: str
     stderr: str
     seconds: float
+
+    @classmethod
+    def of(cls, argv: Sequence[str], status: int, out: bytes, err: bytes, start: float) -> Result:
+        """Build the result of a command that began at `start` (of `monotonic`)."""
+        decoded = out.decode(errors="replace"), err.decode(errors="replace")
+        return cls(tuple(argv), status, *decoded, monotonic() - start)
+
+    def checked(self, host: str) -> Result:
+        """Return the result of a command that did its work.
+
+        Raises:
+            CommandError: its status is not zero.
+        """
+        if self.status:
+            raise CommandError(host, self.argv, self.status, self.stdout, self.stderr)
+        return self
 
 
 class Private(list[str]):
@@ -47,7 +66,7 @@ class Secret(bytes):
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host is, as far as an overlay has to know.
+    """The properties of a host that an overlay has to know.
 
     `kernel` is the release; `docker` the daemon's version; `link_kinds` the kinds of
     link that its kernel can make (``vxlan``, ``dummy``, ``wireguard`` …) of those that
@@ -64,7 +83,7 @@ class HostFacts:
     features: frozenset[str] = frozenset()
 
 
-class Runner(Protocol):
+class CommandRunner(Protocol):
     """Runs one command to its end. What only runs commands asks for no more than this."""
 
     @property
@@ -90,7 +109,7 @@ class Runner(Protocol):
         ...
 
 
-class Host(Runner, Protocol):
+class Host(CommandRunner, Protocol):
     """A machine at a site."""
 
     @property
@@ -117,7 +136,7 @@ class Host(Runner, Protocol):
         ...
 
     async def alive(self, name: str) -> bool:
-        """Whether the daemon of this name runs."""
+        """Return True while the daemon of this name runs."""
         ...
 
     async def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
@@ -154,7 +173,7 @@ class Endpoint:
         return f"{self.host.name}/{self.container}"
 
     def address_for(self, host: str) -> str:
-        """What the endpoint on another host sends to: over the link between them, where there is one."""
+        """Return where the endpoint on another host sends to: over their link, where there is one."""
         return self.neighbours.get(host, self.address)
 
     async def run(
@@ -166,7 +185,7 @@ class Endpoint:
         stdin: bytes | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run a command inside the container; see `Runner.run`."""
+        """Run a command inside the container; see `CommandRunner.run`."""
         flags = ["-i"] if stdin is not None else []
         flags += [word for key in (env or {}) for word in ("-e", key)]
         return await self.host.run(

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from time import monotonic
 
-from lab.errors import CommandError, HostError, HostTimeout
-from lab.hosts.command import RunCommand
-from lab.hosts.daemons import CommonHost, with_deadline
+from lab.errors import HostError
+from lab.hosts.base import GRACE, BaseHost
+from lab.hosts.command import RunCommand, with_deadline
 from lab.hosts.host import Private, Result
 
-#: How much longer than the command's own deadline this end waits for the far end (s).
-GRACE = 15.0
 #: What a command finds in its environment, whoever logs in: the same as in a container.
 ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root")
-#: Takes the values of an environment from the first lines of its input (`sshline.header`): an argv can
-#: be read by every user of a machine. `read` takes no byte beyond its line, so the command finds the rest.
-GIVEN = (
+#: Takes the values of an environment from the first lines of its input
+#: (`ssh_connection.environment_lines`): an argv can be read by every user of a machine. `read` takes no
+#: byte beyond its line, so the command finds the rest.
+READ_ENVIRONMENT = (
     "while [ $1 != -- ]; do IFS= read -r value; "
     'export "$1=$(printf %s "$value" | base64 -d)"; shift; done; shift; exec "$@"'
 )
 
 
-class SshHost(CommonHost):
-    """A `Host` on a machine that is reached by `run`; see `lab.hosts.ssh_connection.Line`.
+class SshHost(BaseHost):
+    """A `Host` on a machine that is reached by `run`; see `lab.hosts.ssh_connection.SshConnection`.
 
     Args:
         name: as in the topology.
@@ -39,34 +37,22 @@ class SshHost(CommonHost):
         super().__init__(name, site, addresses)
         self._run, self._sudo = run, sudo
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+    async def execute(
+        self, argv: Sequence[str], timeout: float, stdin: bytes | None, env: Mapping[str, str] | None
     ) -> Result:
-        start = monotonic()
         full = remote_argv(argv, timeout, tuple(env or ()), sudo=self._sudo)
         full = Private(full) if isinstance(argv, Private) else full
         result = await self._run(
             full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env
         )
-        if result.status in (124, 137) and monotonic() - start >= timeout:
-            raise HostTimeout(f"{self.name}: {' '.join(argv)[:300]!r} had not ended after {timeout:g} s")
         if self._sudo and result.status:
             refuse_password(self.name, result)
-        result = Result(tuple(argv), result.status, result.stdout, result.stderr, result.seconds)
-        if check and result.status:
-            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
         return result
 
 
 def remote_argv(argv: Sequence[str], timeout: float, names: Sequence[str], *, sudo: bool) -> list[str]:
-    """The command at the far end; of an environment only the names stand in it."""
-    given = ["sh", "-c", GIVEN, "given", *names, "--"] if names else []
+    """Build the command at the far end; of an environment only the names stand in it."""
+    given = ["sh", "-c", READ_ENVIRONMENT, "given", *names, "--"] if names else []
     root = ["sudo", "-n", "--"] if sudo else []
     return [*root, "env", "-i", "-C", "/", *ENVIRONMENT, *given, *with_deadline(argv, timeout)]
 
@@ -77,13 +63,13 @@ def refuse_password(host: str, result: Result) -> None:
     Raises:
         HostError: it asks for a password, lets this user do nothing, or is not there.
     """
-    said = result.stderr.strip().rsplit("\n", 1)[-1]
-    if said.startswith("sudo: ") and ("password" in said or "terminal" in said):
+    line = result.stderr.strip().rsplit("\n", 1)[-1]
+    if line.startswith("sudo: ") and ("password" in line or "terminal" in line):
         raise HostError(
             f"{host}: sudo asks for a password there; let this user do it without one (NOPASSWD in "
             "/etc/sudoers.d), or log in as root"
         )
-    if "is not in the sudoers file" in said or "is not allowed to execute" in said:
-        raise HostError(f"{host}: {said}; the lab needs root there, by sudo without a password or by login")
-    if result.status == 127 and "sudo" in said and "not found" in said:
+    if "is not in the sudoers file" in line or "is not allowed to execute" in line:
+        raise HostError(f"{host}: {line}; the lab needs root there, by sudo without a password or by login")
+    if result.status == 127 and "sudo" in line and "not found" in line:
         raise HostError(f"{host}: sudo is not installed there; install it, or log in as root")

@@ -1,9 +1,14 @@
-"""The SSH connections to one machine: opened once, kept, and opened again after they drop."""
+"""The SSH connections to one machine: opened once, kept, and opened again after they drop.
+
+Everything that OpenSSH reads of the user's own settings counts here too: ~/.ssh/config, keys,
+the agent, known_hosts. Host keys are always checked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -15,17 +20,47 @@ from typing import Any
 
 import asyncssh
 
-from lab.errors import CommandError, HostLost, HostTimeout, HostUnreachable
-from lab.hosts.command_log import ERR, OUT, Heard
+from lab.errors import HostLost, HostTimeout, HostUnreachable
+from lab.hosts.command_log import ERR, OUT, CommandLog
 from lab.hosts.host import Result
-from lab.hosts.sshway import SshSettings, connected, failure
 
 #: Is given what arrives of a command: `OUT` or `ERR`, and some bytes.
-Take = Callable[[str, bytes], None]
+OnOutput = Callable[[str, bytes], None]
 #: How much is read at once (bytes).
 PIECE = 65_536
 #: OpenSSH serves ten commands at once over one connection unless it is told otherwise.
 CHANNELS = 8
+#: How long a machine may take to answer, and to let somebody in (s).
+CONNECT, LOGIN = 10.0, 20.0
+#: A connection is asked this often (s), and is lost when so many answers are missing.
+KEEPALIVE, MISSING = 5.0, 3
+
+
+@dataclass(frozen=True)
+class SshSettings:
+    """The way to a machine; what is None comes from the user's own SSH settings.
+
+    `keys` are files of private keys; `jump` is a machine to go by; with `accept_new` the key of
+    a machine that was never seen is written into `known_hosts`, and one that changed is refused.
+    """
+
+    name: str
+    address: str
+    port: int | None = None
+    user: str | None = None
+    keys: tuple[str, ...] = ()
+    jump: SshSettings | None = None
+    known_hosts: Path | None = None
+    config: Path | None = None
+    accept_new: bool = False
+
+    @property
+    def where(self) -> str:
+        return f"{self.address} port {self.port or 22}"
+
+    def unreachable(self, reason: str) -> HostUnreachable:
+        """Build the error for a machine that cannot be reached."""
+        return HostUnreachable(self.name, self.where, reason)
 
 
 @dataclass
@@ -41,10 +76,10 @@ class _Connection:
 
 @dataclass
 class SshConnection:
-    """Runs commands on one machine; it is a `lab.hosts.command.Run`. `heard` keeps what they print."""
+    """Runs commands on one machine; it is a `lab.hosts.command.RunCommand`. `log` keeps what they print."""
 
-    way: SshSettings
-    heard: Heard | None = None
+    settings: SshSettings
+    log: CommandLog | None = None
     _open: list[_Connection] = field(default_factory=list)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -52,7 +87,7 @@ class SshConnection:
         """Open the first connection.
 
         Raises:
-            HostUnreachable: says what stands in the way.
+            HostUnreachable: says what stands in the settings.
         """
         async with self._lock:
             await self._free()
@@ -70,15 +105,8 @@ class SshConnection:
 
     @property
     def user(self) -> str:
-        """Who is logged in."""
+        """The name of who is logged in."""
         return str(self._open[0].ssh.get_extra_info("username")) if self._open else ""
-
-    @property
-    def own_address(self) -> str:
-        """The machine's address on the network that carries this connection; "" behind a jump host."""
-        if not self._open or self.way.jump:
-            return ""
-        return str((self._open[0].ssh.get_extra_info("peername") or ("",))[0])
 
     async def __call__(
         self,
@@ -103,30 +131,24 @@ class SshConnection:
         start, words, given = monotonic(), shlex.join(argv), stdin
         if env:
             assert not isinstance(stdin, Path), "a file goes as it is"
-            stdin = header(env) + (stdin or b"")
-        with self.heard.command(argv, env, given) if self.heard else nullcontext() as heard:
+            stdin = environment_lines(env) + (stdin or b"")
+        with self.log.command(argv, env, given) if self.log else nullcontext() as logged:
             try:
                 async with asyncio.timeout(timeout):
-                    status, out, err = await self._somewhere(words, stdin, heard.take if heard else _unheard)
+                    status, out, err = await self._run_where_free(
+                        words, stdin, logged.add if logged else _drop
+                    )
             except TimeoutError as error:
                 raise HostTimeout(
-                    f"{self.way.name}: {words[:300]} had not ended after {timeout:g} s"
+                    f"{self.settings.name}: {words[:300]} had not ended after {timeout:g} s"
                 ) from error
-            if heard:
-                heard.status = status
-        result = Result(
-            tuple(argv),
-            status,
-            out.decode(errors="replace"),
-            err.decode(errors="replace"),
-            monotonic() - start,
-        )
-        if check and result.status:
-            raise CommandError(self.way.name, argv, result.status, result.stdout, result.stderr)
-        return result
+            if logged:
+                logged.status = status
+        result = Result.of(argv, status, out, err, start)
+        return result.checked(self.settings.name) if check else result
 
-    async def _somewhere(
-        self, words: str, stdin: bytes | Path | None, take: Take
+    async def _run_where_free(
+        self, words: str, stdin: bytes | Path | None, on_output: OnOutput
     ) -> tuple[int, bytes, bytes]:
         """Run a command over a connection that takes it: one that does not has not begun it."""
         while True:
@@ -134,23 +156,23 @@ class SshConnection:
                 connection = await self._free()
                 connection.used += 1
             try:
-                return await self._to_its_end(connection.ssh, words, stdin, take)
+                return await self._run_over(connection.ssh, words, stdin, on_output)
             except asyncssh.ChannelOpenError as error:
                 connection.most = connection.used - 1
                 if connection.most == 0 and not connection.ssh.is_closed():
-                    raise HostUnreachable(self.way.name, self.way.where, failure(error)) from error
+                    raise self.settings.unreachable(describe_failure(error)) from error
             finally:
                 connection.used -= 1
 
-    async def _to_its_end(
-        self, ssh: asyncssh.SSHClientConnection, words: str, stdin: bytes | Path | None, take: Take
+    async def _run_over(
+        self, ssh: asyncssh.SSHClientConnection, words: str, stdin: bytes | Path | None, on_output: OnOutput
     ) -> tuple[int, bytes, bytes]:
-        """The status and the output of a command."""
+        """Return the status and the output of a command."""
         more: dict[str, Any] = {} if isinstance(stdin, bytes) else {"stdin": stdin or asyncssh.DEVNULL}
         process = None
         try:
             process = await ssh.create_process(f"exec {words}", encoding=None, **more)
-            out, err = await _communicate(process, stdin if isinstance(stdin, bytes) else None, take)
+            out, err = await _communicate(process, stdin if isinstance(stdin, bytes) else None, on_output)
         except asyncssh.ChannelOpenError:
             raise
         except (asyncssh.Error, OSError) as error:
@@ -163,14 +185,14 @@ class SshConnection:
         return process.returncode if process.returncode >= 0 else 128 - process.returncode, out, err
 
     def _lost(self, words: str) -> HostLost:
-        told = re.sub(r"^.* -k 2 \S+ ", "", words)[:120]
+        command = re.sub(r"^.* -k 2 \S+ ", "", words)[:120]
         return HostLost(
-            f"{self.way.name}: the connection to {self.way.where} was lost while {told!r} ran; "
+            f"{self.settings.name}: the connection to {self.settings.where} was lost while {command!r} ran; "
             "see whether the machine is up, then go on"
         )
 
     async def _free(self) -> _Connection:
-        """A connection that has room for one more command; those that dropped are forgotten."""
+        """Return a connection that has room for one more command; those that dropped are forgotten."""
         self._open = [c for c in self._open if not c.ssh.is_closed()]
         found = next((c for c in self._open if c.used < c.most), None)
         if found is None:
@@ -179,42 +201,47 @@ class SshConnection:
         return found
 
     async def _connect(self) -> _Connection:
-        jump = await connected(self.way.jump) if self.way.jump else None
+        jump = await open_connection(self.settings.jump) if self.settings.jump else None
         try:
-            return _Connection(await connected(self.way, jump), jump=jump)
+            return _Connection(await open_connection(self.settings, jump), jump=jump)
         except BaseException:
             if jump:
                 jump.close()
             raise
 
 
-def _unheard(mark: str, data: bytes) -> None:
-    """For output that nobody but the caller is given."""
+def _drop(mark: str, data: bytes) -> None:
+    """Drop output that nobody but the caller is given."""
 
 
-async def _communicate(process: Any, stdin: bytes | None, take: Take) -> tuple[bytes, bytes]:
-    """What a command prints; one that ends before it has taken its input is no fault of the connection."""
+async def _communicate(process: Any, stdin: bytes | None, on_output: OnOutput) -> tuple[bytes, bytes]:
+    """Return what a command prints.
+
+    One that ends before it has taken its input is no fault of the connection.
+    """
     if stdin is not None:
         with suppress(BrokenPipeError):
             process.stdin.write(stdin)
             process.stdin.write_eof()
     out, err, _ = await asyncio.gather(
-        _all_of(process.stdout, OUT, take), _all_of(process.stderr, ERR, take), process.wait_closed()
+        _read_all(process.stdout, OUT, on_output),
+        _read_all(process.stderr, ERR, on_output),
+        process.wait_closed(),
     )
     return out, err
 
 
-async def _all_of(stream: Any, mark: str, take: Take) -> bytes:
-    """Everything that a command prints on one of its outputs; each piece is handed on as it arrives."""
+async def _read_all(stream: Any, mark: str, on_output: OnOutput) -> bytes:
+    """Return all that a command prints on one of its outputs; each piece is handed on as it arrives."""
     pieces = []
     while piece := await stream.read(PIECE):
-        take(mark, piece)
+        on_output(mark, piece)
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def header(env: Mapping[str, str]) -> bytes:
-    """The lines from which the far end takes the values of an environment."""
+def environment_lines(env: Mapping[str, str]) -> bytes:
+    """Return the lines from which the far end takes the values of an environment."""
     return b"".join(base64.b64encode(value.encode()) + b"\n" for value in env.values())
 
 
@@ -225,3 +252,124 @@ def _end(process: Any) -> None:
             process.send_signal("TERM")
     if process is not None:
         process.close()
+
+
+class _HostKeyCheck(asyncssh.SSHClient):
+    """Decides about host keys that known_hosts does not have."""
+
+    def __init__(self, settings: SshSettings) -> None:
+        self._settings, self.fault = settings, ""
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        file = self._settings.known_hosts or Path.home() / ".ssh" / "known_hosts"
+        known = asyncssh.match_known_hosts(str(file), host, addr, port)[0] if file.exists() else ()
+        if known:
+            self.fault = (
+                f"its host key is not the one that {file} has: the machine was installed anew, or somebody "
+                f"stands between; if it is the former, ssh-keygen -f {file} -R {_known_as(host, port)}"
+            )
+            return False
+        if not self._settings.accept_new:
+            self.fault = (
+                f"its host key {key.get_fingerprint()} is in no known_hosts; compare it and give --accept-new"
+            )
+            return False
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("a") as lines:
+            lines.write(f"{_known_as(host, port)} {key.export_public_key().decode().strip()}\n")
+        return True
+
+
+def _known_as(host: str, port: int) -> str:
+    """Return the name of a machine in known_hosts (sshd(8))."""
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+async def open_connection(
+    settings: SshSettings, tunnel: asyncssh.SSHClientConnection | None = None
+) -> asyncssh.SSHClientConnection:
+    """Open a connection to a machine.
+
+    Raises:
+        HostUnreachable: says what stands in the way, and what to do.
+    """
+    client = _HostKeyCheck(settings)
+    refuse_keys(settings)
+    try:
+        return await asyncssh.connect(
+            settings.address,
+            client_factory=lambda: client,
+            **_options(settings),
+            **({"tunnel": tunnel} if tunnel else {}),
+        )
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise settings.unreachable(client.fault or str(error)) from error
+    except asyncssh.PermissionDenied as error:
+        raise settings.unreachable(_login_refused(settings)) from error
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise HostUnreachable(
+            settings.name,
+            settings.where,
+            f"a key cannot be used: {error}; give it to ssh-agent, or name another",
+        ) from error
+    except (asyncssh.Error, OSError) as error:
+        raise settings.unreachable(describe_failure(error)) from error
+
+
+def refuse_keys(settings: SshSettings) -> None:
+    """Return when the files of the keys can be read.
+
+    Raises:
+        HostUnreachable: one cannot.
+    """
+    for key in settings.keys:
+        try:
+            Path(key).expanduser().open("rb").close()
+        except OSError as error:
+            raise HostUnreachable(
+                settings.name,
+                settings.where,
+                f"the key {key} cannot be read: {error.strerror}; correct the inventory",
+            ) from error
+
+
+def _login_refused(settings: SshSettings) -> str:
+    who = f"user {settings.user!r}" if settings.user else "this user"
+    with_keys = f"not let in with the key {', '.join(settings.keys)}"
+    what = with_keys if settings.keys else "let in with none of the agent's and the user's keys"
+    return f"{who} is {what}; correct user and key in the inventory, or put the key there"
+
+
+def describe_failure(error: BaseException) -> str:
+    """Describe in a few words what went wrong on the settings."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
+    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
+    if "Connect call failed" in reason:  # asyncio's own words; the kernel's are in the number
+        found = re.search(r"Errno (\d+)", str(error))
+        reason = os.strerror(int(found[1])) if found else "connection refused"
+    return f"{reason}; check address and port in the inventory, and that sshd runs there"
+
+
+def _options(settings: SshSettings) -> dict[str, Any]:
+    """Return the options of asyncssh; an empty tuple stands for the user's own settings."""
+    options: dict[str, Any] = {
+        "connect_timeout": CONNECT,
+        "login_timeout": LOGIN,
+        "keepalive_interval": KEEPALIVE,
+        "keepalive_count_max": MISSING,
+        "compression_algs": ["none"],
+        "preferred_auth": "publickey",
+    }
+    if settings.port is not None:
+        options["port"] = settings.port
+    if settings.user is not None:
+        options["username"] = settings.user
+    if settings.keys:
+        options["client_keys"] = [str(Path(key).expanduser()) for key in settings.keys]
+    if settings.known_hosts is not None:
+        settings.known_hosts.touch(mode=0o600, exist_ok=True)
+        options["known_hosts"] = str(settings.known_hosts)
+    if settings.config is not None:
+        options["config"] = [str(settings.config)]
+    return options

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.emulation.emulation import Emulation
 from lab.errors import MeasureError
-from lab.hosts.host import Endpoint, Runner
+from lab.hosts.host import CommandRunner, Endpoint
 from lab.measure import ping
 from lab.util.concurrency import together
 
@@ -39,7 +39,7 @@ async def links(lab: Emulation, count: int) -> list[Pair]:
 
 
 async def _ask_all(
-    runners: Mapping[str, Runner | Endpoint], pairs: Iterable[tuple[str, str, str]], count: int
+    runners: Mapping[str, CommandRunner | Endpoint], pairs: Iterable[tuple[str, str, str]], count: int
 ) -> list[Pair]:
     """Let the first of each pair ask the second, at this address, all at once."""
     asked: dict[str, dict[str, str]] = defaultdict(dict)
@@ -49,7 +49,7 @@ async def _ask_all(
     return [pair for row in rows for pair in row]
 
 
-async def _ask(runner: Runner | Endpoint, a: str, others: Mapping[str, str], count: int) -> list[Pair]:
+async def _ask(runner: CommandRunner | Endpoint, a: str, others: Mapping[str, str], count: int) -> list[Pair]:
     """One end asks all its others at the same time, by one script."""
     command = f"ping -n -q -c {count} -i {INTERVAL:g} -W {PATIENCE}"
     # one write for each: they end side by side

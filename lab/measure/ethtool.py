@@ -8,7 +8,7 @@ lists it and refuses to set it.
 from __future__ import annotations
 
 from lab.errors import MeasureError
-from lab.hosts.host import Endpoint, Runner
+from lab.hosts.host import CommandRunner, Endpoint
 
 NAME = "ethtool"
 #: Names for setting, and what they are called in the list.
@@ -47,7 +47,7 @@ async def set_segmentation(endpoint: Endpoint, state: str) -> dict[str, str]:
     return {"offload": state, "ufo": features.get(UFO, NO_UFO)}
 
 
-async def mtu(runner: Runner, interface: str) -> int:
+async def mtu(runner: CommandRunner, interface: str) -> int:
     """Return the MTU (bytes) of a device.
 
     Raises:

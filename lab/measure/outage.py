@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from lab.errors import MeasureError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.measure.ping import NAME, replies
 
 #: How long answers are watched before the cut (s).
@@ -27,7 +27,7 @@ def drop_argv(interface: str, *, insert: bool) -> list[str]:
     ]
 
 
-async def restore(host: Runner, interface: str) -> None:
+async def restore(host: CommandRunner, interface: str) -> None:
     """Take the rule of `drop_argv` away, however often it is there."""
     while (await host.run(drop_argv(interface, insert=False), check=False)).status == 0:
         pass

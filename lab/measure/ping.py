@@ -10,7 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from lab.errors import MeasureError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.topology import LinkSpec
 
 NAME = "ping"
@@ -88,7 +88,7 @@ def parse(raw: str) -> dict[str, float]:
     return {"mean_ms": found.mean_ms, "max_ms": found.max_ms, "lost_percent": found.lost_percent}
 
 
-async def round_trip(link: LinkSpec, host: Runner) -> dict[str, float]:
+async def round_trip(link: LinkSpec, host: CommandRunner) -> dict[str, float]:
     """Measure a link's round trip from its end `a`: asked, median, least and greatest (ms).
 
     The first echo is left out: it waits for the neighbour's hardware address as well.

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from lab.errors import MeasureError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.measure.tool import last_line
 
 NAME = "tc"
@@ -50,7 +50,7 @@ def free_script(devices: Sequence[str]) -> str:
 
 
 @asynccontextmanager
-async def shared_port(host: Runner, devices: Sequence[str], mbps: float) -> AsyncIterator[None]:
+async def shared_port(host: CommandRunner, devices: Sequence[str], mbps: float) -> AsyncIterator[None]:
     """Hold devices of a host to `mbps` (Mbit/s) together while inside; they are freed however it is left.
 
     Raises:

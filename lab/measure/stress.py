@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.errors import MeasureError
-from lab.hosts.daemons import with_deadline
+from lab.hosts.command import with_deadline
 from lab.hosts.host import Endpoint
 from lab.measure.tool import last_line
 

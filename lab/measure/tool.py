@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.errors import HostTimeout, MeasureError
-from lab.hosts.daemons import with_deadline
+from lab.hosts.command import with_deadline
 from lab.hosts.host import Endpoint, Result
 
 #: How much longer than asked a tool may take (s): five hops add a second of hand-shakes and,

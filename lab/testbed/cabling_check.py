@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from lab.errors import HostError
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.testbed.port_mapping import LinkEnd, MachinePort, Ports, Wiring
 from lab.testbed.survey import Interface
 from lab.util.concurrency import together
@@ -62,7 +62,7 @@ def parse_arp(text: str) -> dict[str, set[str]]:
     return found
 
 
-async def unanswered_ends(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
+async def unanswered_ends(hosts: Mapping[str, CommandRunner], ends: Sequence[LinkEnd]) -> list[LinkEnd]:
     """Return the ends from which the other end of their link does not answer."""
     by_host: dict[str, list[LinkEnd]] = defaultdict(list)
     for end in ends:
@@ -78,7 +78,7 @@ async def unanswered_ends(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) 
 
 
 async def find_wiring(
-    hosts: Mapping[str, Runner],
+    hosts: Mapping[str, CommandRunner],
     interfaces: Mapping[str, Sequence[str]],
     known: Mapping[str, Mapping[str, Interface]],
 ) -> dict[MachinePort, MachinePort]:
@@ -126,7 +126,7 @@ def _fault(end: LinkEnd, far: str, found: Wiring, known: Mapping[str, Mapping[st
     return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
 
 
-async def mtu_faults(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> list[str]:
+async def mtu_faults(hosts: Mapping[str, CommandRunner], ends: Sequence[LinkEnd]) -> list[str]:
     """Return a sentence for every link that does not pass packets of its MTU whole, with what it passes."""
     firsts = [end for end in ends if end.host == end.link.a]
     passed = await together(_widest(hosts[end.host], end) for end in firsts)
@@ -138,7 +138,7 @@ async def mtu_faults(hosts: Mapping[str, Runner], ends: Sequence[LinkEnd]) -> li
     ]
 
 
-async def _widest(host: Runner, end: LinkEnd) -> int:
+async def _widest(host: CommandRunner, end: LinkEnd) -> int:
     """Return the largest packet that passes a link whole (bytes), by halving; 0 when none does."""
 
     async def passes(size: int) -> bool:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import FileError, InventoryError, TopologyError, nearest
 from lab.formats import yaml_loader
-from lab.hosts.sshway import SshSettings
+from lab.hosts.ssh_connection import SshSettings
 from lab.topology import Topology
 
 AUTO = "auto"

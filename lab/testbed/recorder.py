@@ -8,8 +8,9 @@ from time import monotonic
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.daemons import LOGS, MARK
-from lab.hosts.host import Host, Runner
+from lab.hosts.daemons import LOGS
+from lab.hosts.facts import MARK
+from lab.hosts.host import CommandRunner, Host
 from lab.measure.cpu_saturation import IDLE
 from lab.measure.machine import Snapshot, cpu_shares, difference, parse_dropped, parse_pressure, parse_stat
 from lab.util.concurrency import together
@@ -107,7 +108,7 @@ def _row(before: Snapshot, after: Snapshot) -> dict[str, float]:
     return {key: value for key, value in record.items() if key not in ("hosts", "clock")}
 
 
-async def _snapshot(host: Runner) -> Snapshot | None:
+async def _snapshot(host: CommandRunner) -> Snapshot | None:
     try:
         return parse((await host.run(["sh"], stdin=SCRIPT.encode(), timeout=20)).stdout)
     except HostError:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.errors import HostError, HostsLocked
-from lab.hosts.host import Runner
+from lab.hosts.host import CommandRunner
 from lab.util.concurrency import together
 
 FOLDER = "/var/lib/lab/testbed"
@@ -88,7 +88,7 @@ def acquire_script(holder: Holder) -> str:
     return f"mkdir -p {FOLDER} || exit 1\n{takes}cat {CLAIM}; echo; cat {BUSY}\n"
 
 
-async def acquire(hosts: Sequence[Runner], *, steal: bool = False) -> Holder:
+async def acquire(hosts: Sequence[CommandRunner], *, steal: bool = False) -> Holder:
     """Acquire all hosts, or none.
 
     Raises:
@@ -123,7 +123,7 @@ def _other(mine: Holder, locks: Locks) -> Holder | None:
     return busy if busy and busy != mine and not (busy.same_person(mine) and busy.dead()) else None
 
 
-async def _try_to_acquire(host: Runner, holder: Holder) -> Locks:
+async def _try_to_acquire(host: CommandRunner, holder: Holder) -> Locks:
     done = await host.run(["sh"], stdin=acquire_script(holder).encode(), check=False)
     if done.status:
         last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
@@ -134,7 +134,7 @@ async def _try_to_acquire(host: Runner, holder: Holder) -> Locks:
     return {CLAIM: parse(claim), BUSY: parse(busy)}
 
 
-async def release(hosts: Sequence[Runner], mine: Holder, *, claim: bool) -> None:
+async def release(hosts: Sequence[CommandRunner], mine: Holder, *, claim: bool) -> None:
     """Release hosts that are still mine; with `claim` for good."""
     files = f"{CLAIM} {BUSY}" if claim else BUSY
     script = f"grep -qF {shlex.quote(mine.since)} {BUSY} 2>/dev/null && rm -f {files} || :\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lab.errors import HostError
 from lab.hosts.daemons import LOGS, PIDS
-from lab.hosts.host import Host, Runner
+from lab.hosts.host import CommandRunner, Host
 from lab.images import ENDPOINT
 from lab.testbed import dataplane, survey
 from lab.testbed.reservation import FOLDER
@@ -42,7 +42,7 @@ async def keep_first_survey(host: Host, found: Survey) -> None:
         await host.put(found.text().encode(), BEFORE)
 
 
-async def append_names(host: Runner, file: str, names: list[str]) -> None:
+async def append_names(host: CommandRunner, file: str, names: list[str]) -> None:
     """Add names to a file on a machine, safe from a loss of power: what is about to be touched."""
     lines = "".join(f"{name}\n" for name in names)
     script = f"mkdir -p {FOLDER}\nprintf %s {shlex.quote(lines)} >> {file}\nsync {file}\n"

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any
 
 from lab.errors import HostError
-from lab.hosts.daemons import MARK, ask_facts, parse_facts, parse_version
-from lab.hosts.host import HostFacts, Runner
+from lab.hosts.facts import MARK, facts_script, parse_facts, parse_version
+from lab.hosts.host import CommandRunner, HostFacts
 from lab.images import ENDPOINT
 from lab.images.builders import SOURCES
 from lab.runs.environment import SYSCTLS
@@ -173,7 +173,7 @@ def parse(text: str) -> Survey:
     return Survey({name.strip(): said for name, _, said in parts})
 
 
-async def survey(host: Runner) -> Survey:
+async def survey(host: CommandRunner) -> Survey:
     """Ask a machine all `QUESTIONS`; it is left as it is.
 
     Raises:
@@ -189,9 +189,9 @@ async def survey(host: Runner) -> Survey:
     return found
 
 
-async def host_facts(host: Runner) -> HostFacts:
+async def host_facts(host: CommandRunner) -> HostFacts:
     """Ask what overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
-    said = await host.run(["unshare", "--net", "sh"], stdin=ask_facts().encode(), check=False)
+    said = await host.run(["unshare", "--net", "sh"], stdin=facts_script().encode(), check=False)
     return parse_facts(said.stdout)
 
 

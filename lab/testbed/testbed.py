@@ -15,7 +15,7 @@ from typing import Any
 from lab.errors import HostError, LabError
 from lab.events import Emit, silent, step
 from lab.hosts.command import RunCommand, Trace
-from lab.hosts.command_log import Heard
+from lab.hosts.command_log import CommandLog
 from lab.hosts.ssh import SshHost, remote_argv
 from lab.hosts.ssh_connection import SshConnection
 from lab.runs.environment import environment
@@ -124,7 +124,7 @@ class Testbed:
             FileError: a file cannot be made.
         """
         for name, connection in self.connections.items():
-            connection.heard = Heard(folder / f"{name}.log", self.emit)
+            connection.log = CommandLog(folder / f"{name}.log", self.emit)
 
     async def close(self) -> None:
         """Let go of the hosts, and close every connection; daemons on the hosts go on."""
@@ -139,8 +139,8 @@ class Testbed:
         for trace in self._traces:
             trace.close()
         for connection in self.connections.values():
-            if connection.heard:
-                connection.heard.close()
+            if connection.log:
+                connection.log.close()
 
     async def survey(self) -> None:
         """Survey every machine; they are left as they are.

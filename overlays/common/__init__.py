@@ -1,1 +1,1 @@
-"""What several overlays need: routes, endpoints, a key-value store, Docker's settings, netfilter's rules."""
+"""Parts that several overlays need: routes, endpoints, a key-value store, Docker's settings, iptables."""

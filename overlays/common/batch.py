@@ -10,8 +10,8 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
-from lab.hosts.daemons import LOGS, PIDS, start_argv, stop_argv
-from lab.hosts.host import Result, Runner
+from lab.hosts.daemons import LOGS, PIDS, log_file, start_argv, status_argv, stop_argv
+from lab.hosts.host import CommandRunner, Result
 
 #: Between two tries of a command that is waited for (s).
 PAUSE = 0.05
@@ -68,30 +68,30 @@ class Batch:
 
     def unless_running(self, name: str, batch: Batch) -> Batch:
         """Add another batch, to be run where a daemon does not run."""
-        return self.unless(["start-stop-daemon", "--status", "--pidfile", f"{PIDS}/{name}.pid"], batch)
+        return self.unless(status_argv(name), batch)
 
     def stop(self, name: str) -> Batch:
         """End a daemon, as `Host.stop` does, and delete its log."""
-        return self.run(stop_argv(name)).run(["rm", "-f", f"{LOGS}/{name}.log"])
+        return self.run(stop_argv(name)).run(["rm", "-f", log_file(name)])
 
     def wait(self, argv: Sequence[str], seconds: float, text: str = "") -> Batch:
         """Repeat a command until it succeeds and prints `text`; go on in any case after so many seconds.
 
         The host asks itself, which costs far less than being asked.
         """
-        said = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
-        self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
-        self._lines.append(f"until {shlex.join(argv)} 2>/dev/null{said} || [ $(date +%s) -ge $end ]; do")
-        self._lines.append(f"sleep {PAUSE:g}; done")
-        return self
+        shown = f" | grep -qF {shlex.quote(text)}" if text else " >/dev/null"
+        return self._until(f"{shlex.join(argv)} 2>/dev/null{shown}", seconds)
 
     def provoke(self, ask: Sequence[str], shows: Sequence[str], seconds: float) -> Batch:
         """Run a command, and wait until another one prints something else than before, at most so long."""
-        said = f"$({shlex.join(shows)} 2>/dev/null || :)"
-        self._lines.append(f"was={said}")
+        shown = f"$({shlex.join(shows)} 2>/dev/null || :)"
+        self._lines.append(f"was={shown}")
         self.run(ask)
+        return self._until(f'[ "{shown}" != "$was" ]', seconds)
+
+    def _until(self, condition: str, seconds: float) -> Batch:
         self._lines.append(f"end=$(($(date +%s) + {math.ceil(seconds)}))")
-        self._lines.append(f'until [ "{said}" != "$was" ] || [ $(date +%s) -ge $end ]; do')
+        self._lines.append(f"until {condition} || [ $(date +%s) -ge $end ]; do")
         self._lines.append(f"sleep {PAUSE:g}; done")
         return self
 
@@ -102,13 +102,13 @@ class Batch:
 
     async def on(
         self,
-        host: Runner,
+        host: CommandRunner,
         *,
         timeout: float = 60.0,
         check: bool = True,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run the batch on a host; see `Runner.run`. Nothing is run for an empty batch."""
+        """Run the batch on a host; see `CommandRunner.run`. Nothing is run for an empty batch."""
         if not self._lines:
             return Result(("sh", "-e"), 0, "", "", 0.0)
         return await host.run(["sh", "-e"], stdin=self.script.encode(), timeout=timeout, check=check, env=env)

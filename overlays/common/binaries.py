@@ -1,4 +1,4 @@
-"""Where the programs of an overlay come from on this machine: a variable, PATH, or a published image."""
+"""The programs of an overlay on this machine: from a variable, PATH, or a published image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANSWER, PULL = 6.0, 300.0
 
 @dataclass(frozen=True)
 class Copy:
-    """The program as it goes to hosts, and its SHA-256."""
+    """A program as it goes to hosts, and its SHA-256."""
 
     data: bytes = field(repr=False)
     digest: str = ""
@@ -33,7 +33,7 @@ class Copy:
 
 
 def stamp(path: str) -> str:
-    """The file beside a program on a host that says which program it is."""
+    """Return the file beside a program on a host that says which program it is."""
     return f"{path}.sha256"
 
 
@@ -54,7 +54,7 @@ async def put_once(host: Host, copy: Copy, path: str) -> None:
 
 
 def given(variable: str, program: str) -> Path | None:
-    """The file that an environment variable names, or the program found on PATH; None without either.
+    """Return the file that an environment variable names, or the program found on PATH; None without either.
 
     Raises:
         OverlayError: the variable is set, and names no file that can be run.
@@ -71,7 +71,7 @@ def given(variable: str, program: str) -> Path | None:
 
 
 def from_images(images: Sequence[str], path: str, *, pull: bool) -> bytes | None:
-    """A file out of the first of these images that is here, or can be pulled; None when none can."""
+    """Return a file out of the first of these images that is here, or can be pulled; None when none can."""
     if not shutil.which("docker"):
         return None
     here = [image for image in images if _docker("image", "inspect", image) is not None]
@@ -81,7 +81,7 @@ def from_images(images: Sequence[str], path: str, *, pull: bool) -> bytes | None
 
 
 def _docker(*words: str) -> bytes | None:
-    """What a docker command printed; None when it failed."""
+    """Return what a docker command printed; None when it failed."""
     done = subprocess.run(["docker", *words], capture_output=True, timeout=60, check=False)
     return done.stdout if done.returncode == 0 else None
 
@@ -101,7 +101,7 @@ def _pull(image: str) -> bool:
 
 
 def _copy(image: str, path: str) -> bytes:
-    """A file out of an image, by way of a container that is never started.
+    """Return a file out of an image, by way of a container that is never started.
 
     Raises:
         OverlayError: the image has no such file.
@@ -124,12 +124,18 @@ def _copy(image: str, path: str) -> bytes:
         return member.read()
 
 
-async def in_thread(work: Callable[[], bytes | None]) -> bytes | None:
-    """A program's bytes, looked for, built or pulled while the event loop goes on."""
-    return await asyncio.to_thread(work)
+async def obtain(missing: str, find: Callable[[], bytes | None], remedy: str) -> bytes:
+    """Return a program's bytes, looked for, built or pulled while the event loop goes on.
+
+    Raises:
+        OverlayError: it cannot be had; the message begins with `missing`.
+    """
+    if (data := await asyncio.to_thread(find)) is None:
+        raise OverlayError(f"{missing} is here; {remedy}")
+    return data
 
 
 def program(variable: str, name: str, images: Sequence[str], path: str) -> bytes | None:
-    """A program's bytes from wherever it can be had; None where it cannot."""
+    """Return a program's bytes from wherever it can be had; None where it cannot."""
     found = given(variable, name)
     return found.read_bytes() if found else from_images(images, path, pull=True)

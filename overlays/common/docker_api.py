@@ -1,4 +1,4 @@
-"""Asking a host's Docker daemon by its HTTP interface, from the host itself.
+"""Requests to a host's Docker daemon by its HTTP interface, from the host itself.
 
 Docker's own client takes ten times as long to start, and has secrets in its argv.
 """
@@ -23,7 +23,7 @@ ALREADY = 503
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """An HTTP status (0: none came), and what came with it; `words` is what Docker said of an error."""
+    """An HTTP status (0: none came), and what came with it; `message` is what Docker said of an error."""
 
     status: int
     text: str
@@ -37,7 +37,7 @@ class ApiResponse:
         return json.loads(self.text)
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         try:
             return str(self.json["message"])
         except (ValueError, KeyError, TypeError):
@@ -45,7 +45,7 @@ class ApiResponse:
 
 
 def argv(method: str, path: str, seconds: float, *, body: bool) -> list[str]:
-    """The ``curl`` of one request, which prints the answer and, on a line of its own, its status."""
+    """Build the ``curl`` of one request, which prints the answer and, on a line of its own, its status."""
     return [
         *("curl", "-sS", "--max-time", f"{seconds:g}", "--unix-socket", SOCKET, "-X", method),
         *("-w", r"\n%{http_code}", *(["-H", "Content-Type: application/json", "-d", "@-"] if body else [])),
@@ -69,8 +69,8 @@ async def calls(
     lines = [line for line in result.stdout.splitlines() if line]
     if not lines or not lines[-1].isdigit():
         return ApiResponse(0, result.stderr)
-    said = lines[-2] if len(lines) > 1 and not lines[-2].isdigit() else ""
-    return ApiResponse(int(lines[-1]), said)
+    body_text = lines[-2] if len(lines) > 1 and not lines[-2].isdigit() else ""
+    return ApiResponse(int(lines[-1]), body_text)
 
 
 async def call(
@@ -92,7 +92,7 @@ async def call(
     command = argv(method, path, seconds, body=text is not None)
     command = Private(command) if private else command
     result = await host.run(command, stdin=text, check=False, timeout=seconds + 5)
-    said, _, status = result.stdout.rpartition("\n")
+    body_text, _, status = result.stdout.rpartition("\n")
     if result.status or not status.isdigit():
         return ApiResponse(0, result.stderr)
-    return ApiResponse(int(status), said)
+    return ApiResponse(int(status), body_text)

@@ -7,23 +7,27 @@ kept in a file beside it, so that a later process can restore them too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from lab.errors import CommandError, OverlayError
+from lab.hosts.daemons import signal_argv
 from lab.hosts.host import Host
 from overlays.common.batch import Batch
 
 SETTINGS = "/etc/docker/daemon.json"
+PIDFILE = "/var/run/docker.pid"
 CONTROL = "/usr/local/lib/lab/docker-daemon"
 
 
 def backup(overlay: str) -> str:
-    """The file that keeps what the settings were before an overlay changed them."""
+    """Return the file that keeps what the settings were before an overlay changed them."""
     return f"/etc/docker/.before-{overlay}.json"
 
 
 def changed(current: str, new: Mapping[str, Any], during: Mapping[str, Any] | None = None) -> tuple[str, str]:
-    """The new text of the settings, and the text of the backup that undoes the change.
+    """Return the new text of the settings, and the text of the backup that undoes the change.
 
     `during` are settings that Docker needs only while it restarts on the old ones.
     """
@@ -34,7 +38,7 @@ def changed(current: str, new: Mapping[str, Any], during: Mapping[str, Any] | No
 
 
 def restored(current: str, before: str) -> tuple[str, str]:
-    """The settings without an overlay's change: as Docker restarts on them, and as they stay.
+    """Return the settings without an overlay's change: as Docker restarts on them, and as they stay.
 
     The second is empty when there was no file.
     """
@@ -46,7 +50,7 @@ def restored(current: str, before: str) -> tuple[str, str]:
 
 
 def parse_read(text: str, overlay: str) -> tuple[str, str]:
-    """Settings and backup out of what `read` printed: every line with its file's name before it."""
+    """Return settings and backup out of what `read` printed: every line with its file's name before it."""
     found = {SETTINGS: "", backup(overlay): ""}
     for line in text.splitlines():
         path, _, content = line.partition(":")
@@ -55,7 +59,7 @@ def parse_read(text: str, overlay: str) -> tuple[str, str]:
 
 
 async def read(host: Host, overlay: str) -> tuple[str, str]:
-    """A host's settings and an overlay's backup of them; empty where there is no such file."""
+    """Read a host's settings and an overlay's backup of them; empty where there is no such file."""
     listed = await host.run(["grep", "-H", "-s", "", SETTINGS, backup(overlay)], check=False)
     return parse_read(listed.stdout, overlay)
 
@@ -90,11 +94,23 @@ async def restore(host: Host, overlay: str, tell: Batch | None = None) -> bool:
     return True
 
 
+@contextmanager
+def restarting(host: Host, overlay: str) -> Iterator[None]:
+    """Name a restart of Docker that fails.
+
+    Raises:
+        OverlayError: in place of the command's error.
+    """
+    try:
+        yield
+    except CommandError as error:
+        words = error.stderr.strip() or error.stdout.strip()
+        raise OverlayError(f"{overlay}: Docker on {host.name} did not restart: {words}") from error
+
+
 def reload() -> Batch:
     """Let the daemon read its settings again, where it can do so while it runs."""
-    return Batch().run(
-        ["start-stop-daemon", "--stop", "--quiet", "--signal", "HUP", "--pidfile", "/var/run/docker.pid"]
-    )
+    return Batch().run(signal_argv("HUP", PIDFILE))
 
 
 def start() -> Batch:

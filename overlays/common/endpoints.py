@@ -13,12 +13,12 @@ LABEL = "lab.overlay"
 
 
 def called(overlay: str, host: str, name: str) -> str:
-    """A container's name: unique on its host, and on a network that spans all hosts."""
+    """Return a container's name: unique on its host, and on a network that spans all hosts."""
     return f"{overlay}-{name}-{host}"
 
 
 def container(overlay: str, host: str, image: str, network: str) -> dict[str, Any]:
-    """An endpoint as Docker is asked for it. It may set up its interfaces and open raw sockets, no more."""
+    """Return what Docker is asked for; an endpoint may set up interfaces and open raw sockets, no more."""
     return {
         "Image": image,
         "Labels": {LABEL: overlay},
@@ -54,7 +54,7 @@ async def attach(
         if answer.ok:
             refuse_other(host, name, answer.json, asked)
     if not answer.ok:
-        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.words}")
+        raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.message}")
     found = address or address_of(answer.json["NetworkSettings"]["Networks"], network)
     if not found:
         raise OverlayError(
@@ -79,7 +79,7 @@ def refuse_other(host: Host, name: str, there: Mapping[str, Any], asked: Mapping
 
 
 def address_of(networks: Mapping[str, Any], network: str) -> str:
-    """The address that Docker reports for a container on a network; empty when it has none."""
+    """Return the address that Docker reports for a container on a network; empty when it has none."""
     return str(networks.get(network, {}).get("IPAddress", ""))
 
 

@@ -24,11 +24,11 @@ class Etcd:
 
     @property
     def url(self) -> str:
-        """Where clients on every host find it."""
+        """The URL at which clients on every host find it."""
         return f"http://{self.address}:{self.port}"
 
     def argv(self) -> list[str]:
-        """The command of the daemon; peers have no business here, so that port stays on loopback."""
+        """Return the command of the daemon; peers have no business here, so that port stays on loopback."""
         peer = f"http://127.0.0.1:{self.port + 1}"
         return [
             *("etcd", "--name=lab", f"--data-dir={self._data}", "--enable-v2=true", "--logger=zap"),
@@ -44,38 +44,28 @@ class Etcd:
             OverlayError: it gave no answer within `timeout` (s).
         """
         ask = ["curl", "-sSf", "--max-time", "2", f"http://127.0.0.1:{self.port}/health"]
-        result = (
-            await Batch()
-            .start(self.daemon, self.argv())
-            .wait(ask, timeout)
-            .run(ask)
-            .on(self.host, check=False)
-        )
+        batch = Batch().start(self.daemon, self.argv()).wait(ask, timeout).run(ask)
+        result = await batch.on(self.host, check=False)
         if '"health":"true"' not in result.stdout:
             said = result.stderr.strip() or result.stdout.strip()
             raise OverlayError(f"{self.daemon} on {self.host.name} gave no answer in {timeout:g} s: {said}")
 
     async def keys(self, folder: str) -> dict[str, Any]:
-        """What the v2 interface has under a folder, as etcd writes it; {} when there is none."""
-        argv = [
-            "curl",
-            "-sS",
-            "--max-time",
-            "5",
-            f"http://127.0.0.1:{self.port}/v2/keys/{folder}?recursive=true",
-        ]
-        result = await self.host.run(argv, check=False)
+        """Return what the v2 interface has under a folder, as etcd writes it; {} when there is none."""
+        url = f"http://127.0.0.1:{self.port}/v2/keys/{folder}?recursive=true"
+        result = await self.host.run(["curl", "-sS", "--max-time", "5", url], check=False)
         return dict(json.loads(result.stdout).get("node", {})) if result.stdout.startswith("{") else {}
 
     async def put_v3(self, key: str, value: str) -> None:
         """Write a key through the v3 interface."""
-        argv = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", "put", key]
-        await self.host.run(argv, stdin=value.encode())
+        await self.host.run(self._etcdctl("put", key), stdin=value.encode())
 
     async def delete_v3(self, key: str) -> None:
         """Delete a key through the v3 interface."""
-        argv = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", "del", key]
-        await self.host.run(argv)
+        await self.host.run(self._etcdctl("del", key))
+
+    def _etcdctl(self, *words: str) -> list[str]:
+        return ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", *words]
 
     async def remove(self) -> None:
         """End it and delete its data."""

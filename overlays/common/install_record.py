@@ -1,4 +1,4 @@
-"""What an overlay was told, written down on each of its hosts.
+"""A record of an installed overlay on each of its hosts: its options, and what was chosen for it.
 
 Another process that installs it on the same hosts finds it there, and takes it up as it runs. No
 secret is among it; the file goes with the overlay, or with the host's next boot.
@@ -13,47 +13,47 @@ from typing import Any
 
 from lab.errors import OverlayError
 from lab.hosts.host import Host
+from lab.util.concurrency import together
 from overlays.common.batch import Batch
-from overlays.common.polling import each
 
 FOLDER = "/run/lab/overlays"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What stands on some hosts: what was settled when the overlay was installed, and who has it not yet.
+class Installed:
+    """The hosts that do not have an overlay yet, and what was chosen for it when it was first installed.
 
-    `told` is None where it is on no host.
+    `choices` is None where it is on no host.
     """
 
-    told: Mapping[str, Any] | None
+    choices: Mapping[str, Any] | None
     new: tuple[Host, ...]
 
 
 def path(overlay: str) -> str:
-    """The file of an overlay on a host."""
+    """Return the file of an overlay on a host."""
     return f"{FOLDER}/{overlay}.json"
 
 
-async def find(overlay: str, settings: Mapping[str, str], hosts: Sequence[Host]) -> Found:
-    """Look on all hosts, side by side.
+async def read(overlay: str, settings: Mapping[str, str], hosts: Sequence[Host]) -> Installed:
+    """Read the records of all hosts, side by side.
 
     Raises:
         OverlayError: on one the overlay runs with other options; says which, and which were asked for.
     """
-    told: Mapping[str, Any] | None = None
+    choices: Mapping[str, Any] | None = None
     new = list[Host]()
-    for host, text in zip(hosts, await each(lambda host: _read(host, overlay), hosts), strict=True):
+    for host, text in zip(hosts, await together(_text(host, overlay) for host in hosts), strict=True):
         if not text.strip():
             new.append(host)
             continue
-        said = json.loads(text)
-        refuse_other(overlay, host.name, said["settings"], settings)
-        told = told or said["told"]
-    return Found(told, tuple(new))
+        record = json.loads(text)
+        refuse_other(overlay, host.name, record["settings"], settings)
+        choices = choices or record["told"]
+    return Installed(choices, tuple(new))
 
 
-async def _read(host: Host, overlay: str) -> str:
+async def _text(host: Host, overlay: str) -> str:
     return (await host.run(["cat", path(overlay)], check=False)).stdout
 
 
@@ -72,12 +72,12 @@ def refuse_other(overlay: str, host: str, runs: Mapping[str, str], asked: Mappin
         )
 
 
-async def keep(
-    overlay: str, settings: Mapping[str, str], told: Mapping[str, Any], hosts: Sequence[Host]
+async def write(
+    overlay: str, settings: Mapping[str, str], choices: Mapping[str, Any], hosts: Sequence[Host]
 ) -> None:
-    """Write it down on hosts, side by side."""
-    text = json.dumps({"settings": dict(settings), "told": dict(told)})
-    await each(lambda host: Batch().write(path(overlay), text).on(host), hosts)
+    """Write the record on hosts, side by side."""
+    text = json.dumps({"settings": dict(settings), "told": dict(choices)})
+    await together(Batch().write(path(overlay), text).on(host) for host in hosts)
 
 
 def drop(batch: Batch, overlay: str) -> Batch:

@@ -9,7 +9,7 @@ from lab.hosts.host import Host
 
 
 def removal(saved: str, ours: re.Pattern[str]) -> str:
-    """Input for ``iptables-restore --noflush`` that deletes the rules and chains matching `ours`.
+    """Return the input for ``iptables-restore --noflush`` that deletes the rules and chains matching `ours`.
 
     Args:
         saved: the output of ``iptables-save``.

@@ -1,17 +1,12 @@
-"""Waiting for a state by asking for it, with a deadline; and work on all hosts side by side."""
+"""Waiting for a state by asking for it, with a deadline."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TypeVar
 
 from lab.errors import OverlayError
-from lab.util.concurrency import together
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 #: Between two questions (s). A question enters the host, which costs more than this.
 INTERVAL = 0.1
@@ -28,8 +23,3 @@ async def until(probe: Callable[[], Awaitable[str]], timeout: float, what: str) 
         if monotonic() > end:
             raise OverlayError(f"{what} did not come within {timeout:g} s: {words[:600]}")
         await asyncio.sleep(INTERVAL)
-
-
-async def each(work: Callable[[T], Awaitable[R]], things: Iterable[T]) -> list[R]:
-    """Do the work on all things side by side; the first failure ends the rest and is raised as it is."""
-    return await together((work(thing) for thing in things), on_failure="cancel")

@@ -1,4 +1,4 @@
-"""Noticing that a daemon has ended, at next to no cost: the host waits, with one sleeping process each.
+"""A watch for the end of a daemon, at next to no cost: the host waits, with one sleeping process each.
 
 To ask every host every second would take a tenth of a machine of two processors away from the
 measurement that it runs beside.
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from lab.hosts.daemons import PIDS, stop_argv
 from lab.hosts.host import Host
+from lab.util.concurrency import together
 from overlays.common.batch import Batch
-from overlays.common.polling import each
 
 #: How often a host looks whether a process is still there (s).
 INTERVAL = 1.0
@@ -33,7 +33,7 @@ async def until_one_ends(daemons: Mapping[Host, Mapping[str, str]]) -> None:
         for end in ends:
             end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
-        await each(lambda host: _forget(host, daemons[host]), daemons)
+        await together(_forget(host, daemons[host]) for host in daemons)
 
 
 async def _ends(host: Host, name: str, file: str) -> None:

@@ -14,12 +14,12 @@ import networkx as nx
 from lab.errors import OverlayError, TopologyError
 from lab.hosts.host import Host
 from lab.topology import Topology
+from lab.util.concurrency import together
 from overlays.common.batch import Batch
-from overlays.common.polling import each
 
 
 def mark(overlay: str) -> int:
-    """The protocol number, metric and table of an overlay's routes, 150 to 249.
+    """Return the protocol number, metric and table of an overlay's routes, 150 to 249.
 
     Routes of two overlays to one subnet differ in metric, so each can be taken away alone.
     """
@@ -27,12 +27,12 @@ def mark(overlay: str) -> int:
 
 
 def to_subnets(host: str, topology: Topology) -> list[str]:
-    """The routes of one host to every subnet that is not its own, as ``ip`` takes them."""
+    """Return the routes of one host to every subnet that is not its own, as ``ip`` takes them."""
     return [f"{subnet} via {gateway}" for subnet, gateway in topology.routes(host)]
 
 
 def to_hosts(host: str, topology: Topology) -> list[str]:
-    """Routes to the first address of every other host, with the host's own first address as the source.
+    """Return routes to the first address of every other host, with the host's own first one as the source.
 
     A tunnel in the kernel drops what comes from another address than the one it knows for the
     sender, and a host with two links sends from whichever of them the packet leaves by.
@@ -42,7 +42,7 @@ def to_hosts(host: str, topology: Topology) -> list[str]:
 
 
 def reaches(topology: Topology, a: str, b: str) -> bool:
-    """Whether two hosts are in one part of the topology."""
+    """Return True when two hosts are in one part of the topology."""
     try:
         return bool(topology.path(a, b))
     except TopologyError:
@@ -106,7 +106,7 @@ def drop(batch: Batch, overlay: str) -> Batch:
 
 async def install(hosts: tuple[Host, ...], topology: Topology, overlay: str) -> None:
     """Give every host its routes."""
-    await each(lambda host: add(Batch(), host.name, topology, overlay).on(host), hosts)
+    await together(add(Batch(), host.name, topology, overlay).on(host) for host in hosts)
 
 
 async def renew(hosts: tuple[Host, ...], topology: Topology, overlay: str, tunnel: int = 0) -> None:
@@ -116,9 +116,4 @@ async def renew(hosts: tuple[Host, ...], topology: Topology, overlay: str, tunne
         batch = add(drop(Batch(), overlay), host.name, topology, overlay)
         await (add_tunnel(batch, host.name, topology, overlay, tunnel) if tunnel else batch).on(host)
 
-    await each(one, hosts)
-
-
-async def remove(hosts: tuple[Host, ...], overlay: str) -> None:
-    """Take an overlay's routes away from every host."""
-    await each(lambda host: drop(Batch(), overlay).on(host), hosts)
+    await together(one(host) for host in hosts)

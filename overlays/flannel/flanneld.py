@@ -1,4 +1,4 @@
-"""Flannel's program: where it is, or how it is built from its Go module, pinned by hashes."""
+"""Flannel's program, found, or built from its Go module, which is pinned by hashes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ REMEDY = (
 
 
 def has_go() -> bool:
-    """Whether this machine has a Go that can build the module."""
+    """Return True when this machine has a Go that can build the module."""
     go = shutil.which("go")
     if not go:
         return False
-    said = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    found = re.search(r"go(\d+)\.(\d+)", said)
+    printed = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    found = re.search(r"go(\d+)\.(\d+)", printed)
     return bool(found) and (int(found[1]), int(found[2])) >= GO if found else False
 
 
 def built() -> Path:
-    """Where the program is kept once it is built: named by the hash of all that it is built from."""
+    """Return where the program is kept once it is built: named by the hash of all that it is built from."""
     inputs = b"".join(f.read_bytes() for f in sorted(MODULE.rglob("*")) if f.is_file())
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache_home / "overlay-lab" / f"flanneld-{hashlib.sha256(inputs).hexdigest()[:16]}"
@@ -64,19 +64,19 @@ def _compile(target: Path) -> None:
     argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
     done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {said}; {REMEDY}")
+        printed = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {printed}; {REMEDY}")
     partial.rename(target)
 
 
 def here() -> bool:
-    """Whether the program is here, or can be built, without asking any registry."""
+    """Return True when the program is here, or can be built, without asking any registry."""
     return bool(binaries.given("LAB_FLANNELD", "flanneld")) or os.access(built(), os.X_OK) or has_go()
 
 
 @cache
 def program() -> bytes | None:
-    """The program: ``LAB_FLANNELD``, PATH, built here, or a published image; None where it cannot be had."""
+    """Return the program: ``LAB_FLANNELD``, PATH, built here, or a published image; None without any."""
     if found := binaries.given("LAB_FLANNELD", "flanneld"):
         return found.read_bytes()
     if os.access(built(), os.X_OK) or has_go():

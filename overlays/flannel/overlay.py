@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.errors import CommandError, OverlayError
-from lab.hosts.daemons import PIDS
+from lab.errors import OverlayError
+from lab.hosts.daemons import status_argv
 from lab.hosts.host import Endpoint, Host, HostFacts, Result
 from lab.topology import Topology
+from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
 from overlays.common import binaries, docker_config, endpoints, install_record, iptables, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
-from overlays.common.polling import each, until
 from overlays.flannel import flanneld
 
 #: How long flanneld may take to lease a subnet (s); a second or two as a rule.
@@ -32,10 +33,8 @@ SUBNET_FILE = "/run/flannel/subnet.env"
 #: How often a flanneld is started again that was given a subnet which another took meanwhile, and its last
 #: words then (flannel v0.28 means to try again by itself and does not).
 AGAIN, TAKEN = 10, "subnet already exists"
-#: Whether the lease is there, or flanneld is no longer (1 says start-stop-daemon of one that has ended).
-LEASED_OR_ENDED = (
-    f"test -s {SUBNET_FILE} || {{ start-stop-daemon --status --pidfile {PIDS}/flanneld.pid; [ $? = 1 ]; }}"
-)
+#: True when the lease is there, or flanneld is no longer (1 says start-stop-daemon of one that has ended).
+LEASED_OR_ENDED = f"test -s {SUBNET_FILE} || {{ {shlex.join(status_argv('flanneld'))}; [ $? = 1 ]; }}"
 RULES = re.compile(r"\bFLANNEL-|flanneld|-[io] (flannel\S*|docker0)\b.*flannel")
 DEVICES = ("flannel.1", "flannel0", "flannel.ipip", "flannel-wg")
 #: The tunnel of a backend that has one route for all hosts; who has which subnet is inside it.
@@ -68,6 +67,14 @@ class Flannel(Overlay):
             return None
         return Missing("no flanneld is here, and no Go to build it", flanneld.REMEDY)
 
+    @classmethod
+    def fetch(cls) -> None:
+        flanneld.program()
+
+    @property
+    def user_space(self) -> bool:
+        return self._backend == "udp"
+
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing, kind = [], NEEDS.get(self._backend)
         if kind and kind not in facts.link_kinds:
@@ -86,18 +93,20 @@ class Flannel(Overlay):
         self.topology = topology
         await self.require(hosts)
         self._refuse_hops(hosts)
-        found = await self.find(hosts)
-        change = "setting Docker's bridge"
-        await each(lambda h: endpoints.refuse_beside_others(self.name, h, change), found.new)
-        program = await binaries.in_thread(flanneld.program)
-        if program is None:
-            raise OverlayError(f"flannel: no flanneld is here; {flanneld.REMEDY}")
-        told = await self.claim(hosts, found, store=hosts[0].name)
-        keeper = self.of_hosts(told["store"], "its store")
+        before = await self.installed(hosts)
+        await self._refuse_beside_others(before.new, "setting")
+        copy = binaries.Copy(await binaries.obtain("flannel: no flanneld", flanneld.program, flanneld.REMEDY))
+        chosen = await self.claim(hosts, before, store=hosts[0].name)
+        keeper = self.host_with(chosen["store"], "its store")
         self._store = Etcd(self.name, keeper, topology.address(keeper.name), PORT)
-        copy = binaries.Copy(program)
-        await each(lambda job: job, [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)])
-        await each(self._start, self.hosts)
+        await together(
+            [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)], on_failure="cancel"
+        )
+        await self.on_hosts(self._start)
+
+    async def _refuse_beside_others(self, hosts: Sequence[Host], doing: str) -> None:
+        what = f"{doing} Docker's bridge"
+        await together(endpoints.refuse_beside_others(self.name, host, what) for host in hosts)
 
     def _refuse_hops(self, hosts: Sequence[Host]) -> None:
         """Routes between hosts lead to gateways on a link of their own; over hops the kernel takes none."""
@@ -112,14 +121,12 @@ class Flannel(Overlay):
                 )
 
     def _shares_link(self, a: Host, b: Host) -> bool:
-        """Whether the first address of `b` lies on a link of `a`."""
-        links = self.on.links_of(a.name)
-        return any(
-            link.other(a.name) == b.name and link.address(b.name) == self._address(b) for link in links
-        )
+        """Return True when the first address of `b` lies on a link of `a`."""
+        links = [link for link in self.topology.links_of(a.name) if link.other(a.name) == b.name]
+        return any(link.address(b.name) == self._address(b) for link in links)
 
     def _address(self, host: Host) -> str:
-        return self.on.address(host.name)
+        return self.topology.address(host.name)
 
     async def _start_store(self) -> None:
         assert self._store is not None, "install made it"
@@ -127,18 +134,18 @@ class Flannel(Overlay):
         await self._store.put_v3(f"{PREFIX}/config", json.dumps(self.configuration()))
 
     def configuration(self) -> Mapping[str, Any]:
-        """What flanneld reads under its prefix; the backend's type is always said."""
+        """Return what flanneld reads under its prefix; the backend's type is always said."""
         backend: dict[str, Any] = {"Type": self._backend}
         if self._backend == "vxlan":
             backend |= {"VNI": 1, "Port": 8472, "DirectRouting": self.settings["directrouting"] == "on"}
         return {"Network": self.settings["subnet"], "SubnetLen": 24, "Backend": backend}
 
     async def _prepare(self, host: Host, copy: binaries.Copy) -> None:
-        await routes.add(Batch(), host.name, self.on, self.name).on(host)
+        await routes.add(Batch(), host.name, self.topology, self.name).on(host)
         await binaries.put_once(host, copy, flanneld.ON_HOST)
 
     def argv(self, host: Host) -> list[str]:
-        """The command of a host's flanneld."""
+        """Return the command of a host's flanneld."""
         assert self._store is not None, "install made it"
         address = self._address(host)
         return [
@@ -168,7 +175,7 @@ class Flannel(Overlay):
         if not result.status:
             return result
         try:
-            await self._check(host, "flanneld")
+            await self.check_daemon(host, "flanneld")
         except OverlayError as error:
             if again and TAKEN in str(error):
                 return await self._lease(host, again - 1)
@@ -176,33 +183,24 @@ class Flannel(Overlay):
         raise OverlayError(f"flannel: flanneld on {host.name} got no lease in {LEASE:g} s; see its log")
 
     async def ready(self, timeout: float = 60.0) -> None:
-        await each(
-            lambda host: until(lambda: self._lacking(host), timeout, f"flannel on {host.name}: its routes"),
-            self.hosts,
-        )
+        await self.wait_for(self._lacking, timeout, "its routes")
 
     async def _lacking(self, host: Host) -> str:
-        """The other hosts' subnets that this one has no route to, as flanneld has set none yet."""
-        batch = Batch().run(
-            ["curl", "-sSf", "--max-time", "3", f"http://127.0.0.1:{HEALTH}/healthz"], quiet=True
-        )
-        result = await batch.run(["ip", "route", "show", "root", self.settings["subnet"]]).on(
-            host, check=False
-        )
+        """Return the other hosts' subnets that this one has no route to, as flanneld has set none yet."""
+        healthy = ["curl", "-sSf", "--max-time", "3", f"http://127.0.0.1:{HEALTH}/healthz"]
+        batch = Batch().run(healthy, quiet=True).run(["ip", "route", "show", "root", self.settings["subnet"]])
+        result = await batch.on(host, check=False)
         if result.status:
-            await self._check(host, "flanneld")
+            await self.check_daemon(host, "flanneld")
             return result.stderr.strip() or "flanneld does not answer yet"
         if tunnel := ONE_ROUTE.get(self._backend):
             return "" if tunnel in result.stdout else "no route into its tunnel"
-        others = [o.name for o in self.hosts if o is not host and self._reach(host, o)]
+        others = [other.name for other in self.reachable(host)]
         missing = [name for name in others if self._network(name) not in result.stdout]
         return f"no route to {', '.join(missing)}" if missing else ""
 
-    def _reach(self, a: Host, b: Host) -> bool:
-        return routes.reaches(self.on, a.name, b.name)
-
     def _network(self, host: str) -> str:
-        """A host's leased subnet, as a route names it (``10.100.7.0/24``)."""
+        """Return a host's leased subnet, as a route names it (``10.100.7.0/24``)."""
         address, _, length = self._leases[host]["FLANNEL_SUBNET"].partition("/")
         return f"{address.rsplit('.', 1)[0]}.0/{length}"
 
@@ -216,30 +214,29 @@ class Flannel(Overlay):
 
     async def report(self) -> Mapping[str, Any]:
         shown = ["ip", "-s", "-d", "link", "show"]
-        batch = (
-            Batch().run(["cat", SUBNET_FILE]).run(["ip", "route", "show", "root", self.settings["subnet"]])
-        )
+        batch = Batch().run(["cat", SUBNET_FILE])
+        batch.run(["ip", "route", "show", "root", self.settings["subnet"]])
         for device in DEVICES:
             batch.show([*shown, device])
-        said = await each(lambda host: batch.on(host, check=False), self.hosts)
-        return {host.name: result.stdout for host, result in zip(self.hosts, said, strict=True)}
+        results = await self.on_hosts(lambda host: batch.on(host, check=False))
+        return {name: result.stdout for name, result in results.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
         return ("flanneld", "etcd-flannel") if self._store and host is self._store.host else ("flanneld",)
 
     async def relaunch(self) -> None:
-        await each(lambda host: host.stop("flanneld"), self.hosts)
-        await each(self._start, self.hosts)
+        await self.on_hosts(lambda host: host.stop("flanneld"))
+        await self.on_hosts(self._start)
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self._keeps_addresses(topology)
+        self.refuse_new_addresses(topology)
         self.topology = topology
         self._refuse_hops(self.hosts)
         await routes.renew(self.hosts, topology, self.name)
 
     async def join(self, host: Host) -> None:
-        await self.install((*self.hosts, host), self.on)
+        await self.install((*self.hosts, host), self.topology)
 
     async def leave(self, host: Host) -> None:
         """Take a host off, and its lease out of the store: the others then drop their routes to it."""
@@ -255,10 +252,8 @@ class Flannel(Overlay):
         del self._leases[host.name]
 
     async def uninstall(self) -> None:
-        await each(
-            lambda h: endpoints.refuse_beside_others(self.name, h, "resetting Docker's bridge"), self.hosts
-        )
-        await each(self._remove, self.hosts)
+        await self._refuse_beside_others(self.hosts, "resetting")
+        await together(self._remove(host) for host in self.hosts)
         if self._store is not None:
             await self._store.remove()
         self.hosts, self._store, self._leases = (), None, {}
@@ -267,11 +262,8 @@ class Flannel(Overlay):
         """Endpoints first, then flanneld, then Docker's old bridge; at last what is left."""
         await endpoints.remove_all(self.name, host)
         await Batch().stop("flanneld").on(host)
-        try:
+        with docker_config.restarting(host, self.name):
             await docker_config.restore(host, self.name)
-        except CommandError as error:
-            said = error.stderr.strip() or error.stdout.strip()
-            raise OverlayError(f"flannel: Docker on {host.name} did not restart: {said}") from error
         gone = Batch()
         for device in DEVICES:
             gone.attempt(["ip", "link", "del", device])
@@ -283,13 +275,13 @@ class Flannel(Overlay):
 
 
 def parse_lease(text: str) -> Mapping[str, str]:
-    """The values in the file that flanneld writes for Docker."""
+    """Read the values in the file that flanneld writes for Docker."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key: value for key, _, value in pairs}
 
 
 def docker_options(lease: Mapping[str, str]) -> Mapping[str, Any]:
-    """Docker's settings for a lease; it masquerades only where flanneld does not."""
+    """Return Docker's settings for a lease; it masquerades only where flanneld does not."""
     return {
         "bip": lease["FLANNEL_SUBNET"],
         "mtu": int(lease["FLANNEL_MTU"]),
@@ -298,6 +290,6 @@ def docker_options(lease: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def bridge_address(shown: str) -> Mapping[str, str]:
-    """The address of Docker's bridge, as the setting that gives it back: Docker would keep the lease's."""
+    """Return the setting that gives Docker's bridge its address back: Docker would keep the lease's."""
     found = re.search(r"\bdocker0\s+inet (\S+)", shown)
     return {"bip": found[1]} if found else {}

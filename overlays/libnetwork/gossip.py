@@ -1,4 +1,4 @@
-"""How the Docker daemons of a cluster tell each other who is where, by Docker's diagnostic port.
+"""Gossip between the Docker daemons of a cluster of who is where, by Docker's diagnostic port.
 
 A daemon tells a few others of a change (memberlist's gossip), and each half minute one other of
 all it knows. Who missed a change, or did not know yet who it was about, waits for that. The
@@ -18,7 +18,7 @@ PATIENCE = 20
 
 
 async def peers(host: Host) -> set[str]:
-    """The addresses of the daemons that one knows, itself included."""
+    """Return the addresses of the daemons that one knows, itself included."""
     return parse_peers(await _ask(host, "clusterpeers?json"))
 
 
@@ -34,15 +34,15 @@ async def exchange_tables(host: Host, network_id: str) -> None:
 
 
 async def _ask(host: Host, path: str) -> str:
-    """The answer; empty when there is none, which the next question or ping brings out."""
+    """Return the answer; empty when there is none, which the next question or ping brings out."""
     argv = ["curl", "-s", "--max-time", str(PATIENCE), f"http://127.0.0.1:{PORT}/{path}"]
     return (await host.run(argv, timeout=PATIENCE + 5, check=False)).stdout
 
 
-def parse_peers(said: str) -> set[str]:
-    """The addresses in an answer of Docker's; none where it is no such answer."""
+def parse_peers(answer: str) -> set[str]:
+    """Return the addresses in an answer of Docker's; none where it is no such answer."""
     try:
-        entries = json.loads(said)["details"]["entries"]
+        entries = json.loads(answer)["details"]["entries"]
     except (ValueError, KeyError, TypeError):
         return set()
     return {str(entry["ip"]) for entry in entries or ()}

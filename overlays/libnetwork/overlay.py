@@ -11,14 +11,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lab.errors import CommandError, OverlayError
+from lab.errors import OverlayError
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
+from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
 from overlays.common import docker_api, docker_config, endpoints, install_record, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
-from overlays.common.polling import each, until
+from overlays.common.polling import until
 from overlays.libnetwork import gossip
 
 NETWORK = "lab"
@@ -78,7 +79,7 @@ class Libnetwork(Overlay):
 
     @property
     def _link_mtu(self) -> int:
-        return min(link.mtu for link in self.on.links)
+        return min(link.mtu for link in self.topology.links)
 
     @property
     def _encrypted(self) -> bool:
@@ -93,35 +94,35 @@ class Libnetwork(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        found = await self.find(hosts)
+        before = await self.installed(hosts)
         swarm = self._swarm or (self.settings["mode"] == "auto" and await self._too_new_for_kv(hosts))
-        told = await self.claim(hosts, found, meets=centre(hosts, topology).name, swarm=swarm)
-        self._swarm = told["swarm"]
-        self._meets = self.of_hosts(told["meets"], "its manager" if self._swarm else "its store")
+        chosen = await self.claim(hosts, before, meets=centre(hosts, topology).name, swarm=swarm)
+        self._swarm = chosen["swarm"]
+        self._meets = self.host_with(chosen["meets"], "its manager" if self._swarm else "its store")
         await (self._install_swarm() if self._swarm else self._install_kv())
 
     async def _too_new_for_kv(self, hosts: Sequence[Host]) -> bool:
-        return any(f.docker[:2] > LAST_WITH_KV for f in await each(lambda host: host.facts(), hosts))
+        return any(f.docker[:2] > LAST_WITH_KV for f in await together(host.facts() for host in hosts))
 
     async def _install_kv(self) -> None:
-        self._store = Etcd(self.name, self._meeting, self.on.address(self._meeting.name), 2379)
-        await each(lambda job: job, [self._store.start(), each(self._add_routes, self.hosts)])
-        changed = await each(self._write_settings, self.hosts)
-        new = [host for host, is_new in zip(self.hosts, changed, strict=True) if is_new]
+        self._store = Etcd(self.name, self._meeting, self.topology.address(self._meeting.name), 2379)
+        await together([self._store.start(), self.on_hosts(self._add_routes)], on_failure="cancel")
+        changed = await self.on_hosts(self._write_settings)
+        new = [host for host in self.hosts if changed[host.name]]
         for host in sorted(new, key=lambda h: h is not self._meeting):
             await self._meet(host)
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _add_routes(self, host: Host) -> None:
-        batch = routes.add(Batch(), host.name, self.on, self.name)
-        await routes.add_tunnel(batch, host.name, self.on, self.name, TUNNEL).on(host)
+        batch = routes.add(Batch(), host.name, self.topology, self.name)
+        await routes.add_tunnel(batch, host.name, self.topology, self.name, TUNNEL).on(host)
 
     async def _write_settings(self, host: Host) -> bool:
         """Write down for a Docker daemon where the others meet; False when it knows."""
         assert self._store is not None, "kv mode has a store"
         settings = {
             "cluster-store": f"etcd://{self._store.address}:{self._store.port}",
-            "cluster-advertise": f"{self.on.address(host.name)}:{ADVERTISED}",
+            "cluster-advertise": f"{self.topology.address(host.name)}:{ADVERTISED}",
         }
         return await docker_config.change(host, self.name, settings)
 
@@ -135,18 +136,18 @@ class Libnetwork(Overlay):
         await docker_config.reload().wait(listens, 10, "LISTEN").on(host)
 
     async def _install_swarm(self) -> None:
-        await each(self._add_routes, self.hosts)
+        await self.on_hosts(self._add_routes)
         await self._cluster(self._meeting, "swarm/init", {})
-        said = await docker_api.call(self._meeting, "GET", "swarm", private=True)
-        if not said.ok:
-            raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {said.words}")
+        answer = await docker_api.call(self._meeting, "GET", "swarm", private=True)
+        if not answer.ok:
+            raise OverlayError(f"libnetwork: no cluster on {self._meeting.name}: {answer.message}")
         await self._remove_ingress()
-        manager = f"{self.on.address(self._meeting.name)}:{CLUSTER}"
-        token = said.json["JoinTokens"]["Worker"]
+        manager = f"{self.topology.address(self._meeting.name)}:{CLUSTER}"
+        token = answer.json["JoinTokens"]["Worker"]
         how = {"RemoteAddrs": [manager], "JoinToken": token}
         secrets = {"swarm join token": token}
         others = [host for host in self.hosts if host is not self._meeting]
-        await each(lambda host: self._cluster(host, "swarm/join", how, secrets), others)
+        await together((self._cluster(h, "swarm/join", how, secrets) for h in others), on_failure="cancel")
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _remove_ingress(self) -> None:
@@ -154,21 +155,17 @@ class Libnetwork(Overlay):
 
         While nodes did, attaching an endpoint to another network failed now and then (Docker 20.10).
         """
-
-        async def remove() -> str:
-            gone = await docker_api.call(self._meeting, "DELETE", "networks/ingress")
-            return "" if gone.ok or gone.status == docker_api.NOT_FOUND else gone.words
-
-        await until(remove, 20, f"libnetwork: a cluster without ingress on {self._meeting.name}")
+        what = f"libnetwork: a cluster without ingress on {self._meeting.name}"
+        await self._insist("DELETE", "networks/ingress", None, what, docker_api.NOT_FOUND)
 
     async def _cluster(
         self, host: Host, path: str, more: Mapping[str, Any], secrets: Mapping[str, str] | None = None
     ) -> None:
         """Let a daemon begin a cluster or join one; one that is in it stays."""
-        own = {"ListenAddr": f"0.0.0.0:{CLUSTER}", "AdvertiseAddr": self.on.address(host.name)}
-        said = await docker_api.call(host, "POST", path, {**own, **more}, secrets=secrets)
-        if not said.ok and said.status != docker_api.ALREADY:
-            raise OverlayError(f"libnetwork: {path} on {host.name}: {said.words}")
+        own = {"ListenAddr": f"0.0.0.0:{CLUSTER}", "AdvertiseAddr": self.topology.address(host.name)}
+        answer = await docker_api.call(host, "POST", path, {**own, **more}, secrets=secrets)
+        if not answer.ok and answer.status != docker_api.ALREADY:
+            raise OverlayError(f"libnetwork: {path} on {host.name}: {answer.message}")
 
     async def add_network(self, name: str, subnet: str) -> None:
         """Make one more network beside the first; its endpoints are isolated from those of the others.
@@ -179,22 +176,24 @@ class Libnetwork(Overlay):
         if (await docker_api.call(self._meeting, "GET", f"networks/{name}")).ok:
             return
         wanted = network(name, subnet, self._link_mtu, swarm=self._swarm, encrypted=self._encrypted)
+        what = f"libnetwork: network {name!r} on {self._meeting.name}"
+        await self._insist("POST", "networks/create", wanted, what)
 
-        async def make() -> str:
-            made = await docker_api.call(self._meeting, "POST", "networks/create", wanted)
-            return "" if made.ok else made.words
+    async def _insist(
+        self, method: str, path: str, body: Mapping[str, Any] | None, what: str, *also: int
+    ) -> None:
+        """Repeat a request until Docker does it, or answers with one of `also`."""
 
-        await until(make, 20, f"libnetwork: network {name!r} on {self._meeting.name}")
+        async def refusal() -> str:
+            answer = await docker_api.call(self._meeting, method, path, body)
+            return "" if answer.ok or answer.status in also else answer.message
+
+        await until(refusal, 20, what)
 
     async def ready(self, timeout: float = 60.0) -> None:
-        await each(
-            lambda host: until(
-                lambda: self._lacking(host), timeout, f"libnetwork on {host.name}: the cluster"
-            ),
-            self.hosts,
-        )
+        await self.wait_for(self._lacking, timeout, "the cluster")
         if self._swarm:
-            await each(lambda host: self._gossips(host, timeout), self.hosts)
+            await self.on_hosts(lambda host: self._gossips(host, timeout))
 
     async def _gossips(self, host: Host, timeout: float) -> None:
         """Return once a daemon's gossip knows all the others: what comes from a stranger is dropped."""
@@ -212,21 +211,20 @@ class Libnetwork(Overlay):
             await docker_config.restore(host, self.name, docker_config.reload())
 
     async def _strangers(self, host: Host) -> str:
-        """The hosts that a daemon's gossip does not know yet; it is told to make their acquaintance."""
+        """Return the hosts that a daemon's gossip does not know yet; it is told to meet them."""
         missing = self._reached(host) - await gossip.peers(host)
         if missing:
             await gossip.exchange(host, missing)
         return f"it does not know {', '.join(sorted(missing))}" if missing else ""
 
     def _reached(self, host: Host) -> set[str]:
-        """The addresses of the hosts that the topology connects with one."""
-        others = [h.name for h in self.hosts if h is not host]
-        return {self.on.address(name) for name in others if routes.reaches(self.on, host.name, name)}
+        """Return the addresses of the hosts that the topology connects with one."""
+        return {self.topology.address(other.name) for other in self.reachable(host)}
 
     async def refresh(self) -> None:
         """In a cluster, all daemons give each other all that they know; without, a store has it."""
         if self._swarm:
-            await each(self._tell_all, self.hosts)
+            await self.on_hosts(self._tell_all)
 
     async def _tell_all(self, host: Host) -> None:
         async with self._diagnosed(host):
@@ -237,38 +235,40 @@ class Libnetwork(Overlay):
                 await gossip.exchange_tables(host, network_id)
 
     async def _lacking(self, host: Host) -> str:
-        """What a host's Docker says is missing until it has joined the others."""
+        """Return what a host's Docker says is missing until it has joined the others."""
         if self._swarm:
             return await self._not_ready() if host is self._meeting else await self._outside(host)
         if host is self._meeting and (absent := await self._absent()):
             return absent
         seen = await docker_api.call(host, "GET", f"networks/{NETWORK}")
         if not seen.ok or seen.json["Driver"] != "overlay":
-            return f"it does not see network {NETWORK!r}: {seen.words}"
+            return f"it does not see network {NETWORK!r}: {seen.message}"
         return ""
 
     async def _outside(self, host: Host) -> str:
-        """Why a daemon is no part of the cluster, by its own words."""
-        said = await docker_api.call(host, "GET", "info")
-        state = said.json["Swarm"] if said.ok else {"Error": said.words}
+        """Return why a daemon is no part of the cluster, by its own words."""
+        answer = await docker_api.call(host, "GET", "info")
+        state = answer.json["Swarm"] if answer.ok else {"Error": answer.message}
         return "" if state.get("LocalNodeState") == "active" else state["Error"] or "not in the cluster"
 
     async def _not_ready(self) -> str:
-        """Whether the manager waits for a node: attaching an endpoint there would fail."""
-        said = await docker_api.call(self._meeting, "GET", "nodes")
-        if not said.ok:
-            return said.words
-        ready = [node["Description"]["Hostname"] for node in said.json if node["Status"]["State"] == "ready"]
+        """Return which nodes the manager waits for: attaching an endpoint there would fail."""
+        answer = await docker_api.call(self._meeting, "GET", "nodes")
+        if not answer.ok:
+            return answer.message
+        ready = [
+            node["Description"]["Hostname"] for node in answer.json if node["Status"]["State"] == "ready"
+        ]
         missing = len(self.hosts) - len(ready)
         return f"{missing} nodes are not ready; those that are: {', '.join(ready)}" if missing > 0 else ""
 
     async def _absent(self) -> str:
-        """The hosts that are not in the store's list of nodes."""
+        """Return the hosts that are not in the store's list of nodes."""
         assert self._store is not None, "kv mode has a store"
-        wanted = {f"{self.on.address(host.name)}:{ADVERTISED}" for host in self.hosts}
+        wanted = {f"{self.topology.address(host.name)}:{ADVERTISED}" for host in self.hosts}
         there = nodes(await self._store.keys("docker/nodes"))
         if not there:
-            await self._check(self._meeting, self._store.daemon)
+            await self.check_daemon(self._meeting, self._store.daemon)
         return f"not in the store: {', '.join(sorted(wanted - there))}" if wanted - there else ""
 
     async def attach(
@@ -286,32 +286,36 @@ class Libnetwork(Overlay):
         }
 
     async def report(self) -> Mapping[str, Any]:
-        said = await each(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"), self.hosts)
-        return {h.name: r.json if r.ok else r.words for h, r in zip(self.hosts, said, strict=True)}
+        networks = await self.on_hosts(lambda host: docker_api.call(host, "GET", f"networks/{NETWORK}"))
+        return {name: seen.json if seen.ok else seen.message for name, seen in networks.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
-        return ("etcd-libnetwork",) if self._store is not None and host is self._meeting else ()
+        return (self._store.daemon,) if self._store is not None and host is self._meeting else ()
+
+    def log_names(self, host: Host) -> Sequence[str]:
+        """Docker's own daemon is the overlay here, beside the store."""
+        return ("dockerd", *self.daemons(host))
 
     def pidfiles(self, host: Host) -> Mapping[str, str]:
-        """Docker's daemon is the overlay here, beside the store."""
-        return {**super().pidfiles(host), "dockerd": "/var/run/docker.pid"}
+        """As with `log_names`."""
+        return {**super().pidfiles(host), "dockerd": docker_config.PIDFILE}
 
     async def check(self) -> None:
         await super().check()
-        await each(self._check_docker, self.hosts)
+        await self.on_hosts(self._check_docker)
 
     async def _check_docker(self, host: Host) -> None:
-        said = await docker_api.call(host, "GET", "_ping", seconds=5)
-        if not said.ok:
-            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {said.words}")
+        answer = await docker_api.call(host, "GET", "_ping", seconds=5)
+        if not answer.ok:
+            raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {answer.message}")
 
     async def rewire(self, topology: Topology) -> None:
-        self._keeps_addresses(topology)
+        self.refuse_new_addresses(topology)
         self.topology = topology
         await routes.renew(self.hosts, topology, self.name, TUNNEL)
 
     async def join(self, host: Host) -> None:
-        await self.install((*self.hosts, host), self.on)
+        await self.install((*self.hosts, host), self.topology)
 
     async def leave(self, host: Host) -> None:
         if host is self._meeting:
@@ -323,30 +327,21 @@ class Libnetwork(Overlay):
         self.hosts = tuple(h for h in self.hosts if h is not host)
 
     async def uninstall(self) -> None:
-        await each(lambda host: docker_config.start().on(host, timeout=120, check=False), self.hosts)
-        await each(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"), self.hosts)
-        await each(lambda host: endpoints.remove_all(self.name, host), self.hosts)
+        await together(docker_config.start().on(host, timeout=120, check=False) for host in self.hosts)
+        await self.on_hosts(lambda h: endpoints.refuse_beside_others(self.name, h, "restarting Docker"))
+        await together(endpoints.remove_all(self.name, host) for host in self.hosts)
         if self.hosts:
             await self._remove_networks()
-        await each(self._remove, reversed(self.hosts))
+        await together(self._remove(host) for host in reversed(self.hosts))
         if self._store is not None:
             await self._store.remove()
         self.hosts, self._store, self._meets = (), None, None
 
     async def _remove_networks(self) -> None:
-        argv = [
-            "docker",
-            "network",
-            "ls",
-            "-q",
-            "--filter",
-            "driver=overlay",
-            "--filter",
-            "label=lab.overlay",
-        ]
-        listed = (await self._meeting.run(argv, check=False)).stdout.split()
-        if listed:
-            await self._meeting.run(["docker", "network", "rm", *listed], check=False)
+        ours = ["--filter", "driver=overlay", "--filter", "label=lab.overlay"]
+        listed = await self._meeting.run(["docker", "network", "ls", "-q", *ours], check=False)
+        if networks := listed.stdout.split():
+            await self._meeting.run(["docker", "network", "rm", *networks], check=False)
 
     async def _remove(self, host: Host) -> None:
         """Leave the cluster, and restart Docker: its driver does not let go of either mode while it runs."""
@@ -355,17 +350,14 @@ class Libnetwork(Overlay):
             gone.attempt(["docker", "swarm", "leave", "--force"])
             bridge = ["docker", "network", "rm", "docker_gwbridge"]
             gone.attempt(bridge).then(docker_config.restart()).attempt(bridge)
-        try:
+        with docker_config.restarting(host, self.name):
             await routes.drop(gone, self.name).on(host, timeout=120)
             await docker_config.restore(host, self.name)
             await install_record.drop(Batch(), self.name).on(host)
-        except CommandError as error:
-            said = error.stderr.strip() or error.stdout.strip()
-            raise OverlayError(f"libnetwork: Docker on {host.name} did not restart: {said}") from error
 
 
 def network(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -> dict[str, Any]:
-    """An overlay network as Docker is asked for it; internal, so that endpoints get no way out of it."""
+    """Return what Docker is asked for: a network that is internal, so that endpoints get no way out of it."""
     return {
         "Name": name,
         "CheckDuplicate": True,
@@ -379,19 +371,16 @@ def network(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -
 
 
 def nodes(tree: Mapping[str, Any]) -> set[str]:
-    """The daemons (``address:port``) in a tree of etcd's v2 interface under ``docker/nodes``."""
+    """Return the daemons (``address:port``) in a tree of etcd's v2 interface under ``docker/nodes``."""
     found = {str(tree["value"])} if "value" in tree else set[str]()
     return found.union(*(nodes(child) for child in tree.get("nodes", ())))
 
 
 def centre(hosts: Sequence[Host], topology: Topology) -> Host:
-    """The host from which the farthest other one is nearest: every daemon asks it many times over."""
+    """Return the host from which the farthest other one is nearest: every daemon asks it many times over."""
     return min(hosts, key=lambda h: max(_distances(h, hosts, topology), default=0.0))
 
 
 def _distances(host: Host, others: Sequence[Host], topology: Topology) -> list[float]:
-    return [
-        topology.rtt(host.name, other.name)
-        for other in others
-        if routes.reaches(topology, host.name, other.name)
-    ]
+    reached = [other.name for other in others if routes.reaches(topology, host.name, other.name)]
+    return [topology.rtt(host.name, name) for name in reached]

@@ -13,26 +13,28 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.daemons import log_file, pidfile, signal_argv
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
-from overlays.common import docker_api, endpoints, install_record, routes
+from lab.util.concurrency import together
+from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
+from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.polling import each, until
+from overlays.common.bridge import BridgeNetwork
+from overlays.common.relaying import RelayingOverlay
 from overlays.tinc import status
 
 NETWORK, BRIDGE, TAP = "lab-tinc", "br-tinc", "tinc0"
 FOLDER = "/etc/tinc/lab"
 DAEMON = "tincd"
 COMMAND = ["tincd", f"--config={FOLDER}", "--no-detach", "--debug=1"]
-PIDFILE, LOG = f"{PIDS}/{DAEMON}.pid", f"{LOGS}/{DAEMON}.log"
+PIDFILE, LOG = pidfile(DAEMON), log_file(DAEMON)
 KEY_BITS = 2048
 #: Addresses of the daemons themselves, one per host, on no link.
 DAEMONS = IPv4Network("10.62.0.0/16")
 
 
-class Tinc(Overlay):
+class Tinc(RelayingOverlay):
     """tinc 1.0 in switch mode, its tap device a port of a bridge of Docker's on every host."""
 
     name = "tinc"
@@ -45,6 +47,10 @@ class Tinc(Overlay):
         Option("subnet", "10.60.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
     )
 
+    @property
+    def user_space(self) -> bool:
+        return True
+
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = [] if "tincd" in facts.binaries else [Missing("the program tincd", "apt-get install tinc")]
         return missing if "tun" in facts.features else [*missing, NO_TUN]
@@ -52,19 +58,17 @@ class Tinc(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        await self.claim(hosts, await self.find(hosts))
-        keys = dict(zip([h.name for h in hosts], await each(self._prepare, hosts), strict=True))
-        await each(lambda host: self._start(host, keys), self.hosts)
+        await self.claim(hosts, await self.installed(hosts))
+        keys = await self.on_hosts(self._prepare)
+        await self.on_hosts(lambda host: self._start(host, keys))
 
     async def _prepare(self, host: Host) -> str:
         """Make Docker's bridge, and a host's key; returns the public one."""
-        made = await docker_api.call(host, "POST", "networks/create", self.network(host))
-        if not made.ok and made.status != docker_api.EXISTS:
-            raise OverlayError(f"tinc: network {NETWORK!r} on {host.name}: {made.words}")
+        await self._bridge.create(host, self.number(host))
         return await self._key(host)
 
     async def _key(self, host: Host) -> str:
-        """A host's public key, made when it has none."""
+        """Return a host's public key, made when it has none."""
         own = f"{FOLDER}/hosts/{node(host.name)}"
         make = Batch().run(["mkdir", "-p", f"{FOLDER}/hosts"])
         make.attempt(["tincd", f"--config={FOLDER}", f"--generate-keys={KEY_BITS}"])
@@ -73,47 +77,43 @@ class Tinc(Overlay):
         return public_key((await batch.run(["cat", own]).on(host)).stdout)
 
     def configuration(self, host: Host) -> str:
-        """The text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames.
+        """Return the text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames.
 
         Of two neighbours the later one connects. When both do so at one moment each takes the
         other's connection for a second one and closes the first, and both are gone.
         """
-        number = self.on.host(host.name).number
-        earlier = [name for name in self._neighbours(host) if self.on.host(name).number < number]
-        peers = "".join(f"ConnectTo = {node(name)}\n" for name in earlier)
+        earlier = [other for other in self.neighbours(host) if self.number(other) < self.number(host)]
+        peers = "".join(f"ConnectTo = {node(other.name)}\n" for other in earlier)
         return (
             f"Name = {node(host.name)}\nMode = switch\nDeviceType = tap\nInterface = {TAP}\n"
             f"Device = /dev/net/tun\nAddressFamily = ipv4\nBindToAddress = {self._own(host.name)}\n{peers}"
         )
 
     def host_file(self, host: Host, other: str, key: str) -> str:
-        """What one host's daemon is told of another; only neighbours have an address.
+        """Return what one host's daemon is told of another; only neighbours have an address.
 
         ``IndirectData`` makes a daemon hand packets for far nodes to the neighbour on the way.
         """
-        address = f"Address = {self._own(other)}\n" if other in self._neighbours(host) else ""
+        near = other in [neighbour.name for neighbour in self.neighbours(host)]
+        address = f"Address = {self._own(other)}\n" if near else ""
         encrypted = self.settings["encryption"] == "on"
         cipher = "Cipher = aes-256-cbc\nDigest = sha256\n" if encrypted else "Cipher = none\nDigest = none\n"
         return f"{address}IndirectData = yes\n{cipher}{key}"
 
-    def _neighbours(self, host: Host) -> list[str]:
-        present = {h.name for h in self.hosts}
-        return [name for name in self.on.neighbours(host.name) if name in present]
-
     def _own(self, name: str) -> IPv4Address:
-        """The one address of a host's daemon, whichever way others come to know it.
+        """Return the one address of a host's daemon, whichever way others come to know it.
 
         Where there is a way round, a daemon may hear of a neighbour from afar before its own connection
         is up, and keeps sending datagrams to the address that was seen there, on another link.
         """
-        return DAEMONS[self.on.host(name).number]
+        return DAEMONS[self.topology.host(name).number]
 
     def _reachable(self, batch: Batch, host: Host) -> Batch:
         """Add to a batch the host's own address, and the routes to its neighbours' over their links."""
         own = self._own(host.name)
         batch.run(["ip", "addr", "replace", f"{own}/32", "dev", "lo"])
-        for other in self._neighbours(host):
-            gateway = str(self.on.link(host.name, other).address(other))
+        for other in (neighbour.name for neighbour in self.neighbours(host)):
+            gateway = str(self.topology.link(host.name, other).address(other))
             way = ["via", gateway, "src", str(own), "proto", str(routes.mark(self.name))]
             batch.run(["ip", "route", "replace", f"{self._own(other)}/32", *way])
         return batch
@@ -127,156 +127,118 @@ class Tinc(Overlay):
         batch.start(DAEMON, COMMAND)
         await batch.on(host)
 
-    def network(self, host: Host) -> dict[str, Any]:
-        """The bridge as Docker is asked for it: one subnet everywhere, and a /24 of it for each host."""
-        part = self.part(host)
-        own = {"Subnet": self.settings["subnet"], "IPRange": str(part), "Gateway": str(part[1])}
-        options = {"bridge.name": BRIDGE, "driver.mtu": self.settings["mtu"]}
-        return {
-            "Name": NETWORK,
-            "CheckDuplicate": True,
-            "Driver": "bridge",
-            "Internal": True,
-            "IPAM": {"Config": [own]},
-            "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
-        }
-
-    def part(self, host: Host) -> IPv4Network:
-        """The addresses that a host gives to its endpoints.
-
-        Raises:
-            OverlayError: the subnet is too small for a host of this number.
-        """
-        subnet, number = IPv4Network(self.settings["subnet"]), self.on.host(host.name).number
-        part = IPv4Network((int(subnet.network_address) + 256 * number, 24))
-        if not part.subnet_of(subnet):
-            raise OverlayError(
-                f"tinc: {subnet} has no /24 for host {host.name}, number {number}; set subnet=…"
-            )
-        return part
+    @property
+    def _bridge(self) -> BridgeNetwork:
+        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every hop runs over UDP with its path MTU known: before that tinc sends over TCP."""
-        await each(
-            lambda host: until(lambda: self._lacking(host), timeout, f"tinc on {host.name}: its mesh"),
-            self.hosts,
-        )
+        await self.wait_for(self._lacking, timeout, "its mesh")
 
     async def _lacking(self, host: Host) -> str:
-        """What a host's daemon says is missing; a packet to every other host makes it find its path MTUs."""
-        others = [o for o in self.hosts if o is not host and routes.reaches(self.on, host.name, o.name)]
-        knock = Batch()
-        for other in others:
-            if other.name in self._neighbours(host):
-                knock.attempt(["ping", "-c1", "-W1", str(self.part(other)[1])])
-        nodes_said = await self._nodes(host, knock)
-        names = [node(name) for name in self._neighbours(host)]
-        if not status.nodes(nodes_said).keys() >= set(names):
-            await host.run(_signal("ALRM"), check=False)  # connect now: it waits for 5 s, then 10, …
-        return status.lacking(nodes_said, names, [node(o.name) for o in others])
+        """Return what a daemon says is missing; a packet to every other host makes it find its path MTUs."""
+        others, ping = self.reachable(host), Batch()
+        near = [other for other in others if other in self.neighbours(host)]
+        for other in near:
+            bridge = self._bridge.part(other.name, self.number(other))[1]
+            ping.attempt(["ping", "-c1", "-W1", str(bridge)])
+        nodes = await self._nodes(host, ping)
+        names = [node(other.name) for other in self.neighbours(host)]
+        if not status.nodes(nodes).keys() >= set(names):
+            # connect now: it waits for 5 s, then 10, …
+            await host.run(signal_argv("ALRM", PIDFILE), check=False)
+        return status.lacking(nodes, names, [node(other.name) for other in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
-        """The list of nodes that a daemon writes to its log when it is asked for it."""
-        batch = (before or Batch()).provoke(_signal("USR2"), ["grep", "-c", status.END, LOG], 1)
+        """Return the list of nodes that a daemon writes to its log when it is asked for it."""
+        batch = (before or Batch()).provoke(signal_argv("USR2", PIDFILE), ["grep", "-c", status.END, LOG], 1)
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
-            await self._check(host, DAEMON)
+            await self.check_daemon(host, DAEMON)
         return result.stdout
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
         return await endpoints.attach(self.name, host, image, name, NETWORK)
 
     async def mode(self) -> Mapping[str, str]:
-        said = await each(self._nodes, self.hosts)
-        hops = [(h.name, n) for h, text in zip(self.hosts, said, strict=True) for n in self._hops(h, text)]
-        direct = [n for _, n in hops]
+        nodes = await self.on_hosts(self._nodes)
+        hops = [(host.name, n) for host in self.hosts for n in self._hops(host, nodes[host.name])]
         odd = [f"{name}→{n.name}: {n.lacking}" for name, n in hops if n.lacking]
         return {
             "mode": "switch",
             "connections": ", ".join([f"{len(hops) - len(odd)} over UDP", *odd]),
-            "encryption": "on" if any(n.cipher for n in direct) else "off",
+            "encryption": "on" if any(n.cipher for _, n in hops) else "off",
             "mtu": self.settings["mtu"],
         }
 
     def _hops(self, host: Host, text: str) -> list[status.TincNode]:
-        """The neighbours in a daemon's list of nodes."""
-        names = {node(name) for name in self._neighbours(host)}
+        """Return the neighbours in a daemon's list of nodes."""
+        names = {node(other.name) for other in self.neighbours(host)}
         return [n for n in status.nodes(text).values() if n.name in names]
 
     async def report(self) -> Mapping[str, Any]:
-        said = await each(self._nodes, self.hosts)
-        return {h.name: status.dump(text) for h, text in zip(self.hosts, said, strict=True)}
+        return {name: status.dump(text) for name, text in (await self.on_hosts(self._nodes)).items()}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Per host, whom it reaches by way of another one: what its daemon says packets are handed to."""
+        """Return per host whom it reaches by way of another one: whom its daemon hands the packets to."""
         name_of = {node(h.name): h.name for h in self.hosts}
-        said = await each(self._nodes, self.hosts)
         return {
-            host.name: {
+            host: {
                 name_of[n.name]: name_of[n.nexthop]
                 for n in status.nodes(text).values()
                 if n.name in name_of and n.nexthop != n.name
             }
-            for host, text in zip(self.hosts, said, strict=True)
+            for host, text in (await self.on_hosts(self._nodes)).items()
         }
 
     def daemons(self, host: Host) -> Sequence[str]:
         return (DAEMON,)
 
     async def relaunch(self) -> None:
-        await each(lambda host: host.stop(DAEMON), self.hosts)
-        await each(lambda h: Batch().start(DAEMON, COMMAND).on(h), self.hosts)
+        await self.on_hosts(lambda host: host.stop(DAEMON))
+        await self.on_hosts(lambda h: Batch().start(DAEMON, COMMAND).on(h))
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
         self.topology = topology
         routes.refuse_gap(self.name, topology, self.hosts)
         await self.install(self.hosts, topology)
-        await each(self._reread, self.hosts)
+        await self.on_hosts(self._reread)
 
     async def join(self, host: Host) -> None:
-        before, after = self.hosts, (*self.hosts, host)
-        routes.refuse_gap(self.name, self.on, after)
-        await self.install(after, self.on)
-        await each(self._reread, before)
+        before = self.hosts
+        await super().join(host)
+        await together(self._reread(other) for other in before)
 
     async def leave(self, host: Host) -> None:
-        rest = tuple(other for other in self.hosts if other is not host)
-        routes.refuse_gap(self.name, self.on, rest)
-        await self._remove(host)
-        self.hosts = rest
+        await super().leave(host)
         forget = ["rm", "-f", f"{FOLDER}/hosts/{node(host.name)}"]
-        await each(lambda other: other.run(forget), rest)
-        await each(self._reread, rest)
+        await self.on_hosts(lambda other: other.run(forget))
+        await self.on_hosts(self._reread)
 
     async def _reread(self, host: Host) -> None:
         """Let a daemon look at its files again: it connects to new neighbours, and drops those that went."""
         configured = Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host))
-        await configured.run(_signal("HUP")).on(host)
+        await configured.run(signal_argv("HUP", PIDFILE)).on(host)
 
-    async def uninstall(self) -> None:
-        await each(self._remove, self.hosts)
-        self.hosts = ()
-
-    async def _remove(self, host: Host) -> None:
+    async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
         routes.drop(gone, self.name).attempt(["ip", "addr", "del", f"{self._own(host.name)}/32", "dev", "lo"])
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 
 
-def _signal(name: str) -> list[str]:
-    """The command that sends the daemon a signal."""
-    return ["start-stop-daemon", "--stop", "--quiet", "--signal", name, "--pidfile", PIDFILE]
-
-
 def node(name: str) -> str:
-    """A host's name as tinc takes it: letters, digits and underscores."""
+    """Return a host's name as tinc takes it: letters, digits and underscores."""
     return re.sub(r"[^A-Za-z0-9]", "_", name)
 
 
 def public_key(text: str) -> str:
-    """The key in a host file of tinc's."""
+    """Return the public key in a host file of tinc's.
+
+    Raises:
+        OverlayError: there is none.
+    """
     found = re.search(r"-----BEGIN RSA PUBLIC KEY-----.*?-----END RSA PUBLIC KEY-----\n", text, re.S)
     if not found:
         raise OverlayError(

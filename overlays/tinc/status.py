@@ -1,4 +1,4 @@
-"""Reading what a tinc daemon writes to its log when it is asked for its nodes (SIGUSR2).
+"""The nodes that a tinc daemon writes to its log when it is asked for them (SIGUSR2).
 
 A line of tinc 1.0:
 `` AMS at 192.168.1.1 port 655 cipher 0 digest 0 maclength 4 compression 0 options d status 003a
@@ -36,7 +36,7 @@ class TincNode:
 
     @property
     def lacking(self) -> str:
-        """What is not settled yet on the direct way to this node; "" when all is."""
+        """The part of the direct way to this node that is not settled yet; "" when all is."""
         if not self.status & REACHABLE:
             return f"{self.name} is not reachable"
         if not (self.status & VALID_KEY and self.least):
@@ -47,14 +47,14 @@ class TincNode:
 
 
 def dump(log: str) -> str:
-    """The last complete list of nodes in a log; empty when there is none."""
+    """Return the last complete list of nodes in a log; empty when there is none."""
     end = log.rfind(END)
     begin = log.rfind(BEGIN, 0, max(end, 0))
     return log[begin:end] if 0 <= begin < end else ""
 
 
 def nodes(log: str) -> dict[str, TincNode]:
-    """The nodes of the last complete list, by name."""
+    """Return the nodes of the last complete list, by name."""
     found = (_NODE.match(line) for line in dump(log).splitlines())
     return {m["name"]: _node(m) for m in found if m}
 
@@ -65,7 +65,7 @@ def _node(m: re.Match[str]) -> TincNode:
 
 
 def lacking(log: str, neighbours: Iterable[str], names: Iterable[str]) -> str:
-    """What is missing until every neighbour is settled and everybody can be reached; "" when nothing is."""
+    """Return what is missing until every neighbour is settled and everybody can be reached, or ""."""
     seen = nodes(log)
     words = [seen[n].lacking if n in seen else f"{n} is unknown" for n in neighbours]
     words += [f"{n} is not reachable" for n in names if n not in seen or not seen[n].status & REACHABLE]

@@ -19,20 +19,24 @@ from typing import Any
 from lab.errors import OverlayError
 from lab.hosts.host import Endpoint, Host, HostFacts, Private
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
+from lab.util.concurrency import together
+from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option
 from overlays.common import binaries, endpoints, install_record, iptables, routes
 from overlays.common.batch import Batch
-from overlays.common.polling import each, until
-from overlays.weave import ovs_datapath, router, status
+from overlays.common.polling import until
+from overlays.common.relaying import RelayingOverlay
+from overlays.weave import mode, ovs_datapath, router, status
 
 NETWORK = "lab-weave"
 #: How long a router may lack a route while all its connections are up (s).
 GOSSIP_PATIENCE = 2.0
 RULES = re.compile(r"\bWEAVE\b|\bWEAVE-|Weave Net|-[io] weave\b")
 SOCKETS = ("/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock")
+#: Everything that an installation leaves on a host's disk.
+FILES = (router.FOLDER, router.DATA, router.ON_HOST, binaries.stamp(router.ON_HOST), *SOCKETS)
 
 
-class Weave(Overlay):
+class Weave(RelayingOverlay):
     """Weave Net 2.8.1 or 2.9.0, as Docker's plugin ``weavemesh`` with its network ``weave``."""
 
     name = "weave"
@@ -56,6 +60,7 @@ class Weave(Overlay):
         super().__init__(**settings)
         self._password = os.environ.get("LAB_WEAVE_PASSWORD") or secrets.token_hex(16)
         self._instead_of_dummy: dict[str, str] = {}
+        self._user_space = self.settings["mode"] == "sleeve"
         #: The routers that shared the addresses out at the start; one that joins later is told the same.
         self._seed: tuple[str, ...] = ()
         #: When a router that gossip had passed by was last started anew.
@@ -64,6 +69,15 @@ class Weave(Overlay):
     @classmethod
     def obtainable(cls) -> Missing | None:
         return None if router.program() else Missing("no Weave router's program is here", router.REMEDY)
+
+    @classmethod
+    def fetch(cls) -> None:
+        router.program()
+
+    @property
+    def user_space(self) -> bool:
+        """True in sleeve; for mode=auto it is known once the hosts are, which may lack a fast datapath."""
+        return self._user_space
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = []
@@ -87,27 +101,29 @@ class Weave(Overlay):
 
     @property
     def mtu(self) -> int:
-        """The MTU of endpoints, bytes: what was asked, or the most that fits through every link."""
+        """The MTU of endpoints (bytes): what was asked, or the most that fits through every link."""
         if asked := int(self.settings["mtu"]):
             return asked
-        least = min(link.mtu for link in self.on.links)
+        least = min(link.mtu for link in self.topology.links)
         return least - (84 if self._fastdp else 62) - (24 if self.settings["encryption"] == "on" else 0)
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        if (program := await binaries.in_thread(router.program)) is None:
-            raise OverlayError(f"weave: no router's program is here; {router.REMEDY}")
-        found = await self.find(hosts)
-        await self._take_password([host for host in hosts if host not in found.new])
-        told = await self.claim(hosts, found, seed=router.macs([topology.host(h.name).number for h in hosts]))
-        self._seed = tuple(told["seed"])
+        program = await binaries.obtain("weave: no router's program", router.program, router.REMEDY)
+        before = await self.installed(hosts)
+        await self._adopt_password([host for host in hosts if host not in before.new])
+        macs = router.macs([topology.host(host.name).number for host in hosts])
+        self._seed = tuple((await self.claim(hosts, before, seed=macs))["seed"])
+        facts = (await self.on_hosts(lambda host: host.facts())).values()
+        if self.settings["mode"] == "auto":
+            self._user_space = any(list(self._lacks_for_fastdp(one)) for one in facts)
         copies = {"dummy": binaries.Copy(program)}
-        if any("dummy" not in facts.link_kinds for facts in await each(lambda host: host.facts(), hosts)):
+        if any("dummy" not in one.link_kinds for one in facts):
             copies["ifb"] = binaries.Copy(router.without_dummy(program))
-        await each(lambda host: self._install(host, copies), self.hosts)
+        await self.on_hosts(lambda host: self._install(host, copies))
 
-    async def _take_password(self, hosts: Sequence[Host]) -> None:
+    async def _adopt_password(self, hosts: Sequence[Host]) -> None:
         """Go on with the password that routers run with: it stands in their own environment only.
 
         Raises:
@@ -115,10 +131,10 @@ class Weave(Overlay):
         """
         if self.settings["encryption"] == "off":
             return
-        said = await each(
-            lambda host: host.run(Private(["sh"]), stdin=router.ASK_PASSWORD, check=False), hosts
+        answers = await together(
+            host.run(Private(["sh"]), stdin=router.ASK_PASSWORD, check=False) for host in hosts
         )
-        running = next((word for result in said if (word := result.stdout.strip())), self._password)
+        running = next((word for answer in answers if (word := answer.stdout.strip())), self._password)
         if os.environ.get("LAB_WEAVE_PASSWORD", running) != running:
             raise OverlayError(
                 "weave runs with another password than LAB_WEAVE_PASSWORD has; unset it, "
@@ -149,9 +165,9 @@ class Weave(Overlay):
         await launch.on(host, env=env)
 
     def router(self, host: Host) -> router.Router:
-        """What a host's router is told."""
+        """Return what a host's router is told."""
         return router.Router(
-            name=router.mac(self.on.host(host.name).number),
+            name=router.mac(self.number(host)),
             nickname=host.name,
             peers=self._peers(host),
             seed=self._seed,
@@ -161,15 +177,15 @@ class Weave(Overlay):
         )
 
     def _peers(self, host: Host) -> tuple[str, ...]:
-        """The addresses of the neighbours that have a router too, each on the link to it."""
+        """Return the addresses of the neighbours that have a router too, each on the link to it."""
         present = {h.name for h in self.hosts}
-        links = self.on.links_of(host.name)
+        links = self.topology.links_of(host.name)
         return tuple(link.address(n) for link in links if (n := link.other(host.name)) in present)
 
     async def ready(self, timeout: float = 60.0) -> None:
         healing = asyncio.Lock()
         self._healed = monotonic()
-        await each(lambda host: self._ready(host, timeout, healing), self.hosts)
+        await self.on_hosts(lambda host: self._ready(host, timeout, healing))
 
     async def _ready(self, host: Host, timeout: float, healing: asyncio.Lock) -> None:
         """Ask until a router lacks nothing; one that gossip has passed by is started anew.
@@ -193,7 +209,7 @@ class Weave(Overlay):
 
     async def _heal(self, host: Host) -> None:
         """Start a router anew if a neighbour of it knows a route that it lacks."""
-        own, *others = await each(self._report, (host, *self._neighbours(host)))
+        own, *others = await together(self._report(one) for one in (host, *self.neighbours(host)))
         known = {name for report in others for name in status.parse(report or {}).routes}
         if own and known - set(status.parse(own).routes):
             await self._stop(host)
@@ -205,11 +221,9 @@ class Weave(Overlay):
 
     async def _lacking(self, host: Host) -> str:
         if (report := await self._report(host)) is None:
-            await self._check(host, "weaver")
+            await self.check_daemon(host, "weaver")
             return "the router does not answer yet"
-        names = router.macs(
-            [self.on.host(n.name).number for n in self.hosts if routes.reaches(self.on, host.name, n.name)]
-        )
+        names = router.macs([self.number(other) for other in self.reachable(host)])
         return status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
 
     async def _report(self, host: Host) -> dict[str, Any] | None:
@@ -221,63 +235,52 @@ class Weave(Overlay):
         return await endpoints.attach(self.name, host, image, name, NETWORK, interface="ethwe0")
 
     async def mode(self) -> Mapping[str, str]:
-        reports = await self._reports()
-        carried = {
-            f"{host.name}→{peer}": reports[host.name].carried(peer)
-            for host in self.hosts
-            for peer in self._peers(host)
-        }
-        up = [c for r in reports.values() for c in r.connections if c.established]
-        return {
-            "mode": "+".join(sorted(set(carried.values()))),
-            "connections": status.summary(carried),
-            "encryption": "on" if up and all(c.encrypted for c in up) else "off",
-            "mtu": str(self.mtu),
-            "version": "+".join(sorted({r.version for r in reports.values()})),
-            **({"link kind": "dummy→ifb"} if "ifb" in self._instead_of_dummy.values() else {}),
-        }
+        """Return what the routers' connections run in, as `overlays.weave.mode` reads it."""
+        peers = {host.name: self._peers(host) for host in self.hosts}
+        link_kind = {"link kind": "dummy→ifb"} if "ifb" in self._instead_of_dummy.values() else {}
+        return {**mode.read(await self._reports(), peers, self.mtu), **link_kind}
 
     async def _reports(self) -> dict[str, status.Report]:
         return {name: status.parse(report) for name, report in (await self.report()).items()}
 
     async def report(self) -> Mapping[str, Any]:
-        said = await each(self._report, self.hosts)
-        for host, report in zip(self.hosts, said, strict=True):
-            if report is None:
-                await self._check(host, "weaver")
+        reports = await self.on_hosts(self._report)
+        for host in self.hosts:
+            if reports[host.name] is None:
+                await self.check_daemon(host, "weaver")
                 raise OverlayError(f"weave: the router on {host.name} runs and gives no report")
-        return {host.name: report for host, report in zip(self.hosts, said, strict=True)}
+        return reports
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Per host, whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
-        nick = {router.mac(self.on.host(h.name).number): h.name for h in self.hosts}
+        """Return per host whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
+        nick = {router.mac(self.number(h)): h.name for h in self.hosts}
         return {
             host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}
             for host, report in (await self._reports()).items()
         }
 
     async def counters(self) -> Mapping[str, int]:
-        """Lookups of every host's fast datapath, by ``HOST hit``, ``HOST missed``, ``HOST lost``."""
+        """Count every host's lookups in the fast datapath: ``HOST hit``, ``HOST missed``, ``HOST lost``."""
         if not self._fastdp:
             return {}
-        facts = await each(lambda host: host.facts(), self.hosts)
-        able = [h for h, f in zip(self.hosts, facts, strict=True) if "openvswitch" in f.features]
-        pairs = zip(able, await each(ovs_datapath.counters, able), strict=True)
+        facts = await self.on_hosts(lambda host: host.facts())
+        able = [host for host in self.hosts if "openvswitch" in facts[host.name].features]
+        pairs = zip(able, await together(ovs_datapath.counters(host) for host in able), strict=True)
         return {f"{host.name} {key}": count for host, one in pairs for key, count in one.items()}
 
     def daemons(self, host: Host) -> Sequence[str]:
         return ("weaver",)
 
     async def relaunch(self) -> None:
-        await each(self._stop, self.hosts)
-        await each(self._launch, self.hosts)
+        await self.on_hosts(self._stop)
+        await self.on_hosts(self._launch)
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
         routes.refuse_gap(self.name, topology, self.hosts)
         before = {host: set(self._peers(host)) for host in self.hosts}
         self.topology = topology
-        await each(lambda host: self._meet(host, before[host], set(self._peers(host))), self.hosts)
+        await self.on_hosts(lambda host: self._meet(host, before[host], set(self._peers(host))))
 
     async def _meet(self, host: Host, before: set[str], after: set[str]) -> None:
         """Tell a router whom it has lost and whom it got as a neighbour."""
@@ -286,31 +289,25 @@ class Weave(Overlay):
                 await self._tell(host, what, peer)
 
     async def join(self, host: Host) -> None:
-        routes.refuse_gap(self.name, self.on, (*self.hosts, host))
-        await self.install((*self.hosts, host), self.on)
-        await each(lambda h: self._tell(h, "connect", self._address_to(h, host)), self._neighbours(host))
+        await super().join(host)
+        await together(self._tell(h, "connect", self._address_to(h, host)) for h in self.neighbours(host))
 
     async def leave(self, host: Host) -> None:
-        neighbours, rest = self._neighbours(host), tuple(h for h in self.hosts if h is not host)
-        routes.refuse_gap(self.name, self.on, rest)
-        await self._remove(host)
-        self.hosts = rest
-        await each(lambda h: self._tell(h, "forget", self._address_to(h, host)), neighbours)
-
-    def _neighbours(self, host: Host) -> list[Host]:
-        return [h for h in self.hosts if h.name in self.on.neighbours(host.name)]
+        neighbours = self.neighbours(host)
+        await super().leave(host)
+        await together(self._tell(h, "forget", self._address_to(h, host)) for h in neighbours)
 
     def _address_to(self, a: Host, b: Host) -> str:
-        return self.on.link(a.name, b.name).address(b.name)
+        return self.topology.link(a.name, b.name).address(b.name)
 
     async def _tell(self, host: Host, what: str, peer: str) -> None:
         await host.run(["curl", "-sf", "-d", f"peer={peer}", f"http://{router.HTTP}/{what}"])
 
     async def uninstall(self) -> None:
-        await each(self._remove, self.hosts)
-        self.hosts, self._seed = (), ()
+        await super().uninstall()
+        self._seed = ()
 
-    async def _remove(self, host: Host) -> None:
+    async def remove(self, host: Host) -> None:
         """Endpoints first, while the plugin still answers; then the router and all that it made.
 
         Docker removes no network whose plugin is gone, so a router that died is started once more.
@@ -324,17 +321,7 @@ class Weave(Overlay):
         gone.stop("weaver")
         for link in ("vethwe-bridge", "weave"):
             gone.attempt(["ip", "link", "del", link])
-        gone.run(
-            [
-                "rm",
-                "-rf",
-                router.FOLDER,
-                router.DATA,
-                router.ON_HOST,
-                binaries.stamp(router.ON_HOST),
-                *SOCKETS,
-            ]
-        )
+        gone.run(["rm", "-rf", *FILES])
         await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
         if self._fastdp:
             await ovs_datapath.delete(host)

@@ -55,7 +55,7 @@ if ($what eq "delete") {
 
 
 async def counters(host: Host) -> dict[str, int]:
-    """How many packets found a flow in the datapath, had to go up to user space, and were lost on the way.
+    """Count the packets that found a flow, had to go up to user space, and were lost on the way.
 
     Raises:
         OverlayError: the host has no such datapath, or its kernel no Open vSwitch.
@@ -76,6 +76,6 @@ async def delete(host: Host) -> None:
 
 
 def parse(text: str) -> dict[str, int]:
-    """The counters out of what was printed; {} where there are none."""
+    """Read the counters out of what was printed; {} where there are none."""
     found = re.search(" ".join(rf"{name}:(\d+)" for name in COUNTERS), text)
     return dict(zip(COUNTERS, map(int, found.groups()), strict=True)) if found else {}

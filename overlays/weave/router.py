@@ -1,4 +1,4 @@
-"""The Weave router's program: where it is, how it is started, and a kernel that lacks `dummy`."""
+"""The Weave router's program, its command, and its copy for a kernel that lacks `dummy` links."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ON_HOST = "/usr/local/lib/lab/weaver"
 FOLDER = "/run/weave"
 DATA = "/var/lib/weave"
 HTTP = "127.0.0.1:6784"
-#: What a shell on a host is told to print the password that its router runs with, if there is one.
+#: A script that prints the password that a host's router runs with, if there is one.
 ASK_PASSWORD = f"""
 tr '\\0' '\\n' < /proc/$(cat {PIDS}/weaver.pid)/environ | sed -n s/^WEAVE_PASSWORD=//p
 """.encode()
@@ -28,12 +28,12 @@ REMEDY = (
 
 @cache
 def program() -> bytes | None:
-    """The router's program: ``LAB_WEAVER``, PATH, or a published image; None where it cannot be had."""
+    """Return the router's program: ``LAB_WEAVER``, PATH, or a published image; None without any."""
     return binaries.program("LAB_WEAVER", "weaver", IMAGES, IN_IMAGE)
 
 
 def without_dummy(binary: bytes) -> bytes:
-    """A copy of the router that makes an ``ifb`` where it would make a ``dummy`` link.
+    """Return a copy of the router that makes an ``ifb`` where it would make a ``dummy`` link.
 
     At its start the router makes a link of kind ``dummy`` for a moment, only to raise the MTU
     of its bridge, and gives up on a kernel that has none. Any other kind of link that holds
@@ -59,7 +59,7 @@ def without_dummy(binary: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Router:
-    """What the router of one host is told. `mtu` 0 leaves it to the router; `docker` "" means no plugin."""
+    """The settings of one host's router. `mtu` 0 leaves it to the router; `docker` "" means no plugin."""
 
     name: str
     nickname: str
@@ -71,7 +71,7 @@ class Router:
     docker: str = "unix:///var/run/docker.sock"
 
     def argv(self) -> list[str]:
-        """The command of the router: neighbours only, no discovery, no name service of its own."""
+        """Return the command of the router: neighbours only, no discovery, no name service of its own."""
         return [
             *(ON_HOST, "--name", self.name, "--nickname", self.nickname, "--port", "6783"),
             *("--weave-bridge", "weave", "--datapath", "datapath", *([] if self.fastdp else ["--no-fastdp"])),
@@ -85,16 +85,16 @@ class Router:
 
 
 def network_argv(name: str) -> list[str]:
-    """The command that makes a network on the router's plugin, as the plugin makes its own, but internal."""
+    """Return the command that makes a network as the router's plugin makes its own, but internal."""
     plugin = ["--driver=weavemesh", "--ipam-driver=weavemesh", "--opt=works.weave.multicast=true"]
     return ["docker", "network", "create", "--internal", *plugin, name]
 
 
 def mac(number: int) -> str:
-    """A router's name, by the number of its host: a locally administered MAC address."""
+    """Return a router's name, by the number of its host: a locally administered MAC address."""
     return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
 
 
 def macs(numbers: Sequence[int]) -> tuple[str, ...]:
-    """The names of all routers, which share the addresses among them from the start."""
+    """Return the names of all routers, which share the addresses among them from the start."""
     return tuple(mac(number) for number in numbers)

@@ -6,9 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.errors import CommandError
 from lab.hosts import command
-from lab.hosts.daemons import CommonHost
+from lab.hosts.base import BaseHost
 from lab.hosts.host import Result
 from lab.topology import Topology
 
@@ -16,7 +15,7 @@ from lab.topology import Topology
 OWN = ("/run", "/var/lib", "/var/log", "/usr/local/lib")
 
 
-class NamespaceHost(CommonHost):
+class NamespaceHost(BaseHost):
     """A host that is a process in namespaces of its own."""
 
     def __init__(self, name: str, site: str, addresses: Sequence[str]) -> None:
@@ -36,20 +35,11 @@ class NamespaceHost(CommonHost):
         """Whether the namespaces and all mounts are there."""
         return Path(f"/proc/{self.pid}/comm").read_text().strip() == "sleep"
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+    async def execute(
+        self, argv: Sequence[str], timeout: float, stdin: bytes | None, env: Mapping[str, str] | None
     ) -> Result:
         full = ["nsenter", f"--target={self.pid}", "--net", "--mount", "--", *argv]
-        result = await command.run(full, on=self.name, timeout=timeout, check=False, stdin=stdin, env=env)
-        if check and result.status:
-            raise CommandError(self.name, argv, result.status, result.stdout, result.stderr)
-        return result
+        return await command.run(full, on=self.name, timeout=timeout, check=False, stdin=stdin, env=env)
 
     def end(self) -> None:
         self._holder.kill()

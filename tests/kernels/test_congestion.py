@@ -59,7 +59,7 @@ class Attaching(WithoutDocker):
     """The overlay with endpoints on its bridge."""
 
     async def attach(self, host: Host, image: str = "", name: str = "endpoint") -> Endpoint:
-        address, mtu = f"10.32.0.{self.on.host(host.name).number}", str(self.mtu)
+        address, mtu = f"10.32.0.{self.topology.host(host.name).number}", str(self.mtu)
         add = ["ip", "link", "add", "out", "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu]
         for argv in (
             ["ip", "netns", "add", "endpoint"],

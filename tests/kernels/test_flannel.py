@@ -42,8 +42,8 @@ def without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (flannel.endpoints, "refuse_beside_others"),
         (flannel.endpoints, "remove_all"),
-        (flannel.docker_settings, "change"),
-        (flannel.docker_settings, "restore"),
+        (flannel.docker_config, "change"),
+        (flannel.docker_config, "restore"),
     ):
         monkeypatch.setattr(module, name, nothing)
     monkeypatch.setattr(flannel, "LEASE", 120.0)  # every iptables takes 0.1 s there

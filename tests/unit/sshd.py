@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncssh
 
-from lab.hosts.sshway import SshSettings
+from lab.hosts.ssh_connection import SshSettings
 
 USER = "tester"
 
@@ -33,7 +33,7 @@ class Server:
     #: Whether it lets connections through to other machines.
     forwards: bool = False
 
-    def way(self, **more: Any) -> SshSettings:
+    def settings(self, **more: Any) -> SshSettings:
         known = {
             "address": "127.0.0.1",
             "port": self.port,

@@ -34,7 +34,7 @@ from tests.unit.experiments.helpers import (
 from tests.unit.synthetic import synthetic
 
 DOCS = ROOT / "docs" / "experiments"
-NAMES = plugins.names("experiments")
+NAMES = plugins.own_names("experiments")
 #: What the issue asks for.
 ASKED = {
     *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),

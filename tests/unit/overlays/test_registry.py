@@ -84,7 +84,8 @@ def test_libnetwork_cannot_encrypt_in_kv_mode() -> None:
 def test_an_overlay_of_somebody_else_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a distribution that registers an overlay
     class Point:
-        name = "theirs"
+        name, dist = "theirs", None
+        value = "theirs:Theirs"
 
         @staticmethod
         def load() -> type[Overlay]:
@@ -124,19 +125,6 @@ from overlays.underlay import Underlay
 class Theirs(Underlay):
     name, summary, options = "theirs", "somebody else's overlay", (Option("colour", "blue", ("red", "blue")),)
 """
-
-
-def test_what_is_registered_and_is_no_overlay_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Point:
-        name = "wrong"
-
-        @staticmethod
-        def load() -> object:
-            return dict
-
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point])
-    with pytest.raises(OverlayError, match="no subclass"):
-        registry.load("wrong")
 
 
 def test_what_a_machine_lacks_beside_kinds_of_links_is_named() -> None:

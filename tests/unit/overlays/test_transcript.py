@@ -18,9 +18,9 @@ import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from lab.hosts.command import Trace, Whole
+from lab.hosts.command import FullEnvironment, Trace
 from lab.hosts.container import ContainerHost, ContainerProcess
-from lab.hosts.daemons import MARK, QUESTIONS
+from lab.hosts.facts import MARK, QUESTIONS
 from lab.hosts.host import Host, Result
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
@@ -64,7 +64,7 @@ class Script:
         """In place of what runs a command: takes off what leads into a container, or to a machine."""
         words = list(argv)
         words = words[words.index("timeout") + 4 :]
-        return self.take(on, words, stdin, env.given if isinstance(env, Whole) else env)
+        return self.take(on, words, stdin, env.given if isinstance(env, FullEnvironment) else env)
 
 
 def answer(host: str, asked: str) -> tuple[int, str]:

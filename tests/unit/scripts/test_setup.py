@@ -31,6 +31,7 @@ def setup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleTyp
         "PYTHON": venv / "bin" / "python",
         "INSTALLED": venv / ".lab-installed",
         "INSTALLING": venv / ".lab-installing",
+        "EXAMPLE_INSTALLED": venv / ".lab-example-installed",
     }.items():
         monkeypatch.setattr(module, name, path)
     yield module
@@ -59,6 +60,22 @@ def test_an_environment_that_was_not_finished_is_not_done(setup: ModuleType, bro
     else:
         setup.PYTHON.unlink()
     assert not setup.venv_is_current()
+
+
+def test_plugins_of_the_tests_are_installed_once_and_again_when_they_register_others(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = list[list[str]]()
+    monkeypatch.setattr(setup, "pip", lambda name, arguments, keep: calls.append(arguments))
+    monkeypatch.setattr(setup, "EXAMPLE", tmp_path)
+    (tmp_path / "pyproject.toml").write_text("one")
+    assert not setup.example_is_current()
+    setup.install_example([])
+    assert setup.example_is_current()
+    assert calls[0][-2:] == ["--editable", str(tmp_path)]
+    assert "--no-deps" in calls[0]
+    (tmp_path / "pyproject.toml").write_text("two")
+    assert not setup.example_is_current()
 
 
 def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

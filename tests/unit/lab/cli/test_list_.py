@@ -16,7 +16,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
     async def answer() -> HostFacts | None:
         return facts
 
-    monkeypatch.setattr(kernel, "facts", answer)
+    monkeypatch.setattr(kernel, "of_this_machine", answer)
     monkeypatch.setattr(router, "program", lambda: None)
     done = CliRunner().invoke(app, ["list", "overlays"])
     assert done.exit_code == 0, done.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -11,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from lab.errors import CommandError, HostTimeout
-from lab.hosts.command import Trace, Whole, run
-from lab.hosts.container import ContainerHost, ContainerProcess, exec_argv
-from lab.hosts.daemons import parse_version, start_argv
-from lab.hosts.host import Result, Secret
+from lab.hosts.command import Trace, run, with_deadline, without_deadline
+from lab.hosts.host import Secret
+from lab.hosts.ssh import remote_argv
 
 
 def running(command: str) -> bool:
@@ -121,82 +119,10 @@ async def test_a_secret_of_an_input_is_a_variable_in_a_trace_that_can_be_replaye
     assert (tmp_path / "after").exists()
 
 
-def test_a_secret_that_an_input_does_not_have_as_it_is_could_not_be_left_out() -> None:
-    with pytest.raises(ValueError, match="the input does not have the swarm join token in it"):
-        Secret(b'{"JoinToken": "a\\tb"}', {"swarm join token": "a\tb"})
-    with pytest.raises(ValueError, match="the input does not have the swarm join token in it"):
-        Secret(b"", {"swarm join token": ""})
-
-
-def test_a_secret_has_only_its_name_in_argv() -> None:
-    argv = exec_argv("c", ["weaver"], 60, has_input=False, env=["WEAVE_PASSWORD"])
-    assert argv[:5] == ["docker", "exec", "-e", "WEAVE_PASSWORD", "c"]
-
-
-async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path: Path) -> None:
-    seen: dict[str, object] = {}
-
-    async def run_here(argv, **more):  # type: ignore[no-untyped-def]
-        seen.update(more, argv=argv)
-        return Result(tuple(argv), 0, "", "", 0.0)
-
-    inside = ContainerProcess(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
-    await ContainerHost("AMS", "AMS", (), "c", run_here, inside).run(["ip", "link"], env={"PASSWORD": "x"})
-    argv = " ".join(seen["argv"][1:])  # type: ignore[index]
-    assert argv == "42 4711 -all,+net_admin,+chown timeout -k 2 60 ip link"
-    env = seen["env"]
-    assert isinstance(env, Whole)
-    assert sorted(env) == ["HOME", "LAB_ID", "PASSWORD", "PATH"]
-    # and a trace names only what was given
-    trace = Trace(tmp_path / "trace.sh")
-    await trace(["true"], env=env)
-    trace.close()
-    assert "with PASSWORD in its environment" in (tmp_path / "trace.sh").read_text()
-
-
-async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_path: Path) -> None:
-    """A process's number, by which a host is entered, is another one in the next lab."""
-
-    async def run_here(argv, **_):  # type: ignore[no-untyped-def]
-        return Result(tuple(argv), 0, "", "", 0.0)
-
-    trace = Trace(tmp_path / "trace.sh", run_here)
-    host = ContainerHost(
-        "AMS", "AMS", (), "lab-ab12-AMS", trace, ContainerProcess(42, 4711, ("NET_ADMIN",), {})
-    )
-    await host.run(["tee", "/etc/x"], stdin=b"1\n", env={"PASSWORD": "x"})
-    trace.close()
-    lines = (tmp_path / "trace.sh").read_text().splitlines()
-    again = "docker exec -i -e PASSWORD lab-ab12-AMS timeout -k 2 60 tee /etc/x <<'LAB_INPUT'"
-    assert lines[-3:] == [again, "1", "LAB_INPUT"]
-
-
-async def test_a_container_that_ended_is_not_entered() -> None:
-    """Its number may be another process's by now."""
-    inside = ContainerProcess(os.getpid(), 4711, (), {})
-    with pytest.raises(CommandError, match="its container has ended"):
-        await ContainerHost("AMS", "AMS", (), "c", run, inside).run(["true"])
-
-
-async def test_the_far_ends_deadline_is_a_timeout_here() -> None:
-    async def slow(argv, **_):  # type: ignore[no-untyped-def]
-        await asyncio.sleep(0.3)
-        return Result(tuple(argv), 124, "", "", 0.3)
-
-    host = ContainerHost("AMS", "AMS", (), "c", slow)
-    with pytest.raises(HostTimeout, match=r"AMS: 'sleep 9' had not ended after 0.2 s"):
-        await host.run(["sleep", "9"], timeout=0.2)
-
-
-def test_a_daemon_is_started_once_and_in_a_session_of_its_own() -> None:
-    argv = start_argv("weave", ["weaver", "--port", "6783"], "/run/weave")
-    assert argv[:4] == ["start-stop-daemon", "--start", "--oknodo", "--background"]
-    assert argv[-4:] == ["--", "weaver", "--port", "6783"]
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [("20.10.24+dfsg1\n", (20, 10, 24)), ("28.2.2", (28, 2, 2)), ("", ()), ("27.0.0-rc.1", (27, 0, 0))],
-)
-def test_versions(text: str, version: tuple[int, ...]) -> None:
-    assert parse_version(text) == version
+@pytest.mark.parametrize("names", [(), ("WORD",)])
+@pytest.mark.parametrize("sudo", [True, False])
+def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo: bool) -> None:
+    argv = ["sh", "-c", "timeout -k 2 3 true"]
+    assert without_deadline(remote_argv(argv, 60, names, sudo=sudo)) == argv
+    assert without_deadline(argv) == argv
+    assert without_deadline(with_deadline(with_deadline(argv, 1), 2)) == with_deadline(argv, 1)

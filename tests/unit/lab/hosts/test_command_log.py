@@ -11,10 +11,9 @@ import pytest
 from lab.errors import FileError, HostLost
 from lab.events import Event, Note
 from lab.hosts.command import Trace
-from lab.hosts.command_log import OUT, Heard
-from lab.hosts.daemons import with_deadline, without_deadline
+from lab.hosts.command_log import OUT, CommandLog
 from lab.hosts.host import Private, Secret
-from lab.hosts.ssh import SshHost, remote_argv
+from lab.hosts.ssh import SshHost
 from lab.hosts.ssh_connection import SshConnection
 from tests.unit.sshd import Server, serving
 
@@ -22,16 +21,16 @@ SECRET = "sesame-open\nand its second line"
 
 
 def hearing(server: Server, folder: Path) -> tuple[SshHost, SshConnection, Path]:
-    """A host whose commands are heard, the line to it, and the file."""
+    """A host whose commands are logged, the line to it, and the file."""
     file = folder / "hosts" / "AMS.log"
-    line = SshConnection(server.way(), Heard(file))
+    line = SshConnection(server.settings(), CommandLog(file))
     return SshHost("AMS", "AMS", (), line, sudo=False), line, file
 
 
 async def end(line: SshConnection) -> None:
     await line.close()
-    assert line.heard is not None
-    line.heard.close()
+    assert line.log is not None
+    line.log.close()
 
 
 def without_times(text: str) -> list[str]:
@@ -105,7 +104,7 @@ async def test_no_secret_no_input_and_nothing_of_a_file_is_in_it(tmp_path: Path)
     (tmp_path / "private.key").write_text("a key of somebody\n")
     async with serving(tmp_path) as server:
         file = tmp_path / "hosts" / "AMS.log"
-        line = SshConnection(server.way(), Heard(file))
+        line = SshConnection(server.settings(), CommandLog(file))
         ams = SshHost("AMS", "AMS", (), Trace(tmp_path / "trace.sh", line))
         said = await ams.run(
             ["sh", "-c", 'echo "it is $WORD"; cat >/dev/null'], stdin=b"typed in", env={"WORD": SECRET}
@@ -136,11 +135,11 @@ async def test_no_secret_no_input_and_nothing_of_a_file_is_in_it(tmp_path: Path)
 
 async def test_a_resumed_run_goes_on_in_the_same_file(tmp_path: Path) -> None:
     for word in ("first", "second"):
-        heard = Heard(tmp_path / "AMS.log")
-        with heard.command(["echo", word], None) as command:
-            command.take(OUT, f"{word}\n".encode())
+        log = CommandLog(tmp_path / "AMS.log")
+        with log.command(["echo", word], None) as command:
+            command.add(OUT, f"{word}\n".encode())
             command.status = 0
-        heard.close()
+        log.close()
     assert [line for line in without_times((tmp_path / "AMS.log").read_text()) if "out" in line] == [
         "1 out first",
         "1 out second",
@@ -148,23 +147,23 @@ async def test_a_resumed_run_goes_on_in_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_arrives_in_two_pieces_is_none_of_the_lines(tmp_path: Path) -> None:
-    heard = Heard(tmp_path / "AMS.log")
-    with heard.command(["weaver"], {"PASSWORD": "sesame", "FLAG": "1"}) as command:
-        command.take(OUT, b"1 word: ses")
-        command.take(OUT, b"ame\nses")
-        command.take(OUT, b"ame")
-    heard.close()
+    log = CommandLog(tmp_path / "AMS.log")
+    with log.command(["weaver"], {"PASSWORD": "sesame", "FLAG": "1"}) as command:
+        command.add(OUT, b"1 word: ses")
+        command.add(OUT, b"ame\nses")
+        command.add(OUT, b"ame")
+    log.close()
     lines = without_times((tmp_path / "AMS.log").read_text())
     assert lines[1:] == ["1 out 1 word: ***", "1 out ***", "1 end not ended"]
 
 
 def test_a_full_disk_is_told_once_and_stops_no_command() -> None:
     said: list[Event] = []
-    heard = Heard(Path("/dev/full"), said.append)
-    with heard.command(["true"], None) as command:
-        command.take(OUT, b"line\n")
-    heard.close()
-    with heard.command(["true"], None):
+    log = CommandLog(Path("/dev/full"), said.append)
+    with log.command(["true"], None) as command:
+        command.add(OUT, b"line\n")
+    log.close()
+    with log.command(["true"], None):
         pass
     assert said == [Note("/dev/full cannot be written: No space left on device; it has gaps from here on")]
 
@@ -172,13 +171,4 @@ def test_a_full_disk_is_told_once_and_stops_no_command() -> None:
 def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("")
     with pytest.raises(FileError, match=r"hosts/AMS.log cannot be written: .*; make room for it"):
-        Heard(tmp_path / "hosts" / "AMS.log")
-
-
-@pytest.mark.parametrize("names", [(), ("WORD",)])
-@pytest.mark.parametrize("sudo", [True, False])
-def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo: bool) -> None:
-    argv = ["sh", "-c", "timeout -k 2 3 true"]
-    assert without_deadline(remote_argv(argv, 60, names, sudo=sudo)) == argv
-    assert without_deadline(argv) == argv
-    assert without_deadline(with_deadline(with_deadline(argv, 1), 2)) == with_deadline(argv, 1)
+        CommandLog(tmp_path / "hosts" / "AMS.log")

@@ -149,7 +149,7 @@ async def test_what_the_links_cost_is_stored_and_told(tmp_path: Path) -> None:
 
     run = read(folder.path)
     assert all(sample.machine["links_cpu"] > 0 for sample in run.samples)
-    assert "of a core on average" in captions.line(run)
+    assert "of a core on average" in captions.conditions(run)
 
 
 async def test_a_schedule_that_ended_breaks_samples(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab import catalog
+from lab import catalog, plugins
 from lab.errors import OverlayError
+from overlays.common import routes
+from overlays.common.batch import Batch
 from overlays.common.routes import refuse_gap
 from tests.unit.fakes import FakeHost
 
@@ -31,3 +33,30 @@ def test_a_host_that_is_missing_in_the_middle_is_refused(names: tuple[str, ...])
 def test_parts_that_were_never_joined_are_not_a_gap() -> None:
     pairs = catalog.topology("four_pairs")
     refuse_gap("tinc", pairs, [FakeHost(host.name) for host in pairs.hosts])
+
+
+class TestRoutes:
+    def test_every_subnet_that_is_not_its_own_has_one(self) -> None:
+        assert routes.to_subnets("PRG", CHAIN) == [f"192.168.{n}.0/24 via 192.168.2.3" for n in (3, 4, 5)]
+
+    def test_tunnels_leave_from_the_first_address(self) -> None:
+        assert "192.168.5.6/32 via 192.168.2.3 src 192.168.1.2" in routes.to_hosts("PRG", CHAIN)
+        # to BRA they would else leave from the address on that link, which BRA's tunnel does not know
+        assert "192.168.2.3/32 dev eth2 src 192.168.1.2" in routes.to_hosts("PRG", CHAIN)
+
+    def test_only_a_tunnels_own_datagrams_take_them(self) -> None:
+        script = routes.add_tunnel(Batch(), "PRG", CHAIN, "libnetwork", 4789).script
+        table = routes.mark("libnetwork")
+        assert f"src 192.168.1.2 table {table}" in script
+        assert f"ipproto udp dport 4789 lookup {table} priority {table}" in script
+
+    def test_overlays_have_routes_of_their_own(self) -> None:
+        marks = {routes.mark(name) for name in ("underlay", "libnetwork", "flannel")}
+        assert len(marks) == 3
+
+    def test_separate_parts_have_no_routes_to_each_other(self) -> None:
+        pairs = catalog.topology("four_pairs") if "four_pairs" in plugins.names("topologies") else None
+        if pairs is None:
+            pytest.skip("there is no topology of separate parts yet")
+        for host in pairs.hosts:
+            assert len(routes.to_hosts(host.name, pairs)) == 1

@@ -1,14 +1,16 @@
-"""Weave's routers that gossip has passed by: started anew one at a time, each beside one that knows more."""
+"""Weave: routers that gossip has passed by, the password of those that run, and what carries packets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
-from lab.hosts.host import Host
+from lab.hosts.host import Host, HostFacts
+from overlays import registry
 from overlays.weave import overlay, router
 from tests.unit.fakes import FakeHost
 
@@ -35,14 +37,14 @@ class Mesh(overlay.Weave):
         told = {"Connections": up, "UnicastRoutes": [{"Dest": name, "Via": name} for name in routes]}
         return {"Ready": True, "Router": {"Name": router.mac(CHAIN.host(host.name).number), **told}}
 
-    async def _check(self, host: Host, *names: str) -> None: ...
+    async def check_daemon(self, host: Host, *names: str) -> None: ...
 
     async def _stop(self, host: Host) -> None:
         assert not self.down, f"{host.name} is stopped while {self.down} is"
         self.down.add(host.name)
 
     async def _launch(self, host: Host) -> None:
-        for other in self._neighbours(host) if self.learns else ():
+        for other in self.neighbours(host) if self.learns else ():
             self.known[host.name] |= self.known[other.name]
         self.started.append(host.name)
         self.down.remove(host.name)
@@ -80,3 +82,62 @@ async def test_what_nobody_knows_is_said_and_no_router_is_started_anew() -> None
     with pytest.raises(OverlayError, match="a complete mesh did not come within"):
         await mesh.ready(0.2)
     assert mesh.started == []
+
+
+def running_with(password: str) -> FakeHost:
+    """A host where a router runs with a password."""
+
+    def said(argv: Sequence[str]) -> tuple[int, str]:
+        return 0, f"{password}\n" if argv[-1] == "sh" else ""
+
+    return FakeHost("AMS", said, silent=True)
+
+
+async def test_the_password_is_the_one_that_routers_run_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAB_WEAVE_PASSWORD", raising=False)
+    made: Any = registry.parse("weave:encryption=on")
+    host = running_with("theirs")
+
+    await made._adopt_password([host])
+
+    assert made._password == "theirs"
+    assert host.fed == [router.ASK_PASSWORD.decode()]
+
+
+async def test_another_password_than_the_one_in_use_is_refused_and_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LAB_WEAVE_PASSWORD", "mine")
+    made: Any = registry.parse("weave:encryption=on")
+    with pytest.raises(OverlayError, match="runs with another password") as caught:
+        await made._adopt_password([running_with("theirs")])
+    assert "theirs" not in str(caught.value)
+    assert "mine" not in str(caught.value)
+
+
+def facts(*features: str) -> HostFacts:
+    return HostFacts("6.1", "x86_64", (20, 10), frozenset({"dummy"}), frozenset(), frozenset(features))
+
+
+@pytest.mark.parametrize(
+    ("spec", "features", "user_space"),
+    [
+        ("weave:mode=auto", (), True),
+        ("weave:mode=auto", ("openvswitch",), False),
+        ("weave:mode=auto,encryption=on", ("openvswitch",), True),
+        ("weave:mode=auto,encryption=on", ("openvswitch", "esp"), False),
+        ("weave:mode=sleeve", ("openvswitch",), True),
+        ("weave:mode=fastdp", ("openvswitch",), False),
+    ],
+)
+async def test_hosts_that_lack_a_fast_datapath_settle_what_carries_packets(
+    spec: str, features: tuple[str, ...], user_space: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kernel(FakeHost):
+        async def facts(self) -> HostFacts:
+            return facts(*features)
+
+    monkeypatch.setattr(router, "program", lambda: b"dummy")
+    made = registry.parse(spec)
+    await made.install([Kernel(name) for name in NAMES], CHAIN)
+    assert made.user_space is user_space

@@ -1,0 +1,62 @@
+"""A bridge network of Docker's on every host, of which an overlay's daemon is a port.
+
+All have one subnet, and each host gives its endpoints addresses of a /24 of its own in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Any
+
+from lab.errors import OverlayError
+from lab.hosts.host import Host
+from overlays.common import docker_api
+
+
+@dataclass(frozen=True)
+class BridgeNetwork:
+    """The network of one overlay: Docker's name for it, its bridge, its subnet, and its MTU (bytes)."""
+
+    overlay: str
+    name: str
+    bridge: str
+    subnet: str
+    mtu: str
+
+    def part(self, host: str, number: int) -> IPv4Network:
+        """Return the addresses that the host of this number gives to its endpoints; the first is its own.
+
+        Raises:
+            OverlayError: the subnet is too small for a host of this number.
+        """
+        subnet = IPv4Network(self.subnet)
+        part = IPv4Network((int(subnet.network_address) + 256 * number, 24))
+        if not part.subnet_of(subnet):
+            raise OverlayError(
+                f"{self.overlay}: {subnet} has no /24 for host {host}, number {number}; set subnet=…"
+            )
+        return part
+
+    async def create(self, host: Host, number: int) -> None:
+        """Make the network on a host; one that is there stays.
+
+        Raises:
+            OverlayError: Docker refused; the message has its words.
+        """
+        part = self.part(host.name, number)
+        made = await docker_api.call(host, "POST", "networks/create", self._request(part))
+        if not made.ok and made.status != docker_api.EXISTS:
+            raise OverlayError(f"{self.overlay}: network {self.name!r} on {host.name}: {made.message}")
+
+    def _request(self, part: IPv4Network) -> dict[str, Any]:
+        own = {"Subnet": self.subnet, "IPRange": str(part), "Gateway": str(part[1])}
+        options = {"bridge.name": self.bridge, "driver.mtu": self.mtu}
+        return {
+            "Name": self.name,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Internal": True,
+            "IPAM": {"Config": [own]},
+            "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
+        }

@@ -1,0 +1,225 @@
+"""The connections to a machine: kept, opened again, refused in words that say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.errors import HostLost, HostUnreachable
+from lab.hosts.ssh import SshHost
+from lab.hosts.ssh_connection import CHANNELS, SshConnection, SshSettings
+from tests.unit.sshd import Server, serving
+
+
+def host(line: SshConnection) -> SshHost:
+    return SshHost("AMS", "AMS", ("192.168.1.1",), line)
+
+
+async def test_a_command_that_ends_before_it_takes_its_input_has_a_status(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        result = await host(line).run(["no-such-program"], stdin=b"x" * 5_000_000, check=False)
+        await line.close()
+    assert result.status == 127
+    assert "not found" in result.stderr
+
+
+async def test_more_commands_at_once_than_a_connection_takes(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        results = await asyncio.gather(*(host(line).run(["echo", str(n)]) for n in range(3 * CHANNELS)))
+        assert [r.stdout.strip() for r in results] == [str(n) for n in range(3 * CHANNELS)]
+        assert len(server.connections) >= 2
+        await line.close()
+
+
+async def test_a_server_that_serves_fewer_at_once_gets_another_connection(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        server.most = 2
+        line = SshConnection(server.settings())
+        await line.connect()
+        results = await asyncio.gather(*(host(line).run(["sleep", "0.1"]) for _ in range(4)))
+        assert len(results) == 4
+        await line.close()
+
+
+async def test_a_drop_is_named_and_the_next_command_connects_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        await line.connect()
+        under_way = asyncio.ensure_future(host(line).run(["sleep", "30"]))
+        while not server.asked:
+            await asyncio.sleep(0.01)
+        server.cut()
+        with pytest.raises(
+            HostLost, match=r"AMS: the connection to 127.0.0.1 port \d+ was lost while 'sleep 30' ran"
+        ):
+            await under_way
+        assert (await host(line).run(["echo", "back"])).stdout == "back\n"
+        await line.close()
+
+
+async def _refusal(server: Server, **more: Any) -> str:
+    line = SshConnection(server.settings(**more))
+    with pytest.raises(HostUnreachable) as caught:
+        await line.connect()
+    return str(caught.value)
+
+
+async def test_nobody_listens_at_the_port(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        port = server.port
+    said = await _refusal(server)
+    assert said.startswith(f"AMS cannot be reached at 127.0.0.1 port {port}: Connection refused; ")
+    assert "check address and port in the inventory" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EHOSTUNREACH, "No route to host"), (errno.ECONNREFUSED, "Connection refused")],
+)
+async def test_why_a_connection_failed_is_told_in_the_kernel_s_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(number, "Connect call failed ('192.0.2.1', 22)")
+
+    monkeypatch.setattr("asyncssh.connect", fail)
+    with pytest.raises(HostUnreachable, match=f"port 22: {words}; check address and port"):
+        await SshConnection(SshSettings("AMS", "192.0.2.1")).connect()
+
+
+async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, address="no-such-machine.invalid")
+    assert "no-such-machine.invalid" in said
+    assert "check address" in said
+
+
+async def test_a_key_that_is_not_let_in(tmp_path: Path) -> None:
+    import asyncssh
+
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=(str(tmp_path / "other"),))
+    assert f"user 'tester' is not let in with the key {tmp_path / 'other'}" in said
+
+
+async def test_a_key_that_is_no_file(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=(str(tmp_path / "none"),))
+    assert f"the key {tmp_path / 'none'} cannot be read: No such file or directory" in said
+
+
+async def test_an_unknown_host_key_is_refused_and_accepted_only_when_told(tmp_path: Path) -> None:
+    async with serving(tmp_path, known=False) as server:
+        said = await _refusal(server)
+        assert "is in no known_hosts; compare it and give --accept-new" in said
+        assert "SHA256:" in said
+        new = SshConnection(server.settings(accept_new=True))
+        await new.connect()
+        await new.close()
+        strict = SshConnection(server.settings())
+        await strict.connect()
+        await strict.close()
+    assert f"[127.0.0.1]:{server.port} ssh-ed25519" in (tmp_path / "known_hosts").read_text()
+
+
+async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path) -> None:
+    async with serving(tmp_path) as first:
+        port = first.port
+    async with serving(tmp_path, port=port, known=False) as second:
+        said = await _refusal(second, accept_new=True)
+    assert "its host key is not the one that" in said
+    assert f"ssh-keygen -f {tmp_path / 'known_hosts'} -R [127.0.0.1]:{port}" in said
+
+
+async def test_a_host_behind_another_is_reached_by_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        server.forwards = True
+        line = SshConnection(server.settings(jump=server.settings()))
+        assert (await host(line).run(["echo", "through"])).stdout == "through\n"
+        assert len(server.connections) == 2, "one to the jump host, and one through it"
+        await line.close()
+
+
+async def test_a_jump_host_that_lets_nobody_through_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, jump=server.settings())
+    assert said.startswith("AMS cannot be reached at 127.0.0.1")
+
+
+async def test_a_jump_host_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, jump=replace(server.settings(port=1), name="jump host gate"))
+    assert said.startswith("jump host gate cannot be reached at 127.0.0.1 port 1")
+
+
+async def test_what_the_inventory_leaves_out_comes_from_openssh_s_settings(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        (tmp_path / "config").write_text(
+            f"Host ams\n  HostName 127.0.0.1\n  Port {server.port}\n  User {server.settings().user}\n"
+            f"  IdentityFile {tmp_path / 'key'}\n  UserKnownHostsFile {tmp_path / 'known_hosts'}\n"
+        )
+        line = SshConnection(SshSettings("AMS", "ams", config=tmp_path / "config"))
+        assert (await host(line).run(["echo", "found"])).stdout == "found\n"
+        assert line.user == "tester"
+        await line.close()
+
+
+async def test_input_of_no_bytes_ends_at_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        assert (await host(line).run(["cat"], stdin=b"", timeout=5)).stdout == ""
+        await line.close()
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real ssh-agent without keys, as SSH_AUTH_SOCK names it; and a home without keys of its own."""
+    if not shutil.which("ssh-agent") or not shutil.which("ssh-add"):
+        pytest.skip("no ssh-agent here: apt install openssh-client")
+    # a socket's path has 108 bytes at most
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder) / "agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # it says where it listens once it does
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+            monkeypatch.setenv("HOME", str(tmp_path))
+            yield socket
+            process.terminate()
+
+
+def give(key: Path) -> None:
+    """Give a key to the agent, and delete its file."""
+    key.chmod(0o600)
+    subprocess.run(["ssh-add", "-q", key], check=True)
+    key.unlink()
+
+
+async def test_a_key_that_only_the_agent_has_lets_in(tmp_path: Path, agent: Path) -> None:
+    async with serving(tmp_path) as server:
+        give(tmp_path / "key")
+        line = SshConnection(server.settings(keys=()))
+        assert (await host(line).run(["echo", "in"])).stdout == "in\n"
+        await line.close()
+
+
+async def test_an_agent_that_has_not_the_key_is_named(tmp_path: Path, agent: Path) -> None:
+    import asyncssh
+
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
+    give(tmp_path / "other")
+    async with serving(tmp_path) as server:
+        said = await _refusal(server, keys=())
+    assert "user 'tester' is let in with none of the agent's and the user's keys; correct user" in said

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.process import need_root
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.ownership import LabState
@@ -26,8 +26,7 @@ def command(
 
     Example: sudo python -m lab cleanup
     """
-    if os.geteuid() != 0:
-        raise MachineError("cleanup needs root: sudo python -m lab cleanup")
+    need_root("cleanup", "")
     done, failed = asyncio.run(_clean(all_))
     for words in done:
         typer.echo(f"removed {words}")

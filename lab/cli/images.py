@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from lab.errors import MachineError
+from lab.cli.process import need_root
 
 app = typer.Typer(
     name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
@@ -30,7 +29,7 @@ def build(
     from lab.emulation.docker.daemon import Daemon, client
     from lab.emulation.docker.image_store import endpoint_seed
 
-    _root("build")
+    need_root("images build", "")
     with progress() as emit:
         daemon = Daemon(emit)
         daemon.ensure()
@@ -52,7 +51,7 @@ def list_() -> None:
     from lab import images
     from lab.emulation.docker.daemon import Daemon, client
 
-    _root("list")
+    need_root("images list", "")
     daemon = Daemon()
     daemon.ensure()
     try:
@@ -76,7 +75,7 @@ def remove() -> None:
     from lab.emulation.docker.daemon import Daemon, client
     from lab.emulation.docker.image_store import forget_all
 
-    _root("remove")
+    need_root("images remove", "")
     daemon = Daemon()
     daemon.ensure()
     try:
@@ -85,11 +84,6 @@ def remove() -> None:
             typer.echo(f"removed {tag}")
     finally:
         daemon.release()
-
-
-def _root(verb: str) -> None:
-    if os.geteuid() != 0:
-        raise MachineError(f"images {verb} needs root: sudo python -m lab images {verb}")
 
 
 def _words(image: object) -> str:

@@ -1,17 +1,16 @@
-"""lab link: what the links of a running lab do, and to change that."""
+"""lab link: show or change the links of a lab that is up."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.process import need_root
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
@@ -69,13 +68,12 @@ def command(
     values |= {name: number(name, text) for name, text in clearable.items() if text is not None}
     asked = LinkChange(values, sender or None, down, up, reset, replay)
     asked.check(link)
-    if os.geteuid() != 0:
-        raise MachineError(f"link needs root: sudo {sys.executable} -m lab link {link}".rstrip())
+    need_root("link", link)
     asyncio.run(_run(Emulation.attach(lab), link, asked))
 
 
 class LinkChange:
-    """What is to be done to a link: at most one of all this."""
+    """A change of a link: at most one of all this."""
 
     def __init__(
         self,
@@ -110,7 +108,7 @@ class LinkChange:
 
 
 def number(name: str, text: str) -> float | int | None:
-    """The value of a parameter that can also be set to none.
+    """Return the value of a parameter that can also be set to none.
 
     Raises:
         LabError: it is neither.
@@ -124,12 +122,11 @@ def number(name: str, text: str) -> float | int | None:
 
 
 async def _run(lab: Emulation, name: str, asked: LinkChange) -> None:
-    from lab.app.trial import running
     from lab.cli.console import show
 
     if lab.shaper is None:
         raise LabError(f"lab {lab.name} has no links")
-    links = running(lab)
+    links = lab.running_links()
     if asked.something:
         await _do(links, name, asked)
     chosen = [links.find(name)] if name else lab.links
@@ -173,7 +170,7 @@ async def _replay(links: Links, name: str, asked: LinkChange) -> None:
 
 
 def table(lab: str, rows: list[tuple[str, str, LinkState]]) -> Table:
-    """What links do now, a row per direction."""
+    """Return what links do now, a row per direction."""
     from lab.report.tables import Section, Table
 
     found = []

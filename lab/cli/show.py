@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from lab import catalog
-from lab.cli.export_dsl import tell
-from lab.cli.options import LargestComponent, Sites, TopologyName
+from lab.cli.options import Force, LargestComponent, Sites, TopologyName
+from lab.cli.topologies import read_topology
 from lab.errors import FileError
-from lab.topology import Topology, sites
+from lab.topology import Topology
 from lab.util import files
 
 
@@ -22,7 +21,7 @@ def command(
         Path | None,
         typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
+    force: Force = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
 ) -> None:
@@ -32,13 +31,7 @@ def command(
     """
     if output is not None and output.suffix.lower() not in FORMS:
         raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
-    found = catalog.topology(
-        topology,
-        places=sites.parse_all(site or ()),
-        largest_component=largest_component,
-        switches=True,
-        emit=tell,
-    )
+    found = read_topology(topology, site, largest_component, switches=True)
     if output is None:
         _table(found)
     else:
@@ -46,7 +39,7 @@ def command(
 
 
 def _table(topology: Topology) -> None:
-    """On a terminal in colour and no wider than it, in a pipe as aligned text."""
+    """Print a topology: on a terminal in colour and no wider than it, in a pipe as aligned text."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lab.runs.capacity import FOUND
+from lab.runs.manifest import FOUND
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.runs.warmup import PHASE
@@ -21,7 +21,7 @@ def rate(run: StoredRun) -> str:
     value = run.manifest.rate
     if not value:
         return "links of the topology's own rates"
-    found = str(run.manifest.profile.get("why", "")).startswith(FOUND)
+    found = run.manifest.profile.get("rate_source") == "capacity"
     return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
 from lab import catalog, plugins
-from lab.app.run import RunRequest, load_experiment, parts, show_plan
+from lab.app.request import RunRequest, load_experiment, plan_run
+from lab.cli.emulate import show_plan
 from lab.errors import MeasureError
 from lab.formats.lab_yaml import write
 from lab.hosts.host import Endpoint, Result
@@ -316,12 +317,12 @@ def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
 
 
 def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
-    settled = parts(RunRequest("datagram", overlays=("underlay",)))
+    settled = plan_run(RunRequest("datagram", overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {0.25}
     assert {link.rate for link in settled.topology.links} == {1000}
     own = tmp_path / "own.yaml"
     own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
-    settled = parts(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
+    settled = plan_run(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
     assert {host.cpus for host in settled.topology.hosts} == {1.5}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lab import catalog
-from lab.app.run import all_claims, load_experiment
+from lab.app.request import all_claims, load_experiment
 from lab.measure import ethtool
 from lab.report.claims import (
     OPEN,

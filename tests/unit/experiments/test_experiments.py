@@ -12,10 +12,8 @@ import pytest
 
 from experiments import cpu, encryption, fragmentation, mesh, offload, paths, streaming, throughput, window
 from lab import catalog, plugins
-from lab.app.request import RunRequest, load_experiment, plan_run
-from lab.cli.emulate import show_plan
+from lab.app.request import load_experiment
 from lab.errors import MeasureError
-from lab.formats.lab_yaml import write
 from lab.hosts.host import Endpoint, Result
 from lab.measure.shared_port import shared_port
 from lab.report.html import render
@@ -314,21 +312,3 @@ def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
     (cell,) = [c for c in grid(paths.Paths()) if c.metric == "failure"]
     assert cell.seconds == 90
     assert cell.duration == 2 + 90 * 1.5
-
-
-def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
-    settled = plan_run(RunRequest("datagram", overlays=("underlay",)))
-    assert {host.cpus for host in settled.topology.hosts} == {0.25}
-    assert {link.rate for link in settled.topology.links} == {1000}
-    own = tmp_path / "own.yaml"
-    own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
-    settled = plan_run(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
-    assert {host.cpus for host in settled.topology.hosts} == {1.5}
-
-
-def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan(RunRequest("offload", overlays=("underlay",)))
-    said = capsys.readouterr().out
-    assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
-    assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
-    assert "about 1 minutes with the tools' hand-shakes" in said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import CommandError, HostTimeout
+from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.command import Trace, Whole, run
 from lab.hosts.container import ContainerHost, ContainerProcess, exec_argv
 from lab.hosts.daemons import parse_version, start_argv
@@ -200,3 +200,8 @@ def test_a_daemon_is_started_once_and_in_a_session_of_its_own() -> None:
 )
 def test_versions(text: str, version: tuple[int, ...]) -> None:
     assert parse_version(text) == version
+
+
+def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"the trace cannot be written to .*/no/trace: No such file"):
+        Trace(tmp_path / "no" / "trace")

@@ -7,11 +7,9 @@ import os
 import subprocess
 import sys
 import threading
-from typing import Any
 
 import pytest
 
-from lab.cli import ps
 from lab.emulation.ownership import Process
 from lab.emulation.registry import HostRecord, OverlayRecord, Record
 from lab.errors import HostError, LabError, UnknownName
@@ -99,60 +97,6 @@ PING = """PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data. --- 10.0.0.2 ping stati
 def test_what_ping_says_of_a_pair(said: str, rtt: float | None, lost: int) -> None:
     pair = parse("AMS", "PRG", said, 3)
     assert (pair.rtt_ms, pair.lost) == (rtt, lost)
-
-
-def test_ps_says_what_died_and_why() -> None:
-    seen: dict[str, Any] = {
-        "name": "class",
-        "id": "x",
-        "since": "now",
-        "state": "up",
-        "shaper": {"name": "wire", "up": False, "why": "process 7 died: it said nothing"},
-        "hosts": [
-            {"name": "AMS", "site": "AMS", "up": False, "why": "it was killed"},
-            {
-                "name": "PRG",
-                "site": "PRG",
-                "up": True,
-                "cpus": 0.5,
-                "memory_mib": 61.2,
-                "dead": ["flanneld died: x"],
-            },
-        ],
-        "links": [
-            {
-                "name": "AMS-PRG",
-                "a": "AMS",
-                "b": "PRG",
-                "up": True,
-                "asked_rtt_ms": 21.75,
-                "rtt_ms": None,
-                "asked_mbit": {"ab": 50.0, "ba": None},
-                "mbit": {"ab": 1.0, "ba": 1.0},
-                "loss": {"ab": 1.0, "ba": 0.0},
-            }
-        ],
-        "overlays": [],
-    }
-    said = "\n".join(ps.lines(seen))
-    assert "DEAD: it was killed" in said
-    assert "flanneld died: x" in said
-    assert "links carry nothing: process 7 died" in said
-    assert "50 / any" in said
-    assert "loses 1 %; no answer" in said
-
-
-def test_importing_the_package_costs_nothing_and_the_facade_is_there() -> None:
-    code = "import sys, lab; print({'networkx', 'lab.api'} & set(sys.modules)); print(lab.Lab.__name__)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["set()", "Lab"]
-
-
-def test_a_lab_that_is_not_up_says_so() -> None:
-    from lab import Lab
-
-    with pytest.raises(LabError, match="not up"):
-        Lab("linear")["AMS"]
 
 
 async def test_the_loop_serves_where_another_one_runs() -> None:

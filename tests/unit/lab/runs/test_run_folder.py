@@ -15,7 +15,7 @@ import pytest
 
 from lab.errors import RunError
 from lab.runs.manifest import RunSession, check_same
-from lab.runs.run_folder import RunFolder, read
+from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.sample import Sample, Verdict
 from tests.paths import ROOT
 from tests.unit.fakes import manifest, new_folder
@@ -234,3 +234,12 @@ def test_the_documented_schema_is_that_of_the_samples() -> None:
     documented = json.loads((ROOT / "docs" / "sample.schema.json").read_text())
     assert documented == Sample.model_json_schema()
     jsonschema.validate(json.loads(sample().line()), documented)
+
+
+def test_a_place_where_no_run_can_be_stored_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    try_to_write(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []
+    with pytest.raises(RunError, match=r"no run folder can be made in .*/file: File exists; see --results"):
+        try_to_write(tmp_path / "file")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from lab.cli import link as verb
 from lab.emulation.links import calibration, link_meter
 from lab.emulation.links.control import Links
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape, Wiring
@@ -19,7 +18,7 @@ from lab.emulation.links.replay import Replay
 from lab.emulation.links.shaper import foresee
 from lab.emulation.links.store import LinkStore
 from lab.emulation.wire.wire import Wire
-from lab.errors import LabError, ShaperError, UnknownName
+from lab.errors import ShaperError, UnknownName
 from lab.hosts.host import Result
 from lab.topology.schedule import Change
 from tests.unit.lab.emulation.links.test_shaper import SPEC
@@ -175,39 +174,6 @@ def test_what_cannot_be_is_foreseen() -> None:
         foresee(Wire, [replace(SPEC, rtt=10_000.0, rate=1_000_000.0)])
     with pytest.raises(ShaperError, match=r"takes 12\.1 s"):
         foresee(Wire, [replace(SPEC, rate=0.001)])
-
-
-@pytest.mark.parametrize(
-    ("asked", "link", "said"),
-    [
-        (verb.LinkChange({"loss": 1}), "", "which link"),
-        (verb.LinkChange({"loss": 1}, down=True), "L", "not several"),
-        (verb.LinkChange({}, down=True, up=True), "L", "not several"),
-        (verb.LinkChange({"delay": 1, "rtt": 2}), "L", "not both"),
-        (verb.LinkChange({}, sender="A", reset=True), "L", "as a whole"),
-    ],
-)
-def test_what_contradicts_itself_is_refused(asked: verb.LinkChange, link: str, said: str) -> None:
-    with pytest.raises(LabError, match=said):
-        asked.check(link)
-    verb.LinkChange({"loss": 1}, "A").check("L")
-
-
-def test_a_limit_can_be_taken_away() -> None:
-    assert verb.number("rate", "none") is None
-    assert verb.number("rate", "1.5") == 1.5
-    assert verb.number("queue", "70000") == 70000
-    with pytest.raises(LabError, match="--rate is a number or 'none', not 'fast'"):
-        verb.number("rate", "fast")
-
-
-def test_what_a_running_link_does_is_a_row_per_direction() -> None:
-    line = Wiring(SPEC, "a", "b").line.changed(("ba",), loss=2.0, burst=3.0)
-
-    (section,) = verb.table("x", [("AMS", "PRG", line)]).sections
-
-    assert section.rows[0][:7] == ["AMS-PRG", "AMS to PRG", "", "10.875", "200", "–", "–"]
-    assert section.rows[1][:7] == ["AMS-PRG", "PRG to AMS", "", "10.875", "200", "2", "3"]
 
 
 LINE = LinkState("A-B", 1, Shape(10.0, 100.0), Shape(10.0, 100.0, loss=2.0))

@@ -28,14 +28,8 @@ async def find(
 ) -> Capacity:
     """Find the capacity of this machine for one overlay on the plan's network; kept for later runs.
 
-    Args:
-        name: the overlay, as ``NAME[:option=value,…]``.
-        plan: its network, and whose measurements are tried.
-        emit: told of every rate that was tried.
-        least: Mbit/s, the lowest rate that is tried.
-        most: Mbit/s, the highest.
-        shaper: ``netem``, ``wire``, or ``auto``.
-        only: words of which a cell's key must have one.
+    Rates from `least` to `most` (Mbit/s) are tried with the plan's cells that have a word of `only` in
+    their key; `emit` is told of each.
 
     Raises:
         LabError: the lab or the overlay did not come up, or the links died; nothing is left.

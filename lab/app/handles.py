@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Wait(Protocol):
-    """Waits until a coroutine is done, and returns its result."""
+    """A function that waits until a coroutine is done, and returns its result."""
 
     def __call__(self, work: Coroutine[Any, Any, T], /) -> T: ...
 

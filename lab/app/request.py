@@ -72,7 +72,7 @@ class RunPlan:
 
     @property
     def rate_to_be_found(self) -> bool:
-        """True when the links get the highest rate that this machine carries, which is not known yet."""
+        """Return True when the links get the highest rate that this machine carries, yet unknown."""
         return self.profile.rate_source == "capacity" and self.profile.rate is None
 
     def conditions(self) -> str:

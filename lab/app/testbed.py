@@ -22,32 +22,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BookedTestbed:
-    """An inventory of machines, and the topology that it is for."""
+    """An inventory of machines, the topology that it is for, and how to enter them."""
 
     inventory: Inventory
     topology: Topology
     path: Path
     #: The topology's name, or its file as found from here.
     name: str = ""
+    #: Write the keys of hosts that were never seen into known_hosts.
+    accept_new: bool = False
+    #: Take the hosts over from whoever has claimed them.
+    steal: bool = False
 
-    def open(
-        self, emit: Emit, *, accept_new: bool = False, steal: bool = False, trace: Path | None = None
-    ) -> Testbed:
+    def open(self, emit: Emit, trace: Path | None = None) -> Testbed:
         """Return the machines, to be connected to."""
         from lab.testbed.testbed import Testbed
 
-        return Testbed(
-            self.inventory,
-            self.topology,
-            self.path,
-            accept_new=accept_new,
-            steal=steal,
-            trace=trace,
-            emit=emit,
-        )
+        enter = {"accept_new": self.accept_new, "steal": self.steal}
+        return Testbed(self.inventory, self.topology, self.path, trace=trace, emit=emit, **enter)
 
 
-def load_testbed(path: Path, emit: Emit) -> BookedTestbed:
+def load_testbed(path: Path, emit: Emit, *, accept_new: bool = False, steal: bool = False) -> BookedTestbed:
     """Read the inventory in a file, with its topology: by name, or in a file beside it.
 
     Raises:
@@ -61,7 +56,7 @@ def load_testbed(path: Path, emit: Emit) -> BookedTestbed:
     name = str(beside) if beside.is_file() else found.topology
     topology = catalog.topology(name, emit=emit)
     inventory.check(found, topology, str(path))
-    return BookedTestbed(found, topology, path, name)
+    return BookedTestbed(found, topology, path, name, accept_new, steal)
 
 
 @dataclass(frozen=True)
@@ -75,11 +70,9 @@ class MachineCheck:
     unable: Sequence[tuple[str, str, str]]
 
 
-async def check(
-    booked: BookedTestbed, overlays: Sequence[str], emit: Emit, *, accept_new: bool
-) -> MachineCheck:
+async def check(booked: BookedTestbed, overlays: Sequence[str], emit: Emit) -> MachineCheck:
     """Reach and survey all machines; changes nothing on them."""
-    bed = booked.open(emit, accept_new=accept_new)
+    bed = booked.open(emit)
     facts: dict[str, HostFacts] = {}
     try:
         with step(emit, "connections") as words:
@@ -127,13 +120,11 @@ def missing_prerequisites(facts: Mapping[str, HostFacts], names: Sequence[str]) 
     ]
 
 
-async def prepare(
-    booked: BookedTestbed, emit: Emit, *, persist: bool, accept_new: bool, steal: bool, dry_run: bool
-) -> list[str]:
+async def prepare(booked: BookedTestbed, emit: Emit, *, persist: bool, dry_run: bool) -> list[str]:
     """Make every machine ready; returns what was done, or with `dry_run` would be, in words."""
     from lab.testbed import prepare as preparation
 
-    async with booked.open(emit, accept_new=accept_new, steal=steal) as bed:
+    async with booked.open(emit) as bed:
         if not dry_run:
             return await preparation.prepare(bed, persist=persist) or ["every host was ready"]
         await bed.look()
@@ -143,13 +134,12 @@ async def prepare(
         return [line for name, lines in rows.items() for line in (f"{name}:", *(f"  {x}" for x in lines))]
 
 
-async def measure(
-    request: RunRequest, plan: RunPlan, booked: BookedTestbed, emit: Emit, *, accept_new: bool, steal: bool
-) -> tuple[int, Path]:
+async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emit: Emit) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
     from lab.app import run
-    from lab.runs.run_folder import HOSTS, try_to_write
+    from lab.runs.run_folder import HOSTS, read, try_to_write
     from lab.runs.target import RunTarget
+    from lab.testbed import restore
     from lab.testbed.prepare import stand
     from lab.testbed.recorder import HostsRecorder
 
@@ -158,8 +148,7 @@ async def measure(
     if plan.profile.rate:
         booked = replace(booked, topology=booked.topology.with_rate(plan.profile.rate))
     timing: dict[str, float] = {}
-    timed = run.timed(emit, timing)
-    async with booked.open(timed, accept_new=accept_new, steal=steal, trace=request.trace) as bed:
+    async with booked.open(run.timed(emit, timing), request.trace) as bed:
         plane = await stand(bed)
         await remove_leftover_overlays(bed, emit)
         prepared = run.PreparedLab(
@@ -169,28 +158,15 @@ async def measure(
             {name: dict(row) for name, row in plane.rtts.items()},
             on_folder=lambda path: bed.hear(path / HOSTS),
         )
-        await _note_overlays(bed, list(plan.overlays))
+        hosts = bed.hosts.values()
+        await together(restore.note(host, restore.OVERLAYS, list(plan.overlays)) for host in hosts)
         plan = replace(plan, topology=plane.topology)
         status, folder = await run.measure_on(prepared, request, plan, timing, emit)
-        await _keep_leftovers_noted(bed, folder)
+        # what was taken off the hosts in order is struck off the notes; the rest is swept later
+        states = read(folder).manifest.overlays
+        rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
+        await together(restore.rewrite(host, restore.OVERLAYS, rest) for host in hosts)
     return status, folder
-
-
-async def _note_overlays(bed: Testbed, names: Sequence[str]) -> None:
-    """Write down on every host which overlays are about to be put on it."""
-    from lab.testbed import restore
-
-    await together(restore.note(host, restore.OVERLAYS, list(names)) for host in bed.hosts.values())
-
-
-async def _keep_leftovers_noted(bed: Testbed, folder: Path) -> None:
-    """Strike off what was taken off the hosts in order; the rest is swept later."""
-    from lab.runs.run_folder import read
-    from lab.testbed import restore
-
-    states = read(folder).manifest.overlays
-    rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
-    await together(restore.rewrite(host, restore.OVERLAYS, rest) for host in bed.hosts.values())
 
 
 async def remove_leftover_overlays(bed: Testbed, emit: Emit) -> list[str]:
@@ -222,16 +198,14 @@ async def _remove_overlay(bed: Testbed, name: str, emit: Emit) -> str:
     return ""
 
 
-async def restore(
-    booked: BookedTestbed, emit: Emit, *, accept_new: bool, steal: bool
-) -> tuple[int, list[str]]:
+async def restore(booked: BookedTestbed, emit: Emit) -> tuple[int, list[str]]:
     """Take everything off the machines that `prepare` and runs put there.
 
     Returns the exit status, 1 when something is not as it was, and that in words.
     """
     from lab.testbed import restore as restoring
 
-    async with booked.open(emit, accept_new=accept_new, steal=steal) as bed:
+    async with booked.open(emit) as bed:
         await bed.look()
         if not any(found.first("before") for found in bed.surveys.values()):
             return 0, ["nothing of the lab is on these hosts"]

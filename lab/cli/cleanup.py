@@ -45,7 +45,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
         if state.alive() and not everything:
-            typer.echo(f"lab {_name(state)} is left alone: {_why(state)}")
+            typer.echo(_why_left(state))
     known = {state.lab_id for state in labs()}
     daemon = Daemon()
     if any(owned.kind == "container" for state in states for owned in state.owned()):
@@ -58,14 +58,12 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     return done, failed
 
 
-def _name(state: LabState) -> str:
+def _why_left(state: LabState) -> str:
     from lab.emulation.registry import read
 
     record = read(state.lab_id)
-    return record.name if record else state.lab_id
-
-
-def _why(state: LabState) -> str:
+    name = record.name if record else state.lab_id
+    why = "its command still runs (see --all)"
     if state.stays():
-        return f"it is meant to stay up ('lab down {_name(state)}' takes it away)"
-    return "its command still runs (see --all)"
+        why = f"it is meant to stay up ('lab down {name}' takes it away)"
+    return f"lab {name} is left alone: {why}"

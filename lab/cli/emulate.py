@@ -34,8 +34,7 @@ def command(
     ] = None,
     shaper: ShaperName = "auto",
     accept_links: Annotated[
-        bool,
-        typer.Option("--accept-links", help="Measure although links are off; marks every sample."),
+        bool, typer.Option("--accept-links", help="Measure although links are off; marks every sample.")
     ] = False,
     trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
     dry_run: Annotated[
@@ -43,8 +42,7 @@ def command(
     ] = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
     lab: Annotated[
-        str,
-        typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are."),
+        str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
     ] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up at the end.")] = False,
 ) -> None:

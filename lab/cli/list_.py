@@ -38,7 +38,7 @@ def command(
 
 
 def _modules(package: str) -> None:
-    """Every module's name and the first line of its docstring."""
+    """Print every module's name and the first line of its docstring."""
     from lab import plugins
 
     for name in plugins.names(package):
@@ -46,7 +46,7 @@ def _modules(package: str) -> None:
 
 
 def _overlays() -> None:
-    """Every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
+    """Print every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
     from lab.hosts import facts as kernel
     from overlays import registry
 
@@ -70,7 +70,7 @@ def _obtainable(kind: type[Overlay]) -> str:
 
 
 def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:
-    """What hosts with these facts can do; the kernel may not let everybody ask."""
+    """Yield what hosts with these facts can do; the kernel may not let everybody ask."""
     from overlays import registry
 
     if facts is None:

@@ -48,9 +48,9 @@ def check(
     from lab.app import testbed
     from lab.cli.console import progress, show
 
-    booked = testbed.load_testbed(inventory, tell)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new)
     with progress() as emit:
-        found = wait(testbed.check(booked, overlay or [], emit, accept_new=accept_new), AFTERMATH)
+        found = wait(testbed.check(booked, overlay or [], emit), AFTERMATH)
     show(check_table(found))
     sys.exit(1 if found.troubles or (overlay and found.unable) else 0)
 
@@ -72,14 +72,10 @@ def prepare(
     from lab.app import testbed
     from lab.cli.console import progress
 
-    booked = testbed.load_testbed(inventory, tell)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
     with progress() as emit:
-        work = testbed.prepare(
-            booked, emit, persist=persist, accept_new=accept_new, steal=steal, dry_run=dry_run
-        )
-        done = wait(work, AFTERMATH)
-    for line in done:
-        typer.echo(line)
+        done = wait(testbed.prepare(booked, emit, persist=persist, dry_run=dry_run), AFTERMATH)
+    typer.echo("\n".join(done))
 
 
 @app.command()
@@ -111,7 +107,7 @@ def run(
     from lab.cli.console import progress, show_results
     from lab.cli.emulate import show_plan
 
-    booked = testbed.load_testbed(inventory, tell)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
     request = options.request(experiment, "testbed run")
     request = replace(request, topology=booked.name, rate=rate, trace=trace)
     if dry_run:
@@ -120,8 +116,7 @@ def run(
         return
     plan = plan_run(request)  # what was left out of the topology's file has been told already
     with progress() as emit:
-        work = testbed.measure(request, plan, booked, emit, accept_new=accept_new, steal=steal)
-        status, folder = wait(work, AFTERMATH)
+        status, folder = wait(testbed.measure(request, plan, booked, emit), AFTERMATH)
     sys.exit(max(status, show_results(plan.experiment, folder)))
 
 
@@ -152,12 +147,10 @@ def restore(
     from lab.app import testbed
     from lab.cli.console import progress
 
-    booked = testbed.load_testbed(inventory, tell)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
     with progress() as emit:
-        work = testbed.restore(booked, emit, accept_new=accept_new, steal=steal)
-        status, left = wait(work, AFTERMATH)
-    for line in left:
-        typer.echo(line)
+        status, left = wait(testbed.restore(booked, emit), AFTERMATH)
+    typer.echo("\n".join(left))
     sys.exit(status)
 
 

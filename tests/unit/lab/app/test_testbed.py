@@ -26,7 +26,7 @@ def booked_at(server: Server, **more: Machine) -> BookedTestbed:
 
 async def test_a_check_reaches_every_host_and_changes_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        found = await check(booked_at(server), ["underlay"], silent, accept_new=False)
+        found = await check(booked_at(server), ["underlay"], silent)
         asked = " ".join(server.asked)
     assert list(found.bed.surveys) == [host.name for host in PAIR.hosts]
     for word in ("ip addr add", "apt-get", "docker load", "mkdir"):
@@ -37,7 +37,7 @@ async def test_every_host_that_cannot_be_reached_is_named(tmp_path: Path) -> Non
     second = PAIR.hosts[1].name
     async with serving(tmp_path) as server:
         booked = booked_at(server, **{second: Machine(address="127.0.0.1", port=1, ports={"eth1": "auto"})})
-        found = await check(booked, [], silent, accept_new=False)
+        found = await check(booked, [], silent)
     (trouble,) = [words for words in found.troubles if second in words]
     assert trouble.startswith(f"{second} cannot be reached at 127.0.0.1 port 1: ")
 
@@ -46,5 +46,5 @@ async def test_the_control_network_given_as_a_port_is_refused(tmp_path: Path) ->
     first = PAIR.hosts[0].name
     async with serving(tmp_path) as server:
         machine = Machine(address="127.0.0.1", port=server.port, ports={"eth1": "lo"})
-        found = await check(booked_at(server, **{first: machine}), [], silent, accept_new=False)
+        found = await check(booked_at(server, **{first: machine}), [], silent)
     assert any("never measured" in words for words in found.troubles)

@@ -34,7 +34,7 @@ def test_an_inventory_that_is_not_there_is_one_sentence(lab: Lab, words: list[st
 
 async def test_what_each_host_has_and_lacks_is_a_table(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        table = check_table(await check(booked_at(server), ["underlay"], silent, accept_new=False))
+        table = check_table(await check(booked_at(server), ["underlay"], silent))
     shown = {section.heading: section.rows for section in table.sections}
     assert table.title == "2 of 2 hosts of point_to_point answer"
     first = shown["what each host has"][0]

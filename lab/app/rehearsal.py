@@ -145,11 +145,13 @@ async def _run_all(
     if status := await network.run(["check"], announce):
         return status
     status = await network.run(["prepare"], announce)
-    status = status or await network.run(["run", request.experiment, *run_options(request, plan)], announce)
+    status = status or await network.run(
+        ["run", request.experiment, *testbed_options(request, plan)], announce
+    )
     return max(status, await network.run(["restore"], announce))
 
 
-def run_options(request: RunRequest, plan: RunPlan) -> list[str]:
+def testbed_options(request: RunRequest, plan: RunPlan) -> list[str]:
     """Return the options of `lab testbed run` for a request; the rate is that of the stand-ins' links."""
     given = {
         "--profile": request.profile,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
 from lab.cli.process import need_root, wait
-from lab.cli.run_options import RunOptions, takes_run_options
 from lab.cli.topologies import tell
 from lab.errors import LabError
 from lab.topology import sites
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from lab.app.request import RunRequest
 
 
-@takes_run_options
+@takes_experiment_options
 def command(
     experiment: ExperimentName,
     *,
     topology: TopologyOption = "",
     site: Sites = None,
     largest_component: LargestComponent = False,
-    options: RunOptions,
+    options: ExperimentOptions,
     rate: Annotated[
         str | None,
         typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),

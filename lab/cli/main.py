@@ -26,7 +26,7 @@ VERB = re.compile(r"^(?:def command|app = typer\.Typer)\(", re.MULTILINE)
 
 @cache
 def verbs() -> dict[str, str]:
-    """Return the module of every verb by the name as typed; those of `list` and the like end in an underscore."""
+    """Return the module of every verb, by the name as typed; `list` and the like end in an underscore."""
     files = (path for folder in lab.cli.__path__ for path in sorted(Path(folder).glob("*.py")))
     found = [path.stem for path in files if path.stem != "main" and VERB.search(path.read_text("utf-8"))]
     return {name.rstrip("_").replace("_", "-"): name for name in found}

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import ExperimentName, HostTraces, Rate, ShaperName, TopologyOption
 from lab.cli.process import need_root, wait
-from lab.cli.run_options import RunOptions, takes_run_options
 from lab.cli.topologies import tell
 
 
-@takes_run_options
+@takes_experiment_options
 def command(
     experiment: ExperimentName,
     *,
     topology: TopologyOption = "",
-    options: RunOptions,
+    options: ExperimentOptions,
     rate: Rate = None,
     shaper: ShaperName = "auto",
     trace: HostTraces = None,

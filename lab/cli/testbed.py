@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import AcceptNew, ExperimentName, HostTraces, InventoryFile, Steal
 from lab.cli.process import wait
-from lab.cli.run_options import RunOptions, takes_run_options
 from lab.cli.topologies import tell
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ def prepare(
 
 
 @app.command()
-@takes_run_options
+@takes_experiment_options
 def run(
     experiment: ExperimentName,
     *,
     inventory: InventoryFile = INVENTORY,
-    options: RunOptions,
+    options: ExperimentOptions,
     rate: Annotated[
         float | None, typer.Option(help="Rate that every link has, in Mbit/s, for tables and figures.")
     ] = None,

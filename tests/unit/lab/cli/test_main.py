@@ -41,7 +41,7 @@ def test_every_verb_shows_an_example(lab: Lab, verb: list[str]) -> None:
 
 def test_what_verbs_share_is_no_verb(lab: Lab) -> None:
     assert {"emulate", "list", "exec", "testbed"} <= set(main.verbs())
-    for name in ("main", "console", "options", "run-options", "lab-lock", "process", "topologies"):
+    for name in ("main", "console", "options", "experiment-options", "lab-lock", "process", "topologies"):
         assert name not in main.verbs()
         assert lab(name)[2].startswith(f"lab: unknown verb '{name}'")
 

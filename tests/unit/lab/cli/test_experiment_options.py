@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from lab.app.request import RunRequest
 from lab.cli import emulate
+from lab.cli.experiment_options import ExperimentOptions
 from lab.cli.main import app
-from lab.cli.run_options import RunOptions
 from tests.unit.command_line import Lab
 from tests.unit.fakes import new_folder
 
@@ -48,7 +48,7 @@ def test_the_former_name_of_an_option_is_taken_as_well(option: str, monkeypatch:
 def test_every_option_of_a_run_is_an_option_of_the_verb(verb: str) -> None:
     shown = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"}).output
 
-    for field in fields(RunOptions):
+    for field in fields(ExperimentOptions):
         name = f"--{field.name.replace('_', '-')}"
         assert (name in shown) == (field.name != "spares"), name
 

@@ -16,8 +16,8 @@ from lab.app.request import EXTRA_REPETITIONS, RunRequest
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """Values of the options, a field each; see `takes_run_options`."""
+class ExperimentOptions:
+    """Values of the options, a field each; see `takes_experiment_options`."""
 
     overlay: Annotated[
         list[str] | None,
@@ -67,19 +67,19 @@ class RunOptions:
         )
 
 
-def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb, whose function takes `options: RunOptions`, one option for every field of it."""
+def takes_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb, whose function takes `options: ExperimentOptions`, one option for every field of it."""
     own = list(signature(command, eval_str=True).parameters.values())
-    place = next(number for number, one in enumerate(own) if one.annotation is RunOptions)
-    hints = get_type_hints(RunOptions, include_extras=True)
+    place = next(number for number, one in enumerate(own) if one.annotation is ExperimentOptions)
+    hints = get_type_hints(ExperimentOptions, include_extras=True)
     options = [
         Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
-        for one in fields(RunOptions)
+        for one in fields(ExperimentOptions)
     ]
 
     @wraps(command)
     def verb(**values: Any) -> None:
-        given = RunOptions(**{one.name: values.pop(one.name) for one in options})
+        given = ExperimentOptions(**{one.name: values.pop(one.name) for one in options})
         command(**{own[place].name: given}, **values)
 
     parameters = [*own[:place], *options, *own[place + 1 :]]

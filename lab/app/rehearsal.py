@@ -146,12 +146,12 @@ async def _run_all(
         return status
     status = await network.run(["prepare"], announce)
     status = status or await network.run(
-        ["run", request.experiment, *testbed_options(request, plan)], announce
+        ["run", request.experiment, *options_of_run(request, plan)], announce
     )
     return max(status, await network.run(["restore"], announce))
 
 
-def testbed_options(request: RunRequest, plan: RunPlan) -> list[str]:
+def options_of_run(request: RunRequest, plan: RunPlan) -> list[str]:
     """Return the options of `lab testbed run` for a request; the rate is that of the stand-ins' links."""
     given = {
         "--profile": request.profile,

@@ -28,7 +28,7 @@ async def test_a_check_reaches_every_host_and_changes_nothing(tmp_path: Path) ->
     async with serving(tmp_path) as server:
         found = await check(booked_at(server), ["underlay"], silent)
         asked = " ".join(server.asked)
-    assert list(found.bed.surveys) == [host.name for host in PAIR.hosts]
+    assert set(found.bed.surveys) == {host.name for host in PAIR.hosts}
     for word in ("ip addr add", "apt-get", "docker load", "mkdir"):
         assert word not in asked
 

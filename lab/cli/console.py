@@ -43,14 +43,14 @@ def progress(console: Console | None = None) -> Iterator[Emit]:
         beat = Thread(target=pipe.beat, args=(over,), daemon=True)
         beat.start()
         try:
-            yield pipe.take
+            yield pipe.draw
         finally:
             over.set()
             beat.join()
         return
     screen = _Screen(console)
     with Live(console=console, get_renderable=screen.now, refresh_per_second=4, transient=True):
-        yield screen.take
+        yield screen.draw
 
 
 class _Pipe:
@@ -61,7 +61,7 @@ class _Pipe:
         self._steps: dict[str, float] = {}
         self._lock = Lock()
 
-    def take(self, event: Event) -> None:
+    def draw(self, event: Event) -> None:
         """Print an event, and note which steps are under way."""
         with self._lock:
             match event:
@@ -92,7 +92,7 @@ class _Screen:
         self._sample: tuple[SampleStarted, float] | None = None
         self._last: dict[str, str] = {}
 
-    def take(self, event: Event) -> None:
+    def draw(self, event: Event) -> None:
         """Note an event; what is over is printed above the live lines."""
         match event:
             case StepStarted(step):

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab import plugins
 from lab.errors import UnknownName
 
 if TYPE_CHECKING:
     from lab.hosts.host import HostFacts
     from overlays.base import Overlay
-
-KINDS = ("topologies", "overlays", "experiments")
 
 
 def command(
@@ -26,9 +25,9 @@ def command(
 
     Example: python -m lab list overlays
     """
-    if kind is not None and kind not in KINDS:
-        raise UnknownName("kind of thing to list", kind, KINDS)
-    for package in (kind,) if kind else KINDS:
+    if kind is not None and kind not in plugins.KINDS:
+        raise UnknownName("kind of thing to list", kind, plugins.KINDS)
+    for package in (kind,) if kind else plugins.KINDS:
         if kind is None:
             typer.echo(f"{package}:")
         if package == "overlays":
@@ -39,8 +38,6 @@ def command(
 
 def _modules(package: str) -> None:
     """Print every module's name and the first line of its docstring."""
-    from lab import plugins
-
     for name in plugins.names(package):
         typer.echo(f"  {name:<16} {plugins.summary(plugins.load(package, name))}")
 

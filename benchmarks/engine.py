@@ -26,7 +26,7 @@ from time import perf_counter
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.runs.experiment import Cell, Profile
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, read

@@ -26,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import images
-from lab.cli.rehearse import Inside, write_inventory
+from lab.app.rehearsal import ControlNetwork, write_inventory
 from lab.emulation import ssh_vms
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
@@ -51,9 +51,9 @@ def chain(hosts: int) -> Topology:
     return linear.topology(sites=[SITES[n % len(SITES)] for n in range(hosts)])
 
 
-def timed(inside: Inside, words: list[str]) -> float:
+def timed(network: ControlNetwork, words: list[str]) -> float:
     """Seconds that a command of `lab testbed` takes, its start included."""
-    argv, start = inside.argv(words), monotonic()
+    argv, start = network.argv(words), monotonic()
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"testbed: {' '.join(words)} failed: {done.stderr.strip() or done.stdout.strip()}")
@@ -64,12 +64,12 @@ async def verbs(hosts: int, rounds: int, commands: int) -> float:
     """Measure on a chain of this many stand-ins; returns the median of `check` (s)."""
     async with Emulation(chain(hosts), image=REHEARSAL) as lab:
         access = await ssh_vms.open_to_ssh(lab)
-        inside = Inside(access, lab.lab_id, write_inventory(access, chain(hosts)))
+        network = ControlNetwork(access, lab.lab_id, write_inventory(access, chain(hosts)))
         checks = [
-            await asyncio.to_thread(timed, inside, ["check", "--overlay", "underlay"]) for _ in range(rounds)
+            await asyncio.to_thread(timed, network, ["check", "--overlay", "underlay"]) for _ in range(rounds)
         ]
-        first = await asyncio.to_thread(timed, inside, ["prepare"])
-        again = [await asyncio.to_thread(timed, inside, ["prepare"]) for _ in range(rounds)]
+        first = await asyncio.to_thread(timed, network, ["prepare"])
+        again = [await asyncio.to_thread(timed, network, ["prepare"]) for _ in range(rounds)]
         print(f"{hosts} hosts: check {_spread(checks)}; prepare {first:.2f} s", end="")
         print(f", with nothing to do {_spread(again)}")
         if commands:

@@ -36,7 +36,7 @@ from typing import Any
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.app.trial import TrialLab, trial
 from lab.errors import LabError
 from lab.measure.cpu_saturation import busy_share

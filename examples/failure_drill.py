@@ -35,7 +35,7 @@ ANSWER = re.compile(r"^\[(?P<at>[0-9.]+)\].*icmp_seq=(?P<number>\d+) .*time=(?P<
 
 @dataclass(frozen=True)
 class Drill:
-    """What one overlay did: `dark` and `down` in s, round trips in ms (NaN: no answer), lost packets."""
+    """The drill of one overlay: `dark` and `down` in s, round trips in ms (NaN: no answer), lost packets."""
 
     overlay: str
     down: float

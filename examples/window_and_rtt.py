@@ -36,7 +36,7 @@ class Row:
 
     @property
     def bound(self) -> float:
-        """What TCP can carry at most, Mbit/s."""
+        """Return what TCP can carry at most, Mbit/s."""
         return min(self.granted * 8 / (self.rtt * 1e3), self.rate)
 
 

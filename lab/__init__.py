@@ -11,7 +11,7 @@ __all__ = ["Lab"]
 
 
 def __getattr__(name: str) -> Any:
-    """`Lab` when it is asked for, and not before: to import the package alone must cost nothing."""
+    """Return `Lab` when it is asked for, and not before: to import the package alone must cost nothing."""
     if name == "Lab":
         from lab.api import Lab
 

@@ -20,7 +20,7 @@ NEEDED = ("typer", "networkx", "pydantic")
 
 
 def missing_packages() -> list[str]:
-    """The packages that this interpreter lacks, of those that every verb needs."""
+    """Return the packages that this interpreter lacks, of those that every verb needs."""
     return [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 

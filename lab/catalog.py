@@ -28,7 +28,7 @@ def topology(
     emit: Emit = silent,
     **params: Any,
 ) -> Topology:
-    """The topology of this name, with these parameters, or in this file.
+    """Return the topology of this name, with these parameters, or in this file.
 
     Args:
         name_or_file: see the top of this module.
@@ -71,7 +71,7 @@ def _refuse_switches(topology: Topology) -> None:
 
 
 def _params(function: Any, words: str, name: str) -> dict[str, Any]:
-    """The parameters in ``key=value,key=value``, each as the type that the function declares."""
+    """Return the parameters in ``key=value,key=value``, each as the type that the function declares."""
     known = inspect.signature(function).parameters
     hints = get_type_hints(function)
     found = {}

@@ -1,4 +1,4 @@
-"""What this machine can and cannot do: every answer comes from trying, with the remedy beside it."""
+"""Tests of this machine: every answer comes from trying, with the remedy beside it."""
 
 from __future__ import annotations
 
@@ -73,15 +73,17 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
 
 
 def user(is_root: bool) -> Finding:
-    """Whether this is root."""
+    """Tell whether this is root."""
     if is_root:
         return Finding("root", "ok", "yes")
     return Finding("root", "optional", "no", "emulate, images and cleanup need it: sudo python -m lab …")
 
 
 async def python(_: RunCommand) -> list[Finding]:
-    """The lab's Python packages, and whether somebody else's `lab` is in the way."""
-    return [_packages(), _clash(importlib.metadata.packages_distributions().get("lab", []), _lab_installed())]
+    """Look for the lab's Python packages, and for somebody else's `lab` in the way."""
+    owners = importlib.metadata.packages_distributions().get("lab", [])
+    # a distribution that is itself named `lab`; ours is `overlay-lab`
+    return [_packages(), _clash(owners, _installed("lab"))]
 
 
 def _packages() -> Finding:
@@ -103,11 +105,6 @@ def _installed(name: str) -> bool:
         return False
 
 
-def _lab_installed() -> bool:
-    """Whether a distribution that is itself named `lab` is installed; ours is `overlay-lab`."""
-    return _installed("lab")
-
-
 def _clash(owners: Sequence[str], other: bool) -> Finding:
     others = sorted({owner for owner in owners if owner != "overlay-lab"} | ({"lab"} if other else set()))
     if others:
@@ -118,7 +115,7 @@ def _clash(owners: Sequence[str], other: bool) -> Finding:
 
 
 async def programs(_: RunCommand) -> list[Finding]:
-    """Programs on PATH; a Weave router and flanneld also by their variables."""
+    """Look for programs on PATH; a Weave router and flanneld also by their variables."""
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
     found.append(_program("mmdebstrap", remedy, "optional"))
@@ -138,12 +135,12 @@ def _program(name: str, remedy: str, without: State = "missing", named: str | No
 
 
 def _path() -> str:
-    """PATH, and where Debian keeps root's programs, which `sudo` adds."""
+    """Return PATH, and where Debian keeps root's programs, which `sudo` adds."""
     return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 async def docker(run: RunCommand, is_root: bool) -> list[Finding]:
-    """Whether a daemon serves, or could be started, and with which storage."""
+    """Find out whether a daemon serves, or could be started, and with which storage."""
     if not shutil.which("docker"):
         return []
     done = await run(["docker", "info", "--format", "{{.ServerVersion}} {{.Driver}}"], check=False)
@@ -168,7 +165,7 @@ def _docker_off() -> Finding:
 
 
 async def control_groups(mounts: str) -> list[Finding]:
-    """Which version of control groups is mounted, and whether it has what bounds a host."""
+    """Find the version of control groups that is mounted, and the controllers that bound a host."""
     rows = [line.split() for line in mounts.splitlines()]
     own = {word for _, _, kind, words, *_ in rows if kind == "cgroup" for word in words.split(",")}
     if own & set(CONTROLLERS):
@@ -189,7 +186,7 @@ def _controllers(version: str, there: set[str]) -> Finding:
 
 
 async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
-    """Each shaper tried in a namespace of its own; one of them is enough."""
+    """Try each shaper in a namespace of its own; one of them is enough."""
     if not is_root:
         return [Finding(f"shaper {kind.name}", "unknown", NEEDS_ROOT) for kind in SHAPERS]
     reasons = dict(zip(SHAPERS, await asyncio.gather(*(kind.probe(run) for kind in SHAPERS)), strict=True))
@@ -206,7 +203,7 @@ async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
 
 
 async def link_kinds(run: RunCommand, is_root: bool) -> list[Finding]:
-    """Each kind of link is made in a namespace that goes with the command."""
+    """Make each kind of link in a namespace that goes with the command."""
     if not is_root:
         return [Finding(f"link kind {kind}", "unknown", NEEDS_ROOT) for kind in LINK_KINDS]
     return list(await asyncio.gather(*(_link_kind(run, kind) for kind in LINK_KINDS)))
@@ -223,7 +220,7 @@ async def _link_kind(run: RunCommand, kind: str) -> Finding:
 
 
 async def open_vswitch(run: RunCommand) -> list[Finding]:
-    """The kernel's datapath of Open vSwitch answers under its name, or does not."""
+    """Ask for the kernel's datapath of Open vSwitch by its name."""
     if not shutil.which("genl", path=_path()):
         return [Finding("Open vSwitch", "unknown", "no program genl", "apt-get install iproute2")]
     done = await run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
@@ -234,7 +231,7 @@ async def open_vswitch(run: RunCommand) -> list[Finding]:
 
 
 async def disk(folders: Sequence[Path] = (Path("/var/lib/docker"), STATE)) -> list[Finding]:
-    """Room for images and stores, on each disk that holds them."""
+    """Measure the room for images and stores, on each disk that holds them."""
     return [_room(folder) for folder in folders]
 
 

@@ -1,62 +1,49 @@
-"""Putting a run on real machines together: inventory, testbed, overlays, and what killed runs left."""
+"""Real machines: what they lack, what makes them ready, a run on them, and how they were before."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from lab import catalog
-from lab.app import run
-from lab.cli.export_dsl import tell
-from lab.errors import LabError
-from lab.events import Emit, Event, Note, StepDone, step
+from lab.errors import HostError, LabError
+from lab.events import Emit, Note, step
 from lab.topology import Topology
+from lab.util.concurrency import together
 
 if TYPE_CHECKING:
+    from lab.app.request import RunPlan, RunRequest
+    from lab.hosts.host import HostFacts
     from lab.testbed.inventory import Inventory
     from lab.testbed.testbed import Testbed
 
-InventoryFile = Annotated[
-    Path, typer.Option("--inventory", "-i", help="Which machine is which host; see 'lab inventory'.")
-]
-AcceptNew = Annotated[
-    bool, typer.Option(help="Write the keys of hosts that were never seen into known_hosts.")
-]
-Steal = Annotated[bool, typer.Option(help="Take the hosts over from whoever has claimed them.")]
-
 
 @dataclass(frozen=True)
-class Booked:
-    """An inventory, and the topology that it is for."""
+class BookedTestbed:
+    """An inventory of machines, the topology that it is for, and how to enter them."""
 
     inventory: Inventory
     topology: Topology
     path: Path
     #: The topology's name, or its file as found from here.
     name: str = ""
+    #: Write the keys of hosts that were never seen into known_hosts.
+    accept_new: bool = False
+    #: Take the hosts over from whoever has claimed them.
+    steal: bool = False
 
-    def bed(
-        self, emit: Emit, *, accept_new: bool = False, steal: bool = False, trace: Path | None = None
-    ) -> Testbed:
+    def open(self, emit: Emit, trace: Path | None = None) -> Testbed:
+        """Return the machines, to be connected to."""
         from lab.testbed.testbed import Testbed
 
-        return Testbed(
-            self.inventory,
-            self.topology,
-            self.path,
-            accept_new=accept_new,
-            steal=steal,
-            trace=trace,
-            emit=emit,
-        )
+        enter = {"accept_new": self.accept_new, "steal": self.steal}
+        return Testbed(self.inventory, self.topology, self.path, trace=trace, emit=emit, **enter)
 
 
-def booked(path: Path) -> Booked:
-    """The inventory in a file, with its topology: by name, or in a file beside it.
+def load_testbed(path: Path, emit: Emit, *, accept_new: bool = False, steal: bool = False) -> BookedTestbed:
+    """Read the inventory in a file, with its topology: by name, or in a file beside it.
 
     Raises:
         InventoryError: naming every fault.
@@ -67,90 +54,137 @@ def booked(path: Path) -> Booked:
     found = inventory.read(path)
     beside = path.parent / found.topology
     name = str(beside) if beside.is_file() else found.topology
-    topology = catalog.topology(name, emit=tell)
+    topology = catalog.topology(name, emit=emit)
     inventory.check(found, topology, str(path))
-    return Booked(found, topology, path, name)
+    return BookedTestbed(found, topology, path, name, accept_new, steal)
 
 
-async def measure(
-    asked: run.RunRequest, path: Path, emit: Emit, *, accept_new: bool, steal: bool
-) -> tuple[int, Path]:
+@dataclass(frozen=True)
+class MachineCheck:
+    """Machines that were reached and surveyed, and what is wrong with them."""
+
+    bed: Testbed
+    #: What stands in the way, a sentence each.
+    troubles: Sequence[str]
+    #: Host, overlay, and what that host lacks for it.
+    unable: Sequence[tuple[str, str, str]]
+
+
+async def check(booked: BookedTestbed, overlays: Sequence[str], emit: Emit) -> MachineCheck:
+    """Reach and survey all machines; changes nothing on them."""
+    bed = booked.open(emit)
+    facts: dict[str, HostFacts] = {}
+    try:
+        with step(emit, "connections") as words:
+            faults = await bed.reach()
+            words.append(f"{len(bed.hosts)} of {len(faults)} hosts")
+        troubles = [str(fault) for fault in faults if fault]
+        with step(emit, "what is there"):
+            troubles += await _survey(bed, facts)
+    finally:
+        await bed.close()
+    return MachineCheck(bed, troubles, missing_prerequisites(facts, overlays))
+
+
+async def _survey(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
+    """Survey the hosts that were reached, each by itself; returns what stands in the way."""
+    from lab.testbed import provision
+    from lab.testbed.survey import host_facts, survey
+
+    troubles = []
+
+    async def survey_one(name: str) -> None:
+        host = bed.hosts[name]
+        try:
+            bed.surveys[name] = await survey(host)
+            bed.control_interfaces[name] = await bed.control_interface(name)
+            facts[name] = await host_facts(host)
+            bed.ports_of(name)
+            provision.require_room(name, bed.surveys[name])
+        except HostError as error:
+            troubles.append(str(error))
+
+    await together(survey_one(name) for name in bed.hosts)
+    return sorted(troubles)
+
+
+def missing_prerequisites(facts: Mapping[str, HostFacts], names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return what hosts lack for overlays, all by default: host, overlay, and what with its remedy."""
+    from overlays import registry
+
+    return [
+        (host, name, f"{missing.what}; {missing.remedy}")
+        for host, one in facts.items()
+        for name in names or registry.names()
+        for missing in registry.parse(name).prerequisites(one)
+    ]
+
+
+async def prepare(booked: BookedTestbed, emit: Emit, *, persist: bool, dry_run: bool) -> list[str]:
+    """Make every machine ready; returns what was done, or with `dry_run` would be, in words."""
+    from lab.testbed import prepare as preparation
+
+    async with booked.open(emit) as bed:
+        if not dry_run:
+            return await preparation.prepare(bed, persist=persist) or ["every host was ready"]
+        await bed.survey()
+        await bed.find_control_interfaces()
+        await bed.find_ports(discover=False)
+        rows = preparation.planned_steps(bed, persist=persist)
+        return [line for name, lines in rows.items() for line in (f"{name}:", *(f"  {x}" for x in lines))]
+
+
+async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emit: Emit) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
-    from lab.runs.run_folder import HOSTS, try_to_write
+    from lab.app import run
+    from lab.runs.run_folder import HOSTS, read, try_to_write
     from lab.runs.target import RunTarget
-    from lab.testbed import prepare
+    from lab.testbed import restore
+    from lab.testbed.prepare import ready_data_plane
     from lab.testbed.recorder import HostsRecorder
 
-    book = booked(path)
-    settled = run.parts(replace(asked, topology=book.name))
-    run.refuse_nothing(asked, settled)
-    if asked.resume is None:
-        try_to_write(asked.results)
-    topology = book.topology.with_rate(settled.profile.rate) if settled.profile.rate else book.topology
+    if request.resume is None:
+        try_to_write(request.results)
+    if plan.profile.rate:
+        booked = replace(booked, topology=booked.topology.with_rate(plan.profile.rate))
     timing: dict[str, float] = {}
-    book = replace(book, topology=topology)
-    async with book.bed(_timed(emit, timing), accept_new=accept_new, steal=steal, trace=asked.trace) as bed:
-        plane = await prepare.ready_data_plane(bed)
-        await sweep(bed, emit)
-        ground = run.PreparedLab(
-            RunTarget(plane.topology, bed.hosts, HostsRecorder(bed.hosts, settled.experiment.interval)),
+    async with booked.open(run.timed(emit, timing), request.trace) as bed:
+        plane = await ready_data_plane(bed)
+        await remove_leftover_overlays(bed, emit)
+        prepared = run.PreparedLab(
+            RunTarget(plane.topology, bed.hosts, HostsRecorder(bed.hosts, plan.experiment.interval)),
             "",
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},
-            begun=lambda path: bed.log_output(path / HOSTS),
+            on_folder=lambda path: bed.log_output(path / HOSTS),
         )
-        await noted(bed, list(settled.overlays))
-        settled = replace(settled, topology=plane.topology)
-        status, folder = await run.measure_on(ground, asked, settled, timing, emit)
-        await forget(bed, folder)
+        hosts = bed.hosts.values()
+        await together(restore.append_names(host, restore.OVERLAYS, list(plan.overlays)) for host in hosts)
+        plan = replace(plan, topology=plane.topology)
+        status, folder = await run.measure_on(prepared, request, plan, timing, emit)
+        # what was taken off the hosts in order is struck off the notes; the rest is swept later
+        states = read(folder).manifest.overlays
+        rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
+        await together(restore.write_names(host, restore.OVERLAYS, rest) for host in hosts)
     return status, folder
 
 
-def _timed(emit: Emit, timing: dict[str, float]) -> Emit:
-    def both(event: Event) -> None:
-        if isinstance(event, StepDone):
-            timing[event.step] = round(event.seconds, 3)
-        emit(event)
-
-    return both
-
-
-async def noted(bed: Testbed, names: Sequence[str]) -> None:
-    """Write down on every host which overlays are about to be put on it."""
-    from lab.testbed import restore
-    from lab.util.concurrency import together
-
-    await together(restore.append_names(host, restore.OVERLAYS, list(names)) for host in bed.hosts.values())
-
-
-async def forget(bed: Testbed, folder: Path) -> None:
-    """Strike off what was taken off the hosts in order; the rest is swept later."""
-    from lab.runs.run_folder import read
-    from lab.testbed import restore
-    from lab.util.concurrency import together
-
-    states = read(folder).manifest.overlays
-    rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
-    await together(restore.write_names(host, restore.OVERLAYS, rest) for host in bed.hosts.values())
-
-
-async def sweep(bed: Testbed, emit: Emit) -> list[str]:
-    """Take off the hosts what runs that were killed left of their overlays; says what did not go.
+async def remove_leftover_overlays(bed: Testbed, emit: Emit) -> list[str]:
+    """Take off the hosts what runs that were killed left of their overlays; returns what did not go.
 
     An overlay is taken up where it was left: installing twice changes nothing, and makes it whole.
     """
     from lab.testbed import restore
-    from lab.util.concurrency import together
 
     rows = await together(restore.read_names(host, restore.OVERLAYS) for host in bed.hosts.values())
     names = list(dict.fromkeys(name for row in rows for name in row))
-    left = [fault for name in names if (fault := await _take_off(bed, name, emit))]
+    left = [fault for name in names if (fault := await _remove_overlay(bed, name, emit))]
     if names and not left:
         await together(restore.write_names(host, restore.OVERLAYS, []) for host in bed.hosts.values())
     return left
 
 
-async def _take_off(bed: Testbed, name: str, emit: Emit) -> str:
+async def _remove_overlay(bed: Testbed, name: str, emit: Emit) -> str:
     from overlays import registry
 
     overlay = registry.parse(name)
@@ -164,15 +198,25 @@ async def _take_off(bed: Testbed, name: str, emit: Emit) -> str:
     return ""
 
 
-def prerequisites(facts: Mapping[str, object], names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """What hosts lack for overlays: host, overlay, and what with its remedy."""
-    from lab.hosts.host import HostFacts
-    from overlays import registry
+async def restore(booked: BookedTestbed, emit: Emit) -> tuple[int, list[str]]:
+    """Take everything off the machines that `prepare` and runs put there.
 
-    said = []
-    for host, one in facts.items():
-        assert isinstance(one, HostFacts)
-        for name in names or registry.names():
-            missing = registry.parse(name).prerequisites(one)
-            said += [(host, name, f"{each.what}; {each.remedy}") for each in missing]
-    return said
+    Returns the exit status, 1 when something is not as it was, and that in words.
+    """
+    from lab.testbed import restore as restoring
+
+    async with booked.open(emit) as bed:
+        await bed.survey()
+        if not any(found.first("before") for found in bed.surveys.values()):
+            return 0, ["nothing of the lab is on these hosts"]
+        await bed.claim()
+        words = await remove_leftover_overlays(bed, emit)
+        with step(emit, "hosts as they were"):
+            rows = await together(restoring.restore(host) for host in bed.hosts.values())
+        bed.forget_claim()
+    faulty = bool(words) or any(row.left for row in rows if row)
+    for row in filter(None, rows):
+        words += [f"{row.host}: {what}" for what in row.left]
+        if row.packages:
+            words.append(f"{row.host}: packages that stay: {', '.join(row.packages)}")
+    return int(faulty), words or ["every host is as it was"]

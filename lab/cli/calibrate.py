@@ -1,16 +1,17 @@
-"""lab calibrate: what links really do, measured in both directions."""
+"""lab calibrate: measure in both directions what links really do."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.options import Rate, ShaperName
+from lab.cli.process import need_root, wait
+from lab.cli.topologies import read_topology
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.events import Emit
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 def command(
     topology: Annotated[str, typer.Argument(help="Name or file of a topology to build for it.")] = "linear",
-    rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
-    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    rate: Rate = None,
+    shaper: ShaperName = "auto",
     lab: Annotated[
         str | None, typer.Option(help="Measure a lab that is up instead; '' where it is one.")
     ] = None,
@@ -32,22 +33,13 @@ def command(
 
     Example: sudo python -m lab calibrate linear --rate 100
     """
-    from lab import catalog
     from lab.cli.console import progress, show
-    from lab.cli.export_dsl import tell
-    from lab.util.signals import cancel_on_signal
 
-    found = catalog.topology(topology, emit=tell) if lab is None else None
-    if found is not None and rate is not None:
-        found = found.with_rate(rate)
-    if os.geteuid() != 0:
-        raise MachineError(f"calibrate needs root: sudo {sys.executable} -m lab calibrate {topology}")
-    try:
-        with progress() as emit:
-            told, faults = asyncio.run(cancel_on_signal(_measure(found, shaper, lab or "", emit)))
-    except asyncio.CancelledError:
-        sys.exit(130)
-    show(told)
+    found = read_topology(topology, rate=rate) if lab is None else None
+    need_root("calibrate", topology)
+    with progress() as emit:
+        rows, faults = wait(_measure(found, shaper, lab or "", emit))
+    show(rows)
     for fault in faults:
         print(f"lab: {fault}", file=sys.stderr)
     sys.exit(1 if faults else 0)
@@ -63,7 +55,7 @@ async def _measure(topology: Topology | None, shaper: str, name: str, emit: Emit
             lab = Emulation.attach(name, emit=emit)
         else:
             lab = await stack.enter_async_context(Emulation(topology, shaper=shaper, emit=emit))
-        if not lab.links:
+        if lab.shaper is None or not lab.links:
             raise LabError("this lab has no links to measure")
         with step(emit, "calibration of links"):
             rows, faults = await calibrate(lab.links, lab.shaper, accept=True)
@@ -71,7 +63,7 @@ async def _measure(topology: Topology | None, shaper: str, name: str, emit: Emit
 
 
 def table(rows: dict[str, dict[str, float]], shaper: str) -> Table:
-    """The rows of a calibration, a column per figure."""
+    """Return the rows of a calibration as a table, a column per figure."""
     from lab.report.tables import Section, Table
 
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))

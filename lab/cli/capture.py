@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from lab.cli.options import LabOption
+from lab.cli.process import need_root
 from lab.errors import FileError, LabError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def command(
     size: Annotated[float | None, typer.Option(min=0, help="End after so many MiB.")] = None,
     count: Annotated[int | None, typer.Option("--count", "-c", min=1, help="End after so many.")] = None,
     longest: Annotated[int, typer.Option(min=64, max=65_549, help="Bytes to keep of each.")] = 65_549,
-    lab: Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")] = "",
+    lab: LabOption = "",
 ) -> None:
     """Capture packets as pcapng until a limit or Ctrl-C. Needs root.
 
@@ -35,7 +37,6 @@ def command(
 
     Example: sudo python -m lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
     """
-    from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
     from lab.live.capture import Capture, Limits, Writer, capture_points, open_sockets
 
@@ -59,7 +60,7 @@ def command(
 
 @contextmanager
 def _target(name: str) -> Iterator[BinaryIO]:
-    """A new file, or standard output.
+    """Open a new file, or standard output.
 
     Raises:
         FileError: there is such a file already, or it cannot be made.
@@ -77,7 +78,7 @@ def _target(name: str) -> Iterator[BinaryIO]:
 
 
 def _filter(record: Record, expression: str) -> list[tuple[int, ...]]:
-    """Compiled by the tcpdump of a host that runs, else by this machine's."""
+    """Compile an expression by the tcpdump of a host that runs, else by this machine's."""
     from lab.live.capture import compile_filter
     from lab.live.enter import Entry
 

@@ -1,4 +1,4 @@
-"""lab check: whether a file is a topology, and if not, everything that is wrong with it."""
+"""lab check: everything that is wrong with a topology or a document."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from lab import catalog
-from lab.cli.export_dsl import tell, warn
-from lab.cli.options import LargestComponent, Sites
+from lab.cli.options import LargestComponent, Sites, Strict
+from lab.cli.topologies import read_topology, warn_of_limits
 from lab.errors import DslError
-from lab.topology import sites
 
 
 def command(
     file: Annotated[str, typer.Argument(help="A .dsl, .yaml, .json, .graphml or .gml file, or a name.")],
-    strict: Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")] = False,
+    strict: Strict = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
 ) -> None:
@@ -27,19 +25,13 @@ def command(
     from lab.dsl import from_topology, gts_rules
 
     try:
-        found = catalog.topology(
-            file,
-            places=sites.parse_all(site or ()),
-            largest_component=largest_component,
-            switches=True,
-            emit=tell,
-        )
+        found = read_topology(file, site, largest_component, switches=True)
     except DslError as error:
         if len(error.faults) < 2:
             raise
         typer.echo(error, err=True)
         raise DslError(f"{file} has {len(error.faults)} faults") from error
-    warn(file, gts_rules.limits(from_topology.to_document(found)), strict)
+    warn_of_limits(file, gts_rules.limits(from_topology.to_document(found)), strict)
     kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
     counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
     places = f"{len(found.sites)} site{'s' * (len(found.sites) != 1)}"

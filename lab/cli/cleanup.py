@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.process import need_root
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.ownership import LabState
@@ -26,8 +26,7 @@ def command(
 
     Example: sudo python -m lab cleanup
     """
-    if os.geteuid() != 0:
-        raise MachineError("cleanup needs root: sudo python -m lab cleanup")
+    need_root("cleanup", "")
     done, failed = asyncio.run(_clean(all_))
     for words in done:
         typer.echo(f"removed {words}")
@@ -46,7 +45,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
         if state.alive() and not everything:
-            typer.echo(f"lab {_name(state)} is left alone: {_why(state)}")
+            typer.echo(_why_left(state))
     known = {state.lab_id for state in labs()}
     daemon = Daemon()
     if any(owned.kind == "container" for state in states for owned in state.owned()):
@@ -59,14 +58,12 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     return done, failed
 
 
-def _name(state: LabState) -> str:
+def _why_left(state: LabState) -> str:
     from lab.emulation.registry import read
 
     record = read(state.lab_id)
-    return record.name if record else state.lab_id
-
-
-def _why(state: LabState) -> str:
+    name = record.name if record else state.lab_id
+    why = "its command still runs (see --all)"
     if state.stays():
-        return f"it is meant to stay up ('lab down {_name(state)}' takes it away)"
-    return "its command still runs (see --all)"
+        why = f"it is meant to stay up ('lab down {name}' takes it away)"
+    return f"lab {name} is left alone: {why}"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from lab.cli.options import LabName
+from lab.cli.process import need_root
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")] = "",
+    name: LabName = "",
 ) -> None:
     """Open the mininet> prompt on a lab that is up; the lab stays when it is left. Needs root.
 
     Example: sudo python -m lab cli class
     """
     from lab.app.run import prompt
-    from lab.cli.lab_lock import need_root
     from lab.emulation.emulation import Emulation
 
     need_root("cli")

@@ -1,4 +1,4 @@
-"""What several verbs draw: the engine's events while it works, and tables at the end.
+"""The console of all verbs: the engine's events while it works, and tables at the end.
 
 On a terminal one live line shows where a run is and scrolls away what is done; in a pipe the
 same is plain lines, each written out at once.
@@ -6,20 +6,28 @@ same is plain lines, each written out at once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event as Stop
 from threading import Lock, Thread
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
+from lab.errors import RunError
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted
 from lab.report.tables import Table
 from lab.runs.event_log import duration, line, telling
+
+if TYPE_CHECKING:
+    from lab.report.presentation import PresentedExperiment
+    from lab.runs.run_folder import StoredRun
 
 #: How often a step that takes long is heard of in a pipe (s).
 BEAT = 15.0
@@ -35,14 +43,14 @@ def progress(console: Console | None = None) -> Iterator[Emit]:
         beat = Thread(target=pipe.beat, args=(over,), daemon=True)
         beat.start()
         try:
-            yield pipe.take
+            yield pipe.draw
         finally:
             over.set()
             beat.join()
         return
     screen = _Screen(console)
     with Live(console=console, get_renderable=screen.now, refresh_per_second=4, transient=True):
-        yield screen.take
+        yield screen.draw
 
 
 class _Pipe:
@@ -53,7 +61,7 @@ class _Pipe:
         self._steps: dict[str, float] = {}
         self._lock = Lock()
 
-    def take(self, event: Event) -> None:
+    def draw(self, event: Event) -> None:
         """Print an event, and note which steps are under way."""
         with self._lock:
             match event:
@@ -84,7 +92,7 @@ class _Screen:
         self._sample: tuple[SampleStarted, float] | None = None
         self._last: dict[str, str] = {}
 
-    def take(self, event: Event) -> None:
+    def draw(self, event: Event) -> None:
         """Note an event; what is over is printed above the live lines."""
         match event:
             case StepStarted(step):
@@ -106,7 +114,7 @@ class _Screen:
                 self._console.print(Text.assemble("  ", said, (verdict, MARKS.get(verdict, ""))))
 
     def now(self) -> Text:
-        """What is under way at this instant."""
+        """Return what is under way at this instant."""
         lines = [f"… {step}  {duration(monotonic() - since)}" for step, since in self._steps.items()]
         if self._sample:
             lines.append(self._measuring(*self._sample))
@@ -153,7 +161,7 @@ def _draw(table: Table, console: Console) -> None:
 
 
 def lines(table: Table) -> Iterator[str]:
-    """The lines of a table as aligned text."""
+    """Yield the lines of a table as aligned text."""
     widths = _widths(table)
 
     def aligned(row: Sequence[str]) -> str:
@@ -169,3 +177,46 @@ def lines(table: Table) -> Iterator[str]:
 def _widths(table: Table) -> list[int]:
     rows = [table.columns, *(row for section in table.sections for row in section.rows)]
     return [max(len(row[number]) for row in rows) for number in range(len(table.columns))]
+
+
+def show_results(experiment: PresentedExperiment, path: Path) -> int:
+    """Draw the figures, write the report, and print the tables of a run; returns 1 when it is not whole.
+
+    The run is held against its manifest; standard error says what is not whole.
+    """
+    from lab.report.html import write
+    from lab.runs.run_folder import read
+    from lab.runs.verify import faults
+
+    run = read(path)
+    files = list(experiment.figures(run, path / "figures")) if run.samples else []
+    files.append(write(run, experiment, path))
+    for table in experiment.tables(run):
+        print()
+        show(table)
+    print("\n" + "\n".join(map(str, files)))
+    sentences = faults(run, experiment)
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return 1 if sentences else 0
+
+
+def read_runs(paths: Sequence[Path]) -> list[StoredRun]:
+    """Read the runs in these folders; one that cannot be read is named and left out, and the others stand.
+
+    Raises:
+        RunError: not one of them can be read.
+    """
+    from lab.runs.run_folder import read
+
+    runs, errors = [], []
+    for path in paths:
+        try:
+            runs.append(read(path))
+        except RunError as error:
+            errors.append(error)
+    if errors and not runs:
+        raise errors[0]
+    for sentence in [*map(str, errors), *(f"{run.path}: {fault}" for run in runs for fault in run.faults)]:
+        print(f"lab: {sentence}", file=sys.stderr)
+    return runs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.options import LabName
+from lab.cli.process import need_root, wait
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")] = "",
+    name: LabName = "",
     all_: Annotated[bool, typer.Option("--all", help="Every lab that belongs to no command.")] = False,
 ) -> None:
     """Take a lab off the machine: containers, links, processes, in whatever state it is. Needs root.
@@ -30,8 +31,7 @@ def command(
     from lab.cli.lab_lock import owned
     from lab.emulation.registry import find, records
 
-    if os.geteuid() != 0:
-        raise MachineError(f"down needs root: sudo {sys.executable} -m lab down {name}".rstrip())
+    need_root("down", name)
     if name and all_:
         raise LabError("give the name of a lab or --all, not both")
     known = records()
@@ -48,7 +48,7 @@ def command(
 
 def down(record: Record, emit: Emit) -> None:
     """Take one lab away, also half of one, and what a restart of the machine left of it."""
-    from lab.cli.lab_lock import refuse_owned, wait
+    from lab.cli.lab_lock import refuse_owned
     from lab.util.locks import lab_lock
 
     refuse_owned(record)
@@ -62,7 +62,7 @@ def down(record: Record, emit: Emit) -> None:
 
 
 def lost(record: Record) -> bool:
-    """Whether only the record of a lab is left, and perhaps containers that do not run."""
+    """Return True when only the record of a lab is left, and perhaps containers that do not run."""
     return record.rebooted or not record.state.folder.exists()
 
 

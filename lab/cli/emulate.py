@@ -2,77 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import (
-    SPARES,
-    ExperimentName,
-    LargestComponent,
-    Only,
-    Overlays,
-    ProfileName,
-    Results,
-    Resume,
-    Seed,
-    ShaperName,
-    Sites,
-    Spares,
-    Weaver,
-)
-from lab.errors import MachineError
+from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
+from lab.cli.options import ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
+from lab.cli.process import need_root, wait
+from lab.cli.topologies import tell
+from lab.errors import LabError
+from lab.topology import sites
 
 if TYPE_CHECKING:
-    from lab.app import run
+    from lab.app.request import RunRequest
 
 
+@takes_experiment_options
 def command(
     experiment: ExperimentName,
-    topology: Annotated[
-        str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
-    ] = "",
+    *,
+    topology: TopologyOption = "",
     site: Sites = None,
     largest_component: LargestComponent = False,
-    overlay: Overlays = None,
-    profile: ProfileName = "quick",
+    options: ExperimentOptions,
     rate: Annotated[
         str | None,
         typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),
     ] = None,
-    repetitions: Annotated[
-        int | None, typer.Option(help="Samples per cell, in place of the profile's.")
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option(help="Seconds per sample, in place of the profile's.")
-    ] = None,
-    spares: Spares = SPARES,
-    only: Only = None,
-    seed: Seed = None,
     shaper: ShaperName = "auto",
     accept_links: Annotated[
-        bool,
-        typer.Option("--accept-links", help="Measure although links are off; marks every sample."),
+        bool, typer.Option("--accept-links", help="Measure although links are off; marks every sample.")
     ] = False,
-    on_fallback: Annotated[
-        str,
-        typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
-    ] = "mark",
-    weaver: Weaver = None,
-    resume: Resume = None,
-    results: Results = Path("results"),
     trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the cells and the time they take; do nothing.")
     ] = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
     lab: Annotated[
-        str,
-        typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are."),
+        str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
     ] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up at the end.")] = False,
 ) -> None:
@@ -83,52 +53,82 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    from lab.app import run
-    from lab.topology import sites
-
-    if weaver:
-        os.environ["LAB_WEAVER"] = weaver
-    asked = run.RunRequest(
-        experiment=experiment,
+    request = replace(
+        options.request(experiment, "emulate"),
         topology=topology,
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
-        overlays=tuple(overlay or ()),
-        profile=profile,
         rate=rate,
-        repetitions=repetitions,
-        duration=duration,
-        spares=spares,
-        only=tuple(only or ()),
-        seed=seed,
         shaper=shaper,
         accept_links=accept_links,
-        on_fallback=on_fallback,
-        resume=resume,
-        results=results,
         trace=trace,
         prompt=cli,
         lab=lab,
         keep=keep,
     )
     if dry_run:
-        run.show_plan(asked)
+        show_plan(request)
         return
-    if os.geteuid() != 0:
-        raise MachineError(f"emulate needs root: sudo {sys.executable} -m lab emulate {experiment}")
-    sys.exit(_run(asked))
+    need_root("emulate", experiment)
+    sys.exit(_run_attached(request) if lab else _run(request))
 
 
-def _run(asked: run.RunRequest) -> int:
-    """Run; what a signal ends is taken away as at the end."""
-    from lab.app import run
-    from lab.cli import standing
-    from lab.util.signals import cancel_on_signal
+def _run(request: RunRequest) -> int:
+    """Build, measure, show, take away; returns the exit status."""
+    from rich.console import Console
 
-    if asked.lab:
-        return standing.emulate(asked)
-    try:
-        return asyncio.run(cancel_on_signal(run.emulate(asked)))
-    except asyncio.CancelledError:
-        print("lab: interrupted; everything was taken away", file=sys.stderr)
-        return 130
+    from lab.app.request import plan_run
+    from lab.app.run import emulate
+    from lab.cli.console import progress, show_results
+
+    plan = plan_run(request, tell)
+    # Mininet's prompt and a live display cannot share a terminal
+    console = Console(force_terminal=False, highlight=False) if request.prompt else None
+    with progress(console) as emit:
+        status, folder = wait(emulate(request, plan, emit), "everything was taken away")
+    return max(status, show_results(plan.experiment, folder))
+
+
+def _run_attached(request: RunRequest) -> int:
+    """Measure on a lab that is up, show, and leave it up; returns the exit status.
+
+    Raises:
+        UnknownName: there is no such lab.
+        LabError: it belongs to another command, or an option is for a lab that is still to be made.
+    """
+    from lab.app.attached import measure, plan_attached
+    from lab.cli.console import progress, show_results
+    from lab.cli.lab_lock import changing
+    from lab.emulation.registry import find
+    from lab.live.session import Session
+
+    if request.topology or request.rate is not None or request.resume:
+        raise LabError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
+    record = find(request.lab)
+    with progress() as emit, changing(record, emit):
+        session = Session.attach(record.lab_id, emit=emit)
+        plan = plan_attached(request, session)
+        status, folder = wait(measure(request, plan, session, emit))
+    return max(status, show_results(plan.experiment, folder))
+
+
+def show_plan(request: RunRequest) -> None:
+    """Print the cells of a run and the time that they take; nothing is built."""
+    from lab.app.capacity import warn_of_overload
+    from lab.app.request import plan_run
+    from lab.events import Note
+    from lab.runs.progress import OVERHEAD
+
+    plan = plan_run(request, tell)
+    grid = plan.cells(request.only)
+    seconds = 0.0
+    for cells in grid.values():
+        for cell in cells:
+            seconds += cell.repetitions * cell.duration
+            print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
+    count = sum(len(cells) for cells in grid.values())
+    samples = sum(cell.repetitions for cells in grid.values() for cell in cells)
+    whole = (seconds + samples * OVERHEAD) / 60
+    print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
+    warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.options import LabOption, Place
+from lab.cli.process import need_root
 from lab.errors import CommandError
 
 #: Exit status of a shell for a program that is not there.
@@ -14,9 +16,9 @@ NO_PROGRAM = 127
 
 
 def command(
-    place: Annotated[str, typer.Argument(help="HOST, or HOST/ENDPOINT: an overlay's name.")],
+    place: Place,
     argv: Annotated[list[str], typer.Argument(help="The command, after '--'.")],
-    lab: Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")] = "",
+    lab: LabOption = "",
 ) -> None:
     """Run a command in a host or in an endpoint, with this terminal's input and output. Needs root.
 
@@ -24,14 +26,13 @@ def command(
 
     Example: sudo python -m lab exec AMS/flannel -- ping -c 3 10.100.2.2
     """
-    from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find
     from lab.live.enter import entry
 
     need_root("exec")
-    way = entry(find(lab), place)
-    full = way.command(argv)
+    where = entry(find(lab), place)
+    full = where.command(argv)
     try:
-        os.execvpe(full[0], full, dict(way.environment()))
+        os.execvpe(full[0], full, dict(where.environment()))
     except OSError as error:
         raise CommandError(place, argv, NO_PROGRAM, "", error.strerror or "it cannot be run") from error

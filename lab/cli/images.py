@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import MachineError
+from lab.cli.process import need_root
+from lab.events import Emit, silent
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from lab.images import BuiltImage
 
 app = typer.Typer(
     name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
@@ -27,18 +34,12 @@ def build(
     """
     from lab import images
     from lab.cli.console import progress
-    from lab.emulation.docker.daemon import Daemon, client
     from lab.emulation.docker.image_store import endpoint_store
 
-    _root("build")
-    with progress() as emit:
-        daemon = Daemon(emit)
-        daemon.ensure()
-        try:
-            built = images.ensure(client(), emit, force=force)
-            endpoint_store(emit)
-        finally:
-            daemon.release()
+    need_root("images build", "")
+    with progress() as emit, _docker(emit) as docker:
+        built = images.ensure(docker, emit, force=force)
+        endpoint_store(emit)
     for image in built:
         typer.echo(_words(image))
 
@@ -50,18 +51,12 @@ def list_() -> None:
     Example: sudo python -m lab images list
     """
     from lab import images
-    from lab.emulation.docker.daemon import Daemon, client
 
-    _root("list")
-    daemon = Daemon()
-    daemon.ensure()
-    try:
-        docker = client()
+    need_root("images list", "")
+    with _docker() as docker:
         for image in images.IMAGES:
             found = images.find(docker, image)
             typer.echo(_words(found) if found else f"{image.tag}: not built; sudo python -m lab images build")
-    finally:
-        daemon.release()
 
 
 @app.command()
@@ -73,28 +68,28 @@ def remove() -> None:
     Example: sudo python -m lab images remove
     """
     from lab import images
-    from lab.emulation.docker.daemon import Daemon, client
     from lab.emulation.docker.image_store import forget_all
 
-    _root("remove")
-    daemon = Daemon()
+    need_root("images remove", "")
+    with _docker() as docker:
+        forget_all()
+        for tag in images.remove(docker):
+            typer.echo(f"removed {tag}")
+
+
+@contextmanager
+def _docker(emit: Emit = silent) -> Iterator[DockerClient]:
+    """Yield a client of this machine's Docker daemon, which is started for it where it does not run."""
+    from lab.emulation.docker.daemon import Daemon, client
+
+    daemon = Daemon(emit)
     daemon.ensure()
     try:
-        forget_all()
-        for tag in images.remove(client()):
-            typer.echo(f"removed {tag}")
+        yield client()
     finally:
         daemon.release()
 
 
-def _root(verb: str) -> None:
-    if os.geteuid() != 0:
-        raise MachineError(f"images {verb} needs root: sudo python -m lab images {verb}")
-
-
-def _words(image: object) -> str:
-    from lab.images import BuiltImage
-
-    assert isinstance(image, BuiltImage)
+def _words(image: BuiltImage) -> str:
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
     return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.method}"

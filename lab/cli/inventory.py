@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab import catalog
-from lab.cli.export_dsl import tell
+from lab.cli.options import Force, Output, TopologyName
+from lab.cli.topologies import read_topology
 from lab.util import files
 
 
 def command(
-    topology: Annotated[
-        str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
-    ] = "linear",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
-    force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
+    topology: TopologyName = "linear",
+    output: Output = None,
+    force: Force = False,
     schema: Annotated[bool, typer.Option(help="Print the JSON Schema of inventories instead.")] = False,
 ) -> None:
     """Print an inventory of real machines to fill in: which machine is which host of a topology.
@@ -28,9 +25,7 @@ def command(
     """
     from lab.testbed import inventory
 
-    text = (
-        inventory.schema() if schema else inventory.template(catalog.topology(topology, emit=tell), topology)
-    )
+    text = inventory.schema() if schema else inventory.template(read_topology(topology), topology)
     if output is None:
         typer.echo(text, nl=False)
     else:

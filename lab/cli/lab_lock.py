@@ -1,35 +1,16 @@
-"""What the verbs share that work on labs which are up."""
+"""The lock of a lab that is up, and the command that it belongs to."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from lab.errors import LabError, MachineError
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
     from lab.events import Emit
-
-T = TypeVar("T")
-
-
-def wait(work: Coroutine[Any, Any, T]) -> T:
-    """The work's result; what a signal ends has cleaned up when this returns.
-
-    Raises:
-        KeyboardInterrupt: a signal came; the command line says so.
-    """
-    from lab.util.signals import cancel_on_signal
-
-    try:
-        return asyncio.run(cancel_on_signal(work))
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 @contextmanager
@@ -52,7 +33,7 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
 
 
 def owned(record: Record) -> bool:
-    """Whether a lab belongs to a command that still runs."""
+    """Return True when a lab belongs to a command that still runs."""
     owner = record.state.owner()
     return owner is not None and owner.alive() and not record.rebooted
 
@@ -69,13 +50,3 @@ def refuse_owned(record: Record) -> None:
             f"lab {record.name} belongs to process {owner.pid if owner else '?'} ({record.state.command}), "
             f"which takes it away when it ends"
         )
-
-
-def need_root(verb: str) -> None:
-    """Return when this is root.
-
-    Raises:
-        MachineError: it is not; says what to type.
-    """
-    if os.geteuid() != 0:
-        raise MachineError(f"{verb} needs root: sudo {sys.executable} -m lab {verb} …")

@@ -1,17 +1,17 @@
-"""lab link: what the links of a running lab do, and to change that."""
+"""lab link: show or change the links of a lab that is up."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lab.errors import LabError, MachineError
+from lab.cli.process import need_root
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
@@ -19,18 +19,8 @@ if TYPE_CHECKING:
     from lab.emulation.links.link import LinkState
     from lab.report.tables import Table
 
-COLUMNS = (
-    "delay",
-    "rate",
-    "loss",
-    "burst",
-    "jitter",
-    "distribution",
-    "duplicate",
-    "corrupt",
-    "reorder",
-    "queue",
-)
+COLUMNS = ["delay", "rate", "loss", "burst", "jitter", "distribution"]
+COLUMNS += ["duplicate", "corrupt", "reorder", "queue"]
 
 
 def command(
@@ -67,41 +57,37 @@ def command(
     clearable = {"rate": rate, "burst": burst, "queue": queue}
     values = {name: value for name, value in numbers.items() if value is not None}
     values |= {name: number(name, text) for name, text in clearable.items() if text is not None}
-    asked = LinkChange(values, sender or None, down, up, reset, replay)
-    asked.check(link)
-    if os.geteuid() != 0:
-        raise MachineError(f"link needs root: sudo {sys.executable} -m lab link {link}".rstrip())
-    asyncio.run(_run(Emulation.attach(lab), link, asked))
+    change = LinkChange(values, sender or None, down, up, reset, replay)
+    change.check(link)
+    need_root("link", link)
+    asyncio.run(_run(Emulation.attach(lab), link, change))
 
 
+@dataclass(frozen=True)
 class LinkChange:
-    """What is to be done to a link: at most one of all this."""
+    """A change of a link: at most one of all this."""
 
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        sender: str | None = None,
-        down: bool = False,
-        up: bool = False,
-        reset: bool = False,
-        replay: Path | None = None,
-    ) -> None:
-        self.values, self.sender, self.replay = values, sender, replay
-        self.down, self.up, self.reset = down, up, reset
+    values: Mapping[str, Any]
+    sender: str | None = None
+    down: bool = False
+    up: bool = False
+    reset: bool = False
+    replay: Path | None = None
 
     @property
-    def something(self) -> bool:
-        return bool(self.values or self.down or self.up or self.reset or self.replay)
+    def actions(self) -> int:
+        """The number of things to do to the link."""
+        return sum(map(bool, (self.values, self.down, self.up, self.reset, self.replay)))
 
     def check(self, link: str) -> None:
-        """Return when it can be asked of a link.
+        """Return when it can be done to a link.
 
         Raises:
             LabError: it contradicts itself, or there is no link to do it to.
         """
-        if self.something and not link:
+        if self.actions and not link:
             raise LabError("which link? give its name before the options, as in: lab link AMS-PRG --loss 1")
-        if sum(map(bool, (self.values, self.down, self.up, self.reset, self.replay))) > 1:
+        if self.actions > 1:
             raise LabError("give parameters, or one of --down, --up, --reset and --replay, not several")
         if {"delay", "rtt"} <= self.values.keys():
             raise LabError("give --delay (one way) or --rtt (there and back), not both")
@@ -110,7 +96,7 @@ class LinkChange:
 
 
 def number(name: str, text: str) -> float | int | None:
-    """The value of a parameter that can also be set to none.
+    """Return the value of a parameter that can also be set to none.
 
     Raises:
         LabError: it is neither.
@@ -123,45 +109,47 @@ def number(name: str, text: str) -> float | int | None:
         raise LabError(f"--{name} is a number or 'none', not {text!r}") from None
 
 
-async def _run(lab: Emulation, name: str, asked: LinkChange) -> None:
+async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
     from lab.cli.console import show
 
+    if lab.shaper is None:
+        raise LabError(f"lab {lab.name} has no links")
     links = lab.running_links()
-    if asked.something:
-        await _do(links, name, asked)
+    if change.actions:
+        await _do(links, name, change)
     chosen = [links.find(name)] if name else lab.links
     await links.check()
     lines = lab.shaper.states
     show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
 
 
-async def _do(links: Links, name: str, asked: LinkChange) -> None:
-    if asked.replay:
-        await _replay(links, name, asked)
-    elif asked.values:
-        await links.change(name, asked.values, asked.sender)
+async def _do(links: Links, name: str, change: LinkChange) -> None:
+    if change.replay:
+        await _replay(links, name, change)
+    elif change.values:
+        await links.change(name, change.values, change.sender)
     else:
-        action = links.set_down if asked.down else links.set_up if asked.up else links.reset
+        action = links.set_down if change.down else links.set_up if change.up else links.reset
         await action(name)
 
 
-async def _replay(links: Links, name: str, asked: LinkChange) -> None:
+async def _replay(links: Links, name: str, change: LinkChange) -> None:
     """Do what a trace says; what it set last stays."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
     from lab.topology import schedule
 
-    assert asked.replay is not None, "that is why this is called"
+    assert change.replay is not None, "that is why this is called"
     link = links.find(name)
     try:
-        text = asked.replay.read_text("utf-8")
+        text = change.replay.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"the trace {asked.replay} cannot be read: {error}") from error
-    rows = schedule.trace(text, str(asked.replay))
-    more = {"link": link.name, **({"from": asked.sender} if asked.sender else {})}
+        raise LabError(f"the trace {change.replay} cannot be read: {error}") from error
+    rows = schedule.trace(text, str(change.replay))
+    more = {"link": link.name, **({"from": change.sender} if change.sender else {})}
     entries = [{**row, **more} for row in rows]
     if faults := schedule.faults(entries, {link.name: (link.a, link.b)}):
-        raise LabError(f"{asked.replay}: {'; '.join(faults[:5])}")
+        raise LabError(f"{change.replay}: {'; '.join(faults[:5])}")
     with progress() as emit:
         replay = Replay(links, schedule.read(entries), emit)
         await replay.play()
@@ -170,7 +158,7 @@ async def _replay(links: Links, name: str, asked: LinkChange) -> None:
 
 
 def table(lab: str, rows: list[tuple[str, str, LinkState]]) -> Table:
-    """What links do now, a row per direction."""
+    """Return what links do now, a row per direction."""
     from lab.report.tables import Section, Table
 
     found = []

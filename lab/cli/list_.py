@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab import plugins
 from lab.errors import PluginError, UnknownName
 
 if TYPE_CHECKING:
     from lab.hosts.host import HostFacts
     from overlays.base import Overlay
-
-KINDS = ("topologies", "overlays", "experiments")
 
 
 def command(
@@ -26,9 +25,9 @@ def command(
 
     Example: python -m lab list overlays
     """
-    if kind is not None and kind not in KINDS:
-        raise UnknownName("kind of thing to list", kind, KINDS)
-    for package in (kind,) if kind else KINDS:
+    if kind is not None and kind not in plugins.KINDS:
+        raise UnknownName("kind of thing to list", kind, plugins.KINDS)
+    for package in (kind,) if kind else plugins.KINDS:
         if kind is None:
             typer.echo(f"{package}:")
         if package == "overlays":
@@ -38,9 +37,7 @@ def command(
 
 
 def _modules(package: str) -> None:
-    """Every module's name and the first line of its docstring."""
-    from lab import plugins
-
+    """Print every module's name and the first line of its docstring."""
     for name in plugins.names(package):
         try:
             words = plugins.summary(plugins.load(package, name))
@@ -50,7 +47,7 @@ def _modules(package: str) -> None:
 
 
 def _overlays() -> None:
-    """Every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
+    """Print every overlay, its options, whether this machine can supply it, and its modes in this kernel."""
     from lab.hosts import facts as kernel
     from overlays import registry
 
@@ -78,7 +75,7 @@ def _obtainable(kind: type[Overlay]) -> str:
 
 
 def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:
-    """What hosts with these facts can do; the kernel may not let everybody ask."""
+    """Yield what hosts with these facts can do; the kernel may not let everybody ask."""
     from overlays import registry
 
     if facts is None:

@@ -10,12 +10,15 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.options import LabOption
+from lab.cli.process import need_root
+
 
 def command(
     which: Annotated[
         str, typer.Argument(help="A host, an overlay, or 'wire': the process behind the links.")
     ],
-    lab: Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")] = "",
+    lab: LabOption = "",
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as they write, until Ctrl-C.")
     ] = False,
@@ -27,8 +30,7 @@ def command(
 
     Example: sudo python -m lab logs weave -f
     """
-    from lab.cli.export_dsl import tell
-    from lab.cli.lab_lock import need_root
+    from lab.cli.topologies import tell
     from lab.emulation.registry import find
     from lab.live.logs import commands
 

@@ -8,9 +8,10 @@ sub-verbs has a `typer.Typer` named `app` instead. Modules of verbs import what 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import pkgutil
+import re
 import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,37 +20,33 @@ from typer.core import TyperGroup
 import lab.cli
 from lab.errors import LabError, UnknownName
 
-NOT_VERBS = {
-    *("main", "shared", "assemble", "options", "trial", "labs", "standing", "machines", "testbed_check"),
-}
+#: How the module of a verb differs from those that verbs share; to import all of them takes far longer.
+VERB = re.compile(r"^(?:def command|app = typer\.Typer)\(", re.MULTILINE)
 
 
-def verbs() -> list[str]:
-    """The names of all verbs, as typed."""
-    modules = (m.name for m in pkgutil.iter_modules(lab.cli.__path__))
-    return sorted(name.rstrip("_").replace("_", "-") for name in modules if name not in NOT_VERBS)
+@cache
+def verbs() -> dict[str, str]:
+    """Return the module of every verb, by the name as typed; `list` and the like end in an underscore."""
+    files = (path for folder in lab.cli.__path__ for path in sorted(Path(folder).glob("*.py")))
+    found = [path.stem for path in files if path.stem != "main" and VERB.search(path.read_text("utf-8"))]
+    return {name.rstrip("_").replace("_", "-"): name for name in found}
 
 
 class Verbs(TyperGroup):
     """Imports the module of a verb only when that verb, or the list of all, is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return verbs()
+        return sorted(verbs())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in verbs():
             raise UnknownName("verb", cmd_name, verbs())
-        module = importlib.import_module(f"lab.cli.{_module(cmd_name.replace('-', '_'))}")
+        module = importlib.import_module(f"lab.cli.{verbs()[cmd_name]}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False)
             app.command(name=cmd_name)(module.command)
         return typer.main.get_command(app)
-
-
-def _module(name: str) -> str:
-    """`list` and other builtins live in modules with a trailing underscore."""
-    return name if importlib.util.find_spec(f"lab.cli.{name}") else f"{name}_"
 
 
 app = typer.Typer(

@@ -7,11 +7,11 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-#: How many samples more a cell gets at most, for such that do not count.
-SPARES = 2
-
 TopologyName: TypeAlias = Annotated[
     str, typer.Argument(help="Name ('lab list topologies'), NAME:key=value,…, or a file.")
+]
+TopologyOption: TypeAlias = Annotated[
+    str, typer.Option("--topology", "-t", help="Name or file; the experiment's own by default.")
 ]
 Sites: TypeAlias = Annotated[
     list[str] | None,
@@ -20,26 +20,25 @@ Sites: TypeAlias = Annotated[
 LargestComponent: TypeAlias = Annotated[
     bool, typer.Option(help="For files: reduce a graph to what a topology can hold.")
 ]
+Output: TypeAlias = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
+Force: TypeAlias = Annotated[bool, typer.Option(help="Overwrite the file.")]
+Strict: TypeAlias = Annotated[bool, typer.Option(help="Refuse what runs into a limit of the service.")]
 ExperimentName: TypeAlias = Annotated[
     str, typer.Argument(help="Which experiment; 'lab list experiments' names them.")
 ]
-Overlays: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'.")
-]
-ProfileName: TypeAlias = Annotated[
-    str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
-]
-Repetitions: TypeAlias = Annotated[int | None, typer.Option(help="Samples per cell.")]
-Duration: TypeAlias = Annotated[float | None, typer.Option(help="Seconds per sample.")]
-Spares: TypeAlias = Annotated[
-    int, typer.Option(min=0, help="Samples more per cell at most, for such that do not count.")
-]
-Only: TypeAlias = Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")]
-Seed: TypeAlias = Annotated[int | None, typer.Option(help="For the order of the cells.")]
+Rate: TypeAlias = Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")]
 ShaperName: TypeAlias = Annotated[str, typer.Option(help="auto, netem or wire.")]
-OnFallback: TypeAlias = Annotated[
-    str, typer.Option(help="When an overlay's mode changes in a sample: 'mark' or 'relaunch'.")
+HostTraces: TypeAlias = Annotated[
+    Path | None, typer.Option("--trace", help="Write every command to files of this name, one per host.")
 ]
-Weaver: TypeAlias = Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")]
-Resume: TypeAlias = Annotated[Path | None, typer.Option(help="Go on with this run folder.")]
-Results: TypeAlias = Annotated[Path, typer.Option(help="Where run folders are made.")]
+LabName: TypeAlias = Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")]
+LabOption: TypeAlias = Annotated[str, typer.Option("--lab", "-l", help="Which lab, where several are up.")]
+Place: TypeAlias = Annotated[str, typer.Argument(help="HOST, or HOST/ENDPOINT: an overlay's name.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+InventoryFile: TypeAlias = Annotated[
+    Path, typer.Option("--inventory", "-i", help="Which machine is which host; see 'lab inventory'.")
+]
+AcceptNew: TypeAlias = Annotated[
+    bool, typer.Option(help="Write the keys of hosts that were never seen into known_hosts.")
+]
+Steal: TypeAlias = Annotated[bool, typer.Option(help="Take the hosts over from whoever has claimed them.")]

@@ -1,4 +1,4 @@
-"""lab ping-all: does everybody reach everybody?"""
+"""lab ping-all: echoes from everybody to everybody."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.options import AsJson, LabName
+from lab.cli.process import need_root
+
 if TYPE_CHECKING:
     from lab.live.ping_all import Pair
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Which lab; needed only where several are up.")] = "",
+    name: LabName = "",
     overlay: Annotated[
         str, typer.Option("--overlay", "-o", help="Between its endpoints; all, by default.")
     ] = "",
     count: Annotated[int, typer.Option("--count", "-c", min=1, help="Echoes for each pair.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let every endpoint of each overlay echo every other; without overlays, hosts their neighbours.
 
@@ -29,10 +32,12 @@ def command(
 
     Example: sudo python -m lab ping-all --overlay flannel
     """
-    from lab.cli.lab_lock import need_root
+
+    from lab.app.ping_all import ping_endpoints
+    from lab.live.session import Session
 
     need_root("ping-all")
-    rows = asyncio.run(_ask(name, overlay, count))
+    rows = asyncio.run(ping_endpoints(Session.attach(name), overlay, count))
     if as_json:
         pairs = [{"overlay": what, **asdict(pair)} for what, found in rows.items() for pair in found]
         print(json.dumps({"pairs": pairs}, indent=1))
@@ -40,21 +45,6 @@ def command(
         for what, found in rows.items():
             _show(what, found)
     sys.exit(any(pair.lost for found in rows.values() for pair in found))
-
-
-async def _ask(name: str, overlay: str, count: int) -> dict[str, list[Pair]]:
-    from lab.live import ping_all
-    from lab.live.session import Session
-
-    session = Session.attach(name)
-    specs = [session.spec(overlay)] if overlay else session.specs
-    if not specs:
-        return {"links": await ping_all.links(session.lab, count)}
-    found = {}
-    for spec in specs:
-        ends = session.endpoints(spec)
-        found[spec] = await ping_all.endpoints(ends, session.pairs(ends), count)
-    return found
 
 
 def _show(what: str, found: Sequence[Pair]) -> None:

@@ -8,19 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
+from lab.cli.options import AsJson
+from lab.cli.process import need_root
+
 HOST_COLUMNS = ["host", "site", "CPUs", "MiB", "endpoints", ""]
 LINK_COLUMNS = ["link", "asked ms", "ms", "asked Mbit/s", "Mbit/s", ""]
 
 
 def command(
     name: Annotated[str, typer.Argument(help="Only this lab.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the labs that are up: hosts, links as asked and as measured, overlays, what died. Needs root.
 
     Example: sudo python -m lab ps class
     """
-    from lab.cli.lab_lock import need_root
     from lab.emulation.registry import find, records
     from lab.live.inspect import look
 
@@ -37,7 +39,7 @@ def command(
 
 
 def lines(lab: Mapping[str, Any]) -> Iterator[str]:
-    """What was seen of a lab, as aligned text."""
+    """Yield what was seen of a lab, as lines of aligned text."""
     yield f"lab {lab['name']} ({lab['id']}), made {lab['since']}: {lab['state']}"
     if lab["hosts"]:
         yield from _aligned([HOST_COLUMNS, *map(_host(lab), lab["hosts"])])
@@ -85,7 +87,7 @@ def _link(link: Mapping[str, Any]) -> list[str]:
 
 
 def _both(values: Mapping[str, float | None], none: str) -> str:
-    """A figure per direction; once where both are the same."""
+    """Return a figure per direction; once where both are the same."""
     words = [none if value is None else f"{value:.4g}" for value in values.values()]
     return words[0] if len(set(words)) == 1 else " / ".join(words)
 

@@ -22,11 +22,12 @@ def command(
 
     Example: python -m lab report results/* -o report.html
     """
-    from lab.app.run import all_claims, load_experiment, readable
+    from lab.app.request import all_claims, load_experiment
+    from lab.cli.console import read_runs
     from lab.report.html import PAGE, RunSection, render_all
 
     parts = []
-    for run in readable(runs):
+    for run in read_runs(runs):
         experiment = load_experiment(run.manifest.experiment)
         drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
         parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))

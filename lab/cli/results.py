@@ -31,7 +31,7 @@ def command(
     """
     from dataclasses import replace
 
-    from lab.app.run import load_experiment
+    from lab.app.request import load_experiment
     from lab.cli.console import show
     from lab.report import export
     from lab.runs import verify

@@ -1,4 +1,4 @@
-"""lab scorecard: what runs say about the claims of the studies."""
+"""lab scorecard: the claims of the studies, and what runs say about each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def command(
 
     Example: python -m lab scorecard results/*
     """
-    from lab.app.run import all_claims, readable
-    from lab.cli.console import show
+    from lab.app.request import all_claims
+    from lab.cli.console import read_runs, show
     from lab.report.claims import scorecard, scorecard_table
 
-    show(scorecard_table(scorecard(all_claims(), readable(runs))))
+    show(scorecard_table(scorecard(all_claims(), read_runs(runs))))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab import catalog
-from lab.cli.export_dsl import tell
-from lab.cli.options import LargestComponent, Sites, TopologyName
+from lab.cli.options import Force, LargestComponent, Sites, TopologyName
+from lab.cli.topologies import read_topology
 from lab.errors import FileError
-from lab.topology import Topology, sites
+from lab.topology import Topology
 from lab.util import files
+
+#: What a picture's file ends in.
+FORMS = (".svg", ".png", ".dot", ".mmd", ".json", ".yaml")
 
 
 def command(
@@ -22,7 +23,7 @@ def command(
         Path | None,
         typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Overwrite the file.")] = False,
+    force: Force = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
 ) -> None:
@@ -32,21 +33,15 @@ def command(
     """
     if output is not None and output.suffix.lower() not in FORMS:
         raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
-    found = catalog.topology(
-        topology,
-        places=sites.parse_all(site or ()),
-        largest_component=largest_component,
-        switches=True,
-        emit=tell,
-    )
+    found = read_topology(topology, site, largest_component, switches=True)
     if output is None:
         _table(found)
     else:
-        files.write({output: FORMS[output.suffix.lower()](found)}, force=force)
+        files.write({output: _picture(found, output.suffix.lower())}, force=force)
 
 
 def _table(topology: Topology) -> None:
-    """On a terminal in colour and no wider than it, in a pipe as aligned text."""
+    """Print a topology: on a terminal in colour and no wider than it, in a pipe as aligned text."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -68,44 +63,18 @@ def _table(topology: Topology) -> None:
         console.print(table)
 
 
-def _picture(form: str) -> Callable[[Topology], bytes]:
-    def drawn(topology: Topology) -> bytes:
+def _picture(topology: Topology, suffix: str) -> bytes:
+    """Return the content of a file with this suffix."""
+    if suffix in (".svg", ".png"):
         from lab.draw import chart
 
-        return chart.render(topology, form)
+        return chart.render(topology, suffix[1:])
+    if suffix in (".dot", ".mmd"):
+        from lab.draw import labels
 
-    return drawn
+        text = labels.dot(topology) if suffix == ".dot" else labels.mermaid(topology)
+        return text.encode()
+    from lab.formats import lab_yaml, node_link
 
-
-def _dot(topology: Topology) -> bytes:
-    from lab.draw import labels
-
-    return labels.dot(topology).encode()
-
-
-def _mermaid(topology: Topology) -> bytes:
-    from lab.draw import labels
-
-    return labels.mermaid(topology).encode()
-
-
-def _json(topology: Topology) -> bytes:
-    from lab.formats import node_link
-
-    return node_link.write(topology).encode()
-
-
-def _yaml(topology: Topology) -> bytes:
-    from lab.formats import lab_yaml
-
-    return lab_yaml.write(topology).encode()
-
-
-FORMS: dict[str, Callable[[Topology], bytes]] = {
-    ".svg": _picture("svg"),
-    ".png": _picture("png"),
-    ".dot": _dot,
-    ".mmd": _mermaid,
-    ".json": _json,
-    ".yaml": _yaml,
-}
+    text = node_link.write(topology) if suffix == ".json" else lab_yaml.write(topology)
+    return text.encode()

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.app.testbed import AcceptNew, InventoryFile, Steal
-from lab.cli.options import (
-    SPARES,
-    Duration,
-    ExperimentName,
-    OnFallback,
-    Only,
-    Overlays,
-    ProfileName,
-    Repetitions,
-    Results,
-    Resume,
-    Seed,
-    Spares,
-    Weaver,
-)
+from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
+from lab.cli.options import AcceptNew, ExperimentName, HostTraces, InventoryFile, Steal
+from lab.cli.process import wait
+from lab.cli.topologies import tell
 
 if TYPE_CHECKING:
-    from lab.app.run import RunRequest
-    from lab.events import Emit
+    from lab.app.testbed import MachineCheck
+    from lab.report.tables import Table
+    from lab.testbed.testbed import Testbed
 
 app = typer.Typer(
     name="testbed",
@@ -39,6 +27,8 @@ app = typer.Typer(
     help="Experiments on real machines over SSH: check, prepare, run, restore.",
 )
 INVENTORY = Path("inventory.yaml")
+AFTERMATH = "overlays were taken off the hosts"
+CHECK_COLUMNS = ["host", "system", "kernel", "CPUs", "Docker", "control", "ports", "free", "held by"]
 
 
 @app.command()
@@ -55,15 +45,14 @@ def check(
 
     Example: python -m lab testbed check --inventory inventory.yaml
     """
-    from lab.app.testbed import booked
+    from lab.app import testbed
     from lab.cli.console import progress, show
-    from lab.cli.testbed_check import checked
 
-    book = booked(inventory)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new)
     with progress() as emit:
-        status, table = _end(checked(book, overlay or [], emit, accept_new=accept_new))
-    show(table)
-    sys.exit(status)
+        found = wait(testbed.check(booked, overlay or [], emit), AFTERMATH)
+    show(check_table(found))
+    sys.exit(1 if found.troubles or (overlay and found.unable) else 0)
 
 
 @app.command()
@@ -80,53 +69,26 @@ def prepare(
 
     Example: python -m lab testbed prepare --inventory inventory.yaml
     """
-    from lab.app.testbed import booked
+    from lab.app import testbed
     from lab.cli.console import progress
 
-    book = booked(inventory)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
     with progress() as emit:
-        said = _end(_prepare(book, emit, persist, accept_new, steal, dry_run))
-    for line in said:
-        typer.echo(line)
-
-
-async def _prepare(
-    book: Any, emit: Emit, persist: bool, accept_new: bool, steal: bool, dry_run: bool
-) -> list[str]:
-    from lab.testbed import prepare as preparing
-
-    async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
-        if not dry_run:
-            done = await preparing.prepare(bed, persist=persist)
-            return done or ["every host was ready"]
-        await bed.survey()
-        await bed.find_control_interfaces()
-        await bed.find_ports(discover=False)
-        rows = preparing.planned_steps(bed, persist=persist)
-        return [line for name, lines in rows.items() for line in (f"{name}:", *(f"  {x}" for x in lines))]
+        done = wait(testbed.prepare(booked, emit, persist=persist, dry_run=dry_run), AFTERMATH)
+    typer.echo("\n".join(done))
 
 
 @app.command()
+@takes_experiment_options
 def run(
     experiment: ExperimentName,
+    *,
     inventory: InventoryFile = INVENTORY,
-    overlay: Overlays = None,
-    profile: ProfileName = "quick",
+    options: ExperimentOptions,
     rate: Annotated[
         float | None, typer.Option(help="Rate that every link has, in Mbit/s, for tables and figures.")
     ] = None,
-    repetitions: Repetitions = None,
-    duration: Duration = None,
-    spares: Spares = SPARES,
-    only: Only = None,
-    seed: Seed = None,
-    on_fallback: OnFallback = "mark",
-    weaver: Weaver = None,
-    resume: Resume = None,
-    results: Results = Path("results"),
-    trace: Annotated[
-        Path | None, typer.Option(help="Write every command to files of this name, one per host.")
-    ] = None,
+    trace: HostTraces = None,
     accept_new: AcceptNew = False,
     steal: Steal = False,
     dry_run: Annotated[
@@ -140,39 +102,27 @@ def run(
 
     Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
     """
-    from lab.app.run import RunRequest
-    from lab.app.testbed import booked
+    from lab.app import testbed
+    from lab.app.request import plan_run
+    from lab.cli.console import progress, show_results
+    from lab.cli.emulate import show_plan
 
-    if weaver:
-        os.environ["LAB_WEAVER"] = weaver
-    asked = RunRequest(
-        experiment=experiment,
-        topology=booked(inventory).name,
-        overlays=tuple(overlay or ()),
-        profile=profile,
-        rate=rate,
-        repetitions=repetitions,
-        duration=duration,
-        spares=spares,
-        only=tuple(only or ()),
-        seed=seed,
-        on_fallback=on_fallback,
-        resume=resume,
-        results=results,
-        trace=trace,
-        verb="testbed run",
-    )
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
+    request = options.request(experiment, "testbed run")
+    request = replace(request, topology=booked.name, rate=rate, trace=trace)
     if dry_run:
-        _plan(asked)
+        show_plan(request)
+        _show_commands()
         return
-    sys.exit(_measured(asked, inventory, accept_new, steal))
+    plan = plan_run(request)  # what was left out of the topology's file has been told already
+    with progress() as emit:
+        status, folder = wait(testbed.measure(request, plan, booked, emit), AFTERMATH)
+    sys.exit(max(status, show_results(plan.experiment, folder)))
 
 
-def _plan(asked: RunRequest) -> None:
-    from lab.app.run import show_plan
+def _show_commands() -> None:
     from lab.testbed import dataplane, reservation, restore
 
-    show_plan(asked)
     typer.echo("as root on every host, besides what the overlays' pages (docs/overlays) list:")
     for line in (
         f"write {reservation.BUSY} and {restore.OVERLAYS}, and remove them at the end",
@@ -180,19 +130,6 @@ def _plan(asked: RunRequest) -> None:
         "ping over every link, docker exec of the measuring tools, read /proc/stat and /proc/pressure/cpu",
     ):
         typer.echo(f"  {line}")
-
-
-def _measured(asked: RunRequest, inventory: Path, accept_new: bool, steal: bool) -> int:
-    from lab.app.run import load_experiment, show_results, tell_faults
-    from lab.app.testbed import measure
-    from lab.cli.console import progress
-
-    experiment = load_experiment(asked.experiment)
-    with progress() as emit:
-        status, path = _end(measure(asked, inventory, emit, accept_new=accept_new, steal=steal))
-    show_results(experiment, path)
-    faulty = tell_faults(experiment, path)
-    return int(status or faulty)
 
 
 @app.command()
@@ -207,47 +144,66 @@ def restore(
 
     Example: python -m lab testbed restore --inventory inventory.yaml
     """
-    from lab.app.testbed import booked
+    from lab.app import testbed
     from lab.cli.console import progress
 
-    book = booked(inventory)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
     with progress() as emit:
-        status, said = _end(_restore(book, emit, accept_new, steal))
-    for line in said:
-        typer.echo(line)
+        status, left = wait(testbed.restore(booked, emit), AFTERMATH)
+    typer.echo("\n".join(left))
     sys.exit(status)
 
 
-async def _restore(book: Any, emit: Emit, accept_new: bool, steal: bool) -> tuple[int, list[str]]:
-    from lab.app.testbed import sweep
-    from lab.events import step
-    from lab.testbed import restore as restoring
-    from lab.util.concurrency import together
+def check_table(found: MachineCheck) -> Table:
+    """Return what `lab testbed check` found, as a table."""
+    from lab.report.tables import Section, Table
 
-    async with book.bed(emit, accept_new=accept_new, steal=steal) as bed:
-        await bed.survey()
-        if not any(found.first("before") for found in bed.surveys.values()):
-            return 0, ["nothing of the lab is on these hosts"]
-        await bed.claim()
-        left = await sweep(bed, emit)
-        with step(emit, "hosts as they were"):
-            rows = await together(restoring.restore(host) for host in bed.hosts.values())
-        bed.forget_claim()
-    said = list(left)
-    for row in filter(None, rows):
-        said += [f"{row.host}: {words}" for words in row.left]
-        if row.packages:
-            said.append(f"{row.host}: packages that stay: {', '.join(row.packages)}")
-    faulty = bool(left) or any(row.left for row in rows if row)
-    return int(faulty), said or ["every host is as it was"]
+    bed = found.bed
+    unable = (f"{host}: {overlay} needs {words}" for host, overlay, words in found.unable)
+    sections = [
+        Section("what each host has", [_host_row(bed, name) for name in bed.hosts if name in bed.surveys]),
+        Section("what it lacks, and 'prepare' brings", _padded(_lacking(bed))),
+        Section("what stands in the way", _padded(found.troubles)),
+        Section("overlays that a host cannot run", _padded(unable)),
+    ]
+    title = f"{len(bed.surveys)} of {len(bed.inventory.hosts)} hosts of {bed.topology.name} answer"
+    return Table(title, CHECK_COLUMNS, [section for section in sections if section.rows], [])
 
 
-def _end(work: Coroutine[Any, Any, Any]) -> Any:
-    """The work's result; a signal ends it in order."""
-    from lab.util.signals import cancel_on_signal
+def _host_row(bed: Testbed, name: str) -> list[str]:
+    from lab.testbed import reservation
 
-    try:
-        return asyncio.run(cancel_on_signal(work))
-    except asyncio.CancelledError:
-        print("lab: interrupted; overlays were taken off the hosts", file=sys.stderr)
-        sys.exit(130)
+    survey = bed.surveys[name]
+    facts = survey.as_facts()
+    holder = reservation.parse(survey.answers.get("claim", "").strip())
+    return [
+        name,
+        str(facts["system"]),
+        str(facts["kernel"]),
+        str(facts["cpus"]),
+        ".".join(map(str, survey.docker)) or "none",
+        bed.control_interfaces.get(name, "?"),
+        " ".join(f"{p}={v}" for p, v in bed.inventory.hosts[name].ports.items()),
+        f"{survey.free_mib} MiB",
+        f"{holder.who} on {holder.machine} since {holder.since}" if holder else "nobody",
+    ]
+
+
+def _lacking(bed: Testbed) -> Iterator[str]:
+    from lab.testbed import provision
+
+    wanted = provision.endpoint_id()
+    for name in (name for name in bed.hosts if name in bed.surveys):
+        survey = bed.surveys[name]
+        there = {address for one in survey.interfaces.values() for address in one.addresses}
+        words = provision.missing_parts(survey)
+        words += ["the endpoint image"] if provision.lacks_image(survey, wanted) else []
+        for link in bed.topology.links_of(name):
+            address = f"{link.address(name)}/{link.prefix}"
+            words += [] if address in there else [f"{address} for {link.interface(name)}"]
+        if words:
+            yield f"{name}: {', '.join(words)}"
+
+
+def _padded(lines: Iterable[str]) -> list[list[str]]:
+    return [[line, *[""] * (len(CHECK_COLUMNS) - 1)] for line in lines]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import LargestComponent, Sites
-from lab.errors import MachineError
+from lab.cli.options import LargestComponent, Rate, ShaperName, Sites
+from lab.cli.process import need_root, wait
+from lab.cli.topologies import read_topology
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
@@ -25,10 +25,10 @@ def command(
         typer.Option("--overlay", "-o", help="NAME[:option=value,…], an endpoint per host; again for more."),
     ] = None,
     name: Annotated[str, typer.Option("--name", "-n", help="What to call it; the topology's name.")] = "",
-    rate: Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")] = None,
+    rate: Rate = None,
     site: Sites = None,
     largest_component: LargestComponent = False,
-    shaper: Annotated[str, typer.Option(help="auto, netem or wire.")] = "auto",
+    shaper: ShaperName = "auto",
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
     """Bring a lab up and leave it running; returns when everything is ready. Needs root.
@@ -37,24 +37,14 @@ def command(
 
     Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
     """
-    from lab import catalog
-    from lab.cli.export_dsl import tell
-    from lab.topology import sites
-
-    wanted = catalog.topology(
-        topology, places=sites.parse_all(site or ()), largest_component=largest_component, emit=tell
-    )
-    if rate is not None:
-        wanted = wanted.with_rate(rate)
+    wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
-    if os.geteuid() != 0:
-        raise MachineError(f"up needs root: sudo {sys.executable} -m lab up {topology}")
+    need_root("up", topology)
     sys.exit(_run(wanted, tuple(overlay) if overlay else None, called, shaper, plan))
 
 
 def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> int:
     from lab.cli.console import progress
-    from lab.cli.lab_lock import wait
     from lab.emulation.registry import records
     from lab.live.session import obtainable
 
@@ -80,7 +70,7 @@ async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: 
 
 
 def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit) -> int:
-    from lab.cli.lab_lock import changing, wait
+    from lab.cli.lab_lock import changing
     from lab.live.session import Session
 
     with changing(there, emit):
@@ -95,7 +85,7 @@ def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, p
 
 
 def _overlay_words(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
-    """Which overlays go and come, where any were named."""
+    """Return which overlays go and come, where any were named."""
     if wanted is None:
         return []
     go = [f"- overlay {spec}" for spec in there if spec not in wanted]

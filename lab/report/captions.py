@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab.report.tables import Section, Table
-from lab.runs.capacity import FOUND
-from lab.runs.manifest import WARM_UP
+from lab.runs.manifest import FOUND, WARM_UP
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 
@@ -23,7 +22,7 @@ def rate(run: StoredRun) -> str:
     value = run.manifest.rate
     if not value:
         return "links of the topology's own rates"
-    found = str(run.manifest.profile.get("why", "")).startswith(FOUND)
+    found = run.manifest.profile.get("rate_source") == "capacity"
     return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
 
 

@@ -20,8 +20,6 @@ STEPS, CLOSE = 8, 1.15
 TRIES = 2
 #: s that a sample lasts, and s before it in which TCP finds its pace.
 SECONDS, WARMUP = 2.0, 1.0
-#: How a profile says that its rate was found so.
-FOUND = "the highest that this machine was found to carry"
 
 #: Sets every link's rate (Mbit/s); measures one cell.
 SetRate = Callable[[float], Awaitable[None]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lab.hosts.host import Endpoint
 from lab.topology import Topology
@@ -21,7 +21,8 @@ class Profile:
 
     `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away) are by
     metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
-    profile sets them, and `why` says why.
+    profile sets them, and `why` says why. `rate_source` is who chose the rate: the profile, the
+    user, or the search for the highest that this machine carries (`lab.runs.capacity`).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Profile:
     rate: float | None = None
     why: str = ""
     cpus: float | None = None
+    rate_source: Literal["profile", "user", "capacity"] = "profile"
 
 
 @dataclass(frozen=True)

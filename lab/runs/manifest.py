@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from lab.errors import RunError
 
@@ -18,6 +18,9 @@ WARM_UP = "warm-up"
 #: these do not belong into one mean.
 FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")
 FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
+
+#: How a profile says that its rate is that of a search (`lab.runs.capacity`).
+FOUND = "the highest that this machine was found to carry"
 
 
 class OverlayState(BaseModel):
@@ -68,6 +71,16 @@ class Manifest(BaseModel):
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
     sessions: list[RunSession] = []
+
+    @field_validator("profile")
+    @classmethod
+    def _with_rate_source(cls, profile: dict[str, Any]) -> dict[str, Any]:
+        """Return a profile with who chose its rate, which before only the sentence `why` said."""
+        if not profile or "rate_source" in profile:
+            return profile
+        why = str(profile.get("why", ""))
+        source = "capacity" if why.startswith(FOUND) else "user" if why == "set by --rate" else "profile"
+        return {**profile, "rate_source": source}
 
 
 def check_same(stored: Manifest, now: Manifest) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from lab import catalog, plugins
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.emulation.emulation import Emulation
 from lab.hosts.host import Endpoint
 from lab.report.export import reparsed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import catalog
-from lab.app.run import all_claims, load_experiment
+from lab.app.request import all_claims, load_experiment
 from lab.report.html import RunSection, render_all
 from tests.integration import browser
 from tests.unit.synthetic import synthetic

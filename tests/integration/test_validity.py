@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.app.trial import TrialLab, trial
 from lab.emulation.ownership import Process
 from lab.errors import ShaperError

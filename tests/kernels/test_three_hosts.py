@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.app.trial import TrialLab, trial
 from lab.emulation.docker import containers, daemon
 from lab.events import Event, StepDone

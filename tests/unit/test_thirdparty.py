@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab import catalog, plugins
-from lab.app.run import load_experiment
+from lab.app.request import load_experiment
 from lab.cli.main import app
 from lab.runs.experiment import Cell
 from lab.runs.run_folder import StoredRun

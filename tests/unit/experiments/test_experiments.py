@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import catalog, plugins
-from lab.app.run import RunRequest, load_experiment, parts, show_plan
-from lab.formats.lab_yaml import write
+from lab.app.request import load_experiment
 from lab.report.claims import (
     OPEN,
     REFUTED,
@@ -129,24 +128,6 @@ def test_only_datagrams_that_fill_a_link_do_not_feel_how_late_they_are() -> None
     one_way = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name)) if c.one_way}
     metrics = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name))}
     assert one_way == {(name, metric) for name, metric in metrics if metric.startswith("udp")}
-
-
-def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
-    settled = parts(RunRequest("datagram", overlays=("underlay",)))
-    assert {host.cpus for host in settled.topology.hosts} == {0.25}
-    assert {link.rate for link in settled.topology.links} == {1000}
-    own = tmp_path / "own.yaml"
-    own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
-    settled = parts(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
-    assert {host.cpus for host in settled.topology.hosts} == {1.5}
-
-
-def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
-    show_plan(RunRequest("offload", overlays=("underlay",)))
-    said = capsys.readouterr().out
-    assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
-    assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
-    assert "about 1 minutes with the tools' hand-shakes" in said
 
 
 NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop")

@@ -1,4 +1,4 @@
-"""Python's facade, without any lab."""
+"""The lab in Python, as far as nothing is built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lab.errors import LabError
+from lab.errors import LabError, UnknownName
 from tests.paths import ROOT
 
 
@@ -22,3 +22,13 @@ def test_a_lab_that_is_not_up_says_so() -> None:
 
     with pytest.raises(LabError, match="not up"):
         Lab("linear")["AMS"]
+
+
+def test_an_experiment_of_a_lab_can_be_named_before_it_is_up() -> None:
+    from lab import Lab
+
+    experiment = Lab("linear").experiment("multihop", repetitions=3)
+    with pytest.raises(LabError, match="not up"):
+        experiment.run()
+    with pytest.raises(UnknownName, match="did you mean 'multihop'"):
+        Lab("linear").experiment("multihopp")

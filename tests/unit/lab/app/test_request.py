@@ -1,46 +1,56 @@
-"""What a run refuses before anything is built for it."""
+"""The request for a run: what is refused before anything is built for it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.app.run import RunRequest, adjusted, load_experiment, parts, refuse_nothing, show_plan
-from lab.errors import FileError, LabError, RunError
-from lab.hosts.command import Trace
-from lab.runs.run_folder import try_to_write
+from lab import catalog
+from lab.app.request import AUTO, RunRequest, choose_profile, load_experiment, plan_run
+from lab.errors import LabError, RunError
+from lab.formats.lab_yaml import write
 
 
 @pytest.mark.parametrize("seconds", [0.5, float("nan"), float("inf"), 1e9])
 def test_a_time_that_nothing_can_measure_for_is_refused(seconds: float) -> None:
-    profile = load_experiment("multihop").profiles["quick"]
-
     with pytest.raises(LabError, match="is no time to measure for; give 1 to 86,400 seconds"):
-        adjusted(profile, RunRequest("multihop", duration=seconds))
+        choose_profile(load_experiment("multihop"), RunRequest("multihop", duration=seconds))
 
 
-def test_words_that_no_cell_has_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_no_cell_has_are_refused() -> None:
     """A whole lab was once built to measure nothing."""
-    asked = RunRequest("multihop", overlays=("underlay",), only=("tpc", "upd"))
+    request = RunRequest("multihop", overlays=("underlay",), only=("tpc", "upd"))
 
     with pytest.raises(RunError, match="no cell of multihop has 'tpc' or 'upd' in its key"):
-        show_plan(asked)
-    refuse_nothing(
-        RunRequest("multihop", only=("tcp",)), parts(RunRequest("multihop", overlays=("underlay",)))
-    )
-    assert capsys.readouterr().out == ""
+        plan_run(request)
+    assert plan_run(replace(request, only=("tcp",))).cells(("tcp",))["underlay"]
 
 
-def test_a_place_where_no_run_can_be_stored_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-
-    try_to_write(tmp_path / "new" / "results")
-    assert list((tmp_path / "new" / "results").iterdir()) == []
-    with pytest.raises(RunError, match=r"no run folder can be made in .*/file: File exists; see --results"):
-        try_to_write(tmp_path / "file")
+@pytest.mark.parametrize("text", ["foo", "-3", "0", "inf", "nan", ""])
+def test_a_rate_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(LabError, match="is no rate"):
+        plan_run(RunRequest("multihop", rate=text))
 
 
-def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"the trace cannot be written to .*/no/trace: No such file"):
-        Trace(tmp_path / "no" / "trace")
+def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
+    plan = plan_run(RunRequest("multihop", rate=AUTO))
+    assert plan.profile.rate is None
+    assert plan.profile.rate_source == "capacity"
+    assert plan.rate_to_be_found
+    assert "found before the run" in plan.profile.why
+    assert plan.conditions() == plan.profile.why
+    plan = plan_run(RunRequest("multihop", rate="55.5"))
+    assert (plan.profile.rate, plan.profile.rate_source) == (55.5, "user")
+    assert plan_run(RunRequest("multihop")).profile.rate_source == "profile"
+
+
+def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path: Path) -> None:
+    plan = plan_run(RunRequest("datagram", overlays=("underlay",)))
+    assert {host.cpus for host in plan.topology.hosts} == {0.25}
+    assert {link.rate for link in plan.topology.links} == {1000}
+    own = tmp_path / "own.yaml"
+    own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
+    plan = plan_run(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
+    assert {host.cpus for host in plan.topology.hosts} == {1.5}

@@ -1,4 +1,4 @@
-"""What `lab ps` prints."""
+"""lab ps: a lab in words."""
 
 from __future__ import annotations
 

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lab.cli.main import run
-from tests.unit.fakes import new_folder
-
-Lab = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lab:
-    """Runs a command line and gives its status, output and errors."""
-
-    def ran(*argv: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lab", *map(str, argv)])
-        try:
-            run()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, *capsys.readouterr()
-
-    return ran
-
-
-def test_an_inventory_to_fill_in_is_printed(lab: Lab) -> None:
-    status, out, _ = lab("inventory", "linear:sites=AMS+PRG")
-    assert status == 0
-    assert "topology: linear:sites=AMS+PRG" in out
-    assert "eth1: auto   # AMS-PRG: 192.168.1.1/24, to PRG" in out
+from lab.app.testbed import check
+from lab.cli.testbed import check_table
+from lab.events import silent
+from tests.unit.command_line import Lab
+from tests.unit.lab.app.test_testbed import PAIR, booked_at
+from tests.unit.sshd import serving
 
 
 def test_one_that_is_not_filled_in_is_refused(lab: Lab, tmp_path: Path) -> None:
@@ -56,38 +32,25 @@ def test_an_inventory_that_is_not_there_is_one_sentence(lab: Lab, words: list[st
     )
 
 
-def test_a_rehearsal_hands_on_what_emulate_has_for_interruptions_and_fall_backs(tmp_path: Path) -> None:
-    from lab.app import run as assemble
-    from lab.cli import rehearse
-
-    asked = assemble.RunRequest("multihop", on_fallback="relaunch", overlays=("weave",))
-    settled = assemble.parts(asked)
-    words = rehearse._words(asked, settled)
-    assert words[words.index("--on-fallback") + 1] == "relaunch"
-    assert "--resume" not in words
-    words = rehearse._words(replace(asked, resume=tmp_path), settled)
-    assert words[words.index("--resume") + 1] == str(tmp_path)
-
-
-VERBS = [["inventory"], ["rehearse"], *(["testbed", verb] for verb in ("check", "prepare", "run", "restore"))]
+async def test_what_each_host_has_and_lacks_is_a_table(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        table = check_table(await check(booked_at(server), ["underlay"], silent))
+    shown = {section.heading: section.rows for section in table.sections}
+    assert table.title == "2 of 2 hosts of point_to_point answer"
+    first = shown["what each host has"][0]
+    assert first[0] == PAIR.hosts[0].name
+    assert first[5] == "lo", "the interface that carries the connection"
+    assert "192.168.1.1/24 for eth1" in shown["what it lacks, and 'prepare' brings"][0][0]
+    assert {len(row) for rows in shown.values() for row in rows} == {len(table.columns)}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_shows_an_example(lab: Lab, verb: list[str]) -> None:
-    said = " ".join(lab(*verb, "--help")[1].split())
-    assert "Example:" in said
-    assert f"python -m lab {' '.join(verb)}" in said
+def test_a_machine_that_cannot_be_reached_makes_the_status_1(lab: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "inventory.yaml"
+    lab("inventory", "linear:sites=AMS+PRG", "-o", path)
+    path.write_text(re.sub(r"address:.*", "address: 127.0.0.1\n    port: 1", path.read_text()))
 
+    status, out, _ = lab("testbed", "check", "--inventory", path)
 
-@pytest.mark.parametrize("verb", ["emulate", "rehearse", "testbed run"])
-def test_a_run_of_another_experiment_is_to_be_resumed_by_the_verb_that_was_used(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
-) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    inventory = tmp_path / "inventory.yaml"
-    lab("inventory", "linear:sites=AMS+PRG", "-o", inventory)
-    inventory.write_text(re.sub(r"address:.*", "address: 192.0.2.1", inventory.read_text()))
-    folder = new_folder(tmp_path / "results", experiment="datagram").path
-    more = ["--inventory", inventory] if verb == "testbed run" else []
-    status, _, err = lab(*verb.split(), "multihop", "--resume", folder, *more)
-    assert (status, err) == (1, f"lab: {folder} is a run of 'datagram'; resume it with '{verb} datagram'\n")
+    assert status == 1
+    assert "0 of 2 hosts of linear answer" in out
+    assert "AMS cannot be reached at 127.0.0.1 port 1: " in out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.errors import CommandError, HostTimeout
+from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.command import Trace, run, with_deadline, without_deadline
 from lab.hosts.host import Secret
 from lab.hosts.ssh import remote_argv
@@ -126,3 +126,8 @@ def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo
     assert without_deadline(remote_argv(argv, 60, names, sudo=sudo)) == argv
     assert without_deadline(argv) == argv
     assert without_deadline(with_deadline(with_deadline(argv, 1), 2)) == with_deadline(argv, 1)
+
+
+def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"the trace cannot be written to .*/no/trace: No such file"):
+        Trace(tmp_path / "no" / "trace")

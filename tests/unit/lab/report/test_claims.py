@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import catalog
-from lab.app.run import all_claims, load_experiment
+from lab.app.request import all_claims, load_experiment
 from lab.report.claims import (
     OPEN,
     REFUTED,

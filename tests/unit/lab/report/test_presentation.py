@@ -13,7 +13,7 @@ import pytest
 from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, Traffic, tcp
 from lab import catalog, plugins
-from lab.app.run import all_claims
+from lab.app.request import all_claims
 from lab.measure.iperf3 import parse_tcp
 from lab.report import html
 from lab.report.charts import Chart, Series

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments.multihop.experiment import Multihop
-from lab.errors import LabError
-from lab.runs import capacity, capacity_estimate
+from lab.runs import capacity
 from lab.runs.experiment import Cell
 from lab.runs.sample import Sample, Verdict
 from topologies.linear import topology
@@ -112,101 +110,3 @@ def test_of_each_metric_the_longest_path_is_tried_and_shortly() -> None:
     assert found["tcp"].params["hops"] == found["udp"].params["hops"] == 5
     assert {cell.repetitions for cell in found.values()} == {1}
     assert max(cell.duration for cell in found.values()) <= capacity.SECONDS + capacity.WARMUP
-
-
-@pytest.mark.parametrize("text", ["foo", "-3", "0", "inf", "nan", ""])
-def test_a_rate_that_is_none_is_refused(text: str) -> None:
-    from lab.app.run import RunRequest, parts
-
-    with pytest.raises(LabError, match="is no rate"):
-        parts(RunRequest("multihop", rate=text))
-
-
-def test_a_rate_that_is_to_be_found_is_said_to_be() -> None:
-    from lab.app.run import AUTO, RunRequest, parts
-
-    settled = parts(RunRequest("multihop", rate=AUTO))
-    assert settled.profile.rate is None
-    assert "found before the run" in settled.profile.why
-    assert parts(RunRequest("multihop", rate="55.5")).profile.rate == 55.5
-
-
-@pytest.mark.parametrize(("rates", "taken"), [((40.0, 31.0), 31.0), ((None, 31.0), None)])
-async def test_the_rate_of_a_run_is_what_all_its_overlays_are_carried_at(
-    monkeypatch: pytest.MonkeyPatch, rates: tuple[float | None, float], taken: float | None
-) -> None:
-    from lab.app.run import AUTO, RunRequest, parts
-    from lab.cli import capacity as verb
-
-    known = dict(zip(("underlay", "libnetwork"), rates, strict=True))
-    above = capacity.CapacityTrial(50.0, "x/tcp", "emulator-bound", ("no CPU was left",))
-
-    async def find(name: str, *_: Any, **__: Any) -> capacity.Capacity:
-        return capacity.Capacity(known[name], above, ())
-
-    monkeypatch.setattr(verb, "find", find)
-    settled = parts(RunRequest("multihop", rate=AUTO, overlays=tuple(known)))
-    monkeypatch.setattr(type(settled.overlays["libnetwork"]), "obtainable", classmethod(lambda cls: None))
-    asked = RunRequest("multihop", rate=AUTO)
-    if taken is None:
-        with pytest.raises(LabError, match="carries no rate on underlay"):
-            await verb.with_found_rate(asked, settled, lambda event: None)
-        return
-    found = await verb.with_found_rate(asked, settled, lambda event: None)
-    assert found.profile.rate == taken
-    assert {link.rate for link in found.topology.links} == {taken}
-    assert found.profile.why.startswith(capacity.FOUND)
-    assert "at 50 Mbit/s x/tcp is emulator-bound: no CPU was left" in found.profile.why
-
-
-def test_a_dry_run_says_as_well_what_cannot_be_carried(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from lab.app.run import RunRequest, show_plan
-
-    monkeypatch.setattr(capacity_estimate.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(capacity_estimate, "_entries", lambda folder: [])
-    show_plan(RunRequest("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
-    assert "tinc at 1000 Mbit/s: 6 daemons in a row" in capsys.readouterr().out.splitlines()[-1]
-    show_plan(RunRequest("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))
-    assert "daemons" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("rate", "status"), [(31.0, 0), (None, 1)])
-def test_the_verb_prints_words_or_one_line_of_json(
-    monkeypatch: pytest.MonkeyPatch, rate: float | None, status: int
-) -> None:
-    import json
-
-    from typer.testing import CliRunner
-
-    from lab.cli import capacity as verb
-    from lab.cli.main import app
-
-    above = capacity.CapacityTrial(40.0, "underlay/tcp", "emulator-bound", ("no CPU was left", "and late"))
-
-    async def find(name: str, *_: Any, **__: Any) -> capacity.Capacity:
-        return capacity.Capacity(rate, above, (above,))
-
-    monkeypatch.setattr(verb, "find", find)
-    monkeypatch.setattr(verb.os, "geteuid", lambda: 0)
-    words = CliRunner().invoke(app, ["capacity", "point_to_point"])
-    assert words.exit_code == status, words.output
-    start = "underlay: 31 Mbit/s per link (" if rate else "underlay: not even 1 Mbit/s per link is carried"
-    assert words.stdout.splitlines()[-1].startswith(start)
-    assert "at 40 Mbit/s underlay/tcp is emulator-bound: no CPU was left" in words.stdout
-    line = CliRunner().invoke(app, ["capacity", "point_to_point", "--json"])
-    assert line.exit_code == status
-    found = json.loads(line.stdout)
-    assert (found["overlay"], found["topology"], found["rate"]) == ("underlay", "point_to_point", rate)
-    assert found["above"]["reasons"] == ["no CPU was left", "and late"]
-
-
-def test_rates_that_leave_nothing_to_try_are_refused() -> None:
-    from typer.testing import CliRunner
-
-    from lab.cli.main import app
-
-    done = CliRunner().invoke(app, ["capacity", "--least", "50", "--most", "20"])
-    assert isinstance(done.exception, LabError)
-    assert "leave no rate to try" in str(done.exception)

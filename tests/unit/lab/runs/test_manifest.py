@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from lab.errors import RunError
-from lab.runs.manifest import check_same
-from tests.unit.fakes import manifest
+from lab.report.captions import rate
+from lab.runs.experiment import Profile
+from lab.runs.manifest import FOUND, Manifest, check_same
+from lab.runs.run_folder import read
+from tests.unit.fakes import manifest, new_folder
 
 
 @pytest.mark.parametrize(
@@ -21,3 +28,38 @@ def test_a_run_is_not_resumed_under_other_conditions(change: dict[str, object], 
     with pytest.raises(RunError, match=said):
         check_same(manifest(), manifest(**change))
     check_same(manifest(), manifest())
+
+
+@pytest.mark.parametrize(
+    ("why", "source", "said"),
+    [
+        (f"{FOUND}: at 40 Mbit/s weave/tcp is emulator-bound: no CPU was left", "capacity", f", {FOUND}"),
+        ("set by --rate", "user", ""),
+        ("as the studies' links", "profile", ""),
+        ("", "profile", ""),
+    ],
+)
+def test_a_run_that_tells_only_in_words_who_chose_its_rate_is_read_as_before(
+    tmp_path: Path, why: str, source: str, said: str
+) -> None:
+    path = new_folder(tmp_path).path
+    file = path / "manifest.json"
+    stored = json.loads(file.read_text())
+    stored["profile"]["why"] = why
+    del stored["profile"]["rate_source"]
+    file.write_text(json.dumps(stored))
+
+    run = read(path)
+
+    assert run.manifest.profile["rate_source"] == source
+    assert rate(run) == f"links of 20 Mbit/s{said}"
+    profile = Profile(**run.manifest.profile)
+    # and it can be resumed
+    check_same(run.manifest, manifest(profile=asdict(profile)))
+
+
+def test_the_words_of_a_reason_mean_nothing_any_more() -> None:
+    said = manifest(profile={"why": f"{FOUND}: not really", "rate_source": "user"})
+
+    assert said.profile["rate_source"] == "user"
+    assert Manifest(**said.model_dump()).profile == said.profile

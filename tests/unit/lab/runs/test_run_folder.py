@@ -14,7 +14,7 @@ import pytest
 
 from lab.errors import RunError
 from lab.runs.manifest import RunSession
-from lab.runs.run_folder import RunFolder, read
+from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.sample import Sample, Verdict
 from tests.paths import ROOT
 from tests.unit.fakes import new_folder
@@ -208,3 +208,12 @@ def test_kill_9_in_a_sample_loses_none_and_none_is_measured_twice(tmp_path: Path
     assert len(done.stdout.splitlines()) == 5 - finished
     assert len(run.samples) == len({(s.cell, s.repetition) for s in run.samples}) == 5
     assert run.manifest.complete
+
+
+def test_a_place_where_no_run_can_be_stored_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    try_to_write(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []
+    with pytest.raises(RunError, match=r"no run folder can be made in .*/file: File exists; see --results"):
+        try_to_write(tmp_path / "file")

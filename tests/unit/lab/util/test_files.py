@@ -52,3 +52,17 @@ def test_files_are_written_with_the_users_permissions_and_overwritten_only_by_fo
     files.write({one: b"3", other: b"4"}, force=True)
     assert (one.read_bytes(), other.read_bytes()) == (b"3", b"4")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_files_are_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileError, match="cannot be written: No such file or directory"):
+        files.write({tmp_path / "a": b"1", tmp_path / "gone" / "b": b"2"})
+    assert list(tmp_path.iterdir()) == []
+
+    # somebody makes the file between the look and the write
+    monkeypatch.setattr(files.os.path, "lexists", lambda _: False)
+    (tmp_path / "a").write_text("theirs")
+    with pytest.raises(FileError, match="exists; --force overwrites"):
+        files.write({tmp_path / "a": b"1"})
+    assert (tmp_path / "a").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -1,0 +1,50 @@
+"""An experiment on a lab that is up, which stays as it was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lab.app.request import (
+    RunPlan,
+    RunRequest,
+    choose_overlays,
+    choose_profile,
+    load_experiment,
+    require_cells,
+)
+from lab.app.run import measure_on, prepare_emulated
+from lab.events import Emit, Note
+from lab.live.session import Session
+
+
+def plan_attached(request: RunRequest, session: Session) -> RunPlan:
+    """Plan a run as `plan_run` does, but for what the lab has already: its topology, and its overlays.
+
+    Raises:
+        UnknownName: an experiment, profile or overlay that nothing answers to.
+        NotObtainable: an overlay that was named and that this machine cannot supply.
+        RunError: no cell is left to measure.
+    """
+    experiment = load_experiment(request.experiment)
+    profile = replace(
+        choose_profile(experiment, request), rate=None, cpus=None, why=f"as lab {session.lab.name} has them"
+    )
+    overlays = choose_overlays(experiment, request.overlays or session.specs)
+    stay = frozenset(overlays) & frozenset(session.specs)
+    plan = RunPlan(experiment, session.topology_now(), profile, overlays, keep_installed=stay)
+    require_cells(plan, request.only)
+    return plan
+
+
+async def measure(request: RunRequest, plan: RunPlan, session: Session, emit: Emit) -> tuple[int, Path]:
+    """Measure on the lab, and leave it up; returns the exit status and the run's folder.
+
+    The lab's overlays are measured as they are and stay. Other overlays that were named come and go.
+
+    Raises:
+        ShaperError: a link is not what it should be; nothing measured on it counts.
+    """
+    emit(Note(f"{plan.experiment.name} on lab {session.lab.name}, its links as they are"))
+    prepared = await prepare_emulated(session.lab, request, plan, emit)
+    return await measure_on(prepared, request, plan, {}, emit)

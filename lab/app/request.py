@@ -1,0 +1,247 @@
+"""The request for a run, and its plan: all that is settled and checked before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lab import plugins
+from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
+from lab.events import Emit, silent
+
+if TYPE_CHECKING:
+    from lab.report.claims import Claim
+    from lab.report.presentation import PresentedExperiment
+    from lab.runs.experiment import Cell, Experiment, Profile
+    from lab.topology import Topology
+    from overlays.base import Overlay
+
+#: What to do with a sample during which an overlay's mode changed; either way it is kept.
+FALLBACKS = ("mark", "relaunch")
+#: Seconds of one sample: a day.
+LONGEST = 86_400
+#: In place of a rate: it is to be found (`lab.runs.capacity`).
+AUTO = "auto"
+TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
+#: How many repetitions more a cell gets at most, in place of samples that do not count.
+EXTRA_REPETITIONS = 2
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The run that the user wants `verb` to make; see the verbs' options."""
+
+    experiment: str
+    topology: str = ""
+    places: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    largest_component: bool = False
+    overlays: tuple[str, ...] = ()
+    profile: str = "quick"
+    #: Mbit/s of every link; ``AUTO`` for the highest that this machine carries.
+    rate: float | str | None = None
+    repetitions: int | None = None
+    #: Seconds per sample.
+    duration: float | None = None
+    extra_repetitions: int = EXTRA_REPETITIONS
+    only: tuple[str, ...] = ()
+    seed: int | None = None
+    shaper: str = "auto"
+    accept_links: bool = False
+    on_fallback: str = "mark"
+    resume: Path | None = None
+    results: Path = Path("results")
+    trace: Path | None = None
+    prompt: bool = False
+    verb: str = "emulate"
+    lab: str = ""
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """All that is settled before anything is built."""
+
+    experiment: PresentedExperiment
+    topology: Topology
+    profile: Profile
+    #: By the name under which their samples are stored.
+    overlays: Mapping[str, Overlay]
+    #: Overlays that the lab has already, and keeps after the run.
+    keep_installed: frozenset[str] = frozenset()
+
+    @property
+    def rate_to_be_found(self) -> bool:
+        """Return True when the links get the highest rate that this machine carries, yet unknown."""
+        return self.profile.rate_source == "capacity" and self.profile.rate is None
+
+    def conditions(self) -> str:
+        """Return rate of the links and CPUs of the hosts in words, with the reason for them."""
+        rate, cpus, why = self.profile.rate, self.profile.cpus, self.profile.why
+        if self.rate_to_be_found:
+            return why
+        words = f"{rate:g} Mbit/s per link" if rate else "the topology's own rates"
+        words += f", {cpus:g} CPUs per host" if cpus else ""
+        return words + (f" ({why})" if why else "")
+
+    def cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
+        """Return the cells of each overlay; only such that have one of these words in their key."""
+        from lab.runs.runner import plan_cells
+
+        return plan_cells(self.experiment, self.topology, list(self.overlays), self.profile, only)
+
+
+def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
+    """Find and check everything that was named; `emit` is told what was left out of a file.
+
+    Raises:
+        UnknownName: an experiment, topology, profile, overlay or `FALLBACKS` that nothing answers to.
+        NotObtainable: an overlay that was named and that this machine cannot supply.
+        TopologyError: the topology has faults, or no links.
+        RunError: the folder to resume is none, or of another experiment; or no cell is left to measure.
+    """
+    experiment = load_experiment(request.experiment)
+    if request.on_fallback not in FALLBACKS:
+        raise UnknownName("answer to a fall-back", request.on_fallback, FALLBACKS)
+    if request.resume is not None:
+        plan = resume_plan(experiment, request.resume, request.verb)
+    else:
+        profile = choose_profile(experiment, request)
+        topology = _shaped_topology(request, experiment, profile, emit)
+        plan = RunPlan(experiment, topology, profile, choose_overlays(experiment, request.overlays))
+    require_cells(plan, request.only)
+    return plan
+
+
+def _shaped_topology(request: RunRequest, experiment: Experiment, profile: Profile, emit: Emit) -> Topology:
+    from lab import catalog
+
+    topology = catalog.topology(
+        request.topology or experiment.topology,
+        places=request.places,
+        largest_component=request.largest_component,
+        emit=emit,
+    )
+    if not topology.links:
+        raise TopologyError(f"topology {topology.name!r} has no links, so there is nothing to measure on it")
+    if profile.rate is not None:
+        topology = topology.with_rate(profile.rate)
+    if profile.cpus is not None and not any(host.cpus for host in topology.hosts):
+        topology = topology.with_cpus(profile.cpus)
+    return topology
+
+
+def resume_plan(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
+    """Return the plan with which a run folder was begun: a resumed run is the same run.
+
+    Raises:
+        RunError: the folder is of another experiment, or cannot be read.
+    """
+    from lab.runs.experiment import Profile
+    from lab.runs.run_folder import read
+    from lab.topology import Topology
+
+    manifest = read(path).manifest
+    if manifest.experiment != experiment.name:
+        raise RunError(
+            f"{path} is a run of {manifest.experiment!r}; resume it with '{verb} {manifest.experiment}'"
+        )
+    return RunPlan(
+        experiment,
+        Topology.from_dict(manifest.topology),
+        Profile(**manifest.profile),
+        choose_overlays(experiment, tuple(manifest.overlays), insist=False),
+    )
+
+
+def load_experiment(name: str) -> PresentedExperiment:
+    """Return the experiment of this name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    experiment: PresentedExperiment = plugins.load("experiments", name)()
+    return experiment
+
+
+def all_claims() -> dict[str, Sequence[Claim]]:
+    """Return the claims of every experiment, by the experiment's name."""
+    return {name: load_experiment(name).claims for name in plugins.names("experiments")}
+
+
+def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
+    """Return the experiment's profile with the user's values; nobody shapes real links, or limits real hosts.
+
+    Raises:
+        UnknownName: the experiment has no such profile.
+        LabError: a rate, a time or a number of repetitions with which nothing can be measured.
+    """
+    if request.profile not in experiment.profiles:
+        raise UnknownName("profile", request.profile, experiment.profiles)
+    profile = experiment.profiles[request.profile]
+    if request.verb == "testbed run":
+        profile = replace(profile, rate=None, cpus=None, why="")
+    if request.rate is not None:
+        profile = replace(profile, **_rate_settings(request.rate))
+    if request.repetitions is not None:
+        if request.repetitions < 1:
+            raise LabError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
+        profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, request.repetitions))
+    if request.duration is not None:
+        if not 1 <= request.duration <= LONGEST:
+            raise LabError(
+                f"--duration {request.duration:g} is no time to measure for; give 1 to {LONGEST:,} seconds"
+            )
+        profile = replace(profile, seconds=dict.fromkeys(profile.seconds, request.duration))
+    return profile
+
+
+def _rate_settings(text: float | str) -> dict[str, Any]:
+    """Return what a profile says of a rate that the user set."""
+    if text == AUTO:
+        return {"rate": None, "rate_source": "capacity", "why": TO_BE_FOUND}
+    try:
+        rate = float(text)
+    except ValueError:
+        raise LabError(f"--rate {text} is no rate; give Mbit/s, or '{AUTO}'") from None
+    if not 0 < rate < float("inf"):
+        raise LabError(f"--rate {rate:g} is no rate; give Mbit/s above zero")
+    return {"rate": rate, "rate_source": "user", "why": "set by --rate"}
+
+
+def choose_overlays(
+    experiment: Experiment, named: Sequence[str], *, insist: bool = True
+) -> dict[str, Overlay]:
+    """Return overlay objects by the name under which samples are stored.
+
+    One that was named must be obtainable; one that the experiment asks for on its own, or
+    'all', may turn out not to be, which the result table then says.
+
+    Raises:
+        NotObtainable: an overlay that was named and that this machine cannot supply.
+    """
+    from overlays import registry
+
+    wanted = registry.names() if tuple(named) == ("all",) else named or experiment.overlays
+    insist = insist and bool(named) and tuple(named) != ("all",)
+    chosen: dict[str, Overlay] = {}
+    for text in wanted:
+        overlay = registry.parse(text)
+        if insist and (missing := overlay.obtainable()):
+            raise NotObtainable(text, missing.what, missing.remedy)
+        chosen[text] = overlay
+    return chosen
+
+
+def require_cells(plan: RunPlan, only: Sequence[str]) -> None:
+    """Refuse words after which no cell is left, before anything is built for them.
+
+    Raises:
+        RunError: no cell of any overlay has them in its key.
+    """
+    if only and not any(plan.cells(only).values()):
+        words = " or ".join(map(repr, only))
+        raise RunError(
+            f"no cell of {plan.experiment.name} has {words} in its key; --dry-run without --only prints them"
+        )

@@ -1,0 +1,89 @@
+"""The options that all verbs have which run an experiment, once for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from lab.app.request import EXTRA_REPETITIONS, RunRequest
+
+
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """Values of the options, a field each; see `takes_experiment_options`."""
+
+    overlay: Annotated[
+        list[str] | None,
+        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
+    ] = None
+    profile: Annotated[
+        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
+    ] = "quick"
+    repetitions: Annotated[int | None, typer.Option(help="Samples per cell, in place of the profile's.")] = (
+        None
+    )
+    duration: Annotated[float | None, typer.Option(help="Seconds per sample, in place of the profile's.")] = (
+        None
+    )
+    extra_repetitions: Annotated[
+        int, typer.Option(min=0, help="Samples more per cell at most, for such that do not count.")
+    ] = EXTRA_REPETITIONS
+    #: The former name of `extra_repetitions`.
+    spares: Annotated[int | None, typer.Option(min=0, hidden=True)] = None
+    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None
+    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None
+    on_fallback: Annotated[
+        str,
+        typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
+    ] = "mark"
+    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None
+    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results")
+
+    def request(self, experiment: str, verb: str) -> RunRequest:
+        """Return the request for a run; sets LAB_WEAVER where the user names a Weave router."""
+        if self.weaver:
+            os.environ["LAB_WEAVER"] = self.weaver
+        return RunRequest(
+            experiment,
+            overlays=tuple(self.overlay or ()),
+            profile=self.profile,
+            repetitions=self.repetitions,
+            duration=self.duration,
+            extra_repetitions=self.extra_repetitions if self.spares is None else self.spares,
+            only=tuple(self.only or ()),
+            seed=self.seed,
+            on_fallback=self.on_fallback,
+            resume=self.resume,
+            results=self.results,
+            verb=verb,
+        )
+
+
+def takes_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb, whose function takes `options: ExperimentOptions`, one option for every field of it."""
+    own = list(signature(command, eval_str=True).parameters.values())
+    place = next(number for number, one in enumerate(own) if one.annotation is ExperimentOptions)
+    hints = get_type_hints(ExperimentOptions, include_extras=True)
+    options = [
+        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
+        for one in fields(ExperimentOptions)
+    ]
+
+    @wraps(command)
+    def verb(**values: Any) -> None:
+        given = ExperimentOptions(**{one.name: values.pop(one.name) for one in options})
+        command(**{own[place].name: given}, **values)
+
+    parameters = [*own[:place], *options, *own[place + 1 :]]
+    verb.__signature__ = Signature(  # type: ignore[attr-defined]
+        [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters]
+    )
+    return verb

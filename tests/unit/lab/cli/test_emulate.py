@@ -1,0 +1,53 @@
+"""lab emulate, as far as nothing is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.app.request import RunRequest
+from lab.cli.emulate import show_plan
+from lab.runs import capacity_estimate
+from tests.paths import FIXTURES
+from tests.unit.command_line import Lab
+
+FIXTURES = FIXTURES / "dsl"
+
+
+def test_what_is_for_documents_holds_in_an_emulation_too(lab: Lab, tmp_path: Path) -> None:
+    """Before anything is built: switches are refused, further sites are taken, bare metal is a host."""
+    file = tmp_path / "net.dsl"
+    ends = 'host {id="a" location="OSL" port {id="p"}} baremetalserver {id="b" location="AMS" port {id="p"}}'
+    file.write_text(f'x {{ {ends} link {{ id="l" port {{ id="src" }} port {{ id="dst" }} }} }}')
+    emulate = ("emulate", "multihop", "--dry-run", "--overlay", "underlay", "--topology")
+
+    assert lab(*emulate, FIXTURES / "switches.dsl")[2].startswith(
+        "lab: topology 'Switched' has OpenFlow switches (ofxAMS, vsi_PRG), which the lab does not emulate;"
+    )
+    assert "'l': the link has no end" in lab(*emulate, file, "--site", "OSL=59.91,10.75")[2]
+    file.write_text(file.read_text()[:-1] + "adjacency a.p, l.src adjacency b.p, l.dst }")
+    assert "unknown location" in lab(*emulate, file)[2]
+    status, out, _ = lab(*emulate, file, "--site", "OSL=59.91,10.75")
+    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  5 × 1 s")
+    file.write_text('x { host { id="a" location="AMS" } host { id="b" location="AMS" } }')
+    assert lab(*emulate, file)[2] == "lab: topology 'x' has no links, so there is nothing to measure on it\n"
+
+
+def test_a_dry_run_says_as_well_what_cannot_be_carried(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(capacity_estimate.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(capacity_estimate, "_entries", lambda folder: [])
+    show_plan(RunRequest("multihop", rate="1000", overlays=("underlay", "tinc"), only=("hops=5",)))
+    assert "tinc at 1000 Mbit/s: 6 daemons in a row" in capsys.readouterr().out.splitlines()[-1]
+    show_plan(RunRequest("multihop", overlays=("underlay", "tinc"), only=("hops=5",)))
+    assert "daemons" not in capsys.readouterr().out
+
+
+def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(RunRequest("offload", overlays=("underlay",)))
+    said = capsys.readouterr().out
+    assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
+    assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
+    assert "about 1 minutes with the tools' hand-shakes" in said

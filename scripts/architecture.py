@@ -271,12 +271,11 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         same = PICTURE.exists() and shape(PICTURE.read_text()) == shape(picture)
         if not same:
-            print("architecture: another house than in the picture: make architecture", file=sys.stderr)
+            print("architecture: the picture shows another house: run 'make architecture'", file=sys.stderr)
         return 0 if same else 1
     PICTURE.write_text(picture)
-    print(
-        f"{PICTURE.relative_to(ROOT)}: {len(FLOOR)} rooms on {len(FLOORS)} floors, {len(thinned(found))} arrows"
-    )
+    where, arrows = PICTURE.relative_to(ROOT), len(thinned(found))
+    print(f"{where}: {len(FLOOR)} rooms on {len(FLOORS)} floors, {arrows} arrows")
     return 0
 
 

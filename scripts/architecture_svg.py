@@ -204,7 +204,8 @@ def _arrows(rows: list[list[Room]], tops: list[float]) -> list[str]:
 
 def _lanes(start: Room, end: Room, lanes: list[list[tuple[float, float]]]) -> list[float]:
     """Return the x at which an arrow passes each floor between, and keep that lane for it."""
-    way, x = [], start.x
+    way: list[float] = []
+    x = start.x
     for floor in range(start.floor + 1, end.floor):
         wished = x + (end.x - x) / (end.floor - floor + 1)
         places = sorted(range(12, WIDTH - 11), key=lambda place: (abs(place - wished), place))

@@ -451,6 +451,53 @@ def test_arrows_that_others_imply_are_left_out(found: list[Import]) -> None:
     assert ("lab.emulation.wire", "lab.emulation.links") in thinned_inside(found)
 
 
+# the pages
+
+PAGES = ("docs/explanation/architecture.md", "CONTRIBUTING.md")
+
+
+def misnamed(page: str, root: Path) -> list[str]:
+    """Return the files and folders that a page names and that are not there."""
+    folders = "|".join([*PACKAGES, "tests", "docs", "scripts", "images", "benchmarks"])
+    whole = {
+        name for name in re.findall(rf"`((?:{folders})/[^`\s]*)`", page) if not re.search(r"NAME|<", name)
+    }
+    short = set(re.findall(r"`([a-z_0-9/]+\.py)`", page)) - whole
+    paths = [
+        f"/{path.relative_to(root)}" for package in (*PACKAGES, "tests") for path in files(root / package)
+    ]
+    return sorted(name for name in whole if not (root / name).exists()) + sorted(
+        name for name in short if not any(path.endswith(f"/{name}") for path in paths)
+    )
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield every Python file below a folder."""
+    yield from sorted(folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_files_that_there_are(page: str) -> None:
+    none_of(misnamed((ROOT / page).read_text(), ROOT))
+
+
+def test_every_room_has_a_line_on_the_page() -> None:
+    table = (ROOT / PAGES[0]).read_text().partition("## The rooms")[2].partition("## ")[0]
+    cells = {
+        name
+        for row in re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+        for name in re.findall("`(.*?)`", row)
+    }
+    rooms = {name.removesuffix("/").removesuffix(".py").replace("/", ".") for name in cells}
+    assert rooms == (FLOOR.keys() | INNER.keys()) - {"lab"}
+
+
+def test_a_file_that_is_gone_would_be_noticed(tmp_path: Path) -> None:
+    root = planted(tmp_path, {"lab/a/b.py": "", "docs/x.md": ""})
+    page = "`lab/a/` `lab/a/b.py` `b.py` `docs/x.md` `lab/NAME.py` `lab/c.py` `a/c.py` `lab emulate`"
+    assert misnamed(page, root) == ["lab/c.py", "a/c.py"]
+
+
 # contracts of old
 
 

@@ -32,8 +32,8 @@ FLOORS: tuple[dict[str, str], ...] = (
         "lab.doctor": "checks this machine",
         "lab.containernet": "Mininet’s calls",
         "lab.live": "labs that are up",
-        "experiments": "cells, figures, claims",
         "lab.testbed": "real machines",
+        "experiments": "cells, figures, claims",
     },
     {"lab.report": "statistics, charts, pages", "lab.catalog": "finds a topology"},
     {
@@ -48,7 +48,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "overlays": "weave, flannel, …",
         "lab.dsl": "GTS documents",
     },
-    {"lab.hosts": "run, put, get", "lab.topology": "the checked graph", "lab.images": "Docker images"},
+    {"lab.images": "Docker images", "lab.topology": "the checked graph", "lab.hosts": "run, put, get"},
     {"lab.published": "figures of the studies", "lab.plugins": "entry points"},
     {"lab.util": "files, locks, concurrency"},
     {"lab.errors": "LabError and its kinds", "lab.events": "progress, as data"},

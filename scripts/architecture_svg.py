@@ -30,7 +30,6 @@ STYLE = f"""
 text {{ font-family: {FONT}; fill: #1f2933; }}
 .name {{ font-size: 14px; font-weight: 600; }} .lab {{ font-weight: 400; fill: #7b8794; }}
 .note {{ font-size: 11.5px; fill: #52606d; }} .size {{ font-size: 10.5px; fill: #7b8794; text-anchor: end; }}
-.middle {{ text-anchor: middle; }}
 .paper {{ fill: #ffffff; }} .floor {{ fill: #f5f7fa; }}
 .room {{ fill: #ffffff; stroke: #9aa5b1; stroke-width: 1.2; }}
 .mode {{ fill: #e3f4f1; stroke: #2f9486; }} .plugin {{ fill: #fdf3dc; stroke: #c99316; }}

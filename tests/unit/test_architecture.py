@@ -121,15 +121,13 @@ ENGLISH = frozenset(
 #: Where the engine names a plug-in, and why it may.
 NAMED = {
     "lab.published": "the studies' figures, by the names of the overlays that they measured",
-    "lab.report.claims": "the studies' claims, which are about these overlays",
-    "lab.report.charts": "the control, which every chart draws first",
-    "lab.cli.options": "the environment variable that names a Weave router",
     "lab.cli.calibrate": "a default",
+    "lab.cli.capacity": "a default",
     "lab.cli.export_dsl": "a default",
     "lab.cli.inventory": "a default",
-    "lab.cli.capacity": "a default",
-    "lab.doctor": "a remedy says for whose sake a part of the kernel is wanted",
-    "lab.hosts.daemons": "the programs whose absence is a fact of a host",
+    "lab.cli.run_options": "the environment variable that names a Weave router",
+    "lab.doctor": "programs that this machine may lack",
+    "lab.hosts.facts": "programs that a host may lack",
     "lab.testbed.survey": "what overlays leave on a real machine, found also when none is at hand",
 }
 

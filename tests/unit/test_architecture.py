@@ -125,7 +125,7 @@ NAMED = {
     "lab.cli.capacity": "a default",
     "lab.cli.export_dsl": "a default",
     "lab.cli.inventory": "a default",
-    "lab.cli.run_options": "the environment variable that names a Weave router",
+    "lab.cli.experiment_options": "the environment variable that names a Weave router",
     "lab.doctor": "programs that this machine may lack",
     "lab.hosts.facts": "programs that a host may lack",
     "lab.testbed.survey": "what overlays leave on a real machine, found also when none is at hand",
@@ -398,7 +398,7 @@ def _is_mirror(path: Path, unit: Path, base: Path) -> bool:
     folder, subject = base / path.parent.relative_to(unit), path.stem.removeprefix("test_")
     if not folder.is_dir():
         return False
-    as_a_whole = subject == folder.name
+    as_a_whole = subject == folder.name or subject.startswith(f"{folder.name}_")
     return as_a_whole or (folder / f"{subject}.py").is_file() or (folder / subject / "__init__.py").is_file()
 
 

@@ -9,12 +9,12 @@ ARGS ?=
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench architecture lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-kernels | bench | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-kernels | bench | architecture | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -67,6 +67,10 @@ test-kernels: setup-kernels test-netem
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(VENV)/python "$$script" || exit 1; done
+
+# the picture of the rooms and who imports whom, docs/figures/architecture.svg; ARGS=--check only compares
+architecture: venv
+	@$(VENV)/python -m scripts.architecture $(ARGS)
 
 lock: venv
 	@$(PYTHON) scripts/lock.py

@@ -59,7 +59,7 @@ class Snapshot:
     clocks: Clocks = field(default_factory=clocks.read)
 
 
-class Sampler(Generic[T]):
+class Poller(Generic[T]):
     """Keeps what `read` returns, now and every `interval` (s), by a thread, until it is stopped."""
 
     def __init__(self, read: Callable[[], T], interval: float) -> None:
@@ -109,15 +109,15 @@ class MachineRecorder:
     ) -> None:
         self._hosts, self._proc, self._interval = dict(hosts or {}), proc, interval
         self._before: Snapshot | None = None
-        self._ticks: Sampler[dict[str, int]] | None = None
-        self._cpu_times: Sampler[dict[str, float]] | None = None
+        self._ticks: Poller[dict[str, int]] | None = None
+        self._cpu_times: Poller[dict[str, float]] | None = None
 
     async def start(self) -> None:
         """Take the counters before a sample."""
         self._before = self._snapshot()
-        self._ticks = Sampler(partial(read_ticks, self._proc), WINDOW)
+        self._ticks = Poller(partial(read_ticks, self._proc), WINDOW)
         if self._interval is not None:
-            self._cpu_times = Sampler(self._read_cpu_times, self._interval)
+            self._cpu_times = Poller(self._read_cpu_times, self._interval)
 
     async def stop(self) -> dict[str, Any]:
         """Return what happened since `start`; see `difference`."""

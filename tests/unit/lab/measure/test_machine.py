@@ -92,7 +92,7 @@ async def _stopped(recorder: MachineRecorder) -> dict[str, Any]:
 
 def test_sampling_ends_with_the_sample() -> None:
     read = iter({"user": 100 * n, "idle": 0} for n in range(1000))
-    sampler = machine.Sampler(lambda: next(read), 0.001)
+    sampler = machine.Poller(lambda: next(read), 0.001)
     readings = sampler.stop()
     assert readings[0][1] == {"user": 0, "idle": 0}
     assert not sampler._thread.is_alive()

@@ -41,8 +41,8 @@ from lab.util.concurrency import together
 class Emulation:
     """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``.
 
-    While it is up it has what a `RunningLab` has: `record`, `state`, `hosts`, `links`, …; before and
-    afterwards these raise `LabError`.
+    While it is up it has what a `RunningLab` has: `record`, `state`, `shaper`, …, which raise `LabError`
+    before and afterwards; then it has no `hosts` and no `links`.
 
     Args:
         topology: what to build; None for one that grows by `add_docker`.
@@ -125,7 +125,7 @@ class Emulation:
 
     @property
     def hosts(self) -> dict[str, ContainerHost]:
-        return self.running.hosts
+        return self._lab.hosts if self._lab else {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -138,7 +138,7 @@ class Emulation:
 
     @property
     def links(self) -> list[LinkSpec]:
-        return self.running.links
+        return self._lab.links if self._lab else []
 
     @property
     def shaper(self) -> Shaper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from lab.containernet import (
     net,
     switches,
 )
+from lab.emulation import ownership
 from lab.emulation.links.link import Shape
 from lab.errors import LabError, TopologyError, UnknownName
 
@@ -143,3 +145,14 @@ def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refu
     assert net._lab_class(Own, known, containernet.Link) is Own
     with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
         net._lab_class(Foreign, known, containernet.Link)
+
+
+def test_a_network_opens_its_lab_only_when_something_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(net.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(net.exit_cleanup, "register", lambda emulation: None)
+    monkeypatch.setattr(ownership, "RUN", tmp_path)
+    made = Containernet()
+    assert (list(made), made.links, made.emulation.is_up) == ([], [], False)
+    assert ownership.labs() == []

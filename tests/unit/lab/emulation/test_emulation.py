@@ -26,8 +26,8 @@ def test_another_process_takes_a_lab_up_with_all_that_it_has() -> None:
 
 def test_what_a_lab_has_while_it_is_up_is_refused_before() -> None:
     lab = Emulation()
-    assert not lab.is_up
-    for part in ("hosts", "links", "record", "state", "shaper", "lab_id"):
+    assert (lab.is_up, lab.hosts, lab.links) == (False, {}, [])
+    for part in ("record", "state", "shaper", "lab_id", "pids"):
         with pytest.raises(LabError, match="this lab is not up; start it first"):
             getattr(lab, part)
 

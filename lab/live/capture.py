@@ -58,7 +58,7 @@ class CapturePoint:
 
 @dataclass
 class Limits:
-    """When to end by itself: after so many seconds, bytes of file, or packets; None is never."""
+    """Limits at which a capture ends by itself: seconds, bytes of file, packets; None is never."""
 
     seconds: float | None = None
     size: int | None = None
@@ -275,7 +275,7 @@ class Capture:
 
 
 def _when(extra: Sequence[tuple[int, int, bytes]]) -> int:
-    """When the kernel saw a packet, ns since 1970."""
+    """The moment at which the kernel saw a packet, ns since 1970."""
     for _, kind, data in extra:
         if kind == SO_TIMESTAMPNS:
             seconds, rest = struct.unpack("=qq", data[:16])

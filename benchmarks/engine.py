@@ -1,4 +1,4 @@
-"""What the run engine costs: its share of the time, a sample's way to disk, and a big run's report.
+"""Cost of the run engine: its share of the time, a sample's way to disk, and a big run's report.
 
     sudo python benchmarks/engine.py                  all three; the first takes four minutes
     python benchmarks/engine.py --only append report  without a lab
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def append(scratch: Path, _: Path | None) -> dict[str, float]:
-    """How long a sample with its raw output takes to be flushed to disk (ms)."""
+    """Time that a sample with its raw output takes to be flushed to disk (ms)."""
     took = []
     with _new(scratch / "append") as folder:
         for number in range(1, APPENDED + 1):
@@ -100,7 +100,7 @@ def _render(folder: Path) -> None:
 
 
 def share(scratch: Path, given: Path | None) -> dict[str, float]:
-    """Which part of the time from the first sample to the last a tool was at work; of that, at its test.
+    """The part of the time from the first sample to the last a tool was at work; of that, at its test.
 
     The rest of a tool's time is its hand-shakes, round trips that no engine can save.
     """

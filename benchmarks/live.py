@@ -187,7 +187,7 @@ async def measured(lab: Emulation, tries: int = 5) -> None:
 
 @dataclass(frozen=True)
 class Used:
-    """What is in use on the machine: memory (MiB), threads, processes, watchers of files."""
+    """The machine's use: memory (MiB), threads, processes, watchers of files."""
 
     memory: float
     threads: int
@@ -207,7 +207,7 @@ class Used:
 
 
 def limits(before: Used, hosts: int, links: int, seconds: float) -> None:
-    """What this machine would allow of each thing that a lab takes: the least of them stops it."""
+    """The limits of this machine for each thing that a lab takes: the least of them stops it."""
     now, sysctl = Used.now(), Path("/proc/sys")
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = {

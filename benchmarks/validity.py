@@ -1,4 +1,4 @@
-"""Whether verdicts can be believed: as many samples of a disturbed machine as of a quiet one. Needs root.
+"""Verdicts put to the test: as many samples of a disturbed machine as of a quiet one. Needs root.
 
     sudo .venv/bin/python benchmarks/validity.py [--samples 100] [--seconds 1] [--rate 100] [--keep FILE]
 
@@ -130,7 +130,7 @@ Measure = Callable[[], Awaitable[Sample]]
 
 
 class Disturbances:
-    """What is done to the machine, or to the lab, while a sample is measured."""
+    """Disturbances of the machine, or of the lab, while a sample is measured."""
 
     def __init__(self, lab: TrialLab, flood: Flood, seconds: float) -> None:
         self._lab, self._flood, self._seconds = lab, flood, seconds
@@ -205,7 +205,8 @@ async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> 
             todo = [kinds[n % len(kinds)] for n in range(asked.samples)] + ["quiet"] * asked.samples
             random.Random(asked.seed).shuffle(todo)
             for number, kind in enumerate(todo):
-                measure = partial(lab.sample, cells[number % len(cells)])
+                cell = cells[number % len(cells)]
+                measure = partial(lab.sample, cell)
                 if kind in known:
                     sample = await known[kind](measure)
                 else:
@@ -216,9 +217,7 @@ async def judged(asked: argparse.Namespace, found: list[tuple[str, Sample]]) -> 
                         file.write(json.dumps({"kind": kind, **json.loads(sample.line())}) + "\n")
                 if asked.verbose:
                     values = {key: round(value, 2) for key, value in sample.values.items()}
-                    print(
-                        kind, sample.metric, sample.verdict.state, sample.verdict.reasons, values, flush=True
-                    )
+                    print(kind, cell.metric, sample.verdict.state, sample.verdict.reasons, values, flush=True)
 
 
 def table(found: Sequence[tuple[str, Sample]]) -> str:

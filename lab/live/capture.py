@@ -58,7 +58,7 @@ class CapturePoint:
 
 @dataclass
 class Limits:
-    """When to end by itself: after so many seconds, bytes of file, or packets; None is never."""
+    """Limits at which a capture ends by itself: seconds, bytes of file, packets; None is never."""
 
     seconds: float | None = None
     size: int | None = None

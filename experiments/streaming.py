@@ -185,7 +185,7 @@ class Streaming(Traffic):
             return await super().measure(cell, endpoints)
         server = endpoints[cell.params["server"]]
         clients = cell.params["clients"].split("+")
-        asked = {
+        commands = {
             name: streams.argv(server.address_for(name), port, cell.seconds, cell.params["workers"])
             for name, port in zip(clients, ports(endpoints), strict=False)
         }
@@ -193,11 +193,11 @@ class Streaming(Traffic):
         async with _port(server.host, cell):
             results = await together(
                 tool.execute(endpoints[name], argv, cell.duration)
-                for name, argv in [*asked.items(), (clients[0], beside)]
+                for name, argv in [*commands.items(), (clients[0], beside)]
             )
         texts = [r.stdout if r.status == 0 else tool.output(r) for r in results]
         raw = streams.join_outputs(dict(zip([*clients, LATENCY], texts, strict=True)))
-        argv = asked[clients[0]]
+        argv = commands[clients[0]]
         try:
             values = self.parse(STREAM, raw)
         except MeasureError as error:

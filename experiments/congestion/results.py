@@ -128,14 +128,14 @@ def with_every_control(run: StoredRun) -> list[Check]:
 
 def fell_back(run: StoredRun) -> list[CheckResult]:
     """Look for samples over several hops during which the mode of a fast datapath changed."""
-    asked = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
-    changed = [sample for sample in asked if sample.changed]
+    fast = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
+    changed = [sample for sample in fast if sample.changed]
     if changed:
         first = f"{changed[0].cell} #{changed[0].repetition}: {'; '.join(changed[0].changed)}"
-        return [CheckResult(REPRODUCED, f"in {len(changed)} of {len(asked)} samples, first in {first}")]
-    if not asked:
+        return [CheckResult(REPRODUCED, f"in {len(changed)} of {len(fast)} samples, first in {first}")]
+    if not fast:
         return [CheckResult(OPEN, "nothing was measured on Weave's fast datapath")]
-    return [CheckResult(OPEN, f"in none of {len(asked)} samples; it was seen now and then")]
+    return [CheckResult(OPEN, f"in none of {len(fast)} samples; it was seen now and then")]
 
 
 CLAIMS = (

@@ -10,6 +10,7 @@ from mininet import link, node, nodelib
 
 from lab import containernet
 from lab.containernet import (
+    Containernet,
     Controller,
     Docker,
     Node,

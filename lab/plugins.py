@@ -3,7 +3,7 @@
 The lab's own are modules of the packages `topologies`, `overlays` and `experiments`. One of more than one
 file is a package, whose module ``overlay`` or ``experiment`` has the class. Another distribution registers
 its own under the entry point groups ``lab.topologies`` (a function that returns a `Topology`),
-``lab.overlays`` (a subclass of `Overlay`) and ``lab.experiments`` (a subclass of `Experiment`).
+``lab.overlays`` (a subclass of `Overlay`) and ``lab.experiments`` (a subclass of `PresentedExperiment`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Kind:
 KINDS = {
     "topologies": Kind("topology"),
     "overlays": Kind("overlay", "overlays.base.Overlay"),
-    "experiments": Kind("experiment", "lab.runs.experiment.Experiment"),
+    "experiments": Kind("experiment", "lab.report.presentation.PresentedExperiment"),
 }
 #: Modules of these packages that plug-ins share.
 SHARED = {"base", "common", "registry"}

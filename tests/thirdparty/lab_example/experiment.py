@@ -15,10 +15,11 @@ from lab.measure import ping, tool
 from lab.report import charts
 from lab.report.charts import Chart, Series
 from lab.report.claims import Band, Check, Claim, lacking
+from lab.report.presentation import PresentedExperiment
 from lab.report.selection import select
 from lab.report.statistics import location
 from lab.report.tables import Table
-from lab.runs.experiment import Cell, Experiment, Profile, Reading
+from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
@@ -32,7 +33,7 @@ CHART = Chart(
     x=("hops",),
     x_label="hops",
     y_label="round trip, ms",
-    lines=(Series("ping", PING, "mean_ms"),),
+    series=(Series("ping", PING, "mean_ms"),),
 )
 
 
@@ -59,7 +60,7 @@ def checks(run: StoredRun) -> list[Check]:
     return found
 
 
-class RoundTrip(Experiment):
+class RoundTrip(PresentedExperiment):
     """From the first host to every other one, by ICMP echoes."""
 
     name = "roundtrip"
@@ -76,7 +77,6 @@ class RoundTrip(Experiment):
         Claim(
             text=f"An overlay adds at most {ADDED:g} ms to the round trip of the links.",
             source="the example for authors",
-            experiment="roundtrip",
             measured="ICMP echoes from the first to the last host",
             checks=checks,
         ),

@@ -53,7 +53,7 @@ def test_the_lab_s_own_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.Mo
         ("overlays", "", "cannot be loaded: AttributeError"),
         ("overlays", "mine = dict", "is no subclass of overlays.base.Overlay"),
         ("experiments", "mine = 7", "is no subclass of lab.report.presentation.PresentedExperiment"),
-        ("experiments", "from overlays.underlay import Underlay as mine", "is no subclass of lab.runs"),
+        ("experiments", "from overlays.underlay import Underlay as mine", "is no subclass of lab.report"),
         ("topologies", "mine = 'a string'", "is no function: 'a string'"),
         ("topologies", "mine = dict", "is no function"),
     ],

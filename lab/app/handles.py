@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import UnknownName
-from lab.hosts.host import Endpoint, Host, Result
+from lab.hosts.host import Endpoint, Host, Result, RunOptions
 from lab.live.session import Session
 from lab.topology import LinkSpec
 
@@ -35,22 +35,14 @@ class HostHandle:
     def name(self) -> str:
         return self._place.name
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
-        """Run a command to its end; `timeout` in s, `env` for secrets, which no argv should hold.
+    def run(self, argv: Sequence[str], **options: Unpack[RunOptions]) -> Result:
+        """Run a command to its end; see `RunOptions`.
 
         Raises:
             CommandError: `check` is set and the status is not zero.
             HostTimeout: it had not ended in time; it was killed.
         """
-        return self._wait(self._place.run(argv, timeout=timeout, check=check, stdin=stdin, env=env))
+        return self._wait(self._place.run(argv, **options))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.host import Result, Secret
+from lab.hosts.host import Result, RunOptions, Secret
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -49,14 +49,7 @@ class RunCommand(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
     async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        on: str = MACHINE,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[RunOptions]
     ) -> Result: ...
 
 
@@ -110,18 +103,12 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
             stdin=source,
             stdout=PIPE,
             stderr=PIPE,
-            env=_environment(env),
+            env=env if env is None or isinstance(env, FullEnvironment) else {**os.environ, **env},
             start_new_session=True,
         )
     finally:
         if stdin is not None:
             os.close(source)
-
-
-def _environment(env: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if env is None or isinstance(env, FullEnvironment):
-        return env
-    return {**os.environ, **env}
 
 
 def _end(process: Popen[bytes]) -> None:
@@ -158,19 +145,14 @@ class Trace:
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")
 
     async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        on: str = MACHINE,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[RunOptions]
     ) -> Result:
+        check, stdin, env = options.get("check", True), options.get("stdin"), options.get("env")
+        options["check"] = False
         began, start = datetime.now().astimezone(), monotonic()
         status = "not ended"
         try:
-            result = await self._inner(argv, on=on, timeout=timeout, check=False, stdin=stdin, env=env)
+            result = await self._inner(argv, on=on, **options)
             status = f"status {result.status}"
         except CommandError as error:
             status = f"status {error.status}"

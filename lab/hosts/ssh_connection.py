@@ -135,9 +135,8 @@ class SshConnection:
         with self.log.command(argv, env, given) if self.log else nullcontext() as logged:
             try:
                 async with asyncio.timeout(timeout):
-                    status, out, err = await self._run_where_free(
-                        words, stdin, logged.add if logged else _drop
-                    )
+                    on_output = logged.add if logged else lambda mark, data: None
+                    status, out, err = await self._run_where_free(words, stdin, on_output)
             except TimeoutError as error:
                 raise HostTimeout(
                     f"{self.settings.name}: {words[:300]} had not ended after {timeout:g} s"
@@ -160,7 +159,7 @@ class SshConnection:
             except asyncssh.ChannelOpenError as error:
                 connection.most = connection.used - 1
                 if connection.most == 0 and not connection.ssh.is_closed():
-                    raise self.settings.unreachable(describe_failure(error)) from error
+                    raise self.settings.unreachable(_describe_failure(error)) from error
             finally:
                 connection.used -= 1
 
@@ -210,10 +209,6 @@ class SshConnection:
             raise
 
 
-def _drop(mark: str, data: bytes) -> None:
-    """Drop output that nobody but the caller is given."""
-
-
 async def _communicate(process: Any, stdin: bytes | None, on_output: OnOutput) -> tuple[bytes, bytes]:
     """Return what a command prints.
 
@@ -247,11 +242,12 @@ def environment_lines(env: Mapping[str, str]) -> bytes:
 
 def _end(process: Any) -> None:
     """End a command that is waited for no longer; `timeout` there does so too, at the latest."""
-    if process is not None and process.exit_status is None:
+    if process is None:
+        return
+    if process.exit_status is None:
         with suppress(OSError, asyncssh.Error):
             process.send_signal("TERM")
-    if process is not None:
-        process.close()
+    process.close()
 
 
 class _HostKeyCheck(asyncssh.SSHClient):
@@ -294,7 +290,7 @@ async def open_connection(
         HostUnreachable: says what stands in the way, and what to do.
     """
     client = _HostKeyCheck(settings)
-    refuse_keys(settings)
+    _refuse_unreadable_keys(settings)
     try:
         return await asyncssh.connect(
             settings.address,
@@ -307,29 +303,20 @@ async def open_connection(
     except asyncssh.PermissionDenied as error:
         raise settings.unreachable(_login_refused(settings)) from error
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise HostUnreachable(
-            settings.name,
-            settings.where,
-            f"a key cannot be used: {error}; give it to ssh-agent, or name another",
+        raise settings.unreachable(
+            f"a key cannot be used: {error}; give it to ssh-agent, or name another"
         ) from error
     except (asyncssh.Error, OSError) as error:
-        raise settings.unreachable(describe_failure(error)) from error
+        raise settings.unreachable(_describe_failure(error)) from error
 
 
-def refuse_keys(settings: SshSettings) -> None:
-    """Return when the files of the keys can be read.
-
-    Raises:
-        HostUnreachable: one cannot.
-    """
+def _refuse_unreadable_keys(settings: SshSettings) -> None:
     for key in settings.keys:
         try:
             Path(key).expanduser().open("rb").close()
         except OSError as error:
-            raise HostUnreachable(
-                settings.name,
-                settings.where,
-                f"the key {key} cannot be read: {error.strerror}; correct the inventory",
+            raise settings.unreachable(
+                f"the key {key} cannot be read: {error.strerror}; correct the inventory"
             ) from error
 
 
@@ -340,8 +327,7 @@ def _login_refused(settings: SshSettings) -> str:
     return f"{who} is {what}; correct user and key in the inventory, or put the key there"
 
 
-def describe_failure(error: BaseException) -> str:
-    """Describe in a few words what went wrong on the settings."""
+def _describe_failure(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,26 +49,22 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
     Raises:
         LabError: the lab did not come up, or its links died; nothing is left of it.
     """
-    if request.resume is None:
-        try_to_write(request.results)
-    if request.trace is None:
-        return await _emulate(request, plan, emit, command.run)
-    with closing(command.Trace(request.trace)) as trace:
-        return await _emulate(request, plan, emit, trace)
-
-
-async def _emulate(request: RunRequest, plan: RunPlan, emit: Emit, run: RunCommand) -> tuple[int, Path]:
     from lab.app import capacity
     from lab.emulation.emulation import Emulation
 
     timing: dict[str, float] = {}
-    if plan.rate_to_be_found:
-        plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
-    emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
-    capacity.warn_of_overload(plan, emit)
-    async with Emulation(
-        plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing)
-    ) as emulation:
+    if request.resume is None:
+        try_to_write(request.results)
+    async with AsyncExitStack() as stack:
+        run: RunCommand = command.run
+        if request.trace:
+            run = stack.enter_context(closing(command.Trace(request.trace)))
+        if plan.rate_to_be_found:
+            plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
+        emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
+        capacity.warn_of_overload(plan, emit)
+        lab = Emulation(plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing))
+        emulation = await stack.enter_async_context(lab)
         prepared = await prepare_emulated(emulation, request, plan, emit)
         if request.prompt:
             await asyncio.to_thread(prompt, emulation)

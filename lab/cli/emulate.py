@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +52,9 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    request = replace(
-        options.request(experiment, "emulate"),
+    request = options.request(
+        experiment,
+        "emulate",
         topology=topology,
         places=sites.parse_all(site or ()),
         largest_component=largest_component,

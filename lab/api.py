@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -96,10 +97,10 @@ class Lab:
         shaper: str = "auto",
         emit: Emit = silent,
     ) -> None:
-        topology = _topology(network)
-        self._wanted = topology if rate is None else topology.with_rate(rate)
-        self._overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
-        self._name, self._shaper, self.emit = name, shaper, emit
+        topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
+        overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
+        self._bring_up = partial(Session.up, topology, overlays, name=name, shaper=shaper, emit=emit)
+        self.emit = emit
         self._loop = EventLoopThread()
         self._live: Session | None = None
         self._attached = False
@@ -124,15 +125,7 @@ class Lab:
             LabError: see `lab.live.session.Session.up`.
         """
         if self._live is None:
-            self._live = self.wait(
-                Session.up(
-                    self._wanted,
-                    self._overlays,
-                    name=self._name,
-                    shaper=self._shaper,
-                    emit=self.emit,
-                )
-            )
+            self._live = self.wait(self._bring_up())
         return self
 
     def down(self) -> None:
@@ -192,8 +185,7 @@ class Lab:
     @property
     def links(self) -> tuple[LabLink, ...]:
         """All links by number."""
-        lab = self.session.lab
-        return tuple(LabLink(spec, lab, self.wait) for spec in lab.links)
+        return tuple(LabLink(spec, self.session.lab, self.wait) for spec in self.session.lab.links)
 
     def link(self, a: str, b: str = "") -> LabLink:
         """Return the link between two hosts, or the one of this name.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import UnknownName
-from lab.hosts.host import Endpoint, Host, Result, RunOptions
+from lab.hosts.host import CommandOptions, Endpoint, Host, Result
 from lab.live.session import Session
 from lab.topology import LinkSpec
 
@@ -35,8 +35,8 @@ class HostHandle:
     def name(self) -> str:
         return self._place.name
 
-    def run(self, argv: Sequence[str], **options: Unpack[RunOptions]) -> Result:
-        """Run a command to its end; see `RunOptions`.
+    def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
+        """Run a command to its end; see `CommandOptions`.
 
         Raises:
             CommandError: `check` is set and the status is not zero.

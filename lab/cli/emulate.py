@@ -52,15 +52,14 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
+    links = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
     request = options.request(
         experiment,
         "emulate",
         topology=topology,
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
-        rate=rate,
-        shaper=shaper,
-        accept_links=accept_links,
+        **links,
         trace=trace,
         prompt=cli,
         lab=lab,

@@ -57,8 +57,9 @@ class ExperimentOptions:
             os.environ["LAB_WEAVER"] = weaver
         if (spares := given.pop("spares")) is not None:
             given["extra_repetitions"] = spares
-        overlays, given["only"] = tuple(given.pop("overlay") or ()), tuple(self.only or ())
-        return RunRequest(experiment, verb=verb, overlays=overlays, **given)
+        given["overlays"] = tuple(given.pop("overlay") or ())
+        given["only"] = tuple(given["only"] or ())
+        return RunRequest(experiment, verb=verb, **given)
 
 
 def takes_experiment_options(command: Callable[..., None]) -> Callable[..., None]:

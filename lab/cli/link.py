@@ -115,41 +115,34 @@ async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
     if lab.shaper is None:
         raise LabError(f"lab {lab.name} has no links")
     links = lab.running_links()
-    if change.actions:
-        await _do(links, name, change)
+    if change.replay:
+        await _replay(links, name, change.replay, change.sender)
+    elif change.values:
+        await links.change(name, change.values, change.sender)
+    elif change.actions:
+        action = links.set_down if change.down else links.set_up if change.up else links.reset
+        await action(name)
     chosen = [links.find(name)] if name else lab.links
     await links.check()
     lines = lab.shaper.states
     show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
 
 
-async def _do(links: Links, name: str, change: LinkChange) -> None:
-    if change.replay:
-        await _replay(links, name, change)
-    elif change.values:
-        await links.change(name, change.values, change.sender)
-    else:
-        action = links.set_down if change.down else links.set_up if change.up else links.reset
-        await action(name)
-
-
-async def _replay(links: Links, name: str, change: LinkChange) -> None:
+async def _replay(links: Links, name: str, file: Path, sender: str | None) -> None:
     """Do what a trace says; what it set last stays."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
     from lab.topology import schedule
 
-    assert change.replay is not None, "that is why this is called"
     link = links.find(name)
     try:
-        text = change.replay.read_text("utf-8")
+        text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"the trace {change.replay} cannot be read: {error}") from error
-    rows = schedule.trace(text, str(change.replay))
-    more = {"link": link.name, **({"from": change.sender} if change.sender else {})}
-    entries = [{**row, **more} for row in rows]
+        raise LabError(f"the trace {file} cannot be read: {error}") from error
+    more = {"link": link.name, **({"from": sender} if sender else {})}
+    entries = [{**row, **more} for row in schedule.trace(text, str(file))]
     if faults := schedule.faults(entries, {link.name: (link.a, link.b)}):
-        raise LabError(f"{change.replay}: {'; '.join(faults[:5])}")
+        raise LabError(f"{file}: {'; '.join(faults[:5])}")
     with progress() as emit:
         replay = Replay(links, schedule.read(entries), emit)
         await replay.play()

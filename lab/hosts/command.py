@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Protocol, Unpack
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.host import Result, RunOptions, Secret
+from lab.hosts.host import CommandOptions, Result, Secret
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -49,7 +49,7 @@ class RunCommand(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
     async def __call__(
-        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[RunOptions]
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[CommandOptions]
     ) -> Result: ...
 
 
@@ -80,7 +80,9 @@ async def run(
     except TimeoutError as error:
         raise HostTimeout(f"{on}: {shlex.join(argv)[:300]} had not ended after {timeout:g} s") from error
     finally:
-        _end(process)
+        if process.returncode is None:  # its thread reaps it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     result = Result.of(argv, process.returncode, out, err, start)
     return result.checked(on) if check else result
 
@@ -111,13 +113,6 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
             os.close(source)
 
 
-def _end(process: Popen[bytes]) -> None:
-    """Kill the whole group of a process that still runs; its thread reaps it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
 def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
     """Put `argv` under coreutils' timeout: the far end kills it even when this end is gone."""
     return ["timeout", "-k", "2", f"{timeout:g}", *argv]
@@ -145,7 +140,7 @@ class Trace:
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")
 
     async def __call__(
-        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[RunOptions]
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[CommandOptions]
     ) -> Result:
         check, stdin, env = options.get("check", True), options.get("stdin"), options.get("env")
         options["check"] = False
@@ -159,7 +154,9 @@ class Trace:
             raise
         finally:
             at = began.isoformat(timespec="milliseconds")
-            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{_names(env)}\n")
+            given = env.given if isinstance(env, FullEnvironment) else env
+            names = f", with {' '.join(given)} in its environment" if given else ""
+            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{names}\n")
             shown = argv.again if isinstance(argv, Traced) else argv
             command = shlex.join(shown) + _here_document(stdin)
             self._file.write(_required_variables(stdin) + command + "\n")
@@ -167,12 +164,6 @@ class Trace:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _names(env: Mapping[str, str] | None) -> str:
-    """Return words about what was given in an environment, without the values."""
-    given = env.given if isinstance(env, FullEnvironment) else env
-    return f", with {' '.join(given)} in its environment" if given else ""
 
 
 def _here_document(stdin: bytes | None) -> str:
@@ -193,9 +184,9 @@ def _here_document(stdin: bytes | None) -> str:
 
 def _required_variables(stdin: bytes | None) -> str:
     """Return lines that end a script, and say why, where a secret of the next input is not given to it."""
-    words = stdin.secrets if isinstance(stdin, Secret) else ()
+    secrets = stdin.secrets if isinstance(stdin, Secret) else ()
     say = "stood in the next input and is not kept here; set this variable to it"
-    return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in words)
+    return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in secrets)
 
 
 def _with_variables(text: str, secrets: Mapping[str, str]) -> str:

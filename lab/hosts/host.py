@@ -83,7 +83,7 @@ class HostFacts:
     features: frozenset[str] = frozenset()
 
 
-class RunOptions(TypedDict, total=False):
+class CommandOptions(TypedDict, total=False):
     """The options of every `run`: `timeout` (s, 60 by default), and the command's input.
 
     `check`, on by default, refuses a status that is not zero. `env` reaches the command without
@@ -102,7 +102,7 @@ class CommandRunner(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def run(self, argv: Sequence[str], **options: Unpack[RunOptions]) -> Result:
+    async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
         """Run `argv` (never a shell string) and return what it left.
 
         Raises:
@@ -188,7 +188,7 @@ class Endpoint:
         """Return where the endpoint on another host sends to: over their link, where there is one."""
         return self.neighbours.get(host, self.address)
 
-    async def run(self, argv: Sequence[str], **options: Unpack[RunOptions]) -> Result:
+    async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
         """Run a command inside the container; see `CommandRunner.run`."""
         full = docker_exec(self.container, argv, options.get("stdin"), options.get("env"))
         return await self.host.run(full, **options)

@@ -193,20 +193,17 @@ class SshConnection:
     async def _free(self) -> _Connection:
         """Return a connection that has room for one more command; those that dropped are forgotten."""
         self._open = [c for c in self._open if not c.ssh.is_closed()]
-        found = next((c for c in self._open if c.used < c.most), None)
-        if found is None:
-            found = await self._connect()
-            self._open.append(found)
-        return found
-
-    async def _connect(self) -> _Connection:
+        if free := next((c for c in self._open if c.used < c.most), None):
+            return free
         jump = await open_connection(self.settings.jump) if self.settings.jump else None
         try:
-            return _Connection(await open_connection(self.settings, jump), jump=jump)
+            opened = _Connection(await open_connection(self.settings, jump), jump=jump)
         except BaseException:
             if jump:
                 jump.close()
             raise
+        self._open.append(opened)
+        return opened
 
 
 async def _communicate(process: Any, stdin: bytes | None, on_output: OnOutput) -> tuple[bytes, bytes]:
@@ -338,24 +335,22 @@ def _describe_failure(error: BaseException) -> str:
 
 
 def _options(settings: SshSettings) -> dict[str, Any]:
-    """Return the options of asyncssh; an empty tuple stands for the user's own settings."""
-    options: dict[str, Any] = {
+    """Return the options of asyncssh; one that is left out comes from the user's own settings."""
+    if settings.known_hosts is not None:
+        settings.known_hosts.touch(mode=0o600, exist_ok=True)
+    chosen = {
+        "port": settings.port,
+        "username": settings.user,
+        "client_keys": [str(Path(key).expanduser()) for key in settings.keys] or None,
+        "known_hosts": settings.known_hosts and str(settings.known_hosts),
+        "config": settings.config and [str(settings.config)],
+    }
+    return {
         "connect_timeout": CONNECT,
         "login_timeout": LOGIN,
         "keepalive_interval": KEEPALIVE,
         "keepalive_count_max": MISSING,
         "compression_algs": ["none"],
         "preferred_auth": "publickey",
+        **{name: value for name, value in chosen.items() if value is not None},
     }
-    if settings.port is not None:
-        options["port"] = settings.port
-    if settings.user is not None:
-        options["username"] = settings.user
-    if settings.keys:
-        options["client_keys"] = [str(Path(key).expanduser()) for key in settings.keys]
-    if settings.known_hosts is not None:
-        settings.known_hosts.touch(mode=0o600, exist_ok=True)
-        options["known_hosts"] = str(settings.known_hosts)
-    if settings.config is not None:
-        options["config"] = [str(settings.config)]
-    return options

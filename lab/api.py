@@ -11,11 +11,12 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import networkx as nx
 
 from lab import catalog
+from lab.app import attached
 from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
@@ -25,12 +26,10 @@ from lab.events import Emit, silent
 from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
+from lab.runs import run_folder
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
-
-if TYPE_CHECKING:
-    from lab.runs.run_folder import StoredRun
 
 T = TypeVar("T")
 #: A topology, a graph, or the name or file of one.
@@ -52,7 +51,7 @@ class LabExperiment:
         self._lab, self._request = lab, request
         self.experiment = load_experiment(request.experiment)
 
-    def run(self) -> StoredRun:
+    def run(self) -> run_folder.StoredRun:
         """Measure; returns the stored run: its samples, and the folder that they lie in.
 
         The lab's overlays are measured as they are and stay. Other overlays that were named come and go.
@@ -62,13 +61,10 @@ class LabExperiment:
             RunError: no cell is left to measure.
             ShaperError: a link is not what it should be; nothing measured on it counts.
         """
-        from lab.app import attached
-        from lab.runs.run_folder import read as read_run
-
         session = self._lab.session
         plan = attached.plan_attached(self._request, session)
         _, folder = self._lab.wait(attached.measure(self._request, plan, session, self._lab.emit))
-        return read_run(folder)
+        return run_folder.read(folder)
 
 
 class Lab:

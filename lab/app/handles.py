@@ -13,7 +13,6 @@ from lab.topology import LinkSpec
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links.shaper import Shaper
     from lab.measure.link_counters import Counters
 
 T = TypeVar("T")
@@ -122,7 +121,7 @@ class LabLink:
     @property
     def line(self) -> LinkState:
         """The parameters that the link is set to now, per direction (`ab`, `ba`)."""
-        return self._shaper.states[self.name]
+        return self._emulation.shaper.states[self.name]
 
     def change(self, *, sender: str = "", **params: Any) -> LinkState:
         """Set some parameters while the link runs, and leave the others: packets under way stay under way.
@@ -152,17 +151,11 @@ class LabLink:
         Raises:
             ShaperError: the first thing that differs.
         """
-        return self._wait(self._shaper.read_back(self.name))
+        return self._wait(self._emulation.shaper.read_back(self.name))
 
     def counters(self) -> Mapping[str, Counters]:
         """Return packets, bytes and drops per direction since the link was made."""
-        return self._wait(self._shaper.counters())[self.name]
-
-    @property
-    def _shaper(self) -> Shaper:
-        shaper = self._emulation.shaper
-        assert shaper is not None, "a lab with a link has a shaper"
-        return shaper
+        return self._wait(self._emulation.shaper.counters())[self.name]
 
     def __repr__(self) -> str:
         return f"LabLink({self.name!r})"

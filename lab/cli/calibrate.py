@@ -55,8 +55,8 @@ async def _measure(topology: Topology | None, shaper: str, name: str, emit: Emit
             lab = Emulation.attach(name, emit=emit)
         else:
             lab = await stack.enter_async_context(Emulation(topology, shaper=shaper, emit=emit))
-        if lab.shaper is None or not lab.links:
-            raise LabError("this lab has no links to measure")
+        if not lab.links:
+            raise LabError(f"lab {lab.name} has no links")
         with step(emit, "calibration of links"):
             rows, faults = await calibrate(lab.links, lab.shaper, accept=True)
         return table(rows, lab.shaper.name), faults

@@ -89,12 +89,7 @@ def _run(request: RunRequest) -> int:
 
 
 def _run_attached(request: RunRequest) -> int:
-    """Measure on a lab that is up, show, and leave it up; returns the exit status.
-
-    Raises:
-        UnknownName: there is no such lab.
-        LabError: it belongs to another command, or an option is for a lab that is still to be made.
-    """
+    """Measure on a lab that is up, show, and leave it up; returns the exit status."""
     from lab.app.attached import measure, plan_attached
     from lab.cli.console import progress, show_results
     from lab.cli.lab_lock import changing

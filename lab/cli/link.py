@@ -112,8 +112,6 @@ def number(name: str, text: str) -> float | int | None:
 async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
     from lab.cli.console import show
 
-    if lab.shaper is None:
-        raise LabError(f"lab {lab.name} has no links")
     links = lab.running_links()
     if change.replay:
         await _replay(links, name, change.replay, change.sender)

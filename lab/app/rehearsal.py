@@ -40,12 +40,8 @@ async def rehearse(
 ) -> int:
     """Run every command of a real run on stand-ins, from check to restore; returns the exit status.
 
-    Args:
-        request: the run.
-        plan: its plan.
-        hold: only start the stand-ins, and keep them until a signal comes.
-        progress: draws steps; not while a command of the rehearsal runs, which draws its own.
-        announce: told of each command before it runs.
+    With `hold`, only start the stand-ins, and keep them until a signal comes. `progress` draws steps; not
+    while a command of the rehearsal runs, which draws its own. `announce` is told of each command before.
     """
     with progress() as emit:
         await _fetch(plan, emit)

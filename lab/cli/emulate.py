@@ -115,14 +115,11 @@ def show_plan(request: RunRequest) -> None:
 
     plan = plan_run(request, tell)
     grid = plan.cells(request.only)
-    seconds = 0.0
-    for cells in grid.values():
-        for cell in cells:
-            seconds += cell.repetitions * cell.duration
-            print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
-    count = sum(len(cells) for cells in grid.values())
-    samples = sum(cell.repetitions for cells in grid.values() for cell in cells)
-    whole = (seconds + samples * OVERHEAD) / 60
-    print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    cells = [cell for of_overlay in grid.values() for cell in of_overlay]
+    for cell in cells:
+        print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
+    seconds = sum(cell.repetitions * cell.duration for cell in cells)
+    whole = (seconds + sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
     warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

@@ -51,14 +51,10 @@ class ContainerHost(BaseHost):
     ) -> Result:
         bounded = command.with_deadline(argv, timeout)
         full = docker_exec(self.container, bounded, stdin, env)
-        if self._inside:
+        if inside := self._inside:
+            allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
+            entered = [str(ENTER), str(inside.pid), str(inside.started), allowed, *bounded]
             # in a trace no number of a process, which the next lab's is another than
-            full = command.Traced([*_enter_argv(self._inside), *bounded], again=full)
-            env = command.FullEnvironment({**ENVIRONMENT, **self._inside.env}, env or {})
+            full = command.Traced(entered, again=full)
+            env = command.FullEnvironment({**ENVIRONMENT, **inside.env}, env or {})
         return await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env)
-
-
-def _enter_argv(inside: ContainerProcess) -> list[str]:
-    """Build what runs the command after it in the container's namespaces and control groups."""
-    allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
-    return [str(ENTER), str(inside.pid), str(inside.started), allowed]

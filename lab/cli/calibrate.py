@@ -67,7 +67,7 @@ def table(rows: dict[str, dict[str, float]], shaper: str) -> Table:
     from lab.report.tables import Section, Table
 
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    found = [
+    cells = [
         [name, *(f"{row[key]:g}" if key in row else "–" for key in columns)] for name, row in rows.items()
     ]
-    return Table(f"links, shaped by {shaper}", ["link", *columns], [Section("asked and found", found)], [])
+    return Table(f"links, shaped by {shaper}", ["link", *columns], [Section("asked and found", cells)], [])

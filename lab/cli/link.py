@@ -152,15 +152,15 @@ def table(lab: str, rows: list[tuple[str, str, LinkState]]) -> Table:
     """Return what links do now, a row per direction."""
     from lab.report.tables import Section, Table
 
-    found = []
+    cells = []
     for a, b, line in rows:
         for ends, direction in ((f"{a} to {b}", "ab"), (f"{b} to {a}", "ba")):
             shape = line.shape(direction)
             state = "down" if line.down else ""
-            found.append([line.name, ends, state, *(_word(getattr(shape, name)) for name in COLUMNS)])
+            cells.append([line.name, ends, state, *(_word(getattr(shape, name)) for name in COLUMNS)])
     columns = ["link", "direction", "", *COLUMNS]
     note = "delay and jitter in ms, rate in Mbit/s, queue in bytes, burst in packets, the others in percent"
-    return Table(f"links of lab {lab}", columns, [Section("as they read back", found)], [note])
+    return Table(f"links of lab {lab}", columns, [Section("as they read back", cells)], [note])
 
 
 def _word(value: Any) -> str:

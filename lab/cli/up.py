@@ -77,14 +77,14 @@ def _change(
     with changing(there, emit):
         session = Session.attach(there.lab_id, emit=emit)
         change = session.lab.compare(wanted)
-        words = [*change.summary(), *_overlay_words(session.specs, overlays)]
+        words = [*change.summary(), *_overlay_changes(session.specs, overlays)]
         print("\n".join(words or [f"lab {there.name} is as it is wanted"]))
         if words and not plan:
             wait(session.become(change, overlays))
             print(f"lab {there.name} is changed")
 
 
-def _overlay_words(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
+def _overlay_changes(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
     """Return which overlays go and come, where any were named."""
     if wanted is None:
         return []

@@ -65,11 +65,9 @@ class BaseHost(ABC):
             raise HostError(f"{self.name}: {path} cannot be read: {result.stderr.strip()}")
         return base64.b64decode(result.stdout)
 
-    async def start(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "/"
-    ) -> None:
+    async def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         await self.run(["mkdir", "-p", PIDS, LOGS])
-        await self.run(start_argv(name, argv, cwd), env=env)
+        await self.run(start_argv(name, argv, cwd="/"), env=env)
 
     async def stop(self, name: str) -> None:
         await self.run(stop_argv(name), timeout=30)

@@ -125,9 +125,7 @@ class Host(CommandRunner, Protocol):
 
     async def facts(self) -> HostFacts: ...
 
-    async def start(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "/"
-    ) -> None:
+    async def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Start a daemon that outlives this call; its output goes to ``/var/log/lab/NAME.log``.
 
         A daemon of that name that runs already is left as it is.

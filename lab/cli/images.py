@@ -56,7 +56,8 @@ def list_() -> None:
     with _docker() as docker:
         for image in images.IMAGES:
             found = images.find(docker, image)
-            typer.echo(_describe(found) if found else f"{image.tag}: not built; sudo python -m lab images build")
+            missing = f"{image.tag}: not built; sudo python -m lab images build"
+            typer.echo(_describe(found) if found else missing)
 
 
 @app.command()

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import networkx as nx
 
 from lab import catalog
+from lab.app import attached
 from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
@@ -24,12 +26,10 @@ from lab.events import Emit, silent
 from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
+from lab.runs import run_folder
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
-
-if TYPE_CHECKING:
-    from lab.runs.run_folder import StoredRun
 
 T = TypeVar("T")
 #: A topology, a graph, or the name or file of one.
@@ -51,7 +51,7 @@ class LabExperiment:
         self._lab, self._request = lab, request
         self.experiment = load_experiment(request.experiment)
 
-    def run(self) -> StoredRun:
+    def run(self) -> run_folder.StoredRun:
         """Measure; returns the stored run: its samples, and the folder that they lie in.
 
         The lab's overlays are measured as they are and stay. Other overlays that were named come and go.
@@ -61,13 +61,10 @@ class LabExperiment:
             RunError: no cell is left to measure.
             ShaperError: a link is not what it should be; nothing measured on it counts.
         """
-        from lab.app import attached
-        from lab.runs.run_folder import read as read_run
-
         session = self._lab.session
         plan = attached.plan_attached(self._request, session)
         _, folder = self._lab.wait(attached.measure(self._request, plan, session, self._lab.emit))
-        return read_run(folder)
+        return run_folder.read(folder)
 
 
 class Lab:
@@ -96,10 +93,10 @@ class Lab:
         shaper: str = "auto",
         emit: Emit = silent,
     ) -> None:
-        topology = _topology(network)
-        self._wanted = topology if rate is None else topology.with_rate(rate)
-        self._overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
-        self._name, self._shaper, self.emit = name, shaper, emit
+        topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
+        overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
+        self._bring_up = partial(Session.up, topology, overlays, name=name, shaper=shaper, emit=emit)
+        self.emit = emit
         self._loop = EventLoopThread()
         self._live: Session | None = None
         self._attached = False
@@ -124,15 +121,7 @@ class Lab:
             LabError: see `lab.live.session.Session.up`.
         """
         if self._live is None:
-            self._live = self.wait(
-                Session.up(
-                    self._wanted,
-                    self._overlays,
-                    name=self._name,
-                    shaper=self._shaper,
-                    emit=self.emit,
-                )
-            )
+            self._live = self.wait(self._bring_up())
         return self
 
     def down(self) -> None:
@@ -192,8 +181,7 @@ class Lab:
     @property
     def links(self) -> tuple[LabLink, ...]:
         """All links by number."""
-        lab = self.session.lab
-        return tuple(LabLink(spec, lab, self.wait) for spec in lab.links)
+        return tuple(LabLink(spec, self.session.lab, self.wait) for spec in self.session.lab.links)
 
     def link(self, a: str, b: str = "") -> LabLink:
         """Return the link between two hosts, or the one of this name.

@@ -56,18 +56,13 @@ def topology(
             )
         function = plugins.load("topologies", name)
         found = function(**{**_params(function, words, name), **params})
-    if not switches:
-        _refuse_switches(found)
-    return found
-
-
-def _refuse_switches(topology: Topology) -> None:
-    found = [host.name for host in topology.hosts if host.kind in SWITCHES]
-    if found:
+    refused = () if switches else [host.name for host in found.hosts if host.kind in SWITCHES]
+    if refused:
         raise TopologyError(
-            f"topology {topology.name!r} has OpenFlow switches ({', '.join(found[:10])}), "
+            f"topology {found.name!r} has OpenFlow switches ({', '.join(refused[:10])}), "
             "which the lab does not emulate; put a host or a link in their place"
         )
+    return found
 
 
 def _params(function: Any, words: str, name: str) -> dict[str, Any]:

@@ -56,12 +56,17 @@ class Finding:
     remedy: str = ""
 
 
+def _finding(name: str, works: bool, found: str, remedy: str, without: State = "missing") -> Finding:
+    """Return what was found; `without` says what it means when it does not work."""
+    return Finding(name, "ok", found) if works else Finding(name, without, found, remedy)
+
+
 async def examine(run: RunCommand = command.run, *, root: bool | None = None) -> list[Finding]:
     """Try everything, side by side; `root` says whether to try what only root may (found out if None)."""
     is_root = os.geteuid() == 0 if root is None else root
     groups = await asyncio.gather(
-        python(run),
-        programs(run),
+        python(),
+        programs(),
         docker(run, is_root),
         control_groups(Path("/proc/self/mounts").read_text()),
         shapers(run, is_root),
@@ -69,17 +74,12 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
         open_vswitch(run),
         disk(),
     )
-    return [user(is_root), *(finding for group in groups for finding in group)]
+    remedy = "emulate, images and cleanup need it: sudo python -m lab …"
+    user = _finding("root", is_root, "yes" if is_root else "no", remedy, "optional")
+    return [user, *(finding for group in groups for finding in group)]
 
 
-def user(is_root: bool) -> Finding:
-    """Tell whether this is root."""
-    if is_root:
-        return Finding("root", "ok", "yes")
-    return Finding("root", "optional", "no", "emulate, images and cleanup need it: sudo python -m lab …")
-
-
-async def python(_: RunCommand) -> list[Finding]:
+async def python() -> list[Finding]:
     """Look for the lab's Python packages, and for somebody else's `lab` in the way."""
     owners = importlib.metadata.packages_distributions().get("lab", [])
     # a distribution that is itself named `lab`; ours is `overlay-lab`
@@ -93,9 +93,8 @@ def _packages() -> Finding:
         return Finding("Python packages", "optional", "the lab runs from its folder only", "make setup")
     names = [re.split(r"[^\w.-]", need)[0] for need in needs if "extra ==" not in need]
     lacking = [name for name in names if not _installed(name)]
-    if lacking:
-        return Finding("Python packages", "missing", f"no {', '.join(lacking)}", "make setup")
-    return Finding("Python packages", "ok", f"{len(names)}, all there")
+    found = f"no {', '.join(lacking)}" if lacking else f"{len(names)}, all there"
+    return _finding("Python packages", not lacking, found, "make setup")
 
 
 def _installed(name: str) -> bool:
@@ -107,14 +106,11 @@ def _installed(name: str) -> bool:
 
 def _clash(owners: Sequence[str], other: bool) -> Finding:
     others = sorted({owner for owner in owners if owner != "overlay-lab"} | ({"lab"} if other else set()))
-    if others:
-        return Finding(
-            "name 'lab'", "missing", f"{', '.join(others)} brings it too", f"pip uninstall {' '.join(others)}"
-        )
-    return Finding("name 'lab'", "ok", "nobody else's distribution has it")
+    found = f"{', '.join(others)} brings it too" if others else "nobody else's distribution has it"
+    return _finding("name 'lab'", not others, found, f"pip uninstall {' '.join(others)}")
 
 
-async def programs(_: RunCommand) -> list[Finding]:
+async def programs() -> list[Finding]:
     """Look for programs on PATH; a Weave router and flanneld also by their variables."""
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
@@ -129,9 +125,8 @@ async def programs(_: RunCommand) -> list[Finding]:
 
 def _program(name: str, remedy: str, without: State = "missing", named: str | None = None) -> Finding:
     where = shutil.which(named or name, path=None if named else _path())
-    if where:
-        return Finding(name, "ok", where)
-    return Finding(name, without, f"not at {named}" if named else "not found", remedy)
+    lacking = f"not at {named}" if named else "not found"
+    return _finding(name, bool(where), where or lacking, remedy, without)
 
 
 def _path() -> str:
@@ -146,11 +141,8 @@ async def docker(run: RunCommand, is_root: bool) -> list[Finding]:
     done = await run(["docker", "info", "--format", "{{.ServerVersion}} {{.Driver}}"], check=False)
     if done.status == 0 and done.stdout.strip():
         version, driver = done.stdout.split()[:2]
-        if driver in ("overlay2", "overlayfs"):
-            return [Finding("Docker", "ok", f"{version}, {driver}")]
-        return [
-            Finding("Docker", "optional", f"{version}, {driver}", "overlay2 is what the lab was tried on")
-        ]
+        tried, remedy = driver in ("overlay2", "overlayfs"), "overlay2 is what the lab was tried on"
+        return [_finding("Docker", tried, f"{version}, {driver}", remedy, "optional")]
     if "permission denied" in done.stderr.lower() and not is_root:
         return [Finding("Docker", "unknown", NEEDS_ROOT)]
     return [_docker_off()]
@@ -179,10 +171,9 @@ async def control_groups(mounts: str) -> list[Finding]:
 
 def _controllers(version: str, there: set[str]) -> Finding:
     lacking = [name for name in CONTROLLERS if name not in there]
-    if lacking:
-        remedy = "boot with them enabled (cgroup_enable=…)"
-        return Finding("control groups", "missing", f"{version} without {', '.join(lacking)}", remedy)
-    return Finding("control groups", "ok", f"{version} with {', '.join(CONTROLLERS)}")
+    found = f"without {', '.join(lacking)}" if lacking else f"with {', '.join(CONTROLLERS)}"
+    remedy = "boot with them enabled (cgroup_enable=…)"
+    return _finding("control groups", not lacking, f"{version} {found}", remedy)
 
 
 async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
@@ -195,9 +186,7 @@ async def shapers(run: RunCommand, is_root: bool) -> list[Finding]:
         "one is enough" if without == "optional" else "use a kernel with sch_netem, or see the Vagrantfile"
     )
     return [
-        Finding(f"shaper {kind.name}", "ok", "works")
-        if reason is None
-        else Finding(f"shaper {kind.name}", without, reason, remedy)
+        _finding(f"shaper {kind.name}", reason is None, reason or "works", remedy, without)
         for kind, reason in reasons.items()
     ]
 
@@ -212,11 +201,12 @@ async def link_kinds(run: RunCommand, is_root: bool) -> list[Finding]:
 async def _link_kind(run: RunCommand, kind: str) -> Finding:
     more = ["id", "1", "dstport", "0"] if kind == "vxlan" else []
     argv = ["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *more]
-    if (await run(argv, check=False)).status == 0:
-        return Finding(f"link kind {kind}", "ok", "can be made")
-    without: State = "missing" if kind in ("veth", "bridge") else "optional"
+    works = (await run(argv, check=False)).status == 0
+    found = "can be made" if works else "this kernel has none"
     remedy = f"modprobe {kind}, or another kernel; for {LINK_KINDS[kind]}"
-    return Finding(f"link kind {kind}", without, "this kernel has none", remedy)
+    return _finding(
+        f"link kind {kind}", works, found, remedy, "missing" if kind in ("veth", "bridge") else "optional"
+    )
 
 
 async def open_vswitch(run: RunCommand) -> list[Finding]:
@@ -224,10 +214,10 @@ async def open_vswitch(run: RunCommand) -> list[Finding]:
     if not shutil.which("genl", path=_path()):
         return [Finding("Open vSwitch", "unknown", "no program genl", "apt-get install iproute2")]
     done = await run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
-    if done.status == 0 and "ovs_datapath" in done.stdout:
-        return [Finding("Open vSwitch", "ok", "the kernel has its datapath")]
+    there = done.status == 0 and "ovs_datapath" in done.stdout
+    found = "the kernel has its datapath" if there else "this kernel has no datapath"
     remedy = "modprobe openvswitch, or another kernel; for Weave's fast datapath"
-    return [Finding("Open vSwitch", "optional", "this kernel has no datapath", remedy)]
+    return [_finding("Open vSwitch", there, found, remedy, "optional")]
 
 
 async def disk(folders: Sequence[Path] = (Path("/var/lib/docker"), STATE)) -> list[Finding]:
@@ -238,7 +228,5 @@ async def disk(folders: Sequence[Path] = (Path("/var/lib/docker"), STATE)) -> li
 def _room(folder: Path) -> Finding:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    words = f"{free / 2**30:.1f} GiB free"
-    if free >= DISK:
-        return Finding(f"disk of {folder}", "ok", words)
-    return Finding(f"disk of {folder}", "missing", words, f"free {DISK / 2**30:.0f} GiB there")
+    remedy = f"free {DISK / 2**30:.0f} GiB there"
+    return _finding(f"disk of {folder}", free >= DISK, f"{free / 2**30:.1f} GiB free", remedy)

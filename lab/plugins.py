@@ -63,7 +63,10 @@ def load(kind: str, name: str) -> Any:
         PluginError: it cannot be loaded, or is no plug-in of this kind; the error names its distribution.
     """
     if name in own_names(kind):
-        return _defined_in(_module(kind, name), KINDS[kind].word, name)
+        module, word = f"{kind}.{name}", KINDS[kind].word
+        spec = find_spec(module)
+        is_package = spec is not None and spec.submodule_search_locations is not None
+        return _defined_in(importlib.import_module(f"{module}.{word}" if is_package else module), word, name)
     for point in _registered(kind):
         if point.name == name:
             return _loaded(point, KINDS[kind])
@@ -99,13 +102,6 @@ def _loaded(point: EntryPoint, kind: Kind) -> Any:
     if kind.base not in (f"{base.__module__}.{base.__qualname__}" for base in bases):
         raise PluginError(f"{what} is no subclass of {kind.base}: {plugin!r}; see docs/{kind.word}s")
     return plugin
-
-
-def _module(kind: str, name: str) -> Any:
-    module = f"{kind}.{name}"
-    spec = find_spec(module)
-    is_package = spec is not None and spec.submodule_search_locations is not None
-    return importlib.import_module(f"{module}.{KINDS[kind].word}" if is_package else module)
 
 
 def _defined_in(module: Any, word: str, name: str) -> Any:

@@ -55,20 +55,20 @@ async def with_found_rate(request: RunRequest, plan: RunPlan, emit: Emit) -> Run
     Raises:
         LabError: there is none.
     """
-    found = {
+    capacities = {
         name: await find(name, plan, emit, shaper=request.shaper, only=request.only)
         for name, overlay in plan.overlays.items()
         if not overlay.obtainable()
     }
-    if not found:
+    if not capacities:
         raise LabError(
             "--rate auto: not one of the overlays is obtainable here; 'lab list overlays' says why"
         )
-    name, least = min(found.items(), key=lambda item: item[1].rate or 0.0)
-    if least.rate is None:
-        raise LabError(f"--rate auto: this machine carries no rate on {name} ({least.why()}); free its CPUs")
-    profile = replace(plan.profile, rate=least.rate, why=f"{FOUND}: {least.why()}")
-    return replace(plan, profile=profile, topology=plan.topology.with_rate(least.rate))
+    name, lowest = min(capacities.items(), key=lambda item: item[1].rate or 0.0)
+    if lowest.rate is None:
+        raise LabError(f"--rate auto: this machine carries no rate on {name} ({lowest.why()}); free its CPUs")
+    profile = replace(plan.profile, rate=lowest.rate, why=f"{FOUND}: {lowest.why()}")
+    return replace(plan, profile=profile, topology=plan.topology.with_rate(lowest.rate))
 
 
 def warn_of_overload(plan: RunPlan, emit: Emit) -> None:

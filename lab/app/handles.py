@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import UnknownName
-from lab.hosts.host import Endpoint, Host, Result
+from lab.hosts.host import CommandOptions, Endpoint, Host, Result
 from lab.live.session import Session
 from lab.topology import LinkSpec
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
-    from lab.emulation.links.shaper import Shaper
     from lab.measure.link_counters import Counters
 
 T = TypeVar("T")
@@ -35,22 +34,14 @@ class HostHandle:
     def name(self) -> str:
         return self._place.name
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
-        """Run a command to its end; `timeout` in s, `env` for secrets, which no argv should hold.
+    def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
+        """Run a command to its end; see `CommandOptions`.
 
         Raises:
             CommandError: `check` is set and the status is not zero.
             HostTimeout: it had not ended in time; it was killed.
         """
-        return self._wait(self._place.run(argv, timeout=timeout, check=check, stdin=stdin, env=env))
+        return self._wait(self._place.run(argv, **options))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -130,7 +121,7 @@ class LabLink:
     @property
     def line(self) -> LinkState:
         """The parameters that the link is set to now, per direction (`ab`, `ba`)."""
-        return self._shaper.states[self.name]
+        return self._emulation.shaper.states[self.name]
 
     def change(self, *, sender: str = "", **params: Any) -> LinkState:
         """Set some parameters while the link runs, and leave the others: packets under way stay under way.
@@ -160,17 +151,11 @@ class LabLink:
         Raises:
             ShaperError: the first thing that differs.
         """
-        return self._wait(self._shaper.read_back(self.name))
+        return self._wait(self._emulation.shaper.read_back(self.name))
 
     def counters(self) -> Mapping[str, Counters]:
         """Return packets, bytes and drops per direction since the link was made."""
-        return self._wait(self._shaper.counters())[self.name]
-
-    @property
-    def _shaper(self) -> Shaper:
-        shaper = self._emulation.shaper
-        assert shaper is not None, "a lab with a link has a shaper"
-        return shaper
+        return self._wait(self._emulation.shaper.counters())[self.name]
 
     def __repr__(self) -> str:
         return f"LabLink({self.name!r})"

@@ -12,14 +12,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lab import images
 from lab.app.request import RunPlan, RunRequest
+from lab.emulation import ssh_vms
+from lab.emulation.docker.daemon import Daemon, client
+from lab.emulation.emulation import Emulation
+from lab.emulation.links import netns
+from lab.emulation.ssh_vms import VmAccess
 from lab.events import Emit
-
-if TYPE_CHECKING:
-    from lab.emulation.ssh_vms import VmAccess
-    from lab.topology import Topology
+from lab.formats import lab_yaml
+from lab.images.derived import REHEARSAL, ensure_rehearsal
+from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
+from lab.topology import Topology
 
 #: How long a command may take to end in order after a signal (s).
 PATIENCE = 90.0
@@ -35,17 +40,9 @@ async def rehearse(
 ) -> int:
     """Run every command of a real run on stand-ins, from check to restore; returns the exit status.
 
-    Args:
-        request: the run.
-        plan: its plan.
-        hold: only start the stand-ins, and keep them until a signal comes.
-        progress: draws steps; not while a command of the rehearsal runs, which draws its own.
-        announce: told of each command before it runs.
+    With `hold`, only start the stand-ins, and keep them until a signal comes. `progress` draws steps; not
+    while a command of the rehearsal runs, which draws its own. `announce` is told of each command before.
     """
-    from lab.emulation import ssh_vms
-    from lab.emulation.emulation import Emulation
-    from lab.images.derived import REHEARSAL
-
     with progress() as emit:
         await _fetch(plan, emit)
         bed = Emulation(plan.topology, shaper=request.shaper, emit=emit, image=REHEARSAL)
@@ -66,9 +63,6 @@ async def rehearse(
 
 async def _fetch(plan: RunPlan, emit: Emit) -> None:
     """Get what can be had only from outside: images, and programs that are built from downloads."""
-    from lab import images
-    from lab.emulation.docker.daemon import Daemon, client
-    from lab.images.derived import ensure_rehearsal
 
     def build() -> None:
         daemon = Daemon(emit)
@@ -87,9 +81,6 @@ async def _fetch(plan: RunPlan, emit: Emit) -> None:
 
 def write_inventory(access: VmAccess, topology: Topology) -> Path:
     """Write the inventory of the stand-ins, and their topology, beside their keys; returns its path."""
-    from lab.formats import lab_yaml
-    from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
-
     folder = access.key.parent
     (folder / "topology.yaml").write_text(lab_yaml.write(topology))
     machines = {
@@ -112,8 +103,6 @@ class ControlNetwork:
 
     def argv(self, words: Sequence[str]) -> list[str]:
         """Return the command line that runs a command of `lab testbed` in the network."""
-        from lab.emulation.links import netns
-
         lab = [sys.executable, "-m", "lab", "testbed", *words, "--inventory", str(self.inventory)]
         return netns.inside(self.access.namespace, lab)
 
@@ -144,10 +133,8 @@ async def _run_all(
     """Run every step of a real run; what fails ends it, and the machines are given back in any case."""
     if status := await network.run(["check"], announce):
         return status
-    status = await network.run(["prepare"], announce)
-    status = status or await network.run(
-        ["run", request.experiment, *options_of_run(request, plan)], announce
-    )
+    run = ["run", request.experiment, *options_of_run(request, plan)]
+    status = await network.run(["prepare"], announce) or await network.run(run, announce)
     return max(status, await network.run(["restore"], announce))
 
 

@@ -105,7 +105,7 @@ def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     if request.on_fallback not in FALLBACKS:
         raise UnknownName("answer to a fall-back", request.on_fallback, FALLBACKS)
     if request.resume is not None:
-        plan = resume_plan(experiment, request.resume, request.verb)
+        plan = _resumed_plan(experiment, request.resume, request.verb)
     else:
         profile = choose_profile(experiment, request)
         topology = _shaped_topology(request, experiment, profile, emit)
@@ -132,12 +132,8 @@ def _shaped_topology(request: RunRequest, experiment: Experiment, profile: Profi
     return topology
 
 
-def resume_plan(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
-    """Return the plan with which a run folder was begun: a resumed run is the same run.
-
-    Raises:
-        RunError: the folder is of another experiment, or cannot be read.
-    """
+def _resumed_plan(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
+    """Return the plan with which a run folder was begun: a resumed run is the same run."""
     from lab.runs.experiment import Profile
     from lab.runs.run_folder import read
     from lab.topology import Topology

@@ -9,14 +9,17 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.app import capacity
 from lab.app.request import RunPlan, RunRequest
 from lab.app.trial import measurable
+from lab.emulation.emulation import Emulation
+from lab.emulation.links.calibration import calibrate
 from lab.events import Emit, Event, Note, StepDone, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -26,9 +29,6 @@ from lab.runs.manifest import Manifest, RunSession, check_same
 from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.runner import described, run_experiment
 from lab.runs.target import RunTarget
-
-if TYPE_CHECKING:
-    from lab.emulation.emulation import Emulation
 
 
 @dataclass(frozen=True)
@@ -49,26 +49,19 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
     Raises:
         LabError: the lab did not come up, or its links died; nothing is left of it.
     """
+    timing: dict[str, float] = {}
     if request.resume is None:
         try_to_write(request.results)
-    if request.trace is None:
-        return await _emulate(request, plan, emit, command.run)
-    with closing(command.Trace(request.trace)) as trace:
-        return await _emulate(request, plan, emit, trace)
-
-
-async def _emulate(request: RunRequest, plan: RunPlan, emit: Emit, run: RunCommand) -> tuple[int, Path]:
-    from lab.app import capacity
-    from lab.emulation.emulation import Emulation
-
-    timing: dict[str, float] = {}
-    if plan.rate_to_be_found:
-        plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
-    emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
-    capacity.warn_of_overload(plan, emit)
-    async with Emulation(
-        plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing)
-    ) as emulation:
+    async with AsyncExitStack() as stack:
+        run: RunCommand = command.run
+        if request.trace:
+            run = stack.enter_context(closing(command.Trace(request.trace)))
+        if plan.rate_to_be_found:
+            plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
+        emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
+        capacity.warn_of_overload(plan, emit)
+        lab = Emulation(plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing))
+        emulation = await stack.enter_async_context(lab)
         prepared = await prepare_emulated(emulation, request, plan, emit)
         if request.prompt:
             await asyncio.to_thread(prompt, emulation)
@@ -87,9 +80,6 @@ async def prepare_emulated(
     Raises:
         ShaperError: a link is off, and `request` does not accept that.
     """
-    from lab.emulation.links.calibration import calibrate
-
-    assert emulation.shaper is not None, "a lab that is up has a shaper"
     with step(emit, "calibration of links") as words:
         calibration, off = await calibrate(emulation.links, emulation.shaper, accept=request.accept_links)
         words.append(f"{len(calibration)} links, {len(off)} faults" if off else f"{len(calibration)} links")
@@ -167,9 +157,8 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
 
 
 def _session() -> RunSession:
-    return RunSession(
-        started=datetime.now(UTC).isoformat(timespec="seconds"), command=sys.argv[:], boot=boot()
-    )
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return RunSession(started=started, command=sys.argv[:], boot=boot())
 
 
 def _open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 from lab import catalog
 from lab.errors import HostError, LabError
 from lab.events import Emit, Note, step
+from lab.runs.run_folder import HOSTS, read, try_to_write
+from lab.runs.target import RunTarget
+from lab.testbed import inventory, provision
+from lab.testbed import prepare as preparation
+from lab.testbed import restore as restoring
+from lab.testbed.inventory import Inventory
+from lab.testbed.recorder import HostsRecorder
+from lab.testbed.survey import host_facts, survey
+from lab.testbed.testbed import Testbed
 from lab.topology import Topology
 from lab.util.concurrency import together
+from overlays import registry
 
 if TYPE_CHECKING:
     from lab.app.request import RunPlan, RunRequest
     from lab.hosts.host import HostFacts
-    from lab.testbed.inventory import Inventory
-    from lab.testbed.testbed import Testbed
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,6 @@ class BookedTestbed:
 
     def open(self, emit: Emit, trace: Path | None = None) -> Testbed:
         """Return the machines, to be connected to."""
-        from lab.testbed.testbed import Testbed
-
         enter = {"accept_new": self.accept_new, "steal": self.steal}
         return Testbed(self.inventory, self.topology, self.path, trace=trace, emit=emit, **enter)
 
@@ -49,8 +55,6 @@ def load_testbed(path: Path, emit: Emit, *, accept_new: bool = False, steal: boo
         InventoryError: naming every fault.
         UnknownName, TopologyError, DslError: no topology.
     """
-    from lab.testbed import inventory
-
     found = inventory.read(path)
     beside = path.parent / found.topology
     name = str(beside) if beside.is_file() else found.topology
@@ -71,7 +75,7 @@ class MachineCheck:
 
 
 async def check(booked: BookedTestbed, overlays: Sequence[str], emit: Emit) -> MachineCheck:
-    """Reach and survey all machines; changes nothing on them."""
+    """Reach and survey all machines, for these overlays or for all; changes nothing on them."""
     bed = booked.open(emit)
     facts: dict[str, HostFacts] = {}
     try:
@@ -83,14 +87,17 @@ async def check(booked: BookedTestbed, overlays: Sequence[str], emit: Emit) -> M
             troubles += await _survey(bed, facts)
     finally:
         await bed.close()
-    return MachineCheck(bed, troubles, missing_prerequisites(facts, overlays))
+    unable = [
+        (host, name, f"{missing.what}; {missing.remedy}")
+        for host, have in facts.items()
+        for name in overlays or registry.names()
+        for missing in registry.parse(name).prerequisites(have)
+    ]
+    return MachineCheck(bed, troubles, unable)
 
 
 async def _survey(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
     """Survey the hosts that were reached, each by itself; returns what stands in the way."""
-    from lab.testbed import provision
-    from lab.testbed.survey import host_facts, survey
-
     troubles = []
 
     async def survey_one(name: str) -> None:
@@ -108,22 +115,8 @@ async def _survey(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
     return sorted(troubles)
 
 
-def missing_prerequisites(facts: Mapping[str, HostFacts], names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return what hosts lack for overlays, all by default: host, overlay, and what with its remedy."""
-    from overlays import registry
-
-    return [
-        (host, name, f"{missing.what}; {missing.remedy}")
-        for host, one in facts.items()
-        for name in names or registry.names()
-        for missing in registry.parse(name).prerequisites(one)
-    ]
-
-
 async def prepare(booked: BookedTestbed, emit: Emit, *, persist: bool, dry_run: bool) -> list[str]:
     """Make every machine ready; returns what was done, or with `dry_run` would be, in words."""
-    from lab.testbed import prepare as preparation
-
     async with booked.open(emit) as bed:
         if not dry_run:
             return await preparation.prepare(bed, persist=persist) or ["every host was ready"]
@@ -136,12 +129,7 @@ async def prepare(booked: BookedTestbed, emit: Emit, *, persist: bool, dry_run: 
 
 async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emit: Emit) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
-    from lab.app import run
-    from lab.runs.run_folder import HOSTS, read, try_to_write
-    from lab.runs.target import RunTarget
-    from lab.testbed import restore
-    from lab.testbed.prepare import ready_data_plane
-    from lab.testbed.recorder import HostsRecorder
+    from lab.app import run  # imports what emulates, which no other verb here needs
 
     if request.resume is None:
         try_to_write(request.results)
@@ -149,7 +137,7 @@ async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emi
         booked = replace(booked, topology=booked.topology.with_rate(plan.profile.rate))
     timing: dict[str, float] = {}
     async with booked.open(run.timed(emit, timing), request.trace) as bed:
-        plane = await ready_data_plane(bed)
+        plane = await preparation.ready_data_plane(bed)
         await remove_leftover_overlays(bed, emit)
         prepared = run.PreparedLab(
             RunTarget(plane.topology, bed.hosts, HostsRecorder(bed.hosts, plan.experiment.interval)),
@@ -159,13 +147,14 @@ async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emi
             on_folder=lambda path: bed.log_output(path / HOSTS),
         )
         hosts = bed.hosts.values()
-        await together(restore.append_names(host, restore.OVERLAYS, list(plan.overlays)) for host in hosts)
+        names = list(plan.overlays)
+        await together(restoring.append_names(host, restoring.OVERLAYS, names) for host in hosts)
         plan = replace(plan, topology=plane.topology)
         status, folder = await run.measure_on(prepared, request, plan, timing, emit)
         # what was taken off the hosts in order is struck off the notes; the rest is swept later
         states = read(folder).manifest.overlays
         rest = [name for name, overlay in states.items() if overlay.state in ("failed", "pending")]
-        await together(restore.write_names(host, restore.OVERLAYS, rest) for host in hosts)
+        await together(restoring.write_names(host, restoring.OVERLAYS, rest) for host in hosts)
     return status, folder
 
 
@@ -174,19 +163,15 @@ async def remove_leftover_overlays(bed: Testbed, emit: Emit) -> list[str]:
 
     An overlay is taken up where it was left: installing twice changes nothing, and makes it whole.
     """
-    from lab.testbed import restore
-
-    rows = await together(restore.read_names(host, restore.OVERLAYS) for host in bed.hosts.values())
+    rows = await together(restoring.read_names(host, restoring.OVERLAYS) for host in bed.hosts.values())
     names = list(dict.fromkeys(name for row in rows for name in row))
     left = [fault for name in names if (fault := await _remove_overlay(bed, name, emit))]
     if names and not left:
-        await together(restore.write_names(host, restore.OVERLAYS, []) for host in bed.hosts.values())
+        await together(restoring.write_names(host, restoring.OVERLAYS, []) for host in bed.hosts.values())
     return left
 
 
 async def _remove_overlay(bed: Testbed, name: str, emit: Emit) -> str:
-    from overlays import registry
-
     overlay = registry.parse(name)
     try:
         with step(emit, f"{name}: what a run before left"):
@@ -203,8 +188,6 @@ async def restore(booked: BookedTestbed, emit: Emit) -> tuple[int, list[str]]:
 
     Returns the exit status, 1 when something is not as it was, and that in words.
     """
-    from lab.testbed import restore as restoring
-
     async with booked.open(emit) as bed:
         await bed.survey()
         if not any(found.first("before") for found in bed.surveys.values()):

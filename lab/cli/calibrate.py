@@ -55,8 +55,8 @@ async def _measure(topology: Topology | None, shaper: str, name: str, emit: Emit
             lab = Emulation.attach(name, emit=emit)
         else:
             lab = await stack.enter_async_context(Emulation(topology, shaper=shaper, emit=emit))
-        if lab.shaper is None or not lab.links:
-            raise LabError("this lab has no links to measure")
+        if not lab.links:
+            raise LabError(f"lab {lab.name} has no links")
         with step(emit, "calibration of links"):
             rows, faults = await calibrate(lab.links, lab.shaper, accept=True)
         return table(rows, lab.shaper.name), faults
@@ -67,7 +67,7 @@ def table(rows: dict[str, dict[str, float]], shaper: str) -> Table:
     from lab.report.tables import Section, Table
 
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    found = [
+    cells = [
         [name, *(f"{row[key]:g}" if key in row else "–" for key in columns)] for name, row in rows.items()
     ]
-    return Table(f"links, shaped by {shaper}", ["link", *columns], [Section("asked and found", found)], [])
+    return Table(f"links, shaped by {shaper}", ["link", *columns], [Section("asked and found", cells)], [])

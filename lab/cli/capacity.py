@@ -60,13 +60,10 @@ def command(
     with progress(Console(stderr=True, highlight=False) if as_json else None) as emit:
         found = wait(find_all(emit), "everything was taken away")
     for name, one in found.items():
-        words = json.dumps({"overlay": name, "topology": plan.topology.name, **one.as_dict()})
-        print(words if as_json else f"{name}: {sentence(one, least)}")
+        if as_json:
+            print(json.dumps({"overlay": name, "topology": plan.topology.name, **one.as_dict()}))
+        elif one.rate is None:
+            print(f"{name}: not even {least:g} Mbit/s per link is carried here ({one.why()})")
+        else:
+            print(f"{name}: {one.rate:g} Mbit/s per link ({one.why()})")
     sys.exit(0 if all(one.rate for one in found.values()) else 1)
-
-
-def sentence(found: Capacity, least: float) -> str:
-    """Return a capacity in words; `least` is the lowest rate that was tried (Mbit/s)."""
-    if found.rate is None:
-        return f"not even {least:g} Mbit/s per link is carried here ({found.why()})"
-    return f"{found.rate:g} Mbit/s per link ({found.why()})"

@@ -6,9 +6,7 @@ from lab.cli.options import LabName
 from lab.cli.process import need_root
 
 
-def command(
-    name: LabName = "",
-) -> None:
+def command(name: LabName = "") -> None:
     """Open the mininet> prompt on a lab that is up; the lab stays when it is left. Needs root.
 
     Example: sudo python -m lab cli class

@@ -110,8 +110,8 @@ class _Screen:
             case SampleDone(cell, repetition, _, verdict):
                 self._last[cell] = telling(event)
                 self._sample = None
-                said = f"{cell} #{repetition}  {telling(event)}  "
-                self._console.print(Text.assemble("  ", said, (verdict, MARKS.get(verdict, ""))))
+                measured = f"  {cell} #{repetition}  {telling(event)}  "
+                self._console.print(Text.assemble(measured, (verdict, MARKS.get(verdict, ""))))
 
     def now(self) -> Text:
         """Return what is under way at this instant."""
@@ -194,7 +194,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     for table in experiment.tables(run):
         print()
         show(table)
-    print("\n" + "\n".join(map(str, files)))
+    print("", *files, sep="\n")
     sentences = faults(run, experiment)
     for sentence in sentences:
         print(sentence, file=sys.stderr)

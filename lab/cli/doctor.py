@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from lab.doctor import Finding
 
 SIGNS = {
     "ok": ("✓", "green"),
@@ -30,25 +27,20 @@ def command(
 
     Example: sudo python -m lab doctor
     """
+    from rich.console import Console
+    from rich.text import Text
+
     from lab.doctor import examine
 
     findings = asyncio.run(examine())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
     else:
-        _draw(findings)
+        console = Console(highlight=False)
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            words = f" {finding.name.ljust(width)}  {finding.found}"
+            console.print(Text.assemble(SIGNS[finding.state], words), soft_wrap=True)
+            if finding.remedy:
+                console.print(Text(f"  {' ' * width}  → {finding.remedy}", "dim"), soft_wrap=True)
     raise typer.Exit(1 if any(finding.state == "missing" for finding in findings) else 0)
-
-
-def _draw(findings: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        sign, colour = SIGNS[finding.state]
-        words = f" {finding.name.ljust(width)}  {finding.found}"
-        console.print(Text.assemble((sign, colour), words), soft_wrap=True)
-        if finding.remedy:
-            console.print(Text(f"  {' ' * width}  → {finding.remedy}", "dim"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.lab_lock import owned, refuse_owned
 from lab.cli.options import LabName
 from lab.cli.process import need_root, wait
 from lab.errors import LabError
@@ -28,7 +29,6 @@ def command(
     Example: sudo python -m lab down class
     """
     from lab.cli.console import progress
-    from lab.cli.lab_lock import owned
     from lab.emulation.registry import find, records
 
     need_root("down", name)
@@ -48,7 +48,6 @@ def command(
 
 def down(record: Record, emit: Emit) -> None:
     """Take one lab away, also half of one, and what a restart of the machine left of it."""
-    from lab.cli.lab_lock import refuse_owned
     from lab.util.locks import lab_lock
 
     refuse_owned(record)
@@ -76,8 +75,7 @@ async def _remove(record: Record, emit: Emit) -> None:
         await asyncio.to_thread(daemon.ensure)
     try:
         with step(emit, "teardown") as words:
-            gone = cleanup.remove_lost(record) if lost(record) else cleanup.remove(record.state)
-            done = await gone
+            done = await (cleanup.remove_lost(record) if lost(record) else cleanup.remove(record.state))
             words.append(f"{len(done)} objects")
     finally:
         await asyncio.to_thread(daemon.release)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,14 +52,14 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    request = replace(
-        options.request(experiment, "emulate"),
+    links = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
+    request = options.request(
+        experiment,
+        "emulate",
         topology=topology,
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
-        rate=rate,
-        shaper=shaper,
-        accept_links=accept_links,
+        **links,
         trace=trace,
         prompt=cli,
         lab=lab,
@@ -90,12 +89,7 @@ def _run(request: RunRequest) -> int:
 
 
 def _run_attached(request: RunRequest) -> int:
-    """Measure on a lab that is up, show, and leave it up; returns the exit status.
-
-    Raises:
-        UnknownName: there is no such lab.
-        LabError: it belongs to another command, or an option is for a lab that is still to be made.
-    """
+    """Measure on a lab that is up, show, and leave it up; returns the exit status."""
     from lab.app.attached import measure, plan_attached
     from lab.cli.console import progress, show_results
     from lab.cli.lab_lock import changing
@@ -121,14 +115,11 @@ def show_plan(request: RunRequest) -> None:
 
     plan = plan_run(request, tell)
     grid = plan.cells(request.only)
-    seconds = 0.0
-    for cells in grid.values():
-        for cell in cells:
-            seconds += cell.repetitions * cell.duration
-            print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
-    count = sum(len(cells) for cells in grid.values())
-    samples = sum(cell.repetitions for cells in grid.values() for cell in cells)
-    whole = (seconds + samples * OVERHEAD) / 60
-    print(f"{count} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    cells = [cell for of_overlay in grid.values() for cell in of_overlay]
+    for cell in cells:
+        print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
+    seconds = sum(cell.repetitions * cell.duration for cell in cells)
+    whole = (seconds + sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
     warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

@@ -11,9 +11,6 @@ from lab.cli.options import LabOption, Place
 from lab.cli.process import need_root
 from lab.errors import CommandError
 
-#: Exit status of a shell for a program that is not there.
-NO_PROGRAM = 127
-
 
 def command(
     place: Place,
@@ -34,5 +31,5 @@ def command(
     full = where.command(argv)
     try:
         os.execvpe(full[0], full, dict(where.environment()))
-    except OSError as error:
-        raise CommandError(place, argv, NO_PROGRAM, "", error.strerror or "it cannot be run") from error
+    except OSError as error:  # 127: as a shell ends when a program is not there
+        raise CommandError(place, argv, 127, "", error.strerror or "it cannot be run") from error

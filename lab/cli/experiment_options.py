@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -47,24 +47,19 @@ class ExperimentOptions:
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None
     results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results")
 
-    def request(self, experiment: str, verb: str) -> RunRequest:
-        """Return the request for a run; sets LAB_WEAVER where the user names a Weave router."""
-        if self.weaver:
-            os.environ["LAB_WEAVER"] = self.weaver
-        return RunRequest(
-            experiment,
-            overlays=tuple(self.overlay or ()),
-            profile=self.profile,
-            repetitions=self.repetitions,
-            duration=self.duration,
-            extra_repetitions=self.extra_repetitions if self.spares is None else self.spares,
-            only=tuple(self.only or ()),
-            seed=self.seed,
-            on_fallback=self.on_fallback,
-            resume=self.resume,
-            results=self.results,
-            verb=verb,
-        )
+    def request(self, experiment: str, verb: str, **more: Any) -> RunRequest:
+        """Return the request for a run, with `more` fields of it from the verb's own options.
+
+        Sets LAB_WEAVER where the user names a Weave router.
+        """
+        given = asdict(self) | more
+        if weaver := given.pop("weaver"):
+            os.environ["LAB_WEAVER"] = weaver
+        if (spares := given.pop("spares")) is not None:
+            given["extra_repetitions"] = spares
+        given["overlays"] = tuple(given.pop("overlay") or ())
+        given["only"] = tuple(given["only"] or ())
+        return RunRequest(experiment, verb=verb, **given)
 
 
 def takes_experiment_options(command: Callable[..., None]) -> Callable[..., None]:

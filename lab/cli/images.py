@@ -41,7 +41,7 @@ def build(
         built = images.ensure(docker, emit, force=force)
         endpoint_store(emit)
     for image in built:
-        typer.echo(_words(image))
+        typer.echo(_describe(image))
 
 
 @app.command(name="list")
@@ -56,7 +56,8 @@ def list_() -> None:
     with _docker() as docker:
         for image in images.IMAGES:
             found = images.find(docker, image)
-            typer.echo(_words(found) if found else f"{image.tag}: not built; sudo python -m lab images build")
+            missing = f"{image.tag}: not built; sudo python -m lab images build"
+            typer.echo(_describe(found) if found else missing)
 
 
 @app.command()
@@ -90,6 +91,6 @@ def _docker(emit: Emit = silent) -> Iterator[DockerClient]:
         daemon.release()
 
 
-def _words(image: BuiltImage) -> str:
+def _describe(image: BuiltImage) -> str:
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
     return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.method}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
@@ -25,10 +25,8 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
     refuse_owned(record)
     if not record.rebooted and not record.state.stays():
         raise LabError(f"the command that made lab {record.name} was killed; 'lab cleanup' takes it away")
-    if record.rebooted:
-        yield  # nothing of it runs; who takes it up says so
-        return
-    with lab_lock(record.state.folder, record.name, emit):
+    # after a restart nothing of it runs; who takes it up says so
+    with nullcontext() if record.rebooted else lab_lock(record.state.folder, record.name, emit):
         yield
 
 

@@ -112,44 +112,35 @@ def number(name: str, text: str) -> float | int | None:
 async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
     from lab.cli.console import show
 
-    if lab.shaper is None:
-        raise LabError(f"lab {lab.name} has no links")
     links = lab.running_links()
-    if change.actions:
-        await _do(links, name, change)
+    if change.replay:
+        await _replay(links, name, change.replay, change.sender)
+    elif change.values:
+        await links.change(name, change.values, change.sender)
+    elif change.actions:
+        action = links.set_down if change.down else links.set_up if change.up else links.reset
+        await action(name)
     chosen = [links.find(name)] if name else lab.links
     await links.check()
     lines = lab.shaper.states
     show(table(lab.name, [(link.a, link.b, lines[link.name]) for link in chosen]))
 
 
-async def _do(links: Links, name: str, change: LinkChange) -> None:
-    if change.replay:
-        await _replay(links, name, change)
-    elif change.values:
-        await links.change(name, change.values, change.sender)
-    else:
-        action = links.set_down if change.down else links.set_up if change.up else links.reset
-        await action(name)
-
-
-async def _replay(links: Links, name: str, change: LinkChange) -> None:
+async def _replay(links: Links, name: str, file: Path, sender: str | None) -> None:
     """Do what a trace says; what it set last stays."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
     from lab.topology import schedule
 
-    assert change.replay is not None, "that is why this is called"
     link = links.find(name)
     try:
-        text = change.replay.read_text("utf-8")
+        text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"the trace {change.replay} cannot be read: {error}") from error
-    rows = schedule.trace(text, str(change.replay))
-    more = {"link": link.name, **({"from": change.sender} if change.sender else {})}
-    entries = [{**row, **more} for row in rows]
+        raise LabError(f"the trace {file} cannot be read: {error}") from error
+    more = {"link": link.name, **({"from": sender} if sender else {})}
+    entries = [{**row, **more} for row in schedule.trace(text, str(file))]
     if faults := schedule.faults(entries, {link.name: (link.a, link.b)}):
-        raise LabError(f"{change.replay}: {'; '.join(faults[:5])}")
+        raise LabError(f"{file}: {'; '.join(faults[:5])}")
     with progress() as emit:
         replay = Replay(links, schedule.read(entries), emit)
         await replay.play()
@@ -161,15 +152,15 @@ def table(lab: str, rows: list[tuple[str, str, LinkState]]) -> Table:
     """Return what links do now, a row per direction."""
     from lab.report.tables import Section, Table
 
-    found = []
+    cells = []
     for a, b, line in rows:
         for ends, direction in ((f"{a} to {b}", "ab"), (f"{b} to {a}", "ba")):
             shape = line.shape(direction)
             state = "down" if line.down else ""
-            found.append([line.name, ends, state, *(_word(getattr(shape, name)) for name in COLUMNS)])
+            cells.append([line.name, ends, state, *(_word(getattr(shape, name)) for name in COLUMNS)])
     columns = ["link", "direction", "", *COLUMNS]
     note = "delay and jitter in ms, rate in Mbit/s, queue in bytes, burst in packets, the others in percent"
-    return Table(f"links of lab {lab}", columns, [Section("as they read back", found)], [note])
+    return Table(f"links of lab {lab}", columns, [Section("as they read back", cells)], [note])
 
 
 def _word(value: Any) -> str:

@@ -59,7 +59,9 @@ def _overlays() -> None:
             typer.echo(f"  {name:<16} {error}")
             continue
         typer.echo(f"  {name:<16} {kind.summary}")
-        for line in [*_options(kind), _obtainable(kind), *_modes(kind, facts)]:
+        missing = kind.obtainable()
+        here = f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
+        for line in [*_options(kind), here, *_modes(kind, facts)]:
             typer.echo(f"  {'':<16}   {line}")
 
 
@@ -67,11 +69,6 @@ def _options(kind: type[Overlay]) -> Iterator[str]:
     for option in kind.options:
         values = "|".join(option.values) or ("NUMBER" if option.number else "TEXT")
         yield f"{option.key}={values}  (default {option.default or 'none'})  {option.help}"
-
-
-def _obtainable(kind: type[Overlay]) -> str:
-    missing = kind.obtainable()
-    return f"not obtainable here: {missing.what}; {missing.remedy}" if missing else "obtainable here"
 
 
 def _modes(kind: type[Overlay], facts: HostFacts | None) -> Iterator[str]:

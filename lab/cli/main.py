@@ -74,10 +74,8 @@ def run() -> None:
         sys.exit(1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"lab: {error.strerror or error}{where}; nothing of the lab is left, 'lab doctor' tells more",
-            file=sys.stderr,
-        )
+        remedy = "nothing of the lab is left, 'lab doctor' tells more"
+        print(f"lab: {error.strerror or error}{where}; {remedy}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)

@@ -32,7 +32,6 @@ def command(
 
     Example: sudo python -m lab ping-all --overlay flannel
     """
-
     from lab.app.ping_all import ping_endpoints
     from lab.live.session import Session
 

@@ -16,8 +16,7 @@ LINK_COLUMNS = ["link", "asked ms", "ms", "asked Mbit/s", "Mbit/s", ""]
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Only this lab.")] = "",
-    as_json: AsJson = False,
+    name: Annotated[str, typer.Argument(help="Only this lab.")] = "", as_json: AsJson = False
 ) -> None:
     """Show the labs that are up: hosts, links as asked and as measured, overlays, what died. Needs root.
 
@@ -42,9 +41,9 @@ def lines(lab: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was seen of a lab, as lines of aligned text."""
     yield f"lab {lab['name']} ({lab['id']}), made {lab['since']}: {lab['state']}"
     if lab["hosts"]:
-        yield from _aligned([HOST_COLUMNS, *map(_host(lab), lab["hosts"])])
+        yield from _aligned([HOST_COLUMNS, *(_host_row(lab, host) for host in lab["hosts"])])
     if lab["links"]:
-        yield from _aligned([LINK_COLUMNS, *map(_link, lab["links"])])
+        yield from _aligned([LINK_COLUMNS, *map(_link_row, lab["links"])])
     for overlay in lab["overlays"]:
         mode = ", ".join(f"{key} {value}" for key, value in overlay["mode"].items())
         yield f"  overlay {overlay['name']} on {len(overlay['hosts'])} hosts, when it got ready: {mode}"
@@ -52,37 +51,34 @@ def lines(lab: Mapping[str, Any]) -> Iterator[str]:
         yield f"  links carry nothing: {lab['shaper'].get('why', 'the shaper died')}; take the lab down"
 
 
-def _host(lab: Mapping[str, Any]) -> Any:
-    def row(host: Mapping[str, Any]) -> list[str]:
-        ends = [
-            f"{end['overlay']} {end['address']}"
-            for overlay in lab["overlays"]
-            for end in overlay["endpoints"]
-            if end["host"] == host["name"]
-        ]
-        if not host["up"]:
-            return [host["name"], host["site"], "–", "–", "–", f"DEAD: {host.get('why', 'with the machine')}"]
-        memory = "?" if host["memory_mib"] is None else f"{host['memory_mib']:.0f}"
-        said = "; ".join(host["dead"])
-        return [host["name"], host["site"], f"{host['cpus']:.2f}", memory, ", ".join(ends), said]
-
-    return row
+def _host_row(lab: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
+    if not host["up"]:
+        return [host["name"], host["site"], "–", "–", "–", f"DEAD: {host.get('why', 'with the machine')}"]
+    ends = ", ".join(
+        f"{end['overlay']} {end['address']}"
+        for overlay in lab["overlays"]
+        for end in overlay["endpoints"]
+        if end["host"] == host["name"]
+    )
+    memory = "?" if host["memory_mib"] is None else f"{host['memory_mib']:.0f}"
+    return [host["name"], host["site"], f"{host['cpus']:.2f}", memory, ends, "; ".join(host["dead"])]
 
 
-def _link(link: Mapping[str, Any]) -> list[str]:
+def _link_row(link: Mapping[str, Any]) -> list[str]:
     if "asked_rtt_ms" not in link:
         return [link["name"], "–", "–", "–", "–", "not there"]
     rtt = f"{link['rtt_ms']:.2f}" if link["rtt_ms"] is not None else "–"
-    loss = {f"loses {share:g} %" for share in link["loss"].values() if share}
-    said = "; ".join([] if link["up"] else ["cut"]) or "; ".join(loss)
-    silent = "no answer" if link["up"] and link["rtt_ms"] is None else ""
+    state = ["cut"]
+    if link["up"]:
+        state = [*{f"loses {share:g} %" for share in link["loss"].values() if share}]
+        state += ["no answer"] if link["rtt_ms"] is None else []
     return [
         link["name"],
         f"{link['asked_rtt_ms']:g}",
         rtt,
         _both(link["asked_mbit"], "any"),
         _both(link["mbit"], "0"),
-        "; ".join(filter(None, (said, silent))),
+        "; ".join(state),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -37,11 +37,8 @@ def command(
     from lab.cli.console import progress
 
     need_root("rehearse", experiment)
-    request = options.request(experiment, "rehearse")
-    request = replace(request, topology=topology, rate=rate, shaper=shaper, trace=trace)
-    work = rehearse(request, plan_run(request, tell), hold=hold, progress=progress, announce=_announce)
+    own = {"topology": topology, "rate": rate, "shaper": shaper, "trace": trace}
+    request = options.request(experiment, "rehearse", **own)
+    announce = partial(print, flush=True)
+    work = rehearse(request, plan_run(request, tell), hold=hold, progress=progress, announce=announce)
     sys.exit(wait(work, "everything was taken away"))
-
-
-def _announce(text: str) -> None:
-    print(text, flush=True)

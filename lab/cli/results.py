@@ -41,12 +41,12 @@ def command(
         raise LabError("--csv and --parquet are two files; ask for one after the other")
     found = read(run)
     experiment = load_experiment(found.manifest.experiment)
-    said: list[str] = []
+    differences: list[str] = []
     if reparse:
         pairs = list(export.reparsed(found, experiment))
         found = replace(found, samples=[sample for sample, _ in pairs])
-        said = [sentence for _, sentence in pairs if sentence]
-        print(f"{len(pairs)} samples parsed again, {len(said)} of them not as stored", file=sys.stderr)
+        differences = [sentence for _, sentence in pairs if sentence]
+        print(f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored", file=sys.stderr)
     if csv or parquet:
         path = output or run / f"samples.{'csv' if csv else 'parquet'}"
         (export.write_csv if csv else export.write_parquet)(found.samples, path)
@@ -55,7 +55,7 @@ def command(
         for table in experiment.tables(found):
             show(table)
             print()
-    for sentence in said + verify.faults(found, experiment):
+    sentences = differences + verify.faults(found, experiment)
+    for sentence in sentences:
         print(sentence, file=sys.stderr)
-        said = said or [sentence]
-    sys.exit(1 if said else 0)
+    sys.exit(1 if sentences else 0)

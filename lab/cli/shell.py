@@ -9,10 +9,7 @@ from lab.cli.options import LabOption, Place
 from lab.cli.process import need_root
 
 
-def command(
-    place: Place,
-    lab: LabOption = "",
-) -> None:
+def command(place: Place, lab: LabOption = "") -> None:
     """Open a shell in a host or in an endpoint: bash where it has one, else sh. Needs root.
 
     Example: sudo python -m lab shell AMS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,8 +107,7 @@ def run(
     from lab.cli.emulate import show_plan
 
     booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
-    request = options.request(experiment, "testbed run")
-    request = replace(request, topology=booked.name, rate=rate, trace=trace)
+    request = options.request(experiment, "testbed run", topology=booked.name, rate=rate, trace=trace)
     if dry_run:
         show_plan(request)
         _show_commands()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,10 +39,10 @@ def command(
     wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
     need_root("up", topology)
-    sys.exit(_run(wanted, tuple(overlay) if overlay else None, called, shaper, plan))
+    _run(wanted, tuple(overlay) if overlay else None, called, shaper, plan)
 
 
-def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> int:
+def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> None:
     from lab.cli.console import progress
     from lab.emulation.registry import records
     from lab.live.session import obtainable
@@ -53,13 +52,13 @@ def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: 
     there = next((record for record in records() if name in (record.name, record.lab_id)), None)
     with progress() as emit:
         if there is not None:
-            return _change(there, wanted, overlays, plan, emit)
-        if plan:
+            _change(there, wanted, overlays, plan, emit)
+        elif plan:
             print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
-            return 0
-        wait(_make(wanted, overlays or (), name, shaper, emit))
-    print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
-    return 0
+        else:
+            wait(_make(wanted, overlays or (), name, shaper, emit))
+    if there is None and not plan:
+        print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
 
 
 async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: str, emit: Emit) -> None:
@@ -69,22 +68,23 @@ async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: 
     session.lab.keep()
 
 
-def _change(there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit) -> int:
+def _change(
+    there: Record, wanted: Topology, overlays: tuple[str, ...] | None, plan: bool, emit: Emit
+) -> None:
     from lab.cli.lab_lock import changing
     from lab.live.session import Session
 
     with changing(there, emit):
         session = Session.attach(there.lab_id, emit=emit)
         change = session.lab.compare(wanted)
-        words = [*change.summary(), *_overlay_words(session.specs, overlays)]
+        words = [*change.summary(), *_overlay_changes(session.specs, overlays)]
         print("\n".join(words or [f"lab {there.name} is as it is wanted"]))
         if words and not plan:
             wait(session.become(change, overlays))
             print(f"lab {there.name} is changed")
-    return 0
 
 
-def _overlay_words(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
+def _overlay_changes(there: tuple[str, ...], wanted: tuple[str, ...] | None) -> list[str]:
     """Return which overlays go and come, where any were named."""
     if wanted is None:
         return []

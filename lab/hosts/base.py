@@ -52,7 +52,12 @@ class BaseHost(ABC):
         return result.checked(self.name) if check else result
 
     async def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
-        await self.run(["tar", "-x", "-C", "/", "-f", "-"], stdin=_tar(data, path, mode), timeout=120)
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode = len(data), mode
+            archive.addfile(entry, io.BytesIO(data))
+        await self.run(["tar", "-x", "-C", "/", "-f", "-"], stdin=buffer.getvalue(), timeout=120)
 
     async def get(self, path: str) -> bytes:
         result = await self.run(Private(["base64", "-w0", path]), check=False)
@@ -60,11 +65,9 @@ class BaseHost(ABC):
             raise HostError(f"{self.name}: {path} cannot be read: {result.stderr.strip()}")
         return base64.b64decode(result.stdout)
 
-    async def start(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "/"
-    ) -> None:
+    async def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         await self.run(["mkdir", "-p", PIDS, LOGS])
-        await self.run(start_argv(name, argv, cwd), env=env)
+        await self.run(start_argv(name, argv, cwd="/"), env=env)
 
     async def stop(self, name: str) -> None:
         await self.run(stop_argv(name), timeout=30)
@@ -77,12 +80,3 @@ class BaseHost(ABC):
             asked = await self.run(["sh"], stdin=facts_script().encode(), check=False)
             self._facts = parse_facts(asked.stdout)
         return self._facts
-
-
-def _tar(data: bytes, path: str, mode: int) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(path.lstrip("/"))
-        entry.size, entry.mode = len(data), mode
-        archive.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()

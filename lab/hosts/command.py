@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.host import Result, Secret
+from lab.hosts.host import CommandOptions, Result, Secret
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -49,14 +49,7 @@ class RunCommand(Protocol):
     """Runs a command of this machine; `on` is the host that it is meant for."""
 
     async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        on: str = MACHINE,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[CommandOptions]
     ) -> Result: ...
 
 
@@ -87,7 +80,9 @@ async def run(
     except TimeoutError as error:
         raise HostTimeout(f"{on}: {shlex.join(argv)[:300]} had not ended after {timeout:g} s") from error
     finally:
-        _end(process)
+        if process.returncode is None:  # its thread reaps it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     result = Result.of(argv, process.returncode, out, err, start)
     return result.checked(on) if check else result
 
@@ -110,25 +105,12 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
             stdin=source,
             stdout=PIPE,
             stderr=PIPE,
-            env=_environment(env),
+            env=env if env is None or isinstance(env, FullEnvironment) else {**os.environ, **env},
             start_new_session=True,
         )
     finally:
         if stdin is not None:
             os.close(source)
-
-
-def _environment(env: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    if env is None or isinstance(env, FullEnvironment):
-        return env
-    return {**os.environ, **env}
-
-
-def _end(process: Popen[bytes]) -> None:
-    """Kill the whole group of a process that still runs; its thread reaps it."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
@@ -158,26 +140,23 @@ class Trace:
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")
 
     async def __call__(
-        self,
-        argv: Sequence[str],
-        *,
-        on: str = MACHINE,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], *, on: str = MACHINE, **options: Unpack[CommandOptions]
     ) -> Result:
+        check, stdin, env = options.get("check", True), options.get("stdin"), options.get("env")
+        options["check"] = False
         began, start = datetime.now().astimezone(), monotonic()
         status = "not ended"
         try:
-            result = await self._inner(argv, on=on, timeout=timeout, check=False, stdin=stdin, env=env)
+            result = await self._inner(argv, on=on, **options)
             status = f"status {result.status}"
         except CommandError as error:
             status = f"status {error.status}"
             raise
         finally:
             at = began.isoformat(timespec="milliseconds")
-            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{_names(env)}\n")
+            given = env.given if isinstance(env, FullEnvironment) else env
+            names = f", with {' '.join(given)} in its environment" if given else ""
+            self._file.write(f"# {at} on {on}: {status}, {monotonic() - start:.3f} s{names}\n")
             shown = argv.again if isinstance(argv, Traced) else argv
             command = shlex.join(shown) + _here_document(stdin)
             self._file.write(_required_variables(stdin) + command + "\n")
@@ -185,12 +164,6 @@ class Trace:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _names(env: Mapping[str, str] | None) -> str:
-    """Return words about what was given in an environment, without the values."""
-    given = env.given if isinstance(env, FullEnvironment) else env
-    return f", with {' '.join(given)} in its environment" if given else ""
 
 
 def _here_document(stdin: bytes | None) -> str:
@@ -211,9 +184,9 @@ def _here_document(stdin: bytes | None) -> str:
 
 def _required_variables(stdin: bytes | None) -> str:
     """Return lines that end a script, and say why, where a secret of the next input is not given to it."""
-    words = stdin.secrets if isinstance(stdin, Secret) else ()
+    secrets = stdin.secrets if isinstance(stdin, Secret) else ()
     say = "stood in the next input and is not kept here; set this variable to it"
-    return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in words)
+    return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in secrets)
 
 
 def _with_variables(text: str, secrets: Mapping[str, str]) -> str:

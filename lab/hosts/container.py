@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.hosts import command
 from lab.hosts.base import GRACE, BaseHost
-from lab.hosts.host import Result
+from lab.hosts.host import Result, docker_exec
 
 #: The script that a command goes through to get into a host.
 ENTER = Path(__file__).with_name("enter")
@@ -49,24 +49,12 @@ class ContainerHost(BaseHost):
     async def execute(
         self, argv: Sequence[str], timeout: float, stdin: bytes | None, env: Mapping[str, str] | None
     ) -> Result:
-        full = exec_argv(self.container, argv, timeout, stdin is not None, tuple(env or ()))
-        if self._inside:
+        bounded = command.with_deadline(argv, timeout)
+        full = docker_exec(self.container, bounded, stdin, env)
+        if inside := self._inside:
+            allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
+            entered = [str(ENTER), str(inside.pid), str(inside.started), allowed, *bounded]
             # in a trace no number of a process, which the next lab's is another than
-            full = command.Traced(enter_argv(self._inside, argv, timeout), again=full)
-            env = command.FullEnvironment({**ENVIRONMENT, **self._inside.env}, env or {})
+            full = command.Traced(entered, again=full)
+            env = command.FullEnvironment({**ENVIRONMENT, **inside.env}, env or {})
         return await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env)
-
-
-def enter_argv(inside: ContainerProcess, argv: Sequence[str], timeout: float) -> list[str]:
-    """Build the command that runs `argv` in the container's namespaces and control groups."""
-    allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
-    return [str(ENTER), str(inside.pid), str(inside.started), allowed, *command.with_deadline(argv, timeout)]
-
-
-def exec_argv(
-    container: str, argv: Sequence[str], timeout: float, has_input: bool, env: Sequence[str]
-) -> list[str]:
-    """Build the ``docker exec`` that runs `argv`; of `env` only the names stand in it."""
-    flags = ["-i"] if has_input else []
-    flags += [word for name in env for word in ("-e", name)]
-    return ["docker", "exec", *flags, container, *command.with_deadline(argv, timeout)]

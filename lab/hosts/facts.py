@@ -40,14 +40,12 @@ def parse_facts(answers: str) -> HostFacts:
     )
 
 
-def _probe_links() -> str:
-    """Lines for ``ip -batch``: every kind is added on an odd line and deleted on the next."""
-    # ipip: the kernel has a device for any two ends already and refuses a second; RFC 5737's are nobody's
-    more = {"vxlan": " id 16000000 dstport 0", "ipip": " local 192.0.2.1 remote 192.0.2.2"}
-    lines = [f"link add labprobe type {kind}{more.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS]
-    return "".join(lines)
-
-
+# ipip: the kernel has a device for any two ends already and refuses a second; RFC 5737's are nobody's
+_DETAILS = {"vxlan": " id 16000000 dstport 0", "ipip": " local 192.0.2.1 remote 192.0.2.2"}
+#: Lines for ``ip -batch``: every kind is added on an odd line and deleted on the next.
+_PROBES = "".join(
+    f"link add labprobe type {kind}{_DETAILS.get(kind, '')}\nlink del labprobe\n" for kind in LINK_KINDS
+)
 #: IPsec's ESP with AES-GCM, tried with a state that no packet matches: its addresses are RFC 5737's.
 _ESP = "src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x4c4142"
 _AES = f"mode transport aead 'rfc4106(gcm(aes))' 0x{'00' * 20} 64"
@@ -56,7 +54,7 @@ QUESTIONS = {
     "machine": "uname -rm",
     "docker": "docker version --format '{{.Server.Version}}'",
     "programs": f"which {' '.join(BINARIES)}",
-    "links": f"printf %s {shlex.quote(_probe_links())} | ip -force -batch -",
+    "links": f"printf %s {shlex.quote(_PROBES)} | ip -force -batch -",
     "openvswitch": "genl ctrl get name ovs_datapath",
     "esp": f"ip xfrm state add {_ESP} {_AES} && ip xfrm state delete {_ESP} && echo yes",
     "tun": "test -c /dev/net/tun && echo yes",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from lab.errors import CommandError
 
@@ -83,24 +83,27 @@ class HostFacts:
     features: frozenset[str] = frozenset()
 
 
+class CommandOptions(TypedDict, total=False):
+    """The options of every `run`: `timeout` (s, 60 by default), and the command's input.
+
+    `check`, on by default, refuses a status that is not zero. `env` reaches the command without
+    standing in any argv: secrets go here.
+    """
+
+    timeout: float
+    check: bool
+    stdin: bytes | None
+    env: Mapping[str, str] | None
+
+
 class CommandRunner(Protocol):
     """Runs one command to its end. What only runs commands asks for no more than this."""
 
     @property
     def name(self) -> str: ...
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
+    async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
         """Run `argv` (never a shell string) and return what it left.
-
-        `env` reaches the command without standing in any argv: secrets go here.
 
         Raises:
             CommandError: `check` is set and the status is not zero.
@@ -122,9 +125,7 @@ class Host(CommandRunner, Protocol):
 
     async def facts(self) -> HostFacts: ...
 
-    async def start(
-        self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str = "/"
-    ) -> None:
+    async def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Start a daemon that outlives this call; its output goes to ``/var/log/lab/NAME.log``.
 
         A daemon of that name that runs already is left as it is.
@@ -152,6 +153,15 @@ class Host(CommandRunner, Protocol):
         ...
 
 
+def docker_exec(
+    container: str, argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None
+) -> list[str]:
+    """Build the ``docker exec`` that runs `argv`; of `env` only the names stand in it."""
+    flags = ["-i"] if stdin is not None else []
+    flags += [word for name in env or () for word in ("-e", name)]
+    return ["docker", "exec", *flags, container, *argv]
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A measurement container on a host, attached to an overlay.
@@ -176,25 +186,10 @@ class Endpoint:
         """Return where the endpoint on another host sends to: over their link, where there is one."""
         return self.neighbours.get(host, self.address)
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
+    async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
         """Run a command inside the container; see `CommandRunner.run`."""
-        flags = ["-i"] if stdin is not None else []
-        flags += [word for key in (env or {}) for word in ("-e", key)]
-        return await self.host.run(
-            ["docker", "exec", *flags, self.container, *argv],
-            timeout=timeout,
-            check=check,
-            stdin=stdin,
-            env=env,
-        )
+        full = docker_exec(self.container, argv, options.get("stdin"), options.get("env"))
+        return await self.host.run(full, **options)
 
     async def start(self, argv: Sequence[str]) -> None:
         """Start a command inside the container and leave it running."""

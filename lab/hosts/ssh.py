@@ -21,14 +21,9 @@ READ_ENVIRONMENT = (
 
 
 class SshHost(BaseHost):
-    """A `Host` on a machine that is reached by `run`; see `lab.hosts.ssh_connection.SshConnection`.
+    """A `Host` on a machine where `run` (an `SshConnection`) runs commands as who logs in: `sudo`, not root.
 
-    Args:
-        name: as in the topology.
-        site: where it is.
-        addresses: its underlay addresses, by link number.
-        run: what runs a command there, as whoever logs in.
-        sudo: that user is not root.
+    `addresses` are those on the underlay, by link number.
     """
 
     def __init__(

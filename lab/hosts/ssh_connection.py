@@ -135,9 +135,8 @@ class SshConnection:
         with self.log.command(argv, env, given) if self.log else nullcontext() as logged:
             try:
                 async with asyncio.timeout(timeout):
-                    status, out, err = await self._run_where_free(
-                        words, stdin, logged.add if logged else _drop
-                    )
+                    on_output = logged.add if logged else lambda mark, data: None
+                    status, out, err = await self._run_where_free(words, stdin, on_output)
             except TimeoutError as error:
                 raise HostTimeout(
                     f"{self.settings.name}: {words[:300]} had not ended after {timeout:g} s"
@@ -160,7 +159,7 @@ class SshConnection:
             except asyncssh.ChannelOpenError as error:
                 connection.most = connection.used - 1
                 if connection.most == 0 and not connection.ssh.is_closed():
-                    raise self.settings.unreachable(describe_failure(error)) from error
+                    raise self.settings.unreachable(_describe_failure(error)) from error
             finally:
                 connection.used -= 1
 
@@ -194,24 +193,17 @@ class SshConnection:
     async def _free(self) -> _Connection:
         """Return a connection that has room for one more command; those that dropped are forgotten."""
         self._open = [c for c in self._open if not c.ssh.is_closed()]
-        found = next((c for c in self._open if c.used < c.most), None)
-        if found is None:
-            found = await self._connect()
-            self._open.append(found)
-        return found
-
-    async def _connect(self) -> _Connection:
+        if free := next((c for c in self._open if c.used < c.most), None):
+            return free
         jump = await open_connection(self.settings.jump) if self.settings.jump else None
         try:
-            return _Connection(await open_connection(self.settings, jump), jump=jump)
+            opened = _Connection(await open_connection(self.settings, jump), jump=jump)
         except BaseException:
             if jump:
                 jump.close()
             raise
-
-
-def _drop(mark: str, data: bytes) -> None:
-    """Drop output that nobody but the caller is given."""
+        self._open.append(opened)
+        return opened
 
 
 async def _communicate(process: Any, stdin: bytes | None, on_output: OnOutput) -> tuple[bytes, bytes]:
@@ -247,11 +239,12 @@ def environment_lines(env: Mapping[str, str]) -> bytes:
 
 def _end(process: Any) -> None:
     """End a command that is waited for no longer; `timeout` there does so too, at the latest."""
-    if process is not None and process.exit_status is None:
+    if process is None:
+        return
+    if process.exit_status is None:
         with suppress(OSError, asyncssh.Error):
             process.send_signal("TERM")
-    if process is not None:
-        process.close()
+    process.close()
 
 
 class _HostKeyCheck(asyncssh.SSHClient):
@@ -294,7 +287,7 @@ async def open_connection(
         HostUnreachable: says what stands in the way, and what to do.
     """
     client = _HostKeyCheck(settings)
-    refuse_keys(settings)
+    _refuse_unreadable_keys(settings)
     try:
         return await asyncssh.connect(
             settings.address,
@@ -307,29 +300,20 @@ async def open_connection(
     except asyncssh.PermissionDenied as error:
         raise settings.unreachable(_login_refused(settings)) from error
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise HostUnreachable(
-            settings.name,
-            settings.where,
-            f"a key cannot be used: {error}; give it to ssh-agent, or name another",
+        raise settings.unreachable(
+            f"a key cannot be used: {error}; give it to ssh-agent, or name another"
         ) from error
     except (asyncssh.Error, OSError) as error:
-        raise settings.unreachable(describe_failure(error)) from error
+        raise settings.unreachable(_describe_failure(error)) from error
 
 
-def refuse_keys(settings: SshSettings) -> None:
-    """Return when the files of the keys can be read.
-
-    Raises:
-        HostUnreachable: one cannot.
-    """
+def _refuse_unreadable_keys(settings: SshSettings) -> None:
     for key in settings.keys:
         try:
             Path(key).expanduser().open("rb").close()
         except OSError as error:
-            raise HostUnreachable(
-                settings.name,
-                settings.where,
-                f"the key {key} cannot be read: {error.strerror}; correct the inventory",
+            raise settings.unreachable(
+                f"the key {key} cannot be read: {error.strerror}; correct the inventory"
             ) from error
 
 
@@ -340,8 +324,7 @@ def _login_refused(settings: SshSettings) -> str:
     return f"{who} is {what}; correct user and key in the inventory, or put the key there"
 
 
-def describe_failure(error: BaseException) -> str:
-    """Describe in a few words what went wrong on the settings."""
+def _describe_failure(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
@@ -352,24 +335,22 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _options(settings: SshSettings) -> dict[str, Any]:
-    """Return the options of asyncssh; an empty tuple stands for the user's own settings."""
-    options: dict[str, Any] = {
+    """Return the options of asyncssh; one that is left out comes from the user's own settings."""
+    if settings.known_hosts is not None:
+        settings.known_hosts.touch(mode=0o600, exist_ok=True)
+    chosen = {
+        "port": settings.port,
+        "username": settings.user,
+        "client_keys": [str(Path(key).expanduser()) for key in settings.keys] or None,
+        "known_hosts": settings.known_hosts and str(settings.known_hosts),
+        "config": settings.config and [str(settings.config)],
+    }
+    return {
         "connect_timeout": CONNECT,
         "login_timeout": LOGIN,
         "keepalive_interval": KEEPALIVE,
         "keepalive_count_max": MISSING,
         "compression_algs": ["none"],
         "preferred_auth": "publickey",
+        **{name: value for name, value in chosen.items() if value is not None},
     }
-    if settings.port is not None:
-        options["port"] = settings.port
-    if settings.user is not None:
-        options["username"] = settings.user
-    if settings.keys:
-        options["client_keys"] = [str(Path(key).expanduser()) for key in settings.keys]
-    if settings.known_hosts is not None:
-        settings.known_hosts.touch(mode=0o600, exist_ok=True)
-        options["known_hosts"] = str(settings.known_hosts)
-    if settings.config is not None:
-        options["config"] = [str(settings.config)]
-    return options

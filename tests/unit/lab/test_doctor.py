@@ -146,7 +146,7 @@ def test_a_program_named_by_its_variable_counts_and_a_wrong_one_does_not(
     program.chmod(0o755)
     monkeypatch.setenv("LAB_WEAVER", str(program))
     monkeypatch.setenv("LAB_FLANNELD", str(tmp_path / "nothing"))
-    found = {f.name: f for f in asyncio.run(doctor.programs(Answers()))}
+    found = {f.name: f for f in asyncio.run(doctor.programs())}
     assert (found["weaver"].state, found["weaver"].found) == ("ok", str(program))
     assert (found["flanneld"].state, found["flanneld"].found) == (
         "optional",

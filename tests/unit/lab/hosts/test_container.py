@@ -9,12 +9,12 @@ import pytest
 
 from lab.errors import CommandError
 from lab.hosts.command import FullEnvironment, Trace, run
-from lab.hosts.container import ContainerHost, ContainerProcess, exec_argv
-from lab.hosts.host import Result
+from lab.hosts.container import ContainerHost, ContainerProcess
+from lab.hosts.host import Result, docker_exec
 
 
 def test_a_secret_has_only_its_name_in_argv() -> None:
-    argv = exec_argv("c", ["weaver"], 60, has_input=False, env=["WEAVE_PASSWORD"])
+    argv = docker_exec("c", ["weaver"], stdin=None, env={"WEAVE_PASSWORD": "x"})
     assert argv[:5] == ["docker", "exec", "-e", "WEAVE_PASSWORD", "c"]
 
 

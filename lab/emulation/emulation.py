@@ -13,7 +13,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from lab import images
@@ -158,9 +157,7 @@ class Emulation:
         await self.up()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None and self._kept:
             await asyncio.to_thread(self.docker.release)
         else:
@@ -221,34 +218,30 @@ class Emulation:
 
     async def down(self) -> None:
         """Take everything off the machine again; twice is as good as once."""
-        if self._lab is not None:
-            await self._remove(self._lab)
+        if (lab := self._lab) is not None:
+            if lab.fabric is not None:
+                await lab.fabric.shaper.close()
+            await asyncio.to_thread(self.docker.revive)
+            with step(self._emit, "teardown") as words:
+                done = await cleanup.remove(lab.state, self.run)
+                words.append(f"{len(done)} objects")
+            self._lab = self._builder = None
         await asyncio.to_thread(self.docker.release)
-
-    async def _remove(self, lab: RunningLab) -> None:
-        if lab.fabric is not None:
-            await lab.fabric.shaper.close()
-        await asyncio.to_thread(self.docker.revive)
-        with step(self._emit, "teardown") as words:
-            done = await cleanup.remove(lab.state, self.run)
-            words.append(f"{len(done)} objects")
-        self._lab = self._builder = None
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
         """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`)."""
         build = await self.open()
         if name in self.hosts:
             raise TopologyError(f"host {name!r} is there already; give another name")
-        await build.add([await self._plan(name, image, params)], [])
-        return self.hosts[name]
-
-    async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> host_spec.Plan:
         number = 1 + max((host.number for host in self.record.hosts), default=0)
         if image not in (None, host_spec.HOST_IMAGE):
-            return replace(host_spec.plain(self.state, name, str(image), params), number=number)
-        store = await asyncio.to_thread(endpoint_store, self._emit)
-        site = params.get("site", name)
-        return host_spec.host(self.state, name, number, site, (), store, params=params)
+            plan = replace(host_spec.plain(self.state, name, str(image), params), number=number)
+        else:
+            store = await asyncio.to_thread(endpoint_store, self._emit)
+            site = params.get("site", name)
+            plan = host_spec.host(self.state, name, number, site, (), store, params=params)
+        await build.add([plan], [])
+        return self.hosts[name]
 
     async def remove_docker(self, *names: str) -> None:
         """Take hosts and all their links away, while the others go on.
@@ -307,7 +300,7 @@ class Emulation:
         build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
         await together(self.running_links().set_up(link) for link in change.links_up)
-        await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
+        await together(self._set_cpus(name, cpus) for name, cpus in change.cpus.items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)
         build.lab.save()

@@ -55,7 +55,6 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
     Raises:
         CommandError: an sshd did not start.
     """
-    assert emulation.state is not None, "the lab is up"
     folder = emulation.state.folder / "ssh"
     folder.mkdir(mode=0o700)
     names = list(emulation.hosts)
@@ -69,9 +68,12 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
         )
         await run(netns.ip_batch(access.namespace), stdin=netns.script(control_lines(emulation.pids)))
         keys = _keys(access)
+        ports = {
+            name: [link.interface(name) for link in emulation.links if name in (link.a, link.b)]
+            for name in names
+        }
         await together(
-            _prepare(host, access, keys[name], _ports(emulation, name))
-            for name, host in emulation.hosts.items()
+            _prepare(host, access, keys[name], ports[name]) for name, host in emulation.hosts.items()
         )
         words.append(f"{len(names)} VMs")
     return access
@@ -93,10 +95,6 @@ def control_lines(pids: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def _ports(emulation: Emulation, host: str) -> list[str]:
-    return [link.interface(host) for link in emulation.links if host in (link.a, link.b)]
-
-
 def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
     """Make all keys of a rehearsal; returns the VMs' own, which known_hosts then has."""
     user = asyncssh.generate_private_key("ssh-ed25519")
@@ -115,14 +113,14 @@ def public(key: asyncssh.SSHKey) -> str:
 
 
 async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
-    own = key.export_private_key().decode()
+    private = key.export_private_key().decode()
     text = script(
         address=access.addresses[host.name],
-        host_key=own,
+        host_key=private,
         allowed=Path(f"{access.key}.pub").read_text(),
         ports=ports,
     )
-    await host.run(["sh", "-eu"], stdin=Secret(text.encode(), {f"ssh host key of {host.name}": own}))
+    await host.run(["sh", "-eu"], stdin=Secret(text.encode(), {f"ssh host key of {host.name}": private}))
 
 
 def script(*, address: str, host_key: str, allowed: str, ports: Sequence[str]) -> str:

@@ -7,22 +7,23 @@ over every link, and each host's Docker is asked over its socket for its contain
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from lab.emulation.docker import daemon
 from lab.emulation.links import icmp, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.registry import HostRecord, Record
 from lab.emulation.shaper_choice import find as find_shaper
 from lab.hosts.daemons import LOGS, PIDS
+from lab.live.enter import endpoints
 from lab.measure.cgroups import folders, memory, read_cpu
 
 #: How long traffic and CPU are watched at least, and echoes waited for at most (s).
@@ -46,10 +47,8 @@ def look(record: Record) -> dict[str, Any]:
         "overlays": [],
     }
     if record.rebooted:
-        return {
-            **status,
-            "hosts": [{"name": host.name, "site": host.site, "up": False} for host in record.hosts],
-        }
+        status["hosts"] = [{"name": host.name, "site": host.site, "up": False} for host in record.hosts]
+        return status
     living = {host.name: host for host in record.hosts if host.process.alive()}
     shaper = (
         find_shaper(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
@@ -185,23 +184,17 @@ def _last_words(log: Path) -> str:
 
 def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
     """The containers on a host and what Docker says of each; None where it does not answer."""
-    with suppress(OSError, ValueError, HTTPException), socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(DOCKER_PATIENCE)
-        line.connect(str(record.state.shared(host.number) / "docker.sock"))
-        connection = HTTPConnection("docker")
-        connection.sock = line
-        wanted = any(end["host"] == host.name for one in record.overlays for end in one.endpoints)
-        connection.request("GET", "/containers/json?all=1" if wanted else "/_ping")
-        reply = connection.getresponse().read()
+    with suppress(OSError, ValueError, HTTPException):
+        wanted = any(end["host"] == host.name for end in endpoints(record))
+        path = "/containers/json?all=1" if wanted else "/_ping"
+        reply = daemon.get(record.state.shared(host.number) / "docker.sock", path, DOCKER_PATIENCE)[1]
         listed = json.loads(reply) if wanted else []
         return {one["Names"][0].lstrip("/"): f"{one['State']}: {one['Status']}" for one in listed}
     return None
 
 
 def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] | None) -> list[str]:
-    wanted = [
-        end["container"] for one in record.overlays for end in one.endpoints if end["host"] == host.name
-    ]
+    wanted = [end["container"] for end in endpoints(record) if end["host"] == host.name]
     if there is None:
         return [] if host.confined else ["its Docker daemon does not answer"]
     states = {name: there.get(name, "gone: it was removed") for name in wanted}

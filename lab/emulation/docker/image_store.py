@@ -79,7 +79,10 @@ def _make(folder: Path, images: Sequence[str]) -> None:
     finally:
         asyncio.run(cleanup.remove(state))
         shutil.rmtree(scratch, ignore_errors=True)
-    _forget_others(folder)
+    if not labs():  # no lab can still use the stores of older images
+        for other in STORES.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 async def _load(state: LabState, raw: Path, archive: Path, images: Sequence[str]) -> None:
@@ -132,14 +135,6 @@ def _template_of_layer(layer: Path, copy: Path) -> None:
     if (layer / "work").is_dir():
         (copy / "work").mkdir()
     (copy / "diff").symlink_to(Path(host_spec.STORE_INSIDE) / "overlay2" / layer.name / "diff")
-
-
-def _forget_others(folder: Path) -> None:
-    """Delete the stores of older images, unless a lab may still use them."""
-    if not labs():
-        for other in STORES.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
 
 
 def forget_all() -> None:

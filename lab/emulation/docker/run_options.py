@@ -165,12 +165,8 @@ def _extra_hosts(value: Any) -> list[str]:
     return [f"--add-host={name}:{address}" for name, address in known.items()]
 
 
-def _flag(option: str) -> Options:
-    return lambda value: [f"--{option}={value}"]
-
-
-def _whole(option: str) -> Options:
-    return lambda value: [f"--{option}={int(value)}"]
+def _flag(option: str, convert: Callable[[Any], object] = str) -> Options:
+    return lambda value: [f"--{option}={convert(value)}"]
 
 
 def _many(option: str) -> Options:
@@ -187,9 +183,9 @@ KNOWN: dict[str, tuple[Options, str]] = {
         lambda v: cpu_argv(float(v)),
         "share of the processors, 1.0 is one of them; dealt out in turns of 5 ms",
     ),
-    "cpu_quota": (_whole("cpu-quota"), "µs of processor time in a period"),
-    "cpu_period": (_whole("cpu-period"), "µs; the period of `cpu_quota`"),
-    "cpu_shares": (_whole("cpu-shares"), "weight against other containers when all are busy"),
+    "cpu_quota": (_flag("cpu-quota", int), "µs of processor time in a period"),
+    "cpu_period": (_flag("cpu-period", int), "µs; the period of `cpu_quota`"),
+    "cpu_shares": (_flag("cpu-shares", int), "weight against other containers when all are busy"),
     "cpuset_cpus": (_flag("cpuset-cpus"), "processors to run on: `'0,2'`, `'0-3'`"),
     "mem_limit": (_flag("memory"), "bytes, or with a unit: `'64m'`"),
     "memory": (_flag("memory"), "the lab's own word for `mem_limit`"),

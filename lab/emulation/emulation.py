@@ -21,9 +21,10 @@ from lab.emulation.builder import Builder, RunningLab, new_lab
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.docker.image_store import endpoint_store
+from lab.emulation.links import netns
 from lab.emulation.links.control import Links
 from lab.emulation.links.shaper import Shaper
-from lab.emulation.links.veth import Fabric, namespace
+from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
@@ -268,7 +269,7 @@ class Emulation:
         Raises:
             LabError: there are none.
         """
-        return Links(namespace(self.lab_id), self.shaper, self.links, self.run)
+        return Links(netns.of_lab(self.lab_id), self.shaper, self.links, self.run)
 
     def compare(self, wanted: Topology) -> Difference:
         """Compare what runs with the topology that is wanted; nothing is done.

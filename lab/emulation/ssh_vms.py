@@ -60,7 +60,7 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
     names = list(emulation.hosts)
     with step(emit, "control network and sshd") as words:
         access = VmAccess(
-            namespace=f"lab-{emulation.state.lab_id}",
+            namespace=netns.of_lab(emulation.lab_id),
             addresses={name: str(NETWORK + number) for number, name in enumerate(names, 1)},
             user=USER,
             key=folder / "key",
@@ -102,33 +102,18 @@ def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
     access.key.chmod(0o600)
     user.write_public_key(f"{access.key}.pub")
     keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in access.addresses}
-    lines = [f"{access.addresses[name]} {public(key)}\n" for name, key in keys.items()]
+    lines = [f"{access.addresses[name]} {key.export_public_key().decode()}" for name, key in keys.items()]
     access.known_hosts.write_text("".join(lines))
     return keys
 
 
-def public(key: asyncssh.SSHKey) -> str:
-    """Write a public key as one line of OpenSSH's."""
-    return str(key.export_public_key().decode().strip())
-
-
 async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
-    private = key.export_private_key().decode()
-    text = script(
-        address=access.addresses[host.name],
-        host_key=private,
-        allowed=Path(f"{access.key}.pub").read_text(),
-        ports=ports,
-    )
-    await host.run(["sh", "-eu"], stdin=Secret(text.encode(), {f"ssh host key of {host.name}": private}))
-
-
-def script(*, address: str, host_key: str, allowed: str, ports: Sequence[str]) -> str:
-    """Write what makes a host a VM, as the input of a shell: no key stands in any argv."""
+    """Make a host a VM, by the input of a shell: no key stands in any argv."""
+    host_key, allowed = key.export_private_key().decode(), Path(f"{access.key}.pub").read_text()
     down = "".join(f"ip addr flush dev {port}\nip link set {port} down\n" for port in ports)
-    return f"""\
+    script = f"""\
 umask 077
-ip addr add {address}/{LENGTH} dev {CONTROL}
+ip addr add {access.addresses[host.name]}/{LENGTH} dev {CONTROL}
 ip link set lo up
 ip link set {CONTROL} up
 {down}grep -q "$(hostname)" /etc/hosts || echo "127.0.1.1 $(hostname)" >> /etc/hosts
@@ -144,3 +129,4 @@ chown -R {USER}: /home/{USER}/.ssh
 mkdir -p -m 755 /run/sshd
 /usr/sbin/sshd
 """
+    await host.run(["sh", "-eu"], stdin=Secret(script.encode(), {f"ssh host key of {host.name}": host_key}))

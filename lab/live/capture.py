@@ -84,7 +84,7 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
     link = links[place]
     if end and end not in (link["a"], link["b"]):
         raise UnknownName(f"end of link {link['name']}", end, (link["a"], link["b"]))
-    namespace = f"/run/netns/lab-{record.lab_id}"
+    namespace = netns.path(netns.of_lab(record.lab_id))
     return [
         CapturePoint(
             namespace, f"{link['number']}{side}", f"{link['name']}@{link[side]}", f"at {link[side]}", True
@@ -97,13 +97,8 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
 def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
     if not host.process.alive():
         raise HostError(f"{name} of lab {record.name} has died; 'lab ps' says why")
-    own = [(link, side) for link in record.links for side in ("a", "b") if link[side] == name]
-    return [
-        CapturePoint(
-            f"/proc/{host.pid}/ns/net", link[f"interface_{side}"], link[f"interface_{side}"], link["name"]
-        )
-        for link, side in own
-    ]
+    own = {link[f"interface_{side}"]: link for link in record.links for side in "ab" if link[side] == name}
+    return [CapturePoint(netns.path(host.pid), port, port, link["name"]) for port, link in own.items()]
 
 
 def compile_filter(

@@ -95,7 +95,7 @@ def _sweep_targets(
     record: Record, lines: Mapping[str, LinkState], living: Mapping[str, HostRecord]
 ) -> dict[str, icmp.SweepTarget]:
     return {
-        link["name"]: icmp.SweepTarget(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
+        link["name"]: icmp.SweepTarget(netns.path(living[link["a"]].pid), link["address_b"])
         for link in record.links
         if link["a"] in living and link["b"] in living and not lines.get(link["name"], LinkState("", 0)).down
     }
@@ -107,7 +107,7 @@ def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, flo
         f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
         for name, host in living.items()
     }
-    namespace = {"ports": f"/run/netns/lab-{record.lab_id}"}
+    namespace = {"ports": netns.path(netns.of_lab(record.lab_id))}
     text = netns.in_each(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
     for line in text.splitlines()[2:]:
         name, _, numbers = line.partition(":")
@@ -226,7 +226,7 @@ def _link(
 def _shaper(shaper: Shaper, record: Record) -> dict[str, Any]:
     dead = [one.pid for one in shaper.processes if not one.alive()]
     status: dict[str, Any] = {"name": shaper.name, "up": not dead}
-    if not Path(f"/run/netns/lab-{record.lab_id}").exists():
+    if not Path(netns.path(netns.of_lab(record.lab_id))).exists():
         return {**status, "up": False, "why": "the links' namespace was removed"}
     if dead:
         status["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"

@@ -7,13 +7,13 @@ direction has its kernel cut them before they leave it. Only these pay for that,
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
 from lab.emulation.links import netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.hosts.command import RunCommand
+from lab.util.concurrency import together
 
 #: Packets in a GSO packet: what Linux allows, and what loss needs.
 ANY, SINGLE = 65535, 1
@@ -44,9 +44,5 @@ async def limit(before: Iterable[LinkState], after: Iterable[LinkState], run: Ru
     Raises:
         CommandError: a host is gone.
     """
-    await asyncio.gather(
-        *(
-            run(netns.ip_batch(end), stdin=netns.script(lines))
-            for end, lines in commands(before, after).items()
-        )
-    )
+    lines_by_end = commands(before, after)
+    await together(run(netns.ip_batch(end), stdin=netns.script(lines)) for end, lines in lines_by_end.items())

@@ -110,10 +110,8 @@ def read_rate(rates: Rates, link: LinkState, direction: str) -> tuple[float | No
     if number not in rates.classes:
         raise ShaperError(f"{named}: port {link.port_out(direction)} has no rate; take the lab down")
     rate, bucket = rates.classes[number]
-    if (
-        abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
-        and abs(bucket - burst(shape)) > ROUNDING * bucket
-    ):
+    as_asked = abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
+    if as_asked and abs(bucket - burst(shape)) > ROUNDING * bucket:
         raise ShaperError(f"{named}: burst was set to {burst(shape)} bytes and reads back as {bucket:g}")
     return None if rate == UNLIMITED else rate, shape.queue if limit == queue_limit(shape) else limit
 

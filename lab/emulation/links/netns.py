@@ -15,6 +15,11 @@ IPV6_SWITCHES = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which 
 OWN_MODULES = {"PYTHONPATH": __file__.rsplit("/", 4)[0]}
 
 
+def of_lab(lab_id: str) -> str:
+    """Return the name of the network namespace in which a lab has its links."""
+    return f"lab-{lab_id}"
+
+
 def path(end: int | str) -> str:
     """Return the path of a network namespace, given a process in it, its name, or the path itself."""
     if isinstance(end, int):

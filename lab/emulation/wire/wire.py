@@ -97,7 +97,7 @@ class Wire(Shaper):
         facts = await try_out(self._run)
         if "reason" in facts:
             raise ShaperError(f"the wire cannot be had: {facts['reason']}")
-        self._write_facts(facts)
+        self._facts.write_text(json.dumps(facts))
         for family in iptables.families():
             argv = netns.inside(self._namespace, iptables.restore(facts["variant"], family))
             await self._run(argv, stdin=iptables.table([]))
@@ -106,7 +106,7 @@ class Wire(Shaper):
             env={"LAB_ID": self.lab_id, **OWN_MODULES},
         )
         process = Process.of(int(started.stdout))
-        self._write_facts({**facts, "pid": process.pid, "started": process.started})
+        self._facts.write_text(json.dumps({**facts, "pid": process.pid, "started": process.started}))
 
     async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
         lines = [line for link in links for d in DIRECTIONS for line in htb.add_commands(link, d, "root")]
@@ -159,9 +159,6 @@ class Wire(Shaper):
                     os.kill(process.pid, 9)
                 await asyncio.sleep(0.002)
         self._facts.unlink(missing_ok=True)
-
-    def _write_facts(self, facts: Mapping[str, Any]) -> None:
-        self._facts.write_text(json.dumps(facts))
 
     def _read_facts(self) -> dict[str, Any]:
         try:

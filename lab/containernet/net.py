@@ -143,8 +143,7 @@ class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
 
     def removeHost(self, name: Any, **params: Any) -> bool:
         """Remove a host, with its links, while the others go on."""
-        node = self._node(name)
-        self.delNode(node)
+        self.delNode(self._node(name))
         return True
 
     def delNode(self, node: Any, nodes: Any = None) -> None:

@@ -59,12 +59,6 @@ def _here(name: str, value: Any) -> tuple[str, int]:
     return "127.0.0.1", _port(name, value)
 
 
-def socket_in(path: str) -> socket.socket:
-    """A TCP socket of another network namespace; this thread is back in its own when it returns."""
-    with netns.entered(path):
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-
-
 class Publisher:
     """The published ports of one container."""
 
@@ -94,7 +88,8 @@ class Publisher:
     def _serve(self, inside: int) -> Any:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
-                far = socket_in(self._namespace)
+                with netns.entered(self._namespace):
+                    far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 far.setblocking(False)
                 await asyncio.get_running_loop().sock_connect(far, ("127.0.0.1", inside))
                 far_reader, far_writer = await asyncio.open_connection(sock=far)

@@ -28,12 +28,8 @@ class LinkEnd:
     link: LinkSpec
 
     @property
-    def address(self) -> str:
-        return self.link.address(self.host)
-
-    @property
     def with_length(self) -> str:
-        return f"{self.address}/{self.link.prefix}"
+        return f"{self.link.address(self.host)}/{self.link.prefix}"
 
     @property
     def peer(self) -> str:

@@ -156,7 +156,7 @@ class Backend:
     def record_link(self) -> str:
         """Write down a link that is about to be in this machine's own network; returns its name."""
         state = self.state
-        name = f"sap-{state.lab_id}-{sum(owned.kind == 'link' for owned in state.owned())}"
+        name = f"sap-{state.lab_id}-{len(state.owned('link'))}"
         state.record("link", name)
         return name
 
@@ -165,7 +165,7 @@ class Backend:
         self.state  # noqa: B018  (what it is made in is recorded from then on)
         far = f"mtu {mtu} name {b.interface} netns {b.namespace}"
         lines = [f"link add {a.interface} mtu {mtu} type veth peer {far}"]
-        self.run(netns.ip_batch(a.namespace), stdin=netns.script(lines))
+        self.loop.call(netns.batch("ip", a.namespace, lines, self.emulation.run))
 
     def add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         """Make a link with a shaper in its middle; returns its name.

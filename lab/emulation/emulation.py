@@ -34,7 +34,7 @@ from lab.events import Emit, silent, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.hosts.container import ContainerHost
-from lab.topology import LinkSpec, Topology
+from lab.topology import HostSpec, LinkSpec, Topology
 from lab.util.concurrency import together
 
 
@@ -239,8 +239,8 @@ class Emulation:
             plan = replace(host_spec.plain(self.state, name, str(image), params), number=number)
         else:
             store = await asyncio.to_thread(endpoint_store, self._emit)
-            site = params.get("site", name)
-            plan = host_spec.host(self.state, name, number, site, (), store, params=params)
+            spec = HostSpec(name, number, params.get("site", name))
+            plan = host_spec.host(self.state, spec, (), store, params=params)
         await build.add([plan], [])
         return self.hosts[name]
 

@@ -73,14 +73,6 @@ def boot_id() -> str:
         return ""
 
 
-@dataclass(frozen=True)
-class Owned:
-    """One object of a lab: `kind` is container, namespace, mount or link (in this machine's own network)."""
-
-    kind: str
-    name: str
-
-
 class LabState:
     """The list of what one lab owns, and whose the lab is."""
 
@@ -145,22 +137,23 @@ class LabState:
         return self.stays() or (owner is not None and owner.alive())
 
     def record(self, kind: str, name: str) -> None:
-        """Write down an object that is about to be made."""
+        """Write down a container, namespace, mount or link (in this machine's own network) that is about
+        to be made."""
         with self._file.open("a") as file:
             file.write(json.dumps({"kind": kind, "name": name}) + "\n")
 
-    def owned(self) -> list[Owned]:
-        """All that was recorded, in order; a half-written last line counts as nothing made."""
+    def owned(self, kind: str = "") -> list[str]:
+        """Return the names of all that was recorded, or of one kind; half a line counts as nothing made."""
         try:
             lines = self._file.read_text().splitlines()
         except OSError:
             return []
-        objects = []
+        names = []
         for line in lines:
             with suppress(ValueError, KeyError):
                 stored = json.loads(line)
-                objects.append(Owned(stored["kind"], stored["name"]))
-        return objects
+                names += [stored["name"]] if kind in ("", stored["kind"]) else []
+        return names
 
     def forget(self) -> None:
         """Remove the record itself, last of all."""

@@ -66,7 +66,7 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
             key=folder / "key",
             known_hosts=folder / "known_hosts",
         )
-        await run(netns.ip_batch(access.namespace), stdin=netns.script(control_lines(emulation.pids)))
+        await netns.batch("ip", access.namespace, control_lines(emulation.pids), run)
         keys = _keys(access)
         ports = {
             name: [link.interface(name) for link in emulation.links if name in (link.a, link.b)]

@@ -78,7 +78,7 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
     for link in record.links:  # a link may be named from either end
         links.setdefault(f"{link['b']}-{link['a']}", link)
     if place in hosts:
-        return _of_host(hosts[place], place, record)
+        return _of_host(hosts[place], record)
     if place not in links:
         raise UnknownName("link or host", place, [*hosts, *(link["name"] for link in record.links)])
     link = links[place]
@@ -94,10 +94,12 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
     ]
 
 
-def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
+def _of_host(host: HostRecord, record: Record) -> list[CapturePoint]:
     if not host.process.alive():
-        raise HostError(f"{name} of lab {record.name} has died; 'lab ps' says why")
-    own = {link[f"interface_{side}"]: link for link in record.links for side in "ab" if link[side] == name}
+        raise HostError(f"{host.name} of lab {record.name} has died; 'lab ps' says why")
+    own = {
+        link[f"interface_{side}"]: link for link in record.links for side in "ab" if link[side] == host.name
+    }
     return [CapturePoint(netns.path(host.pid), port, port, link["name"]) for port, link in own.items()]
 
 

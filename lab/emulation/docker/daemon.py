@@ -253,14 +253,11 @@ class Daemon:
         deadline = monotonic() + START_PATIENCE
         while not self._serves():
             if process.poll() is not None or monotonic() > deadline:
-                reason = self._last_log_line()
+                lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
+                reason = lines[-1][:300] if lines else "it said nothing"
                 self._stop()
                 raise MachineError(f"Docker did not start: {reason}; the disk, the kernel or another daemon?")
             sleep(0.01)
-
-    def _last_log_line(self) -> str:
-        lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
 
     def _stop(self) -> None:
         """End the daemon, then whatever of it is left: processes, mounts, files, control groups."""

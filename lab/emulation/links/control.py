@@ -98,8 +98,7 @@ class Links:
     async def _switch(self, link: LinkState, *, down: bool) -> LinkState:
         link = replace(link, down=down)
         await self._shaper.put(link)
-        command = f"link set {link.bridge} {_word(down)}"
-        await self._run(netns.ip_batch(self._namespace), stdin=netns.script([command]))
+        await netns.batch("ip", self._namespace, [f"link set {link.bridge} {_word(down)}"], self._run)
         if (link.bridge in await self._bridges_up()) == down:
             raise ShaperError(f"{link.name} could not be set {_word(down)}; take the lab down")
         return link

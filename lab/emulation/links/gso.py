@@ -44,5 +44,4 @@ async def limit(before: Iterable[LinkState], after: Iterable[LinkState], run: Ru
     Raises:
         CommandError: a host is gone.
     """
-    lines_by_end = commands(before, after)
-    await together(run(netns.ip_batch(end), stdin=netns.script(lines)) for end, lines in lines_by_end.items())
+    await together(netns.batch("ip", end, lines, run) for end, lines in commands(before, after).items())

@@ -125,7 +125,8 @@ async def show(lab_namespace: str, links: Sequence[LinkState], run: RunCommand) 
     """Ask the kernel about the ports of links, with its counters."""
     qdiscs = await run(netns.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
     ports = [f"class show dev {link.port_out(d)}" for link in links for d in DIRECTIONS]
-    classes = await run(netns.tc_batch(lab_namespace), stdin=netns.script(ports))
+    batch = netns.inside(lab_namespace, ["tc", "-batch", "-"])
+    classes = await run(batch, stdin=netns.script(ports))
     return parse(qdiscs.stdout, classes.stdout)
 
 
@@ -137,15 +138,3 @@ def parse(qdiscs: str, classes: str) -> Rates:
         for number, rate, unit, size, sized in _CLASS.findall(classes)
     }
     return Rates(disciplines, rates)
-
-
-async def run_tc(
-    lab_namespace: str, commands: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
-) -> None:
-    """Run `tc` commands in a lab's namespace, in one process, with `env` added to its environment.
-
-    Raises:
-        CommandError: one of them failed.
-    """
-    if commands:
-        await run(netns.tc_batch(lab_namespace), stdin=netns.script(commands), env=env)

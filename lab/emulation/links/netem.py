@@ -94,7 +94,7 @@ class Netem(Shaper):
         await self._switch(states)
 
     async def _tc(self, lines: Sequence[str]) -> None:
-        await htb.run_tc(self._namespace, lines, self._run, {TABLES: str(self._store.folder)})
+        await netns.batch("tc", self._namespace, lines, self._run, {TABLES: str(self._store.folder)})
 
     async def _read(self, links: Sequence[LinkState]) -> Shapes:
         rates = await htb.show(self._namespace, links, self._run)

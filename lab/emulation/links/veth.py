@@ -95,10 +95,12 @@ class Fabric:
             ShaperError: the shaper cannot do what a link asks; the link stays closed.
         """
         links = [wiring.state for wiring in wirings]
-        await self._ip(self.namespace, [line for wiring in wirings for line in add_commands(wiring)])
+        await netns.batch(
+            "ip", self.namespace, [x for wiring in wirings for x in add_commands(wiring)], self.run
+        )
         await self.shaper.apply(links)
-        await together(self._ip(end, lines) for end, lines in host_commands(wirings).items())
-        await self._ip(self.namespace, [f"link set {link.bridge} up" for link in links])
+        await together(netns.batch("ip", end, own, self.run) for end, own in host_commands(wirings).items())
+        await netns.batch("ip", self.namespace, [f"link set {link.bridge} up" for link in links], self.run)
 
     async def clear_links(self, links: Sequence[LinkSpec | LinkState]) -> None:
         """Take away what there is of links: whole, half built, and those whose ports went with a host."""
@@ -117,7 +119,3 @@ class Fabric:
         except CommandError as error:
             if "No such file" not in error.stderr:
                 raise
-
-    async def _ip(self, end: str, lines: Sequence[str]) -> None:
-        if lines:
-            await self.run(netns.ip_batch(end), stdin=netns.script(lines))

@@ -110,7 +110,7 @@ class Wire(Shaper):
 
     async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
         lines = [line for link in links for d in DIRECTIONS for line in htb.add_commands(link, d, "root")]
-        await htb.run_tc(self._namespace, lines, self._run)
+        await netns.batch("tc", self._namespace, lines, self._run)
         if (cpu := await rps.steer(links, self._run)) is not None:
             await self._ask({"do": "move", "cpu": cpu})
         await self._switch(states)
@@ -125,7 +125,7 @@ class Wire(Shaper):
 
     async def _set_rates(self, link: LinkState) -> None:
         lines = [line for d in DIRECTIONS for line in htb.change_commands(link, d)]
-        await htb.run_tc(self._namespace, lines, self._run)
+        await netns.batch("tc", self._namespace, lines, self._run)
 
     async def _read(self, links: Sequence[LinkState]) -> Shapes:
         status, rates = await self._status(), await htb.show(self._namespace, links, self._run)

@@ -101,14 +101,12 @@ class LabState:
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
         owner = Process.of(pid)
-        self._write_owner({"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)})
+        stored = {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
+        replace(self.folder / "owner.json", json.dumps(stored))
 
     def keep(self) -> None:
         """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
-        self._write_owner({"stays": boot_id()})
-
-    def _write_owner(self, owner: dict[str, Any]) -> None:
-        replace(self.folder / "owner.json", json.dumps(owner))
+        replace(self.folder / "owner.json", json.dumps({"stays": boot_id()}))
 
     def stays(self) -> bool:
         """Tell if the lab is meant to stay up without an owner."""

@@ -82,11 +82,11 @@ def host(
             f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
         )
     shared = state.shared(spec.number)
-    container = ContainerSpec(
-        name=container_name(state, name),
-        hostname=name,
-        image=spec.image or image,
-        labels=labels(state, name),
+    made = container(
+        state,
+        name,
+        spec.image or image,
+        asked.env,
         cpus=spec.cpus,
         capabilities=tuple(HOST_CAPABILITIES),
         tmpfs={"/var/lib/docker": DOCKER_DATA},
@@ -94,10 +94,9 @@ def host(
         devices=("/dev/net/tun",),
         # set before the daemon starts: otherwise it would drop what the host is to forward
         sysctls={"net.ipv4.ip_forward": "1"},
-        env={"LAB_ID": state.lab_id, **asked.env},
         options=asked.options,
     )
-    return Plan(name, spec.site, addresses, container, shared / "docker.sock", spec.number)
+    return Plan(name, spec.site, addresses, made, shared / "docker.sock", spec.number)
 
 
 def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> Plan:
@@ -108,27 +107,29 @@ def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> 
     """
     asked = run_options.translate(name, params)
     command = run_options.command(params.get("dcmd"))
-    container = ContainerSpec(
-        name=container_name(state, name),
-        hostname=name,
-        image=image,
-        labels=labels(state, name),
+    made = container(
+        state,
+        name,
+        image,
+        asked.env,
         capabilities=asked.capabilities,
-        env={"LAB_ID": state.lab_id, **asked.env},
         command=command,
         confined=True,
         # as Containernet does: a terminal, so that a shell as first process stays
         options=("--interactive", "--tty", *asked.options),
         replaces=bool(command),
     )
-    return Plan(name, params.get("site", name), (), container, None)
+    return Plan(name, params.get("site", name), (), made, None)
+
+
+def container(
+    state: LabState, name: str, image: str, env: Mapping[str, str] | None = None, **more: Any
+) -> ContainerSpec:
+    """Describe the container of a host, with the labels and the variable by which clean-up finds it."""
+    labels, env = {LABEL: state.lab_id, "lab.host": name}, {"LAB_ID": state.lab_id, **(env or {})}
+    return ContainerSpec(container_name(state, name), name, image, labels, env=env, **more)
 
 
 def container_name(state: LabState, host_name: str) -> str:
     """Name the container of a host, told apart from those of other labs by the lab's id."""
     return f"lab-{state.lab_id}-{host_name}"
-
-
-def labels(state: LabState, host_name: str) -> dict[str, str]:
-    """Docker's labels of a container, by which clean-up finds it."""
-    return {LABEL: state.lab_id, "lab.host": host_name}

@@ -18,7 +18,6 @@ from pathlib import Path
 from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
-from lab.emulation.docker.containers import ContainerSpec
 from lab.emulation.ownership import LabState, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
@@ -89,14 +88,12 @@ async def _load(state: LabState, raw: Path, archive: Path, images: Sequence[str]
     """Run one host whose store is `raw`, and load the images into its daemon."""
     shared = state.folder / "seed"
     shared.mkdir()
-    spec = ContainerSpec(
-        name=host_spec.container_name(state, "seed"),
-        hostname="seed",
-        image=host_spec.HOST_IMAGE,
-        labels=host_spec.labels(state, "seed"),
+    spec = host_spec.container(
+        state,
+        "seed",
+        host_spec.HOST_IMAGE,
         capabilities=tuple(HOST_CAPABILITIES),
         binds={str(raw): "/var/lib/docker", str(shared): host_spec.SHARED_INSIDE},
-        env={"LAB_ID": state.lab_id},
     )
     state.record("container", spec.name)
     await containers.start([spec], command.run)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, LinkState
+from lab.emulation.links.link import LinkState
 from lab.hosts.command import RunCommand
 from lab.util.concurrency import together
 
@@ -23,9 +23,8 @@ def by_packet(links: Iterable[LinkState]) -> dict[tuple[str, str], bool]:
     """Return by namespace and interface of every sending end if its direction treats packets one by one."""
     ends = {}
     for link in links:
-        for direction in DIRECTIONS:
-            end = (link.end_a, link.interface_a) if direction == "ab" else (link.end_b, link.interface_b)
-            ends[end] = link.shape(direction).by_packet
+        ends[link.end_a, link.interface_a] = link.ab.by_packet
+        ends[link.end_b, link.interface_b] = link.ba.by_packet
     return ends
 
 

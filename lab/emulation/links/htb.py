@@ -77,16 +77,12 @@ def add_commands(link: LinkState, direction: str, where: str) -> list[str]:
     port, number = link.port_out(direction), link.direction_number(direction)
     return [
         f"qdisc add dev {port} {where} handle 1: htb default {number:x}",
-        *_settings("add", link, direction),
+        *rate_commands("add", link, direction),
     ]
 
 
-def change_commands(link: LinkState, direction: str) -> list[str]:
-    """Return the `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
-    return _settings("change", link, direction)
-
-
-def _settings(verb: str, link: LinkState, direction: str) -> list[str]:
+def rate_commands(verb: str, link: LinkState, direction: str) -> list[str]:
+    """Return the `tc` lines that ``add`` or ``change`` rate and queue; packets that wait go on waiting."""
     port, number, shape = link.port_out(direction), link.direction_number(direction), link.shape(direction)
     rate, bytes_ = f"{round((shape.rate or UNLIMITED) * 1e3)}kbit", burst(shape)
     speed = f"rate {rate} ceil {rate} burst {bytes_} cburst {bytes_} quantum {shape.packet}"

@@ -57,7 +57,7 @@ def add_commands(link: LinkState, direction: str) -> list[str]:
 
 def change_commands(link: LinkState, direction: str) -> list[str]:
     """Return the `tc` lines that set one direction anew; packets under way keep their times."""
-    return [netem_command("change", link, direction), *htb.change_commands(link, direction)]
+    return [netem_command("change", link, direction), *htb.rate_commands("change", link, direction)]
 
 
 class Netem(Shaper):

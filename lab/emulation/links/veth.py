@@ -58,17 +58,7 @@ def host_commands(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
 
 
 class Fabric:
-    """The links of one lab. Owns the lab's namespace and everything in it.
-
-    Use::
-
-        kind = await choose("auto")
-        fabric = Fabric(lab_id, kind(lab_id, folder))
-        await fabric.create()
-        await fabric.add_links([Wiring(link, pid_a, pid_b), ...])
-        ...
-        await fabric.destroy()
-    """
+    """The links of one lab: `create`, `add_links`, `destroy`. Owns the lab's namespace and all in it."""
 
     def __init__(self, lab_id: str, shaper: Shaper, run: RunCommand = command.run) -> None:
         self.lab_id, self.shaper, self.run = lab_id, shaper, run

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 
 from lab.emulation.links import gso, htb, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
-from lab.emulation.links.netns import OWN_MODULES
 from lab.emulation.links.shaper import Shaper, Shapes
 from lab.emulation.ownership import Process
 from lab.emulation.wire import daemon, iptables, probe, protocol, rps
@@ -42,7 +41,7 @@ async def try_out(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]
         CommandError: not even a namespace can be made.
     """
     argv = ["unshare", "--net", sys.executable, "-S", "-m", "lab.emulation.wire.probe", str(frames)]
-    facts: dict[str, Any] = json.loads((await run(argv, env=OWN_MODULES)).stdout)
+    facts: dict[str, Any] = json.loads((await run(argv, env=netns.OWN_MODULES)).stdout)
     return facts
 
 
@@ -103,7 +102,7 @@ class Wire(Shaper):
             await self._run(argv, stdin=iptables.table([]))
         started = await self._run(
             start_command(self._namespace, self._folder),
-            env={"LAB_ID": self.lab_id, **OWN_MODULES},
+            env={"LAB_ID": self.lab_id, **netns.OWN_MODULES},
         )
         process = Process.of(int(started.stdout))
         self._facts.write_text(json.dumps({**facts, "pid": process.pid, "started": process.started}))
@@ -124,7 +123,7 @@ class Wire(Shaper):
         await self._switch(states)
 
     async def _set_rates(self, link: LinkState) -> None:
-        lines = [line for d in DIRECTIONS for line in htb.change_commands(link, d)]
+        lines = [line for d in DIRECTIONS for line in htb.rate_commands("change", link, d)]
         await netns.batch("tc", self._namespace, lines, self._run)
 
     async def _read(self, links: Sequence[LinkState]) -> Shapes:

@@ -43,9 +43,8 @@ def bindings(
 
 
 def _port(name: str, value: Any) -> int:
-    number, _, protocol = (
-        (str(value[0]), "", str(value[1])) if isinstance(value, tuple) else str(value).partition("/")
-    )
+    text = "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    number, _, protocol = text.partition("/")
     if protocol not in ("", "tcp") or not number.isdigit() or not 0 < int(number) < 65536:
         raise TopologyError(f"host {name!r}: {value!r} is no TCP port, and only those are published")
     return int(number)

@@ -150,8 +150,7 @@ def end_of(host: HostRecord) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "Docker does not answer"
     if done.returncode:
-        gone = "No such" in done.stderr
-        return "its container was removed" if gone else "Docker does not answer"
+        return "its container was removed" if "No such" in done.stderr else "Docker does not answer"
     status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
     if status == "running":
         return "its container was started anew, outside the lab"

@@ -52,11 +52,9 @@ class Testbed:
     ) -> None:
         check(inventory, topology, str(path))
         self.inventory, self.topology, self.path = inventory, topology, path
-        self.connections: dict[str, SshConnection] = {
-            host.name: SshConnection(
-                inventory.ssh_settings(host.name, path.resolve().parent, accept_new=accept_new)
-            )
-            for host in topology.hosts
+        folder, names = path.resolve().parent, [host.name for host in topology.hosts]
+        self.connections = {
+            name: SshConnection(inventory.ssh_settings(name, folder, accept_new=accept_new)) for name in names
         }
         self.hosts: dict[str, SshHost] = {}
         self.surveys: dict[str, Survey] = {}
@@ -182,9 +180,8 @@ class Testbed:
         if not discover or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
             return known
         with step(self.emit, "looking for ports"):
-            return port_mapping.fill_in_auto(
-                self.topology, known, asked, await self._wiring_of_free_ports(known)
-            )
+            wiring = await self._wiring_of_free_ports(known)
+            return port_mapping.fill_in_auto(self.topology, known, asked, wiring)
 
     def ports_of(self, name: str) -> dict[str, str]:
         """Return the known ports of one machine, after a survey; see `find_ports` for what it raises."""

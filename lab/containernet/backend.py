@@ -177,10 +177,10 @@ class Backend:
 
     async def _add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         fabric = await self.emulation.open_fabric()
-        lines = fabric.shaper.states
-        number = 1 + max((line.number for line in lines.values()), default=0)
+        states = fabric.shaper.states
+        number = 1 + max((state.number for state in states.values()), default=0)
         name = f"{a.node}-{b.node}"
-        name = name if name not in lines else f"{name}.{number}"
+        name = name if name not in states else f"{name}.{number}"
         new = cable(name, number, a, b, ab, ba)
         try:
             await fabric.add_links([new])

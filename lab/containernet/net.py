@@ -230,9 +230,7 @@ class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
             ends = [self._node(node) for node in (node1, node2)]
             found = self.linksBetween(*ends)
             if not found:
-                raise UnknownName(
-                    "link", "-".join(e.name for e in ends), [str(known) for known in self.links]
-                )
+                raise UnknownName("link", "-".join(end.name for end in ends), map(str, self.links))
             link = found[0]
         self.delLink(link)
 

@@ -63,8 +63,7 @@ async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
     Raises:
         MachineError: a container could not be removed; the record stays for another try.
     """
-    names = [host.container for host in lost.hosts]
-    done = await remove_containers(lost.state, names, run)
+    done = await remove_containers(lost.state, [host.container for host in lost.hosts], run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done

@@ -280,7 +280,7 @@ class Emulation:
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
         return difference(
-            self.topology, wanted, links=self.links, lines=self.running.link_states, alive=self.alive()
+            self.topology, wanted, links=self.links, states=self.running.link_states, alive=self.alive()
         )
 
     async def become(self, change: Difference) -> None:

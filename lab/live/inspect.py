@@ -53,20 +53,20 @@ def look(record: Record) -> dict[str, Any]:
     shaper = (
         find_shaper(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
     )
-    lines = dict(shaper.states) if shaper else {}
+    states = dict(shaper.states) if shaper else {}
     with ThreadPoolExecutor(max_workers=8) as pool:
         inner = {
             name: pool.submit(_containers, record, host) for name, host in living.items() if not host.confined
         }
         began, before = monotonic(), _counters(record, living)
-        rtts = icmp.sweep(_sweep_targets(record, lines, living), _patience(lines))
+        rtts = icmp.sweep(_sweep_targets(record, states, living), _patience(states))
         sleep(max(0.0, LEAST - (monotonic() - began)))
         seconds, after = monotonic() - began, _counters(record, living)
         containers = {name: one.result() for name, one in inner.items()}
     moved = {key: (after[key] - before[key]) / seconds for key in after if key in before}
     status["shaper"] = _shaper(shaper, record) if shaper else None
     status["hosts"] = [_host(record, host, living, moved, containers) for host in record.hosts]
-    status["links"] = [_link(link, lines, rtts, moved) for link in record.links]
+    status["links"] = [_link(link, states, rtts, moved) for link in record.links]
     status["overlays"] = [
         {"name": one.spec, "mode": one.mode, "hosts": list(one.hosts), "endpoints": list(one.endpoints)}
         for one in record.overlays
@@ -86,18 +86,18 @@ def state(record: Record) -> str:
     return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
 
 
-def _patience(lines: Mapping[str, LinkState]) -> float:
-    longest = max((line.ab.delay + line.ba.delay for line in lines.values()), default=0.0)
+def _patience(states: Mapping[str, LinkState]) -> float:
+    longest = max((one.ab.delay + one.ba.delay for one in states.values()), default=0.0)
     return min(MOST, 1.2 * longest / 1e3 + ROOM)
 
 
 def _sweep_targets(
-    record: Record, lines: Mapping[str, LinkState], living: Mapping[str, HostRecord]
+    record: Record, states: Mapping[str, LinkState], living: Mapping[str, HostRecord]
 ) -> dict[str, icmp.SweepTarget]:
     return {
         link["name"]: icmp.SweepTarget(netns.path(living[link["a"]].pid), link["address_b"])
         for link in record.links
-        if link["a"] in living and link["b"] in living and not lines.get(link["name"], LinkState("", 0)).down
+        if link["a"] in living and link["b"] in living and not states.get(link["name"], LinkState("", 0)).down
     }
 
 
@@ -202,23 +202,28 @@ def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] |
 
 def _link(
     link: Mapping[str, Any],
-    lines: Mapping[str, LinkState],
+    states: Mapping[str, LinkState],
     rtts: Mapping[str, float],
     moved: Mapping[str, float],
 ) -> dict[str, Any]:
-    line = lines.get(link["name"])
-    status: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}
-    if line is None:
+    now = states.get(link["name"])
+    status: dict[str, Any] = {
+        "name": link["name"],
+        "a": link["a"],
+        "b": link["b"],
+        "up": now is not None,
+    }
+    if now is None:
         return status
     rtt = rtts.get(link["name"])
     return {
         **status,
-        "up": not line.down,
-        "asked_rtt_ms": round(line.ab.delay + line.ba.delay, 4),
+        "up": not now.down,
+        "asked_rtt_ms": round(now.ab.delay + now.ba.delay, 4),
         "rtt_ms": None if rtt is None else round(rtt, 3),
-        "asked_mbit": {d: line.shape(d).rate for d in DIRECTIONS},
-        "mbit": {d: round(moved.get(f"out {line.port_out(d)}", 0.0) * 8 / 1e6, 3) for d in DIRECTIONS},
-        "loss": {d: line.shape(d).loss for d in DIRECTIONS},
+        "asked_mbit": {d: now.shape(d).rate for d in DIRECTIONS},
+        "mbit": {d: round(moved.get(f"out {now.port_out(d)}", 0.0) * 8 / 1e6, 3) for d in DIRECTIONS},
+        "loss": {d: now.shape(d).loss for d in DIRECTIONS},
     }
 
 

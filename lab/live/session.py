@@ -85,15 +85,15 @@ class Session:
     def topology_now(self) -> Topology:
         """The topology as its links are now: some may have been changed while they ran."""
         graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
-        lines = self.lab.running.link_states
+        states = self.lab.running.link_states
         for link in self.topology.links:
-            line, asked = lines.get(link.name), Wiring(link, 0, 0).state
-            if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):
+            now, asked = states.get(link.name), Wiring(link, 0, 0).state
+            if now is not None and (now.ab, now.ba) != (asked.ab, asked.ba):
                 edge = graph.edges[link.a, link.b]
                 for key in PARAMETERS:
                     edge.pop(key, None)
-                edge["rtt"] = line.ab.delay + line.ba.delay
-                edge["from"] = {link.a: _parameters(line.ab), link.b: _parameters(line.ba)}
+                edge["rtt"] = now.ab.delay + now.ba.delay
+                edge["from"] = {link.a: _parameters(now.ab), link.b: _parameters(now.ba)}
         old = self.topology
         return Topology(graph, name=old.name, description=old.description, separate_parts=old.separate_parts)
 

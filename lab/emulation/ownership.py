@@ -135,7 +135,7 @@ class LabState:
         return self.stays() or (owner is not None and owner.alive())
 
     def record(self, kind: str, name: str) -> None:
-        """Write down a container, namespace, mount, or link of this machine's own that is about to be made."""
+        """Write down a container, namespace, mount, or link of this machine that is about to be made."""
         with self._file.open("a") as file:
             file.write(json.dumps({"kind": kind, "name": name}) + "\n")
 

@@ -132,7 +132,7 @@ async def _tunnel() -> None:
             f"addr add 10.99.0.{own}/24 dev vx",
             "link set vx up",
         ]
-        await run(netns.ip_batch(end), stdin=netns.script(lines))
+        await netns.batch("ip", end, lines, run)
 
 
 async def tclink(asked: argparse.Namespace) -> None:
@@ -167,7 +167,7 @@ async def _plain(bw: float | None = None, delay: str | None = None) -> AsyncIter
         )
         for host, name, own in ((HOSTS[0], "eth2", 1), (HOSTS[1], "eth1", 2)):
             lines = [f"addr add 192.168.0.{own}/24 dev {name}", f"link set {name} up"]
-            await run(netns.ip_batch(host), stdin=netns.script(lines))
+            await netns.batch("ip", host, lines, run)
             for words in _mininet(name, bw, delay):
                 await inside(host, words.split())
         yield

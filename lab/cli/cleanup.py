@@ -48,7 +48,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
             typer.echo(_why_left(state))
     known = {state.lab_id for state in labs()}
     daemon = Daemon()
-    if any(owned.kind == "container" for state in states for owned in state.owned()):
+    if any(state.owned("container") for state in states):
         await asyncio.to_thread(daemon.ensure)
     done, failed = await cleanup.remove_all(states)
     for lost in (record for record in records() if record.rebooted and record.lab_id not in known):

@@ -10,11 +10,10 @@ import asyncio
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from lab import images
-from lab.containernet.cables import Cable, CableEnd, cable, veth_lines
+from lab.containernet.cables import Cable, CableEnd, cable
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import client
 from lab.emulation.emulation import Emulation
@@ -47,11 +46,6 @@ class Backend:
     def lab_id(self) -> str:
         """The lab's id."""
         return self.state.lab_id
-
-    @property
-    def folder(self) -> Path:
-        """The lab's folder for files while it is up; they go with it."""
-        return self.state.folder
 
     def docker_client(self) -> Any:
         """Docker's client."""
@@ -162,14 +156,16 @@ class Backend:
     def record_link(self) -> str:
         """Write down a link that is about to be in this machine's own network; returns its name."""
         state = self.state
-        name = f"sap-{state.lab_id}-{sum(owned.kind == 'link' for owned in state.owned())}"
+        name = f"sap-{state.lab_id}-{len(state.owned('link'))}"
         state.record("link", name)
         return name
 
     def add_veth(self, a: CableEnd, b: CableEnd, mtu: int) -> None:
         """Make a plain link, which nothing shapes."""
         self.state  # noqa: B018  (what it is made in is recorded from then on)
-        self.run(netns.ip_batch(a.namespace), stdin=netns.script(veth_lines(a, b, mtu)))
+        far = f"mtu {mtu} name {b.interface} netns {b.namespace}"
+        lines = [f"link add {a.interface} mtu {mtu} type veth peer {far}"]
+        self.loop.call(netns.batch("ip", a.namespace, lines, self.emulation.run))
 
     def add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         """Make a link with a shaper in its middle; returns its name.
@@ -181,10 +177,10 @@ class Backend:
 
     async def _add_shaped_link(self, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape) -> str:
         fabric = await self.emulation.open_fabric()
-        lines = fabric.shaper.states
-        number = 1 + max((line.number for line in lines.values()), default=0)
+        states = fabric.shaper.states
+        number = 1 + max((state.number for state in states.values()), default=0)
         name = f"{a.node}-{b.node}"
-        name = name if name not in lines else f"{name}.{number}"
+        name = name if name not in states else f"{name}.{number}"
         new = cable(name, number, a, b, ab, ba)
         try:
             await fabric.add_links([new])
@@ -198,10 +194,8 @@ class Backend:
         """Take a shaped link away; one whose end went with its node as well."""
         gone = self._cables.pop(name, None)
         if gone is not None and self.emulation.is_up:
-            self.loop.call(self._delete_link(gone))
-
-    async def _delete_link(self, gone: Cable) -> None:
-        await (await self.emulation.open_fabric()).clear_links([gone.link])
+            fabric = self.loop.call(self.emulation.open_fabric())
+            self.loop.call(fabric.clear_links([gone.link]))
 
     def change_link(self, name: str, direction: str, params: Mapping[str, Any]) -> None:
         """Shape one direction of a running link anew.

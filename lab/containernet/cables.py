@@ -16,7 +16,6 @@ class CableEnd:
     node: str
     namespace: str
     interface: str
-    mac: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,6 @@ def cable(name: str, number: int, a: CableEnd, b: CableEnd, ab: Shape, ba: Shape
         interface_b=b.interface,
     )
     return Cable(spec, a.namespace, b.namespace, ab, ba)
-
-
-def veth_lines(a: CableEnd, b: CableEnd, mtu: int) -> list[str]:
-    """`ip` lines, for the namespace of `a`, that join two ends without anything in between."""
-    return [
-        f"link add {a.interface} mtu {mtu} type veth peer mtu {mtu} name {b.interface} netns {b.namespace}"
-    ]
 
 
 def short(name: str) -> str:

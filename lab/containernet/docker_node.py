@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from subprocess import Popen
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mininet.log import warn
+from mininet.net import Mininet
 
 from lab.containernet.nodes import Node, NodeLocation
 from lab.containernet.port_forward import Publisher, bindings
 from lab.emulation.docker import run_options
 from lab.errors import LabError, UnknownName
-
-if TYPE_CHECKING:
-    from mininet.net import Mininet
-else:
-    Mininet = object
 
 
 class Docker(Node):
@@ -71,17 +67,10 @@ class Docker(Node):
         start = 'stty -echo; export PS1="$1"; shift; exec "$@"'
         if not self._inside:
             warn(f"{self.name}: no sh and stty in it; commands are the lab's own tools, in its network\n")
-            return [
-                *self.backend.tools_argv(self.namespace),
-                "bash",
-                "-c",
-                start,
-                "sh",
-                "\x7f",
-                *_bash(self.name),
-            ]
-        argv = ["docker", "exec", "--interactive", "--tty", self.container]
-        return [*argv, "sh", "-c", start, "sh", "\x7f", *self._inside]
+            argv, shell = [*self.backend.tools_argv(self.namespace), "bash"], _bash(self.name)
+        else:
+            argv, shell = ["docker", "exec", "--interactive", "--tty", self.container, "sh"], self._inside
+        return [*argv, "-c", start, "sh", "\x7f", *shell]
 
     def _look_for_shell(self) -> list[str]:
         argv = ["docker", "exec", self.container, "sh", "-c", "for p in stty bash; do command -v $p; done"]

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import os
 from ipaddress import IPv4Interface, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mininet.log import info
+from mininet.net import Mininet
 
 from lab.errors import LabError, TopologyError, UnknownName
-
-if TYPE_CHECKING:
-    from mininet.net import Mininet
-else:
-    Mininet = object
 
 
 class ServicePoints(Mininet):
@@ -59,10 +55,8 @@ class ServicePoints(Mininet):
 
     def _free(self, name: str, at: IPv4Interface) -> None:
         """Refuse a network in which this machine has something: its packets would go astray."""
-        routes = json.loads(
-            self.backend.run(["ip", "-j", "-4", "route", "show", "table", "all"]).stdout or "[]"
-        )
-        for route in routes:
+        shown = self.backend.run(["ip", "-j", "-4", "route", "show", "table", "all"])
+        for route in json.loads(shown.stdout or "[]"):
             if route["dst"] != "default" and ip_network(route["dst"], strict=False).overlaps(at.network):
                 raise TopologyError(
                     f"addExtSAP({name!r}): {at.network} holds {route['dst']}, which this machine has on "

@@ -108,27 +108,24 @@ class Intf(MininetIntf):
 
     def updateAddr(self) -> tuple[str | None, str | None]:
         """Both addresses, asked of the kernel."""
-        found = self._look()
-        inet = [a for a in found.get("addr_info", ()) if a["family"] == "inet"]
+        shown = self._shown()
+        inet = [a for a in shown.get("addr_info", ()) if a["family"] == "inet"]
         self.ip, self.prefixLen = (inet[0]["local"], str(inet[0]["prefixlen"])) if inet else (None, None)
-        self.mac = found.get("address")
+        self.mac = shown.get("address")
         return self.ip, self.mac
 
     def MAC(self) -> str | None:
         """Its hardware address."""
         return self.mac or self.updateMAC()
 
-    def _look(self) -> Mapping[str, Any]:
-        found: list[dict[str, Any]] = json.loads(
-            self.node.must("ip", "-j", "address", "show", "dev", self.name)
-        )
-        return found[0]
+    def _shown(self) -> Any:
+        return json.loads(self.node.must("ip", "-j", "address", "show", "dev", self.name))[0]
 
     def isUp(self, setUp: bool = False) -> bool:
         """Tell if it is up; with `setUp`, after having set it so."""
         if setUp:
             self.ifconfig("up")
-        return "UP" in self._look()["flags"]
+        return "UP" in self._shown()["flags"]
 
     def rename(self, newname: str) -> str:
         """Give it another name."""
@@ -186,31 +183,23 @@ class Link(MininetLink):
     ) -> None:
         both = [{**(own or {}), **params} for own in (params1, params2)]
         self._check(f"{node1}-{node2}", *both)
-        self.backend = node1.backend
-        mtu = int(params.get("mtu", MTU))
-        ports = [
-            node.newPort() if port is None else port
-            for node, port in ((node1, both[0].get("port", port1)), (node2, both[1].get("port", port2)))
-        ]
+        self.backend, nodes = node1.backend, (node1, node2)
+        asked = (both[0].get("port", port1), both[1].get("port", port2))
+        ports = [node.newPort() if port is None else port for node, port in zip(nodes, asked, strict=True)]
         if node1 is node2 and ports[0] == ports[1]:
             ports[1] += 1
         macs = [p.get("mac", addr) for p, addr in zip(both, (addr1, addr2), strict=True)]
         names = [
             short(name or self.intfName(node, port))
-            for node, port, name in zip((node1, node2), ports, (intfName1, intfName2), strict=True)
+            for node, port, name in zip(nodes, ports, (intfName1, intfName2), strict=True)
         ]
-        for node, name in zip((node1, node2), names, strict=True):
+        for node, name in zip(nodes, names, strict=True):
             if name in node.nameToIntf:
                 raise TopologyError(f"{node} has an interface {name} already; give another port or intfName")
-        self.name = self._lay(
-            CableEnd(node1.name, node1.namespace, names[0]),
-            CableEnd(node2.name, node2.namespace, names[1]),
-            both,
-            mtu,
-        )
+        a, b = (CableEnd(node.name, node.namespace, name) for node, name in zip(nodes, names, strict=True))
+        self.name = self._lay(a, b, both, int(params.get("mtu", MTU)))
         self.intf1, self.intf2 = (
-            Intf(name, node, self, port=port)
-            for name, node, port in zip(names, (node1, node2), ports, strict=True)
+            Intf(name, node, self, port=port) for name, node, port in zip(names, nodes, ports, strict=True)
         )
         for intf, own, mac in zip((self.intf1, self.intf2), both, macs, strict=True):
             self._open(intf, own, mac)

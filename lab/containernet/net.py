@@ -143,8 +143,7 @@ class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
 
     def removeHost(self, name: Any, **params: Any) -> bool:
         """Remove a host, with its links, while the others go on."""
-        node = self._node(name)
-        self.delNode(node)
+        self.delNode(self._node(name))
         return True
 
     def delNode(self, node: Any, nodes: Any = None) -> None:
@@ -231,9 +230,7 @@ class Containernet(DockerHosts, ServicePoints, PingIperf, Mininet):
             ends = [self._node(node) for node in (node1, node2)]
             found = self.linksBetween(*ends)
             if not found:
-                raise UnknownName(
-                    "link", "-".join(e.name for e in ends), [str(known) for known in self.links]
-                )
+                raise UnknownName("link", "-".join(end.name for end in ends), map(str, self.links))
             link = found[0]
         self.delLink(link)
 

@@ -152,11 +152,8 @@ class Node(MininetNode):
 
     def setARP(self, ip: str, mac: str) -> None:
         """An entry of the neighbours' table that stays."""
-        self.must("ip", "neigh", "replace", ip, "lladdr", mac, "dev", self._towards(ip), "nud", "permanent")
-
-    def _towards(self, ip: str) -> str:
-        route = json.loads(self.must("ip", "-j", "route", "get", ip))
-        return str(route[0]["dev"])
+        interface = json.loads(self.must("ip", "-j", "route", "get", ip))[0]["dev"]
+        self.must("ip", "neigh", "replace", ip, "lladdr", mac, "dev", interface, "nud", "permanent")
 
 
 class MininetHost(Node):

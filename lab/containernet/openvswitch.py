@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.containernet.backend import Backend
 from lab.containernet.bridge import WITHOUT_EFFECT, check
 from lab.containernet.nodes import Node
 from lab.emulation.links import netns
@@ -72,9 +71,8 @@ class Options:
         ]
         pairs += [f"protocols={','.join(self.protocols)}"] if self.protocols else []
         pairs += [f"other_config:datapath-id={self.datapath_id}"] if self.datapath_id else []
-        pairs += (
-            [*STP, *([f"other_config:stp-priority={self.prio}"] if self.prio else [])] if self.stp else []
-        )
+        pairs += STP if self.stp else ()
+        pairs += [f"other_config:stp-priority={self.prio}"] if self.stp and self.prio else []
         return ["--", "--may-exist", "add-br", name, "--", "set", "Bridge", name, *pairs]
 
 
@@ -104,10 +102,13 @@ class OpenVSwitch:
 
     def __init__(self, node: Node, options: Options) -> None:
         self.node, self.name, self.options = node, node.name, options
-        self.folder = node.backend.folder / "openvswitch"
+        self.folder = node.backend.state.folder / "openvswitch"
         self.environment: Mapping[str, str] = dict.fromkeys(FOLDERS, str(self.folder))
         self.ports: dict[str, int | None] = {}
-        self.datapath_type = "netdev" if options.user_space or not in_kernel(node.backend) else "system"
+        genl = ["genl", "ctrl", "get", "name", "ovs_datapath"]
+        # asking loads the kernel's module, where there is one
+        in_kernel = not options.user_space and "ovs_datapath" in node.backend.run(genl, check=False).stdout
+        self.datapath_type = "system" if in_kernel else "netdev"
         if self.datapath_type == "netdev" and not shutil.which("ethtool"):
             raise MachineError(
                 f"switch {self.name!r}: Open vSwitch's datapath in user space needs ethtool; install it"
@@ -188,9 +189,3 @@ class OpenVSwitch:
             return [f"--db=unix:{self.folder}/db.sock", *args]
         version = [f"--protocols={','.join(self.options.protocols)}"] if self.options.protocols else []
         return [*version, *args[:1], f"unix:{self.folder}/{self.name}.mgmt", *args[1:]]
-
-
-def in_kernel(backend: Backend) -> bool:
-    """Tell if this kernel has Open vSwitch's datapath; asking loads its module, where there is one."""
-    asked = backend.run(["genl", "ctrl", "get", "name", "ovs_datapath"], check=False)
-    return "ovs_datapath" in asked.stdout

@@ -9,18 +9,14 @@ import json
 from collections.abc import Sequence
 from subprocess import Popen
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mininet.log import output
+from mininet.net import Mininet
 
 from lab.emulation.links import icmp
 from lab.emulation.links.netns import OWN_MODULES
 from lab.errors import LabError
-
-if TYPE_CHECKING:
-    from mininet.net import Mininet
-else:
-    Mininet = object
 
 #: How long a server may take to listen, and an answer to a ping without `timeout` (s).
 PATIENCE = 10.0

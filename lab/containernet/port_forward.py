@@ -43,9 +43,8 @@ def bindings(
 
 
 def _port(name: str, value: Any) -> int:
-    number, _, protocol = (
-        (str(value[0]), "", str(value[1])) if isinstance(value, tuple) else str(value).partition("/")
-    )
+    text = "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    number, _, protocol = text.partition("/")
     if protocol not in ("", "tcp") or not number.isdigit() or not 0 < int(number) < 65536:
         raise TopologyError(f"host {name!r}: {value!r} is no TCP port, and only those are published")
     return int(number)
@@ -57,12 +56,6 @@ def _here(name: str, value: Any) -> tuple[str, int]:
     if isinstance(value, tuple):
         return str(value[0]), _port(name, value[1]) if len(value) > 1 else 0
     return "127.0.0.1", _port(name, value)
-
-
-def socket_in(path: str) -> socket.socket:
-    """A TCP socket of another network namespace; this thread is back in its own when it returns."""
-    with netns.entered(path):
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 class Publisher:
@@ -94,7 +87,8 @@ class Publisher:
     def _serve(self, inside: int) -> Any:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
-                far = socket_in(self._namespace)
+                with netns.entered(self._namespace):
+                    far = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 far.setblocking(False)
                 await asyncio.get_running_loop().sock_connect(far, ("127.0.0.1", inside))
                 far_reader, far_writer = await asyncio.open_connection(sock=far)

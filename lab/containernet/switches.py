@@ -8,7 +8,7 @@ asks for it and this machine has the programs. No controller is: what needs one 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from subprocess import Popen
 from typing import Any
 
@@ -33,16 +33,17 @@ class LinuxBridge(Node):
     ) -> None:
         params = {key: value for key, value in params.items() if value is not None}
         self.stp, self.dpid = stp, params.get("dpid") or name
-        self._check(name, stp, prio, params)
+        make_datapath = self._planned_datapath(name, stp, prio, params)
         super().__init__(name, place=place)
-        self.datapath = self._make_datapath(stp, prio, params)
+        self.datapath = make_datapath()
         self.datapath.start()
 
-    def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
+    def _planned_datapath(
+        self, name: str, stp: bool, prio: int | None, params: dict[str, Any]
+    ) -> Callable[[], Bridge | OpenVSwitch]:
+        """Check what is asked for before anything is made; return what makes it."""
         check(name, params, PLAIN, NO_OPENFLOW)
-
-    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
-        return Bridge(self, stp, prio)
+        return lambda: Bridge(self, stp, prio)
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         env = {**self.datapath.environment, **(params.pop("env", None) or {})}
@@ -108,20 +109,22 @@ class OVSSwitch(LinuxBridge):
         LabError: there is none, and a bridge cannot do what is asked.
     """
 
-    def _check(self, name: str, stp: bool, prio: int | None, params: dict[str, Any]) -> None:
-        if openvswitch.lacking():
-            super()._check(name, stp, prio, params)
-        else:
-            openvswitch.Options.of(name, stp, prio, params)
-
-    def _make_datapath(self, stp: bool, prio: int | None, params: dict[str, Any]) -> Bridge | OpenVSwitch:
+    def _planned_datapath(
+        self, name: str, stp: bool, prio: int | None, params: dict[str, Any]
+    ) -> Callable[[], Bridge | OpenVSwitch]:
         if lacking := openvswitch.lacking():
-            info(f"{self.name}: a Linux bridge, for Open vSwitch (this machine has no {lacking[0]})\n")
-            return Bridge(self, stp, prio)
-        made = OpenVSwitch(self, openvswitch.Options.of(self.name, stp, prio, params))
-        where = "in user space" if made.datapath_type == "netdev" else "in the kernel"
-        info(f"{self.name}: Open vSwitch, packets pass {where}\n")
-        return made
+            bridge = super()._planned_datapath(name, stp, prio, params)
+            info(f"{name}: a Linux bridge, for Open vSwitch (this machine has no {lacking[0]})\n")
+            return bridge
+        options = openvswitch.Options.of(name, stp, prio, params)
+
+        def make() -> OpenVSwitch:
+            made = OpenVSwitch(self, options)
+            where = "in user space" if made.datapath_type == "netdev" else "in the kernel"
+            info(f"{name}: Open vSwitch, packets pass {where}\n")
+            return made
+
+        return make
 
 
 OVSKernelSwitch = OVSSwitch  # as in Mininet

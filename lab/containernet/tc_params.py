@@ -32,10 +32,10 @@ REFUSED = {
     "enable_ecn": "queues drop when they are full and mark nothing",
     "enable_red": "queues drop when they are full, never before",
     "speedup": "a rate holds for both directions alike; use params1 and params2 for different ones",
-    "gro": "offloads are left as the kernel has them; use ethtool in the host",
-    "disable_gro": "offloads are left as the kernel has them; use ethtool in the host",
-    "txo": "offloads are left as the kernel has them; use ethtool in the host",
-    "rxo": "offloads are left as the kernel has them; use ethtool in the host",
+    **dict.fromkeys(
+        ("gro", "disable_gro", "txo", "rxo"),
+        "offloads are left as the kernel has them; use ethtool in the host",
+    ),
 }
 #: Values that ask for what is there anyhow.
 AS_IT_IS = {"txo": True, "rxo": True, "disable_gro": True}
@@ -58,27 +58,18 @@ def is_known(key: str) -> bool:
     return key in KNOWN or key in REFUSED
 
 
-def checked(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that ask for something.
+def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
+    """Translate what is asked into the lab's parameters: the keys of `lab.topology.impairments.PARAMETERS`.
 
     Raises:
-        TopologyError: one of them cannot be had; says why.
+        TopologyError: a parameter cannot be had, or not with this value; says why.
     """
     for key, value in params.items():
         if key in REFUSED and value and value is not AS_IT_IS.get(key):
             raise TopologyError(f"a link with {key}={value!r} cannot be had: {REFUSED[key]}")
         if key in AS_IT_IS and value is False:
             raise TopologyError(f"a link with {key}=False cannot be had: {REFUSED[key]}")
-    return {key: value for key, value in params.items() if key in KNOWN and value is not None}
-
-
-def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
-    """Translate what is asked into the lab's parameters: the keys of `lab.topology.impairments.PARAMETERS`.
-
-    Raises:
-        TopologyError: a parameter cannot be had, or not with this value.
-    """
-    asked = checked(params)
+    asked = {key: value for key, value in params.items() if key in KNOWN and value is not None}
     found: dict[str, Any] = {}
     try:
         if asked.get("bw"):

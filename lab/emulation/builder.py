@@ -171,9 +171,21 @@ class Builder:
                 plan.socket.parent.mkdir(parents=True, exist_ok=True)
         started = await containers.start([plan.container for plan in plans], self._run)
         for plan in plans:
-            host = _recorded(plan, started[plan.container.name])
+            spec, first = plan.container, started[plan.container.name]
+            host = HostRecord(
+                plan.name,
+                plan.number,
+                plan.site,
+                plan.addresses,
+                spec.name,
+                first.id,
+                first.pid,
+                Process.of(first.pid).started,
+                spec.confined,
+                ("HOSTNAME", *spec.env),
+            )
             self.lab.record.hosts.append(host)
-            self.lab.add_host(host, {"HOSTNAME": plan.container.hostname, **plan.container.env}, self._run)
+            self.lab.add_host(host, {"HOSTNAME": spec.hostname, **spec.env}, self._run)
 
     async def _wait_for_docker(self, plans: Sequence[host_spec.Plan]) -> None:
         if waiting := [(plan, plan.socket) for plan in plans if plan.socket]:
@@ -225,19 +237,3 @@ class Builder:
             lab.state.record("namespace", lab.fabric.namespace)
             await lab.fabric.create()
         return lab.fabric
-
-
-def _recorded(plan: host_spec.Plan, started: containers.Started) -> HostRecord:
-    """A host that was started, as the record has it."""
-    return HostRecord(
-        plan.name,
-        plan.number,
-        plan.site,
-        tuple(plan.addresses),
-        plan.container.name,
-        started.id,
-        started.pid,
-        Process.of(started.pid).started,
-        plan.container.confined,
-        ("HOSTNAME", *plan.container.env),
-    )

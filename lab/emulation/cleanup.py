@@ -35,13 +35,12 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     Raises:
         MachineError: something could not be removed; the record stays for another try.
     """
-    owned = state.owned()
-    containers = [o.name for o in owned if o.kind == "container"]
+    containers = state.owned("container")
     done = await remove_containers(state, containers, run)
     done += await _end_processes(state)
-    done += await _remove_namespaces([o.name for o in owned if o.kind == "namespace"], run)
-    done += await _remove_links([o.name for o in owned if o.kind == "link"], run)
-    done += await _unmount([o.name for o in owned if o.kind == "mount"], run)
+    done += await _remove_namespaces(state.owned("namespace"), run)
+    done += await _remove_links(state.owned("link"), run)
+    done += await _unmount(state.owned("mount"), run)
     # Docker may still have been making one when its command was killed
     done += await remove_containers(state, containers, run)
     registry.forget(state.lab_id)
@@ -64,8 +63,7 @@ async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
     Raises:
         MachineError: a container could not be removed; the record stays for another try.
     """
-    names = [host.container for host in lost.hosts]
-    done = await remove_containers(lost.state, names, run)
+    done = await remove_containers(lost.state, [host.container for host in lost.hosts], run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done

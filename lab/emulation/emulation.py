@@ -13,7 +13,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import Any
 
 from lab import images
@@ -22,9 +21,10 @@ from lab.emulation.builder import Builder, RunningLab, new_lab
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.docker.image_store import endpoint_store
+from lab.emulation.links import netns
 from lab.emulation.links.control import Links
 from lab.emulation.links.shaper import Shaper
-from lab.emulation.links.veth import Fabric, namespace
+from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
 from lab.emulation.registry import Record, find
@@ -34,7 +34,7 @@ from lab.events import Emit, silent, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.hosts.container import ContainerHost
-from lab.topology import LinkSpec, Topology
+from lab.topology import HostSpec, LinkSpec, Topology
 from lab.util.concurrency import together
 
 
@@ -158,9 +158,7 @@ class Emulation:
         await self.up()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None and self._kept:
             await asyncio.to_thread(self.docker.release)
         else:
@@ -221,34 +219,30 @@ class Emulation:
 
     async def down(self) -> None:
         """Take everything off the machine again; twice is as good as once."""
-        if self._lab is not None:
-            await self._remove(self._lab)
+        if (lab := self._lab) is not None:
+            if lab.fabric is not None:
+                await lab.fabric.shaper.close()
+            await asyncio.to_thread(self.docker.revive)
+            with step(self._emit, "teardown") as words:
+                done = await cleanup.remove(lab.state, self.run)
+                words.append(f"{len(done)} objects")
+            self._lab = self._builder = None
         await asyncio.to_thread(self.docker.release)
-
-    async def _remove(self, lab: RunningLab) -> None:
-        if lab.fabric is not None:
-            await lab.fabric.shaper.close()
-        await asyncio.to_thread(self.docker.revive)
-        with step(self._emit, "teardown") as words:
-            done = await cleanup.remove(lab.state, self.run)
-            words.append(f"{len(done)} objects")
-        self._lab = self._builder = None
 
     async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
         """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`)."""
         build = await self.open()
         if name in self.hosts:
             raise TopologyError(f"host {name!r} is there already; give another name")
-        await build.add([await self._plan(name, image, params)], [])
-        return self.hosts[name]
-
-    async def _plan(self, name: str, image: str | None, params: Mapping[str, Any]) -> host_spec.Plan:
         number = 1 + max((host.number for host in self.record.hosts), default=0)
         if image not in (None, host_spec.HOST_IMAGE):
-            return replace(host_spec.plain(self.state, name, str(image), params), number=number)
-        store = await asyncio.to_thread(endpoint_store, self._emit)
-        site = params.get("site", name)
-        return host_spec.host(self.state, name, number, site, (), store, params=params)
+            plan = replace(host_spec.plain(self.state, name, str(image), params), number=number)
+        else:
+            store = await asyncio.to_thread(endpoint_store, self._emit)
+            spec = HostSpec(name, number, params.get("site", name))
+            plan = host_spec.host(self.state, spec, (), store, params=params)
+        await build.add([plan], [])
+        return self.hosts[name]
 
     async def remove_docker(self, *names: str) -> None:
         """Take hosts and all their links away, while the others go on.
@@ -275,7 +269,7 @@ class Emulation:
         Raises:
             LabError: there are none.
         """
-        return Links(namespace(self.lab_id), self.shaper, self.links, self.run)
+        return Links(netns.of_lab(self.lab_id), self.shaper, self.links, self.run)
 
     def compare(self, wanted: Topology) -> Difference:
         """Compare what runs with the topology that is wanted; nothing is done.
@@ -286,7 +280,7 @@ class Emulation:
         if self.topology is None:
             raise TopologyError(f"lab {self.name} was made without a topology that another could differ from")
         return difference(
-            self.topology, wanted, links=self.links, lines=self.running.link_states, alive=self.alive()
+            self.topology, wanted, links=self.links, states=self.running.link_states, alive=self.alive()
         )
 
     async def become(self, change: Difference) -> None:
@@ -307,7 +301,7 @@ class Emulation:
         build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
         await together(self.running_links().set_up(link) for link in change.links_up)
-        await together(self._set_cpus(name, cpus) for name, cpus in (change.cpus or {}).items())
+        await together(self._set_cpus(name, cpus) for name, cpus in change.cpus.items())
         for host in self.hosts.values():
             host.addresses = change.topology.addresses(host.name)
         build.lab.save()

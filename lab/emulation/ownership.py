@@ -73,14 +73,6 @@ def boot_id() -> str:
         return ""
 
 
-@dataclass(frozen=True)
-class Owned:
-    """One object of a lab: `kind` is container, namespace, mount or link (in this machine's own network)."""
-
-    kind: str
-    name: str
-
-
 class LabState:
     """The list of what one lab owns, and whose the lab is."""
 
@@ -109,14 +101,12 @@ class LabState:
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
         owner = Process.of(pid)
-        self._write_owner({"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)})
+        stored = {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
+        replace(self.folder / "owner.json", json.dumps(stored))
 
     def keep(self) -> None:
         """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
-        self._write_owner({"stays": boot_id()})
-
-    def _write_owner(self, owner: dict[str, Any]) -> None:
-        replace(self.folder / "owner.json", json.dumps(owner))
+        replace(self.folder / "owner.json", json.dumps({"stays": boot_id()}))
 
     def stays(self) -> bool:
         """Tell if the lab is meant to stay up without an owner."""
@@ -145,22 +135,22 @@ class LabState:
         return self.stays() or (owner is not None and owner.alive())
 
     def record(self, kind: str, name: str) -> None:
-        """Write down an object that is about to be made."""
+        """Write down a container, namespace, mount, or link of this machine that is about to be made."""
         with self._file.open("a") as file:
             file.write(json.dumps({"kind": kind, "name": name}) + "\n")
 
-    def owned(self) -> list[Owned]:
-        """All that was recorded, in order; a half-written last line counts as nothing made."""
+    def owned(self, kind: str = "") -> list[str]:
+        """Return the names of all that was recorded, or of one kind; half a line counts as nothing made."""
         try:
             lines = self._file.read_text().splitlines()
         except OSError:
             return []
-        objects = []
+        names = []
         for line in lines:
             with suppress(ValueError, KeyError):
                 stored = json.loads(line)
-                objects.append(Owned(stored["kind"], stored["name"]))
-        return objects
+                names += [stored["name"]] if kind in ("", stored["kind"]) else []
+        return names
 
     def forget(self) -> None:
         """Remove the record itself, last of all."""

@@ -6,8 +6,8 @@ stays keeps its number, its addresses and its interfaces.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lab.emulation.links.link import DIRECTIONS, LinkState, Wiring
@@ -39,48 +39,37 @@ class Difference:
     links_added: tuple[LinkSpec, ...] = ()
     reshaped: tuple[Reshaping, ...] = ()
     links_up: tuple[str, ...] = ()
-    cpus: Mapping[str, float | None] | None = None
+    cpus: Mapping[str, float | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        what = (
-            self.links_removed,
-            self.hosts_removed,
-            self.hosts_added,
-            self.links_added,
-            self.reshaped,
-            self.links_up,
-        )
-        return any((*what, self.cpus))
+        return any(getattr(self, one.name) for one in fields(self) if one.name != "topology")
 
     def summary(self) -> list[str]:
         """One line for each change, for people."""
-        return list(self._summary())
-
-    def _summary(self) -> Iterator[str]:
         added = {host.name for host in self.hosts_added}
         again = {link.name for link in self.links_added} & {link.name for link in self.links_removed}
-        yield from (f"- host {name}" for name in self.hosts_removed if name not in added)
-        yield from (f"- link {link.name}" for link in self.links_removed if link.name not in again)
+        lines = [f"- host {name}" for name in self.hosts_removed if name not in added]
+        lines += [f"- link {link.name}" for link in self.links_removed if link.name not in again]
         for host in self.hosts_added:
             sign, more = ("~", ": made anew") if host.name in self.hosts_removed else ("+", "")
-            yield f"{sign} host {host.name} ({host.site}){more}"
+            lines.append(f"{sign} host {host.name} ({host.site}){more}")
         for link in self.links_added:
             rate = f", {link.rate:g} Mbit/s" if link.rate else ""
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")
-            yield f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}"
-        yield from (f"~ link {name}: up again" for name in self.links_up)
+            lines.append(f"{sign} link {link.name} ({link.rtt:g} ms{rate}){more}")
+        lines += [f"~ link {name}: up again" for name in self.links_up]
         for change in self.reshaped:
-            yield from _reshaping_summary(change)
-        yield from (f"~ host {name}: cpus={value or 'all'}" for name, value in (self.cpus or {}).items())
+            lines += _reshaping_summary(change)
+        lines += [f"~ host {name}: cpus={value or 'all'}" for name, value in self.cpus.items()]
+        return lines
 
 
-def _reshaping_summary(change: Reshaping) -> Iterator[str]:
+def _reshaping_summary(change: Reshaping) -> list[str]:
     """One line for both directions where they get the same."""
     texts = {d: ", ".join(f"{key}={_text(v)}" for key, v in one.items()) for d, one in change.values.items()}
     if len(texts) == len(DIRECTIONS) and len(set(texts.values())) == 1:
-        yield f"~ link {change.link}: {texts[DIRECTIONS[0]]} each way"
-        return
-    yield from (f"~ link {change.link} ({direction}): {text}" for direction, text in texts.items())
+        return [f"~ link {change.link}: {texts[DIRECTIONS[0]]} each way"]
+    return [f"~ link {change.link} ({direction}): {text}" for direction, text in texts.items()]
 
 
 def _text(value: Any) -> str:
@@ -92,7 +81,7 @@ def difference(
     wanted: Topology,
     *,
     links: Sequence[LinkSpec],
-    lines: Mapping[str, LinkState],
+    states: Mapping[str, LinkState],
     alive: Collection[str],
 ) -> Difference:
     """Compare a lab that runs with the topology that is wanted.
@@ -101,40 +90,27 @@ def difference(
         running: the topology that the lab was last brought to.
         wanted: the new one, numbered in any way.
         links: the links that there are.
-        lines: what is asked of them now, by name: a link may have been changed while it ran.
+        states: what is asked of them now, by name: a link may have been changed while it ran.
         alive: the hosts that run.
     """
     target = wanted.numbered_like(running)
     new, old = {h.name: h for h in target.hosts}, {h.name: h for h in running.hosts}
     stay = {name for name in alive if name in new and name in old and _same_host(old[name], new[name])}
-    there = {frozenset((link.a, link.b)): link for link in links}
-    links_stay = {
-        ends: link
-        for ends, link in there.items()
-        if ends <= stay and (other := _between(target, ends)) and _same_link(link, other)
-    }
-    reshaped = [
-        change
-        for link in links_stay.values()
-        if (change := _reshaping(_between(target, frozenset((link.a, link.b))), lines.get(link.name)))
+    now, then = ({frozenset((link.a, link.b)): link for link in side} for side in (links, target.links))
+    kept = {ends for ends in now.keys() & then.keys() if ends <= stay and _same_link(now[ends], then[ends])}
+    staying = [
+        (then[ends], states[link.name]) for ends, link in now.items() if ends in kept and link.name in states
     ]
-    cpus = {name: new[name].cpus for name in sorted(stay) if new[name].cpus != old[name].cpus}
     return Difference(
         topology=target,
-        links_removed=tuple(link for ends, link in there.items() if ends not in links_stay),
+        links_removed=tuple(link for ends, link in now.items() if ends not in kept),
         hosts_removed=tuple(name for name in old if name not in stay),
         hosts_added=tuple(host for host in target.hosts if host.name not in stay),
-        links_added=tuple(link for link in target.links if frozenset((link.a, link.b)) not in links_stay),
-        reshaped=tuple(reshaped),
-        links_up=tuple(
-            link.name for link in links_stay.values() if link.name in lines and lines[link.name].down
-        ),
-        cpus=cpus,
+        links_added=tuple(link for ends, link in then.items() if ends not in kept),
+        reshaped=tuple(change for link, state in staying if (change := _reshaping(link, state))),
+        links_up=tuple(link.name for link, state in staying if state.down),
+        cpus={name: new[name].cpus for name in sorted(stay) if new[name].cpus != old[name].cpus},
     )
-
-
-def _between(topology: Topology, ends: frozenset[str]) -> LinkSpec | None:
-    return next((link for link in topology.links if {link.a, link.b} == ends), None)
 
 
 def _same_host(old: HostSpec, new: HostSpec) -> bool:
@@ -147,13 +123,10 @@ def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
     return (old.name, old.number, old.mtu, old.subnet) == (new.name, new.number, new.mtu, new.subnet)
 
 
-def _reshaping(link: LinkSpec | None, line: LinkState | None) -> Reshaping | None:
-    if link is None or line is None:
-        return None
-    wanted = Wiring(link, 0, 0).state
-    values = {}
+def _reshaping(link: LinkSpec, running: LinkState) -> Reshaping | None:
+    wanted, values = Wiring(link, 0, 0).state, {}
     for direction in DIRECTIONS:
-        now, then = line.shape(direction), wanted.shape(direction)
+        now, then = running.shape(direction), wanted.shape(direction)
         if changed := {p: getattr(then, p) for p in PARAMETERS if getattr(now, p) != getattr(then, p)}:
             values[direction] = changed
     return Reshaping(link.name, values) if values else None

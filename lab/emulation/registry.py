@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,21 +111,19 @@ def _path(lab_id: str) -> Path:
 def read(lab_id: str) -> Record | None:
     """Read the record of the lab of this id; None where there is none that can be read."""
     try:
-        words = json.loads(_path(lab_id).read_text())
-        lists = ("addresses", "env")
-        hosts = [
-            HostRecord(**{**host, **{key: tuple(host[key]) for key in lists}}) for host in words["hosts"]
-        ]
+        stored = json.loads(_path(lab_id).read_text())
+        hosts = [HostRecord(**_with_tuples(one, "addresses", "env")) for one in stored["hosts"]]
+        tuples = ("hosts", "endpoints", "logs")
         overlays = [
-            OverlayRecord(
-                *(one["spec"], tuple(one["hosts"]), dict(one["mode"]), tuple(one["endpoints"])),
-                None if one.get("logs") is None else tuple(one["logs"]),
-            )
-            for one in words["overlays"]
+            OverlayRecord(**_with_tuples({"logs": None, **one}, *tuples)) for one in stored["overlays"]
         ]
-        return Record(**{**words, "hosts": hosts, "overlays": overlays})
+        return Record(**{**stored, "hosts": hosts, "overlays": overlays})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _with_tuples(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {**row, **{key: None if row[key] is None else tuple(row[key]) for key in keys}}
 
 
 def claim(lab_id: str, name: str = "") -> Record:

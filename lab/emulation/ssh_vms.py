@@ -55,23 +55,25 @@ async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit:
     Raises:
         CommandError: an sshd did not start.
     """
-    assert emulation.state is not None, "the lab is up"
     folder = emulation.state.folder / "ssh"
     folder.mkdir(mode=0o700)
     names = list(emulation.hosts)
     with step(emit, "control network and sshd") as words:
         access = VmAccess(
-            namespace=f"lab-{emulation.state.lab_id}",
+            namespace=netns.of_lab(emulation.lab_id),
             addresses={name: str(NETWORK + number) for number, name in enumerate(names, 1)},
             user=USER,
             key=folder / "key",
             known_hosts=folder / "known_hosts",
         )
-        await run(netns.ip_batch(access.namespace), stdin=netns.script(control_lines(emulation.pids)))
+        await netns.batch("ip", access.namespace, control_lines(emulation.pids), run)
         keys = _keys(access)
+        ports = {
+            name: [link.interface(name) for link in emulation.links if name in (link.a, link.b)]
+            for name in names
+        }
         await together(
-            _prepare(host, access, keys[name], _ports(emulation, name))
-            for name, host in emulation.hosts.items()
+            _prepare(host, access, keys[name], ports[name]) for name, host in emulation.hosts.items()
         )
         words.append(f"{len(names)} VMs")
     return access
@@ -93,10 +95,6 @@ def control_lines(pids: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def _ports(emulation: Emulation, host: str) -> list[str]:
-    return [link.interface(host) for link in emulation.links if host in (link.a, link.b)]
-
-
 def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
     """Make all keys of a rehearsal; returns the VMs' own, which known_hosts then has."""
     user = asyncssh.generate_private_key("ssh-ed25519")
@@ -104,33 +102,18 @@ def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
     access.key.chmod(0o600)
     user.write_public_key(f"{access.key}.pub")
     keys = {name: asyncssh.generate_private_key("ssh-ed25519") for name in access.addresses}
-    lines = [f"{access.addresses[name]} {public(key)}\n" for name, key in keys.items()]
+    lines = [f"{access.addresses[name]} {key.export_public_key().decode()}" for name, key in keys.items()]
     access.known_hosts.write_text("".join(lines))
     return keys
 
 
-def public(key: asyncssh.SSHKey) -> str:
-    """Write a public key as one line of OpenSSH's."""
-    return str(key.export_public_key().decode().strip())
-
-
 async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
-    own = key.export_private_key().decode()
-    text = script(
-        address=access.addresses[host.name],
-        host_key=own,
-        allowed=Path(f"{access.key}.pub").read_text(),
-        ports=ports,
-    )
-    await host.run(["sh", "-eu"], stdin=Secret(text.encode(), {f"ssh host key of {host.name}": own}))
-
-
-def script(*, address: str, host_key: str, allowed: str, ports: Sequence[str]) -> str:
-    """Write what makes a host a VM, as the input of a shell: no key stands in any argv."""
+    """Make a host a VM, by the input of a shell: no key stands in any argv."""
+    host_key, allowed = key.export_private_key().decode(), Path(f"{access.key}.pub").read_text()
     down = "".join(f"ip addr flush dev {port}\nip link set {port} down\n" for port in ports)
-    return f"""\
+    script = f"""\
 umask 077
-ip addr add {address}/{LENGTH} dev {CONTROL}
+ip addr add {access.addresses[host.name]}/{LENGTH} dev {CONTROL}
 ip link set lo up
 ip link set {CONTROL} up
 {down}grep -q "$(hostname)" /etc/hosts || echo "127.0.1.1 $(hostname)" >> /etc/hosts
@@ -146,3 +129,4 @@ chown -R {USER}: /home/{USER}/.ssh
 mkdir -p -m 755 /run/sshd
 /usr/sbin/sshd
 """
+    await host.run(["sh", "-eu"], stdin=Secret(script.encode(), {f"ssh host key of {host.name}": host_key}))

@@ -78,13 +78,13 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
     for link in record.links:  # a link may be named from either end
         links.setdefault(f"{link['b']}-{link['a']}", link)
     if place in hosts:
-        return _of_host(hosts[place], place, record)
+        return _of_host(hosts[place], record)
     if place not in links:
         raise UnknownName("link or host", place, [*hosts, *(link["name"] for link in record.links)])
     link = links[place]
     if end and end not in (link["a"], link["b"]):
         raise UnknownName(f"end of link {link['name']}", end, (link["a"], link["b"]))
-    namespace = f"/run/netns/lab-{record.lab_id}"
+    namespace = netns.path(netns.of_lab(record.lab_id))
     return [
         CapturePoint(
             namespace, f"{link['number']}{side}", f"{link['name']}@{link[side]}", f"at {link[side]}", True
@@ -94,16 +94,13 @@ def capture_points(record: Record, place: str, end: str = "") -> list[CapturePoi
     ]
 
 
-def _of_host(host: HostRecord, name: str, record: Record) -> list[CapturePoint]:
+def _of_host(host: HostRecord, record: Record) -> list[CapturePoint]:
     if not host.process.alive():
-        raise HostError(f"{name} of lab {record.name} has died; 'lab ps' says why")
-    own = [(link, side) for link in record.links for side in ("a", "b") if link[side] == name]
-    return [
-        CapturePoint(
-            f"/proc/{host.pid}/ns/net", link[f"interface_{side}"], link[f"interface_{side}"], link["name"]
-        )
-        for link, side in own
-    ]
+        raise HostError(f"{host.name} of lab {record.name} has died; 'lab ps' says why")
+    own = {
+        link[f"interface_{side}"]: link for link in record.links for side in "ab" if link[side] == host.name
+    }
+    return [CapturePoint(netns.path(host.pid), port, port, link["name"]) for port, link in own.items()]
 
 
 def compile_filter(

@@ -7,22 +7,23 @@ over every link, and each host's Docker is asked over its socket for its contain
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from lab.emulation.docker import daemon
 from lab.emulation.links import icmp, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.registry import HostRecord, Record
 from lab.emulation.shaper_choice import find as find_shaper
 from lab.hosts.daemons import LOGS, PIDS
+from lab.live.enter import endpoints
 from lab.measure.cgroups import folders, memory, read_cpu
 
 #: How long traffic and CPU are watched at least, and echoes waited for at most (s).
@@ -46,28 +47,26 @@ def look(record: Record) -> dict[str, Any]:
         "overlays": [],
     }
     if record.rebooted:
-        return {
-            **status,
-            "hosts": [{"name": host.name, "site": host.site, "up": False} for host in record.hosts],
-        }
+        status["hosts"] = [{"name": host.name, "site": host.site, "up": False} for host in record.hosts]
+        return status
     living = {host.name: host for host in record.hosts if host.process.alive()}
     shaper = (
         find_shaper(record.shaper)(record.lab_id, record.state.folder / "shaper") if record.shaper else None
     )
-    lines = dict(shaper.states) if shaper else {}
+    states = dict(shaper.states) if shaper else {}
     with ThreadPoolExecutor(max_workers=8) as pool:
         inner = {
             name: pool.submit(_containers, record, host) for name, host in living.items() if not host.confined
         }
         began, before = monotonic(), _counters(record, living)
-        rtts = icmp.sweep(_sweep_targets(record, lines, living), _patience(lines))
+        rtts = icmp.sweep(_sweep_targets(record, states, living), _patience(states))
         sleep(max(0.0, LEAST - (monotonic() - began)))
         seconds, after = monotonic() - began, _counters(record, living)
         containers = {name: one.result() for name, one in inner.items()}
     moved = {key: (after[key] - before[key]) / seconds for key in after if key in before}
     status["shaper"] = _shaper(shaper, record) if shaper else None
     status["hosts"] = [_host(record, host, living, moved, containers) for host in record.hosts]
-    status["links"] = [_link(link, lines, rtts, moved) for link in record.links]
+    status["links"] = [_link(link, states, rtts, moved) for link in record.links]
     status["overlays"] = [
         {"name": one.spec, "mode": one.mode, "hosts": list(one.hosts), "endpoints": list(one.endpoints)}
         for one in record.overlays
@@ -87,18 +86,18 @@ def state(record: Record) -> str:
     return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
 
 
-def _patience(lines: Mapping[str, LinkState]) -> float:
-    longest = max((line.ab.delay + line.ba.delay for line in lines.values()), default=0.0)
+def _patience(states: Mapping[str, LinkState]) -> float:
+    longest = max((one.ab.delay + one.ba.delay for one in states.values()), default=0.0)
     return min(MOST, 1.2 * longest / 1e3 + ROOM)
 
 
 def _sweep_targets(
-    record: Record, lines: Mapping[str, LinkState], living: Mapping[str, HostRecord]
+    record: Record, states: Mapping[str, LinkState], living: Mapping[str, HostRecord]
 ) -> dict[str, icmp.SweepTarget]:
     return {
-        link["name"]: icmp.SweepTarget(f"/proc/{living[link['a']].pid}/ns/net", link["address_b"])
+        link["name"]: icmp.SweepTarget(netns.path(living[link["a"]].pid), link["address_b"])
         for link in record.links
-        if link["a"] in living and link["b"] in living and not lines.get(link["name"], LinkState("", 0)).down
+        if link["a"] in living and link["b"] in living and not states.get(link["name"], LinkState("", 0)).down
     }
 
 
@@ -108,7 +107,7 @@ def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, flo
         f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
         for name, host in living.items()
     }
-    namespace = {"ports": f"/run/netns/lab-{record.lab_id}"}
+    namespace = {"ports": netns.path(netns.of_lab(record.lab_id))}
     text = netns.in_each(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
     for line in text.splitlines()[2:]:
         name, _, numbers = line.partition(":")
@@ -151,8 +150,7 @@ def end_of(host: HostRecord) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "Docker does not answer"
     if done.returncode:
-        gone = "No such" in done.stderr
-        return "its container was removed" if gone else "Docker does not answer"
+        return "its container was removed" if "No such" in done.stderr else "Docker does not answer"
     status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
     if status == "running":
         return "its container was started anew, outside the lab"
@@ -185,23 +183,17 @@ def _last_words(log: Path) -> str:
 
 def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
     """The containers on a host and what Docker says of each; None where it does not answer."""
-    with suppress(OSError, ValueError, HTTPException), socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(DOCKER_PATIENCE)
-        line.connect(str(record.state.shared(host.number) / "docker.sock"))
-        connection = HTTPConnection("docker")
-        connection.sock = line
-        wanted = any(end["host"] == host.name for one in record.overlays for end in one.endpoints)
-        connection.request("GET", "/containers/json?all=1" if wanted else "/_ping")
-        reply = connection.getresponse().read()
+    with suppress(OSError, ValueError, HTTPException):
+        wanted = any(end["host"] == host.name for end in endpoints(record))
+        path = "/containers/json?all=1" if wanted else "/_ping"
+        reply = daemon.get(record.state.shared(host.number) / "docker.sock", path, DOCKER_PATIENCE)[1]
         listed = json.loads(reply) if wanted else []
         return {one["Names"][0].lstrip("/"): f"{one['State']}: {one['Status']}" for one in listed}
     return None
 
 
 def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] | None) -> list[str]:
-    wanted = [
-        end["container"] for one in record.overlays for end in one.endpoints if end["host"] == host.name
-    ]
+    wanted = [end["container"] for end in endpoints(record) if end["host"] == host.name]
     if there is None:
         return [] if host.confined else ["its Docker daemon does not answer"]
     states = {name: there.get(name, "gone: it was removed") for name in wanted}
@@ -210,30 +202,35 @@ def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] |
 
 def _link(
     link: Mapping[str, Any],
-    lines: Mapping[str, LinkState],
+    states: Mapping[str, LinkState],
     rtts: Mapping[str, float],
     moved: Mapping[str, float],
 ) -> dict[str, Any]:
-    line = lines.get(link["name"])
-    status: dict[str, Any] = {"name": link["name"], "a": link["a"], "b": link["b"], "up": line is not None}
-    if line is None:
+    now = states.get(link["name"])
+    status: dict[str, Any] = {
+        "name": link["name"],
+        "a": link["a"],
+        "b": link["b"],
+        "up": now is not None,
+    }
+    if now is None:
         return status
     rtt = rtts.get(link["name"])
     return {
         **status,
-        "up": not line.down,
-        "asked_rtt_ms": round(line.ab.delay + line.ba.delay, 4),
+        "up": not now.down,
+        "asked_rtt_ms": round(now.ab.delay + now.ba.delay, 4),
         "rtt_ms": None if rtt is None else round(rtt, 3),
-        "asked_mbit": {d: line.shape(d).rate for d in DIRECTIONS},
-        "mbit": {d: round(moved.get(f"out {line.port_out(d)}", 0.0) * 8 / 1e6, 3) for d in DIRECTIONS},
-        "loss": {d: line.shape(d).loss for d in DIRECTIONS},
+        "asked_mbit": {d: now.shape(d).rate for d in DIRECTIONS},
+        "mbit": {d: round(moved.get(f"out {now.port_out(d)}", 0.0) * 8 / 1e6, 3) for d in DIRECTIONS},
+        "loss": {d: now.shape(d).loss for d in DIRECTIONS},
     }
 
 
 def _shaper(shaper: Shaper, record: Record) -> dict[str, Any]:
     dead = [one.pid for one in shaper.processes if not one.alive()]
     status: dict[str, Any] = {"name": shaper.name, "up": not dead}
-    if not Path(f"/run/netns/lab-{record.lab_id}").exists():
+    if not Path(netns.path(netns.of_lab(record.lab_id))).exists():
         return {**status, "up": False, "why": "the links' namespace was removed"}
     if dead:
         status["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"

@@ -31,8 +31,9 @@ def commands(
     sources: dict[str, list[str]] = {}
     if which in hosts:
         host = hosts[which]
-        if host.confined:
-            sources[which] = _docker(host, last, follow)
+        if host.confined:  # a container of a user's own image: its first process writes to Docker's log
+            flags = ["--tail", str(last), *(["--follow"] if follow else [])]
+            sources[which] = ["docker", "logs", *flags, host.container]
         sources |= {f"{which} {file.stem}": _tail(file, last, follow) for file in _files(host)}
     elif which in overlays:
         if overlays[which].logs is None:
@@ -62,8 +63,3 @@ def _files(host: HostRecord) -> list[Path]:
 
 def _tail(file: Path, last: int, follow: bool) -> list[str]:
     return ["tail", "-n", str(last), *(["-F"] if follow else []), str(file)]
-
-
-def _docker(host: HostRecord, last: int, follow: bool) -> list[str]:
-    """The command that prints the output of the first process in a container of a user's own image."""
-    return ["docker", "logs", "--tail", str(last), *(["--follow"] if follow else []), host.container]

@@ -85,15 +85,15 @@ class Session:
     def topology_now(self) -> Topology:
         """The topology as its links are now: some may have been changed while they ran."""
         graph: nx.Graph[Any] = nx.Graph(self.topology.graph)
-        lines = self.lab.running.link_states
+        states = self.lab.running.link_states
         for link in self.topology.links:
-            line, asked = lines.get(link.name), Wiring(link, 0, 0).state
-            if line is not None and (line.ab, line.ba) != (asked.ab, asked.ba):
+            now, asked = states.get(link.name), Wiring(link, 0, 0).state
+            if now is not None and (now.ab, now.ba) != (asked.ab, asked.ba):
                 edge = graph.edges[link.a, link.b]
                 for key in PARAMETERS:
                     edge.pop(key, None)
-                edge["rtt"] = line.ab.delay + line.ba.delay
-                edge["from"] = {link.a: _parameters(line.ab), link.b: _parameters(line.ba)}
+                edge["rtt"] = now.ab.delay + now.ba.delay
+                edge["from"] = {link.a: _parameters(now.ab), link.b: _parameters(now.ba)}
         old = self.topology
         return Topology(graph, name=old.name, description=old.description, separate_parts=old.separate_parts)
 
@@ -171,14 +171,12 @@ class Session:
             endpoints=tuple(_plain(end) for end in ends),
             logs=tuple(sorted({name for host in overlay.hosts for name in overlay.log_names(host)})),
         )
-        self._save([*self._others(spec), new])
+        self._replace(spec, new)
 
-    def _others(self, spec: str) -> list[OverlayRecord]:
-        return [one for one in self.lab.record.overlays if one.spec != spec]
-
-    def _save(self, overlays: list[OverlayRecord]) -> None:
-        self.lab.record.overlays = overlays
-        self.lab.record.save()
+    def _replace(self, spec: str, *new: OverlayRecord) -> None:
+        record = self.lab.record
+        record.overlays = [*(one for one in record.overlays if one.spec != spec), *new]
+        record.save()
 
     def endpoints(self, word: str) -> dict[str, Endpoint]:
         """The endpoints of an overlay of the lab, by host, as they were attached.
@@ -204,7 +202,7 @@ class Session:
         with step(self._emit, f"{spec}: uninstall"):
             await overlay.uninstall()
         self._overlays.pop(spec, None)
-        self._save(self._others(spec))
+        self._replace(spec)
 
     async def become(self, change: Difference, overlays: Sequence[str] | None = None) -> None:
         """Bring the lab to another topology, its overlays along; and to these overlays, where given.
@@ -246,7 +244,7 @@ class Session:
         self._emit(Note(f"{spec} is put on the lab anew, and its endpoints with it: {why}"))
         if overlay := self._overlays.pop(spec, None):
             await bring_up.roll_back(overlay, Phases(spec, self._emit))
-        self._save(self._others(spec))
+        self._replace(spec)
 
     async def _follow(self, spec: str, change: Difference) -> bool:
         """Let an overlay follow the links and hosts that changed; False when it had to be taken off."""

@@ -28,12 +28,8 @@ class LinkEnd:
     link: LinkSpec
 
     @property
-    def address(self) -> str:
-        return self.link.address(self.host)
-
-    @property
     def with_length(self) -> str:
-        return f"{self.address}/{self.link.prefix}"
+        return f"{self.link.address(self.host)}/{self.link.prefix}"
 
     @property
     def peer(self) -> str:
@@ -97,8 +93,7 @@ def refuse_foreign(host: str, ports: Mapping[str, str], found: Survey, topology:
     """
     own = [f"{link.address(host)}/{link.prefix}" for link in topology.links_of(host)]
     for port, interface in ports.items():
-        foreign = [a for a in found.interfaces[interface].addresses if a not in own]
-        if foreign:
+        if foreign := [a for a in found.interfaces[interface].addresses if a not in own]:
             raise HostError(
                 f"{host}: {interface}, which is to be {port}, has the address {foreign[0]}, which is not the "
                 f"lab's; take it away (ip addr del {foreign[0]} dev {interface}) or name another interface"

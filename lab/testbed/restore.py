@@ -78,10 +78,9 @@ async def restore(host: Host) -> Restored | None:
     lines = [*_daemons(), *_data_plane(before, now, touched), *_images(before, now), *_new_files(before)]
     await host.run(["sh"], stdin="\n".join(lines).encode(), timeout=180)
     after = await survey.survey(host)
-    packages = [
-        f"{name} {version}" for name, version in after.packages.items() if name not in before.packages
-    ]
-    return Restored(host.name, tuple(survey.differences(before, after)), tuple(packages))
+    new = after.packages.keys() - before.packages.keys()
+    packages = tuple(f"{name} {version}" for name, version in after.packages.items() if name in new)
+    return Restored(host.name, tuple(survey.differences(before, after)), packages)
 
 
 def _daemons() -> Iterator[str]:

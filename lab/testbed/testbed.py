@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lab.errors import HostError, LabError
@@ -53,19 +52,15 @@ class Testbed:
     ) -> None:
         check(inventory, topology, str(path))
         self.inventory, self.topology, self.path = inventory, topology, path
-        self.connections: dict[str, SshConnection] = {
-            host.name: SshConnection(
-                inventory.ssh_settings(host.name, path.resolve().parent, accept_new=accept_new)
-            )
-            for host in topology.hosts
+        folder, names = path.resolve().parent, [host.name for host in topology.hosts]
+        self.connections = {
+            name: SshConnection(inventory.ssh_settings(name, folder, accept_new=accept_new)) for name in names
         }
         self.hosts: dict[str, SshHost] = {}
         self.surveys: dict[str, Survey] = {}
         self.control_interfaces: dict[str, str] = {}
-        self.emit = emit
-        self._steal = steal
+        self.emit, self._steal, self._trace = emit, steal, trace
         self._holder: reservation.Holder | None = None
-        self._trace = trace
         self._traces: list[Trace] = []
 
     async def __aenter__(self) -> Testbed:
@@ -76,9 +71,7 @@ class Testbed:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def connect(self) -> None:
@@ -187,9 +180,8 @@ class Testbed:
         if not discover or not any(AUTO in a.values() and len(known[n]) < len(a) for n, a in asked.items()):
             return known
         with step(self.emit, "looking for ports"):
-            return port_mapping.fill_in_auto(
-                self.topology, known, asked, await self._wiring_of_free_ports(known)
-            )
+            wiring = await self._wiring_of_free_ports(known)
+            return port_mapping.fill_in_auto(self.topology, known, asked, wiring)
 
     def ports_of(self, name: str) -> dict[str, str]:
         """Return the known ports of one machine, after a survey; see `find_ports` for what it raises."""
@@ -236,15 +228,13 @@ class Testbed:
     def facts(self) -> dict[str, Any]:
         """Return what a run's manifest keeps of the machines, and of this one, which only looks on."""
         hosts = {name: found.as_facts() for name, found in self.surveys.items()}
-        own = environment()
-        kernels = sorted({one["kernel"] for one in hosts.values()})
+        kernels, dockers = (
+            "+".join(sorted({h[key] for h in hosts.values()})) for key in ("kernel", "docker")
+        )
         return {
-            "kernel": "+".join(kernels),
+            "kernel": kernels,
             "machine": {name: {"cpus": one["cpus"], "cpu": one["cpu"]} for name, one in hosts.items()},
             "sysctls": {name: one.pop("sysctls") for name, one in hosts.items()},
-            "versions": {
-                **own["versions"],
-                "docker on hosts": "+".join(sorted({h["docker"] for h in hosts.values()})),
-            },
+            "versions": {**environment()["versions"], "docker on hosts": dockers},
             "hosts": hosts,
         }

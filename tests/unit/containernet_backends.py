@@ -85,7 +85,7 @@ class CommandBackend:
     lab_id = "abcd"
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.state = folder, SimpleNamespace(folder=folder)
         self.done: list[str] = []
         self.marked: list[Mapping[str, str]] = []
         self.answers: dict[str, tuple[int, str, str]] = {}

@@ -117,6 +117,23 @@ def argv(paths: DaemonPaths) -> list[str]:
     ]
 
 
+def get(daemon: Path, path: str, timeout: float) -> tuple[int, bytes]:
+    """Ask a Docker daemon at its socket; returns the status and the body of the answer.
+
+    Raises:
+        OSError: nobody listens, or answers within `timeout` (s).
+        http.client.HTTPException: the answer is none of HTTP's.
+    """
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(timeout)
+        line.connect(str(daemon))
+        connection = http.client.HTTPConnection("docker")
+        connection.sock = line
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
 class Daemon:
     """The Docker daemon, as long as this process needs it: `ensure`, then `release`."""
 
@@ -181,26 +198,16 @@ class Daemon:
 
     def _serves(self) -> bool:
         try:
-            return self._get("/_ping")[0] == 200
+            return get(self.paths.socket, "/_ping", START_PATIENCE)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
     def _has_containers(self) -> bool:
         """Tell if any container runs: somebody else's, for no lab has a record."""
         try:
-            return bool(json.loads(self._get("/containers/json")[1]))
+            return bool(json.loads(get(self.paths.socket, "/containers/json", START_PATIENCE)[1]))
         except (OSError, ValueError, http.client.HTTPException):
             return False
-
-    def _get(self, path: str) -> tuple[int, bytes]:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(START_PATIENCE)
-            line.connect(str(self.paths.socket))
-            connection = http.client.HTTPConnection("docker")
-            connection.sock = line
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
 
     def _start(self) -> None:
         if not shutil.which("dockerd"):
@@ -246,14 +253,11 @@ class Daemon:
         deadline = monotonic() + START_PATIENCE
         while not self._serves():
             if process.poll() is not None or monotonic() > deadline:
-                reason = self._last_log_line()
+                lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
+                reason = lines[-1][:300] if lines else "it said nothing"
                 self._stop()
                 raise MachineError(f"Docker did not start: {reason}; the disk, the kernel or another daemon?")
             sleep(0.01)
-
-    def _last_log_line(self) -> str:
-        lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
 
     def _stop(self) -> None:
         """End the daemon, then whatever of it is left: processes, mounts, files, control groups."""
@@ -285,8 +289,8 @@ def _end(pids: list[int], how: signal.Signals, patience: float) -> None:
         os.close(handle)
 
 
-def client(paths: DaemonPaths | None = None) -> Any:
-    """Make a docker-py client of the daemon."""
+def client() -> Any:
+    """Make a docker-py client of the machine's daemon."""
     import docker
 
-    return docker.DockerClient(base_url=f"unix://{(paths or DaemonPaths()).socket}")
+    return docker.DockerClient(base_url=f"unix://{DaemonPaths().socket}")

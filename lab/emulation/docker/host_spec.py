@@ -12,7 +12,7 @@ from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import ContainerSpec
 from lab.emulation.ownership import LABEL, LabState
 from lab.errors import TopologyError
-from lab.topology import Topology
+from lab.topology import HostSpec, Topology
 
 HOST_IMAGE = "lab/host"
 #: Where a host finds the image store that its own Docker starts from.
@@ -55,50 +55,48 @@ def plans(
 ) -> list[Plan]:
     """Plan every host of a topology, or some of them."""
     return [
-        host(state, h.name, h.number, h.site, topology.addresses(h.name), store, h.image or image, h.cpus)
-        for h in topology.hosts
-        if only is None or h.name in only
+        host(state, spec, topology.addresses(spec.name), store, image)
+        for spec in topology.hosts
+        if only is None or spec.name in only
     ]
 
 
 def host(
     state: LabState,
-    name: str,
-    number: int,
-    site: str,
+    spec: HostSpec,
     addresses: tuple[str, ...],
     store: Path,
     image: str = HOST_IMAGE,
-    cpus: float | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Plan the lab's own kind of host: a machine with a Docker daemon inside.
 
+    `image` is for one that has none of its own, `params` are Containernet's.
+
     Raises:
         TopologyError: a parameter that such a host does not take; it is named, never ignored.
     """
-    asked = run_options.translate(name, params or {})
+    name, asked = spec.name, run_options.translate(spec.name, params or {})
     if beyond := sorted(key for key, value in (params or {}).items() if value and key not in OF_HOSTS):
         raise TopologyError(
             f"host {name!r}: {', '.join(beyond)} is for containers of an image of your own; give dimage"
         )
-    shared = state.shared(number)
-    container = ContainerSpec(
-        name=container_name(state, name),
-        hostname=name,
-        image=image,
-        labels=labels(state, name),
-        cpus=cpus,
+    shared = state.shared(spec.number)
+    made = container(
+        state,
+        name,
+        spec.image or image,
+        asked.env,
+        cpus=spec.cpus,
         capabilities=tuple(HOST_CAPABILITIES),
         tmpfs={"/var/lib/docker": DOCKER_DATA},
         binds={str(store): f"{STORE_INSIDE}:ro", str(shared): SHARED_INSIDE},
         devices=("/dev/net/tun",),
         # set before the daemon starts: otherwise it would drop what the host is to forward
         sysctls={"net.ipv4.ip_forward": "1"},
-        env={"LAB_ID": state.lab_id, **asked.env},
         options=asked.options,
     )
-    return Plan(name, site, addresses, container, shared / "docker.sock", number)
+    return Plan(name, spec.site, addresses, made, shared / "docker.sock", spec.number)
 
 
 def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> Plan:
@@ -109,27 +107,29 @@ def plain(state: LabState, name: str, image: str, params: Mapping[str, Any]) -> 
     """
     asked = run_options.translate(name, params)
     command = run_options.command(params.get("dcmd"))
-    container = ContainerSpec(
-        name=container_name(state, name),
-        hostname=name,
-        image=image,
-        labels=labels(state, name),
+    made = container(
+        state,
+        name,
+        image,
+        asked.env,
         capabilities=asked.capabilities,
-        env={"LAB_ID": state.lab_id, **asked.env},
         command=command,
         confined=True,
         # as Containernet does: a terminal, so that a shell as first process stays
         options=("--interactive", "--tty", *asked.options),
         replaces=bool(command),
     )
-    return Plan(name, params.get("site", name), (), container, None)
+    return Plan(name, params.get("site", name), (), made, None)
+
+
+def container(
+    state: LabState, name: str, image: str, env: Mapping[str, str] | None = None, **more: Any
+) -> ContainerSpec:
+    """Describe the container of a host, with the labels and the variable by which clean-up finds it."""
+    labels, env = {LABEL: state.lab_id, "lab.host": name}, {"LAB_ID": state.lab_id, **(env or {})}
+    return ContainerSpec(container_name(state, name), name, image, labels, env=env, **more)
 
 
 def container_name(state: LabState, host_name: str) -> str:
     """Name the container of a host, told apart from those of other labs by the lab's id."""
     return f"lab-{state.lab_id}-{host_name}"
-
-
-def labels(state: LabState, host_name: str) -> dict[str, str]:
-    """Docker's labels of a container, by which clean-up finds it."""
-    return {LABEL: state.lab_id, "lab.host": host_name}

@@ -18,7 +18,6 @@ from pathlib import Path
 from lab.emulation import cleanup
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
-from lab.emulation.docker.containers import ContainerSpec
 from lab.emulation.ownership import LabState, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
@@ -79,21 +78,22 @@ def _make(folder: Path, images: Sequence[str]) -> None:
     finally:
         asyncio.run(cleanup.remove(state))
         shutil.rmtree(scratch, ignore_errors=True)
-    _forget_others(folder)
+    if not labs():  # no lab can still use the stores of older images
+        for other in STORES.iterdir():
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 async def _load(state: LabState, raw: Path, archive: Path, images: Sequence[str]) -> None:
     """Run one host whose store is `raw`, and load the images into its daemon."""
     shared = state.folder / "seed"
     shared.mkdir()
-    spec = ContainerSpec(
-        name=host_spec.container_name(state, "seed"),
-        hostname="seed",
-        image=host_spec.HOST_IMAGE,
-        labels=host_spec.labels(state, "seed"),
+    spec = host_spec.container(
+        state,
+        "seed",
+        host_spec.HOST_IMAGE,
         capabilities=tuple(HOST_CAPABILITIES),
         binds={str(raw): "/var/lib/docker", str(shared): host_spec.SHARED_INSIDE},
-        env={"LAB_ID": state.lab_id},
     )
     state.record("container", spec.name)
     await containers.start([spec], command.run)
@@ -132,14 +132,6 @@ def _template_of_layer(layer: Path, copy: Path) -> None:
     if (layer / "work").is_dir():
         (copy / "work").mkdir()
     (copy / "diff").symlink_to(Path(host_spec.STORE_INSIDE) / "overlay2" / layer.name / "diff")
-
-
-def _forget_others(folder: Path) -> None:
-    """Delete the stores of older images, unless a lab may still use them."""
-    if not labs():
-        for other in STORES.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
 
 
 def forget_all() -> None:

@@ -20,6 +20,9 @@ from lab.errors import TopologyError, nearest
 Options = Callable[[Any], list[str]]
 
 PROPAGATION = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
+#: Modes of a volume, and what ``--mount`` calls them.
+MOUNT_WORDS: dict[str, list[str]] = {"": [], "rw": [], "ro": ["readonly"]}
+MOUNT_WORDS |= {word: [f"bind-propagation={word}"] for word in PROPAGATION}
 
 
 @dataclass(frozen=True)
@@ -119,18 +122,10 @@ def mount(volume: str) -> str:
         return f"--volume={outside}"
     words = ["type=bind", f"source={outside}", f"target={rest[0]}"]
     for word in ",".join(rest[1:]).split(","):
-        words += _mount_word(word)
+        if word not in MOUNT_WORDS:
+            raise ValueError(f"{word!r} is no mode of a volume; there are ro, rw, {', '.join(PROPAGATION)}")
+        words += MOUNT_WORDS[word]
     return "--mount=" + ",".join(f'"{word}"' if set(word) & set(',"') else word for word in words)
-
-
-def _mount_word(word: str) -> list[str]:
-    if word in ("", "rw"):
-        return []
-    if word == "ro":
-        return ["readonly"]
-    if word in PROPAGATION:
-        return [f"bind-propagation={word}"]
-    raise ValueError(f"{word!r} is no mode of a volume; there are ro, rw, {', '.join(PROPAGATION)}")
 
 
 def volumes(value: Any) -> list[str]:
@@ -165,16 +160,8 @@ def _extra_hosts(value: Any) -> list[str]:
     return [f"--add-host={name}:{address}" for name, address in known.items()]
 
 
-def _flag(option: str) -> Options:
-    return lambda value: [f"--{option}={value}"]
-
-
-def _whole(option: str) -> Options:
-    return lambda value: [f"--{option}={int(value)}"]
-
-
-def _many(option: str) -> Options:
-    return lambda value: [f"--{option}={word}" for word in _several(value)]
+def _flag(option: str, convert: Callable[[Any], object] = str) -> Options:
+    return lambda value: [f"--{option}={convert(value)}"]
 
 
 def _settings(option: str) -> Options:
@@ -187,9 +174,9 @@ KNOWN: dict[str, tuple[Options, str]] = {
         lambda v: cpu_argv(float(v)),
         "share of the processors, 1.0 is one of them; dealt out in turns of 5 ms",
     ),
-    "cpu_quota": (_whole("cpu-quota"), "µs of processor time in a period"),
-    "cpu_period": (_whole("cpu-period"), "µs; the period of `cpu_quota`"),
-    "cpu_shares": (_whole("cpu-shares"), "weight against other containers when all are busy"),
+    "cpu_quota": (_flag("cpu-quota", int), "µs of processor time in a period"),
+    "cpu_period": (_flag("cpu-period", int), "µs; the period of `cpu_quota`"),
+    "cpu_shares": (_flag("cpu-shares", int), "weight against other containers when all are busy"),
     "cpuset_cpus": (_flag("cpuset-cpus"), "processors to run on: `'0,2'`, `'0-3'`"),
     "mem_limit": (_flag("memory"), "bytes, or with a unit: `'64m'`"),
     "memory": (_flag("memory"), "the lab's own word for `mem_limit`"),
@@ -201,7 +188,10 @@ KNOWN: dict[str, tuple[Options, str]] = {
     "storage_opt": (_settings("storage-opt"), "`{'size': '1G'}`; where Docker's storage can, else an error"),
     "shm_size": (_flag("shm-size"), "size of /dev/shm: `'64mb'`"),
     "ipc_mode": (_flag("ipc"), "`'shareable'`, `'container:mn.d1'` (or plain `'container:d1'`)"),
-    "dns": (_many("dns"), "servers to write into /etc/resolv.conf; the network has none of its own"),
+    "dns": (
+        lambda v: [f"--dns={word}" for word in _several(v)],
+        "servers to write into /etc/resolv.conf; the network has none of its own",
+    ),
     "extra_hosts": (_extra_hosts, "lines for /etc/hosts: `{'web': '10.0.0.2'}`"),
     "runtime": (_flag("runtime"), "the runtime, as Docker knows it"),
     "user": (_flag("user"), "user of the container's first process, and of `cmd`"),

@@ -57,7 +57,11 @@ class Links:
             ShaperError: it cannot be so, or does not read back.
         """
         link = self.find(name)
-        return await self._shaper.change(link.name, directions=_directions(link, sender), **values)
+        directions = {link.a: "ab", link.b: "ba"}
+        if sender is not None and sender not in directions:
+            raise UnknownName(f"end of link {link.name}", sender, directions)
+        chosen = DIRECTIONS if sender is None else (directions[sender],)
+        return await self._shaper.change(link.name, directions=chosen, **values)
 
     async def set_down(self, name: str) -> LinkState:
         """Let nothing pass any more. Doing it twice changes nothing."""
@@ -98,8 +102,7 @@ class Links:
     async def _switch(self, link: LinkState, *, down: bool) -> LinkState:
         link = replace(link, down=down)
         await self._shaper.put(link)
-        command = f"link set {link.bridge} {_word(down)}"
-        await self._run(netns.ip_batch(self._namespace), stdin=netns.script([command]))
+        await netns.batch("ip", self._namespace, [f"link set {link.bridge} {_word(down)}"], self._run)
         if (link.bridge in await self._bridges_up()) == down:
             raise ShaperError(f"{link.name} could not be set {_word(down)}; take the lab down")
         return link
@@ -112,11 +115,3 @@ class Links:
 
 def _word(down: bool) -> str:
     return "down" if down else "up"
-
-
-def _directions(link: LinkSpec, sender: str | None) -> Sequence[str]:
-    if sender is None:
-        return DIRECTIONS
-    if sender not in (link.a, link.b):
-        raise UnknownName(f"end of link {link.name}", sender, (link.a, link.b))
-    return ("ab",) if sender == link.a else ("ba",)

@@ -7,13 +7,13 @@ direction has its kernel cut them before they leave it. Only these pay for that,
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
 from lab.emulation.links import netns
-from lab.emulation.links.link import DIRECTIONS, LinkState
+from lab.emulation.links.link import LinkState
 from lab.hosts.command import RunCommand
+from lab.util.concurrency import together
 
 #: Packets in a GSO packet: what Linux allows, and what loss needs.
 ANY, SINGLE = 65535, 1
@@ -23,9 +23,8 @@ def by_packet(links: Iterable[LinkState]) -> dict[tuple[str, str], bool]:
     """Return by namespace and interface of every sending end if its direction treats packets one by one."""
     ends = {}
     for link in links:
-        for direction in DIRECTIONS:
-            end = (link.end_a, link.interface_a) if direction == "ab" else (link.end_b, link.interface_b)
-            ends[end] = link.shape(direction).by_packet
+        ends[link.end_a, link.interface_a] = link.ab.by_packet
+        ends[link.end_b, link.interface_b] = link.ba.by_packet
     return ends
 
 
@@ -44,9 +43,4 @@ async def limit(before: Iterable[LinkState], after: Iterable[LinkState], run: Ru
     Raises:
         CommandError: a host is gone.
     """
-    await asyncio.gather(
-        *(
-            run(netns.ip_batch(end), stdin=netns.script(lines))
-            for end, lines in commands(before, after).items()
-        )
-    )
+    await together(netns.batch("ip", end, lines, run) for end, lines in commands(before, after).items())

@@ -77,16 +77,12 @@ def add_commands(link: LinkState, direction: str, where: str) -> list[str]:
     port, number = link.port_out(direction), link.direction_number(direction)
     return [
         f"qdisc add dev {port} {where} handle 1: htb default {number:x}",
-        *_settings("add", link, direction),
+        *rate_commands("add", link, direction),
     ]
 
 
-def change_commands(link: LinkState, direction: str) -> list[str]:
-    """Return the `tc` lines that change a direction's rate and queue; packets that wait go on waiting."""
-    return _settings("change", link, direction)
-
-
-def _settings(verb: str, link: LinkState, direction: str) -> list[str]:
+def rate_commands(verb: str, link: LinkState, direction: str) -> list[str]:
+    """Return the `tc` lines that ``add`` or ``change`` rate and queue; packets that wait go on waiting."""
     port, number, shape = link.port_out(direction), link.direction_number(direction), link.shape(direction)
     rate, bytes_ = f"{round((shape.rate or UNLIMITED) * 1e3)}kbit", burst(shape)
     speed = f"rate {rate} ceil {rate} burst {bytes_} cburst {bytes_} quantum {shape.packet}"
@@ -110,10 +106,8 @@ def read_rate(rates: Rates, link: LinkState, direction: str) -> tuple[float | No
     if number not in rates.classes:
         raise ShaperError(f"{named}: port {link.port_out(direction)} has no rate; take the lab down")
     rate, bucket = rates.classes[number]
-    if (
-        abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
-        and abs(bucket - burst(shape)) > ROUNDING * bucket
-    ):
+    as_asked = abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
+    if as_asked and abs(bucket - burst(shape)) > ROUNDING * bucket:
         raise ShaperError(f"{named}: burst was set to {burst(shape)} bytes and reads back as {bucket:g}")
     return None if rate == UNLIMITED else rate, shape.queue if limit == queue_limit(shape) else limit
 
@@ -127,7 +121,8 @@ async def show(lab_namespace: str, links: Sequence[LinkState], run: RunCommand) 
     """Ask the kernel about the ports of links, with its counters."""
     qdiscs = await run(netns.inside(lab_namespace, ["tc", "-j", "-s", "qdisc", "show"]))
     ports = [f"class show dev {link.port_out(d)}" for link in links for d in DIRECTIONS]
-    classes = await run(netns.tc_batch(lab_namespace), stdin=netns.script(ports))
+    batch = netns.inside(lab_namespace, ["tc", "-batch", "-"])
+    classes = await run(batch, stdin=netns.script(ports))
     return parse(qdiscs.stdout, classes.stdout)
 
 
@@ -139,15 +134,3 @@ def parse(qdiscs: str, classes: str) -> Rates:
         for number, rate, unit, size, sized in _CLASS.findall(classes)
     }
     return Rates(disciplines, rates)
-
-
-async def run_tc(
-    lab_namespace: str, commands: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
-) -> None:
-    """Run `tc` commands in a lab's namespace, in one process, with `env` added to its environment.
-
-    Raises:
-        CommandError: one of them failed.
-    """
-    if commands:
-        await run(netns.tc_batch(lab_namespace), stdin=netns.script(commands), env=env)

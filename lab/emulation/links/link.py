@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,19 +46,14 @@ class Shape(Impairments):
         if self.loss > 100:
             faults.append(f"loss {self.loss:g} percent is not between 0 and 100")
         faults = faults or list(impairments.combined_faults(values))
-        if self.rate and not faults:
-            faults += self._too_slow(self.rate)
+        megabits = self.packet * 8 / 1e6
+        if self.rate and not faults and (seconds := megabits / self.rate) > LONGEST_PACKET:
+            faults.append(
+                f"at {self.rate:g} Mbit/s a packet of {self.packet} bytes takes {seconds:.1f} s; "
+                f"it needs {megabits / LONGEST_PACKET:.3g} Mbit/s, or a smaller MTU"
+            )
         if faults:
             raise ShaperError(f"a link cannot be so: {'; '.join(faults)}")
-
-    def _too_slow(self, rate: float) -> Iterator[str]:
-        seconds = self.packet * 8 / (rate * 1e6)
-        if seconds > LONGEST_PACKET:
-            least = self.packet * 8 / LONGEST_PACKET / 1e6
-            yield (
-                f"at {rate:g} Mbit/s a packet of {self.packet} bytes takes {seconds:.1f} s; "
-                f"it needs {least:.3g} Mbit/s, or a smaller MTU"
-            )
 
     @property
     def packet(self) -> int:
@@ -72,11 +67,10 @@ class Shape(Impairments):
         Twice the bandwidth-delay product (rate × twice the one-way delay), and at least 64 full packets:
         shorter ones starve a single TCP flow on a long fat link.
         """
-        least = LEAST_PACKETS * self.packet
         if self.queue is not None:
             return self.queue
         product = (self.rate or 0.0) * 1e6 / 8 * 2 * self.delay / 1e3
-        return max(least, round(2 * product))
+        return max(LEAST_PACKETS * self.packet, round(2 * product))
 
     @property
     def held(self) -> int:
@@ -179,13 +173,9 @@ class LinkState:
         ab, ba = (replace(self.shape(d), **params) if d in directions else self.shape(d) for d in DIRECTIONS)
         return replace(self, ab=ab, ba=ba)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return all of it in plain values."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LinkState:
-        """Return the link that `as_json` wrote."""
+        """Return the link whose fields, by `asdict`, were stored."""
         return cls(**{**data, "ab": Shape(**data["ab"]), "ba": Shape(**data["ba"])})
 
 

@@ -38,16 +38,13 @@ def netem_command(verb: str, link: LinkState, direction: str) -> str:
     words += f" delay {link.imposed_delay(direction):.6f}ms"
     if shape.jitter:
         words += f" {shape.jitter:.6f}ms distribution {shape.distribution}"
-    shares = (f"{name} {getattr(shape, name):.6f}%" for name in SHARES)
-    return " ".join([words, loss_options(shape), *shares, IN_ORDER])
-
-
-def loss_options(shape: Shape) -> str:
-    """Return netem's options that lose packets, each by its own chance or in bursts."""
     if shape.gilbert is None:
-        return f"loss random {shape.loss:.6f}%"
-    begins, ends = shape.gilbert
-    return f"loss gemodel {100 * begins:.6f}% {100 * ends:.6f}%"
+        loss = f"loss random {shape.loss:.6f}%"
+    else:
+        begins, ends = shape.gilbert
+        loss = f"loss gemodel {100 * begins:.6f}% {100 * ends:.6f}%"
+    shares = (f"{name} {getattr(shape, name):.6f}%" for name in SHARES)
+    return " ".join([words, loss, *shares, IN_ORDER])
 
 
 def add_commands(link: LinkState, direction: str) -> list[str]:
@@ -57,7 +54,7 @@ def add_commands(link: LinkState, direction: str) -> list[str]:
 
 def change_commands(link: LinkState, direction: str) -> list[str]:
     """Return the `tc` lines that set one direction anew; packets under way keep their times."""
-    return [netem_command("change", link, direction), *htb.change_commands(link, direction)]
+    return [netem_command("change", link, direction), *htb.rate_commands("change", link, direction)]
 
 
 class Netem(Shaper):
@@ -94,7 +91,7 @@ class Netem(Shaper):
         await self._switch(states)
 
     async def _tc(self, lines: Sequence[str]) -> None:
-        await htb.run_tc(self._namespace, lines, self._run, {TABLES: str(self._store.folder)})
+        await netns.batch("tc", self._namespace, lines, self._run, {TABLES: str(self._store.folder)})
 
     async def _read(self, links: Sequence[LinkState]) -> Shapes:
         rates = await htb.show(self._namespace, links, self._run)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from lab.hosts.command import RunCommand
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
@@ -13,6 +16,11 @@ IPV6_SWITCHES = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which 
 #: Small programs of the lab's start without site-packages (``python -S``), in a tenth of the time; this is
 #: where they find the lab. They import this module: pathlib would cost them more than all else here.
 OWN_MODULES = {"PYTHONPATH": __file__.rsplit("/", 4)[0]}
+
+
+def of_lab(lab_id: str) -> str:
+    """Return the name of the network namespace in which a lab has its links."""
+    return f"lab-{lab_id}"
 
 
 def path(end: int | str) -> str:
@@ -27,19 +35,21 @@ def inside(end: int | str, argv: Sequence[str]) -> list[str]:
     return ["nsenter", f"--net={path(end)}", *argv]
 
 
-def ip_batch(end: int | str) -> list[str]:
-    """Return the argv that runs `ip` commands, one a line on standard input, in a network namespace."""
-    return inside(end, ["ip", "-batch", "-"])
-
-
-def tc_batch(end: int | str) -> list[str]:
-    """Return the argv that runs `tc` commands, one a line on standard input, in a network namespace."""
-    return inside(end, ["tc", "-batch", "-"])
-
-
 def script(lines: Sequence[str]) -> bytes:
     """Return lines as the standard input of a batch."""
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+async def batch(
+    program: str, end: int | str, lines: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
+) -> None:
+    """Run commands of `ip` or `tc` in a network namespace, in one process with `env` in its environment.
+
+    Raises:
+        CommandError: one of them failed.
+    """
+    if lines:
+        await run(inside(end, [program, "-batch", "-"]), stdin=script(lines), env=env)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from types import TracebackType
 from typing import Any
 
 from lab.emulation.links.control import Links
@@ -50,9 +49,7 @@ class Replay:
         self._task = asyncio.ensure_future(self.play())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         assert self._task is not None, "it was entered"
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation.links import memory, readback
+from lab.emulation.links import memory, netns, readback
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
@@ -43,7 +43,7 @@ class Shaper(ABC):
 
     def __init__(self, lab_id: str, folder: Path, run: RunCommand = command.run) -> None:
         self.lab_id, self._run = lab_id, run
-        self._namespace = f"lab-{lab_id}"
+        self._namespace = netns.of_lab(lab_id)
         self._store = LinkStore(folder)
 
     @classmethod

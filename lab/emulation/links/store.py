@@ -7,6 +7,7 @@ import fcntl
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from lab.emulation.links.link import LinkState
@@ -19,11 +20,7 @@ CURRENT, INITIAL = "lines.json", "first.json"
 
 
 class LinkStore:
-    """The states that are asked of a lab's links.
-
-    Args:
-        folder: of its files.
-    """
+    """The states that are asked of a lab's links, in files of `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,4 +72,4 @@ class LinkStore:
         return {row["name"]: LinkState.from_json(row) for row in rows}
 
     def _write(self, name: str, states: Mapping[str, LinkState]) -> None:
-        files.replace(self.folder / name, json.dumps([state.as_json() for state in states.values()]))
+        files.replace(self.folder / name, json.dumps([asdict(state) for state in states.values()]))

@@ -10,7 +10,6 @@ asked: no link ever carries traffic unshaped.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from ipaddress import ip_network
@@ -23,14 +22,10 @@ from lab.emulation.links.shaper import Shaper
 from lab.errors import CommandError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.util.concurrency import together
 
 if TYPE_CHECKING:
     from lab.topology import LinkSpec
-
-
-def namespace(lab_id: str) -> str:
-    """Return the name of a lab's network namespace."""
-    return f"lab-{lab_id}"
 
 
 def add_commands(wiring: Wiring) -> list[str]:
@@ -45,17 +40,6 @@ def add_commands(wiring: Wiring) -> list[str]:
         f"link set {state.number}a master {state.bridge} up",
         f"link set {state.number}b master {state.bridge} up",
     ]
-
-
-def up_commands(links: Sequence[LinkState]) -> list[str]:
-    """Return `ip` lines, for the lab's namespace, that let links pass packets."""
-    return [f"link set {link.bridge} up" for link in links]
-
-
-def delete_commands(links: Sequence[LinkSpec | LinkState]) -> list[str]:
-    """Return `ip` lines, for the lab's namespace, that delete links; the hosts' interfaces go with them."""
-    names = [name for n in (link.number for link in links) for name in (f"br{n}", f"{n}a", f"{n}b")]
-    return [f"link del {name}" for name in names]
 
 
 def host_commands(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
@@ -74,21 +58,11 @@ def host_commands(wirings: Sequence[Wiring]) -> dict[str, list[str]]:
 
 
 class Fabric:
-    """The links of one lab. Owns the lab's namespace and everything in it.
-
-    Use::
-
-        kind = await choose("auto")
-        fabric = Fabric(lab_id, kind(lab_id, folder))
-        await fabric.create()
-        await fabric.add_links([Wiring(link, pid_a, pid_b), ...])
-        ...
-        await fabric.destroy()
-    """
+    """The links of one lab: `create`, `add_links`, `destroy`. Owns the lab's namespace and all in it."""
 
     def __init__(self, lab_id: str, shaper: Shaper, run: RunCommand = command.run) -> None:
         self.lab_id, self.shaper, self.run = lab_id, shaper, run
-        self.namespace = namespace(lab_id)
+        self.namespace = netns.of_lab(lab_id)
 
     async def create(self) -> None:
         """Make the lab's namespace and let the shaper prepare it.
@@ -111,17 +85,19 @@ class Fabric:
             ShaperError: the shaper cannot do what a link asks; the link stays closed.
         """
         links = [wiring.state for wiring in wirings]
-        await self._ip(self.namespace, [line for wiring in wirings for line in add_commands(wiring)])
+        await netns.batch(
+            "ip", self.namespace, [x for wiring in wirings for x in add_commands(wiring)], self.run
+        )
         await self.shaper.apply(links)
-        async with asyncio.TaskGroup() as group:
-            for end, lines in host_commands(wirings).items():
-                group.create_task(self._ip(end, lines))
-        await self._ip(self.namespace, up_commands(links))
+        await together(netns.batch("ip", end, own, self.run) for end, own in host_commands(wirings).items())
+        await netns.batch("ip", self.namespace, [f"link set {link.bridge} up" for link in links], self.run)
 
     async def clear_links(self, links: Sequence[LinkSpec | LinkState]) -> None:
         """Take away what there is of links: whole, half built, and those whose ports went with a host."""
         argv = netns.inside(self.namespace, ["ip", "-force", "-batch", "-"])
-        await self.run(argv, stdin=netns.script(delete_commands(links)), check=False)
+        # the hosts' interfaces go with the ports
+        devices = [name for n in (link.number for link in links) for name in (f"br{n}", f"{n}a", f"{n}b")]
+        await self.run(argv, stdin=netns.script([f"link del {name}" for name in devices]), check=False)
         if known := [link.name for link in links if link.name in self.shaper.states]:
             await self.shaper.remove(known)
 
@@ -133,7 +109,3 @@ class Fabric:
         except CommandError as error:
             if "No such file" not in error.stderr:
                 raise
-
-    async def _ip(self, end: str, lines: Sequence[str]) -> None:
-        if lines:
-            await self.run(netns.ip_batch(end), stdin=netns.script(lines))

@@ -15,7 +15,6 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,11 @@ def handle(loop: WireLoop, request: bytes) -> dict[str, Any]:
     try:
         order = json.loads(request)
         if order["do"] == "set":
-            loop.set([parse_queue(row) for row in order["queues"]], int(order["lead"]))
+            queues = [
+                QueueSpec(int(number), int(delay), str(port), int(limit), Variation(variation).asked)
+                for number, delay, port, limit, variation in order["queues"]
+            ]
+            loop.set(queues, int(order["lead"]))
         elif order["do"] == "move":
             os.sched_setaffinity(0, {int(order["cpu"])})
         elif order["do"] == "stop":
@@ -73,12 +76,6 @@ def handle(loop: WireLoop, request: bytes) -> dict[str, Any]:
         return status(loop)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
-
-
-def parse_queue(row: Sequence[Any]) -> QueueSpec:
-    """Read a queue of a request; raises ValueError or TypeError when it makes no sense."""
-    number, delay, port, limit, variation = row
-    return QueueSpec(int(number), int(delay), str(port), int(limit), Variation(variation).asked)
 
 
 def status(loop: WireLoop) -> dict[str, Any]:

@@ -71,9 +71,8 @@ def difference(before: Iterable[LinkState], after: Iterable[LinkState]) -> bytes
     old, new = _by_port(before), _by_port(after)
     changed = [port for port in {**old, **new} if old.get(port) != new.get(port)]
     away = [f"-D {rule}" for port in changed for rule in old.get(port, [])]
-    return (
-        _input(away + [f"-A {rule}" for port in changed for rule in new.get(port, [])]) if changed else None
-    )
+    come = [f"-A {rule}" for port in changed for rule in new.get(port, [])]
+    return _input(away + come) if changed else None
 
 
 def _by_port(links: Iterable[LinkState]) -> dict[str, list[str]]:

@@ -92,7 +92,10 @@ class WireLoop:
         self._timer = Timer()
         self._others: dict[int, Callable[[], None]] = {}
         self.watch(self._timer.fd, self._timer.read)
-        self.stamps = kernel_stamps()
+        # While this socket is open the kernel notes when packets arrive. So the time that this process takes
+        # to see a packet is part of its delay, not added to it, and shows as lateness when it is longer.
+        self.stamps = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        enable_timestamps(self.stamps)
 
     def watch(self, fd: int, ready: Callable[[], None]) -> None:
         """Have a function called whenever a descriptor can be read."""
@@ -202,14 +205,3 @@ def both_clocks() -> tuple[int, int]:
         tries -= 1
         if after - before < SAME_MOMENT or not tries:
             return after, wall  # in this order a doubt makes packets late, never early
-
-
-def kernel_stamps() -> socket.socket:
-    """Have the kernel note when packets arrive, for as long as the socket that is returned is open.
-
-    So the time that this process takes to see a packet is part of its delay, not added to it,
-    and shows as lateness when it is longer.
-    """
-    stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    enable_timestamps(stamping)
-    return stamping

@@ -153,18 +153,6 @@ def bind_message(queue: int) -> bytes:
     )
 
 
-def limit_message(queue: int, packets: int) -> bytes:
-    """Build the message that has a bound queue hold so many packets."""
-    limit = attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", packets))
-    return message(NFQNL_MSG_CONFIG, NLM_F_REQUEST, queue, limit)
-
-
-def single_verdict(queue: int, verdict: int, packet: int) -> bytes:
-    """Build the message that lets one packet go, or drops it, whatever is before it."""
-    header = attribute(NFQA_VERDICT_HDR, struct.pack(">II", verdict, packet))
-    return message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, queue, header)
-
-
 def verdict_message(queue: int) -> bytearray:
     """Build the message that accepts all packets up to a number, to be written into its last 4 bytes."""
     verdict = attribute(NFQA_VERDICT_HDR, struct.pack(">II", NF_ACCEPT, 0))
@@ -222,7 +210,8 @@ class Queue:
     def set_limit(self, packets: int) -> None:
         """Have room for so many packets."""
         if packets != self.limit:
-            self._socket.send(limit_message(self.number, packets))
+            limit = attribute(NFQA_CFG_QUEUE_MAXLEN, struct.pack(">I", packets))
+            self._socket.send(message(NFQNL_MSG_CONFIG, NLM_F_REQUEST, self.number, limit))
             self.limit = packets
 
     def fileno(self) -> int:
@@ -262,9 +251,10 @@ class Queue:
                 self._hold(now - self._age(slot, 1, wall) + delay, packet, 1)
 
     def _decide(self, verdict: int, packet: int) -> bool:
-        """Say what becomes of one packet at once; False when that could not be said."""
+        """Accept or drop one packet at once, whatever is before it; False when that could not be said."""
+        header = attribute(NFQA_VERDICT_HDR, struct.pack(">II", verdict, packet))
         try:
-            self._socket.send(single_verdict(self.number, verdict, packet))
+            self._socket.send(message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, self.number, header))
         except OSError:
             self.refused += 1
             return False

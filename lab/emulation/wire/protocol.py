@@ -15,17 +15,11 @@ from lab.measure.link_counters import Counters
 
 def request(links: Iterable[LinkState], lead: int) -> dict[str, Any]:
     """Build the request that sets every queue; each packet leaves `lead` (ns) before its time."""
-    queues = [
-        (
-            link.direction_number(d),
-            round(link.imposed_delay(d) * 1e6),
-            link.port_out(d),
-            link.shape(d).held,
-            variation(link.shape(d)),
-        )
-        for link in links
-        for d in DIRECTIONS
-    ]
+    queues = []
+    for link, d in ((link, d) for link in links for d in DIRECTIONS):
+        delay, shape = round(link.imposed_delay(d) * 1e6), link.shape(d)
+        row = (link.direction_number(d), delay, link.port_out(d), shape.held, variation(shape))
+        queues.append(row)
     return {"do": "set", "queues": queues, "lead": lead}
 
 
@@ -53,11 +47,8 @@ def read_shape(
     Raises:
         ShaperError: a part of it is missing.
     """
-    port, number, named = (
-        link.port_in(direction),
-        link.direction_number(direction),
-        f"{link.name} ({direction})",
-    )
+    port, number = link.port_in(direction), link.direction_number(direction)
+    named = f"{link.name} ({direction})"
     loss = tables[0].loss.get(port)
     for table in tables:
         found = (table.policy, table.others, table.queues.get(port), table.loss.get(port))

@@ -33,10 +33,6 @@ class QdiscBacklog:
             return queue_length(self._socket.recv(8192)) > 0
         return False
 
-    def close(self) -> None:
-        """Ask no more."""
-        self._socket.close()
-
 
 def request(index: int, number: int) -> bytes:
     """Build the message that asks about one class of the device with this index."""

@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 
 from lab.emulation.links import gso, htb, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
-from lab.emulation.links.netns import OWN_MODULES
 from lab.emulation.links.shaper import Shaper, Shapes
 from lab.emulation.ownership import Process
 from lab.emulation.wire import daemon, iptables, probe, protocol, rps
@@ -42,7 +41,7 @@ async def try_out(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]
         CommandError: not even a namespace can be made.
     """
     argv = ["unshare", "--net", sys.executable, "-S", "-m", "lab.emulation.wire.probe", str(frames)]
-    facts: dict[str, Any] = json.loads((await run(argv, env=OWN_MODULES)).stdout)
+    facts: dict[str, Any] = json.loads((await run(argv, env=netns.OWN_MODULES)).stdout)
     return facts
 
 
@@ -97,20 +96,20 @@ class Wire(Shaper):
         facts = await try_out(self._run)
         if "reason" in facts:
             raise ShaperError(f"the wire cannot be had: {facts['reason']}")
-        self._write_facts(facts)
+        self._facts.write_text(json.dumps(facts))
         for family in iptables.families():
             argv = netns.inside(self._namespace, iptables.restore(facts["variant"], family))
             await self._run(argv, stdin=iptables.table([]))
         started = await self._run(
             start_command(self._namespace, self._folder),
-            env={"LAB_ID": self.lab_id, **OWN_MODULES},
+            env={"LAB_ID": self.lab_id, **netns.OWN_MODULES},
         )
         process = Process.of(int(started.stdout))
-        self._write_facts({**facts, "pid": process.pid, "started": process.started})
+        self._facts.write_text(json.dumps({**facts, "pid": process.pid, "started": process.started}))
 
     async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
         lines = [line for link in links for d in DIRECTIONS for line in htb.add_commands(link, d, "root")]
-        await htb.run_tc(self._namespace, lines, self._run)
+        await netns.batch("tc", self._namespace, lines, self._run)
         if (cpu := await rps.steer(links, self._run)) is not None:
             await self._ask({"do": "move", "cpu": cpu})
         await self._switch(states)
@@ -124,8 +123,8 @@ class Wire(Shaper):
         await self._switch(states)
 
     async def _set_rates(self, link: LinkState) -> None:
-        lines = [line for d in DIRECTIONS for line in htb.change_commands(link, d)]
-        await htb.run_tc(self._namespace, lines, self._run)
+        lines = [line for d in DIRECTIONS for line in htb.rate_commands("change", link, d)]
+        await netns.batch("tc", self._namespace, lines, self._run)
 
     async def _read(self, links: Sequence[LinkState]) -> Shapes:
         status, rates = await self._status(), await htb.show(self._namespace, links, self._run)
@@ -159,9 +158,6 @@ class Wire(Shaper):
                     os.kill(process.pid, 9)
                 await asyncio.sleep(0.002)
         self._facts.unlink(missing_ok=True)
-
-    def _write_facts(self, facts: Mapping[str, Any]) -> None:
-        self._facts.write_text(json.dumps(facts))
 
     def _read_facts(self) -> dict[str, Any]:
         try:

@@ -25,7 +25,7 @@ def test_links_in_this_machines_own_network_are_of_the_lab_and_have_a_name_once(
     there = backend.Backend(lab, None)
     names = [there.record_link(), there.record_link()]
     assert names == [f"sap-{lab.state.lab_id}-0", f"sap-{lab.state.lab_id}-1"]
-    assert [(owned.kind, owned.name) for owned in lab.state.owned()] == [("link", name) for name in names]
+    assert lab.state.owned() == lab.state.owned("link") == names
 
 
 class Fabric:

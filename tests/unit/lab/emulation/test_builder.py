@@ -50,7 +50,7 @@ async def test_the_namespace_of_the_links_is_recorded_before_it_is_made() -> Non
 
     async def run(argv: Sequence[str], **_: Any) -> Result:
         if list(argv[:3]) == ["ip", "netns", "add"]:
-            recorded.append([owned.name for owned in lab.state.owned() if owned.kind == "namespace"])
+            recorded.append(lab.state.owned("namespace"))
         return Result(tuple(argv), 0, "", "", 0.0)
 
     build = Builder(lab, Netem, run, silent)

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -128,7 +129,10 @@ def test_a_lab_is_removed_by_a_process_of_its_own(own_folders: Path, monkeypatch
 
 def test_orphans_are_found_by_the_id_in_their_environment() -> None:
     with subprocess.Popen(["sleep", "60"], env={**os.environ, "LAB_ID": "test-orphan"}) as orphan:
-        found = processes("test-orphan")
+        deadline = monotonic() + 10
+        # a program has its environment a moment after it has begun
+        while not (found := processes("test-orphan")) and monotonic() < deadline:
+            pass
         orphan.kill()
     assert [p.pid for p in found] == [orphan.pid]
     assert processes("test-orph") == []

@@ -17,10 +17,10 @@ def test_objects_come_back_in_the_order_in_which_they_were_recorded() -> None:
     made = LabState.create()
     made.record("container", "lab-x-AMS")
     made.record("namespace", "lab-x")
-    assert [(o.kind, o.name) for o in LabState(made.lab_id).owned()] == [
-        ("container", "lab-x-AMS"),
-        ("namespace", "lab-x"),
-    ]
+    again = LabState(made.lab_id)
+    assert again.owned() == ["lab-x-AMS", "lab-x"]
+    assert (again.owned("container"), again.owned("namespace")) == (["lab-x-AMS"], ["lab-x"])
+    assert again.owned("mount") == []
 
 
 def test_a_line_that_a_kill_cut_off_counts_as_nothing() -> None:
@@ -28,7 +28,7 @@ def test_a_line_that_a_kill_cut_off_counts_as_nothing() -> None:
     made.record("container", "lab-x-AMS")
     with (made.folder / "state.jsonl").open("a") as file:
         file.write('{"kind": "contai')
-    assert [o.name for o in made.owned()] == ["lab-x-AMS"]
+    assert made.owned() == ["lab-x-AMS"]
 
 
 def test_two_labs_never_share_an_id() -> None:

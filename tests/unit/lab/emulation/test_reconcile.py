@@ -21,14 +21,14 @@ def changed(**edit: Any) -> nx.Graph[Any]:
 
 
 def compare(
-    graph: nx.Graph[Any], *, alive: set[str] | None = None, lines: dict[str, LinkState] | None = None
+    graph: nx.Graph[Any], *, alive: set[str] | None = None, states: dict[str, LinkState] | None = None
 ) -> Difference:
     asked = {link.name: Wiring(link, 0, 0).state for link in RUNNING.links}
     return difference(
         RUNNING,
         Topology(graph, name="wanted"),
         links=RUNNING.links,
-        lines={**asked, **(lines or {})},
+        states={**asked, **(states or {})},
         alive=alive if alive is not None else {host.name for host in RUNNING.hosts},
     )
 
@@ -74,7 +74,7 @@ def test_a_link_that_was_changed_by_hand_is_brought_back() -> None:
     link = RUNNING.links[0]
     line = Wiring(link, 0, 0).state
     by_hand = replace(line, ab=replace(line.ab, loss=5.0))
-    (one,) = compare(changed(), lines={link.name: by_hand}).reshaped
+    (one,) = compare(changed(), states={link.name: by_hand}).reshaped
     assert one.values == {"ab": {"loss": 0.0}}
 
 

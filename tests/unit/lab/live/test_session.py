@@ -104,7 +104,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 def wanted(lab: Lab, graph: nx.Graph[Any]) -> Difference:
     lines = {link.name: Wiring(link, 0, 0).state for link in RING.links}
-    return difference(RING, Topology(graph, name="wanted"), links=RING.links, lines=lines, alive=lab.alive())
+    return difference(RING, Topology(graph, name="wanted"), links=RING.links, states=lines, alive=lab.alive())
 
 
 def with_a_new_host() -> nx.Graph[Any]:

@@ -11,6 +11,7 @@ from lab.emulation.docker import host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import run_argv, run_env
 from lab.errors import TopologyError
+from lab.topology import HostSpec
 from topologies import linear
 
 
@@ -66,7 +67,8 @@ def test_a_command_of_ones_own_replaces_the_entrypoint_as_well(a_state: ownershi
 def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(
     a_state: ownership.LabState,
 ) -> None:
-    plan = host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
+    spec = HostSpec("h", 1, "AMS")
+    plan = host_spec.host(a_state, spec, (), Path("/seed"), params={"mem_limit": "1g", "cpus": 0.5})
     assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))
     with pytest.raises(TopologyError, match="'h': dcmd is for containers of an image of your own"):
-        host_spec.host(a_state, "h", 1, "AMS", (), Path("/seed"), params={"dcmd": "sh"})
+        host_spec.host(a_state, spec, (), Path("/seed"), params={"dcmd": "sh"})

@@ -37,7 +37,7 @@ def test_every_direction_has_a_class_of_its_own_number() -> None:
 
 
 def test_a_change_neither_adds_nor_removes() -> None:
-    assert all(" change " in f" {line} " for line in htb.change_commands(LINE, "ab"))
+    assert all(" change " in f" {line} " for line in htb.rate_commands("change", LINE, "ab"))
 
 
 def test_words_of_tc_are_what_was_asked() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,19 @@ def test_a_namespace_is_named_by_process_name_or_path() -> None:
     assert netns.path(17) == "/proc/17/ns/net"
     assert netns.path("lab-x") == "/run/netns/lab-x"
     assert netns.path("/proc/1/ns/net") == "/proc/1/ns/net"
-    assert netns.ip_batch("lab-x") == ["nsenter", "--net=/run/netns/lab-x", "ip", "-batch", "-"]
+
+
+async def test_commands_of_a_batch_are_one_process_and_none_is_none() -> None:
+    calls: list[tuple[list[str], bytes]] = []
+
+    async def run(argv: Sequence[str], *, stdin: bytes, **_: Any) -> Any:
+        calls.append((list(argv), stdin))
+
+    await netns.batch("ip", "lab-x", ["link set lo up", "link set br1 up"], run)  # type: ignore[arg-type]
+    await netns.batch("tc", "lab-x", [], run)  # type: ignore[arg-type]
+
+    argv = ["nsenter", "--net=/run/netns/lab-x", "ip", "-batch", "-"]
+    assert calls == [(argv, b"link set lo up\nlink set br1 up\n")]
 
 
 def test_small_programs_find_the_lab_where_this_one_does() -> None:

@@ -77,6 +77,20 @@ async def test_a_link_that_is_not_shaped_never_opens() -> None:
     assert journal.steps[-1] == "apply"
 
 
+async def test_a_host_that_is_gone_is_one_plain_error_and_no_group() -> None:
+    class HostGone(Journal):
+        async def run(self, argv: Any, *, stdin: bytes | None = None, **how: Any) -> Result:
+            self.missing = "--net=/proc/18/ns/net" in argv
+            return await super().run(argv, stdin=stdin, **how)
+
+    journal = HostGone()
+
+    with pytest.raises(CommandError):
+        await make(journal).add_links([WIRING, SECOND])
+
+    assert not [step for step in journal.steps if "link set br3 up" in step]
+
+
 async def test_all_links_of_a_lab_take_one_call_per_namespace() -> None:
     journal = Journal()
 

@@ -16,8 +16,8 @@ from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, compare, measured
-from lab.report.selection import Group, select
+from lab.report.claims import Band, Check, Checks, Claim, compare, measured
+from lab.report.selection import select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
@@ -54,26 +54,19 @@ def mean(values: Iterable[float | None]) -> float | None:
 ADDED = Band(high=0.2)
 
 
-def added(run: StoredRun) -> list[Check]:
+def added(run: StoredRun) -> Checks:
     """Check what each overlay adds to the control's latency (ms), on every circuit."""
     circuits = sorted({(s.params["from"], s.params["to"]) for s in run.samples if s.metric == LATENCY})
 
-    def one(name: str, circuit: tuple[str, str]) -> tuple[str, Group]:
+    def compared(overlay: str, circuit: tuple[str, str]) -> Check:
         ends = dict(zip(CIRCUIT, circuit, strict=True))
-        return name, select(run.samples, name, LATENCY, "mean_ms", **ends)
-
-    return [
-        compare(
-            f"{with_mode(run, name)} {'–'.join(circuit)}",
-            ADDED,
-            one(name, circuit),
-            one(CONTROL, circuit),
-            difference,
-            "ms",
+        own, control = (
+            (name, select(run.samples, name, LATENCY, "mean_ms", **ends)) for name in (overlay, CONTROL)
         )
-        for name in measured(run, CONTROL)
-        for circuit in circuits
-    ]
+        label = f"{with_mode(run, overlay)} {'–'.join(circuit)}"
+        return compare(label, ADDED, own, control, difference, "ms")
+
+    return [compared(name, circuit) for name in measured(run, CONTROL) for circuit in circuits]
 
 
 CLAIMS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,7 @@ def command(
     with progress(Console(stderr=True, highlight=False) if as_json else None) as emit:
         found = wait(find_all(emit), "everything was taken away")
     for name, one in found.items():
-        words = json.dumps({"overlay": name, "topology": plan.topology.name, **one.as_dict()})
+        words = json.dumps({"overlay": name, "topology": plan.topology.name, **asdict(one)})
         print(words if as_json else f"{name}: {sentence(one, least)}")
     sys.exit(0 if all(one.rate for one in found.values()) else 1)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import floor, log10, sqrt
-from typing import Any
 
 from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
@@ -57,10 +56,6 @@ class Capacity:
         return (
             f"at {self.above.rate:g} Mbit/s {self.above.cell} is {self.above.state}: {self.above.reasons[0]}"
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it in plain values."""
-        return asdict(self)
 
 
 def hardest(cells: Sequence[Cell], topology: Topology) -> list[Cell]:

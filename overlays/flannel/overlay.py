@@ -113,25 +113,18 @@ class Flannel(Overlay):
         if self._backend != "host-gw":
             return
         for host in hosts:
-            far = [h.name for h in hosts if h is not host and not self._shares_link(host, h)]
-            if far:
+            links = {link.other(host.name): link for link in self.topology.links_of(host.name)}
+            near = {n for n, link in links.items() if link.address(n) == self.topology.address(n)}
+            if far := [h.name for h in hosts if h.name not in {host.name, *near}]:
                 raise OverlayError(
                     f"flannel: backend host-gw needs every host on one link, and {host.name} shares none "
                     f"with {far[0]}; use another backend, or a topology of two hosts"
                 )
 
-    def _shares_link(self, a: Host, b: Host) -> bool:
-        """Return True when the first address of `b` lies on a link of `a`."""
-        links = [link for link in self.topology.links_of(a.name) if link.other(a.name) == b.name]
-        return any(link.address(b.name) == self._address(b) for link in links)
-
-    def _address(self, host: Host) -> str:
-        return self.topology.address(host.name)
-
     async def _start_store(self) -> None:
         assert self._store is not None, "install made it"
         await self._store.start()
-        await self._store.put_v3(f"{PREFIX}/config", json.dumps(self.configuration()))
+        await self._store.etcdctl("put", f"{PREFIX}/config", value=json.dumps(self.configuration()))
 
     def configuration(self) -> Mapping[str, Any]:
         """Return what flanneld reads under its prefix; the backend's type is always said."""
@@ -147,7 +140,7 @@ class Flannel(Overlay):
     def argv(self, host: Host) -> list[str]:
         """Return the command of a host's flanneld."""
         assert self._store is not None, "install made it"
-        address = self._address(host)
+        address = self.topology.address(host.name)
         return [
             *(flanneld.ON_HOST, f"-etcd-endpoints={self._store.url}", f"-etcd-prefix={PREFIX}"),
             *(f"-iface={address}", f"-public-ip={address}", "-ip-masq", f"-subnet-file={SUBNET_FILE}"),
@@ -247,7 +240,7 @@ class Flannel(Overlay):
             )
         await self._remove(host)
         subnet = self._network(host.name).replace("/", "-")
-        await self._store.delete_v3(f"{PREFIX}/subnets/{subnet}")
+        await self._store.etcdctl("del", f"{PREFIX}/subnets/{subnet}")
         self.hosts = tuple(h for h in self.hosts if h is not host)
         del self._leases[host.name]
 

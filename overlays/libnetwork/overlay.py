@@ -95,14 +95,14 @@ class Libnetwork(Overlay):
         self.topology = topology
         await self.require(hosts)
         before = await self.installed(hosts)
-        swarm = self._swarm or (self.settings["mode"] == "auto" and await self._too_new_for_kv(hosts))
+        swarm = self._swarm
+        if self.settings["mode"] == "auto" and not swarm:
+            facts = await together(host.facts() for host in hosts)
+            swarm = any(one.docker[:2] > LAST_WITH_KV for one in facts)
         chosen = await self.claim(hosts, before, meets=centre(hosts, topology).name, swarm=swarm)
         self._swarm = chosen["swarm"]
         self._meets = self.host_with(chosen["meets"], "its manager" if self._swarm else "its store")
         await (self._install_swarm() if self._swarm else self._install_kv())
-
-    async def _too_new_for_kv(self, hosts: Sequence[Host]) -> bool:
-        return any(f.docker[:2] > LAST_WITH_KV for f in await together(host.facts() for host in hosts))
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._meeting, self.topology.address(self._meeting.name), 2379)
@@ -378,9 +378,10 @@ def nodes(tree: Mapping[str, Any]) -> set[str]:
 
 def centre(hosts: Sequence[Host], topology: Topology) -> Host:
     """Return the host from which the farthest other one is nearest: every daemon asks it many times over."""
-    return min(hosts, key=lambda h: max(_distances(h, hosts, topology), default=0.0))
+    names = [host.name for host in hosts]
 
+    def farthest(host: Host) -> float:
+        reached = (name for name in names if routes.reaches(topology, host.name, name))
+        return max((topology.rtt(host.name, name) for name in reached), default=0.0)
 
-def _distances(host: Host, others: Sequence[Host], topology: Topology) -> list[float]:
-    reached = [other.name for other in others if routes.reaches(topology, host.name, other.name)]
-    return [topology.rtt(host.name, name) for name in reached]
+    return min(hosts, key=farthest)

@@ -113,7 +113,7 @@ class Weave(RelayingOverlay):
         program = await binaries.obtain("weave: no router's program", router.program, router.REMEDY)
         before = await self.installed(hosts)
         await self._adopt_password([host for host in hosts if host not in before.new])
-        macs = router.macs([topology.host(host.name).number for host in hosts])
+        macs = [router.mac(self.number(host)) for host in hosts]
         self._seed = tuple((await self.claim(hosts, before, seed=macs))["seed"])
         facts = (await self.on_hosts(lambda host: host.facts())).values()
         if self.settings["mode"] == "auto":
@@ -223,7 +223,7 @@ class Weave(RelayingOverlay):
         if (report := await self._report(host)) is None:
             await self.check_daemon(host, "weaver")
             return "the router does not answer yet"
-        names = router.macs([self.number(other) for other in self.reachable(host)])
+        names = [router.mac(self.number(other)) for other in self.reachable(host)]
         return status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
 
     async def _report(self, host: Host) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, profile
+from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
@@ -23,13 +23,8 @@ from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-QUICK = profile(
-    "quick",
-    {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)},
-    rate=50,
-    why="a rate that two cores carry between two of five hosts, forwarded in user space",
-)
-PAPER = paper(LATENCY, TCP, UDP_SMALL)
+TIMES = {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)}
+TWO_OF_FIVE = "a rate that two cores carry between two of five hosts, forwarded in user space"
 CIRCUIT = ("from", "to")
 
 
@@ -88,7 +83,7 @@ class Mesh(Traffic):
     topology = "full_mesh"
     claims = CLAIMS
     overlays = ("underlay", "libnetwork", "flannel", "weave")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound(TIMES, 50, TWO_OF_FIVE, paper(*TIMES))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), TCP: tcp(), UDP_SMALL: udp(UDP_IPERF2)}
     charts = (
         Chart(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import networkx as nx
 
-from experiments.common.profiles import Times, paper, profile
+from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
 from lab.measure import outage, ping, tool
@@ -37,13 +37,8 @@ BACK = 0.5
 #: ping waits a little longer for answers that do not come: 0.112 s in place of 0.1 were seen.
 SLOWER = 1.2
 
-QUICK = profile(
-    "quick",
-    {LATENCY: Times(3, 2), FAILURE: Times(1, 90)},
-    rate=10,
-    why="a rate that two cores carry round the ring, forwarded in user space",
-)
-PAPER = paper(LATENCY, FAILURE, cpus=None, **{FAILURE: 180})
+TIMES = {LATENCY: Times(3, 2), FAILURE: Times(1, 90)}
+ROUND_THE_RING = "a rate that two cores carry round the ring, forwarded in user space"
 
 
 class Paths(Traffic):
@@ -54,7 +49,7 @@ class Paths(Traffic):
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "ring"
     overlays = ("underlay", "weave", "tinc", "libnetwork")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
         Chart(

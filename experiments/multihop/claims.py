@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from itertools import pairwise, product
 
-from experiments.multihop.results import LATENCY, TCP, UDP, MultihopSamples
+from experiments.common.traffic import LATENCY, TCP, UDP
+from experiments.multihop.results import MultihopSamples
 from lab.report import claims
 from lab.report.captions import with_mode
 from lab.report.selection import Group

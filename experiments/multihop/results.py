@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+from experiments.common.traffic import LATENCY, TCP, UDP
 from lab.errors import TopologyError
 from lab.published import CONTROL, SEGMENTS, ZISMER
 from lab.report import bar_chart, captions
@@ -18,7 +19,7 @@ from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
+SEGMENT = "segment"
 SAID = {
     LATENCY: "no latency is added: overall equals the sum of the segments, without variance",
     TCP: "drops sharply after the first hop, then slightly with each",
@@ -194,7 +195,10 @@ def figures(run: StoredRun, folder: Path) -> Sequence[Path]:
 
 def _figure15(view: MultihopSamples) -> bar_chart.Figure:
     def series(name: str) -> list[bar_chart.BarSeries]:
-        sums = [_sum_bar(view.cumulative(name, target)) for target in view.targets]
+        sums = [
+            bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
+            for found in (view.cumulative(name, target) for target in view.targets)
+        ]
         return [
             _series(view, name, "overall latency", bar_chart.BLUE, LATENCY, "mean_ms"),
             bar_chart.BarSeries("cumulative sum of segments", bar_chart.ORANGE, sums),
@@ -219,10 +223,6 @@ def _series(
 ) -> bar_chart.BarSeries:
     bars = [bar_chart.bar(view.group(overlay, metric, target, value)) for target in view.targets]
     return bar_chart.BarSeries(label, colour, bars)
-
-
-def _sum_bar(found: Sum | None) -> bar_chart.Bar | None:
-    return bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
 
 
 def _figure(

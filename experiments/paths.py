@@ -8,10 +8,10 @@ chain, AMS–PRG–BRA–LJU–MIL–AMS, no two ways between two sites take the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import networkx as nx
 
@@ -26,9 +26,6 @@ from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both, together
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 FAILURE = "failure"
 #: The circuit is back for this share of the time that it was away: an overlay that found another

@@ -92,7 +92,7 @@ class Flannel(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        self._refuse_hops(hosts)
+        self._refuse_hops(hosts, topology)
         before = await self.installed(hosts)
         await self._refuse_beside_others(before.new, "setting")
         copy = binaries.Copy(await binaries.obtain("flannel: no flanneld", flanneld.program, flanneld.REMEDY))
@@ -108,13 +108,13 @@ class Flannel(Overlay):
         what = f"{doing} Docker's bridge"
         await together(endpoints.refuse_beside_others(self.name, host, what) for host in hosts)
 
-    def _refuse_hops(self, hosts: Sequence[Host]) -> None:
+    def _refuse_hops(self, hosts: Sequence[Host], topology: Topology) -> None:
         """Routes between hosts lead to gateways on a link of their own; over hops the kernel takes none."""
         if self._backend != "host-gw":
             return
         for host in hosts:
-            links = {link.other(host.name): link for link in self.topology.links_of(host.name)}
-            near = {n for n, link in links.items() if link.address(n) == self.topology.address(n)}
+            links = {link.other(host.name): link for link in topology.links_of(host.name)}
+            near = {name for name, link in links.items() if link.address(name) == topology.address(name)}
             if far := [h.name for h in hosts if h.name not in {host.name, *near}]:
                 raise OverlayError(
                     f"flannel: backend host-gw needs every host on one link, and {host.name} shares none "
@@ -223,10 +223,8 @@ class Flannel(Overlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self.refuse_new_addresses(topology)
-        self.topology = topology
-        self._refuse_hops(self.hosts)
-        await routes.renew(self.hosts, topology, self.name)
+        self._refuse_hops(self.hosts, topology)
+        await self.reroute(topology)
 
     async def join(self, host: Host) -> None:
         await self.install((*self.hosts, host), self.topology)

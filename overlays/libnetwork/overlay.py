@@ -218,7 +218,6 @@ class Libnetwork(Overlay):
         return f"it does not know {', '.join(sorted(missing))}" if missing else ""
 
     def _reached(self, host: Host) -> set[str]:
-        """Return the addresses of the hosts that the topology connects with one."""
         return {self.topology.address(other.name) for other in self.reachable(host)}
 
     async def refresh(self) -> None:
@@ -263,7 +262,6 @@ class Libnetwork(Overlay):
         return f"{missing} nodes are not ready; those that are: {', '.join(ready)}" if missing > 0 else ""
 
     async def _absent(self) -> str:
-        """Return the hosts that are not in the store's list of nodes."""
         assert self._store is not None, "kv mode has a store"
         wanted = {f"{self.topology.address(host.name)}:{ADVERTISED}" for host in self.hosts}
         there = nodes(await self._store.keys("docker/nodes"))
@@ -310,9 +308,7 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {answer.message}")
 
     async def rewire(self, topology: Topology) -> None:
-        self.refuse_new_addresses(topology)
-        self.topology = topology
-        await routes.renew(self.hosts, topology, self.name, TUNNEL)
+        await self.reroute(topology, TUNNEL)
 
     async def join(self, host: Host) -> None:
         await self.install((*self.hosts, host), self.topology)

@@ -168,7 +168,6 @@ class Tinc(RelayingOverlay):
         }
 
     def _hops(self, host: Host, text: str) -> list[status.TincNode]:
-        """Return the neighbours in a daemon's list of nodes."""
         names = {node(other.name) for other in self.neighbours(host)}
         return [n for n in status.nodes(text).values() if n.name in names]
 
@@ -196,8 +195,8 @@ class Tinc(RelayingOverlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self.topology = topology
         routes.refuse_gap(self.name, topology, self.hosts)
+        self.topology = topology
         await self.install(self.hosts, topology)
         await self.on_hosts(self._reread)
 

@@ -15,6 +15,7 @@ ON_HOST = "/usr/local/lib/lab/weaver"
 FOLDER = "/run/weave"
 DATA = "/var/lib/weave"
 HTTP = "127.0.0.1:6784"
+DOCKER = "unix:///var/run/docker.sock"
 #: A script that prints the password that a host's router runs with, if there is one.
 ASK_PASSWORD = f"""
 tr '\\0' '\\n' < /proc/$(cat {PIDS}/weaver.pid)/environ | sed -n s/^WEAVE_PASSWORD=//p
@@ -58,7 +59,7 @@ def without_dummy(binary: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Router:
-    """The settings of one host's router. `mtu` 0 leaves it to the router; `docker` "" means no plugin."""
+    """The settings of one host's router; `mtu` 0 leaves it to the router."""
 
     name: str
     nickname: str
@@ -67,7 +68,6 @@ class Router:
     fastdp: bool
     mtu: int
     subnet: str
-    docker: str = "unix:///var/run/docker.sock"
 
     def argv(self) -> list[str]:
         """Return the command of the router: neighbours only, no discovery, no name service of its own."""
@@ -77,8 +77,7 @@ class Router:
             *(["--mtu", str(self.mtu)] if self.mtu else []),
             *("--no-discovery", "--conn-limit", "200", "--no-dns", "--ipalloc-range", self.subnet),
             *("--ipalloc-init", f"seed={','.join(self.seed)}", "--db-prefix", f"{DATA}/weave"),
-            *("--http-addr", HTTP, "--status-addr", "", "--docker-api", self.docker),
-            *(["--plugin"] if self.docker else []),
+            *("--http-addr", HTTP, "--status-addr", "", "--docker-api", DOCKER, "--plugin"),
             *self.peers,
         ]
 

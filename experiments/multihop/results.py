@@ -20,7 +20,7 @@ from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 SEGMENT = "segment"
-SAID = {
+FINDINGS_2016 = {
     LATENCY: "no latency is added: overall equals the sum of the segments, without variance",
     TCP: "drops sharply after the first hop, then slightly with each",
     UDP: "falls only slightly with each hop",
@@ -104,15 +104,15 @@ def tables(run: StoredRun) -> Sequence[Table]:
     columns = ["hops", "to", *view.overlays, "asked", "2016"]
     sections = [
         Section(
-            f"latency, ms round trip (2016: {SAID[LATENCY]})",
+            f"latency, ms round trip (2016: {FINDINGS_2016[LATENCY]})",
             _rows(view, lambda name, t: text(view.group(name, LATENCY, t, "mean_ms")), _rtts),
         ),
         Section(
             "sum of the segments' latencies, ms (and what the overall latency adds to it)",
             _rows(view, lambda name, t: _sum(view, name, t), _rtts),
         ),
-        _throughput(view, f"TCP received, Mbit/s (2016: {SAID[TCP]})", TCP, "received_mbps"),
-        _throughput(view, f"UDP received, Mbit/s (2016: {SAID[UDP]})", UDP, "received_mbps"),
+        _throughput(view, f"TCP received, Mbit/s (2016: {FINDINGS_2016[TCP]})", TCP, "received_mbps"),
+        _throughput(view, f"UDP received, Mbit/s (2016: {FINDINGS_2016[UDP]})", UDP, "received_mbps"),
         _throughput(view, "UDP sent, Mbit/s: the sender's view, which 2016 plotted", UDP, "sent_mbps"),
         _ratios(view, "latency", LATENCY, "mean_ms"),
         _ratios(view, "TCP received", TCP, "received_mbps"),

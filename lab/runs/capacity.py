@@ -128,7 +128,10 @@ async def search(
 async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> CapacityTrial:
     received = {}
     for cell in cells:
-        sample = await _sample(replace(cell, rate=rate), measure)
+        for _ in range(TRIES):
+            sample = await measure(replace(cell, rate=rate))
+            if sample.valid:
+                break
         if "received_mbps" in sample.values:
             received[cell.key] = round(sample.values["received_mbps"], 2)
         if not sample.valid:
@@ -136,16 +139,6 @@ async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Capacity
             state = sample.verdict.state if sample.ok else "broken"
             return CapacityTrial(rate, cell.key, state, reasons, received)
     return CapacityTrial(rate, received=received)
-
-
-async def _sample(cell: Cell, measure: Measure) -> Sample:
-    """The first sample of a cell that counts, or the last that does not."""
-    sample = await measure(cell)
-    for _ in range(TRIES - 1):
-        if sample.valid:
-            break
-        sample = await measure(cell)
-    return sample
 
 
 def rounded(rate: float) -> float:

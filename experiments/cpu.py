@@ -17,20 +17,9 @@ from experiments.common.traffic import TCP, UDP, Tool, Traffic, tcp, udp
 from lab.hosts.host import Endpoint
 from lab.measure import stress
 from lab.measure.iperf3 import UDP_2016
-from lab.report import timeline
+from lab.report import claims, timeline
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Series
-from lab.report.claims import (
-    OPEN,
-    Band,
-    Check,
-    CheckResult,
-    Claim,
-    Trending,
-    check_group,
-    check_trends,
-    measured,
-)
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
@@ -41,52 +30,51 @@ from lab.util.concurrency import both
 SHARES = tuple(range(0, 101, 20))
 
 
-def falling(run: StoredRun) -> list[CheckResult]:
+def falling(run: StoredRun) -> claims.Checks:
     """Test TCP and UDP for a fall with the time that stress-ng runs, per overlay."""
-    return check_trends(
-        [_by_share(run, n, metric) for n in measured(run) for metric in (TCP, UDP)], rising=False
+    return claims.check_trends(
+        [_by_share(run, n, metric) for n in claims.measured(run) for metric in (TCP, UDP)], rising=False
     )
 
 
-def _by_share(run: StoredRun, overlay: str, metric: str) -> Trending:
+def _by_share(run: StoredRun, overlay: str, metric: str) -> claims.Trending:
     groups = {s: select(run.samples, overlay, metric, "received_mbps", stress=s) for s in SHARES}
-    return Trending.over(f"{with_mode(run, overlay)} {metric}", groups, "%")
+    return claims.Trending.over(f"{with_mode(run, overlay)} {metric}", groups, "%")
 
 
-def used_up(run: StoredRun) -> list[Check | CheckResult]:
+def used_up(run: StoredRun) -> claims.Checks:
     """Check the most CPU that the sending host used, as a share of what it has, without other load."""
-    topology = Topology.from_dict(run.manifest.topology)
-    return [_used_up(run, topology, name, metric) for name in measured(run) for metric in (TCP, UDP)]
+    return [_used_up(run, name, metric) for name in claims.measured(run) for metric in (TCP, UDP)]
 
 
-def _used_up(run: StoredRun, topology: Topology, overlay: str, metric: str) -> Check | CheckResult:
-    label = f"{with_mode(run, overlay)} {metric}"
+def _used_up(run: StoredRun, overlay: str, metric: str) -> claims.Check | claims.CheckResult:
+    topology, label = Topology.from_dict(run.manifest.topology), f"{with_mode(run, overlay)} {metric}"
     samples = [
         s for s in run.samples if (s.overlay, s.metric, s.params.get("stress")) == (overlay, metric, 0)
     ]
     sender = next((sample.params["from"] for sample in samples), topology.hosts[0].name)
     if not (cpus := topology.host(sender).cpus):
-        return CheckResult(OPEN, f"{label}: {sender} may use all CPUs of this machine")
+        return claims.undecided(f"{label}: {sender} may use all CPUs of this machine")
     shares = [
         (max(used) / cpus, sample.valid)
         for sample in samples
         if (used := sample.machine.get("timeline", {}).get("hosts", {}).get(sender)) and sample.ok
     ]
     group = Group([s for s, valid in shares if valid], [s for s, valid in shares if not valid])
-    return check_group(label, ALL_OF_IT, group, f"of {sender}'s {cpus:g} CPUs")
+    return claims.check_group(label, ALL_OF_IT, group, f"of {sender}'s {cpus:g} CPUs")
 
 
 #: "100 %", for readings that catch a quota's periods half begun.
-ALL_OF_IT = Band(low=0.9)
+ALL_OF_IT = claims.Band(low=0.9)
 
 CLAIMS = (
-    Claim(
+    claims.Claim(
         "Starting iperf3 uses the CPU of the sending host up, with TCP and with UDP",
         "Zismer 2016, section 5.1.1, figure 10",
         "the most CPU that the sender used between two readings, as a share of what it has",
         used_up,
     ),
-    Claim(
+    claims.Claim(
         "Throughput falls with the CPU that is taken away, TCP and UDP alike",
         "Zismer 2016, section 5.1.1, figure 11",
         "TCP and UDP received, by the share of the time that stress-ng runs",

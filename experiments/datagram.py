@@ -13,19 +13,9 @@ from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
+from lab.report import claims
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Series
-from lab.report.claims import (
-    OPEN,
-    Band,
-    Check,
-    CheckResult,
-    Claim,
-    Trending,
-    check_trends,
-    compare,
-    measured,
-)
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
@@ -34,7 +24,7 @@ from lab.runs.run_folder import StoredRun
 SIZES = tuple(range(1000, 2001, 100))
 
 #: "By about 30 %", as a band; and what is no drop.
-THIRTY_LESS, NO_DROP = Band(0.6, 0.8), Band(low=0.9)
+THIRTY_LESS, NO_DROP = claims.Band(0.6, 0.8), claims.Band(low=0.9)
 
 
 def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
@@ -45,7 +35,7 @@ def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
 def limits(run: StoredRun) -> dict[str, int]:
     """Return per overlay the most bytes of data in one packet, from the MTU kept with its samples."""
     mtus = {sample.overlay: sample.facts["mtu"] for sample in run.samples if "mtu" in sample.facts}
-    return {name: ethtool.udp_payload(int(mtus[name])) for name in measured(run) if name in mtus}
+    return {name: ethtool.udp_payload(int(mtus[name])) for name in claims.measured(run) if name in mtus}
 
 
 def _around(limit: int) -> tuple[int, int]:
@@ -54,55 +44,55 @@ def _around(limit: int) -> tuple[int, int]:
     return max(below, default=0), min(above, default=0)
 
 
-def _across(run: StoredRun, overlay: str, limit: int, band: Band) -> Check | CheckResult:
+def _across(run: StoredRun, overlay: str, limit: int, band: claims.Band) -> claims.Check | claims.CheckResult:
     """Compare the first size above a limit with the last one below it."""
     below, above = _around(limit)
     label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
-        return CheckResult(OPEN, f"{label}: the sizes do not reach across {limit} bytes")
-    return compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times")
+        return claims.undecided(f"{label}: the sizes do not reach across {limit} bytes")
+    return claims.compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times")
 
 
-def dropping(run: StoredRun) -> list[Check | CheckResult]:
+def dropping(run: StoredRun) -> claims.Checks:
     """Across each overlay's own MTU."""
     return [_across(run, name, limit, THIRTY_LESS) for name, limit in limits(run).items()]
 
 
-def later(run: StoredRun) -> list[Check | CheckResult]:
+def later(run: StoredRun) -> claims.Checks:
     """Across the least MTU, of the overlays into whose own the first size above that one still goes."""
     found = limits(run)
     least = min(found.values(), default=0)
     larger = [name for name, limit in found.items() if limit >= _around(least)[1] > 0]
     if not larger:
         return [
-            CheckResult(OPEN, "no size goes into one packet of some that were measured, and not of others")
+            claims.undecided("no size goes into one packet of some that were measured, and not of others")
         ]
     return [_across(run, name, least, NO_DROP) for name in larger]
 
 
-def rising(run: StoredRun) -> list[CheckResult]:
+def rising(run: StoredRun) -> claims.Checks:
     """Test throughput for a rise with the size as long as a datagram is one packet."""
     rows = []
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
-        rows.append(Trending.over(with_mode(run, name), groups, "bytes"))
-    return check_trends(rows, rising=True)
+        rows.append(claims.Trending.over(with_mode(run, name), groups, "bytes"))
+    return claims.check_trends(rows, rising=True)
 
 
 CLAIMS = (
-    Claim(
+    claims.Claim(
         "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
         "Zismer 2016, section 5.1.2, figure 12",
         "UDP received with the first size above each overlay's MTU, by that with the last one below",
         dropping,
     ),
-    Claim(
+    claims.Claim(
         "The drop comes later for overlays with a larger MTU",
         "Zismer 2016, section 5.1.2, figure 12",
         "UDP received across the least MTU, of the overlays whose own is larger",
         later,
     ),
-    Claim(
+    claims.Claim(
         "Without fragments, larger datagrams give more UDP throughput",
         "Zismer 2016, section 5.1.2, figure 12",
         "UDP received by the size of datagrams that fit into one packet",

@@ -15,20 +15,9 @@ from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
 from lab.measure import ethtool
+from lab.report import claims
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import (
-    OPEN,
-    Band,
-    Check,
-    CheckResult,
-    Claim,
-    Trending,
-    against_control,
-    check_trends,
-    lacking,
-    measured,
-)
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
@@ -44,47 +33,48 @@ def _without_ufo(run: StoredRun) -> bool:
     return any(sample.facts.get("ufo") == ethtool.NO_UFO for sample in run.samples)
 
 
-def gains(run: StoredRun) -> list[CheckResult]:
+def gains(run: StoredRun) -> claims.Checks:
     """Test offload's gain for UDP for a rise with the fragments; open where there is no ufo."""
     if _without_ufo(run):
-        return [CheckResult(OPEN, NO_UFO_WORDS)]
-    return check_trends([_gain(run, name) for name in measured(run)], rising=True)
+        return [claims.undecided(NO_UFO_WORDS)]
+    return claims.check_trends([_gain(run, name) for name in claims.measured(run)], rising=True)
 
 
-def _gain(run: StoredRun, overlay: str) -> Trending:
+def _gain(run: StoredRun, overlay: str) -> claims.Trending:
     """Each sample with offload as a multiple of the mean without, by the number of fragments."""
     varied: list[float] = []
     gained: list[float] = []
     for count in FRAGMENTS:
         on, off = (_udp(run, overlay, count, state) for state in STATES)
-        if reason := lacking(on, f"{count} fragments on") or lacking(off, f"{count} fragments off"):
-            return Trending(with_mode(run, overlay), [], [], reason)
+        reason = claims.lacking(on, f"{count} fragments on") or claims.lacking(off, f"{count} fragments off")
+        if reason:
+            return claims.Trending(with_mode(run, overlay), [], [], reason)
         base = sum(off.valid) / len(off.valid)
         varied += [count] * len(on.valid)
         gained += [value / base for value in on.valid]
-    return Trending(with_mode(run, overlay), varied, gained)
+    return claims.Trending(with_mode(run, overlay), varied, gained)
 
 
-def by_size(run: StoredRun) -> list[CheckResult]:
+def by_size(run: StoredRun) -> claims.Checks:
     """Test throughput for a rise with the size of datagrams, all of whose packets are full."""
     rows = []
-    for name in measured(run):
+    for name in claims.measured(run):
         groups = {count: _udp(run, name, count, "on") for count in FRAGMENTS}
-        rows.append(Trending.over(with_mode(run, name), groups, "fragments"))
-    return check_trends(rows, rising=True)
+        rows.append(claims.Trending.over(with_mode(run, name), groups, "fragments"))
+    return claims.check_trends(rows, rising=True)
 
 
-def machine_ahead(run: StoredRun) -> Sequence[Check | CheckResult]:
+def machine_ahead(run: StoredRun) -> claims.Checks:
     """Check UDP of each overlay with offload, in the largest datagrams, by the control's."""
     if _without_ufo(run):
-        return [CheckResult(OPEN, NO_UFO_WORDS)]
-    return by_control(run, FRAGMENTS[-1], "on", Band(high=1))
+        return [claims.undecided(NO_UFO_WORDS)]
+    return by_control(run, FRAGMENTS[-1], "on", claims.Band(high=1))
 
 
-def by_control(run: StoredRun, count: int, state: str, band: Band) -> list[Check]:
+def by_control(run: StoredRun, count: int, state: str, band: claims.Band) -> claims.Checks:
     """Check UDP of each overlay, in datagrams of so many packets, by the control's."""
     what = f"with {count} packets a datagram, offload {state}"
-    return against_control(run, band, lambda name: (f"{name} {what}", _udp(run, name, count, state)))
+    return claims.against_control(run, band, lambda name: (f"{name} {what}", _udp(run, name, count, state)))
 
 
 def _udp(run: StoredRun, overlay: str, count: int, state: str) -> Group:
@@ -92,28 +82,28 @@ def _udp(run: StoredRun, overlay: str, count: int, state: str) -> Group:
 
 
 #: "By about 30 %", as a band.
-THIRTY_LESS = Band(0.6, 0.8)
+THIRTY_LESS = claims.Band(0.6, 0.8)
 
 CLAIMS = (
-    Claim(
+    claims.Claim(
         "Without offload, encapsulation costs the overlays about 30 % of the UDP throughput",
         "Zismer 2016, sections 5.1.3 and 6.2, figure 13",
         "UDP received without offload in datagrams of one full packet, each overlay's by the control's",
         lambda run: by_control(run, FRAGMENTS[0], "off", THIRTY_LESS),
     ),
-    Claim(
+    claims.Claim(
         "Even with offload and large datagrams, the machine's UDP throughput is above the overlays'",
         "Zismer 2016, section 5.1.3, figure 13",
         "UDP received with offload in datagrams of seven packets, each overlay's by the control's",
         machine_ahead,
     ),
-    Claim(
+    claims.Claim(
         "Offload lifts UDP the more, the more fragments a datagram has",
         "Zismer 2016, section 5.1.3, figure 13",
         "UDP received with offload by UDP received without, by the number of fragments",
         gains,
     ),
-    Claim(
+    claims.Claim(
         "On a larger scale, larger datagrams give more UDP throughput although they are fragmented",
         "Zismer 2016, section 5.1.3, figure 13",
         "UDP received by the number of fragments, with offload",

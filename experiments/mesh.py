@@ -10,26 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, profile
+from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, compare, measured
-from lab.report.selection import Group, select
+from lab.report.claims import Band, Check, Checks, Claim, compare, measured
+from lab.report.selection import select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-QUICK = profile(
-    "quick",
-    {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)},
-    rate=50,
-    why="a rate that two cores carry between two of five hosts, forwarded in user space",
-)
-PAPER = paper(LATENCY, TCP, UDP_SMALL)
+TIMES = {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)}
+TWO_OF_FIVE = "a rate that two cores carry between two of five hosts, forwarded in user space"
 CIRCUIT = ("from", "to")
 
 
@@ -54,26 +49,19 @@ def mean(values: Iterable[float | None]) -> float | None:
 ADDED = Band(high=0.2)
 
 
-def added(run: StoredRun) -> list[Check]:
+def added(run: StoredRun) -> Checks:
     """Check what each overlay adds to the control's latency (ms), on every circuit."""
     circuits = sorted({(s.params["from"], s.params["to"]) for s in run.samples if s.metric == LATENCY})
 
-    def one(name: str, circuit: tuple[str, str]) -> tuple[str, Group]:
+    def compared(overlay: str, circuit: tuple[str, str]) -> Check:
         ends = dict(zip(CIRCUIT, circuit, strict=True))
-        return name, select(run.samples, name, LATENCY, "mean_ms", **ends)
-
-    return [
-        compare(
-            f"{with_mode(run, name)} {'–'.join(circuit)}",
-            ADDED,
-            one(name, circuit),
-            one(CONTROL, circuit),
-            difference,
-            "ms",
+        own, control = (
+            (name, select(run.samples, name, LATENCY, "mean_ms", **ends)) for name in (overlay, CONTROL)
         )
-        for name in measured(run, CONTROL)
-        for circuit in circuits
-    ]
+        label = f"{with_mode(run, overlay)} {'–'.join(circuit)}"
+        return compare(label, ADDED, own, control, difference, "ms")
+
+    return [compared(name, circuit) for name in measured(run, CONTROL) for circuit in circuits]
 
 
 CLAIMS = (
@@ -95,7 +83,7 @@ class Mesh(Traffic):
     topology = "full_mesh"
     claims = CLAIMS
     overlays = ("underlay", "libnetwork", "flannel", "weave")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound(TIMES, 50, TWO_OF_FIVE, paper(*TIMES))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), TCP: tcp(), UDP_SMALL: udp(UDP_IPERF2)}
     charts = (
         Chart(

@@ -16,7 +16,7 @@ from lab.measure import ethtool
 from lab.published import CONTROL
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Series
-from lab.report.claims import Band, Check, Claim, against_control, compare, measured
+from lab.report.claims import Band, Checks, Claim, against_control, compare, measured
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
@@ -32,7 +32,7 @@ def _tcp(run: StoredRun, overlay: str, state: str) -> tuple[str, Group]:
     return f"{overlay} with offload {state}", group
 
 
-def gained(run: StoredRun) -> list[Check]:
+def gained(run: StoredRun) -> Checks:
     """Compare TCP with offload to TCP without, per overlay."""
     return [
         compare(with_mode(run, n), DOUBLE, _tcp(run, n, "on"), _tcp(run, n, "off"), unit="times")

@@ -8,14 +8,14 @@ chain, AMS–PRG–BRA–LJU–MIL–AMS, no two ways between two sites take the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import networkx as nx
 
-from experiments.common.profiles import Times, paper, profile
+from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
 from lab.measure import outage, ping, tool
@@ -27,9 +27,6 @@ from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 from lab.util.concurrency import both, together
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 FAILURE = "failure"
 #: The circuit is back for this share of the time that it was away: an overlay that found another
 #: way needs less to go on there than to find it.
@@ -37,13 +34,8 @@ BACK = 0.5
 #: ping waits a little longer for answers that do not come: 0.112 s in place of 0.1 were seen.
 SLOWER = 1.2
 
-QUICK = profile(
-    "quick",
-    {LATENCY: Times(3, 2), FAILURE: Times(1, 90)},
-    rate=10,
-    why="a rate that two cores carry round the ring, forwarded in user space",
-)
-PAPER = paper(LATENCY, FAILURE, cpus=None, **{FAILURE: 180})
+TIMES = {LATENCY: Times(3, 2), FAILURE: Times(1, 90)}
+ROUND_THE_RING = "a rate that two cores carry round the ring, forwarded in user space"
 
 
 class Paths(Traffic):
@@ -54,7 +46,7 @@ class Paths(Traffic):
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "ring"
     overlays = ("underlay", "weave", "tinc", "libnetwork")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
         Chart(

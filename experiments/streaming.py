@@ -22,7 +22,7 @@ from lab.measure.shared_port import shared_port
 from lab.published import CONTROL, STREAMING
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, check_group, compare, measured
+from lab.report.claims import Band, Checks, Claim, check_group, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile, Reading
@@ -48,7 +48,7 @@ def published(overlay: str, place: Place, series: Series) -> float | None:
     return known[0] if known else None
 
 
-def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> list[Check]:
+def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> Checks:
     """Check the jitter per overlay and client site, with so many clients at each."""
     checks = []
     for name, site, count in product(measured(run), SITES, workers):
@@ -62,7 +62,7 @@ def _of(run: StoredRun, overlay: str, value: str, workers: int) -> tuple[str, Gr
     return label, select(run.samples, overlay, STREAM, value, workers=workers)
 
 
-def beside_the_machine(run: StoredRun) -> list[Check]:
+def beside_the_machine(run: StoredRun) -> Checks:
     """Compare the jitter of each overlay with the control's, with the most clients."""
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
@@ -71,7 +71,7 @@ def beside_the_machine(run: StoredRun) -> list[Check]:
     return checks
 
 
-def slower_streams(run: StoredRun) -> list[Check]:
+def slower_streams(run: StoredRun) -> Checks:
     """Compare the bit rate of a stream with the most clients to that with one."""
     checks = []
     for name, site in product(measured(run), SITES):

@@ -16,8 +16,8 @@ from experiments.mesh import published_throughput
 from lab.measure.iperf3 import UDP_2016, UDP_IPERF2
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Claim, against_control, compare, measured
-from lab.report.selection import Group, select
+from lab.report.claims import Band, Checks, Claim, against_control, compare, measured
+from lab.report.selection import select
 from lab.runs.run_folder import StoredRun
 
 
@@ -26,27 +26,21 @@ def published(overlay: str, _: Place, series: Series) -> float | None:
     return published_throughput(overlay, ("AMS", "BRA"), series)
 
 
-def by_control(run: StoredRun, metric: str, band: Band) -> list[Check]:
+def by_control(run: StoredRun, metric: str, band: Band) -> Checks:
     """Check every overlay's throughput as a multiple of the control's."""
     return against_control(run, band, lambda name: (name, select(run.samples, name, metric, "received_mbps")))
 
 
-def larger_datagrams(run: StoredRun) -> list[Check]:
+def larger_datagrams(run: StoredRun) -> Checks:
     """Compare UDP in the large datagrams of iperf3 with that in those of iperf 2, on everything."""
-
-    def udp_of(name: str, metric: str, size: int) -> tuple[str, Group]:
-        return f"{name} with {size} bytes", select(run.samples, name, metric, "received_mbps")
-
-    return [
-        compare(
-            with_mode(run, name),
-            Band(low=1),
-            udp_of(name, UDP, UDP_2016),
-            udp_of(name, UDP_SMALL, UDP_IPERF2),
-            unit="times",
+    checks = []
+    for name in measured(run):
+        large, small = (
+            (f"{name} with {size} bytes", select(run.samples, name, metric, "received_mbps"))
+            for metric, size in ((UDP, UDP_2016), (UDP_SMALL, UDP_IPERF2))
         )
-        for name in measured(run)
-    ]
+        checks.append(compare(with_mode(run, name), Band(low=1), large, small, unit="times"))
+    return checks
 
 
 #: "Merely 50 %", as a band.

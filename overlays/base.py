@@ -302,17 +302,19 @@ class Overlay(ABC):
         """
         raise self._unable("follow a change of the links")
 
-    def refuse_new_addresses(self, topology: Topology) -> None:
-        """Return when every host is known to the others by the same address in another topology.
+    async def reroute(self, topology: Topology, tunnel: int = 0) -> None:
+        """Give the hosts the static routes of another topology; `tunnel` is as in `routes.add_tunnel`.
 
         Raises:
-            OverlayError: one is not, so that the daemons would have to be told anew.
+            OverlayError: a host has another address in it, so that the daemons would have to be told anew.
         """
         for host in self.hosts:
             if topology.address(host.name) != self.topology.address(host.name):
                 raise OverlayError(
                     f"{self.name}: {host.name} has lost the address by which the others know it"
                 )
+        self.topology = topology
+        await routes.renew(self.hosts, topology, self.name, tunnel)
 
     async def join(self, host: Host) -> None:
         """Take one more host of the topology into the running overlay.

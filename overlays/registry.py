@@ -48,7 +48,10 @@ def settings(kind: type[Overlay], words: str) -> Mapping[str, str]:
     for word in filter(None, (w.strip() for w in words.split(","))):
         key, equals, value = word.partition("=")
         if not equals or key not in known:
-            raise OverlayError(f"overlay {kind.name!r} has no option {key!r}; it has {_list(kind)}")
+            shown = [f"{o.key}={'|'.join(o.values) or o.default}" for o in kind.options]
+            raise OverlayError(
+                f"overlay {kind.name!r} has no option {key!r}; it has {', '.join(shown) or 'none'}"
+            )
         chosen[key] = _valid(kind, known[key], value)
     return chosen
 
@@ -90,9 +93,3 @@ def _chosen(kind: type[Overlay], mode: str) -> Mapping[str, str]:
 
 def _lacking(kind: type[Overlay], chosen: Mapping[str, str], facts: HostFacts) -> Missing | None:
     return next(iter(kind(**chosen).prerequisites(facts)), None)
-
-
-def _list(kind: type[Overlay]) -> str:
-    """Return all options with their values, for an error message."""
-    shown = [f"{o.key}={'|'.join(o.values) or o.default}" for o in kind.options]
-    return ", ".join(shown) or "none"

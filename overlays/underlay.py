@@ -52,9 +52,7 @@ class Underlay(RelayingOverlay):
         return {"mode": "routed", "mtu": str(min(link.mtu for link in self.topology.links))}
 
     async def rewire(self, topology: Topology) -> None:
-        self.refuse_new_addresses(topology)
-        self.topology = topology
-        await routes.renew(self.hosts, topology, self.name)
+        await self.reroute(topology)
 
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)

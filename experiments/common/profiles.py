@@ -12,6 +12,8 @@ from lab.runs.experiment import Profile
 #: CPU, UDP took 80 % of two cores and the link let packets go late.
 QUARTER = 0.25
 BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host sets the pace as in 2016"
+#: Why a link has 10 Mbit/s where packets take five hops.
+FIVE_HOPS = "a rate that two cores carry through five hops forwarded in user space"
 #: Mbit/s, of the testbed's ports.
 PORTS = 1000
 
@@ -37,6 +39,11 @@ def profile(
         why=why,
         cpus=cpus,
     )
+
+
+def link_bound(times: Mapping[str, Times], rate: float, why: str, paper: Profile) -> dict[str, Profile]:
+    """Build ``quick`` of these times, in which the links set the pace (Mbit/s); ``paper`` is as it is."""
+    return {"quick": profile("quick", times, rate, why), "paper": paper}
 
 
 def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, profile
+from experiments.common.profiles import FIVE_HOPS, Times, link_bound, paper
 from experiments.common.traffic import TCP, Tool, Traffic, tcp
 from experiments.congestion import results
 from experiments.congestion.results import CLAIMS, CONTROLS
@@ -21,10 +21,6 @@ from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
-
-WHY = "a rate that two cores carry through five hops forwarded in user space"
-QUICK = profile("quick", {TCP: Times(3, 2, 3)}, rate=10, why=WHY)
-PAPER = paper(TCP, cpus=None)
 
 
 class Congestion(Traffic):
@@ -36,7 +32,7 @@ class Congestion(Traffic):
     topology = "linear"
     claims = CLAIMS
     overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound({TCP: Times(3, 2, 3)}, 10, FIVE_HOPS, paper(TCP, cpus=None))
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(congestion="control")}
     charts = (
         Chart(

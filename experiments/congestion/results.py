@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from statistics import fmean
 
 from experiments.multihop.claims import SHARPLY, weaves
+from lab.report import claims
 from lab.report.captions import with_mode
-from lab.report.claims import OPEN, REPRODUCED, Band, Check, CheckResult, Claim, check_group, compare
 from lab.report.selection import Group, select
 from lab.report.statistics import CONFIDENCE
 from lab.report.tables import Section, Table
@@ -17,9 +18,7 @@ from lab.topology import Topology
 
 CONTROLS = ("bbr", "cubic", "reno")
 #: Relayed packets go up to user space when most lookups find no flow.
-MOSTLY = Band(low=0.5)
-
-
+MOSTLY = claims.Band(low=0.5)
 #: The reason for what the counters show (docs/experiments/congestion.md).
 WHY = (
     "Why relays miss: the flow that a router makes for packets it relays is keyed by their tunnel, and "
@@ -54,7 +53,7 @@ def datapaths(run: StoredRun) -> list[Table]:
         "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
     )
     # relays missed most of their lookups, by whatever few samples there are
-    shares = [check.estimate(CONFIDENCE) for check in relayed_miss(run) if isinstance(check, Check)]
+    shares = [check.estimate(CONFIDENCE) for check in relayed_miss(run) if isinstance(check, claims.Check)]
     miss = any(share is not None and share.value >= MOSTLY.low for share in shares)
     return [Table("the routers' datapaths", columns, [Section(heading, rows)], [WHY] if miss else [])]
 
@@ -80,7 +79,7 @@ def _figures(samples: list[Sample], host: str) -> list[str]:
     return [*(f"{count:.0f}" for count in counts.values()), f"{fmean(shares):.0%}" if shares else "–"]
 
 
-def relayed_miss(run: StoredRun) -> list[Check | CheckResult]:
+def relayed_miss(run: StoredRun) -> claims.Checks:
     """Check the share of lookups that relays miss, per number of hops and overlay with such counters.
 
     Samples count in which this machine set the pace: it is a share of lookups, which are as many
@@ -96,62 +95,57 @@ def relayed_miss(run: StoredRun) -> list[Check | CheckResult]:
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
         return [
-            CheckResult(OPEN, "nothing was measured on Weave's fast datapath, which alone has such counters")
+            claims.undecided("nothing was measured on Weave's fast datapath, which alone has such counters")
         ]
     return [
-        check_group(
+        claims.check_group(
             f"{with_mode(run, overlay)} over {hops} hops", MOSTLY, Group(shares, ()), "of the lookups"
         )
         for (overlay, hops), shares in found.items()
     ]
 
 
-def with_every_control(run: StoredRun) -> list[Check]:
+def with_every_control(run: StoredRun) -> claims.Checks:
     """Compare TCP over two hops with TCP over one, per control, over Weave."""
 
     def tcp(overlay: str, control: str, hops: int) -> tuple[str, Group]:
         group = select(run.samples, overlay, "tcp", "received_mbps", control=control, hops=hops)
         return f"{overlay} {control} over {hops} hops", group
 
-    return [
-        compare(
-            f"{with_mode(run, name)} {control}",
-            SHARPLY,
-            tcp(name, control, 2),
-            tcp(name, control, 1),
-            unit="times",
-        )
-        for name in weaves(run)
-        for control in CONTROLS
-    ]
+    checks = []
+    for name, control in product(weaves(run), CONTROLS):
+        two, one = tcp(name, control, 2), tcp(name, control, 1)
+        checks.append(claims.compare(f"{with_mode(run, name)} {control}", SHARPLY, two, one, unit="times"))
+    return checks
 
 
-def fell_back(run: StoredRun) -> list[CheckResult]:
+def fell_back(run: StoredRun) -> claims.Checks:
     """Look for samples over several hops during which the mode of a fast datapath changed."""
     fast = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
     changed = [sample for sample in fast if sample.changed]
     if changed:
         first = f"{changed[0].cell} #{changed[0].repetition}: {'; '.join(changed[0].changed)}"
-        return [CheckResult(REPRODUCED, f"in {len(changed)} of {len(fast)} samples, first in {first}")]
+        text = f"in {len(changed)} of {len(fast)} samples, first in {first}"
+        return [claims.CheckResult(claims.REPRODUCED, text)]
     if not fast:
-        return [CheckResult(OPEN, "nothing was measured on Weave's fast datapath")]
-    return [CheckResult(OPEN, f"in none of {len(fast)} samples; it was seen now and then")]
+        return [claims.undecided("nothing was measured on Weave's fast datapath")]
+    return [claims.undecided(f"in none of {len(fast)} samples; it was seen now and then")]
 
 
 CLAIMS = (
-    Claim(
+    claims.Claim(
         "Throughput over several hops makes Weave's routers fall back to sleeve now and then",
         "Zismer 2016, sections 5.2 and 6.3",
         "samples over two hops and more in which the mode of a fast datapath changed",
         fell_back,
     ),
-    Claim(
+    claims.Claim(
         "TCP drops after the first hop with every congestion control",
         "ours; the question of Zismer 2016, section 6.3",
         "TCP received over two hops by that over one, per control, over Weave",
         with_every_control,
     ),
-    Claim(
+    claims.Claim(
         "Packets that a router relays miss the flows of Weave's fast datapath",
         "ours; the question of Zismer 2016, section 6.3",
         "share of the lookups of the routers between the ends that found no flow",

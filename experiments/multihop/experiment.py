@@ -11,24 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from experiments.common.profiles import Times, paper, profile
-from experiments.common.traffic import Tool, Traffic, latency, tcp, udp
+from experiments.common.profiles import FIVE_HOPS, Times, link_bound, paper
+from experiments.common.traffic import LATENCY, TCP, UDP, Tool, Traffic, latency, tcp, udp
 from experiments.multihop import results
 from experiments.multihop.claims import CLAIMS
-from experiments.multihop.results import LATENCY, SEGMENT, TCP, UDP, targets
+from experiments.multihop.results import SEGMENT, targets
 from lab.report.tables import Table
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-WHY = "a rate that two cores carry through five hops forwarded in user space"
-QUICK = profile(
-    "quick",
-    {LATENCY: Times(5, 1), SEGMENT: Times(5, 1), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)},
-    rate=10,
-    why=WHY,
-)
-PAPER = paper(LATENCY, SEGMENT, TCP, UDP, cpus=None)
+TIMES = {LATENCY: Times(5, 1), SEGMENT: Times(5, 1), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)}
 
 
 class Multihop(Traffic):
@@ -40,7 +33,7 @@ class Multihop(Traffic):
     topology = "linear"
     claims = CLAIMS
     overlays = ("underlay", "weave", "libnetwork")
-    profiles: ClassVar[Mapping[str, Profile]] = {"quick": QUICK, "paper": PAPER}
+    profiles = link_bound(TIMES, 10, FIVE_HOPS, paper(*TIMES, cpus=None))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), SEGMENT: latency(), TCP: tcp(), UDP: udp()}
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+from experiments.common.traffic import LATENCY, TCP, UDP
 from lab.errors import TopologyError
 from lab.published import CONTROL, SEGMENTS, ZISMER
 from lab.report import bar_chart, captions
@@ -18,8 +19,8 @@ from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-LATENCY, SEGMENT, TCP, UDP = "latency", "segment", "tcp", "udp"
-SAID = {
+SEGMENT = "segment"
+FINDINGS_2016 = {
     LATENCY: "no latency is added: overall equals the sum of the segments, without variance",
     TCP: "drops sharply after the first hop, then slightly with each",
     UDP: "falls only slightly with each hop",
@@ -103,15 +104,15 @@ def tables(run: StoredRun) -> Sequence[Table]:
     columns = ["hops", "to", *view.overlays, "asked", "2016"]
     sections = [
         Section(
-            f"latency, ms round trip (2016: {SAID[LATENCY]})",
+            f"latency, ms round trip (2016: {FINDINGS_2016[LATENCY]})",
             _rows(view, lambda name, t: text(view.group(name, LATENCY, t, "mean_ms")), _rtts),
         ),
         Section(
             "sum of the segments' latencies, ms (and what the overall latency adds to it)",
             _rows(view, lambda name, t: _sum(view, name, t), _rtts),
         ),
-        _throughput(view, f"TCP received, Mbit/s (2016: {SAID[TCP]})", TCP, "received_mbps"),
-        _throughput(view, f"UDP received, Mbit/s (2016: {SAID[UDP]})", UDP, "received_mbps"),
+        _throughput(view, f"TCP received, Mbit/s (2016: {FINDINGS_2016[TCP]})", TCP, "received_mbps"),
+        _throughput(view, f"UDP received, Mbit/s (2016: {FINDINGS_2016[UDP]})", UDP, "received_mbps"),
         _throughput(view, "UDP sent, Mbit/s: the sender's view, which 2016 plotted", UDP, "sent_mbps"),
         _ratios(view, "latency", LATENCY, "mean_ms"),
         _ratios(view, "TCP received", TCP, "received_mbps"),
@@ -194,7 +195,10 @@ def figures(run: StoredRun, folder: Path) -> Sequence[Path]:
 
 def _figure15(view: MultihopSamples) -> bar_chart.Figure:
     def series(name: str) -> list[bar_chart.BarSeries]:
-        sums = [_sum_bar(view.cumulative(name, target)) for target in view.targets]
+        sums = [
+            bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
+            for found in (view.cumulative(name, target) for target in view.targets)
+        ]
         return [
             _series(view, name, "overall latency", bar_chart.BLUE, LATENCY, "mean_ms"),
             bar_chart.BarSeries("cumulative sum of segments", bar_chart.ORANGE, sums),
@@ -219,10 +223,6 @@ def _series(
 ) -> bar_chart.BarSeries:
     bars = [bar_chart.bar(view.group(overlay, metric, target, value)) for target in view.targets]
     return bar_chart.BarSeries(label, colour, bars)
-
-
-def _sum_bar(found: Sum | None) -> bar_chart.Bar | None:
-    return bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
 
 
 def _figure(

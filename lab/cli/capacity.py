@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +62,7 @@ def command(
         found = wait(find_all(emit), "everything was taken away")
     for name, one in found.items():
         if as_json:
-            print(json.dumps({"overlay": name, "topology": plan.topology.name, **one.as_dict()}))
+            print(json.dumps({"overlay": name, "topology": plan.topology.name, **asdict(one)}))
         elif one.rate is None:
             print(f"{name}: not even {least:g} Mbit/s per link is carried here ({one.why()})")
         else:

@@ -74,14 +74,9 @@ def _crowd(topology: Topology) -> Picture:
 
 
 def _title(topology: Topology, more: str = "") -> Label:
-    words = (
-        topology.name
-        if topology.description in ("", topology.name)
-        else f"{topology.name}: {topology.description}"
-    )
-    words = " ".join(words.split())
-    words = words if len(words) <= 90 else words[:89] + "…"
-    words += more
+    named = topology.description in ("", topology.name)
+    words = " ".join((topology.name if named else f"{topology.name}: {topology.description}").split())
+    words = (words if len(words) <= 90 else words[:89] + "…") + more
     width, height = _size([words], HOST_FONT)
     return Label((words,), Box(width / 2 + 12, HEIGHT - height / 2 - 6, width, height), HOST_FONT)
 
@@ -165,8 +160,7 @@ def _host_label(topology: Topology, name: str, at: Point, taken: list[Box], line
         for far in (2, 10, 20)
         for x, y in ((0, 1), (0, -1), (1, 0), (-1, 0), (0.7, 0.8), (-0.7, 0.8), (0.7, -0.8), (-0.7, -0.8))
     ]
-    box = _best(places, taken, lines)
-    return Label(words, box, HOST_FONT)
+    return Label(words, _best(places, taken, lines), HOST_FONT)
 
 
 def _link_label(words: tuple[str, ...], line: Line, taken: list[Box], lines: list[Line]) -> Label:

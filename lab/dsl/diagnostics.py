@@ -45,7 +45,7 @@ class Faults:
         """Keep a fault; `at` is the offset of the offending text.
 
         Raises:
-            Enough: it is the last that is kept.
+            TooManyFaults: it is the last that is kept.
         """
         self._found[at, what] = Fault(*self.place(at), text, what)
         if self._full:

@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import networkx as nx
-
 from lab.dsl.document import ENDS, LINK, Adjacency, Attributes, Document, Port, Resource, natural_key
 from lab.dsl.gts_rules import rate_of
 from lab.errors import TopologyError
@@ -35,7 +33,9 @@ def to_document(topology: Topology) -> Document:
     graph = topology.graph
     about = graph.graph.get("gts", {})
     ids = {name: node.get("gts", {}).get("id", name) for name, node in graph.nodes(data=True)}
-    link_ids = _link_ids(topology, graph, ids)
+    gts = {link.name: graph.edges[link.a, link.b].get("gts", {}) for link in topology.links}
+    prefix = link_prefix(ids.values())
+    link_ids = {link.name: gts[link.name].get("id", f"{prefix}{link.number}") for link in topology.links}
     if twins := sorted(i for i, count in Counter([*ids.values(), *link_ids.values()]).items() if count > 1):
         raise TopologyError(
             f"topology {topology.name!r} cannot be written: two resources have the id {', '.join(twins)}"
@@ -49,14 +49,12 @@ def to_document(topology: Topology) -> Document:
         description=topology.description,
         resources=(
             *(_node(name, node, ids[name], ports[name]) for name, node in graph.nodes(data=True)),
-            *(_link(link, link_ids[link.name], graph.edges[link.a, link.b].get("gts", {})) for link in links),
+            *(_link(link, link_ids[link.name], gts[link.name]) for link in links),
         ),
         adjacencies=tuple(
             Adjacency(ids[host], port, link_ids[link.name], end)
             for link in links
-            for host, port, end in _link_ends(
-                topology, link, ports, graph.edges[link.a, link.b].get("gts", {})
-            )
+            for host, port, end in _link_ends(link, ports, gts[link.name])
         ),
         attributes=_pairs(about.get("attributes", {})),
     )
@@ -68,14 +66,6 @@ def document_name(name: str) -> str:
         return name
     legal = re.sub(r"[^A-Za-z0-9]", "", name)
     return legal if DOCUMENT_NAME.fullmatch(legal) else f"Topology{legal}"
-
-
-def _link_ids(topology: Topology, graph: nx.Graph[Any], ids: Mapping[str, str]) -> dict[str, str]:
-    prefix = link_prefix(ids.values())
-    return {
-        link.name: graph.edges[link.a, link.b].get("gts", {}).get("id", f"{prefix}{link.number}")
-        for link in topology.links
-    }
 
 
 def link_prefix(taken: Iterable[str]) -> str:
@@ -140,7 +130,7 @@ def _end_order(end: str) -> tuple[Any, ...]:
 
 
 def _link_ends(
-    topology: Topology, link: LinkSpec, ports: Mapping[str, Mapping[str, str]], gts: Mapping[str, Any]
+    link: LinkSpec, ports: Mapping[str, Mapping[str, str]], gts: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
     """Return host, its port and the link's port, for both ends; the source first."""
     ends = gts.get("ends", ENDS)

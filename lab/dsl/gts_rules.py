@@ -19,6 +19,7 @@ from lab.topology.sites import SITES
 CPU_SPEED = 2.5  # GHz
 LINE_RATE = 1.0  # Gbit/s
 IDENTIFIER = re.compile(r"[A-Za-z$][A-Za-z0-9]*")
+NO_IDENTIFIER = "is not a letter followed by letters and digits, which is all that one known writer allows"
 FLAVOURS = (
     *("c1r1h10", "c2r2h10", "c2r2h20", "c3r3h30", "c4r4h20", "c4r8h20"),
     *("tiny", "small", "medium", "large"),
@@ -69,24 +70,18 @@ def cpus_of(attributes: Mapping[str, Any]) -> float | None:
 
 def limits(document: Document) -> list[Limit]:
     """Return where a document asks for what the service is known not to do, or not to know."""
-    found = [Limit("name", f"name {document.name!r} {_PLAIN}")] if _odd(document.name) else []
+    plain = IDENTIFIER.fullmatch(document.name)
+    found = [] if plain else [Limit("name", f"name {document.name!r} {NO_IDENTIFIER}")]
     for resource in document.resources:
         what = f"{resource.kind} {resource.id!r}"
         found += [Limit(name, f"{what} {text}") for name, text in _limits(resource)]
     return found
 
 
-_PLAIN = "is not a letter followed by letters and digits, which is all that one known writer allows"
-
-
-def _odd(name: str) -> bool:
-    return not IDENTIFIER.fullmatch(name)
-
-
 def _limits(resource: Resource) -> Iterator[tuple[str, str]]:
     attributes = dict(resource.attributes)
-    if _odd(resource.id):
-        yield "name", _PLAIN
+    if not IDENTIFIER.fullmatch(resource.id):
+        yield "name", NO_IDENTIFIER
     if resource.kind == LINK:
         yield from _link_limits(attributes, resource.ports)
     elif (resource.location or "").upper() not in SITES:

@@ -7,7 +7,7 @@ it reads over them. `lab.formats.files` has the file.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.dsl.document import Document
@@ -33,9 +33,7 @@ def extract(topology: Topology) -> dict[str, Any]:
     bare = to_topology(document, sites)
     found = {
         "lab": 1,
-        "name": _if_other(topology.name, bare.name),
-        "separate_parts": _if_other(topology.separate_parts, bare.separate_parts),
-        "routing": _if_other(topology.routing, bare.routing),
+        **_differing(topology, bare, ("name", "separate_parts", "routing")),
         "sites": {name: [float(x) for x in place] for name, place in sites.items()},
         "hosts": _hosts(topology, bare, document),
         "links": _links(topology, bare, document),
@@ -44,8 +42,8 @@ def extract(topology: Topology) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, {})}
 
 
-def _if_other(value: Any, other: Any) -> Any:
-    return value if value != other else None
+def _differing(one: Any, other: Any, fields: Iterable[str]) -> dict[str, Any]:
+    return {key: getattr(one, key) for key in fields if getattr(one, key) != getattr(other, key)}
 
 
 def _hosts(topology: Topology, bare: Topology, document: Document) -> dict[str, Any]:
@@ -56,9 +54,7 @@ def _hosts(topology: Topology, bare: Topology, document: Document) -> dict[str, 
     renumbered = any(host.number != other.number for host, other in pairs.values())
     found = {}
     for node_id, (host, other) in pairs.items():
-        found[node_id] = {
-            key: getattr(host, key) for key in HOST_FIELDS if getattr(host, key) != getattr(other, key)
-        }
+        found[node_id] = _differing(host, other, HOST_FIELDS)
         if renumbered:
             found[node_id]["number"] = host.number
     return {node_id: about for node_id, about in found.items() if about}
@@ -86,9 +82,7 @@ def _link(link: LinkSpec, other: LinkSpec, renumbered: bool) -> dict[str, Any]:
         about["number"] = link.number
     if link.ways:
         about["from"] = {host: dict(own) for host, own in link.ways}
-    return about | {
-        key: getattr(link, key) for key in LINK_FIELDS if getattr(link, key) != getattr(other, key)
-    }
+    return about | _differing(link, other, LINK_FIELDS)
 
 
 def summary(sidecar: Mapping[str, Any]) -> list[str]:

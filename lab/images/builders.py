@@ -92,7 +92,6 @@ def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mappin
 def _build_with_mmdebstrap(
     client: docker.DockerClient, image: Image, labels: Mapping[str, str], emit: Emit
 ) -> None:
-    """mmdebstrap, then `docker import`."""
     tag, scratch = image.tag, STATE / "images"
     if not shutil.which("mmdebstrap"):
         raise MachineError(

@@ -61,7 +61,7 @@ def _below(membership: str, container: str, root: Path, wanted: set[str]) -> Ite
 def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
     """Return the memory (bytes) that a container uses, but for files that the kernel merely keeps at hand."""
     for folder in _below(membership, container, root, {"memory"}):
-        used = _text(folder / "memory.current") or _text(folder / "memory.usage_in_bytes")
+        used = read_text(folder / "memory.current") or read_text(folder / "memory.usage_in_bytes")
         if used:
             stat = _pairs(folder / "memory.stat")
             idle = stat.get("total_inactive_file", stat.get("inactive_file", 0))
@@ -76,20 +76,21 @@ def read_cpu(where: tuple[Path, ...]) -> HostCpu:
         stat = _pairs(folder / "cpu.stat")
         if "usage_usec" in stat:
             usage = stat["usage_usec"] / 1e6
-        elif acct := _text(folder / "cpuacct.usage"):
+        elif acct := read_text(folder / "cpuacct.usage"):
             usage = int(acct) / 1e9
         throttled = max(throttled, stat.get("throttled_usec", 0) / 1e6, stat.get("throttled_time", 0) / 1e9)
-        if some := re.search(r"^some .*total=(\d+)", _text(folder / "cpu.pressure"), re.MULTILINE):
+        if some := re.search(r"^some .*total=(\d+)", read_text(folder / "cpu.pressure"), re.MULTILINE):
             waiting = int(some[1]) / 1e6
     return HostCpu(usage, throttled, waiting)
 
 
 def _pairs(path: Path) -> dict[str, int]:
-    lines = (line.split() for line in _text(path).splitlines())
+    lines = (line.split() for line in read_text(path).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) == 2}
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file of the kernel; empty where it has no such file."""
     try:
         return path.read_text()
     except OSError:

@@ -19,8 +19,6 @@ UDP_OFFERED = 1000
 #: Bytes of data in a datagram: iperf3's own choice until version 3.1.4, so that of 2016 (later
 #: ones take what fits into one packet), and that of iperf 2, which Hermans & de Niet used.
 UDP_2016, UDP_IPERF2 = 8192, 1470
-
-
 #: What a receiver counts in each of its seconds.
 COUNTED = ("bytes", "packets", "lost_packets", "seconds")
 #: How far (s) the last of them may reach over the end, as the two ends' clocks do not begin together.
@@ -39,9 +37,9 @@ def tcp_argv(
 
     `window` (bytes) sets the socket buffers at both ends, `congestion` the sender's control.
     """
-    argv = [*_client(address, seconds), *_omit(omit)]
+    argv = _client(address, seconds, omit)
     argv += ["-w", str(window)] if window else []
-    return [*argv, *(["-C", congestion] if congestion else [])]
+    return argv + (["-C", congestion] if congestion else [])
 
 
 def udp_argv(
@@ -57,16 +55,13 @@ def udp_argv(
     The receiver counts from when the sender says that it begins, so without `omit` the time that the
     first datagram is under way is among the seconds in which nothing arrives.
     """
-    argv = [*_client(address, seconds), *_omit(omit), "--get-server-output", "-u", "-b", f"{offered:g}M"]
-    return [*argv, *(["-l", str(datagram)] if datagram else [])]
+    argv = [*_client(address, seconds, omit), "--get-server-output", "-u", "-b", f"{offered:g}M"]
+    return argv + (["-l", str(datagram)] if datagram else [])
 
 
-def _client(address: str, seconds: float) -> list[str]:
-    return [NAME, "-c", address, "-J", "-t", f"{seconds:g}", "--connect-timeout", str(CONNECT_TIMEOUT)]
-
-
-def _omit(seconds: float) -> list[str]:
-    return ["-O", f"{seconds:g}"] if seconds else []
+def _client(address: str, seconds: float, omit: float) -> list[str]:
+    argv = [NAME, "-c", address, "-J", "-t", f"{seconds:g}", "--connect-timeout", str(CONNECT_TIMEOUT)]
+    return argv + (["-O", f"{omit:g}"] if omit else [])
 
 
 def parse_tcp(raw: str) -> dict[str, float]:

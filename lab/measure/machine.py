@@ -8,7 +8,6 @@ another reads one small file per host now and then.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -18,7 +17,7 @@ from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from lab.measure import clocks
-from lab.measure.cgroups import HostCpu, read_cpu
+from lab.measure.cgroups import HostCpu, read_cpu, read_text
 from lab.measure.clocks import Clocks
 from lab.measure.cpu_saturation import WINDOW, busy_share, saturated_share
 
@@ -136,7 +135,7 @@ class MachineRecorder:
             read_ticks(self._proc),
             _pressures(self._proc / "pressure"),
             {name: read_cpu(folders) for name, folders in self._hosts.items()},
-            _dropped(self._proc / "net" / "softnet_stat"),
+            parse_dropped(read_text(self._proc / "net" / "softnet_stat")),
         )
 
 
@@ -163,17 +162,8 @@ def parse_dropped(text: str) -> int:
 
 def _pressures(folder: Path) -> dict[str, int]:
     """Return pressure (µs) by the name of its record; empty where the kernel keeps none."""
-    found = {}
-    for kind, name in _PRESSURES.items():
-        with suppress(OSError):
-            found[name] = parse_pressure((folder / kind).read_text())
-    return found
-
-
-def _dropped(path: Path) -> int:
-    with suppress(OSError):
-        return parse_dropped(path.read_text())
-    return 0
+    texts = {name: read_text(folder / kind) for kind, name in _PRESSURES.items()}
+    return {name: parse_pressure(text) for name, text in texts.items() if text}
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:

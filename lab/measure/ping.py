@@ -20,7 +20,6 @@ INTERVAL = 0.1
 ECHOES, ECHO_INTERVAL = 20, 0.05
 _REPLY = re.compile(r"^(?:\[(\d+\.\d+)\] )?.*time=([0-9.]+) ms", re.MULTILINE)
 _LOSS = re.compile(r"([\d.]+)% packet loss")
-_RECEIVED = re.compile(r"(\d+) received")
 _RTT = re.compile(r"rtt min/avg/max/mdev = [\d.]+/([\d.]+)/([\d.]+)/[\d.]+ ms")
 
 
@@ -33,15 +32,6 @@ class PingReply(NamedTuple):
     @property
     def sent(self) -> float:
         return self.at - self.rtt / 1000
-
-
-class PingSummary(NamedTuple):
-    """The closing lines of a ping: answers, lost requests (%), mean and greatest round trip (ms) if any."""
-
-    received: int
-    lost_percent: float
-    mean_ms: float | None
-    max_ms: float | None
 
 
 def argv(address: str, seconds: float) -> list[str]:
@@ -64,28 +54,19 @@ def replies(output: str) -> list[PingReply]:
     return [PingReply(float(at or 0), float(rtt)) for at, rtt in _REPLY.findall(output)]
 
 
-def summary(output: str) -> PingSummary | None:
-    """Return the closing figures of a ping's output; None where it has none."""
-    lost, received, times = _LOSS.search(output), _RECEIVED.search(output), _RTT.search(output)
-    if not lost:
-        return None
-    mean, most = (float(times[1]), float(times[2])) if times else (None, None)
-    return PingSummary(int(received[1]) if received else 0, float(lost[1]), mean, most)
-
-
 def parse(raw: str) -> dict[str, float]:
     """Return mean and greatest round trip (ms), and the share of requests without an answer (%).
 
     Raises:
         MeasureError: nobody answered, or the text is no summary.
     """
-    found = summary(raw)
-    if found is None:
+    lost, times = _LOSS.search(raw), _RTT.search(raw)
+    if not lost:
         last = (raw.strip() or "nothing").splitlines()[-1][:200]
         raise MeasureError(NAME, f"printed no summary; its last words: {last}", raw)
-    if found.mean_ms is None or found.max_ms is None:
+    if not times:
         raise MeasureError(NAME, "got not one answer", raw)
-    return {"mean_ms": found.mean_ms, "max_ms": found.max_ms, "lost_percent": found.lost_percent}
+    return {"mean_ms": float(times[1]), "max_ms": float(times[2]), "lost_percent": float(lost[1])}
 
 
 async def round_trip(link: LinkSpec, host: CommandRunner) -> dict[str, float]:

@@ -65,7 +65,6 @@ async def every_pair(
 async def _silent(
     endpoints: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str]], deadline: float
 ) -> list[tuple[str, str]]:
-    """The pairs between which no packet passed."""
     asked: dict[str, list[str]] = defaultdict(list)
     for a, b in pairs:
         asked[a].append(b)

@@ -14,18 +14,14 @@ TIMED_OUT = 124
 MARGIN = 20.0
 
 
-def argv(seconds: float) -> list[str]:
-    """One worker on one CPU, as in the thesis, ended after `seconds` (s): its own ``-t`` takes whole ones."""
-    return with_deadline([NAME, "-c", "1", "--quiet"], seconds)
-
-
 async def load_one_cpu(endpoint: Endpoint, seconds: float) -> None:
     """Keep one CPU of an endpoint's host busy for `seconds` (s).
 
     Raises:
         MeasureError: stress-ng ended before its time, so the CPU was not busy.
     """
-    command = argv(seconds)
+    # one worker on one CPU, as in the thesis; its own -t takes whole seconds
+    command = with_deadline([NAME, "-c", "1", "--quiet"], seconds)
     result = await endpoint.run(command, check=False, timeout=seconds + MARGIN)
     if result.status != TIMED_OUT:
         reason = f"ended with status {result.status} before its {seconds:g} s were over"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ class Panel:
 
     title: str
     series: Sequence[BarSeries]
-    published: Sequence[float | Sequence[float | None] | None] = field(default_factory=tuple)
+    published: Sequence[float | Sequence[float | None] | None] = ()
     groups: Sequence[str] = ()
 
 
@@ -119,16 +119,11 @@ def draw(figure: Figure, path: Path) -> list[Path]:
         # after the last panel: it ends the growing of the common scale
         axes[0].set_ylim(bottom=0, top=_top(figure))
         handles, labels = _legend(figure)
+        # a small letter takes some 0.07 inches
+        columns = max(1, int((size[0] - 0.2) / (0.6 + 0.07 * max(map(len, labels)))))
+        look: Any = {"loc": "upper left", "bbox_to_anchor": (0.01, 0.94), "frameon": False}
+        drawing.legend(handles, labels, ncols=columns, fontsize="small", **look)
         drawing.suptitle(figure.title, x=0.02, ha="left", fontweight="bold")
-        drawing.legend(
-            handles,
-            labels,
-            loc="upper left",
-            bbox_to_anchor=(0.01, 0.94),
-            ncols=_columns(labels, size[0]),
-            frameon=False,
-            fontsize="small",
-        )
         beyond = f"; {BEYOND}" if _top(figure) else ""
         drawing.text(0.02, 0.01, figure.caption + beyond, fontsize=7, va="bottom", wrap=True)
         drawing.tight_layout(rect=(0, 0.05, 1, 0.9))
@@ -204,17 +199,14 @@ def _bar(ax: Axes, x: float, width: float, one: Bar, series: BarSeries, hatch: s
 
 def _dots(ax: Axes, x: float, width: float, one: Bar) -> None:
     """Samples side by side, so that none hides another; first those that count."""
-    count = len(one.valid) + len(one.invalid)
+    count, split = len(one.valid) + len(one.invalid), len(one.valid)
     step = width * 0.7 / max(count, 2)
     places = [x + (n - (count - 1) / 2) * step for n in range(count)]
-    split = len(one.valid)
-    look: Any = {"linewidths": 0.7, "zorder": 5}
-    if one.valid:
-        dots: Any = {"s": 7, "facecolor": "white", "edgecolor": BLACK}
-        ax.scatter(places[:split], one.valid, **dots, **look)
-    if one.invalid:
-        crosses: Any = {"s": 14, "marker": "x", "color": VERMILION}
-        ax.scatter(places[split:], one.invalid, **crosses, **look)
+    dots: Any = {"s": 7, "facecolor": "white", "edgecolor": BLACK}
+    crosses: Any = {"s": 14, "marker": "x", "color": VERMILION}
+    for at, values, look in ((places[:split], one.valid, dots), (places[split:], one.invalid, crosses)):
+        if values:
+            ax.scatter(at, values, linewidths=0.7, zorder=5, **look)
 
 
 def _legend(figure: Figure) -> tuple[list[Artist], list[str]]:
@@ -236,8 +228,3 @@ def _legend(figure: Figure) -> tuple[list[Artist], list[str]]:
     if any(mark for panel in figure.panels for mark in _marks(panel, 0)):
         found[figure.published] = Line2D([], [], color=BLACK, lw=1.2, ls=DASHES)
     return list(found.values()), list(found)
-
-
-def _columns(labels: Sequence[str], width: float) -> int:
-    """Count the columns of the legend that fit into a width (inches); a small letter takes some 0.07."""
-    return max(1, int((width - 0.2) / (0.6 + 0.07 * max(map(len, labels)))))

@@ -116,16 +116,13 @@ def verdicts(run: StoredRun) -> list[str]:
 
 def fallbacks(run: StoredRun) -> list[str]:
     """Make a sentence for every overlay whose mode changed while measured: how often, and what first."""
-    sentences = []
-    for name in run.manifest.overlays:
-        changed = [sample for sample in run.samples if sample.overlay == name and sample.changed]
-        if changed:
-            first = changed[0]
-            sentences.append(
-                f"{name}: its mode had changed in {len(changed)} samples, first in "
-                f"{first.cell} #{first.repetition}: {'; '.join(first.changed)}"
-            )
-    return sentences
+    changed = {n: [s for s in run.samples if s.overlay == n and s.changed] for n in run.manifest.overlays}
+    return [
+        f"{name}: its mode had changed in {len(samples)} samples, first in "
+        f"{samples[0].cell} #{samples[0].repetition}: {'; '.join(samples[0].changed)}"
+        for name, samples in changed.items()
+        if samples
+    ]
 
 
 def table(

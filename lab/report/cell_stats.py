@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.report.selection import NOTHING, Group
+from lab.report.statistics import summary
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
@@ -28,14 +29,13 @@ def by_cell(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 def rows(run: StoredRun) -> list[list[str]]:
     """Write a row of text per cell; statistics are of valid samples, and absent where there are too few."""
-    return [_row(key, samples) for key, samples in by_cell(run.samples).items()]
-
-
-def _row(key: str, samples: Sequence[Sample]) -> list[str]:
-    value = main_value(samples)
-    group = Group.of(samples, value)
-    failed = sum(not sample.ok for sample in samples)
-    counts = [str(len(group.valid)), str(len(group.invalid)), str(failed)]
-    own = Group(group.valid, ()).summary
-    figures = (own.mean, own.sd, own.median, own.low, own.high) if own else (None,) * 5
-    return [key, value, *counts, *(NOTHING if figure is None else f"{figure:.3f}" for figure in figures)]
+    found = []
+    for key, samples in by_cell(run.samples).items():
+        value = main_value(samples)
+        group = Group.of(samples, value)
+        counts = (len(group.valid), len(group.invalid), sum(not sample.ok for sample in samples))
+        own = summary(group.valid)
+        figures = (own.mean, own.sd, own.median, own.low, own.high) if own else (None,) * 5
+        words = (NOTHING if figure is None else f"{figure:.3f}" for figure in figures)
+        found.append([key, value, *map(str, counts), *words])
+    return found

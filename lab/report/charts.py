@@ -195,7 +195,6 @@ def _panel(
 
 
 def _groups(view: SampleView, overlay: str) -> list[str]:
-    """The words below each group of bars."""
     words = [word(place).replace("–", "–\n") for place in view.places]
     if view.chart.under is None:
         return words

@@ -81,6 +81,15 @@ class CheckResult:
     text: str
 
 
+#: What a claim comes down to: quantities with their bands, and what is decided already.
+Checks = Sequence[Check | CheckResult]
+
+
+def undecided(text: str) -> CheckResult:
+    """Return a check that is left open, with the reason."""
+    return CheckResult(OPEN, text)
+
+
 @dataclass(frozen=True)
 class Answer:
     """The outcome of a claim in one run."""
@@ -101,14 +110,14 @@ class Claim:
     text: str
     source: str
     measured: str
-    checks: Callable[[StoredRun], Sequence[Check | CheckResult]]
+    checks: Callable[[StoredRun], Checks]
 
     def answer(self, run: StoredRun) -> Answer:
         """Answer the claim from the samples of this run."""
         checks = self.checks(run)
         if not checks:
             missing = "; ".join(captions.not_measured(run))
-            return Answer(OPEN, [CheckResult(OPEN, missing or "the run has nothing that it speaks of")])
+            return Answer(OPEN, [undecided(missing or "the run has nothing that it speaks of")])
         confidence = 1 - (1 - CONFIDENCE) / len(checks)
         findings = [c if isinstance(c, CheckResult) else judge(c, confidence) for c in checks]
         return decide([_excuse_other_mode(run, finding) for finding in findings])
@@ -117,10 +126,10 @@ class Claim:
 def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
     """Hold one check's interval against its band."""
     if check.reason:
-        return CheckResult(OPEN, f"{check.label}: {check.reason}")
+        return undecided(f"{check.label}: {check.reason}")
     found = check.estimate(confidence)
     if found is None:
-        return CheckResult(OPEN, f"{check.label}: too few samples, or a zero among them")
+        return undecided(f"{check.label}: too few samples, or a zero among them")
     inside = check.band.low <= found.low and found.high <= check.band.high
     outside = found.high < check.band.low or found.low > check.band.high
     verdict = REPRODUCED if inside else REFUTED if outside else OPEN
@@ -136,7 +145,7 @@ def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
             label = captions.with_mode(run, name)
             for (overlay, mode), instead in OTHER_MODES.items():
                 if name.startswith(overlay) and mode in label and finding.text.startswith(label):
-                    return CheckResult(OPEN, f"{finding.text}; but {instead}")
+                    return undecided(f"{finding.text}; but {instead}")
     return finding
 
 
@@ -158,11 +167,6 @@ def lacking(group: Group, what: str) -> str:
     return f"{what} has {len(group.valid)} valid samples, {ENOUGH_FOR_INTERVAL} are needed"
 
 
-def absent(group: Group, what: str) -> str:
-    """Return the reason why a place has no valid sample; one is enough for the rank test of a trend."""
-    return "" if group.valid else lacking(group, what)
-
-
 def compare(
     label: str,
     band: Band,
@@ -176,7 +180,7 @@ def compare(
     return Check(label, band, lambda confidence: by(one[1].valid, other[1].valid, confidence), reason, unit)
 
 
-def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> list[Check]:
+def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> Checks:
     """Check each studied overlay's samples as a multiple of the control's; `group` names and selects them."""
     control, unit = group(CONTROL), f"of the {CONTROL}'s"
     return [
@@ -208,13 +212,14 @@ class Trending:
     @classmethod
     def over(cls, label: str, groups: Mapping[int, Group], unit: str) -> Trending:
         """Line up the valid samples of groups along what was varied, in this unit."""
-        reasons = [absent(group, f"{place} {unit}") for place, group in groups.items()]
+        # one sample at each place is enough for the rank test of a trend
+        reasons = [lacking(g, f"{place} {unit}") for place, g in groups.items() if not g.valid]
         varied = [float(place) for place, group in groups.items() for _ in group.valid]
         values = [value for group in groups.values() for value in group.valid]
-        return cls(label, varied, values, next(filter(None, reasons), ""))
+        return cls(label, varied, values, next(iter(reasons), ""))
 
 
-def check_trends(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]:
+def check_trends(rows: Sequence[Trending], *, rising: bool) -> Checks:
     """Test each row of samples for a trend (Kendall's tau); p corrected for all rows and directions."""
     found = [None if row.reason else trend(row.varied, row.values) for row in rows]
     ps = iter(corrected([p for one in found if one for p in (one.p_rising, one.p_falling)]))
@@ -223,7 +228,7 @@ def check_trends(rows: Sequence[Trending], *, rising: bool) -> list[CheckResult]
 
 def _trend_result(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
     if found is None:
-        return CheckResult(OPEN, f"{row.label}: {row.reason or 'too few places or samples'}")
+        return undecided(f"{row.label}: {row.reason or 'too few places or samples'}")
     up, down = next(ps), next(ps)
     claimed, opposite = (up, down) if rising else (down, up)
     verdict = REPRODUCED if claimed < SIGNIFICANT else REFUTED if opposite < SIGNIFICANT else OPEN
@@ -250,7 +255,7 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
     rows = []
     for name, own_claims in claims.items():
         own_runs = [run for run in runs if run.manifest.experiment == name]
-        missing = Answer(OPEN, [CheckResult(OPEN, f"no run of {name}; make one with 'emulate {name}'")])
+        missing = Answer(OPEN, [undecided(f"no run of {name}; make one with 'emulate {name}'")])
         for claim in own_claims:
             rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
             rows += [] if own_runs else [ScorecardRow(claim, "", missing)]

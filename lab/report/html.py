@@ -57,8 +57,11 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     runs = [part.run for part in parts]
     answered = scorecard(claims, runs) if any(run.samples for run in runs) else []
+    title = f"{len(parts)} runs: {', '.join(dict.fromkeys(part.experiment.name for part in parts))}"
+    if len(parts) == 1:
+        title = f"{parts[0].experiment.name}: {parts[0].experiment.summary}"
     return env.get_template(TEMPLATE).render(
-        title=_title(parts),
+        title=title,
         chapters=[_chapter(part) for part in parts],
         comparisons=list(comparison.tables(runs)),
         scorecard=answered,
@@ -69,12 +72,6 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
         bootstrap=ENOUGH_FOR_BOOTSTRAP,
         enough=ENOUGH_FOR_INTERVAL,
     )
-
-
-def _title(parts: Sequence[RunSection]) -> str:
-    if len(parts) == 1:
-        return f"{parts[0].experiment.name}: {parts[0].experiment.summary}"
-    return f"{len(parts)} runs: {', '.join(dict.fromkeys(part.experiment.name for part in parts))}"
 
 
 def _chapter(part: RunSection) -> dict[str, Any]:
@@ -88,7 +85,9 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "present": sum(sample.ok for sample in run.samples),
         "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
-        "figures": [{"data": inlined(file.read_bytes()), "alt": _alt(file)} for file in part.figures],
+        "figures": [
+            {"data": inlined(file.read_bytes()), "alt": file.stem.replace("-", ": ")} for file in part.figures
+        ],
         "cells": rows(run),
         "ratios": ratios.table(run),
         "calibration": calibration(run),
@@ -98,10 +97,6 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "environment": list(environment(run)),
         "command": command(run),
     }
-
-
-def _alt(file: Path) -> str:
-    return file.stem.replace("-", ": ")
 
 
 def inlined(image: bytes) -> str:

@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, isfinite, log, sqrt
+from math import exp, hypot, isfinite, log, sqrt
+from statistics import fmean, median, stdev, variance
 
 #: Samples that a 95 % interval needs: with two, Student's t is 12.7 standard errors wide.
 ENOUGH_FOR_INTERVAL = 3
@@ -62,20 +63,18 @@ def summary(values: Sequence[float]) -> Summary | None:
 
     The interval is a bootstrap's (BCa) from `ENOUGH_FOR_BOOTSTRAP` samples on, and Student's t below.
     """
-    import numpy as np
-
     n = len(values)
     if n == 0:
         return None
-    mean = float(np.mean(values))
+    mean = fmean(values)
     if n == 1:
         return Summary(n, mean)
-    sd = float(np.std(values, ddof=1))
+    sd = stdev(values)
     if n < ENOUGH_FOR_INTERVAL:
         return Summary(n, mean, sd)
     drawn = _bootstrap(tuple(values)) if n >= ENOUGH_FOR_BOOTSTRAP else None
     low, high = drawn or _student(n, mean, sd)
-    return Summary(n, mean, sd, low, high, float(np.median(values)), BOOTSTRAP if drawn else STUDENT)
+    return Summary(n, mean, sd, low, high, median(values), BOOTSTRAP if drawn else STUDENT)
 
 
 def total(parts: Sequence[Summary]) -> Summary:
@@ -84,21 +83,17 @@ def total(parts: Sequence[Summary]) -> Summary:
     `n` is that of the part with the fewest; there is no interval, because the parts' numbers
     of samples may differ.
     """
-    mean = sum(part.mean for part in parts)
-    spreads = [part.sd for part in parts]
-    known = [sd for sd in spreads if sd is not None]
-    sd = sum(sd**2 for sd in known) ** 0.5 if len(known) == len(spreads) else None
-    return Summary(min((part.n for part in parts), default=0), mean, sd)
+    spreads = [part.sd for part in parts if part.sd is not None]
+    sd = hypot(*spreads) if len(spreads) == len(parts) else None
+    return Summary(min((part.n for part in parts), default=0), sum(part.mean for part in parts), sd)
 
 
 def location(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
     """A mean with Student's interval; None with too few samples."""
-    import numpy as np
-
     if not _enough(values):
         return None
-    mean = float(np.mean(values))
-    return Estimate(mean, *_student(len(values), mean, float(np.std(values, ddof=1)), confidence))
+    mean = fmean(values)
+    return Estimate(mean, *_student(len(values), mean, stdev(values), confidence))
 
 
 def ratio(above: Sequence[float], below: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
@@ -122,11 +117,10 @@ def ratio_of_means(above: Sequence[float], below: Sequence[float], confidence: f
     The interval is Fieller's (Journal of the Royal Statistical Society B 16, 1954): the ratios r for
     which the difference of the one mean and r times the other may be none, with Welch's degrees of freedom.
     """
-    import numpy as np
     from scipy import stats
 
-    a, b = float(np.mean(above)), float(np.mean(below))
-    of_a, of_b = (float(np.var(group, ddof=1)) / len(group) for group in (above, below))
+    a, b = fmean(above), fmean(below)
+    of_a, of_b = (variance(group) / len(group) for group in (above, below))
     both = of_a + (a / b) ** 2 * of_b
     if both == 0:
         return Estimate(a / b, a / b, a / b)
@@ -142,13 +136,14 @@ def difference(
     minuend: Sequence[float], subtrahend: Sequence[float], confidence: float = CONFIDENCE
 ) -> Estimate | None:
     """The difference of two means with Welch's interval (scipy); None with too few samples."""
-    import numpy as np
     from scipy import stats
 
     if not _enough(minuend, subtrahend):
         return None
-    value = float(np.mean(minuend) - np.mean(subtrahend))
-    if max(np.ptp(minuend), np.ptp(subtrahend)) <= ALIKE * max(map(abs, [*minuend, *subtrahend])):
+    value = fmean(minuend) - fmean(subtrahend)
+    if max(max(group) - min(group) for group in (minuend, subtrahend)) <= ALIKE * max(
+        map(abs, [*minuend, *subtrahend])
+    ):
         return Estimate(value, value, value)
     test = stats.ttest_ind(minuend, subtrahend, equal_var=False)
     interval = test.confidence_interval(confidence_level=confidence)
@@ -163,14 +158,13 @@ def excess(
     Welch's interval for more than two groups: variances of the means add, and their degrees of
     freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
     """
-    import numpy as np
     from scipy import stats
 
     groups = [whole, *parts]
     if not parts or not _enough(*groups):
         return None
-    value = float(np.mean(whole) - sum(np.mean(part) for part in parts))
-    errors = [float(np.var(group, ddof=1)) / len(group) for group in groups]
+    value = fmean(whole) - sum(map(fmean, parts))
+    errors = [variance(group) / len(group) for group in groups]
     if not any(errors):
         return Estimate(value, value, value)
     freedom = sum(errors) ** 2 / sum(e**2 / (len(g) - 1) for e, g in zip(errors, groups, strict=True))
@@ -180,13 +174,12 @@ def excess(
 
 def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
     """Standard deviation as a share of the mean, with the interval of normal samples (chi-squared)."""
-    import numpy as np
     from scipy import stats
 
     n = len(values)
-    if n < ENOUGH_FOR_INTERVAL or not np.mean(values) > 0:
+    if n < ENOUGH_FOR_INTERVAL or not fmean(values) > 0:
         return None
-    found = float(np.std(values, ddof=1) / np.mean(values))
+    found = stdev(values) / fmean(values)
     low, high = stats.chi2.interval(confidence, n - 1)
     return Estimate(found, found * sqrt((n - 1) / high), found * sqrt((n - 1) / low))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -21,4 +21,4 @@ class Table:
     title: str
     columns: Sequence[str]
     sections: Sequence[Section]
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()

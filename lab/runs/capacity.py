@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import floor, log10, sqrt
-from typing import Any
 
 from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
@@ -57,10 +56,6 @@ class Capacity:
         return (
             f"at {self.above.rate:g} Mbit/s {self.above.cell} is {self.above.state}: {self.above.reasons[0]}"
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it in plain values."""
-        return asdict(self)
 
 
 def hardest(cells: Sequence[Cell], topology: Topology) -> list[Cell]:
@@ -133,7 +128,10 @@ async def search(
 async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> CapacityTrial:
     received = {}
     for cell in cells:
-        sample = await _sample(replace(cell, rate=rate), measure)
+        for _ in range(TRIES):
+            sample = await measure(replace(cell, rate=rate))
+            if sample.valid:
+                break
         if "received_mbps" in sample.values:
             received[cell.key] = round(sample.values["received_mbps"], 2)
         if not sample.valid:
@@ -141,16 +139,6 @@ async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> Capacity
             state = sample.verdict.state if sample.ok else "broken"
             return CapacityTrial(rate, cell.key, state, reasons, received)
     return CapacityTrial(rate, received=received)
-
-
-async def _sample(cell: Cell, measure: Measure) -> Sample:
-    """The first sample of a cell that counts, or the last that does not."""
-    sample = await measure(cell)
-    for _ in range(TRIES - 1):
-        if sample.valid:
-            break
-        sample = await measure(cell)
-    return sample
 
 
 def rounded(rate: float) -> float:

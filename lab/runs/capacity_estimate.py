@@ -45,10 +45,9 @@ def remember(name: str, topology: Topology, capacity: Capacity, folder: Path = S
     """Keep a capacity for later runs; where nothing can be written, later runs know less."""
     if capacity.rate is None:
         return
-    entries = [e for e in _entries(folder) if e.get("of") != _conditions(name, topology)]
-    entries.append(
-        {"of": _conditions(name, topology), "rate": capacity.rate, "why": capacity.why(), "on": _today()}
-    )
+    of, today = _conditions(name, topology), datetime.now(UTC).date().isoformat()
+    entries = [e for e in _entries(folder) if e.get("of") != of]
+    entries.append({"of": of, "rate": capacity.rate, "why": capacity.why(), "on": today})
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         replace(folder / FILE, json.dumps(entries[-KEPT:], indent=1))
@@ -102,14 +101,6 @@ def _conditions(name: str, topology: Topology) -> dict[str, Any]:
 def _entries(folder: Path) -> list[dict[str, Any]]:
     try:
         stored = json.loads((folder / FILE).read_text())
-        return [
-            entry
-            for entry in stored
-            if isinstance(entry, dict) and {"of", "rate", "why", "on"} <= entry.keys()
-        ]
+        return [e for e in stored if isinstance(e, dict) and {"of", "rate", "why", "on"} <= e.keys()]
     except (OSError, ValueError, TypeError):
         return []
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

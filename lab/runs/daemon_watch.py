@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from overlays.base import Overlay
@@ -23,16 +22,14 @@ class Watch:
         self._task = asyncio.ensure_future(self._overlay.watch())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._task is not None, "it was entered"
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def again(self) -> None:
         """Begin anew, after daemons were started again."""
-        await self.__aexit__(None, None, None)
+        await self.__aexit__()
         await self.__aenter__()
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:

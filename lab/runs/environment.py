@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from lab.measure.cgroups import read_text
 
 PACKAGES = ("overlay-lab", "networkx", "numpy", "scipy", "matplotlib", "docker", "mininet")
 #: Kernel settings that throughput depends on; read in the machine's own network namespace,
@@ -27,7 +30,7 @@ def environment(versions: Mapping[str, str] | None = None, proc: Path = Path("/p
         "machine": {
             "arch": platform.machine(),
             "cpus": len(os.sched_getaffinity(0)),
-            "cpu": _cpu(proc / "cpuinfo"),
+            "cpu": next(iter(re.findall(r"^model name\s*: *(.*\S)", read_text(proc / "cpuinfo"), re.M)), ""),
             "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         },
         "sysctls": sysctls(proc),
@@ -37,7 +40,7 @@ def environment(versions: Mapping[str, str] | None = None, proc: Path = Path("/p
 
 def sysctls(proc: Path = Path("/proc")) -> dict[str, str]:
     """The settings of `SYSCTLS` that this kernel has, by name."""
-    values = {name: " ".join(_read(proc / "sys" / name.replace(".", "/")).split()) for name in SYSCTLS}
+    values = {name: " ".join(read_text(proc / "sys" / name.replace(".", "/")).split()) for name in SYSCTLS}
     return {name: value for name, value in values.items() if value}
 
 
@@ -52,17 +55,4 @@ def packages() -> dict[str, str]:
 
 def boot(proc: Path = Path("/proc")) -> str:
     """The id of the present boot: tells whether two sessions ran without a restart between them."""
-    return _read(proc / "sys/kernel/random/boot_id").strip()
-
-
-def _cpu(path: Path) -> str:
-    lines = _read(path).splitlines()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _read(path: Path) -> str:
-    """The text of a file of the kernel, "" where it has no such file."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+    return read_text(proc / "sys/kernel/random/boot_id").strip()

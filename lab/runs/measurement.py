@@ -127,7 +127,6 @@ class Sampler:
         )
 
     def _sample(self, task: Task, recorded: Recording) -> Sample:
-        """The sample of what was recorded, with its verdict."""
         cell, reading, mode = task.cell, recorded.reading, recorded.mode
         changed = [] if cell.disturbs else changes(self.first_mode, self.mode, mode)
         return Sample(

@@ -129,12 +129,7 @@ class OverlayRun:
         return stored
 
     async def _mend(self, sample: Sample, sampler: Sampler) -> None:
-        """Say what broke a sample, and see to it that the overlay stands again before the next one.
-
-        Raises:
-            OverlayError: it does not stand again.
-            ShaperError: the links are not as they were set.
-        """
+        """Say what broke a sample, and see to it that the overlay stands again before the next one."""
         self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
         await self.target.check()
         await self.overlay.check()

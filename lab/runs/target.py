@@ -25,11 +25,13 @@ async def no_cost() -> Mapping[str, float]:
 class Script(Protocol):
     """Changes of the links while an overlay is measured; begins when entered, is undone when left."""
 
-    async def __aenter__(self) -> Any: ...
+    async def __aenter__(self) -> Any:
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        return None
 
     @property
     def trouble(self) -> str:
@@ -38,28 +40,17 @@ class Script(Protocol):
 
     def since(self, moment: float) -> Sequence[str]:
         """Return what changed since a moment (monotonic clock, s), in words."""
-        ...
-
-    def record(self) -> list[dict[str, Any]]:
-        """All that happened, to be stored with the run."""
-        ...
-
-
-class NoScript:
-    """A script in which nothing happens."""
-
-    trouble = ""
-
-    async def __aenter__(self) -> NoScript:
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-    def since(self, moment: float) -> Sequence[str]:
         return ()
 
     def record(self) -> list[dict[str, Any]]:
+        """Return all that happened, to be stored with the run."""
         return []
+
+
+class NoScript(Script):
+    """A script in which nothing happens."""
+
+    trouble = ""
 
 
 @dataclass(frozen=True)

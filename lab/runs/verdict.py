@@ -87,8 +87,8 @@ def verdict(
         *_late(links, LATE_ONE_WAY * seconds * 1000 if one_way else LATE_MEAN_MS, one_way),
         *_machine(machine),
         *_backlog_drops(machine, links),
+        *_hosts(seconds, machine.get("hosts", {})),
     ]
-    reasons += _hosts(seconds, machine.get("hosts", {}))
     states = {state for state, _ in reasons}
     state = next((state for state in ORDER if state in states), ORDER[-1])
     return Verdict(state=state, reasons=[*(text for _, text in reasons), *remarks])
@@ -141,7 +141,6 @@ def _late(links: Mapping[str, Mapping[str, Any]], most: float, one_way: bool) ->
 
 
 def _busy(links: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The links that took part in the sample."""
     least = PART_OF_IT * max((count.get("packets", 0) for count in links.values()), default=0)
     return ((name, count) for name, count in links.items() if count.get("packets", 0) >= least)
 
@@ -149,7 +148,9 @@ def _busy(links: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping
 def _machine(machine: Mapping[str, Any]) -> Reasons:
     busy, pressure = machine.get("busy", 0.0), machine.get("pressure") or 0.0
     if busy > BUSY:
-        which = _low_priority(machine.get("nice", 0.0))
+        # work that says of itself that it can wait does not all wait: groups share alike
+        nice = machine.get("nice", 0.0)
+        which = f", {nice:.0%} with programs of low priority" if nice > STEAL else ""
         yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy{which}"
     elif (full := machine.get("full", 0.0)) > FULL:
         yield "emulator-bound", f"the machine had no CPU left for {full:.0%} of the sample"
@@ -159,11 +160,6 @@ def _machine(machine: Mapping[str, Any]) -> Reasons:
         yield "emulator-bound", f"tasks waited for memory {memory:.0%} of the time"
     if (steal := machine.get("steal", 0.0)) > STEAL:
         yield "emulator-bound", f"{steal:.0%} of the CPU time was taken by neighbours of this machine"
-
-
-def _low_priority(share: float) -> str:
-    """Name the work that says of itself that it can wait; not all of it does: groups share alike."""
-    return f", {share:.0%} with programs of low priority" if share > STEAL else ""
 
 
 def _backlog_drops(machine: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> Reasons:
@@ -177,12 +173,9 @@ def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Reasons:
         share = cpu.get("throttled_s", 0.0) / seconds if seconds > 0 else 0.0
         if share > THROTTLED:
             yield "host-bound", f"{name} was held at its CPU quota {min(share, 1):.0%} of the time"
-        yield from _real_machine(name, cpu)
-
-
-def _real_machine(name: str, cpu: Mapping[str, float]) -> Reasons:
-    """A host that is a machine of its own: its CPUs are part of what is measured, its neighbours are not."""
-    if (busy := cpu.get("busy", 0.0)) > BUSY:
-        yield "host-bound", f"the CPUs of {name} were {busy:.0%} busy"
-    if (steal := cpu.get("steal", 0.0)) > STEAL:
-        yield "emulator-bound", f"{steal:.0%} of the CPU time of {name} was taken by its machine's neighbours"
+        # of a host that is a machine of its own, the CPUs are part of what is measured, neighbours are not
+        if (busy := cpu.get("busy", 0.0)) > BUSY:
+            yield "host-bound", f"the CPUs of {name} were {busy:.0%} busy"
+        if (steal := cpu.get("steal", 0.0)) > STEAL:
+            what = f"{steal:.0%} of the CPU time of {name} was taken by its machine's neighbours"
+            yield "emulator-bound", what

@@ -16,13 +16,8 @@ from lab.topology import Topology
 
 def faults(run: StoredRun, experiment: Experiment) -> list[str]:
     """A sentence for everything that is not as it should be; empty for a whole run."""
-    return [*run.faults, *_raw_files(run), *_cells(run, experiment), *_of_other_runs(run)]
-
-
-def _raw_files(run: StoredRun) -> Iterator[str]:
-    for sample in run.samples:
-        if fault := raw_fault(run.path, sample):
-            yield fault
+    raw_faults = filter(None, (raw_fault(run.path, sample) for sample in run.samples))
+    return [*run.faults, *raw_faults, *_cells(run, experiment), *_of_other_runs(run)]
 
 
 def raw_fault(folder: Path, sample: Sample) -> str:

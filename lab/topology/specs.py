@@ -62,7 +62,10 @@ class LinkSpec(CommonImpairments):
 
     def __post_init__(self) -> None:
         # in one order, whatever the order in which a file said it; from JSON, pairs come as lists
-        fixed = tuple((host, tuple(sorted(map(tuple, own), key=_by_parameter))) for host, own in self.ways)
+        fixed = tuple(
+            (host, tuple(sorted(map(tuple, own), key=lambda pair: PARAMETERS.index(pair[0]))))
+            for host, own in self.ways
+        )
         object.__setattr__(self, "ways", fixed)
 
     def impairments(self, host: str) -> Impairments:
@@ -172,10 +175,6 @@ def number_links(graph: nx.Graph[Any], hosts: tuple[HostSpec, ...]) -> Iterator[
             mtu=edge["mtu"],
             **(edge.get("place") or places.next(number, a, b)),
         )
-
-
-def _by_parameter(pair: tuple[str, Any]) -> int:
-    return PARAMETERS.index(pair[0])
 
 
 def _numbered(rows: Sequence[tuple[Mapping[str, Any], T]]) -> list[tuple[int, T]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -60,8 +60,8 @@ class Topology:
         self.schedule = timetable.read(schedule)
         self._links_of: dict[str, list[LinkSpec]] = defaultdict(list)
         for link in self.links:
-            self._links_of[link.a].append(link)
-            self._links_of[link.b].append(link)
+            for end in (link.a, link.b):
+                self._links_of[end].append(link)
         self._trees: dict[str, tuple[Mapping[str, float], Mapping[str, list[str]]]] = {}
         self._sealed = True
 
@@ -166,17 +166,16 @@ class Topology:
         A route leads to the nearer end of the link. Where the way to the farther end begins
         with another hop, that one address has a /32 route of its own.
         """
-        return tuple(self._routes(self.host(host).name))
-
-    def _routes(self, host: str) -> Iterator[tuple[str, str]]:
-        lengths, paths = self._tree(host)
+        lengths, paths = self._tree(self.host(host).name)
+        routes = []
         for link in self.links:
             if host in (link.a, link.b) or link.a not in paths:
                 continue
             near, far = sorted((link.a, link.b), key=lambda end: (lengths[end], end != link.a))
-            yield link.subnet, self._via(host, paths[near][1])
+            routes.append((link.subnet, self._via(host, paths[near][1])))
             if paths[far][1] != paths[near][1]:
-                yield f"{link.address(far)}/32", self._via(host, paths[far][1])
+                routes.append((f"{link.address(far)}/32", self._via(host, paths[far][1])))
+        return tuple(routes)
 
     def _via(self, host: str, neighbour: str) -> str:
         return self._ends[frozenset((host, neighbour))].address(neighbour)
@@ -184,11 +183,13 @@ class Topology:
     def _tree(self, host: str) -> tuple[Mapping[str, float], Mapping[str, list[str]]]:
         """Return lengths and shortest paths from one host to all that it reaches; kept once computed."""
         if host not in self._trees:
-            lengths: Any
-            paths: Any
-            weight = _by_hops if self.routing == "hops" else _by_delay
-            lengths, paths = nx.single_source_dijkstra(self._graph, host, weight=weight)
-            self._trees[host] = lengths, paths
+            per_ms, per_link = (SECOND, 1.0) if self.routing == "hops" else (1.0, SECOND)
+
+            def weight(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
+                return float(edge["rtt"]) * per_ms + per_link
+
+            tree: Any = nx.single_source_dijkstra(self._graph, host, weight=weight)
+            self._trees[host] = tree
         return self._trees[host]
 
     def with_rate(self, mbit: float | None) -> Topology:
@@ -290,11 +291,3 @@ class Topology:
 
     def __repr__(self) -> str:
         return f"Topology({self.name!r}, {len(self.hosts)} hosts, {len(self.links)} links)"
-
-
-def _by_delay(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
-    return float(edge["rtt"]) + SECOND
-
-
-def _by_hops(_a: str, _b: str, edge: Mapping[str, Any]) -> float:
-    return 1 + float(edge["rtt"]) * SECOND

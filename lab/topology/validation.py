@@ -73,20 +73,17 @@ def _host_faults(node: Any, attributes: Mapping[str, Any], sites: Collection[str
         yield "a name is a letter, then letters, digits, '_' or '-', at most 63 in all"
     yield from _unknown(attributes, NODE_ATTRIBUTES)
     yield from _odd(attributes)
-    yield from _bad_site(attributes.get("site"), sites)
+    site = attributes.get("site")
+    if not isinstance(site, str):
+        yield "it has no site" if site is None else f"site {site!r} is not text"
+    elif site.upper() not in sites:
+        yield impairments.unknown(site, sites, "site")
     yield from _out_of_range(attributes, ("cpus",))
     image = attributes.get("image")
     if image is not None and not (isinstance(image, str) and re.fullmatch(r"\S+", image)):
         yield f"image {image!r} is not the name of an image"
     if attributes.get("kind", "host") not in KINDS:
         yield f"kind {attributes['kind']!r} is none of {', '.join(KINDS)}"
-
-
-def _bad_site(site: Any, known: Collection[str]) -> Iterator[str]:
-    if not isinstance(site, str):
-        yield "it has no site" if site is None else f"site {site!r} is not text"
-    elif site.upper() not in known:
-        yield impairments.unknown(site, known, "site")
 
 
 def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:

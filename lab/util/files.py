@@ -54,7 +54,7 @@ def replace(path: Path, text: str, *, mode: int = 0o644, sync: bool = False) -> 
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
-    with _temporary(path, text.encode(), mode) as temporary:
+    with _temporary(path, text.encode(), mode, sync=sync) as temporary:
         temporary.replace(path)
 
 

@@ -10,7 +10,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
-from lab.hosts.daemons import LOGS, PIDS, log_file, start_argv, status_argv, stop_argv
+from lab.hosts.daemons import LOGS, PIDS, log_file, start_argv, stop_argv
 from lab.hosts.host import CommandRunner, Result
 
 #: Between two tries of a command that is waited for (s).
@@ -65,10 +65,6 @@ class Batch:
     def start(self, name: str, argv: Sequence[str], cwd: str = "/") -> Batch:
         """Start a daemon, as `Host.start` does; one of that name that runs is left as it is."""
         return self.run(["mkdir", "-p", PIDS, LOGS, cwd]).run(start_argv(name, argv, cwd))
-
-    def unless_running(self, name: str, batch: Batch) -> Batch:
-        """Add another batch, to be run where a daemon does not run."""
-        return self.unless(status_argv(name), batch)
 
     def stop(self, name: str) -> Batch:
         """End a daemon, as `Host.stop` does, and delete its log."""

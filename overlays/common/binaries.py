@@ -101,11 +101,7 @@ def _pull(image: str) -> bool:
 
 
 def _copy(image: str, path: str) -> bytes:
-    """Return a file out of an image, by way of a container that is never started.
-
-    Raises:
-        OverlayError: the image has no such file.
-    """
+    """Return a file out of an image, by way of a container that is never started."""
     made = _docker("create", image, "true")
     if made is None:
         raise OverlayError(

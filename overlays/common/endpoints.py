@@ -55,7 +55,8 @@ async def attach(
             refuse_other(host, name, answer.json, asked)
     if not answer.ok:
         raise OverlayError(f"{overlay}: endpoint {name!r} did not start on {host.name}: {answer.message}")
-    found = address or address_of(answer.json["NetworkSettings"]["Networks"], network)
+    networks = {} if address else answer.json["NetworkSettings"]["Networks"]
+    found = address or str(networks.get(network, {}).get("IPAddress", ""))
     if not found:
         raise OverlayError(
             f"{overlay}: endpoint {name!r} on {host.name} got no address on network {network!r}"
@@ -76,11 +77,6 @@ def refuse_other(host: Host, name: str, there: Mapping[str, Any], asked: Mapping
             f"endpoint {name!r} on {host.name} is of image {has[0]} on network {has[1]!r}, and {wants[0]} on "
             f"{wants[1]!r} was asked for; detach it first, or give the new one another name"
         )
-
-
-def address_of(networks: Mapping[str, Any], network: str) -> str:
-    """Return the address that Docker reports for a container on a network; empty when it has none."""
-    return str(networks.get(network, {}).get("IPAddress", ""))
 
 
 async def remove_all(overlay: str, host: Host) -> None:

@@ -56,16 +56,10 @@ class Etcd:
         result = await self.host.run(["curl", "-sS", "--max-time", "5", url], check=False)
         return dict(json.loads(result.stdout).get("node", {})) if result.stdout.startswith("{") else {}
 
-    async def put_v3(self, key: str, value: str) -> None:
-        """Write a key through the v3 interface."""
-        await self.host.run(self._etcdctl("put", key), stdin=value.encode())
-
-    async def delete_v3(self, key: str) -> None:
-        """Delete a key through the v3 interface."""
-        await self.host.run(self._etcdctl("del", key))
-
-    def _etcdctl(self, *words: str) -> list[str]:
-        return ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", *words]
+    async def etcdctl(self, *words: str, value: str = "") -> None:
+        """Change a key through the v3 interface: ``put`` one, with its `value`, or ``del`` one."""
+        command = ["env", "ETCDCTL_API=3", "etcdctl", f"--endpoints=http://127.0.0.1:{self.port}", *words]
+        await self.host.run(command, stdin=value.encode() or None)
 
     async def remove(self) -> None:
         """End it and delete its data."""

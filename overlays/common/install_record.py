@@ -43,18 +43,15 @@ async def read(overlay: str, settings: Mapping[str, str], hosts: Sequence[Host])
     """
     choices: Mapping[str, Any] | None = None
     new = list[Host]()
-    for host, text in zip(hosts, await together(_text(host, overlay) for host in hosts), strict=True):
-        if not text.strip():
+    records = await together(host.run(["cat", path(overlay)], check=False) for host in hosts)
+    for host, printed in zip(hosts, records, strict=True):
+        if not printed.stdout.strip():
             new.append(host)
             continue
-        record = json.loads(text)
+        record = json.loads(printed.stdout)
         refuse_other(overlay, host.name, record["settings"], settings)
         choices = choices or record["told"]
     return Installed(choices, tuple(new))
-
-
-async def _text(host: Host, overlay: str) -> str:
-    return (await host.run(["cat", path(overlay)], check=False)).stdout
 
 
 def refuse_other(overlay: str, host: str, runs: Mapping[str, str], asked: Mapping[str, str]) -> None:

@@ -34,7 +34,7 @@ def has_go() -> bool:
         return False
     printed = subprocess.run([go, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
     found = re.search(r"go(\d+)\.(\d+)", printed)
-    return bool(found) and (int(found[1]), int(found[2])) >= GO if found else False
+    return found is not None and (int(found[1]), int(found[2])) >= GO
 
 
 def built() -> Path:
@@ -54,19 +54,15 @@ def build() -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            _compile(target)
-    return target
-
-
-def _compile(target: Path) -> None:
-    partial = target.with_suffix(".partial")
-    argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
-    done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
-    if done.returncode:
-        printed = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {printed}; {REMEDY}")
-    partial.rename(target)
+        if target.exists():
+            return target
+        partial = target.with_suffix(".partial")
+        argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
+        done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
+        if done.returncode:
+            printed = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+            raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {printed}; {REMEDY}")
+        return partial.rename(target)
 
 
 def here() -> bool:

@@ -92,7 +92,7 @@ class Flannel(Overlay):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
-        self._refuse_hops(hosts)
+        self._refuse_hops(hosts, topology)
         before = await self.installed(hosts)
         await self._refuse_beside_others(before.new, "setting")
         copy = binaries.Copy(await binaries.obtain("flannel: no flanneld", flanneld.program, flanneld.REMEDY))
@@ -108,30 +108,23 @@ class Flannel(Overlay):
         what = f"{doing} Docker's bridge"
         await together(endpoints.refuse_beside_others(self.name, host, what) for host in hosts)
 
-    def _refuse_hops(self, hosts: Sequence[Host]) -> None:
+    def _refuse_hops(self, hosts: Sequence[Host], topology: Topology) -> None:
         """Routes between hosts lead to gateways on a link of their own; over hops the kernel takes none."""
         if self._backend != "host-gw":
             return
         for host in hosts:
-            far = [h.name for h in hosts if h is not host and not self._shares_link(host, h)]
-            if far:
+            links = {link.other(host.name): link for link in topology.links_of(host.name)}
+            near = {name for name, link in links.items() if link.address(name) == topology.address(name)}
+            if far := [h.name for h in hosts if h.name not in {host.name, *near}]:
                 raise OverlayError(
                     f"flannel: backend host-gw needs every host on one link, and {host.name} shares none "
                     f"with {far[0]}; use another backend, or a topology of two hosts"
                 )
 
-    def _shares_link(self, a: Host, b: Host) -> bool:
-        """Return True when the first address of `b` lies on a link of `a`."""
-        links = [link for link in self.topology.links_of(a.name) if link.other(a.name) == b.name]
-        return any(link.address(b.name) == self._address(b) for link in links)
-
-    def _address(self, host: Host) -> str:
-        return self.topology.address(host.name)
-
     async def _start_store(self) -> None:
         assert self._store is not None, "install made it"
         await self._store.start()
-        await self._store.put_v3(f"{PREFIX}/config", json.dumps(self.configuration()))
+        await self._store.etcdctl("put", f"{PREFIX}/config", value=json.dumps(self.configuration()))
 
     def configuration(self) -> Mapping[str, Any]:
         """Return what flanneld reads under its prefix; the backend's type is always said."""
@@ -147,7 +140,7 @@ class Flannel(Overlay):
     def argv(self, host: Host) -> list[str]:
         """Return the command of a host's flanneld."""
         assert self._store is not None, "install made it"
-        address = self._address(host)
+        address = self.topology.address(host.name)
         return [
             *(flanneld.ON_HOST, f"-etcd-endpoints={self._store.url}", f"-etcd-prefix={PREFIX}"),
             *(f"-iface={address}", f"-public-ip={address}", "-ip-masq", f"-subnet-file={SUBNET_FILE}"),
@@ -230,10 +223,8 @@ class Flannel(Overlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self.refuse_new_addresses(topology)
-        self.topology = topology
-        self._refuse_hops(self.hosts)
-        await routes.renew(self.hosts, topology, self.name)
+        self._refuse_hops(self.hosts, topology)
+        await self.reroute(topology)
 
     async def join(self, host: Host) -> None:
         await self.install((*self.hosts, host), self.topology)
@@ -247,7 +238,7 @@ class Flannel(Overlay):
             )
         await self._remove(host)
         subnet = self._network(host.name).replace("/", "-")
-        await self._store.delete_v3(f"{PREFIX}/subnets/{subnet}")
+        await self._store.etcdctl("del", f"{PREFIX}/subnets/{subnet}")
         self.hosts = tuple(h for h in self.hosts if h is not host)
         del self._leases[host.name]
 

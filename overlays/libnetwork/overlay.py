@@ -95,14 +95,14 @@ class Libnetwork(Overlay):
         self.topology = topology
         await self.require(hosts)
         before = await self.installed(hosts)
-        swarm = self._swarm or (self.settings["mode"] == "auto" and await self._too_new_for_kv(hosts))
+        swarm = self._swarm
+        if self.settings["mode"] == "auto" and not swarm:
+            facts = await together(host.facts() for host in hosts)
+            swarm = any(one.docker[:2] > LAST_WITH_KV for one in facts)
         chosen = await self.claim(hosts, before, meets=centre(hosts, topology).name, swarm=swarm)
         self._swarm = chosen["swarm"]
         self._meets = self.host_with(chosen["meets"], "its manager" if self._swarm else "its store")
         await (self._install_swarm() if self._swarm else self._install_kv())
-
-    async def _too_new_for_kv(self, hosts: Sequence[Host]) -> bool:
-        return any(f.docker[:2] > LAST_WITH_KV for f in await together(host.facts() for host in hosts))
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._meeting, self.topology.address(self._meeting.name), 2379)
@@ -218,7 +218,6 @@ class Libnetwork(Overlay):
         return f"it does not know {', '.join(sorted(missing))}" if missing else ""
 
     def _reached(self, host: Host) -> set[str]:
-        """Return the addresses of the hosts that the topology connects with one."""
         return {self.topology.address(other.name) for other in self.reachable(host)}
 
     async def refresh(self) -> None:
@@ -263,7 +262,6 @@ class Libnetwork(Overlay):
         return f"{missing} nodes are not ready; those that are: {', '.join(ready)}" if missing > 0 else ""
 
     async def _absent(self) -> str:
-        """Return the hosts that are not in the store's list of nodes."""
         assert self._store is not None, "kv mode has a store"
         wanted = {f"{self.topology.address(host.name)}:{ADVERTISED}" for host in self.hosts}
         there = nodes(await self._store.keys("docker/nodes"))
@@ -310,9 +308,7 @@ class Libnetwork(Overlay):
             raise OverlayError(f"libnetwork: dockerd on {host.name} no longer answers: {answer.message}")
 
     async def rewire(self, topology: Topology) -> None:
-        self.refuse_new_addresses(topology)
-        self.topology = topology
-        await routes.renew(self.hosts, topology, self.name, TUNNEL)
+        await self.reroute(topology, TUNNEL)
 
     async def join(self, host: Host) -> None:
         await self.install((*self.hosts, host), self.topology)
@@ -378,9 +374,10 @@ def nodes(tree: Mapping[str, Any]) -> set[str]:
 
 def centre(hosts: Sequence[Host], topology: Topology) -> Host:
     """Return the host from which the farthest other one is nearest: every daemon asks it many times over."""
-    return min(hosts, key=lambda h: max(_distances(h, hosts, topology), default=0.0))
+    names = [host.name for host in hosts]
 
+    def farthest(host: Host) -> float:
+        reached = (name for name in names if routes.reaches(topology, host.name, name))
+        return max((topology.rtt(host.name, name) for name in reached), default=0.0)
 
-def _distances(host: Host, others: Sequence[Host], topology: Topology) -> list[float]:
-    reached = [other.name for other in others if routes.reaches(topology, host.name, other.name)]
-    return [topology.rtt(host.name, name) for name in reached]
+    return min(hosts, key=farthest)

@@ -63,12 +63,8 @@ class Tinc(RelayingOverlay):
         await self.on_hosts(lambda host: self._start(host, keys))
 
     async def _prepare(self, host: Host) -> str:
-        """Make Docker's bridge, and a host's key; returns the public one."""
+        """Make Docker's bridge, and a host's key when it has none; returns the public one."""
         await self._bridge.create(host, self.number(host))
-        return await self._key(host)
-
-    async def _key(self, host: Host) -> str:
-        """Return a host's public key, made when it has none."""
         own = f"{FOLDER}/hosts/{node(host.name)}"
         make = Batch().run(["mkdir", "-p", f"{FOLDER}/hosts"])
         make.attempt(["tincd", f"--config={FOLDER}", f"--generate-keys={KEY_BITS}"])
@@ -172,7 +168,6 @@ class Tinc(RelayingOverlay):
         }
 
     def _hops(self, host: Host, text: str) -> list[status.TincNode]:
-        """Return the neighbours in a daemon's list of nodes."""
         names = {node(other.name) for other in self.neighbours(host)}
         return [n for n in status.nodes(text).values() if n.name in names]
 
@@ -200,8 +195,8 @@ class Tinc(RelayingOverlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        self.topology = topology
         routes.refuse_gap(self.name, topology, self.hosts)
+        self.topology = topology
         await self.install(self.hosts, topology)
         await self.on_hosts(self._reread)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 _NODE = re.compile(
     r"^\s*(?P<name>\w+) at (?P<address>\S+) port \S+ cipher (?P<cipher>\d+) .*status (?P<status>[0-9a-f]+) "
-    r"nexthop (?P<nexthop>\S+) via \S+ pmtu (?P<pmtu>\d+) \(min (?P<least>\d+) max (?P<most>\d+)\)"
+    r"nexthop (?P<nexthop>\S+) via \S+ pmtu \d+ \(min (?P<least>\d+) max (?P<most>\d+)\)"
 )
 #: Bits of a node's status in tinc 1.0.
 VALID_KEY, REACHABLE = 0x02, 0x10
@@ -30,7 +30,6 @@ class TincNode:
     cipher: int
     status: int
     nexthop: str
-    pmtu: int
     least: int
     most: int
 
@@ -56,12 +55,18 @@ def dump(log: str) -> str:
 def nodes(log: str) -> dict[str, TincNode]:
     """Return the nodes of the last complete list, by name."""
     found = (_NODE.match(line) for line in dump(log).splitlines())
-    return {m["name"]: _node(m) for m in found if m}
-
-
-def _node(m: re.Match[str]) -> TincNode:
-    numbers = (int(m[key]) for key in ("pmtu", "least", "most"))
-    return TincNode(m["name"], int(m["cipher"]), int(m["status"], 16), m["nexthop"], *numbers)
+    return {
+        m["name"]: TincNode(
+            name=m["name"],
+            cipher=int(m["cipher"]),
+            status=int(m["status"], 16),
+            nexthop=m["nexthop"],
+            least=int(m["least"]),
+            most=int(m["most"]),
+        )
+        for m in found
+        if m
+    }
 
 
 def lacking(log: str, neighbours: Iterable[str], names: Iterable[str]) -> str:

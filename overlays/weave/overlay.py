@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from lab.errors import OverlayError
+from lab.hosts.daemons import status_argv
 from lab.hosts.host import Endpoint, Host, HostFacts, Private
 from lab.topology import Topology
 from lab.util.concurrency import together
@@ -113,7 +114,7 @@ class Weave(RelayingOverlay):
         program = await binaries.obtain("weave: no router's program", router.program, router.REMEDY)
         before = await self.installed(hosts)
         await self._adopt_password([host for host in hosts if host not in before.new])
-        macs = router.macs([topology.host(host.name).number for host in hosts])
+        macs = [router.mac(self.number(host)) for host in hosts]
         self._seed = tuple((await self.claim(hosts, before, seed=macs))["seed"])
         facts = (await self.on_hosts(lambda host: host.facts())).values()
         if self.settings["mode"] == "auto":
@@ -124,11 +125,7 @@ class Weave(RelayingOverlay):
         await self.on_hosts(lambda host: self._install(host, copies))
 
     async def _adopt_password(self, hosts: Sequence[Host]) -> None:
-        """Go on with the password that routers run with: it stands in their own environment only.
-
-        Raises:
-            OverlayError: LAB_WEAVE_PASSWORD names another one.
-        """
+        """Go on with the password that routers run with: it stands in their own environment only."""
         if self.settings["encryption"] == "off":
             return
         answers = await together(
@@ -155,7 +152,7 @@ class Weave(RelayingOverlay):
         """
         launch = Batch().run(["mkdir", "-p", router.DATA, "/run/docker/plugins"])
         old_peers = Batch().run(["rm", "-f", f"{router.FOLDER}/restart.sentinel"])
-        launch.unless_running("weaver", old_peers)
+        launch.unless(status_argv("weaver"), old_peers)
         launch.start("weaver", self.router(host).argv(), router.FOLDER)
         launch.wait(["curl", "-sf", "--max-time", "3", f"http://{router.HTTP}/status"], 20)
         launch.attempt(router.network_argv(NETWORK))
@@ -223,7 +220,7 @@ class Weave(RelayingOverlay):
         if (report := await self._report(host)) is None:
             await self.check_daemon(host, "weaver")
             return "the router does not answer yet"
-        names = router.macs([self.number(other) for other in self.reachable(host)])
+        names = [router.mac(self.number(other)) for other in self.reachable(host)]
         return status.parse(report).lacking(self._peers(host), names, self.settings["mode"])
 
     async def _report(self, host: Host) -> dict[str, Any] | None:

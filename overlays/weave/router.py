@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -93,8 +92,3 @@ def network_argv(name: str) -> list[str]:
 def mac(number: int) -> str:
     """Return a router's name, by the number of its host: a locally administered MAC address."""
     return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
-
-
-def macs(numbers: Sequence[int]) -> tuple[str, ...]:
-    """Return the names of all routers, which share the addresses among them from the start."""
-    return tuple(mac(number) for number in numbers)

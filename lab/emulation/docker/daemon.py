@@ -289,8 +289,8 @@ def _end(pids: list[int], how: signal.Signals, patience: float) -> None:
         os.close(handle)
 
 
-def client() -> Any:
-    """Make a docker-py client of the machine's daemon."""
+def client(paths: DaemonPaths | None = None) -> Any:
+    """Make a docker-py client of the daemon."""
     import docker
 
-    return docker.DockerClient(base_url=f"unix://{DaemonPaths().socket}")
+    return docker.DockerClient(base_url=f"unix://{(paths or DaemonPaths()).socket}")

@@ -68,3 +68,12 @@ async def test_an_overlay_that_relays_is_not_parted(spec: str) -> None:
     overlay.hosts = tuple(host for host in overlay.hosts if host.name != "MIL")
     with pytest.raises(OverlayError, match="only through a host that does not have the overlay"):
         await overlay.rewire(without("PRG", "BRA"))
+    assert overlay.topology is RING
+
+
+async def test_a_refused_change_of_the_links_leaves_plain_routes_as_they_were() -> None:
+    overlay, hosts = installed("flannel:backend=host-gw")
+    with pytest.raises(OverlayError, match="host-gw needs every host on one link"):
+        await overlay.rewire(without("LJU", "MIL"))
+    assert overlay.topology is RING
+    assert not any(host.fed for host in hosts)

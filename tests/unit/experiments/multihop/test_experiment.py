@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from experiments.multihop.experiment import PAPER, QUICK, Multihop
+from experiments.multihop.experiment import Multihop
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
 from tests.paths import FIXTURES
 from tests.unit.fakes import FakeHost
 from topologies.four_pairs import topology as four_pairs
 from topologies.linear import topology as linear
+
+QUICK, PAPER = Multihop.profiles["quick"], Multihop.profiles["paper"]
 
 OUTPUTS = FIXTURES
 RECORDED = {"tcp": "iperf3/tcp.json", "udp": "iperf3/udp.json", "latency": "netperf/udp_rr.txt"}

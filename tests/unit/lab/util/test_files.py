@@ -26,6 +26,17 @@ def test_a_file_is_replaced_whole_with_its_permissions(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_replacement_waits_for_the_disk_when_it_is_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(files.os, "fsync", synced.append)
+    files.replace(tmp_path / "state.json", "new")
+    assert not synced
+    files.replace(tmp_path / "state.json", "newer", sync=True)
+    assert len(synced) == 1
+
+
 def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text("old")

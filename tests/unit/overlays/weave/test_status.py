@@ -22,10 +22,10 @@ class TestWeaveStatus:
         assert self.report("middle").multihop() == {}
 
     def test_nothing_is_lacking_when_all_neighbours_and_routes_are_there(self) -> None:
-        assert self.report("end").lacking(["192.168.1.2"], weaver.macs([1, 2, 3]), "sleeve") == ""
+        assert self.report("end").lacking(["192.168.1.2"], [weaver.mac(n) for n in (1, 2, 3)], "sleeve") == ""
 
     def test_a_missing_neighbour_and_a_missing_route_are_named(self) -> None:
-        words = self.report("end").lacking(["192.168.9.9"], weaver.macs([4]), "sleeve")
+        words = self.report("end").lacking(["192.168.9.9"], [weaver.mac(4)], "sleeve")
         assert "192.168.9.9 not connected" in words
         assert weaver.mac(4) in words
 

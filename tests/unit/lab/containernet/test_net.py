@@ -154,6 +154,6 @@ def test_a_network_opens_its_lab_only_when_something_is_added(
     monkeypatch.setattr(net.os, "geteuid", lambda: 0)
     monkeypatch.setattr(net.exit_cleanup, "register", lambda emulation: None)
     monkeypatch.setattr(ownership, "RUN", tmp_path)
-    made = Containernet()
+    made = net.Containernet()
     assert (list(made), made.links, made.emulation.is_up) == ([], [], False)
     assert ownership.labs() == []

@@ -42,7 +42,7 @@ CHOSEN: Mapping[str, Mapping[str, Any]] = {
     "congestion": {"control": "cubic", "hops": 1},
     "streaming": {"workers": 3},
 }
-EVERYWHERE = plugins.names("experiments")
+EVERYWHERE = plugins.own_names("experiments")
 #: Where each experiment runs as a whole: every overlay has some. Where one cannot be had, tinc has it.
 ON_OVERLAY: Mapping[str, str] = {
     "multihop": "weave",

@@ -1,10 +1,10 @@
-"""A lab on this machine: hosts, their Docker daemons, shaped links. Up, and down without a trace.
+"""A lab on this machine: hosts, their Docker daemons and shaped links, built and completely removed.
 
-Every step works on all hosts side by side. The order: containers (their process ids carry
-the links) and the links' own namespace with its shaper; then links and the daemons inside.
+Every step works on all hosts at the same time. First come the containers (links need their process
+ids) and the links' own namespace with its shaper. Then come the links and the daemons on the hosts.
 
-A lab belongs to the process that made it, and goes with it, until `keep` says that it stays up.
-Any process can take it up with `attach`: what that needs is in the lab's record.
+A lab belongs to the process that made it and ends with that process, unless `keep` was called.
+Any process can take over a lab that is up with `attach`: the lab's record has all that this needs.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ from lab.util.concurrency import together
 class Emulation:
     """One lab. ``async with Emulation(topology) as lab: lab.hosts["AMS"].run([...])``.
 
-    While it is up it has what a `RunningLab` has: `record`, `state`, `shaper`, …, which raise `LabError`
-    before and afterwards; then it has no `hosts` and no `links`.
+    While the lab is up, this has the parts of a `RunningLab`: `record`, `state`, `shaper`, …. Before and
+    afterwards these raise `LabError`, and `hosts` and `links` are empty.
 
     Args:
-        topology: what to build; None for one that grows by `add_docker`.
-        name: what people call it; its id where they give it no name.
+        topology: the network to build; None for a lab that grows by `add_docker`.
+        name: the name that people use for the lab; without one, its id.
         shaper: ``netem``, ``wire``, or ``auto`` for the first of them that this kernel has.
-        run: what runs this machine's commands (see `lab.hosts.command`).
-        emit: told of every step.
-        image: what the hosts of a topology are made of, where it does not say.
+        run: runs this machine's commands (see `lab.hosts.command`).
+        emit: receives an event for every step.
+        image: the image of those hosts for which the topology names none.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Emulation:
 
     @classmethod
     def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Emulation:
-        """Take up a lab that is up, by its name or id; it stays whosever it is.
+        """Return the running lab of this name or id; its owner stays the same.
 
-        To look at it costs next to nothing. Who changes it holds its `lab.util.locks.lab_lock` meanwhile.
+        Attaching is cheap. A caller that changes the lab must hold its `lab.util.locks.lab_lock` meanwhile.
 
         Raises:
             UnknownName: there is no such lab.
-            LabError: it was not named and there is not exactly one, or the machine was restarted.
+            LabError: no name was given and not exactly one lab is up, or the machine was restarted.
         """
         record = find(which)
         if record.rebooted:
@@ -165,7 +165,7 @@ class Emulation:
             await self.down()
 
     async def up(self) -> None:
-        """Build the whole topology; on any error or interruption, nothing is left.
+        """Build the whole topology; on any error or interruption, remove all of it again.
 
         Raises:
             LabError: the name is that of another lab.
@@ -186,10 +186,10 @@ class Emulation:
             raise
 
     async def open(self) -> Builder:
-        """Return what builds the lab, once there is what has to be before the first host.
+        """Prepare all that must exist before the first host, and return the builder of the lab.
 
-        That is Docker, a shaper and a record. A lab that another process made has the record and its
-        shaper, and still needs Docker.
+        That is Docker, a shaper and a record. A lab that another process made already has its record and
+        its shaper, and needs only Docker.
 
         Raises:
             LabError: the name is that of another lab.
@@ -214,11 +214,11 @@ class Emulation:
         images.ensure(client(), self._emit)
 
     async def open_fabric(self) -> Fabric:
-        """Return what holds the lab's links, made now if it has had none yet."""
+        """Return the fabric that holds the lab's links; make it if the lab has none yet."""
         return await (await self.open()).open_fabric()
 
     async def down(self) -> None:
-        """Take everything off the machine again; twice is as good as once."""
+        """Remove the whole lab from the machine. Doing it twice changes nothing."""
         if (lab := self._lab) is not None:
             if lab.fabric is not None:
                 await lab.fabric.shaper.close()
@@ -245,7 +245,7 @@ class Emulation:
         return self.hosts[name]
 
     async def remove_docker(self, *names: str) -> None:
-        """Take hosts and all their links away, while the others go on.
+        """Remove hosts and all their links; the other hosts keep running.
 
         Raises:
             UnknownName: there is no such host.
@@ -256,23 +256,23 @@ class Emulation:
         await (await self.open()).remove_hosts(names)
 
     def link(self, name: str, other: str = "") -> LinkSpec:
-        """The link of this name, or the one between two hosts.
+        """Return the link of this name, or the link between two hosts.
 
         Raises:
-            LabError: there is none (`UnknownName`), or no link at all.
+            LabError: there is no such link (`UnknownName`), or the lab has no links.
         """
         return self.running_links().find(f"{name}-{other}" if other else name)
 
     def running_links(self) -> Links:
-        """The links, to be changed, cut and joined while they run.
+        """Return the control of the links, which changes them and sets them down and up while they run.
 
         Raises:
-            LabError: there are none.
+            LabError: the lab has no links.
         """
         return Links(netns.of_lab(self.lab_id), self.shaper, self.links, self.run)
 
     def compare(self, wanted: Topology) -> Difference:
-        """Compare what runs with the topology that is wanted; nothing is done.
+        """Return the difference between the running lab and a wanted topology; change nothing.
 
         Raises:
             TopologyError: the lab was not made from a topology.
@@ -284,11 +284,11 @@ class Emulation:
         )
 
     async def become(self, change: Difference) -> None:
-        """Do what `compare` found, and nothing else: what stays goes on undisturbed.
+        """Carry out a difference that `compare` returned; hosts and links that stay are not disturbed.
 
         Raises:
-            LabError: a step failed. What it had begun is taken away again, and the record has what
-                there is then: to do the same once more goes on from there.
+            LabError: a step failed. The part that it had begun is removed again, and the record has what
+                there is then. Repeating the change continues from there.
         """
         build = await self.open()
         await self._clear_for(build, change)
@@ -307,7 +307,7 @@ class Emulation:
         build.lab.save()
 
     async def _clear_for(self, build: Builder, change: Difference) -> None:
-        """Take away what goes, and what a killed command may have left of what is to come."""
+        """Remove what goes, and what a killed command may have left of hosts and links to be added."""
         await build.remove_links([*change.links_removed, *change.links_added])
         added = [host.name for host in change.hosts_added]
         if going := [name for name in dict.fromkeys([*change.hosts_removed, *added]) if name in self.hosts]:
@@ -326,7 +326,7 @@ class Emulation:
         await self.run(["docker", "update", *argv, self.hosts[name].container])
 
     async def versions(self) -> dict[str, str]:
-        """Read the versions of Docker outside and on the hosts, and the ids of the lab's images."""
+        """Return the versions of Docker on this machine and on a host, and the ids of the lab's images."""
         outside = await self.run(["docker", "version", "--format", "{{.Server.Version}}"])
         first = next(iter(self.hosts.values()))
         inside = ".".join(map(str, (await first.facts()).docker))

@@ -1,8 +1,8 @@
 """Calibration: every link's RTT, rate and loss measured in both directions, before it is trusted.
 
-All links are looked at at the same time for a moment, then filled one after the other for their
-rates. What the path itself adds to the delay (interfaces, bridge, timers) is taken out of the
-delay that is imposed.
+First the round trips and losses of all links are measured at the same time. Then each link in turn
+is filled, to measure its rate. The delay that the path itself adds (interfaces, bridge, timers) is
+subtracted from the imposed delay.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.topology import LinkSpec
 
-#: Seconds for which every link is looked at.
+#: Seconds for which the round trips and losses of every link are measured.
 SECONDS = 0.6
-#: How far a link's median RTT may be off (ms, and as a share of what was asked): what the
-#: shapers keep on a machine that also does other things.
+#: How far a link's median RTT may be off (ms, and as a share of what was asked). The shapers keep
+#: within it on a machine that also does other work.
 TOLERANCE_MS, TOLERANCE_SHARE = 0.5, 0.02
-#: How far its rate may be below and above what was asked: a fast one needs the machine for a moment.
+#: Shares by which its rate may be below and above what was asked: to fill a fast link takes much CPU.
 BELOW, ABOVE = 0.05, 0.02
 #: How many standard deviations the loss may be off: of ten thousand links one is so by chance.
 DEVIATIONS = 4.0
-#: What the path adds to a round trip (ms): less is not worth a change, more is no constant offset.
+#: Bounds (ms) of what the path adds to a round trip: less is not worth a change, more is no constant offset.
 LEAST_OFFSET, MOST_OFFSET = 0.02, 1.0
 TRIES = 3
 
@@ -42,20 +42,20 @@ Row = dict[str, float]
 async def calibrate(
     links: Sequence[LinkSpec], shaper: Shaper, *, accept: bool = False, run: RunCommand = command.run
 ) -> tuple[dict[str, Row], list[str]]:
-    """Measure links; return by link what was asked and found, and a sentence for each that is off.
+    """Measure links; return a row of figures by link, and a sentence for each fault.
 
-    Rows have, in ms, the round trip asked, its median and its percentiles 1 and 99, and the median
-    of each direction; in Mbit/s each direction's rate; in percent its loss; and by how much (ms)
-    each direction's delay was made shorter for what the path takes.
+    A row has, in ms, the round trip asked, the measured median and percentiles 1 and 99, and the median
+    of each direction. It has each direction's rate (Mbit/s) and loss (percent). It also has the time (ms)
+    by which each direction's delay was made shorter, as the path itself takes so long.
 
     Args:
-        links: as they were built.
-        shaper: theirs; what they are asked for now is what counts.
-        accept: return what is off rather than raise.
-        run: what runs this machine's commands.
+        links: the links as they were built.
+        shaper: their shaper; its present states count, if a link was changed since.
+        accept: return the faults rather than raise.
+        run: runs this machine's commands.
 
     Raises:
-        ShaperError: a link is off after `TRIES` measurements.
+        ShaperError: a link still has a fault after `TRIES` measurements.
     """
     states = shaper.states
     left = [link for link in links if not states[link.name].down]
@@ -79,7 +79,7 @@ async def calibrate(
 async def measure(
     links: Sequence[LinkSpec], shaper: Shaper, *, rates: bool = True, run: RunCommand = command.run
 ) -> dict[str, Row]:
-    """Return what links do now, without a judgement."""
+    """Measure links, and return a row of figures by link without judging them."""
     states = shaper.states
     order = {
         "links": [_order(link, states[link.name]) for link in links],
@@ -107,7 +107,7 @@ def _order(link: LinkSpec, state: LinkState) -> dict[str, Any]:
 
 
 def row(state: LinkState, measured: Mapping[str, Any]) -> Row:
-    """Return what the meter measured of a link, as it is stored, without figures that were not to be had."""
+    """Return a link's row, as it is stored, from the meter's answer; it lacks what could not be measured."""
     row: Row = {"asked_ms": round(state.ab.delay + state.ba.delay, 3), "echoes": float(len(measured["rtt"]))}
     if rtts := sorted(measured["rtt"]):
         cuts = quantiles(rtts, n=100, method="inclusive") if len(rtts) > 1 else rtts * 99
@@ -125,7 +125,7 @@ def row(state: LinkState, measured: Mapping[str, Any]) -> Row:
 
 
 def faults(state: LinkState, row: Row) -> list[str]:
-    """Return a sentence for each figure that is further off than chance and this machine explain."""
+    """Return a sentence for each figure of a row that is outside its tolerance."""
     found = list(_rtt_faults(state, row))
     for direction in DIRECTIONS:
         found += (
@@ -160,7 +160,7 @@ def _direction_faults(shape: Shape, direction: str, row: Row) -> Iterator[str]:
 
 
 async def trim(links: Sequence[LinkSpec], shaper: Shaper, run: RunCommand = command.run) -> None:
-    """Take what the path adds out of the delay; its least is what is always there."""
+    """Subtract what the path adds from the imposed delay; the first percentile shows its constant part."""
     rows, states = await measure(links, shaper, rates=False, run=run), shaper.states
     for link in links:
         state, measured = states[link.name], rows[link.name]

@@ -1,8 +1,8 @@
-"""Control of the links of a lab that runs: changed, set down, up and back, by hand or by a schedule.
+"""Control of the links of a running lab: change, set down, set up, reset; by hand or by a schedule.
 
-Nothing is torn down. A link that is down lets nothing pass, ARP neither, while the interfaces of
-its hosts stay up with their addresses, as those of machines do whose circuit fails far away;
-what was under way arrives.
+No link is removed. A link that is down passes nothing, not even ARP. The interfaces of its hosts
+stay up and keep their addresses, as on machines whose circuit fails far away. Packets that were
+under way still arrive.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Links:
     """The links of one lab, while it is up.
 
     Args:
-        lab_namespace: of the lab.
-        shaper: its shaper.
-        links: as they were built.
-        run: what runs this machine's commands.
+        lab_namespace: the name of the lab's network namespace.
+        shaper: the lab's shaper.
+        links: the links as they were built.
+        run: runs this machine's commands.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Links:
         self._links = {link.name: link for link in links}
 
     def find(self, name: str) -> LinkSpec:
-        """Return the link of this name, or the one between the hosts of this name either way round.
+        """Return the link of this name; ``A-B`` and ``B-A`` both name the link between hosts A and B.
 
         Raises:
             UnknownName: there is none.
@@ -50,11 +50,11 @@ class Links:
         raise UnknownName("link", name, self._links)
 
     async def change(self, name: str, values: Mapping[str, Any], sender: str | None = None) -> LinkState:
-        """Set parameters of a link, in the direction into which a host sends, or in both.
+        """Set parameters of a link in the direction in which `sender` sends, or in both; return its state.
 
         Raises:
             UnknownName: there is no such link, host or parameter.
-            ShaperError: it cannot be so, or does not read back.
+            ShaperError: the values cannot be imposed, or do not read back.
         """
         link = self.find(name)
         directions = {link.a: "ab", link.b: "ba"}
@@ -72,7 +72,7 @@ class Links:
         return await self._switch(self._shaper.states[self.find(name).name], down=False)
 
     async def reset(self, name: str) -> LinkState:
-        """Make a link what it was when it was made."""
+        """Give a link the parameters with which it was made, and set it up."""
         link = self.find(name)
         initial = replace(self._shaper.initial(link.name), trim=self._shaper.states[link.name].trim)
         return await self._switch(initial, down=False)
@@ -85,10 +85,10 @@ class Links:
         return await action(change.link)
 
     async def check(self) -> None:
-        """Return when all links are as they were set, down or up.
+        """Check that all links are shaped as they were set, and down or up as they were set.
 
         Raises:
-            ShaperError: what is not.
+            ShaperError: names what is not.
         """
         await self._shaper.check()
         up = await self._bridges_up()

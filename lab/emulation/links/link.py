@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 DIRECTIONS = ("ab", "ba")
 HEADER = 14  # bytes of an Ethernet header, which a queueing discipline counts
 LEAST_PACKETS = 64
-#: Packets that a direction holds for their delay: 100 ms at 1 million packets/s, and twice what its rate
-#: brings in meanwhile.
+#: The least number of packets that a direction can hold while they are delayed: 100 ms at 1 million
+#: packets/s. With a rate it can hold twice what arrives in that time, if that is more.
 LEAST_HELD = 100_000
 #: Seconds that a full packet may take at a rate: after one second TCP sends it again (RFC 6298).
 LONGEST_PACKET = 1.0
-#: What a packet takes in memory, as a multiple of its size: the kernel's own records, and room left over.
+#: Memory of a packet, as a multiple of its size: the kernel's own records and unused space come on top.
 OVERHEAD = 1.5
 
 
@@ -34,7 +34,7 @@ class Shape(Impairments):
     """The impairments of one direction as a shaper imposes them, on packets of at most `mtu` bytes.
 
     Raises:
-        ShaperError: it cannot be; names everything that is wrong.
+        ShaperError: these values cannot be imposed; names every fault.
     """
 
     mtu: int = field(default=1500, kw_only=True)
@@ -62,10 +62,10 @@ class Shape(Impairments):
 
     @property
     def queue_bytes(self) -> int:
-        """The bytes that may wait for the rate.
+        """The bytes that may wait in the queue before the rate limit.
 
-        Twice the bandwidth-delay product (rate × twice the one-way delay), and at least 64 full packets:
-        shorter ones starve a single TCP flow on a long fat link.
+        By default twice the bandwidth-delay product (rate × twice the one-way delay), and at least 64
+        full packets: shorter queues starve a single TCP flow on a link with a high rate and a long delay.
         """
         if self.queue is not None:
             return self.queue
@@ -74,7 +74,7 @@ class Shape(Impairments):
 
     @property
     def held(self) -> int:
-        """The packets that this direction must be able to hold for their delay."""
+        """The number of packets that this direction must be able to hold while they are delayed."""
         longest = self.delay + WIDEST * self.jitter
         return max(LEAST_HELD, round(2 * (self.rate or 0.0) * 1e6 / 8 * longest / 1e3 / self.packet))
 
@@ -82,27 +82,27 @@ class Shape(Impairments):
     def memory(self) -> int:
         """The bytes of memory that full packets take while they are delayed and wait for the rate.
 
-        For a direction without a rate that is unknown, and 0.
+        0 for a direction without a rate, where it is unknown.
         """
         under_way = (self.rate or 0.0) * 1e6 / 8 * self.delay / 1e3
         return round(OVERHEAD * (under_way + self.queue_bytes)) if self.rate else 0
 
     @property
     def needed(self) -> frozenset[str]:
-        """The parameters that this shape needs a shaper to have; who has jitter has its distributions."""
+        """The parameters that a shaper must support; one that has jitter has all its distributions."""
         return frozenset(name for name in PARAMETERS if getattr(self, name) and name != "distribution")
 
     @property
     def by_packet(self) -> bool:
-        """True where single packets are treated differently, so that hosts must hand over single ones."""
+        """True if impairments hit single packets, so that hosts must send single ones (see `gso`)."""
         return any((self.loss, self.duplicate, self.corrupt, self.reorder))
 
     @property
     def gilbert(self) -> tuple[float, float] | None:
-        """The chances of going into the bad state, where all is lost, and back; None without bursts.
+        """The probabilities of entering the bad state, where all is lost, and of leaving it; None without bursts.
 
-        The mean stay in the bad state is `burst` packets, the share of it the loss (Gilbert 1960;
-        Elliott's model with no loss in the good state and nothing but loss in the bad one).
+        The mean stay in the bad state is `burst` packets, and its share of all packets is the loss (Gilbert
+        1960; Elliott's model with no loss in the good state and nothing but loss in the bad one).
         """
         if self.burst is None:
             return None
@@ -122,7 +122,7 @@ class LinkState:
     end_b: str = ""
     interface_a: str = ""
     interface_b: str = ""
-    #: ms by which each direction's packets leave earlier: what the path itself takes (see `calibrate`).
+    #: Time (ms) by which each direction's packets leave earlier, as the path takes so long (see `calibrate`).
     trim: float = 0.0
     #: Set down, on purpose.
     down: bool = False
@@ -133,11 +133,11 @@ class LinkState:
         return f"br{self.number}"
 
     def shape(self, direction: str) -> Shape:
-        """Return what is imposed in a direction."""
+        """Return the impairments of a direction."""
         return self.ab if direction == "ab" else self.ba
 
     def direction_number(self, direction: str) -> int:
-        """Return the number of a direction, of its class and of its queue: no other of the lab has it."""
+        """Return a direction's number, unique in the lab; its class and its queue have the same number."""
         return 2 * self.number + DIRECTIONS.index(direction)
 
     def port_in(self, direction: str) -> str:
@@ -149,19 +149,19 @@ class LinkState:
         return f"{self.number}{direction[1]}"
 
     def imposed_delay(self, direction: str) -> float:
-        """Return the delay (ms) that a shaper imposes, for the path to have the one that was asked."""
+        """Return the delay (ms) that a shaper has to impose so that the path has the requested one."""
         return max(0.0, self.shape(direction).delay - self.trim)
 
     def resulting_delay(self, direction: str, imposed: float) -> float:
-        """Return the delay (ms) that a direction has, of one that is imposed on it."""
+        """Return the delay (ms) that a direction has when a shaper imposes `imposed` (ms) on it."""
         return imposed + self.shape(direction).delay - self.imposed_delay(direction)
 
     def changed(self, directions: tuple[str, ...], **params: Any) -> LinkState:
-        """Return this link, some parameters of some directions set anew; `rtt` (ms) is half a delay each way.
+        """Return this link with other parameters in some directions; half of `rtt` (ms) is the delay of each.
 
         Raises:
             UnknownName: there is no such parameter.
-            ShaperError: its value is absurd.
+            ShaperError: the values cannot be imposed.
         """
         if "rtt" in params:
             params = {**params, "delay": params["rtt"] / 2}
@@ -175,13 +175,13 @@ class LinkState:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LinkState:
-        """Return the link whose fields, by `asdict`, were stored."""
+        """Return the link from its stored fields (those of `asdict`)."""
         return cls(**{**data, "ab": Shape(**data["ab"]), "ba": Shape(**data["ba"])})
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """A link of a topology together with where its two hosts are.
+    """A link of a topology, with the network namespaces of its two hosts.
 
     `end_a` and `end_b` are each a process id, or the name or path of a network namespace.
     """
@@ -192,10 +192,10 @@ class Wiring:
 
     @property
     def state(self) -> LinkState:
-        """The link as it is made: half of the round trip each way, if it says nothing else.
+        """The state in which the link is made: half of the round trip each way, unless it says otherwise.
 
         Raises:
-            ShaperError: the link's parameters cannot be together.
+            ShaperError: the link's parameters cannot be combined.
         """
         link = self.link
         return LinkState(

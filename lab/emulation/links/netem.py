@@ -1,6 +1,6 @@
 """netem, the kernel's own network emulator: its `tc` commands, their results read back, and the shaper.
 
-It works on the ports where packets leave a lab's namespace: past a veth, never on the sender's own
+It works on the ports where packets leave a lab's namespace: behind a veth, never on the sender's own
 interface. There a held packet still counts against the sender's socket (TCP small queues), and TCP
 falls to a fraction of the rate.
 """
@@ -19,19 +19,19 @@ from lab.hosts.command import RunCommand
 from lab.measure.link_counters import Counters
 
 ROOT = "root handle 2:"
-#: A rate of netem's own that nothing reaches. With a rate it lets no packet go before one that came
-#: earlier, whatever jitter says; the link's own rate is htb's work.
+#: A rate for netem that no traffic reaches. With any rate, netem keeps packets in the order of their
+#: arrival, even with jitter. htb imposes the link's own rate.
 IN_ORDER = "rate 1000gbit"
-#: What tc shows as a share, under its own name.
+#: The parameters that tc shows as a share, under the same names.
 SHARES = ("duplicate", "corrupt", "reorder")
 #: Where tc looks for distributions of jitter, in place of its own folder.
 TABLES = "TC_LIB_DIR"
 
 
 def netem_command(verb: str, link: LinkState, direction: str) -> str:
-    """Return the `tc` line of all that netem does to a direction.
+    """Return the `tc` line with all that netem does to a direction.
 
-    Every parameter is named each time: `change` leaves what is not named as it was.
+    It always names every parameter: `change` keeps the old value of one that is not named.
     """
     shape = link.shape(direction)
     words = f"qdisc {verb} dev {link.port_out(direction)} {ROOT} netem limit {shape.held}"
@@ -64,7 +64,7 @@ class Netem(Shaper):
 
     @classmethod
     async def probe(cls, run: RunCommand = command.run) -> str | None:
-        """Set a link's disciplines on the loopback of a namespace that goes with the command."""
+        """Set a link's queueing disciplines on the loopback of a namespace that ends with the command."""
         link = LinkState("probe", 1, Shape(1.0, rate=10.0), Shape())
         lines = [line.replace("dev 1b", "dev lo") for line in add_commands(link, "ab")]
         try:
@@ -104,10 +104,10 @@ class Netem(Shaper):
 
 
 def read_shape(link: LinkState, direction: str, rates: htb.Rates) -> Shape:
-    """Return what a direction reads back as.
+    """Return the shape that a direction reads back as.
 
     Raises:
-        ShaperError: a discipline is missing, or its queue was cut.
+        ShaperError: a discipline is missing, netem's limit differs, or netem no longer keeps the order.
     """
     options, asked = rates.find(link, direction, "netem")["options"], link.shape(direction)
     if options["limit"] != asked.held:
@@ -131,7 +131,7 @@ def read_shape(link: LinkState, direction: str, rates: htb.Rates) -> Shape:
 
 
 def read_loss(options: Mapping[str, Any]) -> tuple[float, float | None]:
-    """Return the loss (percent) and the length of bursts that netem's options say."""
+    """Return the loss (percent) and the mean burst (packets; None without bursts) of netem's options."""
     if model := options.get("loss-gemodel"):
         begins, ends = model["p"], model["r"]
         return 100 * begins / (begins + ends), 1 / ends
@@ -139,7 +139,7 @@ def read_loss(options: Mapping[str, Any]) -> tuple[float, float | None]:
 
 
 def read_counters(link: LinkState, direction: str, rates: htb.Rates) -> Counters:
-    """Return what happened in a direction. netem does not tell loss on purpose from lack of room."""
+    """Return the counters of a direction. netem counts intended loss and drops for lack of room together."""
     held, port = (rates.find(link, direction, kind) for kind in ("netem", "htb"))
     full = htb.overflow(rates, link, direction)
     unexpected = 0 if link.shape(direction).loss else max(0, held["drops"] - full)

@@ -1,4 +1,4 @@
-"""Read-back of a link: what the kernel says that it does, held against what was asked, field by field."""
+"""Read-back of a link: the settings that the kernel reports, compared with those asked, field by field."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
 from lab.topology.impairments import RANGES
 
-#: Largest difference that rounding in the kernel explains, by unit; `SHARES` of what was asked.
+#: Largest difference that rounding in the kernel explains, by unit; for `SHARES` as a share of the value.
 ROUNDING = {"ms": 2e-3, "percent": 1e-4, "bytes": 0.0, "Mbit/s": 1e-3, "packets": 1e-3}
 SHARES = ("Mbit/s", "packets")
 
 
 def compare(link: LinkState, direction: str, got: Shape) -> None:
-    """Return when a direction reads back as asked.
+    """Check that a direction reads back as asked.
 
     Raises:
-        ShaperError: the first field that differs, with both values.
+        ShaperError: names the first field that differs, with both values.
     """
     asked = link.shape(direction)
     for name, (_, _, unit) in RANGES.items():

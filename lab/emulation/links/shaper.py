@@ -1,7 +1,7 @@
 """The contract of a shaper, and what all shapers have in common.
 
 A shaper imposes delay, rate and loss on the links of one lab, inside the lab's own network
-namespace. It fails loudly: a link that cannot be shaped as asked carries nothing.
+namespace. It never fails silently: a link that cannot be shaped as asked carries nothing.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Shapes = dict[str, dict[str, Shape]]
 class Shaper(ABC):
     """Shapes the links of one lab. Its class comes from `lab.emulation.shaper_choice.choose`.
 
-    `folder` holds what was asked, so that another process can take up a lab that stays up:
-    it makes the shaper anew with the same folder, and `states` has every link.
+    `folder` has files with the requested states, so that another process can take over a lab that stays
+    up: it makes a shaper object with the same folder, and `states` then has every link.
     """
 
     #: One of `ABILITIES`.
@@ -49,33 +49,33 @@ class Shaper(ABC):
     @classmethod
     @abstractmethod
     async def probe(cls, run: RunCommand = command.run) -> str | None:
-        """Try it for real in a throw-away namespace; return why it cannot be had, None when it can."""
+        """Try the shaper in a temporary namespace; return why it does not work here, None when it does."""
 
     @property
     def states(self) -> Mapping[str, LinkState]:
-        """The state that is asked of each link, by its name."""
+        """The requested state of each link, by the link's name."""
         return self._store.states
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """The processes that it keeps running; to be recorded by who cleans up."""
+        """The processes that the shaper keeps running, for callers that check or end them."""
         return ()
 
     async def prepare(self) -> None:
-        """Make the lab's namespace ready: from here on it passes nothing that is not shaped.
+        """Prepare the lab's namespace: from here on it passes no packet that is not shaped.
 
-        That needs nothing where links are closed until they are read back.
+        A shaper has nothing to do here if its links stay closed until they are read back.
 
         Raises:
-            ShaperError: that cannot be had.
+            ShaperError: the shaper does not work here.
         """
 
     async def apply(self, links: Sequence[LinkState]) -> None:
-        """Shape further links, whose ports exist and are down; read back before returning.
+        """Shape further links, whose ports exist and whose bridges are down, and read them back.
 
         Raises:
-            ShaperError: a parameter that it cannot impose (names the shaper that can), links that
-                need more memory than there is, or one that does not read back as asked.
+            ShaperError: it cannot impose a parameter (names the shaper that can), the links need more
+                memory than there is, or a link does not read back as asked.
         """
         refuse(self.name, links)
         async with self._store.locked():
@@ -87,10 +87,10 @@ class Shaper(ABC):
     async def change(self, link: str, *, directions: Sequence[str] = DIRECTIONS, **params: Any) -> LinkState:
         """Set some parameters (of `lab.topology.impairments`, or `rtt`) of a running link.
 
-        Nothing is torn down: packets under way stay under way, other parameters stay as they were.
+        Returns the link's new state. Packets under way stay under way; other parameters stay as they were.
 
         Raises:
-            UnknownName: there is no such link.
+            UnknownName: there is no such link or parameter.
             ShaperError: as `apply`.
         """
         async with self._store.locked():
@@ -100,7 +100,7 @@ class Shaper(ABC):
         return after
 
     async def put(self, link: LinkState) -> None:
-        """Make a running link what a state says, all of it.
+        """Set all parameters of a running link to those of a state.
 
         Raises:
             UnknownName: there is no such link.
@@ -117,28 +117,29 @@ class Shaper(ABC):
         await self._compare([after])
 
     def initial(self, link: str) -> LinkState:
-        """Return the link as it was made. Raises UnknownName when there is no such link."""
+        """Return the state in which a link was made. Raises UnknownName when there is no such link."""
         return self._store.find(link, initial=True)
 
     async def read_back(self, link: str) -> Mapping[str, Shape]:
-        """Return what the kernel says that the link does, per direction, compared with what was asked.
+        """Return the shape that the kernel reports per direction, after comparing it with the requested one.
 
         Raises:
-            ShaperError: the first field that differs, with both values.
+            UnknownName: there is no such link.
+            ShaperError: names the first field that differs, with both values.
         """
         return (await self._compare([self._store.find(link)]))[link]
 
     async def check(self) -> None:
-        """Return when it is alive and every link is still as set.
+        """Check that the shaper is alive and that every link is still as it was set.
 
         Raises:
-            ShaperError: what is not.
+            ShaperError: names what is not.
         """
         async with self._store.locked():  # no link is half changed meanwhile
             await self._compare(list(self.states.values()))
 
     async def _compare(self, links: Sequence[LinkState]) -> Shapes:
-        """Return what links read back as, compared with what was asked."""
+        """Return the shapes that links read back as, after comparing them with the requested ones."""
         shapes = await self._read(links)
         for link in links:
             for direction in DIRECTIONS:
@@ -150,16 +151,16 @@ class Shaper(ABC):
         """Return counts per link name and direction. Raises ShaperError when a part that counts is dead."""
 
     async def cost(self) -> Mapping[str, float]:
-        """Return what the shaper itself used (``cpu_seconds`` …); nothing when the kernel does the work."""
+        """Return what the shaper itself used (``cpu_seconds`` …); empty when the kernel does the work."""
         return {}
 
     async def remove(self, links: Sequence[str]) -> None:
-        """Forget links, whose ports are down or gone."""
+        """Stop shaping links whose ports are down or gone, and forget their states."""
         async with self._store.locked():
             await self._switch({name: link for name, link in self.states.items() if name not in links})
 
     async def close(self) -> None:
-        """End what it keeps running; disciplines go with the namespace. Doing it twice changes nothing."""
+        """End the shaper's processes; queueing disciplines go with the namespace. Twice changes nothing."""
 
     @abstractmethod
     async def _add(self, links: Sequence[LinkState], states: Mapping[str, LinkState]) -> None:
@@ -170,7 +171,7 @@ class Shaper(ABC):
         """Shape a running link anew, and store all states; what fails half way is undone."""
 
     async def _switch(self, states: Mapping[str, LinkState]) -> None:
-        """Store other states, and do what is left to do for them."""
+        """Store new states, and do what the shaper still has to do for them."""
         self._store.save(states)
 
     @abstractmethod
@@ -179,7 +180,7 @@ class Shaper(ABC):
 
 
 def refuse(shaper: str, links: Sequence[LinkState]) -> None:
-    """Raise when links ask for what a shaper cannot impose.
+    """Check that a shaper can impose all that links ask for.
 
     Raises:
         ShaperError: names the link, the parameters, and the shaper that has them.

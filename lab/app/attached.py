@@ -19,10 +19,10 @@ from lab.live.session import Session
 
 
 def plan_attached(request: RunRequest, session: Session) -> RunPlan:
-    """Plan a run as `plan_run` does, but for what the lab has already: its topology, and its overlays.
+    """Plan a run as `plan_run` does, with the lab's own topology and, if none are named, its overlays.
 
     Raises:
-        UnknownName: an experiment, profile or overlay that nothing answers to.
+        UnknownName: no experiment, profile or overlay has the name that was given.
         NotObtainable: an overlay that was named and that this machine cannot supply.
         RunError: no cell is left to measure.
     """
@@ -40,7 +40,7 @@ def plan_attached(request: RunRequest, session: Session) -> RunPlan:
 async def measure(request: RunRequest, plan: RunPlan, session: Session, emit: Emit) -> tuple[int, Path]:
     """Measure on the lab, and leave it up; returns the exit status and the run's folder.
 
-    The lab's overlays are measured as they are and stay. Other overlays that were named come and go.
+    The lab's overlays are measured as they are and stay. Others are installed for the run, then removed.
 
     Raises:
         ShaperError: a link is not what it should be; nothing measured on it counts.

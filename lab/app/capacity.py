@@ -1,4 +1,4 @@
-"""The highest link rate at which samples stay valid on this machine: found, and warned of before a run."""
+"""The highest link rate at which samples stay valid on this machine: a search, and a warning before a run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ async def find(
     shaper: str = "auto",
     only: Sequence[str] = (),
 ) -> Capacity:
-    """Find the capacity of this machine for one overlay on the plan's network; kept for later runs.
+    """Find the capacity of this machine for one overlay on the plan's network, and keep it for later runs.
 
-    Rates from `least` to `most` (Mbit/s) are tried with the plan's cells that have a word of `only` in
-    their key; `emit` is told of each.
+    Tries rates from `least` to `most` (Mbit/s). Of the plan's cells with a word of `only` in their key, it
+    measures per metric the one with the most hops; `emit` receives a note for each rate.
 
     Raises:
         LabError: the lab or the overlay did not come up, or the links died; nothing is left.
@@ -50,10 +50,10 @@ async def find(
 
 
 async def with_found_rate(request: RunRequest, plan: RunPlan, emit: Emit) -> RunPlan:
-    """Return the plan with the highest rate that this machine carries on all overlays that it can have.
+    """Return the plan with the highest rate that this machine carries on every obtainable overlay.
 
     Raises:
-        LabError: there is none.
+        LabError: no overlay is obtainable, or this machine carries no rate on one of them.
     """
     capacities = {
         name: await find(name, plan, emit, shaper=request.shaper, only=request.only)
@@ -72,7 +72,7 @@ async def with_found_rate(request: RunRequest, plan: RunPlan, emit: Emit) -> Run
 
 
 def warn_of_overload(plan: RunPlan, emit: Emit) -> None:
-    """Say of overlays whose rate plainly is more than this machine carries that it is."""
+    """Emit a note for each overlay whose rate is clearly more than this machine carries."""
     for name, overlay in plan.overlays.items():
         if warning := capacity_estimate.warning(name, overlay, plan.topology):
             emit(Note(warning))

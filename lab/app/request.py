@@ -1,4 +1,4 @@
-"""The request for a run, and its plan: all that is settled and checked before anything is built."""
+"""The request for a run, and its plan: all that is decided and checked before anything is built."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 FALLBACKS = ("mark", "relaunch")
 #: Seconds of one sample: a day.
 LONGEST = 86_400
-#: In place of a rate: it is to be found (`lab.runs.capacity`).
+#: Given in place of a rate: a search finds it (`lab.runs.capacity`).
 AUTO = "auto"
 TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
-#: How many repetitions more a cell gets at most, in place of samples that do not count.
+#: The most extra repetitions that a cell gets, in place of samples that do not count.
 EXTRA_REPETITIONS = 2
 
 
@@ -61,7 +61,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """All that is settled before anything is built."""
+    """The settings of a run, decided and checked before anything is built."""
 
     experiment: PresentedExperiment
     topology: Topology
@@ -73,11 +73,11 @@ class RunPlan:
 
     @property
     def rate_to_be_found(self) -> bool:
-        """Return True when the links get the highest rate that this machine carries, yet unknown."""
+        """True if the links are to get the highest rate that this machine carries, and it is not known yet."""
         return self.profile.rate_source == "capacity" and self.profile.rate is None
 
     def conditions(self) -> str:
-        """Return rate of the links and CPUs of the hosts in words, with the reason for them."""
+        """Return in words the rate of the links (Mbit/s) and the CPUs per host, with the reason for them."""
         rate, cpus, why = self.profile.rate, self.profile.cpus, self.profile.why
         if self.rate_to_be_found:
             return why
@@ -86,20 +86,20 @@ class RunPlan:
         return words + (f" ({why})" if why else "")
 
     def cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
-        """Return the cells of each overlay; only such that have one of these words in their key."""
+        """Return the cells of each overlay; with `only`, those that have one of its words in their key."""
         from lab.runs.runner import plan_cells
 
         return plan_cells(self.experiment, self.topology, list(self.overlays), self.profile, only)
 
 
 def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
-    """Find and check everything that was named; `emit` is told what was left out of a file.
+    """Load and check everything that a request names; `emit` reports what was left out of a topology file.
 
     Raises:
-        UnknownName: an experiment, topology, profile, overlay or `FALLBACKS` that nothing answers to.
+        UnknownName: no experiment, topology, profile, overlay or one of `FALLBACKS` has the name given.
         NotObtainable: an overlay that was named and that this machine cannot supply.
         TopologyError: the topology has faults, or no links.
-        RunError: the folder to resume is none, or of another experiment; or no cell is left to measure.
+        RunError: the folder to resume is no run folder, or of another experiment; or no cell is left.
     """
     experiment = load_experiment(request.experiment)
     if request.on_fallback not in FALLBACKS:
@@ -133,7 +133,7 @@ def _shaped_topology(request: RunRequest, experiment: Experiment, profile: Profi
 
 
 def _resumed_plan(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
-    """Return the plan with which a run folder was begun: a resumed run is the same run."""
+    """Return the plan with which a run folder was begun: a resumed run has the same conditions."""
     from lab.runs.experiment import Profile
     from lab.runs.run_folder import read
     from lab.topology import Topology
@@ -167,11 +167,11 @@ def all_claims() -> dict[str, Sequence[Claim]]:
 
 
 def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
-    """Return the experiment's profile with the user's values; nobody shapes real links, or limits real hosts.
+    """Return the experiment's profile with the user's values; real machines get no rate or CPUs from it.
 
     Raises:
         UnknownName: the experiment has no such profile.
-        LabError: a rate, a time or a number of repetitions with which nothing can be measured.
+        LabError: nothing can be measured with the rate, the time or the number of repetitions given.
     """
     if request.profile not in experiment.profiles:
         raise UnknownName("profile", request.profile, experiment.profiles)
@@ -194,7 +194,7 @@ def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
 
 
 def _rate_settings(text: float | str) -> dict[str, Any]:
-    """Return what a profile says of a rate that the user set."""
+    """Return the fields of a profile for a rate that the user set."""
     if text == AUTO:
         return {"rate": None, "rate_source": "capacity", "why": TO_BE_FOUND}
     try:
@@ -211,8 +211,8 @@ def choose_overlays(
 ) -> dict[str, Overlay]:
     """Return overlay objects by the name under which samples are stored.
 
-    One that was named must be obtainable; one that the experiment asks for on its own, or
-    'all', may turn out not to be, which the result table then says.
+    An overlay that was named must be obtainable, unless `insist` is False. One that is the experiment's
+    default, or comes from 'all', need not be; the result table then says so.
 
     Raises:
         NotObtainable: an overlay that was named and that this machine cannot supply.
@@ -231,7 +231,7 @@ def choose_overlays(
 
 
 def require_cells(plan: RunPlan, only: Sequence[str]) -> None:
-    """Refuse words after which no cell is left, before anything is built for them.
+    """Check that the words of `only` leave a cell to measure, before anything is built.
 
     Raises:
         RunError: no cell of any overlay has them in its key.

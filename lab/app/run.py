@@ -1,6 +1,6 @@
-"""A run: on emulated hosts, and the part that it has in common with one on real machines.
+"""A run on emulated hosts, and the steps that it shares with a run on real machines.
 
-The two differ in who makes the hosts (`PreparedLab`), and in nothing else.
+The two differ only in how the hosts are made (`PreparedLab`).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from lab.runs.target import RunTarget
 
 @dataclass(frozen=True)
 class PreparedLab:
-    """Hosts that are up, whoever made them: what a run measures on, and what its manifest says of it."""
+    """Hosts that are up, emulated or real, with what the run's manifest says about them."""
 
     target: RunTarget
     shaper: str
     environment: dict[str, Any]
     calibration: dict[str, dict[str, float]]
-    #: Told of the run's folder once it is there.
+    #: Called with the run's folder once it exists.
     on_folder: Callable[[Path], None] = lambda _: None
 
 
 async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, Path]:
-    """Build a lab, measure on it, and take it away; returns the exit status and the run's folder.
+    """Build a lab, measure on it, and remove it; returns the exit status and the run's folder.
 
     Raises:
         LabError: the lab did not come up, or its links died; nothing is left of it.
@@ -75,10 +75,10 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
 async def prepare_emulated(
     emulation: Emulation, request: RunRequest, plan: RunPlan, emit: Emit
 ) -> PreparedLab:
-    """Return an emulation that is up as a run needs it; every link is measured before it is trusted.
+    """Measure the links of an emulation that is up, and return it as a run needs it.
 
     Raises:
-        ShaperError: a link is off, and `request` does not accept that.
+        ShaperError: a link is not as asked, and `request` does not accept that.
     """
     with step(emit, "calibration of links") as words:
         calibration, off = await calibrate(emulation.links, emulation.shaper, accept=request.accept_links)
@@ -99,7 +99,7 @@ async def measure_on(
 ) -> tuple[int, Path]:
     """Measure on hosts that are up; returns the exit status and the run's folder.
 
-    `timing` is what bringing them up took (s) by step.
+    `timing` has the time (s) that each step of bringing them up took.
     """
     with _open_folder(request, new_manifest(request, plan, prepared), emit) as folder:
         folder.manifest.timing["bring-up"] = timing
@@ -135,7 +135,7 @@ def timed(emit: Emit, timing: dict[str, float]) -> Emit:
 
 
 def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> Manifest:
-    """Return the manifest of a run that begins now."""
+    """Build the manifest of a run that begins now; a seed that is not given is drawn."""
     return Manifest(
         run=secrets.token_hex(3),
         experiment=plan.experiment.name,

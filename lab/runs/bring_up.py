@@ -1,7 +1,7 @@
 """Bring-up of one overlay: the same steps before a run, before a trial, and on a lab that stays up.
 
-Install, ready, endpoints, a packet between every two of them; where an experiment follows, its preparation
-and a warm-up. What is measured afterwards meets the same network, whoever asked for it.
+The steps: install, wait until ready, attach endpoints, send a packet between every two of them. If an
+experiment follows: its preparation and a warm-up. So every measurement finds the network in the same state.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ READY = 120.0
 
 @dataclass(frozen=True)
 class Phases:
-    """The phases of one overlay's life, each told as a step; `timing` (s) adds them up by name."""
+    """The phases of one overlay, each reported as a step; `timing` has the total time (s) of each by name."""
 
     overlay: str
     emit: Emit
@@ -37,7 +37,7 @@ class Phases:
 
     @contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        """Tell begin and end of a phase, and keep its time, also that of one that fails."""
+        """Report begin and end of a phase, and add its time to `timing` even if the phase fails."""
         start = monotonic()
         try:
             with step(self.emit, f"{self.overlay}: {phase}"):
@@ -57,12 +57,12 @@ async def bring_up(
     """Put an overlay on hosts, with an endpoint on each, and return the endpoints by host.
 
     Args:
-        overlay: what is installed.
-        hosts: by name.
+        overlay: the overlay to install.
+        hosts: the hosts by name.
         topology: the network of these hosts.
-        phases: told of every step.
-        experiment: what measures on the endpoints next; a lab to work in has none.
-        cells: those that it is going to measure: each of their metrics is warmed up.
+        phases: reports every step.
+        experiment: the experiment that follows; None for a lab to work in.
+        cells: the cells that it is going to measure: each of their metrics is warmed up.
 
     Raises:
         LabError: the overlay did not come up; it is still on the hosts (see `roll_back`).
@@ -88,10 +88,10 @@ async def attach(
     phases: Phases,
     known: Mapping[str, Endpoint] | None = None,
 ) -> dict[str, Endpoint]:
-    """Attach an endpoint on each host, and return them with those `known` once all reach each other.
+    """Attach an endpoint on each host; return these and the `known` ones once all reach each other.
 
     Raises:
-        LabError: one did not come up, or no packet passed between two.
+        LabError: an endpoint did not come up, or no packet passed between two of them.
     """
     with phases("endpoints"):
         attached = await together(overlay.attach(host) for host in hosts.values())
@@ -111,7 +111,7 @@ async def reach_each_other(overlay: Overlay, endpoints: Mapping[str, Endpoint], 
 
 
 def pairs(hosts: Iterable[str], topology: Topology) -> Iterator[tuple[str, str]]:
-    """All pairs of hosts that the topology connects; its parts may be meant not to touch."""
+    """Yield the pairs of hosts that the topology connects; it may have parts that are not connected."""
     for a, b in combinations(hosts, 2):
         with suppress(TopologyError):
             topology.path(a, b)
@@ -119,7 +119,7 @@ def pairs(hosts: Iterable[str], topology: Topology) -> Iterator[tuple[str, str]]
 
 
 def warm_up_cells(experiment: Experiment, wanted: Iterable[Cell]) -> list[Cell]:
-    """A short cell of each metric that is to be measured, without those that disturb the overlay."""
+    """Return one short cell per metric to be measured, without cells that disturb the overlay."""
     found: dict[str, Cell] = {}
     for cell in wanted if experiment.warm_up else ():
         if not cell.disturbs:
@@ -131,10 +131,10 @@ def warm_up_cells(experiment: Experiment, wanted: Iterable[Cell]) -> list[Cell]:
 async def _warm_up(
     experiment: Experiment, short: Sequence[Cell], endpoints: Mapping[str, Endpoint], emit: Emit
 ) -> None:
-    """Measure these cells once and forget them; what fails is told, as it is no sample.
+    """Measure these cells once and discard the values; a failure is only reported, as it is no sample.
 
-    The first packets of a path meet what later ones do not: addresses that nobody has asked for yet,
-    flows that are not there, programs that are not in memory. None of that may be in a sample.
+    The first packets of a path are slower than later ones: addresses are not resolved yet, flows do not
+    exist yet, programs are not in memory. None of that may be in a sample.
     """
     for cell in short:
         try:
@@ -147,7 +147,7 @@ async def _warm_up(
 
 
 async def roll_back(overlay: Overlay, phases: Phases, limit: float | None = None) -> None:
-    """Take an overlay off after trouble, within `limit` (s); what fails now is told, and hides no trouble."""
+    """Uninstall an overlay after an error, within `limit` (s); report a failure of this, do not raise it."""
     try:
         with phases("uninstall"):
             async with asyncio.timeout(limit):

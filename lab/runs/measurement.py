@@ -23,7 +23,7 @@ from lab.runs.target import NoScript, RunTarget, Script
 from lab.runs.verdict import changes, verdict
 from overlays.base import Overlay
 
-#: How links say that they are not as they were set, or cannot be asked any more.
+#: Errors that say that links are not as they were set, or can no longer be read.
 LINK_ERRORS = (ShaperError, CommandError)
 
 
@@ -56,17 +56,17 @@ class Sampler:
     progress: Progress
     emit: Emit
     watch: Watch
-    #: What happens to the links meanwhile.
+    #: The changes of the links meanwhile.
     script: Script = field(default_factory=NoScript)
-    #: What ran when last asked: what the overlay says after a sample it says before the next.
+    #: The overlay's mode when last asked: the answer after a sample holds before the next one.
     mode: Mapping[str, str] = field(default_factory=dict)
-    #: What ran before the first sample: what every sample is held against.
+    #: The overlay's mode before the first sample; every sample is compared with it.
     first_mode: Mapping[str, str] = field(default_factory=dict)
-    #: Whether the last task shook the overlay on purpose.
+    #: True if the last task disturbed the overlay on purpose.
     disturbed: bool = False
 
     async def begin(self) -> None:
-        """Ask for the mode, and hold the links against what was asked, before the first sample.
+        """Check the links and ask the overlay for its mode, before the first sample.
 
         Raises:
             ShaperError: a link is not as it was set.
@@ -75,15 +75,15 @@ class Sampler:
         self.mode = self.first_mode = dict(await self.overlay.mode())
 
     async def read_mode_again(self) -> str:
-        """Ask for the mode after the overlay was mended; return what of it is not as at first, or ""."""
+        """Ask for the mode after the overlay recovered; return how it differs from the first one, or ""."""
         self.mode = dict(await self.overlay.mode())
         return "; ".join(changes(self.first_mode, self.mode, self.mode))
 
     async def measure(self, task: Task) -> tuple[Sample, str]:
         """Measure one repetition; return its sample and the tool's own output.
 
-        What fails, be it tool, host, link or overlay, makes it a failed sample. What the links are after
-        a sample they are before the next one: they are read back once for both.
+        A failure of the tool, a host, a link or the overlay makes it a failed sample. Links are read back
+        once between two samples: the result holds after the first and before the second.
 
         Raises:
             ShaperError: the links died before the sample began.
@@ -162,7 +162,7 @@ class Sampler:
         )
 
     def _remarks(self, start: float) -> dict[str, str]:
-        """Return what happened to the links since `start` (monotonic clock, s), and what was accepted."""
+        """Return the links' changes since `start` (monotonic clock, s), and the faults that were accepted."""
         changed, accepted = self.script.since(start), self.target.accepted
         return {
             **({"links changed during it": "; ".join(changed)} if changed else {}),
@@ -170,7 +170,7 @@ class Sampler:
         }
 
     async def _reading(self, task: Task) -> tuple[Reading, str]:
-        """Return what the tool gave, or no values and what went wrong."""
+        """Return the tool's reading and "", or a reading without values and the error."""
         try:
             return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), ""
         except MeasureError as error:
@@ -181,7 +181,7 @@ class Sampler:
             return Reading({}, ""), str(error)
 
     async def _links(self) -> tuple[Counts, str]:
-        """Return the links' counters, and what of the links is not as it was set, "" if all is."""
+        """Return the links' counters, and a fault of the links; "" if all are as they were set."""
         counts, checked = await asyncio.gather(
             self.target.counters(), self.target.check(), return_exceptions=True
         )
@@ -193,23 +193,23 @@ class Sampler:
         return {} if isinstance(counts, BaseException) else counts, unshaped
 
     async def _spent(self) -> float | None:
-        """CPU time (s) that imposing the links took so far; None where that is nobody's, or nobody says."""
+        """Return the CPU time (s) that imposing the links took so far; None if no process counts it."""
         try:
             return (await self.target.cost()).get("cpu_seconds")
         except LINK_ERRORS:
             return None
 
     async def _counters(self) -> Mapping[str, int]:
-        """The data path's counters; an overlay that does not tell them now says why after the sample."""
+        """Return the data path's counters; {} on an error, which is reported after the sample."""
         try:
             return await self.overlay.counters()
         except (OverlayError, HostError):
             return {}
 
     async def _state(self) -> tuple[Mapping[str, str], Mapping[str, int], str]:
-        """Ask the overlay after a sample for mode, data path counters, and what it complains of.
+        """Ask the overlay after a sample; return its mode, its data path counters, and an error or "".
 
-        Where it says nothing, the mode is that of before.
+        On an error, the mode is the one before the sample.
         """
         try:
             mode, counters = await asyncio.gather(self.overlay.mode(), self.overlay.counters())

@@ -28,7 +28,7 @@ from overlays.common.polling import until
 
 #: How long an overlay has to find a lost peer again after a failed sample (s).
 RECOVERY = 60.0
-#: How often a repetition in which the overlay fell back is measured again on relaunched daemons.
+#: How often at most a repetition in which the overlay fell back is measured again on relaunched daemons.
 RELAUNCHES = 2
 #: How long taking an overlay off the hosts may last after trouble or Ctrl-C (s).
 ROLL_BACK = 20
@@ -56,7 +56,7 @@ class OverlayRun:
 
     @cached_property
     def phases(self) -> Phases:
-        """The run's phases, whose times go into the manifest, added up over sessions."""
+        """The overlay's phases; the manifest has their times (s), added up over all sessions of the run."""
         return Phases(self.name, self.emit, self.folder.manifest.timing.setdefault(self.name, {}))
 
     async def work_through(self, tasks: Sequence[Task]) -> Mapping[str, str]:
@@ -64,7 +64,7 @@ class OverlayRun:
 
         Raises:
             NotObtainable: this machine cannot have the overlay.
-            OverlayError, HostError, MeasureError: it did not come up, or did not stand.
+            OverlayError, HostError, MeasureError: it did not come up, or failed and did not recover.
         """
         if missing := self.overlay.obtainable():
             raise NotObtainable(self.name, missing.what, missing.remedy)
@@ -114,7 +114,7 @@ class OverlayRun:
             sample = self._keep(*await sampler.measure(task), monotonic() - start)
             if sample.verdict.state == "broken":
                 await self._mend(sample, sampler)
-            elif sampler.disturbed:  # it was shaken on purpose, and comes to rest before the next one
+            elif sampler.disturbed:  # the cell disturbed the overlay on purpose: let it recover first
                 await self._wait(sample, sampler)
                 await sampler.read_mode_again()
             start = monotonic()
@@ -129,7 +129,7 @@ class OverlayRun:
         return stored
 
     async def _mend(self, sample: Sample, sampler: Sampler) -> None:
-        """Say what broke a sample, and see to it that the overlay stands again before the next one."""
+        """Report what broke a sample, and make sure that the overlay works again before the next one."""
         self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
         await self.target.check()
         await self.overlay.check()
@@ -142,7 +142,7 @@ class OverlayRun:
         await sampler.read_mode_again()
 
     async def _relaunch(self, sampler: Sampler) -> None:
-        """Start the overlay's daemons anew, as the 2016 study did by hand, until its mode is as at first."""
+        """Restart the overlay's daemons, as the 2016 study did by hand, and wait for its first mode."""
         self.relaunches += 1
         await self._report(f"relaunch-{self.relaunches}")
         with self.phases("relaunch"):
@@ -152,7 +152,7 @@ class OverlayRun:
             await sampler.watch.again()
 
     async def _wait(self, sample: Sample, sampler: Sampler) -> None:
-        """Give the overlay time to mend itself; one that only fell back may go on as it is, marked."""
+        """Give the overlay time to recover; one that only fell back may go on, and its samples are marked."""
         with self.phases("mending"):
             try:
                 await self.overlay.ready(RECOVERY)
@@ -163,7 +163,7 @@ class OverlayRun:
         await sampler.watch.again()
 
     async def _report(self, when: str) -> None:
-        """Keep the overlay's own words with the run; without them a run is no worse than before."""
+        """Store the overlay's own status and its daemons' logs; a failure to get them stops no run."""
         try:
             report: Mapping[str, Any] = await self.overlay.report()
             # uninstalling and relaunching remove the daemons' logs, so they are fetched each time

@@ -1,7 +1,7 @@
 """The run engine: overlays one after the other, their cells in random order, every sample on disk.
 
-An overlay that cannot be had, or breaks, does not stop the others. A cancelled or killed run
-leaves a folder from which the next one goes on.
+An overlay that is not obtainable, or that fails, does not stop the others. A cancelled or killed
+run leaves a folder from which a resumed run continues.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def plan_cells(
     profile: Profile,
     only: Sequence[str] = (),
 ) -> dict[str, list[Cell]]:
-    """The cells of each overlay: what a run measures, and a dry run prints."""
+    """Return the cells of each overlay, which a run measures and a dry run prints."""
     return {name: chosen(experiment.cells(topology, name, profile), only) for name in overlays}
 
 
@@ -57,17 +57,17 @@ async def run_experiment(
     emit: Emit = silent,
     keep_installed: frozenset[str] = frozenset(),
 ) -> Outcome:
-    """Measure what the folder does not hold yet, and return what came of it.
+    """Measure the samples that the folder does not have yet, and return the outcome.
 
     Args:
-        experiment: whose grid is measured.
+        experiment: the experiment whose grid is measured.
         target: hosts and links, up and shaped.
-        overlays: by the name under which their samples are stored.
+        overlays: the overlays by the name under which their samples are stored.
         profile: how often and how long.
         folder: opened by `RunFolder.create` or `RunFolder.resume`; seed, filter and what to do when an
             overlay falls back are in its manifest.
-        emit: told of every step and sample.
-        keep_installed: overlays that the lab had before the run, and has after it.
+        emit: receives an event for every step and sample.
+        keep_installed: overlays that were on the lab before the run, and stay on it.
 
     Raises:
         RunError: a sample cannot be written.
@@ -93,7 +93,7 @@ async def run_experiment(
 
 
 async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState:
-    """Work through one overlay; its failures become its state, not the run's end."""
+    """Measure one overlay and return its state; a failure of the overlay does not end the run."""
     name, fresh = overlay_run.name, described(overlay_run.overlay)
     manifest = overlay_run.folder.manifest
     tasks = order(cells, manifest.seed, name, manifest.spares)
@@ -117,5 +117,5 @@ async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState
 
 
 def described(overlay: Overlay) -> OverlayState:
-    """An overlay of which nothing has been measured yet."""
+    """Return the state of an overlay of which nothing has been measured yet."""
     return OverlayState(settings=dict(overlay.settings), hops=overlay.hops)

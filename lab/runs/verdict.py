@@ -1,4 +1,4 @@
-"""Verdicts: a pure function over what was recorded says whether the emulator itself limited a sample.
+"""Verdicts: a pure function of what was recorded judges if the emulator itself limited a sample.
 
 A sample that is not valid is kept, marked and shown as such; it is neither dropped nor hidden.
 """
@@ -15,42 +15,42 @@ from lab.runs.sample import State, Verdict
 #: processors samples of one second at 100 Mbit/s were 0.19 to 0.74 busy by themselves, 0.99 to 1 beside
 #: four busy programs (benchmarks/validity.py).
 BUSY = 0.95
-#: Share of a sample in which no CPU was left, although its mean says otherwise. The start of a tool in
-#: two containers fills one window of a tenth of a second, or two; a fifth of the time is no start any more.
-#: Undisturbed samples had 0 to 0.17, those with busy programs for their middle half 0.2 to 1.
+#: Share of a sample in which no CPU was idle, even if its mean is below `BUSY`. The start of a tool in
+#: two containers fills one or two windows of a tenth of a second; a fifth of the sample is more than that.
+#: Undisturbed samples had 0 to 0.17, those with busy programs during their middle half 0.2 to 1.
 FULL = 0.2
 #: Steal: a neighbour on the same physical machine took CPU that no record here shows.
 STEAL = 0.05
 #: Share of the time in which some task waited for a CPU while most of the CPUs were in use.
-#: Pressure alone proves little: two tasks that wake together wait for each other, a moment long,
-#: on a machine that has CPU to spare.
+#: Pressure alone proves little: two tasks that wake together wait for each other for a moment,
+#: even on a machine with idle CPUs.
 PRESSURE, PRESSURE_BUSY = 0.5, 0.85
-#: Share of the time in which some task waited for memory to be freed. A lab that has enough waits never:
-#: 0 in all of 80 samples, disturbed ones too.
+#: Share of the time in which some task waited for memory to be freed. A lab with enough memory never
+#: waits: 0 in all of 80 samples, disturbed ones too.
 MEMORY = 0.1
 #: Packets dropped between two interfaces because no CPU took them up in time, as a share of those
-#: that links carried: less does not show in the digits that anybody reads. 0 in all of 80 samples.
+#: that links carried: a smaller share is too small to show in a result. 0 in all of 80 samples.
 DROPPED = 0.001
 #: Share of the sample in which a host's own quota held it back.
 THROTTLED = 0.05
-#: How late (ms) a link may let the slowest hundredth of its packets go. The studies' shortest
+#: How late (ms) a link may release the slowest hundredth of its packets. The studies' shortest
 #: segment has an RTT of 4.7 ms; later than this, its figures would be the emulator's. The wire alone keeps
-#: within 0.15 to 0.3 ms; kept from running for a tenth of a second it was 100 ms late.
+#: within 0.15 to 0.3 ms; when it could not run for a tenth of a second, it was 100 ms late.
 LATE_MS = 1.0
-#: How late (ms) a link may let its packets go on average, which a mean round trip shows twice. Of few
-#: packets, one of which was kept for a tenth of a second, the slowest hundredth tells nothing. Of 350
-#: undisturbed samples over up to five links half had less than 0.07, 99 of 100 less than 0.16; one of 115
-#: packets kept for 0.1 s makes 0.9.
+#: How late (ms) a link may release its packets on average; a mean round trip has this twice. If one of a
+#: few packets is held for a tenth of a second, the slowest hundredth does not show it. Of 350 undisturbed
+#: samples over up to five links half had less than 0.07, 99 of 100 less than 0.16; one of 115 packets
+#: held for 0.1 s makes 0.9.
 LATE_MEAN_MS = 0.3
-#: How late packets of traffic that waits for no answer may go on average, as a share of the sample: of
-#: what was sent, so much arrives after its end. Between hosts of a quarter of a CPU, UDP at 1 Gbit/s was
-#: 5 to 10 ms late in every sample, with half of the machine at rest and nothing lost.
+#: How late on average a link may release packets of traffic that waits for no answer, as a share of the
+#: sample's time: this share of what was sent arrives after its end. Between hosts of a quarter of a CPU,
+#: UDP at 1 Gbit/s was 5 to 10 ms late in every sample, with half of the machine idle and nothing lost.
 LATE_ONE_WAY = 0.01
-#: Share of what the busiest link carried from which a link's lateness tells of the sample: others, with a
-#: daemon's signs of life, took no part in it.
+#: A link's lateness counts if it carried at least this share of the packets of the busiest link: others,
+#: with only a daemon's keep-alives, took no part in the sample.
 PART_OF_IT = 0.1
-#: How far (ms) the wall clock may move against the monotonic one, or sleep stop that one: two readings
-#: agree to 0.003 ms on a machine without a free processor, and a tool's round trip is off by all of it.
+#: How far (ms) the wall clock may be set against the monotonic one, or how long sleep may stop the latter.
+#: Two readings agree to 0.003 ms even without a free processor; a tool's round trip is wrong by all of it.
 CLOCK_MS = 1.0
 #: Share by which time may be bent: half of what a link's delay may be off. NTP corrects an ordinary
 #: clock by less than 0.0005; only a clock that was far off is bent more.
@@ -77,8 +77,8 @@ def verdict(
             dropped that nobody asked it to drop, `late_p99_ms` and `late_mean_ms`.
         trouble: sentences from elsewhere that break a sample, e.g. a lost peer, a link that does not
             read back as it was set, or what `changes` says.
-        one_way: whether the traffic waited for no answer, so that it does not feel late packets.
-        remarks: what a reader must know and that is no fault of the sample; they follow the reasons.
+        one_way: True if the traffic waited for no answer, so that late packets do not slow it.
+        remarks: sentences for the reader that are no fault of the sample; they follow the reasons.
     """
     reasons: list[tuple[State, str]] = [("broken", text) for text in trouble]
     reasons += [
@@ -95,10 +95,10 @@ def verdict(
 
 
 def changes(first: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Say what of an overlay's mode changed during a sample, or was not as at the overlay's first sample.
+    """Return a sentence for each part of a mode that changed during a sample, or differs from the first one.
 
-    Without the second, a silent fall-back would break one sample, and those that follow it would
-    count as if they had been measured in the mode that was asked for.
+    Without the second check, a silent fall-back would break one sample only. Those that follow it
+    would count as if they had been measured in the mode that was asked for.
     """
     during = [
         f"{key} went from {old} to {new} during the sample" for key, old, new in _differing(before, after)
@@ -148,7 +148,7 @@ def _busy(links: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Mapping
 def _machine(machine: Mapping[str, Any]) -> Reasons:
     busy, pressure = machine.get("busy", 0.0), machine.get("pressure") or 0.0
     if busy > BUSY:
-        # work that says of itself that it can wait does not all wait: groups share alike
+        # programs of low priority do not always wait: control groups get equal shares
         nice = machine.get("nice", 0.0)
         which = f", {nice:.0%} with programs of low priority" if nice > STEAL else ""
         yield "emulator-bound", f"the machine's CPUs were {busy:.0%} busy{which}"
@@ -173,7 +173,7 @@ def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Reasons:
         share = cpu.get("throttled_s", 0.0) / seconds if seconds > 0 else 0.0
         if share > THROTTLED:
             yield "host-bound", f"{name} was held at its CPU quota {min(share, 1):.0%} of the time"
-        # of a host that is a machine of its own, the CPUs are part of what is measured, neighbours are not
+        # the CPUs of a host that is a real machine are part of what is measured; its neighbours are not
         if (busy := cpu.get("busy", 0.0)) > BUSY:
             yield "host-bound", f"the CPUs of {name} were {busy:.0%} busy"
         if (steal := cpu.get("steal", 0.0)) > STEAL:

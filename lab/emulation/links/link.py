@@ -99,7 +99,7 @@ class Shape(Impairments):
 
     @property
     def gilbert(self) -> tuple[float, float] | None:
-        """The probabilities of entering the bad state, where all is lost, and of leaving it; None without bursts.
+        """The chances of entering the bad state, where all is lost, and of leaving it; None without bursts.
 
         The mean stay in the bad state is `burst` packets, and its share of all packets is the loss (Gilbert
         1960; Elliott's model with no loss in the good state and nothing but loss in the bad one).

@@ -1,7 +1,7 @@
 """Topologies, overlays and experiments by name: the lab's own, and those of other distributions.
 
-The lab's own are modules of the packages `topologies`, `overlays` and `experiments`. One of more than one
-file is a package, whose module ``overlay`` or ``experiment`` has the class. Another distribution registers
+The lab's own are modules of the packages `topologies`, `overlays` and `experiments`. A plug-in of several
+files is a package, and its module ``overlay`` or ``experiment`` has the class. Another distribution registers
 its own under the entry point groups ``lab.topologies`` (a function that returns a `Topology`),
 ``lab.overlays`` (a subclass of `Overlay`) and ``lab.experiments`` (a subclass of `PresentedExperiment`).
 """
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plug-in: the word for one, and the class that it derives from; "" for a function.
+    """A kind of plug-in: the word for one, and its base class; "" if a plug-in is a function.
 
-    The class is named, not imported: it stands on a higher floor than this file.
+    The class is named, not imported: it belongs to a higher floor than this file.
     """
 
     word: str
@@ -56,11 +56,11 @@ def own_names(kind: str) -> tuple[str, ...]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Return the function or class of this name; the lab's own cannot be replaced.
+    """Return the function or class of this name; another distribution cannot replace the lab's own.
 
     Raises:
-        UnknownName: there is none; the error has the nearest name.
-        PluginError: it cannot be loaded, or is no plug-in of this kind; the error names its distribution.
+        UnknownName: no plug-in has this name; the error has the nearest name.
+        PluginError: it cannot be loaded, or is no plug-in of this kind; the error says where it is from.
     """
     if name in own_names(kind):
         module, word = f"{kind}.{name}", KINDS[kind].word
@@ -86,7 +86,7 @@ def _registered(kind: str) -> Iterable[EntryPoint]:
 
 
 def _loaded(point: EntryPoint, kind: Kind) -> Any:
-    """Return what an entry point names, once it is what the engine can use."""
+    """Return the plug-in that an entry point names, after a check that the engine can use it."""
     what = f"{kind.word} {point.name!r} of {f'distribution {point.dist.name}' if point.dist else point.value}"
     try:
         plugin = point.load()
@@ -105,7 +105,7 @@ def _loaded(point: EntryPoint, kind: Kind) -> Any:
 
 
 def _defined_in(module: Any, word: str, name: str) -> Any:
-    """Return the function named by the word, or the class that calls itself `name`."""
+    """Return the module's function named `word`, or its class whose attribute `name` is this name."""
     if word in vars(module):
         return vars(module)[word]
     own = (k for k in vars(module).values() if isinstance(k, type) and k.__module__ == module.__name__)

@@ -45,7 +45,8 @@ NO_ESP = Missing(
 class Option:
     """An option of an overlay: ``--overlay NAME:key=value``.
 
-    `values` lists what is valid; empty means free text, or with `number` digits. `help` is a few words.
+    `values` lists the valid values; empty means free text, or digits if `number` is set. `help` is a
+    short description.
     """
 
     key: str
@@ -58,15 +59,15 @@ class Option:
 class Overlay(ABC):
     """An overlay network over the hosts of one lab.
 
-    The object carries what it was told (options) and, after `install`, whom it was
-    installed on. Everything it does, it does through `Host`.
+    The object has its options (`settings`) and, after `install`, its hosts. It does everything
+    through `Host`.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     #: How a packet gets over several hops: ``overlay`` (it forwards itself) or ``routed underlay``.
     hops: ClassVar[str]
-    #: What ``mode()["mode"]`` can be, for lists.
+    #: The possible values of ``mode()["mode"]``, for lists.
     modes: ClassVar[tuple[str, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
 
@@ -97,9 +98,9 @@ class Overlay(ABC):
 
     @classmethod
     def fetch(cls) -> None:
-        """Get or build the programs of the overlay; once per machine, and it may take minutes.
+        """Download or build the programs of the overlay; once per machine, and it may take minutes.
 
-        For those that have to be there before hosts without a way to the outside are made.
+        For programs that must be there before the hosts, as hosts cannot reach other networks.
 
         Raises:
             OverlayError: they could not be built.
@@ -107,7 +108,7 @@ class Overlay(ABC):
 
     @property
     def user_space(self) -> bool:
-        """Return True when, with these options, a daemon of the overlay carries every packet itself."""
+        """True if, with these options, a daemon of the overlay carries every packet itself."""
         return False
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
@@ -118,7 +119,7 @@ class Overlay(ABC):
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         """Put the overlay on all hosts, side by side. Doing it twice changes nothing.
 
-        Where another process has installed it with the same options, it is taken up as it runs.
+        If another process has installed it with the same options, the running overlay is used as it is.
 
         Raises:
             NotObtainable: a host lacks something (see `prerequisites`).
@@ -130,7 +131,7 @@ class Overlay(ABC):
         """Return once the overlay's own status says that every host reaches every other.
 
         Raises:
-            OverlayError: not before `timeout` (s); the message has the overlay's own words.
+            OverlayError: it does not say so within `timeout` (s); the message has the overlay's status.
         """
 
     @abstractmethod
@@ -142,14 +143,14 @@ class Overlay(ABC):
         await endpoint.host.run(["docker", "rm", "-f", "-v", endpoint.container])
 
     async def refresh(self) -> None:
-        """Let the daemons tell each other again who is where, as endpoints do not reach each other yet.
+        """Make the daemons announce their endpoints again; called while endpoints do not reach each other.
 
-        For overlays whose daemons tell of a change once, and of all they know only now and then.
+        For overlays whose daemons announce a change only once, and all that they know only now and then.
         """
 
     @abstractmethod
     async def mode(self) -> Mapping[str, str]:
-        """Return in a few words per aspect what runs now (``mode: sleeve``); kept with each sample."""
+        """Return the present mode, a few words per aspect (``mode: sleeve``); stored with each sample."""
 
     async def report(self) -> Mapping[str, Any]:
         """Return the overlay's own status per host, to be stored with the run."""
@@ -168,15 +169,15 @@ class Overlay(ABC):
         return self.daemons(host)
 
     async def check(self) -> None:
-        """Return when every daemon of the overlay runs.
+        """Check that every daemon of the overlay runs.
 
         Raises:
-            OverlayError: names the daemon that does not, and its host, with its last words.
+            OverlayError: names the daemon that does not, and its host, with the end of its log.
         """
         await together(self.check_daemon(host, name) for host in self.hosts for name in self.daemons(host))
 
     async def check_daemon(self, host: Host, name: str) -> None:
-        """Return when a daemon runs on a host; see `check`."""
+        """Check that a daemon runs on a host; see `check`."""
         if await host.alive(name):
             return
         said = (await host.run(["tail", "-n", "2", log_file(name)], check=False)).stdout.strip()
@@ -185,11 +186,11 @@ class Overlay(ABC):
         )
 
     def pidfiles(self, host: Host) -> Mapping[str, str]:
-        """Return the files with the process ids of all that has to run for the overlay, by daemon."""
+        """Return, by daemon, the pid file of each process that must run on a host for the overlay."""
         return {name: pidfile(name) for name in self.daemons(host)}
 
     async def watch(self) -> NoReturn:
-        """Wait until a daemon is gone: to be run beside a measurement, which it hardly disturbs.
+        """Wait until a daemon ends. Run this beside a measurement: it hardly disturbs it.
 
         Raises:
             OverlayError: see `check`.
@@ -212,7 +213,7 @@ class Overlay(ABC):
             return b""
 
     async def require(self, hosts: Sequence[Host]) -> None:
-        """Return when every host can run the overlay.
+        """Check that every host can run the overlay.
 
         Raises:
             NotObtainable: names the first host that cannot, with what it lacks and the remedy.
@@ -222,7 +223,7 @@ class Overlay(ABC):
                 raise NotObtainable(self.name, f"{host.name} lacks {missing.what}", missing.remedy)
 
     async def installed(self, hosts: Sequence[Host]) -> install_record.Installed:
-        """Ask the hosts which of them have the overlay, before anything is changed.
+        """Return the hosts that do not have the overlay yet, and its recorded choices; change nothing.
 
         Raises:
             OverlayError: it runs on one of them with other options.
@@ -232,9 +233,9 @@ class Overlay(ABC):
     async def claim(
         self, hosts: Sequence[Host], before: install_record.Installed, **choices: Any
     ) -> Mapping[str, Any]:
-        """Make the hosts the overlay's own, and record on those that are new what was chosen for it.
+        """Set the overlay's hosts, and record the overlay's choices on those that are new (`before.new`).
 
-        Returns what was chosen when the overlay was first installed; `choices` where it is new everywhere.
+        Returns the choices of the first installation; `choices` if no host had the overlay before.
         """
         chosen = choices if before.choices is None else before.choices
         self.hosts = tuple(hosts)
@@ -246,35 +247,35 @@ class Overlay(ABC):
         return self.topology.host(host.name).number
 
     def neighbours(self, host: Host) -> list[Host]:
-        """Return the hosts of the overlay that have a link to one."""
+        """Return the hosts of the overlay that have a link to this host."""
         by_name = {other.name: other for other in self.hosts}
         return [by_name[name] for name in self.topology.neighbours(host.name) if name in by_name]
 
     def reachable(self, host: Host) -> list[Host]:
-        """Return the hosts of the overlay, without this one, that the topology connects with it."""
+        """Return the other hosts of the overlay that the topology connects with this host."""
         others = (other for other in self.hosts if other is not host)
         return [other for other in others if routes.reaches(self.topology, host.name, other.name)]
 
     async def on_hosts(self, work: Callable[[Host], Awaitable[T]]) -> dict[str, T]:
-        """Do the work on all hosts side by side, and return what it gives by host.
+        """Run `work` for all hosts at the same time, and return the results by host name.
 
-        The first failure ends the rest: it may take minutes, and one daemon that has died is enough.
+        The first failure cancels the rest: the rest may take minutes, and one dead daemon is enough.
         """
         results = await together((work(host) for host in self.hosts), on_failure="cancel")
         return {host.name: result for host, result in zip(self.hosts, results, strict=True)}
 
     async def wait_for(self, lacking: Callable[[Host], Awaitable[str]], timeout: float, what: str) -> None:
-        """Ask each host until it lacks nothing of `what`.
+        """Ask each host again and again until `lacking` returns ""; `what` names the aim in errors.
 
         Raises:
-            OverlayError: one still lacks something after `timeout` (s); the message has its words.
+            OverlayError: a host still lacks something after `timeout` (s); the message says what.
         """
         await self.on_hosts(
             lambda host: until(lambda: lacking(host), timeout, f"{self.name} on {host.name}: {what}")
         )
 
     def host_with(self, name: str, what: str) -> Host:
-        """Return the host of this name, which has something that all others need.
+        """Return the host of this name; `what` says in the error what the overlay has there.
 
         Raises:
             OverlayError: it is not among the hosts.
@@ -285,7 +286,7 @@ class Overlay(ABC):
         raise OverlayError(f"{self.name} has {what} on {name}, which is not among the hosts; add it to them")
 
     async def relaunch(self) -> None:
-        """Start the overlay's daemons anew under the endpoints that are attached.
+        """Restart the overlay's daemons, while endpoints stay attached.
 
         Raises:
             OverlayError: this overlay has nothing that could be relaunched.
@@ -293,12 +294,12 @@ class Overlay(ABC):
         raise OverlayError(f"{self.name} has no daemon that can be relaunched under its endpoints")
 
     async def rewire(self, topology: Topology) -> None:
-        """Go on over a topology in which links between the hosts came or went; endpoints stay.
+        """Adapt to a topology with other links between the hosts; endpoints stay attached.
 
-        Hosts that are new in it are not taken in by this (see `join`).
+        This does not take in hosts that are new in the topology (see `join`).
 
         Raises:
-            OverlayError: this overlay cannot.
+            OverlayError: this overlay cannot do that while it runs.
         """
         raise self._unable("follow a change of the links")
 
@@ -306,7 +307,7 @@ class Overlay(ABC):
         """Give the hosts the static routes of another topology; `tunnel` is as in `routes.add_tunnel`.
 
         Raises:
-            OverlayError: a host has another address in it, so that the daemons would have to be told anew.
+            OverlayError: a host has another address in it, which the running daemons do not know.
         """
         for host in self.hosts:
             if topology.address(host.name) != self.topology.address(host.name):
@@ -320,15 +321,15 @@ class Overlay(ABC):
         """Take one more host of the topology into the running overlay.
 
         Raises:
-            OverlayError: this overlay cannot.
+            OverlayError: this overlay cannot do that while it runs.
         """
         raise self._unable("take in a host")
 
     async def leave(self, host: Host) -> None:
-        """Take the overlay off one host, leaving that host as it was, while the others go on.
+        """Remove the overlay from one host, and leave that host as it was; the others keep running.
 
         Raises:
-            OverlayError: this overlay cannot.
+            OverlayError: this overlay cannot do that while it runs.
         """
         raise self._unable("lose a host")
 
@@ -337,4 +338,4 @@ class Overlay(ABC):
 
     @abstractmethod
     async def uninstall(self) -> None:
-        """Take the overlay off every host it was installed on, leaving them as they were."""
+        """Remove the overlay from every host on which it was installed, and leave them as they were."""

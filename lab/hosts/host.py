@@ -1,4 +1,4 @@
-"""The Host protocol: all that overlays and experiments may know of a machine.
+"""The Host protocol: the only access that overlays and experiments have to a machine.
 
 Two implementations: `lab.hosts.container` (emulated) and `lab.hosts.ssh` (real). An
 overlay cannot tell them apart.
@@ -31,7 +31,7 @@ class Result:
         return cls(tuple(argv), status, *decoded, monotonic() - start)
 
     def checked(self, host: str) -> Result:
-        """Return the result of a command that did its work.
+        """Return this result if the command succeeded.
 
         Raises:
             CommandError: its status is not zero.
@@ -42,16 +42,16 @@ class Result:
 
 
 class Private(list[str]):
-    """A command that prints a secret, or a file: that goes to who asked, and is written down nowhere."""
+    """A command that prints a secret or a file: only the caller gets the output, and no log has it."""
 
 
 class Secret(bytes):
-    """A command's input with secrets in it, by what each is in words (``swarm join token``).
+    """A command's input with secrets in it; `secrets` has each by a name (``swarm join token``).
 
-    The command gets them; whoever writes the command down leaves them out.
+    The command gets them; a log or a trace of the command leaves them out.
 
     Raises:
-        ValueError: a secret does not stand in the input as it is, so it could not be left out.
+        ValueError: a secret is not literally in the input, so it could not be left out.
     """
 
     secrets: Mapping[str, str]
@@ -86,8 +86,8 @@ class HostFacts:
 class CommandOptions(TypedDict, total=False):
     """The options of every `run`: `timeout` (s, 60 by default), and the command's input.
 
-    `check`, on by default, refuses a status that is not zero. `env` reaches the command without
-    standing in any argv: secrets go here.
+    `check`, on by default, raises an error for a status that is not zero. `env` reaches the command
+    without being in any argv: use it for secrets.
     """
 
     timeout: float
@@ -97,13 +97,13 @@ class CommandOptions(TypedDict, total=False):
 
 
 class CommandRunner(Protocol):
-    """Runs one command to its end. What only runs commands asks for no more than this."""
+    """Runs one command to its end. Code that only runs commands needs no more of a host than this."""
 
     @property
     def name(self) -> str: ...
 
     async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
-        """Run `argv` (never a shell string) and return what it left.
+        """Run `argv` (never a shell string) and return its result.
 
         Raises:
             CommandError: `check` is set and the status is not zero.
@@ -128,7 +128,7 @@ class Host(CommandRunner, Protocol):
     async def start(self, name: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Start a daemon that outlives this call; its output goes to ``/var/log/lab/NAME.log``.
 
-        A daemon of that name that runs already is left as it is.
+        If a daemon of that name runs already, it is left as it is.
         """
         ...
 
@@ -141,7 +141,7 @@ class Host(CommandRunner, Protocol):
         ...
 
     async def put(self, data: bytes, path: str, *, mode: int = 0o644) -> None:
-        """Write a file on the host, making its folder; never through argv."""
+        """Write a file on the host, and make its folder if needed; `data` is never in an argv."""
         ...
 
     async def get(self, path: str) -> bytes:
@@ -156,7 +156,7 @@ class Host(CommandRunner, Protocol):
 def docker_exec(
     container: str, argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None
 ) -> list[str]:
-    """Build the ``docker exec`` that runs `argv`; of `env` only the names stand in it."""
+    """Build the ``docker exec`` that runs `argv`; it has the names in `env`, not the values."""
     flags = ["-i"] if stdin is not None else []
     flags += [word for name in env or () for word in ("-e", name)]
     return ["docker", "exec", *flags, container, *argv]
@@ -166,9 +166,9 @@ def docker_exec(
 class Endpoint:
     """A measurement container on a host, attached to an overlay.
 
-    `address` is what its peers send to; `interface` its device on the overlay. `neighbours` has
-    the addresses that go over one link to this end, by the host at the other end, where an
-    endpoint has an address per link.
+    `address` is what its peers send to; `interface` is its device on the overlay. If an endpoint
+    has an address per link, `neighbours` has the address of this end of each link, by the host at
+    the other end.
     """
 
     host: Host
@@ -183,7 +183,7 @@ class Endpoint:
         return f"{self.host.name}/{self.container}"
 
     def address_for(self, host: str) -> str:
-        """Return where the endpoint on another host sends to: over their link, where there is one."""
+        """Return the address to which the endpoint on `host` sends: over their link, if there is one."""
         return self.neighbours.get(host, self.address)
 
     async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:

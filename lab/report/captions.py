@@ -18,7 +18,7 @@ MEANING: dict[State, str] = {
 
 
 def rate(run: StoredRun) -> str:
-    """``links of 20 Mbit/s``, or that each link has its own rate."""
+    """Return the links' rate in words (``links of 20 Mbit/s``), or that each link has its own."""
     value = run.manifest.rate
     if not value:
         return "links of the topology's own rates"
@@ -27,7 +27,7 @@ def rate(run: StoredRun) -> str:
 
 
 def conditions(run: StoredRun) -> str:
-    """Name rate, shaper, congestion control, profile and kernel of a run, in one line."""
+    """Return rate, shaper, congestion control, hops, profile and kernel of a run, in one line."""
     manifest = run.manifest
     controls = sorted({s.congestion_control for s in run.samples if s.congestion_control})
     parts = [
@@ -42,7 +42,7 @@ def conditions(run: StoredRun) -> str:
 
 
 def cost(run: StoredRun) -> str:
-    """Say what imposing the links took of a core: mean and most of all samples; empty where nothing."""
+    """Return the CPU use of imposing the links (cores; mean and maximum of all samples); "" if none is known."""
     shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
     if not shares:
         return ""
@@ -50,7 +50,7 @@ def cost(run: StoredRun) -> str:
 
 
 def hops(run: StoredRun) -> str:
-    """Say what a hop of each measured overlay is: ``hops: overlay (weave), routed underlay (libnetwork)``."""
+    """Return the kind of hop per measured overlay: ``hops: overlay (weave), routed underlay (libnetwork)``."""
     measured = {sample.overlay for sample in run.samples}
     names: dict[str, list[str]] = {}
     for name, overlay in run.manifest.overlays.items():
@@ -61,7 +61,7 @@ def hops(run: StoredRun) -> str:
 
 
 def repetitions(run: StoredRun) -> list[str]:
-    """Count a cell's samples of each metric: how many, how long, and what is left out of them."""
+    """Return per metric in words: the samples of a cell, their time (s), and the time before that (s)."""
     profile = run.manifest.profile
     seconds, warmup = profile.get("seconds", {}), profile.get("warmup", {})
     return [
@@ -72,7 +72,7 @@ def repetitions(run: StoredRun) -> list[str]:
 
 
 def per_cell(run: StoredRun) -> str:
-    """Join `repetitions` in one line, with what was thrown away before them."""
+    """Return `repetitions` in one line, and mention a warm-up that was discarded."""
     words = f"samples per cell: {', '.join(repetitions(run))}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
     if any(WARM_UP in phase for phase in phases):
@@ -81,13 +81,13 @@ def per_cell(run: StoredRun) -> str:
 
 
 def with_mode(run: StoredRun, overlay: str) -> str:
-    """Return an overlay's name, and what really carried its packets (``weave (sleeve)``)."""
+    """Return an overlay's name with the modes in which it was measured (``weave (sleeve)``)."""
     modes = sorted({s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode})
     return f"{overlay} ({', '.join(modes)})" if modes else overlay
 
 
 def not_measured(run: StoredRun) -> list[str]:
-    """Make a sentence for every overlay that has not been measured whole, and why."""
+    """Return a sentence, with the reason, for every overlay that was not measured completely."""
     sentences = []
     for name, overlay in run.manifest.overlays.items():
         if overlay.state == "not obtainable":
@@ -100,7 +100,7 @@ def not_measured(run: StoredRun) -> list[str]:
 
 
 def verdicts(run: StoredRun) -> list[str]:
-    """Count the samples of each verdict that is not ``valid``, and the failures."""
+    """Return sentences that count the samples of each verdict that is not ``valid``, and the failures."""
     counts = Counter(sample.verdict.state for sample in run.samples if sample.ok)
     total = sum(counts.values())
     sentences = [
@@ -115,7 +115,7 @@ def verdicts(run: StoredRun) -> list[str]:
 
 
 def fallbacks(run: StoredRun) -> list[str]:
-    """Make a sentence for every overlay whose mode changed while measured: how often, and what first."""
+    """Return a sentence for every overlay whose mode changed: in how many samples, and where first."""
     changed = {n: [s for s in run.samples if s.overlay == n and s.changed] for n in run.manifest.overlays}
     return [
         f"{name}: its mode had changed in {len(samples)} samples, first in "
@@ -128,7 +128,7 @@ def fallbacks(run: StoredRun) -> list[str]:
 def table(
     run: StoredRun, title: str, columns: Sequence[str], sections: Sequence[Section], note: str = ""
 ) -> Table:
-    """Make a table of statistics, with the overlays that are missing and the conditions of the run."""
+    """Return a table of statistics, with the overlays that are missing and the conditions of the run."""
     missing = [Section(sentence, []) for sentence in not_measured(run)]
     notes = [conditions(run), per_cell(run), *([note] if note else []), *verdicts(run)]
     heading = f"{title}, {rate(run)}: mean ± standard deviation [95 % interval]"

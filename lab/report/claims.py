@@ -1,15 +1,15 @@
 """Claims of the studies as code: what is measured, the test, and the answer with its interval.
 
-A claim is taken apart into checks, e.g. one per overlay: a quantity with its interval, and the
-band in which the claim says it lies. The answer follows from the intervals alone:
+A claim is divided into checks, e.g. one per overlay. A check has a quantity with its confidence
+interval, and the band in which the claim says that it lies. The answer depends on these alone:
 
 - *reproduced*: every check's interval lies within its band;
 - *not reproduced*: some check's interval lies wholly outside;
 - *cannot be told*: neither, with the reason: too few samples, none that is valid, not measured
-  here, or an interval that holds both.
+  here, or an interval that is partly within its band.
 
-With several checks each interval is widened (Bonferroni), so that all of them together hold the
-truth 95 times of 100.
+With several checks each interval is widened (Bonferroni), so that the confidence for all of them
+together is 95 %.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
 REFUTED: Verdict = "not reproduced"
 OPEN: Verdict = "cannot be told"
-#: p below which a trend is one, after the correction for how many are looked at.
+#: p below which a trend counts as one, after the correction for the number of tests.
 SIGNIFICANT = 1 - CONFIDENCE
 Comparison = Callable[[Sequence[float], Sequence[float], float], Estimate | None]
 
@@ -62,8 +62,8 @@ class Band:
 class Check:
     """One quantity that a claim is about.
 
-    `estimate` gives the quantity with an interval of this confidence, or None; `reason` says why
-    there can be none. `unit` follows the figures.
+    `estimate` takes a confidence (0 to 1) and returns the quantity with its interval, or None;
+    `reason` says why there can be none. `unit` is printed after the figures.
     """
 
     label: str
@@ -81,12 +81,12 @@ class CheckResult:
     text: str
 
 
-#: What a claim comes down to: quantities with their bands, and what is decided already.
+#: The checks of a claim, and the results of those that are decided already.
 Checks = Sequence[Check | CheckResult]
 
 
 def undecided(text: str) -> CheckResult:
-    """Return a check that is left open, with the reason."""
+    """Return the result of a check that is left open, with the reason."""
     return CheckResult(OPEN, text)
 
 
@@ -99,13 +99,13 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The evidence: what decided, or all that did not."""
+        """The evidence: the findings that have the answer's verdict."""
         return "; ".join(f.text for f in self.findings if f.verdict == self.verdict)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a study, and the checks that it comes down to in a run of its experiment."""
+    """A sentence of a study, and the checks that test it in a run of its experiment."""
 
     text: str
     source: str
@@ -124,7 +124,7 @@ class Claim:
 
 
 def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
-    """Hold one check's interval against its band."""
+    """Compare one check's interval with its band, and return the result."""
     if check.reason:
         return undecided(f"{check.label}: {check.reason}")
     found = check.estimate(confidence)
@@ -139,7 +139,7 @@ def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
 
 
 def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
-    """Leave open what was measured in another mode than the studies': it refutes nothing that they say."""
+    """Leave a refuted check open if its overlay ran in a mode that the studies did not measure."""
     if finding.verdict == REFUTED:
         for name in measured(run):
             label = captions.with_mode(run, name)
@@ -150,14 +150,14 @@ def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
 
 
 def decide(findings: Sequence[CheckResult]) -> Answer:
-    """Decide on one answer for all checks: the first that refutes, else the first that is open."""
+    """Return one answer for all checks: refuted if one is, else open if one is, else reproduced."""
     found = {finding.verdict for finding in findings}
     verdict = next((v for v in (REFUTED, OPEN) if v in found), REPRODUCED)
     return Answer(verdict, findings)
 
 
 def lacking(group: Group, what: str) -> str:
-    """Return the reason why a group of samples gives no interval; empty when it does."""
+    """Return the reason why a group of samples gives no interval; "" when it gives one."""
     if len(group.valid) >= ENOUGH_FOR_INTERVAL:
         return ""
     if group.invalid and not group.valid:
@@ -175,13 +175,16 @@ def compare(
     by: Comparison = ratio,
     unit: str = "",
 ) -> Check:
-    """Check two named groups of samples against each other, by `statistics.ratio` or `difference`."""
+    """Return a check that compares two named groups of samples, by `statistics.ratio` or `difference`."""
     reason = lacking(one[1], one[0]) or lacking(other[1], other[0])
     return Check(label, band, lambda confidence: by(one[1].valid, other[1].valid, confidence), reason, unit)
 
 
 def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> Checks:
-    """Check each studied overlay's samples as a multiple of the control's; `group` names and selects them."""
+    """Return a check per studied overlay, of its samples as a multiple of the control's.
+
+    `group` takes an overlay, and returns a name for its samples and the samples.
+    """
     control, unit = group(CONTROL), f"of the {CONTROL}'s"
     return [
         compare(captions.with_mode(run, name), band, group(name), control, ratio, unit)
@@ -196,7 +199,7 @@ def check_group(
     unit: str = "",
     by: Callable[[Sequence[float], float], Estimate | None] = location,
 ) -> Check:
-    """Check one group of samples, by `statistics.location` or `statistics.spread`."""
+    """Return a check of one group of samples, by `statistics.location` or `statistics.spread`."""
     return Check(label, band, lambda confidence: by(group.valid, confidence), lacking(group, label), unit)
 
 
@@ -211,7 +214,7 @@ class Trending:
 
     @classmethod
     def over(cls, label: str, groups: Mapping[int, Group], unit: str) -> Trending:
-        """Line up the valid samples of groups along what was varied, in this unit."""
+        """Collect the valid samples of groups; the key of each group is the varied quantity, in `unit`."""
         # one sample at each place is enough for the rank test of a trend
         reasons = [lacking(g, f"{place} {unit}") for place, g in groups.items() if not g.valid]
         varied = [float(place) for place, group in groups.items() for _ in group.valid]
@@ -237,13 +240,13 @@ def _trend_result(row: Trending, found: Trend | None, ps: Iterator[float], risin
 
 
 def measured(run: StoredRun, *besides: str) -> list[str]:
-    """Return the overlays with samples that the studies measured as well, without those named."""
+    """Return the overlays with samples that the studies measured too, without those in `besides`."""
     return [name for name in measured_overlays(run) if studied(name) and name not in besides]
 
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """A claim and its answer; `run` is empty where none of the runs was of the claim's experiment."""
+    """A claim and its answer in a run; `run` is empty if there is no run of the claim's experiment."""
 
     claim: Claim
     run: str
@@ -251,7 +254,7 @@ class ScorecardRow:
 
 
 def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
-    """Answer the claims, given by experiment, in every run of it; one row for a claim without a run."""
+    """Answer the claims of each experiment in each of its runs; a claim without a run gets one row."""
     rows = []
     for name, own_claims in claims.items():
         own_runs = [run for run in runs if run.manifest.experiment == name]

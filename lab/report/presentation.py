@@ -1,8 +1,8 @@
 """The presenting part of an experiment's contract: its claims, its tables and its figures.
 
-The measuring part is `lab.runs.experiment.Experiment`, which the engine runs and which knows no report.
-Registered under the entry point group ``lab.experiments``, one subclass of `PresentedExperiment` is a whole
-experiment. Where its metrics are tools between two endpoints, derive it from
+The measuring part is `lab.runs.experiment.Experiment`, which the engine runs and which does not import
+reports. One subclass of `PresentedExperiment`, registered under the entry point group ``lab.experiments``,
+is a whole experiment. If its metrics are tools between two endpoints, derive it from
 `experiments.common.traffic.Traffic`, which has tables and figures already.
 """
 
@@ -19,13 +19,13 @@ from lab.runs.run_folder import StoredRun
 
 
 class PresentedExperiment(Experiment):
-    """An experiment with what it says about its stored samples; by default that is nothing."""
+    """An experiment with its claims, and tables and figures of its stored samples; by default none."""
 
     #: Sentences of the studies about the question, as code.
     claims: ClassVar[Sequence[Claim]] = ()
 
     def tables(self, run: StoredRun) -> Sequence[Table]:
-        """Return tables of the stored samples; nothing that was not measured stands in them."""
+        """Return tables of the stored samples; they have no figure that was not measured."""
         return ()
 
     def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:

@@ -83,7 +83,7 @@ class RoundTrip(PresentedExperiment):
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """A cell is a point of the grid; its `params` name it for good, and `measure` is given them."""
+        """Return the points of the grid. `params` identify a cell in every run, and `measure` gets them."""
         first, *others = (host.name for host in topology.hosts)
         return [
             Cell(
@@ -97,14 +97,14 @@ class RoundTrip(PresentedExperiment):
         ]
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:
-        """Measure once; where the tool fails `parse` raises, and the engine keeps its words and goes on."""
+        """Measure once. If the tool fails, `parse` raises; the engine stores its output and goes on."""
         source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
         argv = ping.argv(target.address_for(source.host.name), cell.seconds)
         result = await tool.execute(source, argv, cell.duration)
         return Reading(self.parse(PING, result.stdout), result.stdout, tuple(argv))
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
-        """Keep this apart from measuring: stored output can then be read again with better code."""
+        """Return the values in a tool's output. As this is apart from measuring, stored output can be reread."""
         return ping.parse(raw)
 
     def tables(self, run: StoredRun) -> Sequence[Table]:

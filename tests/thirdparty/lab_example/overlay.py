@@ -1,7 +1,7 @@
 """A hub: on every host a daemon of forty lines that hands each Ethernet frame on to its neighbours.
 
-An overlay is a subclass of `Overlay`. It works on its hosts only by what `lab.hosts.host.Host` offers:
-`run`, `start`, `put`, … So it runs on emulated hosts and on real machines, and cannot tell which they are.
+An overlay is a subclass of `Overlay`. It works on its hosts only through `lab.hosts.host.Host`: `run`,
+`start`, `put`, … So it runs on emulated hosts and on real machines, and cannot tell which they are.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PORT, INTERFACE, NETWORK, BRIDGE = 6900, "hub0", "lab-hub", "br-hub"
 
 
 class Hub(Overlay):
-    """One hubd per host, its interface a port of a bridge of Docker's, to which endpoints are attached."""
+    """One hubd per host. Its interface is a port of a Docker bridge, to which endpoints are attached."""
 
     # The name is the entry point's. `summary`, `modes` and `options` are what `lab list overlays` shows.
     name = "hub"
@@ -43,15 +43,15 @@ class Hub(Overlay):
 
     @property
     def user_space(self) -> bool:
-        """Every packet goes through hubd: a rate that is plainly too much for that is told before a run."""
+        """True: every packet goes through hubd. So a run warns of a rate that is clearly too high for it."""
         return True
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
-        """Each `Missing` says how the host can be helped."""
+        """Return what a host with these facts lacks; each `Missing` has the remedy."""
         return () if "tun" in facts.features else (NO_TUN,)
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
-        """Check everything first, then work on all hosts side by side. Twice changes nothing."""
+        """Check everything first, then work on all hosts at the same time. Twice changes nothing."""
         self.topology = topology
         if not nx.is_forest(topology.graph):
             raise OverlayError(
@@ -78,7 +78,7 @@ class Hub(Overlay):
         return [str(link.address(link.other(host.name))) for link in links]
 
     async def ready(self, timeout: float = 60.0) -> None:
-        """Ask the overlay's own status until it lacks nothing; never sleep and hope."""
+        """Ask for the overlay's own status until nothing is missing; never sleep for a fixed time."""
         await self.wait_for(self._lacking, timeout, "its neighbours")
 
     async def _lacking(self, host: Host) -> str:
@@ -92,15 +92,15 @@ class Hub(Overlay):
         return await endpoints.attach(self.name, host, image, name, NETWORK)
 
     async def mode(self) -> Mapping[str, str]:
-        """What stands with every sample, as it is now; an overlay with several modes asks its daemons."""
+        """Return the present mode, stored with every sample; with several modes, ask the daemons."""
         return {"mode": "hub", "mtu": self.settings["mtu"]}
 
     def daemons(self, host: Host) -> Sequence[str]:
-        """These are watched while samples are measured, and `lab logs hub` prints what they wrote."""
+        """Return the daemons to watch while samples are measured; `lab logs hub` prints their output."""
         return (DAEMON,)
 
     async def uninstall(self) -> None:
-        """Leave every host as it was, also those after one that fails."""
+        """Leave every host as it was; a failure on one does not stop the others."""
         await together(self._remove(host) for host in self.hosts)
         self.hosts = ()
 

@@ -10,7 +10,7 @@ from lab.topology import Topology
 def topology(near: float = 8.0, far: float = 12.0, rate: float | None = 20.0) -> Topology:
     """Return the west host, the corner and the south host, with a link between neighbours.
 
-    A topology is a function. What it takes, users give on the command line: ``corner:near=5,rate=50``.
+    A topology is a function. Users give its arguments on the command line: ``corner:near=5,rate=50``.
     So every parameter has a type and a default.
 
     Args:

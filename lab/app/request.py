@@ -73,7 +73,7 @@ class RunPlan:
 
     @property
     def rate_to_be_found(self) -> bool:
-        """True if the links are to get the highest rate that this machine carries, and it is not known yet."""
+        """True if the links are to get the highest rate that this machine carries, not known yet."""
         return self.profile.rate_source == "capacity" and self.profile.rate is None
 
     def conditions(self) -> str:

@@ -42,7 +42,7 @@ def conditions(run: StoredRun) -> str:
 
 
 def cost(run: StoredRun) -> str:
-    """Return the CPU use of imposing the links (cores; mean and maximum of all samples); "" if none is known."""
+    """Return in words the CPU cores that imposing the links took: mean and maximum of all samples, or ""."""
     shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
     if not shares:
         return ""
@@ -50,7 +50,7 @@ def cost(run: StoredRun) -> str:
 
 
 def hops(run: StoredRun) -> str:
-    """Return the kind of hop per measured overlay: ``hops: overlay (weave), routed underlay (libnetwork)``."""
+    """Return the kind of hop of each overlay: ``hops: overlay (weave), routed underlay (libnetwork)``."""
     measured = {sample.overlay for sample in run.samples}
     names: dict[str, list[str]] = {}
     for name, overlay in run.manifest.overlays.items():

@@ -104,7 +104,7 @@ class RoundTrip(PresentedExperiment):
         return Reading(self.parse(PING, result.stdout), result.stdout, tuple(argv))
 
     def parse(self, metric: str, raw: str) -> Mapping[str, float]:
-        """Return the values in a tool's output. As this is apart from measuring, stored output can be reread."""
+        """Return the values in a tool's output; apart from `measure`, so stored output can be read again."""
         return ping.parse(raw)
 
     def tables(self, run: StoredRun) -> Sequence[Table]:

@@ -20,7 +20,7 @@ ALL = (*STUDIED, *(name for name in sites.SITES if name not in STUDIED))
 
 
 def host_names(places: Iterable[str]) -> list[str]:
-    """Name a host per site: as the site, with a number from the second host on (AMS, AMS2)."""
+    """Return a host name per site: the site's name, from the second host on with a number (AMS, AMS2)."""
     seen: Counter[str] = Counter()
     found = []
     for place in places:
@@ -30,7 +30,7 @@ def host_names(places: Iterable[str]) -> list[str]:
 
 
 def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None) -> nx.Graph[str]:
-    """Put a shape's nodes, in order, on these sites; the sites come again when there are fewer.
+    """Return a graph with a shape's nodes, in order, on these sites; fewer sites are used again.
 
     Args:
         shape: any undirected graph.
@@ -51,7 +51,7 @@ def place(shape: nx.Graph[Any], places: Sequence[str], rate: float | None = None
 
 
 def with_measured_rtts(graph: nx.Graph[str], study: str) -> nx.Graph[str]:
-    """Give the links round trips between the sites as this study has them, where it has any."""
+    """Set the links' round trips (ms): this study's, else published or estimated; return the same graph."""
     for a, b, edge in graph.edges(data=True):
         end_a, end_b = (sites.site(graph.nodes[host]["site"]) for host in (a, b))
         edge["rtt"] = sites.round_trip(end_a, end_b, study).rtt

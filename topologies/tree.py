@@ -19,7 +19,7 @@ from topologies.common import ALL, LARGEST, check_size, place
 def topology(
     branches: int = 2, height: int = 2, sites: Sequence[str] = ALL, rate: float | None = None
 ) -> Topology:
-    """Each host has this many branches, down to this height; sites come again when they run out."""
+    """Return a tree of this height, with so many branches per host; sites repeat when they run out."""
     check_size("branches of a tree", branches, 1)
     check_size("height of a tree", height, 1)
     if any(hosts > LARGEST for hosts in accumulate(branches**level for level in range(height + 1))):

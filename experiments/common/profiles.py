@@ -1,4 +1,4 @@
-"""Profiles, as the studies measured and as a machine with two cores carries: from times by metric."""
+"""Profiles built from times by metric: those of the studies, and those that fit on two cores."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from lab.runs.experiment import Profile
 
-#: A quarter of a CPU per host: two hosts and the link between them then fit on two cores, and what
-#: limits a sample is the host, as it was in 2016, when every machine had one vCPU. With half a
-#: CPU, UDP took 80 % of two cores and the link let packets go late.
+#: A quarter of a CPU per host: two hosts and the link between them then fit on two cores. The host
+#: limits a sample, as it did in 2016, when every machine had one vCPU. With half a CPU, UDP took 80 %
+#: of two cores, and the link released packets late.
 QUARTER = 0.25
 BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host sets the pace as in 2016"
 #: Why a link has 10 Mbit/s where packets take five hops.
@@ -19,7 +19,7 @@ PORTS = 1000
 
 
 class Times(NamedTuple):
-    """Samples of a metric in each cell: how many, of how many seconds, after how many that do not count."""
+    """Samples of a metric in each cell: their number, their time (s), and the warm-up before each (s)."""
 
     repetitions: int
     seconds: float
@@ -42,17 +42,17 @@ def profile(
 
 
 def link_bound(times: Mapping[str, Times], rate: float, why: str, paper: Profile) -> dict[str, Profile]:
-    """Build ``quick`` of these times, in which the links set the pace (Mbit/s); ``paper`` is as it is."""
+    """Build a ``quick`` profile in which the links' `rate` (Mbit/s) is the limit; ``paper`` is as given."""
     return {"quick": profile("quick", times, rate, why), "paper": paper}
 
 
 def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
-    """Build ``quick`` of these times, in which the host sets the pace (`QUARTER`), and ``paper``."""
+    """Build a ``quick`` profile in which the hosts' CPU (`QUARTER`) is the limit, and ``paper``."""
     return {"quick": profile("quick", times, PORTS, BOUND, QUARTER), "paper": paper(*times)}
 
 
 def paper(*metrics: str, cpus: float | None = 1, **seconds: float) -> Profile:
-    """Build the studies' profile: of each metric 20 samples of 120 s, or of the `seconds` given for it.
+    """Build the studies' profile: 20 samples per metric, each of 120 s or the `seconds` given for it.
 
     With `cpus` of None, hosts are not limited.
     """

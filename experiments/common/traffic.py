@@ -39,7 +39,7 @@ class Tool:
     one_way: bool = False
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
-        """Run the tool between the endpoints that a cell's `from` and `to` name; keep these facts with it.
+        """Run the tool between the endpoints that a cell's `from` and `to` name; add `facts` to the reading.
 
         Raises:
             MeasureError: the tool failed; its raw text is in the error.
@@ -56,7 +56,7 @@ class Tool:
 
 
 def tcp(**params: str) -> Tool:
-    """One TCP stream; `params` names the cell's parameters that options of `iperf3.tcp_argv` come from."""
+    """One TCP stream; `params` maps options of `iperf3.tcp_argv` to the cell's parameters."""
 
     def argv(to: str, cell: Cell) -> list[str]:
         options = {option: cell.params[name] for option, name in params.items()}
@@ -66,7 +66,7 @@ def tcp(**params: str) -> Tool:
 
 
 def udp(datagram: int | None = None) -> Tool:
-    """Datagrams of this size, as many as the links carry, which in 2016 was 1000 Mbit/s."""
+    """UDP datagrams of this size (bytes), sent at the links' rate, else at 1000 Mbit/s as in 2016."""
 
     def argv(to: str, cell: Cell) -> list[str]:
         offered = cell.rate or iperf3.UDP_OFFERED
@@ -76,7 +76,7 @@ def udp(datagram: int | None = None) -> Tool:
 
 
 def latency() -> Tool:
-    """One small request and its response at a time."""
+    """Round trips of one small request and its response at a time."""
     return Tool(lambda to, cell: netperf.latency_argv(to, cell.seconds), netperf.parse_latency)
 
 

@@ -37,7 +37,7 @@ def owned(record: Record) -> bool:
 
 
 def refuse_owned(record: Record) -> None:
-    """Return when a lab belongs to no command that runs.
+    """Check that a lab belongs to no running command.
 
     Raises:
         LabError: names the command that it belongs to.

@@ -80,7 +80,7 @@ class LinkChange:
         return sum(map(bool, (self.values, self.down, self.up, self.reset, self.replay)))
 
     def check(self, link: str) -> None:
-        """Return when it can be done to a link.
+        """Check that this change can be made to a link.
 
         Raises:
             LabError: it contradicts itself, or there is no link to do it to.

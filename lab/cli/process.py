@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def need_root(verb: str, arguments: str = "…") -> None:
-    """Return when this is root.
+    """Check that this process runs as root.
 
     Raises:
         MachineError: it is not; says what to type, with these arguments.

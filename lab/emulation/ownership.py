@@ -41,7 +41,7 @@ class Process:
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    """Return a process's start time in clock ticks since boot; None when it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):

@@ -52,7 +52,7 @@ async def choose(name: str = AUTO, run: RunCommand = command.run) -> type[Shaper
 
 
 def check_links(shaper: type[Shaper], links: Sequence[LinkSpec]) -> None:
-    """Return when a shaper can impose what links ask for; before anything is made.
+    """Check, before anything is made, that a shaper can impose what links ask for.
 
     Raises:
         ShaperError: as `Shaper.apply`, or the links need more memory than there is.

@@ -53,7 +53,7 @@ def remote_argv(argv: Sequence[str], timeout: float, names: Sequence[str], *, su
 
 
 def refuse_password(host: str, result: Result) -> None:
-    """Return when it was not sudo itself that failed.
+    """Check that sudo itself did not fail.
 
     Raises:
         HostError: it asks for a password, lets this user do nothing, or is not there.

@@ -267,7 +267,7 @@ class Session:
 
 
 def obtainable(spec: str) -> None:
-    """Return when this machine can supply an overlay.
+    """Check that this machine can supply an overlay.
 
     Raises:
         UnknownName: there is no such overlay.

@@ -126,7 +126,7 @@ async def _set_up(testbed: Testbed, name: str, own: Sequence[LinkEnd], persist: 
 
 
 async def verify_links(testbed: Testbed, ports: Ports) -> None:
-    """Return when every link leads where the topology says.
+    """Check that every link leads where the topology says.
 
     Raises:
         HostError: a sentence for every one that does not, with the cable to look at.

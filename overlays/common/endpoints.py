@@ -65,7 +65,7 @@ async def attach(
 
 
 def refuse_other(host: Host, name: str, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Return when a container that is there is what was asked for.
+    """Check that an existing container is what was asked for.
 
     Raises:
         OverlayError: it is of another image, or on another network.
@@ -87,7 +87,7 @@ async def remove_all(overlay: str, host: Host) -> None:
 
 
 async def refuse_beside_others(overlay: str, host: Host, what: str) -> None:
-    """Return when no other overlay has endpoints on a host.
+    """Check that no other overlay has endpoints on a host.
 
     Raises:
         OverlayError: one has, and `what` this overlay is about to do would end them.

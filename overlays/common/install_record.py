@@ -55,7 +55,7 @@ async def read(overlay: str, settings: Mapping[str, str], hosts: Sequence[Host])
 
 
 def refuse_other(overlay: str, host: str, runs: Mapping[str, str], asked: Mapping[str, str]) -> None:
-    """Return when an overlay runs with the options that were asked for.
+    """Check that an overlay runs with the options that were asked for.
 
     Raises:
         OverlayError: it does not.

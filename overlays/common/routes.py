@@ -50,7 +50,7 @@ def reaches(topology: Topology, a: str, b: str) -> bool:
 
 
 def refuse_gap(overlay: str, topology: Topology, hosts: Iterable[Host]) -> None:
-    """Return when the hosts of an overlay that relays reach each other through one another.
+    """Check that the hosts of an overlay that relays reach each other through one another.
 
     Raises:
         OverlayError: names two that only a host without the overlay joins.

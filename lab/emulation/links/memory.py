@@ -25,7 +25,7 @@ def needed(link: LinkState) -> int:
 
 
 def check(links: Iterable[LinkState], free: int | None = None) -> None:
-    """Return when full links fit into memory.
+    """Check that full links fit into memory.
 
     Raises:
         ShaperError: names the link that takes most, what it and all of them need, and what there is.

@@ -112,7 +112,7 @@ class Mailbox:
         return int(struct.unpack_from(">I", self.data, at + _HEAD + 4)[0])
 
     def stamp(self, slot: int) -> int | None:
-        """Return when the kernel received a packet (ns since 1970); None where it does not tell."""
+        """Return the time (ns since 1970) at which the kernel received a packet; None if it is unknown."""
         at = slot * _SLOT
         end = at + min(_SLOT, struct.unpack_from("=I", self.data, at)[0])
         at += _HEAD

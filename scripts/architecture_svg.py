@@ -1,7 +1,7 @@
 """The picture of the house: floors as rows, rooms as boxes, thinned imports as arrows that only run down.
 
-The order of the boxes in a row is that of the table `scripts.architecture.FLOORS`. A box stands as near to
-its neighbours as its row allows; an arrow past a floor runs through a gap between that floor's boxes.
+The order of the boxes in a row is that of `FLOORS` in `scripts/architecture_imports.py`. A box stands as near
+to its neighbours as its row allows; an arrow past a floor runs through a gap between that floor's boxes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from scripts.architecture import FLOORS, INNER, Import, thinned, thinned_inside
+from scripts.architecture_imports import FLOORS, INNER, Import, thinned, thinned_inside
 
 WIDTH, MARGIN = 940, 26
 BOX, ROW_GAP, BOX_GAP = 46, 40, 30

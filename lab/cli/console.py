@@ -186,7 +186,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     """
     from lab.report.html import write
     from lab.runs.run_folder import read
-    from lab.runs.verify import faults
+    from lab.runs.run_folder_check import faults
 
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []

@@ -34,7 +34,7 @@ def command(
     from lab.app.request import load_experiment
     from lab.cli.console import show
     from lab.report import export
-    from lab.runs import verify
+    from lab.runs import run_folder_check
     from lab.runs.run_folder import read
 
     if csv and parquet:
@@ -55,7 +55,7 @@ def command(
         for table in experiment.tables(found):
             show(table)
             print()
-    sentences = differences + verify.faults(found, experiment)
+    sentences = differences + run_folder_check.faults(found, experiment)
     for sentence in sentences:
         print(sentence, file=sys.stderr)
     sys.exit(1 if sentences else 0)

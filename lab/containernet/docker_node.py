@@ -1,4 +1,4 @@
-"""Containers as nodes, and `addDocker`: commands inside, limits, published ports."""
+"""Containers as nodes: commands inside, limits, published ports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from subprocess import Popen
 from typing import Any
 
 from mininet.log import warn
-from mininet.net import Mininet
 
 from lab.containernet.nodes import Node, NodeLocation
-from lab.containernet.port_forward import Publisher, bindings
+from lab.containernet.port_forward import Publisher
 from lab.emulation.docker import run_options
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError
 
 
 class Docker(Node):
@@ -157,46 +156,6 @@ class Docker(Node):
 
     def _swaps_freely(self) -> bool:
         return int(self.dcinfo["HostConfig"]["MemorySwap"]) <= 0
-
-
-class DockerHosts(Mininet):
-    """Containernet's `addDocker` and `removeDocker`."""
-
-    def addDocker(self, name: str, cls: type[Docker] = Docker, **params: Any) -> Any:
-        """Start a container as a host: of the image `dimage`, or the lab's own kind of host.
-
-        Raises:
-            TopologyError: a parameter that is not supported; it is named, and nothing was made.
-            HostError: the container did not start.
-        """
-        return self.addHost(name, cls=cls, **params)
-
-    def _start_docker(self, name: str, cls: type[Docker], params: dict[str, Any]) -> Docker:
-        known = {*run_options.KNOWN, *run_options.ELSEWHERE, *run_options.REFUSED}
-        asked = {k: v for k, v in params.items() if cls is Docker or k in known}
-        if str(asked.get("ipc_mode", "")).startswith("container:"):
-            asked["ipc_mode"] = self._ipc_of(name, asked["ipc_mode"])
-        run_options.translate(name, asked)
-        ports = [asked.get(key) or () for key in ("ports", "port_bindings")]
-        bindings(name, ports[0], dict(ports[1]), (), everything=True)
-        image = self.backend.ensure_image(name, asked.pop("dimage", None), asked.pop("build_params", None))
-        exposed = self.backend.image_config(image).get("ExposedPorts") or () if image else ()
-        idle = self.backend.start_container(name, image, asked)
-        extra = {k: v for k, v in params.items() if k not in ("dimage", "idle")}
-        node = cls(name, dimage=image, place=self._place_of(name), idle=idle, **extra)
-        everything = bool(asked.get("publish_all_ports"))
-        node.publish(bindings(name, ports[0], dict(ports[1]), exposed, everything))
-        return node
-
-    def _ipc_of(self, name: str, mode: str) -> str:
-        other = mode.removeprefix("container:").removeprefix("mn.")
-        if not isinstance(self.nameToNode.get(other), Docker):
-            raise UnknownName("container", other, [h.name for h in self.hosts if isinstance(h, Docker)])
-        return f"container:{self.nameToNode[other].container}"
-
-    def removeDocker(self, name: Any, **params: Any) -> bool:
-        """Remove a container, with its links, while the others go on."""
-        return bool(self.removeHost(name))
 
 
 def _bash(name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.emulation.links import memory
+from lab.emulation.links import queue_memory
 from lab.emulation.links.link import Wiring
 from lab.emulation.links.netem import Netem
 from lab.emulation.links.shaper import ABILITIES, Shaper, refuse
@@ -59,7 +59,7 @@ def check_links(shaper: type[Shaper], links: Sequence[LinkSpec]) -> None:
     """
     states = [Wiring(link, link.a, link.b).state for link in links]
     refuse(shaper.name, states)
-    memory.check(states)
+    queue_memory.check(states)
 
 
 def abilities_table() -> str:

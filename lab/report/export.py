@@ -10,8 +10,8 @@ from typing import Any
 from lab.errors import MachineError, MeasureError
 from lab.runs.experiment import Experiment
 from lab.runs.run_folder import StoredRun
+from lab.runs.run_folder_check import raw_fault
 from lab.runs.sample import Sample
-from lab.runs.verify import raw_fault
 
 #: What of a sample stands in columns of its own, before its parameters and values.
 PLAIN = (

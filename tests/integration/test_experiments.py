@@ -23,9 +23,9 @@ from lab.report.html import render
 from lab.runs.experiment import Cell, Experiment
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, read
+from lab.runs.run_folder_check import faults
 from lab.runs.runner import run_experiment
 from lab.runs.target import RunTarget
-from lab.runs.verify import faults
 from overlays.registry import parse
 
 T = TypeVar("T")

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from lab import plugins
-from scripts.architecture import (
+from scripts.architecture import PICTURE
+from scripts.architecture_imports import (
     FLOOR,
     FORMER_NAMES,
     INNER,
     PACKAGES,
-    PICTURE,
     Import,
     circles,
     docstrings,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab.emulation.links import memory, netns, readback
+from lab.emulation.links import netns, queue_memory, readback
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
@@ -80,7 +80,7 @@ class Shaper(ABC):
         refuse(self.name, links)
         async with self._store.locked():
             states = {**self.states, **{link.name: link for link in links}}
-            memory.check(states.values())
+            queue_memory.check(states.values())
             await self._add(links, states)
             await self._compare(links)
 
@@ -112,7 +112,7 @@ class Shaper(ABC):
     async def _set(self, before: LinkState, after: LinkState) -> None:
         refuse(self.name, [after])
         states = {**self.states, after.name: after}
-        memory.check(states.values())
+        queue_memory.check(states.values())
         await self._replace(before, after, states)
         await self._compare([after])
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from experiments.throughput import Throughput
 from lab.cli.main import app
-from lab.runs import verify
+from lab.runs import run_folder_check
 from lab.runs.run_folder import read
 from tests.unit.synthetic import recorded_run
 
@@ -27,7 +27,7 @@ def lab(*words: str) -> tuple[int, str]:
 
 
 def test_a_whole_run_is_whole(folder: Path) -> None:
-    assert verify.faults(read(folder), Throughput()) == []
+    assert run_folder_check.faults(read(folder), Throughput()) == []
     status, said = lab("results", str(folder))
     assert status == 0, said
     assert "TCP, received, Mbit/s" in said

@@ -10,7 +10,6 @@ from mininet import link, node, nodelib
 
 from lab import containernet
 from lab.containernet import (
-    Containernet,
     Controller,
     Docker,
     Node,

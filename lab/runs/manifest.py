@@ -18,6 +18,8 @@ WARM_UP = "warm-up"
 #: these do not belong into one mean.
 FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")
 FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
+#: Packages whose versions were stored once, and that nothing of a run depends on.
+FORMER_PACKAGES = {"pyroute2"}
 
 #: How a profile says that its rate is that of a search (`lab.runs.capacity`).
 FOUND = "the highest that this machine was found to carry"
@@ -81,6 +83,16 @@ class Manifest(BaseModel):
         why = str(profile.get("why", ""))
         source = "capacity" if why.startswith(FOUND) else "user" if why == "set by --rate" else "profile"
         return {**profile, "rate_source": source}
+
+    @field_validator("environment")
+    @classmethod
+    def _without_former_packages(cls, environment: dict[str, Any]) -> dict[str, Any]:
+        """Leave out versions that are not stored any more, so that a run of before can be resumed."""
+        versions = environment.get("versions")
+        if not isinstance(versions, Mapping):
+            return environment
+        kept = {name: version for name, version in versions.items() if name not in FORMER_PACKAGES}
+        return {**environment, "versions": kept}
 
 
 def check_same(stored: Manifest, now: Manifest) -> None:

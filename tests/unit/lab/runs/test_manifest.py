@@ -63,3 +63,11 @@ def test_the_words_of_a_reason_mean_nothing_any_more() -> None:
 
     assert said.profile["rate_source"] == "user"
     assert Manifest(**said.model_dump()).profile == said.profile
+
+
+def test_a_run_that_stored_versions_of_packages_no_longer_used_is_resumed() -> None:
+    now = {"versions": {"numpy": "1.26", "Docker": "20.10"}}
+    before = {"versions": {**now["versions"], "pyroute2": "0.7"}}
+    check_same(manifest(environment=before), manifest(environment=now))
+    with pytest.raises(RunError, match="versions was another"):
+        check_same(manifest(environment={"versions": {"numpy": "1.26"}}), manifest(environment=now))

@@ -52,8 +52,8 @@ PART_OF_IT = 0.1
 #: How far (ms) the wall clock may be set against the monotonic one, or how long sleep may stop the latter.
 #: Two readings agree to 0.003 ms even without a free processor; a tool's round trip is wrong by all of it.
 CLOCK_MS = 1.0
-#: Share by which time may be bent: a quarter of the share by which a link's delay may be off. NTP corrects an ordinary
-#: clock by less than 0.0005; only a clock that was far off is bent more.
+#: Share by which time may be bent: a quarter of that by which a link's delay may be off. NTP corrects an
+#: ordinary clock by less than 0.0005; only a clock that was far off is bent more.
 BENT = 0.005
 
 #: From worst to best: a sample takes the worst state that a reason gives it.

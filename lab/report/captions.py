@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab.report.tables import Section, Table
-from lab.runs.manifest import FOUND, WARM_UP
+from lab.runs.experiment import WARM_UP
+from lab.runs.manifest import FOUND
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 

@@ -17,8 +17,7 @@ from lab.errors import HostError, LabError, MeasureError, OverlayError, Topology
 from lab.events import Emit, Note, step
 from lab.hosts.host import Endpoint, Host
 from lab.measure.reachability import every_pair
-from lab.runs.experiment import Cell, Experiment
-from lab.runs.manifest import WARM_UP
+from lab.runs.experiment import WARM_UP, Cell, Experiment
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.base import Overlay

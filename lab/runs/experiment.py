@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Literal
 from lab.hosts.host import Endpoint
 from lab.topology import Topology
 
+#: The warm-up among a run's phases (`Manifest.timing`), by which a report knows that there was one.
+WARM_UP = "warm-up"
+
 
 @dataclass(frozen=True)
 class Profile:

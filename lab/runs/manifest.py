@@ -11,9 +11,6 @@ from lab.errors import RunError
 
 SCHEMA: Literal[1] = 1
 
-#: The warm-up among a run's phases (`Manifest.timing`), by which a report knows that there was one.
-WARM_UP = "warm-up"
-
 #: What a resumed run must have in common with its beginning: samples that differ in one of
 #: these do not belong into one mean.
 FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")

@@ -152,5 +152,5 @@ async def roll_back(overlay: Overlay, phases: Phases, limit: float | None = None
             async with asyncio.timeout(limit):
                 await overlay.uninstall()
     except (LabError, TimeoutError) as error:
-        reason = str(error) or f"no end within {limit} s"
+        reason = str(error) or (f"no end within {limit:g} s" if limit else "it timed out")
         phases.emit(Note(f"{phases.overlay} could not be taken off every host: {reason}"))

@@ -12,6 +12,7 @@ from lab.errors import OverlayError
 from lab.events import Event, Note, StepDone
 from lab.report import captions
 from lab.runs import bring_up
+from lab.runs.bring_up import Phases, roll_back
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import RunFolder, read
 from tests.unit.fakes import FakeExperiment, FakeOverlay, fake_lab, new_folder
@@ -141,3 +142,18 @@ async def test_what_fails_while_an_overlay_is_rolled_back_is_told_and_raises_not
     events: list[Event] = []
     await bring_up.roll_back(FakeOverlay(uninstall=error), bring_up.Phases("fake", events.append), 20)
     assert [said in event.text for event in events if isinstance(event, Note)] == [True]
+
+
+@pytest.mark.parametrize(("limit", "reason"), [(20.0, "no end within 20 s"), (None, "it timed out")])
+async def test_an_uninstall_that_does_not_end_is_told_with_its_limit(
+    limit: float | None, reason: str
+) -> None:
+    class Endless(FakeOverlay):
+        async def uninstall(self) -> None:
+            raise TimeoutError
+
+    events: list[Event] = []
+    await roll_back(Endless(), Phases("fake", events.append), limit)
+
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert notes == [f"fake could not be taken off every host: {reason}"]

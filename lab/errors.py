@@ -141,5 +141,9 @@ class MeasureError(LabError, RuntimeError):
         super().__init__(f"{tool}: {reason}")
 
 
+class BoxError(LabError, RuntimeError):
+    """A box of virtual time that cannot be made here, or that ended before its work did."""
+
+
 class RunError(LabError, RuntimeError):
     """A run folder that cannot be read, resumed or written."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -65,6 +66,23 @@ class SampleDone:
 
 Event = StepStarted | StepDone | StepFailed | Note | SampleStarted | SampleDone
 Emit = Callable[[Event], None]
+
+
+KINDS = {kind.__name__: kind for kind in (StepStarted, StepDone, StepFailed, Note, SampleStarted, SampleDone)}
+
+
+def to_json(event: Event) -> str:
+    """Write an event as one line of JSON, for another process."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)})
+
+
+def from_json(line: str) -> Event | None:
+    """Read an event that `to_json` wrote; None for any other line."""
+    try:
+        stored = json.loads(line)
+        return KINDS[stored.pop("event")](**stored)  # type: ignore[return-value]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def silent(_: Event) -> None:

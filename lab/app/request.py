@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lab import plugins
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
 from lab.events import Emit, silent
+from lab.runs.sample import Clock
 
 if TYPE_CHECKING:
     from lab.report.claims import Claim
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What to do with a sample during which an overlay's mode changed; either way it is kept.
 FALLBACKS = ("mark", "relaunch")
+#: Mbit/s of the links of GÉANT's Testbeds Service, which both studies used (Zismer 2016, section 3.1).
+TESTBED_RATE = 1000.0
 #: Seconds of one sample: a day.
 LONGEST = 86_400
 #: Given in place of a rate: a search finds it (`lab.runs.capacity`).
@@ -57,6 +60,14 @@ class RunRequest:
     verb: str = "emulate"
     lab: str = ""
     keep: bool = False
+    #: ``real``, or ``virtual``: time that stands still while programs compute (`lab.app.virtual`).
+    clock: Clock = "real"
+    #: What work costs in virtual time (µs); see `lab.virtual.cost`.
+    costs: Mapping[str, float] = field(default_factory=dict)
+    #: How often every overlay is brought up, in virtual time.
+    bring_ups: int = 1
+    #: Boxes side by side at most; 0: one for every processor.
+    boxes: int = 0
 
 
 @dataclass(frozen=True)
@@ -178,8 +189,19 @@ def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
     profile = experiment.profiles[request.profile]
     if request.verb == "testbed run":
         profile = replace(profile, rate=None, cpus=None, why="")
-    if request.rate is not None:
+    if request.clock == "virtual":
+        profile = _for_virtual_time(experiment, profile, request)
+    if request.rate is not None and not (request.clock == "virtual" and request.rate == AUTO):
         profile = replace(profile, **_rate_settings(request.rate))
+    return _amount_of_work(profile, request)
+
+
+def _amount_of_work(profile: Profile, request: RunRequest) -> Profile:
+    """Return a profile with the repetitions and the time (s) that the user asks for.
+
+    Raises:
+        LabError: nothing can be measured with them.
+    """
     if request.repetitions is not None:
         if request.repetitions < 1:
             raise LabError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
@@ -191,6 +213,17 @@ def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
             )
         profile = replace(profile, seconds=dict.fromkeys(profile.seconds, request.duration))
     return profile
+
+
+def _for_virtual_time(experiment: Experiment, profile: Profile, request: RunRequest) -> Profile:
+    """Return a profile without what it leaves out or limits because of this machine.
+
+    Raises:
+        LabError: the experiment measures what takes no time there.
+    """
+    if experiment.only_in_real_time:
+        raise LabError(f"{experiment.name} cannot run in virtual time: {experiment.only_in_real_time}")
+    return replace(profile, cpus=None, rate=TESTBED_RATE, why="the testbed's rate; virtual time carries any")
 
 
 def _rate_settings(text: float | str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lab.emulation.links.calibration import calibrate
 from lab.events import Emit, Event, Note, StepDone, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.measure.machine import NothingToRecord
 from lab.runs.environment import boot, environment
 from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, RunSession, check_same
@@ -59,7 +60,8 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         if plan.rate_to_be_found:
             plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
         emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
-        capacity.warn_of_overload(plan, emit)
+        if request.clock == "real":
+            capacity.warn_of_overload(plan, emit)
         lab = Emulation(plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing))
         emulation = await stack.enter_async_context(lab)
         prepared = await prepare_emulated(emulation, request, plan, emit)
@@ -86,6 +88,8 @@ async def prepare_emulated(
     for fault in off:
         emit(Note(f"accepted: {fault}"))
     target = measurable(emulation, plan.topology, plan.experiment.interval, emit)
+    if request.clock == "virtual":
+        target = replace(target, machine=NothingToRecord(), clock="virtual", costs=request.costs)
     return PreparedLab(
         replace(target, accepted=off),
         emulation.shaper.name,
@@ -101,7 +105,7 @@ async def measure_on(
 
     `timing` has the time (s) that each step of bringing them up took.
     """
-    with _open_folder(request, new_manifest(request, plan, prepared), emit) as folder:
+    with open_folder(request, new_manifest(request, plan, prepared), emit) as folder:
         folder.manifest.timing["bring-up"] = timing
         folder.save()
         prepared.on_folder(folder.path)
@@ -145,6 +149,8 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         only=list(request.only),
         rate=plan.profile.rate,
         shaper=prepared.shaper,
+        clock=request.clock,
+        costs=dict(request.costs),
         seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
         spares=request.extra_repetitions,
@@ -152,23 +158,23 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         environment=prepared.environment,
         calibration=prepared.calibration,
         accepted=list(prepared.target.accepted),
-        sessions=[_session()],
+        sessions=[session()],
     )
 
 
-def _session() -> RunSession:
+def session() -> RunSession:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return RunSession(started=started, command=sys.argv[:], boot=boot())
 
 
-def _open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
+def open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
     """Return a new run folder, or the one to go on with, after a check that the conditions are the same."""
     if request.resume is None:
         return RunFolder.create(request.results, manifest)
     stored = read(request.resume).manifest
     same = {"only": stored.only, "seed": stored.seed}
     check_same(stored, manifest.model_copy(update=same))
-    folder = RunFolder.resume(request.resume, _session())
+    folder = RunFolder.resume(request.resume, session())
     if folder.repaired:
         emit(Note(folder.repaired))
     return folder

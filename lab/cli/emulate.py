@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +14,15 @@ from lab.cli.experiment_options import ExperimentOptions, takes_experiment_optio
 from lab.cli.options import ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
 from lab.cli.process import need_root, wait
 from lab.cli.topologies import tell
-from lab.errors import LabError
+from lab.errors import LabError, UnknownName
 from lab.topology import sites
 
 if TYPE_CHECKING:
     from lab.app.request import RunRequest
+
+
+#: Clocks by which a run can measure.
+CLOCKS = ("real", "virtual")
 
 
 @takes_experiment_options
@@ -40,6 +46,20 @@ def command(
         bool, typer.Option(help="Print the cells and the time they take; do nothing.")
     ] = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
+    clock: Annotated[
+        str,
+        typer.Option(help="'real', or 'virtual': time that stands still while programs compute."),
+    ] = "real",
+    cost: Annotated[
+        list[str] | None,
+        typer.Option(help="Virtual time: PROGRAM=µs for each of its reads and writes, or upcall=µs."),
+    ] = None,
+    bringups: Annotated[
+        int, typer.Option(min=1, help="Virtual time: how often every overlay is brought up, with a new seed.")
+    ] = 1,
+    boxes: Annotated[
+        int, typer.Option(min=0, help="Virtual time: boxes side by side at most; 0 is one per processor.")
+    ] = 0,
     lab: Annotated[
         str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
     ] = "",
@@ -64,23 +84,73 @@ def command(
         prompt=cli,
         lab=lab,
         keep=keep,
+        **_clock(clock, cost or (), bringups, boxes),
     )
     if dry_run:
         show_plan(request)
         return
+    _refuse_in_virtual_time(request)
     need_root("emulate", experiment)
     sys.exit(_run_attached(request) if lab else _run(request))
+
+
+def _refuse_in_virtual_time(request: RunRequest) -> None:
+    """Check that a run in virtual time is asked for nothing that a box cannot do.
+
+    Raises:
+        LabError: it is; names the option.
+    """
+    given = {
+        "--lab": request.lab,
+        "--keep": request.keep,
+        "--cli": request.prompt,
+        "--trace": request.trace,
+        "--shaper": request.shaper == "wire",
+    }
+    if request.clock == "virtual" and (names := [name for name, value in given.items() if value]):
+        raise LabError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
+
+
+def _clock(clock: str, cost: Sequence[str], bring_ups: int, boxes: int) -> dict[str, Any]:
+    """Return the fields of a request that say by which clock it measures.
+
+    Raises:
+        UnknownName: there is no such clock.
+        LabError: something of virtual time was asked for without it.
+    """
+    from lab.virtual.cost import parse
+
+    if clock not in CLOCKS:
+        raise UnknownName("clock", clock, CLOCKS)
+    asked = {"--cost": bool(cost), "--bringups": bring_ups > 1, "--boxes": bool(boxes)}
+    if clock == "real" and any(asked.values()):
+        name = next(name for name, given in asked.items() if given)
+        raise LabError(f"{name} is for virtual time; give --clock virtual with it")
+    return {"clock": clock, "costs": parse(cost), "bring_ups": bring_ups, "boxes": boxes}
+
+
+def _as_stored(request: RunRequest) -> RunRequest:
+    """Return a request to resume a run with the clock of that run."""
+    from lab.runs.run_folder import read
+
+    if request.resume is None:
+        return request
+    stored = read(request.resume).manifest
+    same = {"costs": stored.costs, "bring_ups": stored.bring_ups, "seed": stored.seed}
+    return replace(request, clock=stored.clock, **same)
 
 
 def _run(request: RunRequest) -> int:
     """Build, measure, show, take away; returns the exit status."""
     from rich.console import Console
 
+    from lab.app import run, virtual
     from lab.app.request import plan_run
-    from lab.app.run import emulate
     from lab.cli.console import progress, show_results
 
+    request = _as_stored(request)
     plan = plan_run(request, tell)
+    emulate = virtual.emulate if request.clock == "virtual" else run.emulate
     # Mininet's prompt and a live display cannot share a terminal
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:

@@ -58,6 +58,17 @@ class Snapshot:
     clocks: Clocks = field(default_factory=clocks.read)
 
 
+class NothingToRecord:
+    """A recorder for virtual time: a machine of which nothing is used has no limits to record."""
+
+    async def start(self) -> None:
+        """Begin nothing."""
+
+    async def stop(self) -> dict[str, Any]:
+        """Return an empty record."""
+        return {}
+
+
 class Poller(Generic[T]):
     """Keeps what `read` returns, now and every `interval` (s), by a thread, until it is stopped."""
 

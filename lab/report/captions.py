@@ -19,12 +19,23 @@ MEANING: dict[State, str] = {
 
 
 def rate(run: StoredRun) -> str:
-    """Return the links' rate in words (``links of 20 Mbit/s``), or that each link has its own."""
+    """Return the links' rate in words (``links of 20 Mbit/s``), or that each has its own; and the clock."""
     value = run.manifest.rate
     if not value:
-        return "links of the topology's own rates"
+        return "links of the topology's own rates" + clock(run)
     found = run.manifest.profile.get("rate_source") == "capacity"
-    return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "")
+    return f"links of {value:g} Mbit/s" + (f", {FOUND}" if found else "") + clock(run)
+
+
+def clock(run: StoredRun) -> str:
+    """Return in words that a run was measured in virtual time, and what work costs there; "" in real time."""
+    if run.manifest.clock == "real":
+        return ""
+    prices = (
+        f"{price:g} µs per {'upcall' if name == 'upcall' else f'read or write of {name}'}"
+        for name, price in run.manifest.costs.items()
+    )
+    return f", in virtual time with {', '.join(prices) or 'free CPU'}"
 
 
 def conditions(run: StoredRun) -> str:

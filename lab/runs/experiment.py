@@ -92,6 +92,8 @@ class Experiment(ABC):
     topology: ClassVar[str]
     overlays: ClassVar[tuple[str, ...]]
     profiles: ClassVar[Mapping[str, Profile]]
+    #: The reason why it cannot be measured in virtual time, where work takes no time; empty where it can.
+    only_in_real_time: ClassVar[str] = ""
     #: How long each metric is measured and thrown away before an overlay's first sample (s); 0: not at all.
     warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.

@@ -8,12 +8,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from lab.errors import RunError
+from lab.runs.sample import Clock
 
 SCHEMA: Literal[1] = 1
 
 #: What a resumed run must have in common with its beginning: samples that differ in one of
 #: these do not belong into one mean.
-FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed")
+FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed", "clock", "costs", "bring_ups")
 FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
 #: Packages whose versions were stored once, and that nothing of a run depends on.
 FORMER_PACKAGES = {"pyroute2"}
@@ -59,6 +60,11 @@ class Manifest(BaseModel):
     rate: float | None = None
     shaper: str = ""
     seed: int = 0
+    clock: Clock = "real"
+    #: What work costs in virtual time (µs), by what is paid for (`lab.virtual.cost`); nothing by default.
+    costs: dict[str, float] = {}
+    #: How often every overlay is brought up, each time with a seed of its own.
+    bring_ups: int = 1
     on_fallback: Literal["mark", "relaunch"] = "mark"
     #: Extra repetitions of a cell at most, in place of samples that do not count.
     spares: int = 0

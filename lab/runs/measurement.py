@@ -137,6 +137,8 @@ class Sampler:
             params=dict(cell.params),
             repetition=task.repetition,
             attempt=self.progress.attempts(task) + 1,
+            clock=self.target.clock,
+            costs=dict(self.target.costs),
             started=recorded.started.isoformat(timespec="milliseconds"),
             seconds=round(recorded.seconds, 4),
             outcome="failed" if recorded.trouble else "ok",

@@ -140,6 +140,15 @@ class RunFolder:
         self.samples.append(stored)
         return stored
 
+    def adopt(self, sample: Sample) -> None:
+        """Take up a sample whose raw output lies in this folder already."""
+        assert self._file is not None, "the folder is closed"
+        try:
+            _write(self._file, sample.line().encode())
+        except OSError as error:
+            raise RunError(f"{self.path / SAMPLES} cannot be written: {error.strerror}") from error
+        self.samples.append(sample)
+
     def save(self) -> None:
         """Write the manifest, whole or not at all."""
         try:

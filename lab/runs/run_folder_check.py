@@ -41,11 +41,13 @@ def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
     topology = Topology.from_dict(manifest.topology)
     grid = plan_cells(experiment, topology, names, Profile(**manifest.profile), manifest.only)
     for name, cells in grid.items():
-        progress = Progress(cells, run.samples)
-        missing = [cell.key for cell in cells if not progress.finished(cell)]
-        if missing:
-            first = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
-            yield f"{name}: {len(missing)} of {len(cells)} cells lack samples: {first}"
+        for number in range(1, manifest.bring_ups + 1):
+            progress = Progress(cells, (s for s in run.samples if s.bring_up == number))
+            missing = [cell.key for cell in cells if not progress.finished(cell)]
+            if missing:
+                first = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+                which = f" of bring-up {number}" if manifest.bring_ups > 1 else ""
+                yield f"{name}: {len(missing)} of {len(cells)} cells{which} lack samples: {first}"
 
 
 def _of_other_runs(run: StoredRun) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA: Literal[1] = 1
 
 State = Literal["valid", "host-bound", "emulator-bound", "broken"]
+Clock = Literal["real", "virtual"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -38,9 +39,14 @@ class Sample(BaseModel):
     #: Counts from 1; `attempt` too, and is above 1 where an earlier attempt failed.
     repetition: int = Field(ge=1)
     attempt: int = Field(1, ge=1)
-    #: ISO 8601, UTC.
+    #: The bring-up of the overlay in which it was measured, from 1.
+    bring_up: int = Field(1, ge=1)
+    #: The clock by which it was measured, and what work costs in virtual time (`lab.virtual.cost`).
+    clock: Clock = "real"
+    costs: dict[str, Finite] = {}
+    #: ISO 8601, UTC; a virtual date in virtual time.
     started: str
-    #: Wall time of the measurement (s), hand-shakes included.
+    #: Duration of the measurement by its clock (s), hand-shakes included.
     seconds: Finite
     outcome: Literal["ok", "failed"]
     error: str | None = None

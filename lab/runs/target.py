@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lab.hosts.host import Host
 from lab.measure.link_counters import ReadCounters, no_counters
 from lab.measure.machine import MachineRecorder, Recorder
+from lab.runs.sample import Clock
 from lab.topology import Topology
 
 
@@ -70,5 +71,8 @@ class RunTarget:
     cost: Callable[[], Awaitable[Mapping[str, float]]] = no_cost
     #: Makes what happens to the links, anew for each overlay.
     script: Callable[[], Script] = NoScript
+    #: The clock of the hosts, and what work costs in virtual time (see `Sample`).
+    clock: Clock = "real"
+    costs: Mapping[str, float] = field(default_factory=dict)
     #: Links that are not what was asked, in words, and that the user accepted: every sample says so.
     accepted: Sequence[str] = ()

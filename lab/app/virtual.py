@@ -1,0 +1,314 @@
+"""A run in virtual time: one box per block, several side by side, and one run folder for all of them.
+
+A block is one bring-up of one overlay, with a seed of its own. It needs nobody else, and virtual time is not
+disturbed by neighbours: so blocks run side by side, one per processor. A finished block is kept in the run
+folder; a resumed run boots only boxes of blocks that are not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.app import in_box
+from lab.app.request import RunPlan, RunRequest
+from lab.app.run import open_folder, session
+from lab.emulation.docker.daemon import Daemon
+from lab.errors import BoxError, RunError
+from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
+from lab.images import roots
+from lab.report import captions
+from lab.runs import run_folder
+from lab.runs.event_log import logging
+from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.run_folder import RunFolder, StoredRun, slug
+from lab.runs.runner import described
+from lab.util.paths import STATE
+from lab.virtual import cost, first, kernel
+from lab.virtual.box import Box, Ended, Order, missing_programs
+from lab.virtual.kernel import Kernel
+
+ROOT = Path(__file__).resolve().parents[2]
+#: The folder of a run's blocks; and the file that says that a block is whole, with its times.
+BLOCKS, WHOLE = "blocks", "block.json"
+#: Variables by which programs of overlays are found; they are the same inside.
+PASSED_ON = ("LAB_WEAVER", "LAB_FLANNELD", "XDG_CACHE_HOME")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One bring-up of one overlay: `number` counts from 1, `seed` is what its random numbers follow from."""
+
+    overlay: str
+    number: int
+    seed: int
+
+    def folder(self, run: Path) -> Path:
+        """Return its folder in that of the run."""
+        return run / BLOCKS / f"{slug(self.overlay)}.{self.number}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.overlay} #{self.number}"
+
+
+def blocks(overlays: Sequence[str], bring_ups: int, seed: int) -> list[Block]:
+    """Return the blocks of a run: every overlay once, then every overlay again."""
+    return [Block(name, number, seed + number - 1) for number in range(1, bring_ups + 1) for name in overlays]
+
+
+async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, Path]:
+    """Measure in virtual time; returns the exit status and the run's folder.
+
+    Raises:
+        BoxError: this machine cannot have boxes.
+        MachineError: the kernel or the images cannot be made here; says what to do.
+    """
+    if missing := missing_programs():
+        raise BoxError(f"virtual time needs {', '.join(missing)}; install them")
+    made = await asyncio.to_thread(_prepare, plan, emit)
+    manifest = _manifest(request, plan, made)
+    with open_folder(request, manifest, emit) as folder:
+        emit(Note(f"results go to {folder.path}"))
+        emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
+        heard = logging(folder.path / "log", emit)
+        await VirtualRun(request, plan, made, folder, heard).carry_out()
+        return _status(folder), folder.path
+
+
+def _prepare(plan: RunPlan, emit: Emit) -> Kernel:
+    """Make what boxes need and cannot get for themselves: the kernel, root file systems, programs."""
+    made = kernel.ensure(emit)
+    daemon = Daemon(emit=emit)
+    try:
+        roots.ensure(emit)
+        for overlay in plan.overlays.values():
+            if overlay.obtainable() is None:
+                overlay.fetch()
+    finally:
+        daemon.release()
+    return made
+
+
+def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
+    """Return the manifest of a run that begins now; its id follows from all that decides its samples."""
+    seed = request.seed or 0
+    decides = [
+        plan.experiment.name,
+        plan.topology.to_dict(),
+        asdict(plan.profile),
+        sorted(plan.overlays),
+        sorted(request.only),
+        dict(request.costs),
+        request.bring_ups,
+        seed,
+        made.identity,
+    ]
+    return Manifest(
+        run=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:6],
+        experiment=plan.experiment.name,
+        created=session().started,
+        topology=plan.topology.to_dict(),
+        profile=asdict(plan.profile),
+        only=list(request.only),
+        rate=plan.profile.rate,
+        shaper="netem",
+        seed=seed,
+        clock="virtual",
+        costs=dict(request.costs),
+        bring_ups=request.bring_ups,
+        spares=request.extra_repetitions,
+        overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
+        environment={"kernel": f"{made.version}, user-mode, of {made.source}", "box": made.identity},
+        sessions=[session()],
+    )
+
+
+class VirtualRun:
+    """The blocks of one run, carried out side by side and collected in the order of their names."""
+
+    def __init__(
+        self, request: RunRequest, plan: RunPlan, made: Kernel, folder: RunFolder, emit: Emit
+    ) -> None:
+        self._request, self._plan, self._kernel, self._folder, self._emit = request, plan, made, folder, emit
+        self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed)
+        self._adopted = {(s.overlay, s.bring_up) for s in folder.samples}
+        self._total = folder.manifest.bring_ups * sum(
+            cell.repetitions for cells in plan.cells(request.only).values() for cell in cells
+        )
+        self._done = len(folder.samples)
+
+    async def carry_out(self) -> None:
+        """Run every block that is not whole yet, and take up the samples of each.
+
+        Raises:
+            BoxError: a box did not do its work.
+        """
+        free: asyncio.Queue[int] = asyncio.Queue()
+        for cpu in sorted(os.sched_getaffinity(0))[: self._request.boxes or None]:
+            free.put_nowait(cpu)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for block in self._blocks:
+                    group.create_task(self._one(block, free))
+        except* BoxError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._folder.save()
+        self._folder.manifest.complete = all(self._whole(block) for block in self._blocks)
+        self._folder.save()
+
+    async def _one(self, block: Block, free: asyncio.Queue[int]) -> None:
+        if not self._whole(block):
+            cpu = await free.get()
+            try:
+                await self._boot(block, cpu)
+            finally:
+                free.put_nowait(cpu)
+        self._collect()
+
+    async def _boot(self, block: Block, cpu: int) -> None:
+        if missing := self._plan.overlays[block.overlay].obtainable():
+            self._folder.manifest.overlays[block.overlay] = described(
+                self._plan.overlays[block.overlay]
+            ).model_copy(update={"state": "not obtainable", "reason": missing.what, "remedy": missing.remedy})
+            return
+        folder = block.folder(self._folder.path)
+        shutil.rmtree(folder, ignore_errors=True)  # of a box that did not come to its end
+        (folder / in_box.RUNS).mkdir(parents=True)
+        in_box.write(folder, self._request, self._plan, block.overlay, block.seed)
+        ears = _Ears(block, self)
+        with step(self._emit, f"{block.name} in its box") as words, (folder / "console").open("w") as console:
+            box = Box(
+                self._kernel.program,
+                folder,
+                cpu,
+                block.seed + 1,
+                self._kernel.environment,
+                lambda line: (console.write(line + "\n"), ears.hear(line)),
+            )
+            ended = await box.run(_order(self._request))
+            pace = f"{ended.virtual / max(ended.wall, 1e-9):.1f} times as fast as a clock"
+            words.append(f"{ended.virtual:.0f} virtual seconds, {pace}")
+        self._keep(block, ended, ears.last)
+
+    def _keep(self, block: Block, ended: Ended, last: str) -> None:
+        """Note that a block is whole, or that its overlay failed."""
+        folder = block.folder(self._folder.path)
+        state = self._state(folder, last)
+        times = {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
+        (folder / WHOLE).write_text(json.dumps({**asdict(block), **times, "state": state.state}))
+        manifest = self._folder.manifest
+        manifest.timing[block.name] = times
+        before = manifest.overlays[block.overlay]
+        if before.state in ("pending", "ok"):
+            manifest.overlays[block.overlay] = state
+        self._folder.save()
+
+    def _state(self, folder: Path, last: str) -> OverlayState:
+        """Return what became of the block's overlay: by the run in the box, or else by what was said last."""
+        if (run := inner(folder)) is None:
+            overlay = json.loads((folder / in_box.PLAN).read_text())["overlay"]
+            fresh = described(self._plan.overlays[overlay])
+            return fresh.model_copy(update={"state": "failed", "reason": last or "the box said nothing"})
+        manifest = self._folder.manifest
+        manifest.calibration = manifest.calibration or run.manifest.calibration
+        manifest.environment = {**run.manifest.environment, **manifest.environment}
+        return next(iter(run.manifest.overlays.values()))
+
+    def _whole(self, block: Block) -> bool:
+        return (block.folder(self._folder.path) / WHOLE).exists()
+
+    def _collect(self) -> None:
+        """Take up samples block by block, always in the same order."""
+        for block in self._blocks:
+            known = self._folder.manifest.overlays[block.overlay].state == "not obtainable"
+            if not self._whole(block) and not known:
+                return
+            if (block.overlay, block.number) in self._adopted:
+                continue
+            self._adopted.add((block.overlay, block.number))
+            self._adopt(block)
+
+    def _adopt(self, block: Block) -> None:
+        if (run := inner(block.folder(self._folder.path))) is None:
+            return
+        at = run.path.relative_to(self._folder.path)
+        for sample in run.samples:
+            more = {"run": self._folder.manifest.run, "bring_up": block.number}
+            self._folder.adopt(sample.model_copy(update={**more, "raw": f"{at}/{sample.raw}"}))
+
+    def heard(self, block: Block, event: Any) -> None:
+        """Pass an event of a box on, with the numbers of the whole run."""
+        match event:
+            case SampleStarted(cell, repetition, repetitions):
+                where = f"{cell} in box {block.name}"
+                self._emit(SampleStarted(where, repetition, repetitions, self._done, self._total, 0.0))
+            case SampleDone():
+                self._done += 1
+                self._emit(event)
+            case Note(text):
+                self._emit(Note(f"{block.name}: {text}"))
+
+
+@dataclass
+class _Ears:
+    """Hears what a box prints: events, which go on, and everything else, of which the last line is kept."""
+
+    block: Block
+    run: VirtualRun
+    last: str = ""
+
+    def hear(self, line: str) -> None:
+        event = from_json(line)
+        if event is not None:
+            self.run.heard(self.block, event)
+        if isinstance(event, Note):
+            self.last = event.text
+        elif event is None and line.strip():
+            self.last = line.strip()
+
+
+def inner(folder: Path) -> StoredRun | None:
+    """Return the run that a block's box made; None when it made none that can be read."""
+    made = sorted((folder / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
+    try:
+        return run_folder.read(made[-1].parent) if made else None
+    except RunError:
+        return None
+
+
+def _order(request: RunRequest) -> Order:
+    """Return the order of every box of a run: nothing in it differs from box to box."""
+    import sys
+
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/run/tmp",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "LAB_STATE_DIR": "/run/state",
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+    }
+    return Order(
+        argv=[sys.executable, "-m", "lab.app.in_box", first.INSIDE],
+        directory=str(ROOT),
+        environment=environment,
+        parameters=cost.parameters(request.costs),
+        links={"/run/state/roots": str(STATE / "roots")},
+    )
+
+
+def _status(folder: RunFolder) -> int:
+    states = [overlay.state for overlay in folder.manifest.overlays.values()]
+    return 0 if "ok" in states and "failed" not in states else 1

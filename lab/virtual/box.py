@@ -1,0 +1,208 @@
+"""A box: one user-mode Linux kernel whose time stands still while programs compute, and jumps when all wait.
+
+A box does one thing, its order, and ends. It belongs to the process that boots it: when that process dies,
+the box and all its processes die too. It runs on one processor of this machine, as its kernel and its
+programs take turns; on two it takes six times as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import monotonic
+
+from lab.errors import BoxError
+from lab.virtual import first
+
+#: The moment at which time begins in every box (ns since 1970), so that two runs read the same dates.
+START = 1_800_000_000_000_000_000
+#: Memory of a box (MiB). It is this machine's only where the box has touched it.
+MEMORY = 4096
+#: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
+#: virtual time from moving; work that takes so long without one wait is not known.
+STALL = 180.0
+#: What a box's line of life begins with: virtual seconds since its start follow.
+BEAT = "\x01beat "
+#: Programs that a box needs on this machine.
+PROGRAMS = ("setpriv", "unshare", "taskset", "mount", "ip", "tc", "nsenter")
+#: Mounts the box's own folder at the place that all boxes know, then becomes the kernel.
+ENTER = 'mount --make-rprivate / && mount --bind "$1" "$2" && shift 2 && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Order:
+    """The work of a box.
+
+    Attributes:
+        argv: the command, one of this machine's programs.
+        directory: where it starts.
+        environment: all of its environment.
+        parameters: values for the parameters of the kernel's additions, by name.
+        links: symbolic links to make in the box, by their path there.
+    """
+
+    argv: Sequence[str]
+    directory: str
+    environment: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A box that ended: the status of its command, and how long it ran (s) by both clocks."""
+
+    status: int
+    wall: float
+    virtual: float
+
+
+def kernel_argv(program: Path, memory: int = MEMORY) -> list[str]:
+    """Return the kernel's command line. It is the same for every box, as its length moves results."""
+    files = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
+    console = ["con0=null,fd:1", "con=null", "ssl=null", "quiet", "panic=-1"]
+    time = ["time-travel=inf-cpu", f"time-travel-start={START}", "seccomp=on"]
+    begin = [f"init={sys.executable}", "--", "-S", "-B", first.__file__]
+    return [str(program), f"mem={memory}M", *files, *console, *time, *begin]
+
+
+def argv(folder: Path, cpu: int, kernel: Sequence[str]) -> list[str]:
+    """Return the command that boots a kernel on one processor, in namespaces that end with this process."""
+    own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    inside = ["sh", "-c", ENTER, "sh", str(folder), first.FOLDER]
+    return ["setpriv", "--pdeathsig", "KILL", *own, *inside, "taskset", "-c", str(cpu), *kernel]
+
+
+def missing_programs() -> list[str]:
+    """Return the programs of this machine that a box needs and that are not here."""
+    return [name for name in PROGRAMS if not shutil.which(name)]
+
+
+def scratch() -> Path:
+    """Return the folder where a box's memory lies: on a file system in memory with room for it.
+
+    Raises:
+        BoxError: this machine has not enough memory.
+    """
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    folder = next((p for p in (Path("/dev/shm"), Path("/run")) if _room(p) > MEMORY << 20), None)
+    if folder is None:
+        raise BoxError(
+            f"a box needs {MEMORY} MiB in memory, and neither /dev/shm nor /run has so much room "
+            f"({available >> 20} MiB of memory are free); end other programs or enlarge /dev/shm"
+        )
+    return folder
+
+
+def _room(path: Path) -> int:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return 0
+
+
+class Box:
+    """One box, to be booted once.
+
+    Args:
+        program: the kernel.
+        folder: its folder; only the box writes to it while it runs.
+        cpu: the processor of this machine that it runs on.
+        seed: what all random numbers in it follow from.
+        environment: what the kernel needs in its own environment (`lab.virtual.kernel.Kernel`).
+        hear: called with every line that the box prints, other than its beats.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        cpu: int,
+        seed: int,
+        environment: Mapping[str, str],
+        hear: Callable[[str], None],
+    ) -> None:
+        self._program, self._folder, self._cpu, self._hear = program, folder, cpu, hear
+        self._environment = {"PATH": os.defpath, "HOME": first.FOLDER, **environment, "UM_SEED": str(seed)}
+        self._alive = monotonic()
+        self._virtual = 0.0
+
+    async def run(self, order: Order, stall: float = STALL) -> Ended:
+        """Boot, carry the order out, and return its status once the kernel has ended.
+
+        Raises:
+            BoxError: the kernel did not boot, was killed, or showed no life for `stall` (s of wall time).
+        """
+        (self._folder / first.ORDER).write_text(json.dumps(asdict(order)))
+        (self._folder / first.STATUS).unlink(missing_ok=True)
+        Path(first.FOLDER).mkdir(parents=True, exist_ok=True)
+        began = self._alive = monotonic()
+        process = await asyncio.create_subprocess_exec(
+            *argv(self._folder, self._cpu, kernel_argv(self._program)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**self._environment, "TMPDIR": str(scratch())},
+            start_new_session=True,
+            limit=1 << 22,
+        )
+        try:
+            await self._listen(process, stall)
+        finally:
+            _end(process.pid)
+            await process.wait()
+        return Ended(self._status(process.returncode), monotonic() - began, self._virtual)
+
+    async def _listen(self, process: asyncio.subprocess.Process, stall: float) -> None:
+        """Read the console until it closes; a silence of `stall` seconds ends the box."""
+        assert process.stdout is not None
+        while True:
+            try:
+                line = await asyncio.wait_for(process.stdout.readline(), 1.0)
+            except TimeoutError:
+                if monotonic() - self._alive > stall:
+                    raise BoxError(self._stalled(stall)) from None
+                continue
+            if not line:
+                return
+            self._alive = monotonic()
+            text = line.decode(errors="replace").rstrip()
+            if text.startswith(BEAT):
+                self._virtual = float(text.removeprefix(BEAT))
+            else:
+                self._hear(text)
+
+    def _stalled(self, stall: float) -> str:
+        return (
+            f"virtual time has not moved for {stall:g} s: a program in the box computes without end and "
+            f"never waits{_spinner(self._folder)}; it cannot run in virtual time"
+        )
+
+    def _status(self, kernel: int | None) -> int:
+        try:
+            return int((self._folder / first.STATUS).read_text())
+        except (OSError, ValueError):
+            raise BoxError(
+                f"the box ended (status {kernel}) before its work did; see the log in {self._folder}, "
+                "and whether this machine ran out of memory or of disk"
+            ) from None
+
+
+def _spinner(folder: Path) -> str:
+    """Return in words which program of a box computes, where that can be told."""
+    return ""
+
+
+def _end(pid: int) -> None:
+    """Kill a box that still runs; its processes die with its first one."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

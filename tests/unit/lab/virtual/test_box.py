@@ -1,0 +1,67 @@
+"""Boxes, with a shell script in place of the kernel: it prints, and leaves a status or none."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from lab.errors import BoxError
+from lab.virtual import box, first
+from lab.virtual.box import BEAT, Box, Ended, Order
+
+ORDER = Order(["true"], "/", {"PATH": "/bin"}, parameters={"spin_ns": "1"})
+
+
+@pytest.fixture
+def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Boot a script as the kernel, without namespaces, and return how it ended and the lines it printed."""
+    monkeypatch.setattr(box, "argv", lambda folder, cpu, kernel: kernel)
+    monkeypatch.setattr(box, "scratch", lambda: tmp_path)
+    monkeypatch.setattr(first, "FOLDER", str(tmp_path))
+
+    def run(script: str, stall: float = 20.0) -> tuple[Ended, list[str]]:
+        program = tmp_path / "kernel"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        heard: list[str] = []
+        made = Box(program, tmp_path, 0, 7, {"EXTRA": "yes"}, heard.append)
+        return asyncio.run(made.run(ORDER, stall)), heard
+
+    return run
+
+
+def test_a_box_gives_its_status_its_lines_and_its_virtual_time(boot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    status = tmp_path / "status"
+    ended, heard = boot(f"echo $UM_SEED $EXTRA; printf '{BEAT}12.5\\n'; printf 3 > {status}")
+    assert (ended.status, ended.virtual, heard) == (3, 12.5, ["7 yes"])
+    assert json.loads((tmp_path / "order.json").read_text())["parameters"] == {"spin_ns": "1"}
+
+
+def test_a_box_that_ends_before_its_work_is_an_error_although_an_older_status_is_there(boot, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "status").write_text("0")
+    with pytest.raises(BoxError, match="ended .status 9. before its work did"):
+        boot("exit 9")
+
+
+def test_a_box_whose_time_stands_still_is_ended(boot) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(BoxError, match="virtual time has not moved for 0.5 s: a program in the box computes"):
+        boot("exec sleep 60", stall=0.5)
+
+
+def test_the_command_line_is_the_same_for_every_box() -> None:
+    """What differs on it moves results by some packets."""
+    lines = {tuple(box.kernel_argv(Path("/k/linux"))) for _ in range(3)}
+    assert len(lines) == 1
+    assert "time-travel=inf-cpu" in next(iter(lines))
+    words = box.argv(Path("/results/x"), 1, ["linux"])
+    assert words[-4:] == ["taskset", "-c", "1", "linux"]
+    assert words[:3] == ["setpriv", "--pdeathsig", "KILL"]
+
+
+def test_a_machine_without_room_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box, "_room", lambda path: 64 << 20)
+    with pytest.raises(BoxError, match="a box needs 4096 MiB in memory"):
+        box.scratch()

@@ -73,9 +73,7 @@ async def remove_hosts(state: LabState, hosts: Sequence[HostRecord], run: RunCom
         MachineError: one could not be removed.
     """
     done = await remove_containers(state, [host.container for host in hosts if not host.light], run)
-    if light := [host.name for host in hosts if host.light]:
-        done += await end_processes(state, light)
-    return done
+    return done + await end_processes(state, [host.name for host in hosts if host.light])
 
 
 async def remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
@@ -115,8 +113,8 @@ async def _delete(names: Sequence[str], run: RunCommand) -> None:
         )
 
 
-async def end_processes(state: LabState, hosts: Collection[str] = ()) -> list[str]:
-    """Kill every process of a lab, or of some of its light hosts, and wait until they are gone.
+async def end_processes(state: LabState, hosts: Collection[str] | None = None) -> list[str]:
+    """Kill every process of a lab, or of these light hosts alone, and wait until they are gone.
 
     They carry the lab's id in their environment, and the host's name. A light host ends with its processes.
 
@@ -137,9 +135,10 @@ async def end_processes(state: LabState, hosts: Collection[str] = ()) -> list[st
     return [f"process {process.pid}" for process in running]
 
 
-def processes(lab_id: str, hosts: Collection[str] = ()) -> list[Process]:
-    """Find the processes that were started for a lab, or for some of its hosts, by their environment."""
-    return processes_with(f"LAB_ID={lab_id}", [f"HOSTNAME={host}" for host in hosts])
+def processes(lab_id: str, hosts: Collection[str] | None = None) -> list[Process]:
+    """Find the processes that were started for a lab, or for these hosts alone, by their environment."""
+    named = None if hosts is None else [f"HOSTNAME={host}" for host in hosts]
+    return processes_with(f"LAB_ID={lab_id}", named)
 
 
 async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:

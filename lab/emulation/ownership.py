@@ -63,18 +63,19 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
-def processes_with(variable: str, one_of: Collection[str] = ()) -> list[Process]:
+def processes_with(variable: str, one_of: Collection[str] | None = None) -> list[Process]:
     """Find the other processes of this machine that have ``NAME=value`` in their environment.
 
-    Those of `one_of`, where there are any, are variables as well, of which a process needs one.
+    With `one_of`, such as have one of these variables too.
     """
-    mark, others = variable.encode(), {other.encode() for other in one_of}
+    mark = variable.encode()
+    others = None if one_of is None else {other.encode() for other in one_of}
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             with suppress(OSError):
                 given = (folder / "environ").read_bytes().split(b"\0")
-                if mark in given and (not others or not others.isdisjoint(given)):
+                if mark in given and (others is None or not others.isdisjoint(given)):
                     found.append(Process.of(int(folder.name)))
     return [process for process in found if process.started]
 

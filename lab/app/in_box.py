@@ -58,6 +58,7 @@ def read(folder: Path) -> tuple[RunRequest, RunPlan]:
         Topology.from_dict(stored["topology"]),
         Profile(**stored["profile"]),
         {overlay: registry.parse(overlay)},
+        daemons="none",
     )
     same = ("on_fallback", "extra_repetitions", "accept_links", "seed")
     request = RunRequest(

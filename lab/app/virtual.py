@@ -20,10 +20,9 @@ from typing import Any
 from lab.app import in_box
 from lab.app.request import RunPlan, RunRequest
 from lab.app.run import open_folder, session
-from lab.emulation.docker.daemon import Daemon
+from lab.emulation.light.hosts import image_roots
 from lab.errors import BoxError, RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
-from lab.images import roots
 from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
@@ -86,14 +85,10 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
 def _prepare(plan: RunPlan, emit: Emit) -> Kernel:
     """Make what boxes need and cannot get for themselves: the kernel, root file systems, programs."""
     made = kernel.ensure(emit)
-    daemon = Daemon(emit=emit)
-    try:
-        roots.ensure(emit)
-        for overlay in plan.overlays.values():
-            if overlay.obtainable() is None:
-                overlay.fetch()
-    finally:
-        daemon.release()
+    image_roots(emit)
+    for overlay in plan.overlays.values():
+        if overlay.obtainable() is None:
+            overlay.fetch()
     return made
 
 

@@ -73,7 +73,8 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    network = {"rate": rate, "shaper": shaper, "accept_links": accept_links, "daemons": daemons}
+    network = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
+    network["daemons"] = "none" if clock == "virtual" else daemons
     request = options.request(
         experiment,
         "emulate",

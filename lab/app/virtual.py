@@ -180,14 +180,14 @@ class VirtualRun:
         (folder / in_box.RUNS).mkdir(parents=True)
         in_box.write(folder, self._request, self._plan, block.overlay, block.seed)
         ears = _Ears(block, self)
-        with step(self._emit, f"{block.name} in its box") as words, (folder / "console").open("w") as console:
+        with step(self._emit, f"{block.name} in its box") as words:
             box = Box(
                 self._kernel.program,
                 folder,
                 cpu,
                 block.seed + 1,
                 self._kernel.environment,
-                lambda line: (console.write(line + "\n"), ears.hear(line)),
+                ears.hear,
             )
             ended = await box.run(_order(self._request))
             pace = f"{ended.virtual / max(ended.wall, 1e-9):.1f} times as fast as a clock"

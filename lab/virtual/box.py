@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import IO
 
 from lab.errors import BoxError
 from lab.virtual import first
@@ -30,6 +31,9 @@ MEMORY = 4096
 #: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
 #: virtual time from moving; work that takes so long without one wait is not known.
 STALL = 180.0
+#: The console of a box is a file, read every so often (s): a pipe would signal the kernel when it is read, and
+#: that moves virtual time by some clock reads, in every run by others.
+CONSOLE, LISTEN = "console", 0.2
 #: What a box's line of life begins with: virtual seconds since its start follow.
 BEAT = "\x01beat "
 #: Programs that a box needs on this machine.
@@ -146,40 +150,43 @@ class Box:
         (self._folder / first.STATUS).unlink(missing_ok=True)
         Path(first.FOLDER).mkdir(parents=True, exist_ok=True)
         began = self._alive = monotonic()
-        process = await asyncio.create_subprocess_exec(
-            *argv(self._folder, self._cpu, kernel_argv(self._program)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**self._environment, "TMPDIR": str(scratch())},
-            start_new_session=True,
-            limit=1 << 22,
-        )
-        try:
-            await self._listen(process, stall)
-        finally:
-            _end(process.pid)
-            await process.wait()
+        with (self._folder / CONSOLE).open("wb") as console, (self._folder / CONSOLE).open("rb") as heard:
+            process = await asyncio.create_subprocess_exec(
+                *argv(self._folder, self._cpu, kernel_argv(self._program)),
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                env={**self._environment, "TMPDIR": str(scratch())},
+                start_new_session=True,
+            )
+            try:
+                await self._listen(process, heard, stall)
+            finally:
+                _end(process.pid)
+                await process.wait()
         return Ended(self._status(process.returncode), monotonic() - began, self._virtual)
 
-    async def _listen(self, process: asyncio.subprocess.Process, stall: float) -> None:
-        """Read the console until it closes; a silence of `stall` seconds ends the box."""
-        assert process.stdout is not None
+    async def _listen(self, process: asyncio.subprocess.Process, heard: IO[bytes], stall: float) -> None:
+        """Read the console until the box ends; a silence of `stall` seconds ends the box."""
+        ended, rest = asyncio.ensure_future(process.wait()), b""
         while True:
-            try:
-                line = await asyncio.wait_for(process.stdout.readline(), 1.0)
-            except TimeoutError:
-                if monotonic() - self._alive > stall:
-                    raise BoxError(self._stalled(stall)) from None
-                continue
-            if not line:
+            over = ended.done()
+            *lines, rest = (rest + heard.read()).split(b"\n")
+            for line in lines:
+                self._line(line.decode(errors="replace").rstrip())
+            if over:
                 return
-            self._alive = monotonic()
-            text = line.decode(errors="replace").rstrip()
-            if text.startswith(BEAT):
-                self._virtual = float(text.removeprefix(BEAT))
-            else:
-                self._hear(text)
+            if monotonic() - self._alive > stall:
+                ended.cancel()
+                raise BoxError(self._stalled(stall))
+            await asyncio.wait([ended], timeout=LISTEN)
+
+    def _line(self, text: str) -> None:
+        self._alive = monotonic()
+        if text.startswith(BEAT):
+            self._virtual = float(text.removeprefix(BEAT))
+        else:
+            self._hear(text)
 
     def _stalled(self, stall: float) -> str:
         return (

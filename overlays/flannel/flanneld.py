@@ -51,6 +51,8 @@ def build() -> Path:
         OverlayError: the build failed; the message has the compiler's last line.
     """
     target = built()
+    if target.exists():
+        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import images
 from lab.app.rehearsal import ControlNetwork, write_inventory
-from lab.emulation import ssh_vms
+from lab.app import ssh_vms
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns

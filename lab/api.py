@@ -20,7 +20,7 @@ from lab.app import attached
 from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
-from lab.emulation.registry import read
+from lab.emulation.registry import DOCKER, read
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, silent
 from lab.live.inspect import look
@@ -80,6 +80,7 @@ class Lab:
         name: what it is called on the command line; its id, by default.
         rate: of every link, Mbit/s, in place of what the network says.
         shaper: ``netem``, ``wire``, or ``auto``.
+        daemons: ``docker``: hosts with a Docker daemon each; ``none``: light hosts, namespaces alone.
         emit: told of every step; see `lab.events`.
     """
 
@@ -91,11 +92,14 @@ class Lab:
         name: str = "",
         rate: float | None = None,
         shaper: str = "auto",
+        daemons: str = DOCKER,
         emit: Emit = silent,
     ) -> None:
         topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
         overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
-        self._bring_up = partial(Session.up, topology, overlays, name=name, shaper=shaper, emit=emit)
+        self._bring_up = partial(
+            Session.up, topology, overlays, name=name, shaper=shaper, daemons=daemons, emit=emit
+        )
         self.emit = emit
         self._loop = EventLoopThread()
         self._live: Session | None = None

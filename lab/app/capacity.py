@@ -43,7 +43,16 @@ async def find(
         words = f"{tried.cell}: {tried.state}: {'; '.join(tried.reasons)}" if tried.cell else "carried"
         emit(Note(f"{name} at {tried.rate:g} Mbit/s: {words}"))
 
-    async with trial(topology.with_rate(most), overlay, experiment, cells, shaper=shaper, emit=emit) as lab:
+    made = trial(
+        topology.with_rate(most),
+        overlay,
+        experiment,
+        cells,
+        shaper=shaper,
+        daemons=plan.daemons,
+        emit=emit,
+    )
+    async with made as lab:
         found = await capacity.search(cells, lab.set_rate, lab.sample, least=least, most=most, tell=tell)
     capacity_estimate.remember(name, topology, found)
     return found

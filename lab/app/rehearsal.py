@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import images
+from lab.app import ssh_vms
 from lab.app.request import RunPlan, RunRequest
-from lab.emulation import ssh_vms
+from lab.app.ssh_vms import VmAccess
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
-from lab.emulation.ssh_vms import VmAccess
 from lab.events import Emit
 from lab.formats import lab_yaml
 from lab.images.derived import REHEARSAL, ensure_rehearsal

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab import plugins
+from lab.emulation.registry import DAEMONS, DOCKER, NONE
 from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
-from lab.events import Emit, silent
+from lab.events import Emit, Note, silent
 
 if TYPE_CHECKING:
     from lab.report.claims import Claim
@@ -48,6 +49,8 @@ class RunRequest:
     only: tuple[str, ...] = ()
     seed: int | None = None
     shaper: str = "auto"
+    #: A Docker daemon on each host, or none: one of `lab.emulation.registry.DAEMONS`.
+    daemons: str = DOCKER
     accept_links: bool = False
     on_fallback: str = "mark"
     resume: Path | None = None
@@ -70,6 +73,8 @@ class RunPlan:
     overlays: Mapping[str, Overlay]
     #: Overlays that the lab has already, and keeps after the run.
     keep_installed: frozenset[str] = frozenset()
+    #: As in the request, or as the run had it that is resumed.
+    daemons: str = DOCKER
 
     @property
     def rate_to_be_found(self) -> bool:
@@ -96,22 +101,48 @@ def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     """Load and check everything that a request names; `emit` reports what was left out of a topology file.
 
     Raises:
-        UnknownName: no experiment, topology, profile, overlay or one of `FALLBACKS` has the name given.
+        UnknownName: no experiment, topology, profile, overlay, or one of `FALLBACKS` or `DAEMONS` has the
+            name given.
         NotObtainable: an overlay that was named and that this machine cannot supply.
-        TopologyError: the topology has faults, or no links.
+        TopologyError: the topology has faults, or no links, or asks for more than hosts without Docker have.
         RunError: the folder to resume is no run folder, or of another experiment; or no cell is left.
     """
     experiment = load_experiment(request.experiment)
     if request.on_fallback not in FALLBACKS:
         raise UnknownName("answer to a fall-back", request.on_fallback, FALLBACKS)
+    if request.daemons not in DAEMONS:
+        raise UnknownName("daemons of hosts", request.daemons, DAEMONS)
     if request.resume is not None:
         plan = _resumed_plan(experiment, request.resume, request.verb)
     else:
-        profile = choose_profile(experiment, request)
+        profile = _possible(choose_profile(experiment, request), request.daemons, emit)
         topology = _shaped_topology(request, experiment, profile, emit)
-        plan = RunPlan(experiment, topology, profile, choose_overlays(experiment, request.overlays))
+        overlays = choose_overlays(experiment, request.overlays)
+        plan = RunPlan(experiment, topology, profile, overlays, daemons=request.daemons)
+    if plan.daemons == NONE:
+        _refuse_without_docker(plan.topology, request)
     require_cells(plan, request.only)
     return plan
+
+
+def _possible(profile: Profile, daemons: str, emit: Emit) -> Profile:
+    """Return the profile as hosts with these daemons can have it; `emit` is told of what is left out."""
+    if daemons == DOCKER or profile.cpus is None:
+        return profile
+    emit(
+        Note(f"hosts without Docker have no CPU share: profile {profile.name}'s {profile.cpus:g} is left out")
+    )
+    return replace(profile, cpus=None)
+
+
+def _refuse_without_docker(topology: Topology, request: RunRequest) -> None:
+    from lab.emulation.light.hosts import refuse
+
+    refuse(topology)
+    if request.prompt:
+        raise LabError(
+            "--cli opens Mininet's prompt in Docker's containers; leave out --daemons none, or --cli"
+        )
 
 
 def _shaped_topology(request: RunRequest, experiment: Experiment, profile: Profile, emit: Emit) -> Topology:
@@ -148,6 +179,7 @@ def _resumed_plan(experiment: PresentedExperiment, path: Path, verb: str) -> Run
         Topology.from_dict(manifest.topology),
         Profile(**manifest.profile),
         choose_overlays(experiment, tuple(manifest.overlays), insist=False),
+        daemons=str(manifest.environment.get("daemons", DOCKER)),
     )
 
 

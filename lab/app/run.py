@@ -20,6 +20,8 @@ from lab.app.request import RunPlan, RunRequest
 from lab.app.trial import measurable
 from lab.emulation.emulation import Emulation
 from lab.emulation.links.calibration import calibrate
+from lab.emulation.registry import NONE
+from lab.errors import LabError
 from lab.events import Emit, Event, Note, StepDone, step
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -60,7 +62,8 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
             plan = await capacity.with_found_rate(request, plan, timed(emit, timing))
         emit(Note(f"{plan.experiment.name} on {plan.topology.name}: links at {plan.conditions()}"))
         capacity.warn_of_overload(plan, emit)
-        lab = Emulation(plan.topology, shaper=request.shaper, run=run, emit=timed(emit, timing))
+        told = timed(emit, timing)
+        lab = Emulation(plan.topology, shaper=request.shaper, run=run, emit=told, daemons=plan.daemons)
         emulation = await stack.enter_async_context(lab)
         prepared = await prepare_emulated(emulation, request, plan, emit)
         if request.prompt:
@@ -89,7 +92,7 @@ async def prepare_emulated(
     return PreparedLab(
         replace(target, accepted=off),
         emulation.shaper.name,
-        environment(await emulation.versions()),
+        {**environment(await emulation.versions()), "daemons": emulation.daemons},
         calibration,
     )
 
@@ -175,8 +178,17 @@ def _open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFold
 
 
 def prompt(lab: Emulation) -> None:
-    """Open Mininet's prompt on a running lab; returns when the user leaves it."""
+    """Open Mininet's prompt on a running lab; returns when the user leaves it.
+
+    Raises:
+        LabError: its hosts are no containers.
+    """
     from lab.containernet import CLI, Containernet, setLogLevel
+
+    if lab.daemons == NONE:
+        raise LabError(
+            f"lab {lab.name} has hosts without Docker, which Mininet's prompt cannot enter: use 'lab shell'"
+        )
 
     setLogLevel("info")
     net = Containernet(lab)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.emulation.registry import DOCKER
 from lab.events import Emit, silent
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -35,9 +36,9 @@ def measurable(
     from lab.measure.cgroups import folders
     from lab.measure.machine import MachineRecorder
 
-    groups = {
-        name: folders(Path(f"/proc/{pid}/cgroup").read_text(), lab.container_ids[name])
-        for name, pid in lab.pids.items()
+    groups = {  # light hosts have none of their own, so there is no record of their CPU
+        name: folders(Path(f"/proc/{lab.pids[name]}/cgroup").read_text(), container)
+        for name, container in lab.container_ids.items()
     }
     links = lab.running_links()
     return RunTarget(
@@ -85,6 +86,7 @@ async def trial(
     cells: Sequence[Cell],
     *,
     shaper: str = "auto",
+    daemons: str = DOCKER,
     run: RunCommand = command.run,
     emit: Emit = silent,
 ) -> AsyncIterator[TrialLab]:
@@ -98,7 +100,7 @@ async def trial(
     from lab.emulation.emulation import Emulation
 
     async with AsyncExitStack() as stack:
-        emulation = Emulation(topology, shaper=shaper, run=run, emit=emit)
+        emulation = Emulation(topology, shaper=shaper, run=run, emit=emit, daemons=daemons)
         await stack.enter_async_context(emulation)
         phases = Phases(overlay.name, emit)
         endpoints = await bring_up(overlay, emulation.hosts, topology, phases, experiment, cells)

@@ -71,7 +71,7 @@ async def _remove(record: Record, emit: Emit) -> None:
     from lab.events import step
 
     daemon = Daemon(emit=emit)
-    if record.hosts or record.state.owned():
+    if record.state.owned("container") or any(not host.light for host in record.hosts):
         await asyncio.to_thread(daemon.ensure)
     try:
         with step(emit, "teardown") as words:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
-from lab.cli.options import ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
+from lab.cli.options import Daemons, ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
 from lab.cli.process import need_root, wait
 from lab.cli.topologies import tell
 from lab.errors import LabError
@@ -32,6 +32,7 @@ def command(
         typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),
     ] = None,
     shaper: ShaperName = "auto",
+    daemons: Daemons = "docker",
     accept_links: Annotated[
         bool, typer.Option("--accept-links", help="Measure although links are off; marks every sample.")
     ] = False,
@@ -52,14 +53,14 @@ def command(
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    links = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
+    network = {"rate": rate, "shaper": shaper, "accept_links": accept_links, "daemons": daemons}
     request = options.request(
         experiment,
         "emulate",
         topology=topology,
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
-        **links,
+        **network,
         trace=trace,
         prompt=cli,
         lab=lab,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli.process import need_root
-from lab.events import Emit, silent
 
 if TYPE_CHECKING:
-    from docker import DockerClient
-
     from lab.images import BuiltImage
 
 app = typer.Typer(
@@ -25,23 +20,32 @@ app = typer.Typer(
 def build(
     force: Annotated[bool, typer.Option("--force", help="Also what is up to date.")] = False,
 ) -> None:
-    """Build the images lab/host and lab/gtsperf, and the image store that hosts start from. Needs root.
+    """Build the images lab/host and lab/gtsperf, and what hosts start from. Needs root.
 
-    From a public base image where a registry can be reached, else from this machine's own
-    apt sources. What is up to date is left alone.
+    That is an image store, and the images' files for hosts without Docker. From a public base image
+    where a registry can be reached, else from this machine's own apt sources. What is up to date is
+    left alone.
 
     Example: sudo python -m lab images build
     """
     from lab import images
     from lab.cli.console import progress
+    from lab.emulation.docker.daemon import serving
     from lab.emulation.docker.image_store import endpoint_store
+    from lab.emulation.light.hosts import image_roots
+    from lab.emulation.ownership import labs
+    from lab.images import roots
 
     need_root("images build", "")
-    with progress() as emit, _docker(emit) as docker:
+    with progress() as emit, serving(emit) as docker:
         built = images.ensure(docker, emit, force=force)
         endpoint_store(emit)
+        if force and not labs():
+            roots.remove()
+        image_roots(emit)
     for image in built:
         typer.echo(_describe(image))
+    typer.echo(_describe_roots())
 
 
 @app.command(name="list")
@@ -51,46 +55,46 @@ def list_() -> None:
     Example: sudo python -m lab images list
     """
     from lab import images
+    from lab.emulation.docker.daemon import serving
 
     need_root("images list", "")
-    with _docker() as docker:
+    with serving() as docker:
         for image in images.IMAGES:
             found = images.find(docker, image)
             missing = f"{image.tag}: not built; sudo python -m lab images build"
             typer.echo(_describe(found) if found else missing)
+    typer.echo(_describe_roots())
 
 
 @app.command()
 def remove() -> None:
-    """Remove the images and the image stores made from them; the next build makes them anew. Needs root.
+    """Remove the images, and the stores and files made from them; the next build makes them anew. Needs root.
 
     Refused while a lab is on this machine.
 
     Example: sudo python -m lab images remove
     """
     from lab import images
+    from lab.emulation.docker.daemon import serving
     from lab.emulation.docker.image_store import forget_all
+    from lab.images import roots
 
     need_root("images remove", "")
-    with _docker() as docker:
+    with serving() as docker:
         forget_all()
-        for tag in images.remove(docker):
-            typer.echo(f"removed {tag}")
-
-
-@contextmanager
-def _docker(emit: Emit = silent) -> Iterator[DockerClient]:
-    """Yield a client of this machine's Docker daemon, which is started for it where it does not run."""
-    from lab.emulation.docker.daemon import Daemon, client
-
-    daemon = Daemon(emit)
-    daemon.ensure()
-    try:
-        yield client()
-    finally:
-        daemon.release()
+        for what in [*images.remove(docker), *roots.remove()]:
+            typer.echo(f"removed {what}")
 
 
 def _describe(image: BuiltImage) -> str:
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
     return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.method}"
+
+
+def _describe_roots() -> str:
+    from lab.images import roots
+
+    there = roots.find()
+    folders = {str(folder.parent) for folder in there.values()}
+    where = f"in {folders.pop()}" if folders else "not exported; sudo python -m lab images build"
+    return f"files for hosts without Docker: {where}"

@@ -28,6 +28,9 @@ ExperimentName: TypeAlias = Annotated[
 ]
 Rate: TypeAlias = Annotated[float | None, typer.Option(help="Rate of every link in Mbit/s.")]
 ShaperName: TypeAlias = Annotated[str, typer.Option(help="auto, netem or wire.")]
+Daemons: TypeAlias = Annotated[
+    str, typer.Option(help="'docker': a Docker daemon on each host; 'none': light hosts, namespaces alone.")
+]
 HostTraces: TypeAlias = Annotated[
     Path | None, typer.Option("--trace", help="Write every command to files of this name, one per host.")
 ]

@@ -60,8 +60,10 @@ def _host_row(lab: Mapping[str, Any], host: Mapping[str, Any]) -> list[str]:
         for end in overlay["endpoints"]
         if end["host"] == host["name"]
     )
-    memory = "?" if host["memory_mib"] is None else f"{host['memory_mib']:.0f}"
-    return [host["name"], host["site"], f"{host['cpus']:.2f}", memory, ends, "; ".join(host["dead"])]
+    cpus = "–" if host["cpus"] is None else f"{host['cpus']:.2f}"  # a light host has no control group
+    unknown = "–" if host["cpus"] is None else "?"
+    memory = unknown if host["memory_mib"] is None else f"{host['memory_mib']:.0f}"
+    return [host["name"], host["site"], cpus, memory, ends, "; ".join(host["dead"])]
 
 
 def _link_row(link: Mapping[str, Any]) -> list[str]:

@@ -18,5 +18,6 @@ def command(place: Place, lab: LabOption = "") -> None:
     from lab.live.enter import entry
 
     need_root("shell")
-    argv = entry(find(lab), place).shell(terminal=sys.stdin.isatty())
-    os.execvp(argv[0], argv)
+    where = entry(find(lab), place)
+    argv = where.shell(terminal=sys.stdin.isatty())
+    os.execvpe(argv[0], argv, dict(where.shell_environment(os.environ)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import LargestComponent, Rate, ShaperName, Sites
+from lab.cli.options import Daemons, LargestComponent, Rate, ShaperName, Sites
 from lab.cli.process import need_root, wait
 from lab.cli.topologies import read_topology
+from lab.errors import LabError
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
@@ -28,44 +30,70 @@ def command(
     site: Sites = None,
     largest_component: LargestComponent = False,
     shaper: ShaperName = "auto",
+    daemons: Daemons = "",
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
 ) -> None:
     """Bring a lab up and leave it running; returns when everything is ready. Needs root.
 
     On a name that is up already, shows what differs and changes only that: what stays is not touched.
+    Hosts have Docker daemons, unless --daemons says otherwise when the lab is made.
 
     Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
     """
     wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
     need_root("up", topology)
-    _run(wanted, tuple(overlay) if overlay else None, called, shaper, plan)
+    settings = {"name": called, "shaper": shaper, "daemons": daemons}
+    _run(wanted, tuple(overlay) if overlay else None, settings, plan)
 
 
-def _run(wanted: Topology, overlays: tuple[str, ...] | None, name: str, shaper: str, plan: bool) -> None:
+def _run(wanted: Topology, overlays: tuple[str, ...] | None, settings: Mapping[str, str], plan: bool) -> None:
     from lab.cli.console import progress
     from lab.emulation.registry import records
     from lab.live.session import obtainable
 
+    name = settings["name"]
     for spec in overlays or ():
         obtainable(spec)
     there = next((record for record in records() if name in (record.name, record.lab_id)), None)
     with progress() as emit:
         if there is not None:
+            _refuse_other_daemons(there, settings["daemons"])
             _change(there, wanted, overlays, plan, emit)
         elif plan:
             print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
         else:
-            wait(_make(wanted, overlays or (), name, shaper, emit))
+            wait(_make(wanted, overlays or (), settings, emit))
     if there is None and not plan:
         print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
 
 
-async def _make(wanted: Topology, overlays: tuple[str, ...], name: str, shaper: str, emit: Emit) -> None:
+async def _make(wanted: Topology, overlays: tuple[str, ...], settings: Mapping[str, str], emit: Emit) -> None:
+    from lab.emulation.registry import DOCKER
     from lab.live.session import Session
 
-    session = await Session.up(wanted, overlays, name=name, shaper=shaper, emit=emit)
+    session = await Session.up(
+        wanted,
+        overlays,
+        name=settings["name"],
+        shaper=settings["shaper"],
+        daemons=settings["daemons"] or DOCKER,
+        emit=emit,
+    )
     session.lab.keep()
+
+
+def _refuse_other_daemons(there: Record, daemons: str) -> None:
+    """Check that a lab that is up has the daemons that were asked for, if any were.
+
+    Raises:
+        LabError: hosts cannot get or lose their Docker daemons.
+    """
+    if daemons not in ("", there.daemons):
+        raise LabError(
+            f"lab {there.name} was made with --daemons {there.daemons}, which cannot change; "
+            f"'lab down {there.name}' takes it away"
+        )
 
 
 def _change(

@@ -29,7 +29,7 @@ class Docker(Node):
 
     def __init__(self, name: str, dimage: str | None = None, *, place: NodeLocation, **params: Any) -> None:
         emulation = place.backend.emulation
-        self.container, self.did = emulation.hosts[name].container, emulation.container_ids[name]
+        self.container, self.did = emulation.containers[name], emulation.container_ids[name]
         self.containerPid = emulation.pids[name]
         self.dimage, self.dcmd = dimage, params.get("dcmd")
         self.resources = {key: params.get(key) for key in self.LIMITS}

@@ -9,21 +9,24 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
 
 from lab.emulation import cleanup
-from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import LabState, Process, mount_points
-from lab.emulation.registry import HostRecord, Record, claim
+from lab.emulation.ownership import LabState, mount_points
+from lab.emulation.registry import DOCKER, HostRecord, Record, claim
 from lab.emulation.shaper_choice import check_links
 from lab.emulation.shaper_choice import find as find_shaper
 from lab.errors import LabError
 from lab.events import Emit, step
+from lab.hosts.base import BaseHost
 from lab.hosts.command import RunCommand
-from lab.hosts.container import ContainerHost, ContainerProcess
+from lab.hosts.container import ContainerHost
+from lab.hosts.first_process import FirstProcess
+from lab.hosts.namespace import NamespaceHost
 from lab.topology import LinkSpec, Topology
 from lab.util.concurrency import together
 
@@ -44,7 +47,7 @@ class RunningLab:
 
     record: Record
     topology: Topology | None = None
-    hosts: dict[str, ContainerHost] = field(default_factory=dict)
+    hosts: dict[str, BaseHost] = field(default_factory=dict)
     links: list[LinkSpec] = field(default_factory=list)
     fabric: Fabric | None = None
 
@@ -67,7 +70,7 @@ class RunningLab:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The first process of every host's container."""
+        """The first process of every host."""
         return {host.name: host.pid for host in self.record.hosts}
 
     @property
@@ -88,10 +91,13 @@ class RunningLab:
 
     def add_host(self, host: HostRecord, env: Mapping[str, str], run: RunCommand) -> None:
         """Make a host of what is recorded of it; one of a user's own image keeps Docker's confinement."""
-        process = ContainerProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
-        self.hosts[host.name] = ContainerHost(
-            host.name, host.site, host.addresses, host.container, run, None if host.confined else process
-        )
+        process = FirstProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), env)
+        if host.light:
+            self.hosts[host.name] = NamespaceHost(host.name, host.site, host.addresses, process, run)
+        else:
+            self.hosts[host.name] = ContainerHost(
+                host.name, host.site, host.addresses, host.container, run, None if host.confined else process
+            )
 
     def forget_hosts(self, names: Sequence[str]) -> None:
         """Know some hosts no longer."""
@@ -109,7 +115,28 @@ class RunningLab:
         self.record.save()
 
 
-def new_lab(name: str) -> RunningLab:
+class NewHosts(Protocol):
+    """Hosts that are to be made, all of one kind; `kind` is a word for them, for people."""
+
+    kind: str
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    async def start(self, state: LabState, run: RunCommand) -> list[tuple[HostRecord, Mapping[str, str]]]:
+        """Start them, each written down before; returns the record of each and its commands' variables."""
+        ...
+
+    async def ready(self, run: RunCommand, emit: Emit) -> None:
+        """Wait until they can be used."""
+        ...
+
+    async def undo(self, state: LabState, run: RunCommand) -> None:
+        """Take away what there is of them."""
+        ...
+
+
+def new_lab(name: str, daemons: str = DOCKER) -> RunningLab:
     """Claim an id, and a name, for a lab of this process.
 
     Raises:
@@ -117,7 +144,7 @@ def new_lab(name: str) -> RunningLab:
     """
     state = LabState.create()
     try:
-        return RunningLab(claim(state.lab_id, name))
+        return RunningLab(claim(state.lab_id, name, daemons))
     except BaseException:
         state.forget()
         raise
@@ -136,64 +163,38 @@ class Builder:
     def __init__(self, lab: RunningLab, shaper: type[Shaper], run: RunCommand, emit: Emit) -> None:
         self.lab, self._kind, self._run, self._emit = lab, shaper, run, emit
 
-    async def add(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
+    async def add(self, hosts: NewHosts, links: Sequence[LinkSpec]) -> None:
         """Make hosts and links beside those that there are; of what fails nothing stays."""
         if links:
             check_links(self._kind, links)
         fabric = asyncio.ensure_future(self.open_fabric()) if links else None
         try:
-            if plans:
+            if hosts.names:
                 with step(self._emit, "hosts") as words:
-                    await self._start_hosts(plans)
-                    words.append(f"{len(plans)} containers")
-            await together([self._add_links(links, fabric), self._wait_for_docker(plans)])
+                    await self._start_hosts(hosts)
+                    words.append(f"{len(hosts.names)} {hosts.kind}")
+            await together([self._add_links(links, fabric), hosts.ready(self._run, self._emit)])
             self.lab.save()
         except BaseException:
-            if set(self.lab.hosts) - {plan.name for plan in plans}:
-                await asyncio.shield(self._undo(plans, links))
+            if set(self.lab.hosts) - set(hosts.names):
+                await asyncio.shield(self._undo(hosts, links))
             raise
         finally:
             if fabric is not None:
                 fabric.cancel()
                 await asyncio.gather(fabric, return_exceptions=True)
 
-    async def _undo(self, plans: Sequence[host_spec.Plan], links: Sequence[LinkSpec]) -> None:
+    async def _undo(self, hosts: NewHosts, links: Sequence[LinkSpec]) -> None:
         """Take away what was begun beside what goes on."""
         await self.remove_links(links)
-        await cleanup.remove_containers(self.lab.state, [plan.container.name for plan in plans], self._run)
-        self.lab.forget_hosts([plan.name for plan in plans])
+        await hosts.undo(self.lab.state, self._run)
+        self.lab.forget_hosts(hosts.names)
         self.lab.save()
 
-    async def _start_hosts(self, plans: Sequence[host_spec.Plan]) -> None:
-        for plan in plans:
-            self.lab.state.record("container", plan.container.name)
-            if plan.socket:
-                plan.socket.parent.mkdir(parents=True, exist_ok=True)
-        started = await containers.start([plan.container for plan in plans], self._run)
-        for plan in plans:
-            spec, first = plan.container, started[plan.container.name]
-            host = HostRecord(
-                plan.name,
-                plan.number,
-                plan.site,
-                plan.addresses,
-                spec.name,
-                first.id,
-                first.pid,
-                Process.of(first.pid).started,
-                spec.confined,
-                ("HOSTNAME", *spec.env),
-            )
+    async def _start_hosts(self, hosts: NewHosts) -> None:
+        for host, env in await hosts.start(self.lab.state, self._run):
             self.lab.record.hosts.append(host)
-            self.lab.add_host(host, {"HOSTNAME": spec.hostname, **spec.env}, self._run)
-
-    async def _wait_for_docker(self, plans: Sequence[host_spec.Plan]) -> None:
-        if waiting := [(plan, plan.socket) for plan in plans if plan.socket]:
-            with step(self._emit, "Docker on every host"):
-                await together(
-                    containers.docker_answers(socket, plan.name, plan.container.name, self._run)
-                    for plan, socket in waiting
-                )
+            self.lab.add_host(host, env, self._run)
 
     async def _add_links(self, links: Sequence[LinkSpec], opened: Awaitable[Fabric] | None) -> None:
         """Build links and shape them before anything can send on them."""
@@ -216,10 +217,10 @@ class Builder:
         """Take hosts and all their links away, while the others go on."""
         lab = self.lab
         await self.remove_links([link for link in lab.links if {link.a, link.b} & set(names)])
-        await cleanup.remove_containers(lab.state, [lab.hosts[name].container for name in names], self._run)
-        for host in lab.record.hosts:
-            if host.name in names:
-                shutil.rmtree(lab.state.shared(host.number), ignore_errors=True)
+        going = [host for host in lab.record.hosts if host.name in names]
+        await cleanup.remove_hosts(lab.state, going, self._run)
+        for host in going:
+            shutil.rmtree(lab.state.shared(host.number), ignore_errors=True)
         lab.forget_hosts(names)
         lab.save()
 

@@ -7,18 +7,15 @@ Works on a lab in any condition: half made, half removed, its owner killed, Dock
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
 from lab.emulation.ownership import LABEL, LabState, Process, mount_points, processes_with
-from lab.emulation.registry import Record
+from lab.emulation.registry import HostRecord, Record
 from lab.errors import LabError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -37,7 +34,7 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     """
     containers = state.owned("container")
     done = await remove_containers(state, containers, run)
-    done += await _end_processes(state)
+    done += await end_processes(state)
     done += await _remove_namespaces(state.owned("namespace"), run)
     done += await _remove_links(state.owned("link"), run)
     done += await _unmount(state.owned("mount"), run)
@@ -63,10 +60,20 @@ async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
     Raises:
         MachineError: a container could not be removed; the record stays for another try.
     """
-    done = await remove_containers(lost.state, [host.container for host in lost.hosts], run)
+    done = await remove_hosts(lost.state, lost.hosts, run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done
+
+
+async def remove_hosts(state: LabState, hosts: Sequence[HostRecord], run: RunCommand) -> list[str]:
+    """Remove hosts of a lab, whatever they are made of.
+
+    Raises:
+        MachineError: one could not be removed.
+    """
+    done = await remove_containers(state, [host.container for host in hosts if not host.light], run)
+    return done + await end_processes(state, [host.name for host in hosts if host.light])
 
 
 async def remove_containers(state: LabState, names: Sequence[str], run: RunCommand) -> list[str]:
@@ -89,7 +96,7 @@ async def remove_containers(state: LabState, names: Sequence[str], run: RunComma
         return []
     pids = await run(["docker", "inspect", "--format", "{{.State.Pid}}", *there], check=False)
     for pid in pids.stdout.split():
-        _kill(int(pid))
+        Process.of(int(pid)).kill()
     # Docker's client takes longer to start than a container to be removed
     parts = [there[n::AT_ONCE] for n in range(min(AT_ONCE, len(there)))]
     await asyncio.gather(*(_delete(part, run) for part in parts))
@@ -106,24 +113,32 @@ async def _delete(names: Sequence[str], run: RunCommand) -> None:
         )
 
 
-async def _end_processes(state: LabState) -> list[str]:
-    """Kill every process that carries the lab's id in its environment, and wait until they are gone."""
-    running = {p.pid: p for p in processes(state.lab_id)}
-    for pid in running:
-        _kill(pid)
-    deadline = monotonic() + PATIENCE
-    while any(p.alive() for p in running.values()):
+async def end_processes(state: LabState, hosts: Collection[str] | None = None) -> list[str]:
+    """Kill every process of a lab, or of these light hosts alone, and wait until they are gone.
+
+    They carry the lab's id in their environment, and the host's name. A light host ends with its processes.
+
+    Raises:
+        MachineError: one stays.
+    """
+    running = processes(state.lab_id, hosts)
+    for process in running:
+        process.kill()
+    deadline, left = monotonic() + PATIENCE, running
+    while left := [process for process in left if process.alive()]:
         if monotonic() > deadline:
             raise MachineError(
-                f"processes {sorted(running)} of lab {state.lab_id} do not end; run 'lab cleanup' again"
+                f"processes {sorted(p.pid for p in left)} of lab {state.lab_id} do not end; "
+                "run 'lab cleanup' again"
             )
         await asyncio.sleep(0.01)
-    return [f"process {pid}" for pid in running]
+    return [f"process {process.pid}" for process in running]
 
 
-def processes(lab_id: str) -> list[Process]:
-    """Find the processes that were started for a lab, by LAB_ID in their environment."""
-    return processes_with(f"LAB_ID={lab_id}")
+def processes(lab_id: str, hosts: Collection[str] | None = None) -> list[Process]:
+    """Find the processes that were started for a lab, or for these hosts alone, by their environment."""
+    named = None if hosts is None else [f"HOSTNAME={host}" for host in hosts]
+    return processes_with(f"LAB_ID={lab_id}", named)
 
 
 async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:
@@ -159,12 +174,6 @@ async def _unmount(paths: Sequence[str], run: RunCommand) -> list[str]:
             await run(["umount", path])
             done.append(f"mount {path}")
     return done
-
-
-def _kill(pid: int) -> None:
-    if pid > 1:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 async def remove_all(

@@ -1,6 +1,6 @@
 """A lab on this machine: hosts, their Docker daemons and shaped links, built and completely removed.
 
-Every step works on all hosts at the same time. First come the containers (links need their process
+Every step works on all hosts at the same time. First come the hosts (links need their process
 ids) and the links' own namespace with its shaper. Then come the links and the daemons on the hosts.
 
 A lab belongs to the process that made it and ends with that process, unless `keep` was called.
@@ -11,29 +11,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from lab import images
 from lab.emulation import cleanup
-from lab.emulation.builder import Builder, RunningLab, new_lab
+from lab.emulation.builder import Builder, NewHosts, RunningLab, new_lab
 from lab.emulation.docker import containers, host_spec
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.docker.image_store import endpoint_store
+from lab.emulation.docker.new_containers import NewContainers
+from lab.emulation.light import hosts as light
 from lab.emulation.links import netns
 from lab.emulation.links.control import Links
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
 from lab.emulation.ownership import LabState
 from lab.emulation.reconcile import Difference, difference
-from lab.emulation.registry import Record, find
+from lab.emulation.registry import DAEMONS, DOCKER, NONE, Record, find
 from lab.emulation.shaper_choice import choose
 from lab.errors import LabError, MachineError, TopologyError, UnknownName
 from lab.events import Emit, silent, step
 from lab.hosts import command
+from lab.hosts.base import BaseHost
 from lab.hosts.command import RunCommand
-from lab.hosts.container import ContainerHost
+from lab.images import roots
 from lab.topology import HostSpec, LinkSpec, Topology
 from lab.util.concurrency import together
 
@@ -51,6 +54,8 @@ class Emulation:
         run: runs this machine's commands (see `lab.hosts.command`).
         emit: receives an event for every step.
         image: the image of those hosts for which the topology names none.
+        daemons: ``docker``, a Docker daemon on each host, or ``none``: light hosts, which are namespaces and
+            no containers.
     """
 
     def __init__(
@@ -62,9 +67,13 @@ class Emulation:
         run: RunCommand = command.run,
         emit: Emit = silent,
         image: str = host_spec.HOST_IMAGE,
+        daemons: str = DOCKER,
     ) -> None:
+        if daemons not in DAEMONS:
+            raise UnknownName("daemons of hosts", daemons, DAEMONS)
         self.name, self.run = name, run
         self._topology, self._shaper, self._emit, self._image = topology, shaper, emit, image
+        self.daemons = daemons
         self.docker, self._kept = Daemon(emit=emit), False
         self._lab: RunningLab | None = None
         self._builder: Builder | None = None
@@ -85,7 +94,7 @@ class Emulation:
                 f"lab {record.name} ended when this machine was restarted; "
                 f"'lab down {record.name}' takes away what is left of it"
             )
-        lab = cls(name=record.name, run=run, emit=emit)
+        lab = cls(name=record.name, run=run, emit=emit, daemons=record.daemons)
         lab._lab = RunningLab.of(record, run)
         return lab
 
@@ -124,7 +133,7 @@ class Emulation:
         return self.running.state
 
     @property
-    def hosts(self) -> dict[str, ContainerHost]:
+    def hosts(self) -> dict[str, BaseHost]:
         return self._lab.hosts if self._lab else {}
 
     @property
@@ -132,9 +141,14 @@ class Emulation:
         return self.running.pids
 
     @property
+    def containers(self) -> dict[str, str]:
+        """The container of every host that is one."""
+        return {host.name: host.container for host in self.record.hosts if not host.light}
+
+    @property
     def container_ids(self) -> dict[str, str]:
-        """Docker's id of every host's container."""
-        return {host.name: host.container_id for host in self.record.hosts}
+        """Docker's id of the container of every host that is one."""
+        return {host.name: host.container_id for host in self.record.hosts if not host.light}
 
     @property
     def links(self) -> list[LinkSpec]:
@@ -146,7 +160,7 @@ class Emulation:
         return self.running.shaper
 
     def alive(self) -> list[str]:
-        """The hosts whose containers run."""
+        """The hosts that run."""
         return [host.name for host in self.record.hosts if host.process.alive()]
 
     def keep(self) -> None:
@@ -169,18 +183,18 @@ class Emulation:
 
         Raises:
             LabError: the name is that of another lab.
+            TopologyError: hosts without Docker cannot be what it asks for; nothing was made.
             MachineError: the machine lacks something; nothing was made.
             HostError: a host or its Docker daemon did not come up.
             ShaperError: a link could not be shaped as asked.
         """
+        if self.daemons == NONE and self._topology is not None:
+            light.refuse(self._topology, self._image)
         try:
             build = await self.open()
             if self._topology is not None:
                 topology = build.lab.topology = self._topology.pinned()
-                store = await asyncio.to_thread(endpoint_store, self._emit)
-                await build.add(
-                    host_spec.plans(build.lab.state, topology, store, self._image), topology.links
-                )
+                await build.add(await self._new_hosts(topology), topology.links)
         except BaseException:
             await asyncio.shield(self.down())
             raise
@@ -189,7 +203,7 @@ class Emulation:
         """Prepare all that must exist before the first host, and return the builder of the lab.
 
         That is Docker, a shaper and a record. A lab that another process made already has its record and
-        its shaper, and needs only Docker.
+        its shaper, and needs only Docker. Light hosts need the images' files in place of it.
 
         Raises:
             LabError: the name is that of another lab.
@@ -198,20 +212,31 @@ class Emulation:
         if self._builder is None:
             if os.geteuid() != 0:
                 raise MachineError("building a lab needs root: run it with sudo")
-            served = asyncio.ensure_future(asyncio.to_thread(self._serve_docker))
+            served = asyncio.ensure_future(asyncio.to_thread(self._prepare))
             try:
                 fabric = self._lab.fabric if self._lab else None
                 shaper = type(fabric.shaper) if fabric else await choose(self._shaper, self.run)
             finally:
                 await served
-            self._lab = self._lab or new_lab(self.name)
+            self._lab = self._lab or new_lab(self.name, self.daemons)
             self.name = self._lab.record.name
             self._builder = Builder(self._lab, shaper, self.run, self._emit)
         return self._builder
 
-    def _serve_docker(self) -> None:
-        self.docker.ensure()
-        images.ensure(client(), self._emit)
+    def _prepare(self) -> None:
+        """Have at hand all that hosts are made from."""
+        if self.daemons == NONE:
+            light.image_roots(self._emit)
+        else:
+            self.docker.ensure()
+            images.ensure(client(), self._emit)
+
+    async def _new_hosts(self, topology: Topology, only: Collection[str] | None = None) -> NewHosts:
+        """Plan the hosts of a topology, or some of them."""
+        if self.daemons == NONE:
+            return light.new_hosts(topology, light.image_roots(self._emit), only)
+        store = await asyncio.to_thread(endpoint_store, self._emit)
+        return NewContainers(host_spec.plans(self.state, topology, store, self._image, only))
 
     async def open_fabric(self) -> Fabric:
         """Return the fabric that holds the lab's links; make it if the lab has none yet."""
@@ -229,8 +254,16 @@ class Emulation:
             self._lab = self._builder = None
         await asyncio.to_thread(self.docker.release)
 
-    async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> ContainerHost:
-        """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`)."""
+    async def add_docker(self, name: str, *, image: str | None = None, **params: Any) -> BaseHost:
+        """Add one host: the lab's own kind, or a plain container of `image` (see `host_spec.plain`).
+
+        Raises:
+            TopologyError: there is a host of this name, or hosts of this lab are no containers.
+        """
+        if self.daemons == NONE:
+            raise TopologyError(
+                f"host {name!r} cannot be a container in a lab without Docker; leave out daemons"
+            )
         build = await self.open()
         if name in self.hosts:
             raise TopologyError(f"host {name!r} is there already; give another name")
@@ -241,7 +274,7 @@ class Emulation:
             store = await asyncio.to_thread(endpoint_store, self._emit)
             spec = HostSpec(name, number, params.get("site", name))
             plan = host_spec.host(self.state, spec, (), store, params=params)
-        await build.add([plan], [])
+        await build.add(NewContainers([plan]), [])
         return self.hosts[name]
 
     async def remove_docker(self, *names: str) -> None:
@@ -290,13 +323,13 @@ class Emulation:
             LabError: a step failed. The part that it had begun is removed again, and the record has what
                 there is then. Repeating the change continues from there.
         """
+        if self.daemons == NONE:
+            light.refuse(change.topology)
         build = await self.open()
-        await self._clear_for(build, change)
-        if change.hosts_added or change.links_added:
-            store = await asyncio.to_thread(endpoint_store, self._emit)
-            names = {host.name for host in change.hosts_added}
-            plans = host_spec.plans(self.state, change.topology, store, only=names)
-            await build.add(plans, change.links_added)
+        new = await self._new_hosts(change.topology, {host.name for host in change.hosts_added})
+        await self._clear_for(build, change, new)
+        if new.names or change.links_added:
+            await build.add(new, change.links_added)
         build.lab.topology = change.topology
         build.lab.save()
         await together(self._reshape(one.link, one.values) for one in change.reshaped)
@@ -306,16 +339,14 @@ class Emulation:
             host.addresses = change.topology.addresses(host.name)
         build.lab.save()
 
-    async def _clear_for(self, build: Builder, change: Difference) -> None:
+    async def _clear_for(self, build: Builder, change: Difference, new: NewHosts) -> None:
         """Remove what goes, and what a killed command may have left of hosts and links to be added."""
         await build.remove_links([*change.links_removed, *change.links_added])
-        added = [host.name for host in change.hosts_added]
-        if going := [name for name in dict.fromkeys([*change.hosts_removed, *added]) if name in self.hosts]:
+        if going := [h for h in dict.fromkeys([*change.hosts_removed, *new.names]) if h in self.hosts]:
             with step(self._emit, "hosts that go") as words:
                 await build.remove_hosts(going)
-                words.append(f"{len(going)} containers")
-        half = [host_spec.container_name(self.state, name) for name in added]
-        await cleanup.remove_containers(self.state, half, self.run)
+                words.append(f"{len(going)} {new.kind}")
+        await new.undo(self.state, self.run)
 
     async def _reshape(self, link: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         for direction, params in values.items():
@@ -323,10 +354,15 @@ class Emulation:
 
     async def _set_cpus(self, name: str, cpus: float | None) -> None:
         argv = containers.cpu_argv(cpus) if cpus else ["--cpu-quota=-1"]
-        await self.run(["docker", "update", *argv, self.hosts[name].container])
+        await self.run(["docker", "update", *argv, self.containers[name]])
 
     async def versions(self) -> dict[str, str]:
-        """Return the versions of Docker on this machine and on a host, and the ids of the lab's images."""
+        """Return the versions of Docker on this machine and on a host, and the ids of the lab's images.
+
+        Light hosts have no Docker; of the images' files there is the hash of what they are made from.
+        """
+        if self.daemons == NONE:
+            return {"root file systems": roots.inputs()}
         outside = await self.run(["docker", "version", "--format", "{{.Server.Version}}"])
         first = next(iter(self.hosts.values()))
         inside = ".".join(map(str, (await first.facts()).docker))

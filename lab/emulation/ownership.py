@@ -12,7 +12,9 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,18 @@ class Process:
     def alive(self) -> bool:
         return self.started != 0 and start_time(self.pid) == self.started
 
+    def kill(self) -> None:
+        """End it by SIGKILL; a later process with its number is left alone."""
+        if self.pid <= 1 or not self.alive():
+            return
+        with suppress(ProcessLookupError):
+            handle = os.pidfd_open(self.pid)  # of one process for good, whose start is read after that
+            try:
+                if self.alive():
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+            finally:
+                os.close(handle)
+
 
 def start_time(pid: int) -> int | None:
     """Return a process's start time in clock ticks since boot; None when it is gone or a zombie."""
@@ -49,13 +63,19 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
-def processes_with(variable: str) -> list[Process]:
-    """Find the other processes of this machine that have ``NAME=value`` in their environment."""
-    mark, found = variable.encode(), []
+def processes_with(variable: str, one_of: Collection[str] | None = None) -> list[Process]:
+    """Find the other processes of this machine that have ``NAME=value`` in their environment.
+
+    With `one_of`, such as have one of these variables too.
+    """
+    mark = variable.encode()
+    others = None if one_of is None else {other.encode() for other in one_of}
+    found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             with suppress(OSError):
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                given = (folder / "environ").read_bytes().split(b"\0")
+                if mark in given and (others is None or not others.isdisjoint(given)):
                     found.append(Process.of(int(folder.name)))
     return [process for process in found if process.started]
 
@@ -135,7 +155,7 @@ class LabState:
         return self.stays() or (owner is not None and owner.alive())
 
     def record(self, kind: str, name: str) -> None:
-        """Write down a container, namespace, mount, or link of this machine that is about to be made."""
+        """Write down a container, namespace, mount, link or light host that is about to be made."""
         with self._file.open("a") as file:
             file.write(json.dumps({"kind": kind, "name": name}) + "\n")
 

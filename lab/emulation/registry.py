@@ -21,16 +21,19 @@ from lab.util import paths
 from lab.util.files import replace
 from lab.util.locks import machine_lock
 
+#: Daemons that the hosts of a lab may have: a Docker daemon each, or none (then they are light hosts).
+DAEMONS = DOCKER, NONE = ("docker", "none")
 #: A name that a lab may have.
 NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,62}")
 
 
 @dataclass(frozen=True)
 class HostRecord:
-    """A host: its container, and the container's first process with its start time (clock ticks).
+    """A host: its container, and its first process with the start time of that (clock ticks).
 
-    `confined` is a container of a user's own image, which has no Docker daemon inside. `env` has the names
-    of its commands' variables, whose values may be secret: they are in the host only.
+    A light host has no container. `confined` is a container of a user's own image, which has no Docker daemon
+    inside. `env` has the names of its commands' variables, whose values may be secret: they are in the host
+    only.
     """
 
     name: str
@@ -43,6 +46,11 @@ class HostRecord:
     started: int
     confined: bool = False
     env: tuple[str, ...] = ()
+
+    @property
+    def light(self) -> bool:
+        """True for namespaces without a container and without a Docker daemon."""
+        return not self.container
 
     @property
     def process(self) -> Process:
@@ -76,13 +84,17 @@ class OverlayRecord:
 
 @dataclass
 class Record:
-    """One lab. `topology` and `links` are as `Topology.to_dict` and `LinkSpec` have them."""
+    """One lab. `topology` and `links` are as `Topology.to_dict` and `LinkSpec` have them.
+
+    `daemons` is one of `DAEMONS`.
+    """
 
     lab_id: str
     name: str
     boot: str = field(default_factory=boot_id)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     shaper: str = ""
+    daemons: str = DOCKER
     topology: dict[str, Any] | None = None
     hosts: list[HostRecord] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
@@ -126,7 +138,7 @@ def _with_tuples(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {**row, **{key: None if row[key] is None else tuple(row[key]) for key in keys}}
 
 
-def claim(lab_id: str, name: str = "") -> Record:
+def claim(lab_id: str, name: str = "", daemons: str = DOCKER) -> Record:
     """Make the record of a new lab, under a name that no other lab of this machine has.
 
     Raises:
@@ -140,7 +152,7 @@ def claim(lab_id: str, name: str = "") -> Record:
         }
         if name in others:
             raise LabError(f"a lab {name} is up already; give another name, or 'lab down {name}' first")
-        record = Record(lab_id, name or lab_id)
+        record = Record(lab_id, name or lab_id, daemons=daemons)
         record.save()
     return record
 

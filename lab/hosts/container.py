@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from lab.hosts import command
 from lab.hosts.base import GRACE, BaseHost
+from lab.hosts.first_process import FirstProcess
 from lab.hosts.host import Result, docker_exec
-
-#: The script that a command goes through to get into a host.
-ENTER = Path(__file__).with_name("enter")
-#: What a command in a container finds in its environment, as Docker has it.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
-
-
-@dataclass(frozen=True)
-class ContainerProcess:
-    """A container's first process, told by its start time (clock ticks), and what its commands may do."""
-
-    pid: int
-    started: int
-    capabilities: Sequence[str]
-    env: Mapping[str, str]
 
 
 class ContainerHost(BaseHost):
@@ -40,7 +24,7 @@ class ContainerHost(BaseHost):
         addresses: Sequence[str],
         container: str,
         run: command.RunCommand = command.run,
-        inside: ContainerProcess | None = None,
+        inside: FirstProcess | None = None,
     ) -> None:
         super().__init__(name, site, addresses)
         self.container = container
@@ -51,10 +35,8 @@ class ContainerHost(BaseHost):
     ) -> Result:
         bounded = command.with_deadline(argv, timeout)
         full = docker_exec(self.container, bounded, stdin, env)
-        if inside := self._inside:
-            allowed = ",".join(["-all", *(f"+{name.lower()}" for name in inside.capabilities)])
-            entered = [str(ENTER), str(inside.pid), str(inside.started), allowed, *bounded]
+        if self._inside is not None:
             # in a trace no number of a process, which the next lab's is another than
-            full = command.Traced(entered, again=full)
-            env = command.FullEnvironment({**ENVIRONMENT, **inside.env}, env or {})
+            full = command.Traced(self._inside.argv(bounded), again=full)
+            env = self._inside.environment(env)
         return await self._run(full, on=self.name, timeout=timeout + GRACE, check=False, stdin=stdin, env=env)

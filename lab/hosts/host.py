@@ -1,7 +1,7 @@
 """The Host protocol: the only access that overlays and experiments have to a machine.
 
-Two implementations: `lab.hosts.container` (emulated) and `lab.hosts.ssh` (real). An
-overlay cannot tell them apart.
+Three implementations: `lab.hosts.container` and `lab.hosts.namespace` (emulated), and
+`lab.hosts.ssh` (real). An overlay cannot tell them apart, but for the host's facts.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.registry import HostRecord, Record
 from lab.errors import HostError, UnknownName
-from lab.hosts.container import ENTER, ENVIRONMENT
+from lab.hosts.first_process import FirstProcess
 
 #: The best shell that a container has.
 SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
@@ -35,18 +35,28 @@ class Entry:
         whole = [*self.inner, *argv]
         if self.host.confined:
             return ["docker", "exec", "-i", self.host.container, *whole]
-        allowed = ",".join(["-all", *(f"+{name.lower()}" for name in HOST_CAPABILITIES)])
-        return [str(ENTER), str(self.host.pid), str(self.host.started), allowed, *whole]
+        return self._inside.argv(whole)
 
     def shell(self, terminal: bool) -> list[str]:
-        """The argv of a shell there; with a `terminal` it gets one of its own."""
+        """The argv of a shell there; in a container with a `terminal` it gets one of its own."""
         flags = "-it" if terminal else "-i"
         inner = ("docker", "exec", flags, self.endpoint) if self.endpoint else ()
+        if self.host.light:
+            return self._inside.argv([*inner, *SHELL])
         return ["docker", "exec", flags, self.host.container, *inner, *SHELL]
 
     def environment(self) -> Mapping[str, str]:
         """All of the command's environment."""
-        return {**ENVIRONMENT, **self.host.environment()}
+        return self._inside.environment()
+
+    def shell_environment(self, own: Mapping[str, str]) -> Mapping[str, str]:
+        """All of a shell's environment; `own` is this process's, in which Docker's client runs."""
+        return {"TERM": own.get("TERM", "dumb"), **self.environment()} if self.host.light else own
+
+    @property
+    def _inside(self) -> FirstProcess:
+        host = self.host
+        return FirstProcess(host.pid, host.started, tuple(HOST_CAPABILITIES), host.environment())
 
 
 def entry(record: Record, place: str) -> Entry:
@@ -54,7 +64,7 @@ def entry(record: Record, place: str) -> Entry:
 
     Raises:
         UnknownName: there is no such host or endpoint; the error has the nearest name.
-        HostError: the host's container no longer runs.
+        HostError: the host no longer runs.
     """
     name, _, word = place.partition("/")
     hosts = {host.name: host for host in record.hosts}

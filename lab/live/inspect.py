@@ -56,7 +56,9 @@ def look(record: Record) -> dict[str, Any]:
     states = dict(shaper.states) if shaper else {}
     with ThreadPoolExecutor(max_workers=8) as pool:
         inner = {
-            name: pool.submit(_containers, record, host) for name, host in living.items() if not host.confined
+            name: pool.submit(_containers, record, host)
+            for name, host in living.items()
+            if not (host.confined or host.light)
         }
         began, before = monotonic(), _counters(record, living)
         rtts = icmp.sweep(_sweep_targets(record, states, living), _patience(states))
@@ -102,10 +104,11 @@ def _sweep_targets(
 
 
 def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, float]:
-    """Seconds of CPU by host, and bytes by port of the lab's namespace, since each was made."""
+    """Seconds of CPU by host that has a control group, and bytes by port of the lab's namespace."""
     counters = {
         f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
         for name, host in living.items()
+        if not host.light
     }
     namespace = {"ports": netns.path(netns.of_lab(record.lab_id))}
     text = netns.in_each(namespace, lambda _: Path("/proc/thread-self/net/dev").read_text()).get("ports", "")
@@ -131,18 +134,20 @@ def _host(
     status: dict[str, Any] = {"name": host.name, "site": host.site, "addresses": list(host.addresses)}
     if host.name not in living:
         return {**status, "up": False, "why": end_of(host)}
-    used = memory(_membership(host), host.container_id)
+    used = None if host.light else memory(_membership(host), host.container_id)
     return {
         **status,
         "up": True,
-        "cpus": round(moved.get(f"cpu {host.name}", 0.0), 3),
+        "cpus": None if host.light else round(moved.get(f"cpu {host.name}", 0.0), 3),
         "memory_mib": None if used is None else round(used / 2**20, 1),
         "dead": [*dead_daemons(host), *_dead_endpoints(record, host, containers.get(host.name))],
     }
 
 
 def end_of(host: HostRecord) -> str:
-    """The reason why a host's container ended, by Docker's own word."""
+    """The reason why a host ended: of a container by Docker's own word."""
+    if host.light:
+        return "its first process was killed"
     form = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.FinishedAt}}"
     argv = ["docker", "inspect", "--format", form, host.container]
     try:
@@ -195,7 +200,7 @@ def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
 def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] | None) -> list[str]:
     wanted = [end["container"] for end in endpoints(record) if end["host"] == host.name]
     if there is None:
-        return [] if host.confined else ["its Docker daemon does not answer"]
+        return [] if host.confined or host.light else ["its Docker daemon does not answer"]
     states = {name: there.get(name, "gone: it was removed") for name in wanted}
     return [f"endpoint {name} {state}" for name, state in states.items() if not state.startswith("running")]
 

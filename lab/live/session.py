@@ -16,7 +16,7 @@ import networkx as nx
 from lab.emulation.emulation import Emulation
 from lab.emulation.links.link import Shape, Wiring
 from lab.emulation.reconcile import Difference
-from lab.emulation.registry import OverlayRecord
+from lab.emulation.registry import DOCKER, OverlayRecord
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
 from lab.events import Emit, Note, silent, step
 from lab.hosts import command
@@ -45,6 +45,7 @@ class Session:
         *,
         name: str = "",
         shaper: str = "auto",
+        daemons: str = DOCKER,
         run: RunCommand = command.run,
         emit: Emit = silent,
     ) -> Session:
@@ -56,7 +57,8 @@ class Session:
         """
         for spec in overlays:
             obtainable(spec)
-        session = cls(Emulation(topology, name=name, shaper=shaper, run=run, emit=emit), emit)
+        lab = Emulation(topology, name=name, shaper=shaper, daemons=daemons, run=run, emit=emit)
+        session = cls(lab, emit)
         await session.lab.up()
         try:
             for spec in overlays:

@@ -18,7 +18,8 @@ class FakeBackend:
 
     def __init__(self, emulation: Any = None, emit: Any = None) -> None:
         self.owns_lab, self.lab_id = True, "abcd"
-        self.emulation = SimpleNamespace(hosts={}, pids={}, container_ids={}, links=[], is_up=False)
+        parts: dict[str, Any] = {key: {} for key in ("hosts", "pids", "containers", "container_ids")}
+        self.emulation = SimpleNamespace(**parts, links=[], is_up=False)
         self.done: list[Any] = []
 
     def ensure_image(self, name: str, image: str | None, build_params: Any) -> str | None:
@@ -29,7 +30,8 @@ class FakeBackend:
 
     def start_container(self, name: str, image: str | None, params: Any) -> bool:
         self.done.append(("container", name, image, dict(params)))
-        self.emulation.hosts[name] = SimpleNamespace(container=f"lab-abcd-{name}")
+        self.emulation.hosts[name] = SimpleNamespace()
+        self.emulation.containers[name] = f"lab-abcd-{name}"
         self.emulation.pids[name] = 100 + len(self.emulation.pids)
         self.emulation.container_ids[name] = f"id of {name}"
         return True

@@ -18,8 +18,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -294,3 +294,14 @@ def client(paths: DaemonPaths | None = None) -> Any:
     import docker
 
     return docker.DockerClient(base_url=f"unix://{(paths or DaemonPaths()).socket}")
+
+
+@contextmanager
+def serving(emit: Emit = silent) -> Iterator[Any]:
+    """Yield a client of this machine's Docker daemon, which is started for it where it does not run."""
+    daemon = Daemon(emit)
+    daemon.ensure()
+    try:
+        yield client()
+    finally:
+        daemon.release()

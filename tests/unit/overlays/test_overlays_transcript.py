@@ -1,6 +1,6 @@
 """An overlay gives the same commands to every kind of host: it sees only the protocol.
 
-Two implementations are driven with the same scripted answers; the commands that each host
+Three implementations are driven with the same scripted answers; the commands that each host
 was given must be equal, in the same order, with the same input.
 """
 
@@ -19,9 +19,11 @@ import pytest
 from lab import catalog
 from lab.errors import OverlayError
 from lab.hosts.command import FullEnvironment, Trace
-from lab.hosts.container import ContainerHost, ContainerProcess
+from lab.hosts.container import ContainerHost
 from lab.hosts.facts import MARK, QUESTIONS
+from lab.hosts.first_process import FirstProcess
 from lab.hosts.host import Host, Result
+from lab.hosts.namespace import NamespaceHost
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
 from overlays import registry
@@ -190,7 +192,20 @@ def containers(topology: Topology, script: Script) -> Sequence[Host]:
             topology.addresses(h.name),
             f"lab-{h.name}",
             script.run_here,
-            ContainerProcess(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
+            FirstProcess(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
+        )
+        for h in topology.hosts
+    ]
+
+
+def namespaces(topology: Topology, script: Script) -> Sequence[Host]:
+    return [
+        NamespaceHost(
+            h.name,
+            h.site,
+            topology.addresses(h.name),
+            FirstProcess(h.number, 1, ("NET_ADMIN",), {"LAB_ID": "ab12"}),
+            script.run_here,
         )
         for h in topology.hosts
     ]
@@ -212,13 +227,14 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-async def test_two_kinds_of_hosts_are_given_the_same_commands(spec: str) -> None:
+async def test_all_kinds_of_hosts_are_given_the_same_commands(spec: str) -> None:
     emulated = await drive(spec, containers)
+    light = await drive(spec, namespaces)
     real = await drive(spec, machines)
 
-    assert set(emulated) == set(real) == {h.name for h in CHAIN.hosts}
+    assert set(emulated) == set(light) == set(real) == {h.name for h in CHAIN.hosts}
     for host in emulated:
-        assert emulated[host] == real[host]
+        assert emulated[host] == light[host] == real[host]
 
 
 async def test_a_password_is_in_no_argv_and_no_input() -> None:
@@ -230,13 +246,15 @@ async def test_a_password_is_in_no_argv_and_no_input() -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("kind", ["containers", "machines"])
-async def test_no_secret_is_in_a_trace(spec: str, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [containers, namespaces, machines])
+async def test_no_secret_is_in_a_trace(
+    spec: str, make: Callable[[Topology, Script], Sequence[Host]], tmp_path: Path
+) -> None:
     trace = Trace(tmp_path / "trace.sh")
 
     def traced(topology: Topology, script: Script) -> Sequence[Host]:
         trace._inner = script.run_here
-        hosts = (containers if kind == "containers" else machines)(topology, script)
+        hosts = make(topology, script)
         for host in hosts:
             host._run = trace  # type: ignore[attr-defined]
         return hosts

@@ -9,7 +9,8 @@ import pytest
 
 from lab.errors import CommandError
 from lab.hosts.command import FullEnvironment, Trace, run
-from lab.hosts.container import ContainerHost, ContainerProcess
+from lab.hosts.container import ContainerHost
+from lab.hosts.first_process import FirstProcess
 from lab.hosts.host import Result, docker_exec
 
 
@@ -25,7 +26,7 @@ async def test_a_host_is_entered_with_its_own_environment_and_no_other(tmp_path:
         seen.update(more, argv=argv)
         return Result(tuple(argv), 0, "", "", 0.0)
 
-    inside = ContainerProcess(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
+    inside = FirstProcess(42, 4711, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "ab12"})
     await ContainerHost("AMS", "AMS", (), "c", run_here, inside).run(["ip", "link"], env={"PASSWORD": "x"})
     argv = " ".join(seen["argv"][1:])  # type: ignore[index]
     assert argv == "42 4711 -all,+net_admin,+chown timeout -k 2 60 ip link"
@@ -46,9 +47,7 @@ async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_p
         return Result(tuple(argv), 0, "", "", 0.0)
 
     trace = Trace(tmp_path / "trace.sh", run_here)
-    host = ContainerHost(
-        "AMS", "AMS", (), "lab-ab12-AMS", trace, ContainerProcess(42, 4711, ("NET_ADMIN",), {})
-    )
+    host = ContainerHost("AMS", "AMS", (), "lab-ab12-AMS", trace, FirstProcess(42, 4711, ("NET_ADMIN",), {}))
     await host.run(["tee", "/etc/x"], stdin=b"1\n", env={"PASSWORD": "x"})
     trace.close()
     lines = (tmp_path / "trace.sh").read_text().splitlines()
@@ -58,6 +57,6 @@ async def test_a_trace_has_a_command_in_a_host_as_anybody_can_run_it_again(tmp_p
 
 async def test_a_container_that_ended_is_not_entered() -> None:
     """Its number may be another process's by now."""
-    inside = ContainerProcess(os.getpid(), 4711, (), {})
-    with pytest.raises(CommandError, match="its container has ended"):
+    inside = FirstProcess(os.getpid(), 4711, (), {})
+    with pytest.raises(CommandError, match="the host has ended"):
         await ContainerHost("AMS", "AMS", (), "c", run, inside).run(["true"])

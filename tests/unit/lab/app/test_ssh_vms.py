@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.emulation import ssh_vms
+from lab.app import ssh_vms
 from lab.hosts.command import Trace
 from lab.hosts.container import ContainerHost
 from lab.hosts.host import Result

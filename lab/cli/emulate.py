@@ -54,6 +54,7 @@ def command(
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": accept_links, "daemons": daemons}
+    around = {"trace": trace, "prompt": cli, "lab": lab, "keep": keep}
     request = options.request(
         experiment,
         "emulate",
@@ -61,10 +62,7 @@ def command(
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
         **network,
-        trace=trace,
-        prompt=cli,
-        lab=lab,
-        keep=keep,
+        **around,
     )
     if dry_run:
         show_plan(request)

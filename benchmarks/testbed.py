@@ -26,8 +26,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import images
-from lab.app.rehearsal import ControlNetwork, write_inventory
 from lab.app import ssh_vms
+from lab.app.rehearsal import ControlNetwork, write_inventory
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns

@@ -52,8 +52,9 @@ FLOORS: tuple[dict[str, str], ...] = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 #: Rooms with rooms of their own, which the picture shows.
 INNER = {
-    "lab.emulation.docker": "daemon, containers",
-    "lab.emulation.wire": "NFQUEUE shaper",
+    "lab.emulation.light": "namespaces",
+    "lab.emulation.docker": "containers",
+    "lab.emulation.wire": "NFQUEUE",
     "lab.emulation.links": "veth, netem, htb",
 }
 #: Import lines that other people's scripts have: each hands over to the new place, and nothing here uses it.

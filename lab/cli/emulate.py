@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
-from lab.cli.options import Daemons, ExperimentName, LargestComponent, ShaperName, Sites, TopologyOption
+from lab.cli.options import (
+    Boxes,
+    BringUps,
+    ClockName,
+    Costs,
+    Daemons,
+    ExperimentName,
+    LargestComponent,
+    ShaperName,
+    Sites,
+    TopologyOption,
+)
 from lab.cli.process import need_root, wait
 from lab.cli.topologies import tell
 from lab.errors import LabError, UnknownName
@@ -47,20 +58,10 @@ def command(
         bool, typer.Option(help="Print the cells and the time they take; do nothing.")
     ] = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
-    clock: Annotated[
-        str,
-        typer.Option(help="'real', or 'virtual': time that stands still while programs compute."),
-    ] = "real",
-    cost: Annotated[
-        list[str] | None,
-        typer.Option(help="Virtual time: PROGRAM=µs for each of its reads and writes, or upcall=µs."),
-    ] = None,
-    bringups: Annotated[
-        int, typer.Option(min=1, help="Virtual time: how often every overlay is brought up, with a new seed.")
-    ] = 1,
-    boxes: Annotated[
-        int, typer.Option(min=0, help="Virtual time: boxes side by side at most; 0 is one per processor.")
-    ] = 0,
+    clock: ClockName = "real",
+    cost: Costs = None,
+    bringups: BringUps = 1,
+    boxes: Boxes = 0,
     lab: Annotated[
         str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
     ] = "",
@@ -75,6 +76,7 @@ def command(
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
     network["daemons"] = "none" if clock == "virtual" else daemons
+    around = {"trace": trace, "prompt": cli, "lab": lab, "keep": keep}
     request = options.request(
         experiment,
         "emulate",
@@ -82,10 +84,7 @@ def command(
         places=sites.parse_all(site or ()),
         largest_component=largest_component,
         **network,
-        trace=trace,
-        prompt=cli,
-        lab=lab,
-        keep=keep,
+        **around,
         **_clock(clock, cost or (), bringups, boxes),
     )
     if dry_run:

@@ -45,3 +45,17 @@ AcceptNew: TypeAlias = Annotated[
     bool, typer.Option(help="Write the keys of hosts that were never seen into known_hosts.")
 ]
 Steal: TypeAlias = Annotated[bool, typer.Option(help="Take the hosts over from whoever has claimed them.")]
+ClockName = Annotated[
+    str, typer.Option("--clock", help="'real', or 'virtual': time that stands still while programs compute.")
+]
+Costs = Annotated[
+    list[str] | None,
+    typer.Option("--cost", help="Virtual time: PROGRAM=µs for each of its reads and writes, or upcall=µs."),
+]
+BringUps = Annotated[
+    int,
+    typer.Option("--bringups", min=1, help="Virtual time: bring-ups of every overlay, each with a new seed."),
+]
+Boxes = Annotated[
+    int, typer.Option("--boxes", min=0, help="Virtual time: boxes at a time at most; 0: one per processor.")
+]

@@ -74,20 +74,20 @@ CAPABILITIES = (
 )
 #: Devices of a host, with the numbers that they have on every Linux (Documentation/admin-guide/devices.txt).
 DEVICES = {
-    "null": (1, 3),
-    "zero": (1, 5),
-    "full": (1, 7),
-    "random": (1, 8),
-    "urandom": (1, 9),
-    "tty": (5, 0),
-    "net/tun": (10, 200),
+    "dev/null": (1, 3),
+    "dev/zero": (1, 5),
+    "dev/full": (1, 7),
+    "dev/random": (1, 8),
+    "dev/urandom": (1, 9),
+    "dev/tty": (5, 0),
+    "dev/net/tun": (10, 200),
 }
 LINKS = {
-    "ptmx": "pts/ptmx",
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
+    "dev/ptmx": "pts/ptmx",
+    "dev/fd": "/proc/self/fd",
+    "dev/stdin": "/proc/self/fd/0",
+    "dev/stdout": "/proc/self/fd/1",
+    "dev/stderr": "/proc/self/fd/2",
 }
 #: So many hosts are made side by side: the kernel makes network namespaces one after the other anyway.
 AT_ONCE = 8
@@ -156,9 +156,9 @@ def fill(root: Path, name: str) -> None:
     os.umask(0)
     (root / "dev/net").mkdir(mode=0o755)
     for device, numbers in DEVICES.items():
-        os.mknod(root / "dev" / device, stat.S_IFCHR | 0o666, os.makedev(*numbers))
+        os.mknod(root / device, stat.S_IFCHR | 0o666, os.makedev(*numbers))
     for link, target in LINKS.items():
-        (root / "dev" / link).symlink_to(target)
+        (root / link).symlink_to(target)
     os.umask(0o022)
     (root / "etc/hostname").write_text(f"{name}\n")
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 {name}\n")

@@ -34,3 +34,11 @@ def test_a_host_that_died_cannot_be_entered() -> None:
     lab = lab_record(AMS=Process(ME.pid, ME.started - 1), PRG=ME)
     with pytest.raises(HostError, match="AMS of lab class has died"):
         entry(lab, "AMS")
+
+
+def test_an_endpoint_without_docker_is_entered_by_its_script() -> None:
+    lab = lab_record(AMS=ME, PRG=ME)
+    script = "/run/lab/endpoints/flannel-endpoint-AMS/endpoint"
+    lab.overlays[0].endpoints[0]["script"] = script
+    assert entry(lab, "AMS/flannel").command(["ip", "addr"])[-4:] == [script, "run", "ip", "addr"]
+    assert script not in entry(lab, "PRG/flannel").command(["ip", "addr"])

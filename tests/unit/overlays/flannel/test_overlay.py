@@ -14,7 +14,6 @@ from overlays.flannel.overlay import (
     AGAIN,
     LEASED_OR_ENDED,
     Flannel,
-    parse_lease,
 )
 from tests.unit.fakes import FakeHost
 

@@ -80,7 +80,7 @@ def from_json(line: str) -> Event | None:
     """Read an event that `to_json` wrote; None for any other line."""
     try:
         stored = json.loads(line)
-        return KINDS[stored.pop("event")](**stored)  # type: ignore[return-value]
+        return KINDS[stored.pop("event")](**stored)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

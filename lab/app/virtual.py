@@ -15,13 +15,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from lab.app import in_box
 from lab.app.request import RunPlan, RunRequest
 from lab.app.run import open_folder, session
 from lab.emulation.light.hosts import image_roots
-from lab.errors import BoxError, RunError
+from lab.errors import BoxError, LabError, RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
 from lab.report import captions
 from lab.runs import run_folder
@@ -139,12 +140,15 @@ class VirtualRun:
             cell.repetitions for cells in plan.cells(request.only).values() for cell in cells
         )
         self._done = len(folder.samples)
+        self._since: dict[Block, float] = {}
+        #: Seconds of wall time that each sample of a block took.
+        self._wall: dict[Block, dict[str, float]] = {}
 
     async def carry_out(self) -> None:
         """Run every block that is not whole yet, and take up the samples of each.
 
         Raises:
-            BoxError: a box did not do its work.
+            LabError: a box did not do its work, or a sample cannot be written.
         """
         free: asyncio.Queue[int] = asyncio.Queue()
         for cpu in sorted(os.sched_getaffinity(0))[: self._request.boxes or None]:
@@ -153,7 +157,7 @@ class VirtualRun:
             async with asyncio.TaskGroup() as group:
                 for block in self._blocks:
                     group.create_task(self._one(block, free))
-        except* BoxError as errors:
+        except* LabError as errors:
             raise errors.exceptions[0] from None
         finally:
             self._folder.save()
@@ -199,7 +203,8 @@ class VirtualRun:
         folder = block.folder(self._folder.path)
         state = self._state(folder, last)
         times = {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
-        (folder / WHOLE).write_text(json.dumps({**asdict(block), **times, "state": state.state}))
+        whole = {**asdict(block), **times, "state": state.state, "samples": self._wall.get(block, {})}
+        (folder / WHOLE).write_text(json.dumps(whole))
         manifest = self._folder.manifest
         manifest.timing[block.name] = times
         before = manifest.overlays[block.overlay]
@@ -244,10 +249,13 @@ class VirtualRun:
         """Pass an event of a box on, with the numbers of the whole run."""
         match event:
             case SampleStarted(cell, repetition, repetitions):
+                self._since[block] = monotonic()
                 where = f"{cell} in box {block.name}"
                 self._emit(SampleStarted(where, repetition, repetitions, self._done, self._total, 0.0))
-            case SampleDone():
+            case SampleDone(cell, repetition):
                 self._done += 1
+                took = round(monotonic() - self._since.get(block, monotonic()), 2)
+                self._wall.setdefault(block, {})[f"{cell} #{repetition}"] = took
                 self._emit(event)
             case Note(text):
                 self._emit(Note(f"{block.name}: {text}"))

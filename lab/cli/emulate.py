@@ -137,8 +137,16 @@ def _as_stored(request: RunRequest) -> RunRequest:
     if request.resume is None:
         return request
     stored = read(request.resume).manifest
-    same = {"costs": stored.costs, "bring_ups": stored.bring_ups, "seed": stored.seed}
-    return replace(request, clock=stored.clock, **same)
+    if stored.clock == "real":
+        return request
+    return replace(
+        request,
+        clock=stored.clock,
+        costs=stored.costs,
+        bring_ups=stored.bring_ups,
+        seed=stored.seed,
+        daemons="none",
+    )
 
 
 def _run(request: RunRequest) -> int:

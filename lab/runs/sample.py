@@ -40,7 +40,7 @@ class Sample(BaseModel):
     repetition: int = Field(ge=1)
     attempt: int = Field(1, ge=1)
     #: The bring-up of the overlay in which it was measured, from 1.
-    bring_up: int = Field(1, ge=1)
+    bring_up: Annotated[int, Field(ge=1)] = 1
     #: The clock by which it was measured, and what work costs in virtual time (`lab.virtual.cost`).
     clock: Clock = "real"
     costs: dict[str, Finite] = {}

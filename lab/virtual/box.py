@@ -31,9 +31,9 @@ MEMORY = 4096
 #: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
 #: virtual time from moving; work that takes so long without one wait is not known.
 STALL = 180.0
-#: The console of a box is a file, read every so often (s): a pipe would signal the kernel when it is read, and
-#: that moves virtual time by some clock reads, in every run by others.
-CONSOLE, LISTEN = "console", 0.2
+#: The console of a box is a file, read every so often (s): a pipe would signal the kernel when it is read,
+#: and that moves virtual time by some clock reads, by others in every run.
+CONSOLE, LISTEN = "console", 0.05
 #: What a box's line of life begins with: virtual seconds since its start follow.
 BEAT = "\x01beat "
 #: Programs that a box needs on this machine.

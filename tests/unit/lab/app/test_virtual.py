@@ -29,7 +29,9 @@ def request(**more: object) -> RunRequest:
     return RunRequest("multihop", **{**asked, **more})  # type: ignore[arg-type]
 
 
-def carry_out(asked: RunRequest, plan: RunPlan, box: type, monkeypatch: pytest.MonkeyPatch) -> tuple[int, Path]:
+def carry_out(
+    asked: RunRequest, plan: RunPlan, box: type, monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, Path]:
     monkeypatch.setattr(virtual, "_prepare", lambda plan, emit: KERNEL)
     monkeypatch.setattr(virtual, "missing_programs", list)
     monkeypatch.setattr(virtual, "Box", box)
@@ -51,7 +53,9 @@ class FakeBox:
         with RunFolder.create(asked.results, manifest(run="inner", overlays={})) as folder:
             folder.manifest.overlays = {name: virtual.described(o) for name, o in plan.overlays.items()}
             for name in plan.overlays:
-                folder.manifest.overlays[name] = folder.manifest.overlays[name].model_copy(update={"state": "ok"})
+                folder.manifest.overlays[name] = folder.manifest.overlays[name].model_copy(
+                    update={"state": "ok"}
+                )
             for cell in plan.cells(asked.only)[asked.overlays[0]]:
                 done = Sample(
                     run="inner",
@@ -101,11 +105,15 @@ def test_two_runs_of_the_same_request_are_equal_to_the_byte(
 ) -> None:
     asked = [request(results=tmp_path / name, bring_ups=2) for name in ("a", "b")]
     texts = [
-        (carry_out(one, plan_run(one), FakeBox, monkeypatch)[1] / "samples.jsonl").read_text() for one in asked
+        (carry_out(one, plan_run(one), FakeBox, monkeypatch)[1] / "samples.jsonl").read_text()
+        for one in asked
     ]
     assert texts[0] == texts[1].replace("xx", "")
     other = request(results=tmp_path / "c", costs={"weaver": 50.0})
-    assert run_folder.read(carry_out(other, plan_run(other), FakeBox, monkeypatch)[1]).manifest.run not in texts[0]
+    assert (
+        run_folder.read(carry_out(other, plan_run(other), FakeBox, monkeypatch)[1]).manifest.run
+        not in texts[0]
+    )
 
 
 def test_a_run_that_was_interrupted_boots_only_what_is_not_whole(
@@ -128,7 +136,10 @@ def test_a_run_that_was_interrupted_boots_only_what_is_not_whole(
 def test_blocks_have_seeds_and_folders_of_their_own() -> None:
     made = blocks(["weave:mode=sleeve", "tinc"], 2, 7)
     assert [(b.overlay, b.number, b.seed) for b in made] == [
-        ("weave:mode=sleeve", 1, 7), ("tinc", 1, 7), ("weave:mode=sleeve", 2, 8), ("tinc", 2, 8),
+        ("weave:mode=sleeve", 1, 7),
+        ("tinc", 1, 7),
+        ("weave:mode=sleeve", 2, 8),
+        ("tinc", 2, 8),
     ]
     assert Block("weave:mode=sleeve", 2, 8).folder(Path("run")) == Path("run/blocks/weave_mode=sleeve.2")
 

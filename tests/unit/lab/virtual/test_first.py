@@ -20,7 +20,8 @@ def test_it_returns_the_status_of_its_command_and_buries_orphans() -> None:
     orphan = subprocess.Popen(["true"])
     command = subprocess.Popen(["sh", "-c", "sleep 0.2; exit 5"])
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "pass"], {})
-    assert {orphan.pid, pid} and first.wait_as_first(command.pid) == 5
+    assert first.wait_as_first(command.pid) == 5
+    assert {orphan.pid, pid}
 
 
 def test_files_of_the_kernel_are_written_whole(tmp_path: Path) -> None:

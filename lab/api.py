@@ -6,6 +6,7 @@ works in a notebook too, where one runs already.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -16,17 +17,18 @@ from typing import Any, TypeVar
 import networkx as nx
 
 from lab import catalog
-from lab.app import attached
+from lab.app import attached, virtual_script
 from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
-from lab.emulation.registry import DOCKER, read
+from lab.emulation.registry import DOCKER, NONE, read
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, silent
 from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
 from lab.runs import run_folder
+from lab.runs.sample import Clock
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
@@ -81,6 +83,10 @@ class Lab:
         rate: of every link, Mbit/s, in place of what the network says.
         shaper: ``netem``, ``wire``, or ``auto``.
         daemons: ``docker``: hosts with a Docker daemon each; ``none``: light hosts, namespaces alone.
+        clock: ``real``; or ``virtual``: this process then runs its script in a box, from the beginning to the
+            end, prints what it prints, and exits with its status (`lab.app.virtual_script`).
+        costs: what work costs in virtual time (µs), as ``lab emulate --cost`` has it.
+        seed: what random numbers follow from in virtual time.
         emit: told of every step; see `lab.events`.
     """
 
@@ -93,8 +99,17 @@ class Lab:
         rate: float | None = None,
         shaper: str = "auto",
         daemons: str = DOCKER,
+        clock: Clock = "real",
+        costs: Mapping[str, float] | None = None,
+        seed: int = 0,
         emit: Emit = silent,
     ) -> None:
+        self._clock, self._costs = clock, dict(costs or {})
+        if clock == "virtual":
+            if not virtual_script.inside():
+                sys.exit(virtual_script.run(self._costs, seed, emit))
+            virtual_script.beat()
+            shaper, daemons = "netem", NONE
         topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
         overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
         self._bring_up = partial(
@@ -266,6 +281,8 @@ class Lab:
             only=tuple(only),
             seed=seed,
             results=Path(results),
+            clock=self._clock,
+            costs=self._costs,
         )
         return LabExperiment(self, request)
 

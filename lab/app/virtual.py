@@ -18,11 +18,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from lab.app import in_box
+from lab.app import boxes, in_box
 from lab.app.request import RunPlan, RunRequest
 from lab.app.run import open_folder, session
-from lab.emulation.light.hosts import image_roots
-from lab.errors import BoxError, LabError, RunError
+from lab.errors import LabError, RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
 from lab.report import captions
 from lab.runs import run_folder
@@ -30,16 +29,12 @@ from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import described
-from lab.util.paths import STATE
-from lab.virtual import cost, first, kernel
-from lab.virtual.box import Box, Ended, Order, missing_programs
+from lab.virtual import first
+from lab.virtual.box import Box, Ended
 from lab.virtual.kernel import Kernel
 
-ROOT = Path(__file__).resolve().parents[2]
 #: The folder of a run's blocks; and the file that says that a block is whole, with its times.
 BLOCKS, WHOLE = "blocks", "block.json"
-#: Variables by which programs of overlays are found; they are the same inside.
-PASSED_ON = ("LAB_WEAVER", "LAB_FLANNELD", "XDG_CACHE_HOME")
 
 
 @dataclass(frozen=True)
@@ -71,9 +66,7 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         BoxError: this machine cannot have boxes.
         MachineError: the kernel or the images cannot be made here; says what to do.
     """
-    if missing := missing_programs():
-        raise BoxError(f"virtual time needs {', '.join(missing)}; install them")
-    made = await asyncio.to_thread(_prepare, plan, emit)
+    made = await asyncio.to_thread(boxes.prepare, list(plan.overlays.values()), emit)
     manifest = _manifest(request, plan, made)
     with open_folder(request, manifest, emit) as folder:
         emit(Note(f"results go to {folder.path}"))
@@ -81,16 +74,6 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         heard = logging(folder.path / "log", emit)
         await VirtualRun(request, plan, made, folder, heard).carry_out()
         return _status(folder), folder.path
-
-
-def _prepare(plan: RunPlan, emit: Emit) -> Kernel:
-    """Make what boxes need and cannot get for themselves: the kernel, root file systems, programs."""
-    made = kernel.ensure(emit)
-    image_roots(emit)
-    for overlay in plan.overlays.values():
-        if overlay.obtainable() is None:
-            overlay.fetch()
-    return made
 
 
 def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
@@ -193,7 +176,8 @@ class VirtualRun:
                 self._kernel.environment,
                 ears.hear,
             )
-            ended = await box.run(_order(self._request))
+            argv = ["-m", in_box.__name__, first.INSIDE]
+            ended = await box.run(boxes.order(argv, self._request.costs))
             pace = f"{ended.virtual / max(ended.wall, 1e-9):.1f} times as fast as a clock"
             words.append(f"{ended.virtual:.0f} virtual seconds, {pace}")
         self._keep(block, ended, ears.last)
@@ -286,30 +270,6 @@ def inner(folder: Path) -> StoredRun | None:
         return run_folder.read(made[-1].parent) if made else None
     except RunError:
         return None
-
-
-def _order(request: RunRequest) -> Order:
-    """Return the order of every box of a run: nothing in it differs from box to box."""
-    import sys
-
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/root",
-        "LANG": "C.UTF-8",
-        "TMPDIR": "/run/tmp",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "LAB_STATE_DIR": "/run/state",
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-    }
-    return Order(
-        argv=[sys.executable, "-m", "lab.app.in_box", first.INSIDE],
-        directory=str(ROOT),
-        environment=environment,
-        parameters=cost.parameters(request.costs),
-        links={"/run/state/roots": str(STATE / "roots")},
-    )
 
 
 def _status(folder: RunFolder) -> int:

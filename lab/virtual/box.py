@@ -34,6 +34,8 @@ STALL = 180.0
 #: The console of a box is a file, read every so often (s): a pipe would signal the kernel when it is read,
 #: and that moves virtual time by some clock reads, by others in every run.
 CONSOLE, LISTEN = "console", 0.05
+#: The kernel's last line.
+POWERED_OFF = "reboot: Power down"
 #: What a box's line of life begins with: virtual seconds since its start follow.
 BEAT = "\x01beat "
 #: Programs that a box needs on this machine.
@@ -185,7 +187,7 @@ class Box:
         self._alive = monotonic()
         if text.startswith(BEAT):
             self._virtual = float(text.removeprefix(BEAT))
-        else:
+        elif text != POWERED_OFF:
             self._hear(text)
 
     def _stalled(self, stall: float) -> str:

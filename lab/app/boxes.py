@@ -1,0 +1,68 @@
+"""All that boxes of virtual time need of this machine, and the order that every one of them gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.emulation.light.hosts import image_roots
+from lab.errors import BoxError
+from lab.events import Emit
+from lab.util.paths import STATE
+from lab.virtual import cost, kernel
+from lab.virtual.box import Order, missing_programs
+from lab.virtual.kernel import Kernel
+from overlays.base import Overlay
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Set inside a box.
+IN_BOX = "LAB_IN_BOX"
+#: Variables by which programs of overlays are found; they are the same inside.
+PASSED_ON = ("LAB_WEAVER", "LAB_FLANNELD", "XDG_CACHE_HOME")
+
+
+def prepare(overlays: Sequence[Overlay], emit: Emit) -> Kernel:
+    """Make what boxes need and cannot get for themselves: the kernel, root file systems, programs.
+
+    Raises:
+        BoxError: this machine cannot have boxes.
+        MachineError: the kernel or the images cannot be made here; says what to do.
+    """
+    if missing := missing_programs():
+        raise BoxError(f"virtual time needs {', '.join(missing)}; install them")
+    made = kernel.ensure(emit)
+    image_roots(emit)
+    for overlay in overlays:
+        if overlay.obtainable() is None:
+            overlay.fetch()
+    return made
+
+
+def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROOT, **more: str) -> Order:
+    """Return the order to run Python with these words; but for these it is the same for every box.
+
+    `costs` (µs) are prices of work, and `more` are further variables.
+    """
+    programs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{programs}",
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/run/tmp",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "LAB_STATE_DIR": "/run/state",
+        IN_BOX: "1",
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        **more,
+    }
+    return Order(
+        argv=[sys.executable, *argv],
+        directory=str(directory),
+        environment=environment,
+        parameters=cost.parameters(costs),
+        links={"/run/state/roots": str(STATE / "roots")},
+    )

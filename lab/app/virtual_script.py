@@ -1,0 +1,71 @@
+"""A Python script in virtual time: it is begun again inside a box, and runs there to its end.
+
+What it prints is printed here; what it writes to the folder that ``LAB_RESULTS`` names is kept. Everything
+else that it could write to is the box's own and ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+
+from lab.app import boxes
+from lab.app.in_box import BEATS
+from lab.errors import LabError
+from lab.events import Emit
+from lab.virtual import first
+from lab.virtual.box import BEAT, Box
+
+#: The variable that names where a script leaves what is to be kept; and the folder in which that is found.
+RESULTS, KEPT = "LAB_RESULTS", Path("results")
+
+
+def inside() -> bool:
+    """Return True in a box."""
+    return os.environ.get(boxes.IN_BOX) == "1"
+
+
+def run(costs: Mapping[str, float], seed: int, emit: Emit) -> int:
+    """Run the script that this process runs in a box, from its beginning; returns its exit status.
+
+    Raises:
+        LabError: this process runs no script in a file, or is not root.
+        BoxError: the box did not come to its end.
+    """
+    script = Path(sys.argv[0]) if sys.argv else Path()
+    if not script.is_file():
+        raise LabError("clock='virtual' is for a script that runs to its end: save it to a file and run that")
+    if os.geteuid() != 0:
+        raise LabError("virtual time needs root: run the script with sudo")
+    made = boxes.prepare((), emit)
+    KEPT.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{script.stem}-virtual-", dir=KEPT)).resolve()
+    (folder / "kept").mkdir()
+    box = Box(made.program, folder, max(os.sched_getaffinity(0)), seed + 1, made.environment, show)
+    argv = [str(script.resolve()), *sys.argv[1:]]
+    order = boxes.order(argv, costs, Path.cwd(), **{RESULTS: f"{first.INSIDE}/kept"})
+    return asyncio.run(box.run(order)).status
+
+
+def show(line: str) -> None:
+    """Print a line of the box's."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def beat() -> None:
+    """Print, from a thread and as long as this process lives, that virtual time moves."""
+
+    def beats() -> None:
+        start = monotonic()
+        while True:
+            show(f"{BEAT}{monotonic() - start:.3f}")
+            sleep(BEATS)
+
+    Thread(target=beats, name="beat", daemon=True).start()

@@ -22,6 +22,8 @@ from lab.hosts.command import RunCommand
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
+#: And each of them longer (s): the kernel takes hundreds of hosts down one after the other.
+EACH = 0.1
 #: So many of Docker's clients remove containers side by side.
 AT_ONCE = 8
 
@@ -124,7 +126,7 @@ async def end_processes(state: LabState, hosts: Collection[str] | None = None) -
     running = processes(state.lab_id, hosts)
     for process in running:
         process.kill()
-    deadline, left = monotonic() + PATIENCE, running
+    deadline, left = monotonic() + PATIENCE + EACH * len(running), running
     while left := [process for process in left if process.alive()]:
         if monotonic() > deadline:
             raise MachineError(

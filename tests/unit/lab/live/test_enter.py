@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.emulation.ownership import Process
@@ -34,3 +36,14 @@ def test_a_host_that_died_cannot_be_entered() -> None:
     lab = lab_record(AMS=Process(ME.pid, ME.started - 1), PRG=ME)
     with pytest.raises(HostError, match="AMS of lab class has died"):
         entry(lab, "AMS")
+
+
+def test_a_shell_in_a_light_host_needs_no_docker() -> None:
+    lab = lab_record(AMS=ME, PRG=ME)
+    container = entry(lab, "AMS")
+    assert container.shell(terminal=True)[:3] == ["docker", "exec", "-it"]
+    assert container.shell_environment({"DOCKER_HOST": "x"}) == {"DOCKER_HOST": "x"}
+    light = replace(container, host=replace(container.host, container=""))
+    assert light.shell(terminal=True)[:3] == light.command(["true"])[:3]
+    assert "docker" not in light.shell(terminal=True)
+    assert light.shell_environment({"TERM": "xterm", "SECRET": "x"}).keys() == {"TERM", "PATH", "HOME"}

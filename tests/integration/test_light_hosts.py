@@ -142,10 +142,10 @@ async def test_all_processes_of_a_host_end_with_it(nothing_left: None) -> None:
 
 def outer_pid(first: int, inside: int) -> int:
     """This machine's number of a process that has the number `inside` in the namespace of `first`."""
-    space = os.readlink(f"/proc/{first}/ns/pid")
+    space = Path(f"/proc/{first}/ns/pid").readlink()
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and os.readlink(folder / "ns/pid") == space:
+            if folder.name.isdigit() and (folder / "ns/pid").readlink() == space:
                 line = next(x for x in (folder / "status").read_text().splitlines() if x.startswith("NSpid"))
                 if line.split()[-1] == str(inside):
                     return int(folder.name)

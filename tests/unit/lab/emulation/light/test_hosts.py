@@ -92,6 +92,6 @@ def test_what_a_light_host_cannot_be_is_refused() -> None:
     graph = point_to_point.topology().graph.copy()
     graph.nodes["BRA"]["image"] = "mine"
     with pytest.raises(TopologyError, match="'BRA' cannot be of image 'mine' without Docker"):
-        light.refuse(Topology(graph))
+        light.refuse(Topology(graph, name="mine"))
     with pytest.raises(TopologyError, match="cannot be of image 'lab/rehearsal'"):
         light.refuse(linear.topology(), "lab/rehearsal")

@@ -268,9 +268,16 @@ class _HostKeyCheck(asyncssh.SSHClient):
             )
             return False
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with file.open("a") as lines:
-            lines.write(f"{_known_as(host, port)} {key.export_public_key().decode().strip()}\n")
+        _append_line(file, f"{_known_as(host, port)} {key.export_public_key().decode().strip()}")
         return True
+
+
+def _append_line(file: Path, line: str) -> None:
+    """Add a line to a file; a last line without an end keeps to itself."""
+    with file.open("a+b") as lines:
+        lines.seek(max(0, lines.seek(0, os.SEEK_END) - 1))
+        ended = lines.read() in (b"", b"\n")
+        lines.write((b"" if ended else b"\n") + line.encode() + b"\n")
 
 
 def _known_as(host: str, port: int) -> str:

@@ -22,7 +22,8 @@ from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.registry import HostRecord, Record
 from lab.emulation.shaper_choice import find as find_shaper
-from lab.hosts.daemons import LOGS, PIDS
+from lab.hosts.daemons import LOGS, PIDS, STARTED
+from lab.live import host_files
 from lab.live.enter import endpoints
 from lab.measure.cgroups import folders, memory, read_cpu
 
@@ -166,23 +167,27 @@ def end_of(host: HostRecord) -> str:
 
 def dead_daemons(host: HostRecord) -> list[str]:
     """The daemons of overlays that no longer run on a host, each with its last words."""
-    root = Path(f"/proc/{host.pid}/root")
     dead = []
-    with suppress(OSError):
-        for file in sorted((root / PIDS.lstrip("/")).glob("*.pid")):
-            if file.stem.startswith("watch-"):
-                continue
-            pid = file.read_text().strip()
-            if pid and not (root / "proc" / pid / "stat").exists():
-                dead.append(f"{file.stem} died: {_last_words(root / LOGS.lstrip('/') / f'{file.stem}.log')}")
+    for file in host_files.names(host.process, PIDS, ".pid"):
+        name = file.removesuffix(".pid")
+        if not name.startswith("watch-") and _ended(host, name):
+            words = _last_words(host_files.read_end(host.process, f"{LOGS}/{name}.log"))
+            dead.append(f"{name} died: {words}")
     return dead
 
 
-def _last_words(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
+def _ended(host: HostRecord, name: str) -> bool:
+    """True when the process whose id a daemon's file has is gone, or is another one by now."""
+    pid = host_files.read_end(host.process, f"{PIDS}/{name}.pid").strip()
+    if not pid.isdigit():
+        return False
+    fields = host_files.read_end(host.process, f"/proc/{pid}/stat").rpartition(")")[2].split()
+    noted = host_files.read_end(host.process, f"{PIDS}/{name}{STARTED}").strip()
+    return len(fields) < 20 or fields[0] == "Z" or bool(noted and fields[19] != noted)
+
+
+def _last_words(text: str) -> str:
+    lines = text.strip().splitlines()
     return lines[-1][:200] if lines else "it said nothing"
 
 
@@ -254,5 +259,7 @@ def _shaper(shaper: Shaper, record: Record) -> dict[str, Any]:
     if not Path(netns.path(netns.of_lab(record.lab_id))).exists():
         return {**status, "up": False, "why": "the links' namespace was removed"}
     if dead:
-        status["why"] = f"process {dead[0]} died: {_last_words(record.state.folder / 'shaper' / 'wire.log')}"
+        log = record.state.folder / "shaper" / "wire.log"
+        said = log.read_text(errors="replace") if log.exists() else ""
+        status["why"] = f"process {dead[0]} died: {_last_words(said)}"
     return status

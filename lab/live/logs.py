@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from lab.emulation.registry import HostRecord, OverlayRecord, Record
 from lab.errors import LabError, UnknownName
 from lab.events import Emit, Note, silent
 from lab.hosts.daemons import LOGS
+from lab.live import host_files
 
 #: The process behind the links, where a shaper needs one.
 WIRE = "wire"
@@ -19,7 +21,8 @@ def commands(
 ) -> dict[str, list[str]]:
     """Return the commands that print the last lines of each log that is meant, by ``HOST DAEMON``.
 
-    `which` is a host, an overlay, or `WIRE`; `emit` is told where more is shown than was asked for.
+    `which` is a host, an overlay, or `WIRE`; `emit` is told where more is shown than was asked for, or less.
+    The files of hosts are open from now on, and this process has to last as long as the commands.
 
     Raises:
         UnknownName: there is no such host or overlay; the error has the nearest name.
@@ -34,12 +37,13 @@ def commands(
         if host.confined:  # a container of a user's own image: its first process writes to Docker's log
             flags = ["--tail", str(last), *(["--follow"] if follow else [])]
             sources[which] = ["docker", "logs", *flags, host.container]
-        sources |= {f"{which} {file.stem}": _tail(file, last, follow) for file in _files(host)}
+        meant = [(host, name) for name in _logs(host)]
+        sources |= {one: _tail(file, last, follow) for one, file in _opened(meant, emit)}
     elif which in overlays:
         if overlays[which].logs is None:
             emit(Note(f"the record of lab {record.name} does not name the logs of {which}: all are shown"))
-        for name, file in _of_overlay(overlays[which], hosts):
-            sources[f"{name} {file.stem}"] = _tail(file, last, follow)
+        meant = list(_of_overlay(overlays[which], hosts))
+        sources |= {one: _tail(file, last, follow) for one, file in _opened(meant, emit)}
     elif which == WIRE:
         sources[WIRE] = _tail(record.state.folder / "shaper" / "wire.log", last, follow)
     else:
@@ -49,16 +53,28 @@ def commands(
     return sources
 
 
-def _of_overlay(overlay: OverlayRecord, hosts: dict[str, HostRecord]) -> Iterator[tuple[str, Path]]:
+def _of_overlay(overlay: OverlayRecord, hosts: dict[str, HostRecord]) -> Iterator[tuple[HostRecord, str]]:
     """The logs of an overlay's daemons by host; every log, where the record is too old to name them."""
     for name in overlay.hosts:
-        for file in _files(hosts[name]) if name in hosts else ():
-            if overlay.logs is None or file.stem in overlay.logs:
-                yield name, file
+        for log in _logs(hosts[name]) if name in hosts else ():
+            if overlay.logs is None or log.removesuffix(".log") in overlay.logs:
+                yield hosts[name], log
 
 
-def _files(host: HostRecord) -> list[Path]:
-    return sorted((Path(f"/proc/{host.pid}/root") / LOGS.lstrip("/")).glob("*.log"))
+def _logs(host: HostRecord) -> list[str]:
+    return host_files.names(host.process, LOGS, ".log")
+
+
+def _opened(meant: list[tuple[HostRecord, str]], emit: Emit) -> Iterator[tuple[str, Path]]:
+    """Every log by ``HOST DAEMON``, as a path to the file that is open here; one that is none is named."""
+    for host, log in meant:
+        try:
+            file = host_files.open_file(host.process, f"{LOGS}/{log}")
+        except OSError as error:
+            emit(Note(f"{host.name}: {log} is not shown: {error.strerror or error}"))
+            continue
+        # by name, a link that the host puts in its place would be followed
+        yield f"{host.name} {log.removesuffix('.log')}", Path(f"/proc/{os.getpid()}/fd/{file}")
 
 
 def _tail(file: Path, last: int, follow: bool) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lab.errors import HostError
 from lab.events import step
 from lab.measure.ping import round_trip
-from lab.testbed import cabling_check, clock_offsets, dataplane, provision, reservation, restore
+from lab.testbed import cabling_check, clock_offsets, dataplane, provision, reservation, restore, undo_record
 from lab.testbed.inventory import AUTO
 from lab.testbed.port_mapping import LinkEnd, Ports
 from lab.testbed.testbed import Testbed
@@ -77,6 +77,7 @@ async def _send_image(testbed: Testbed) -> str:
         provision.require_room(name, testbed.surveys[name])
     with step(testbed.emit, "endpoint image") as words, provision.packed_image() as packed:
         load = ["docker", "load", "-q"]
+        await together(undo_record.note_image(testbed.hosts[name]) for name in lacks)
         await together(testbed.run_with_input(name, load, packed, provision.SEND) for name in lacks)
         words.append(f"sent to {', '.join(lacks)}")
     return f"endpoint image sent to {', '.join(lacks)}"
@@ -113,6 +114,7 @@ async def _set_up(testbed: Testbed, name: str, own: Sequence[LinkEnd], persist: 
         await host.run(["sh"], stdin=script)
         return False
     await restore.append_names(host, restore.TOUCHED, [end.interface for end in own])
+    await undo_record.note_files(host, [dataplane.SCRIPT, *([dataplane.UNIT] if persist else [])])
     await host.put(script, dataplane.SCRIPT, mode=0o755)
     await host.run([dataplane.SCRIPT])
     if persist:
@@ -179,7 +181,8 @@ def planned_steps(testbed: Testbed, *, persist: bool = False) -> dict[str, list[
 
 def _planned(testbed: Testbed, name: str, persist: bool) -> Iterator[str]:
     found = testbed.surveys[name]
-    yield f"write {reservation.CLAIM}, {reservation.BUSY}, {restore.BEFORE}, {restore.TOUCHED}"
+    notes = (restore.BEFORE, undo_record.RECORD, restore.TOUCHED)
+    yield f"write {', '.join((reservation.CLAIM, reservation.BUSY, *notes))}"
     if missing := provision.missing_parts(found):
         yield f"sh images/provision.sh host   # for {', '.join(missing)}"
     if provision.lacks_image(found, provision.endpoint_id()):

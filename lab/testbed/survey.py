@@ -5,6 +5,7 @@ The same survey, taken before and after, says whether `restore` has left a machi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,11 +21,20 @@ from lab.images.builders import SOURCES
 from lab.runs.environment import SYSCTLS
 from lab.testbed.reservation import BUSY, CLAIM, FOLDER
 
-#: What the lab writes on a machine; whether it was there before decides whether it goes again.
-PATHS = (
-    *("/usr/local/lib/lab", "/etc/docker", "/var/log/lab", "/var/lib/lab", "/run/lab", "/run/lab/daemons"),
-    "/etc/systemd/system/lab-data-plane.service",
+#: Folders that the lab makes on a machine that does not have them.
+FOLDERS = (
+    "/usr/local/lib/lab",
+    "/etc/docker",
+    "/var/log/lab",
+    "/var/lib/lab",
+    "/run/lab",
+    "/run/lab/daemons",
 )
+PATHS = (*FOLDERS, "/etc/systemd/system/lab-data-plane.service")
+#: Stands before a folder whose files could not be listed.
+UNLISTED = "?"
+#: The last line of a survey in a file: a checksum (SHA-256) of all before it.
+END = "end"
 DAEMON_SCRIPT = "/usr/local/lib/lab/docker-daemon"
 FORWARD = "net.ipv4.ip_forward"
 _DOCKER = "docker version --format '{{.Server.Version}}'"
@@ -42,6 +52,7 @@ QUESTIONS = {
     "before": f"test -e {FOLDER}/before && echo yes",
     "sysctls": f"sysctl {FORWARD} {' '.join(SYSCTLS)}",
     "interfaces": "ip -j addr show",
+    "rp_filter": "cd /proc/sys/net/ipv4/conf && grep -H . */rp_filter",
     "routes": "ip route show table all | grep -v '^broadcast\\|^local' | sort",
     "rules": "ip rule show",
     # a table that was used once is there for good, and says nothing as long as it is empty
@@ -52,8 +63,12 @@ QUESTIONS = {
     "images": "docker images --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sort",
     "networks": "docker network ls --format '{{.Name}} {{.Driver}}' | sort",
     "volumes": "docker volume ls -q | sort",
-    "paths": f"for p in {' '.join(PATHS)}; do [ ! -e $p ] || echo $p; done",
-    "files": "find /usr/local/lib/lab /etc/docker /var/log/lab /run/weave /run/flannel -type f | sort",
+    # both are said: a question that failed is no sign that nothing is there
+    "paths": f"for p in {' '.join(PATHS)}; do [ -e $p ] && echo present $p || echo absent $p; done",
+    "files": (
+        "for p in /usr/local/lib/lab /etc/docker /var/log/lab /run/weave /run/flannel; "
+        f"do [ ! -d $p ] || find $p -type f || echo '{UNLISTED}' $p; done | sort"
+    ),
 }
 #: What has to be after `restore` as it was before `prepare`.
 KEPT = (
@@ -90,9 +105,10 @@ class Survey:
 
     answers: Mapping[str, str]
 
-    def text(self) -> str:
-        """Return the survey as text that `parse` reads again."""
-        return "".join(f"{MARK} {question}\n{answer}" for question, answer in self.answers.items())
+    def stored(self) -> bytes:
+        """Return the survey as a file that `parse_stored` reads again."""
+        text = "".join(f"{MARK} {question}\n{answer}" for question, answer in self.answers.items())
+        return f"{text}{MARK} {END} {hashlib.sha256(text.encode()).hexdigest()}\n".encode()
 
     def lines(self, question: str) -> list[str]:
         return self.answers.get(question, "").strip().splitlines()
@@ -118,6 +134,27 @@ class Survey:
     def sysctls(self) -> dict[str, str]:
         pairs = (line.partition("=") for line in self.lines("sysctls") if "=" in line)
         return {key.strip(): " ".join(value.split()) for key, _, value in pairs}
+
+    @property
+    def present(self) -> set[str]:
+        """The paths of `PATHS` that were seen."""
+        return self._paths("present")
+
+    @property
+    def absent(self) -> set[str]:
+        """The paths of `PATHS` that were looked for and are not there."""
+        return self._paths("absent")
+
+    def _paths(self, state: str) -> set[str]:
+        return {
+            line.removeprefix(f"{state} ") for line in self.lines("paths") if line.startswith(f"{state} ")
+        }
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The check of source addresses (rp_filter) by interface: 0 none, 1 strict, 2 loose."""
+        rows = (line.partition("/rp_filter:") for line in self.lines("rp_filter"))
+        return {name: value for name, _, value in rows if value in ("0", "1", "2")}
 
     @property
     def interfaces(self) -> dict[str, Interface]:
@@ -167,6 +204,14 @@ def _interface(one: Mapping[str, Any]) -> Interface:
     )
 
 
+def parse_stored(data: bytes) -> Survey | None:
+    """Read a survey from a file; None for one that is not whole: no end, or another checksum."""
+    text, mark, rest = data.decode(errors="replace").rpartition(f"{MARK} {END} ")
+    if not mark or rest != f"{hashlib.sha256(text.encode()).hexdigest()}\n":
+        return None
+    return parse(text)
+
+
 def parse(text: str) -> Survey:
     """Read what a machine answered."""
     parts = (part.partition("\n") for part in text.split(MARK)[1:])
@@ -180,13 +225,15 @@ async def survey(host: CommandRunner) -> Survey:
         HostError: it cannot be reached, or sudo does not let the lab in.
     """
     lines = (f"echo '{MARK} {name}'; {{ {asked}; }} 2>/dev/null" for name, asked in QUESTIONS.items())
-    done = await host.run(["sh"], stdin="\n".join(lines).encode(), check=False, timeout=90)
-    if "interfaces" not in (found := parse(done.stdout)).answers:
+    script = "\n".join([*lines, f"echo '{MARK} {END}'\n"])
+    done = await host.run(["sh"], stdin=script.encode(), check=False, timeout=90)
+    found = parse(done.stdout)
+    if END not in found.answers:
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise HostError(
             f"{host.name}: it answers no questions: {last}; the lab needs a Debian or Ubuntu there"
         )
-    return found
+    return Survey({name: answer for name, answer in found.answers.items() if name != END})
 
 
 async def host_facts(host: CommandRunner) -> HostFacts:
@@ -210,16 +257,22 @@ def differences(before: Survey, after: Survey) -> list[str]:
         if new_docker and question in OF_DOCKER:
             continue
         was, now = _comparable(before, question), _comparable(after, question)
+        if new_docker and question == "files":
+            now = [line for line in now if not line.startswith("/etc/docker/")]
         said += [f"{question}: still there: {line}" for line in now if line not in was]
         said += [f"{question}: gone: {line}" for line in was if line not in now]
     return said
 
 
 def _comparable(one: Survey, question: str) -> Sequence[str]:
+    if question == "paths":
+        return sorted(one.present)
     if question != "interfaces":
         return one.lines(question)
+    filters = one.filters
     return [
-        f"{i.name} {'up' if i.up else 'down'} mtu {i.mtu} {' '.join(i.addresses)}"
+        f"{i.name} {'up' if i.up else 'down'} mtu {i.mtu} rp_filter {filters.get(i.name, '?')} "
+        f"{' '.join(i.addresses)}".rstrip()
         for i in one.interfaces.values()
         if i.name != "docker0" and not i.name.startswith("veth")
     ]

@@ -86,7 +86,7 @@ async def measure(
         "seconds": SECONDS,
         "rates": rates,
     }
-    argv = [sys.executable, "-S", "-m", "lab.emulation.links.link_meter"]
+    argv = [sys.executable, "-P", "-S", "-m", "lab.emulation.links.link_meter"]
     done = await run(argv, stdin=json.dumps(order).encode(), env=OWN_MODULES, timeout=60 + 30 * len(links))
     answer = json.loads(done.stdout)
     return {link.name: row(states[link.name], answer[link.name]) for link in links}

@@ -32,7 +32,7 @@ def command(
     end: int | str, address: str, count: int, milliseconds: float, patience: float = PATIENCE
 ) -> list[str]:
     """Return the argv that measures from a namespace; it needs `netns.OWN_MODULES` in its environment."""
-    module = [sys.executable, "-S", "-m", "lab.emulation.links.icmp"]
+    module = [sys.executable, "-P", "-S", "-m", "lab.emulation.links.icmp"]
     return netns.inside(end, [*module, address, str(count), str(milliseconds), str(patience)])
 
 

@@ -30,8 +30,8 @@ ANSWER_SECONDS = 10.0
 
 def start_command(lab_namespace: str, folder: Path) -> list[str]:
     """Return the argv that starts the wire's daemon; it returns when the wire takes requests."""
-    python = [sys.executable, "-S", "-m", "lab.emulation.wire.daemon", str(folder), netns.path(lab_namespace)]
-    return netns.inside(lab_namespace, python)
+    python = [sys.executable, "-P", "-S", "-m", "lab.emulation.wire.daemon"]
+    return netns.inside(lab_namespace, [*python, str(folder), netns.path(lab_namespace)])
 
 
 async def try_out(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]:
@@ -40,7 +40,7 @@ async def try_out(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]
     Raises:
         CommandError: not even a namespace can be made.
     """
-    argv = ["unshare", "--net", sys.executable, "-S", "-m", "lab.emulation.wire.probe", str(frames)]
+    argv = ["unshare", "--net", sys.executable, "-P", "-S", "-m", "lab.emulation.wire.probe", str(frames)]
     facts: dict[str, Any] = json.loads((await run(argv, env=netns.OWN_MODULES)).stdout)
     return facts
 

@@ -134,6 +134,19 @@ async def test_an_unknown_host_key_is_refused_and_accepted_only_when_told(tmp_pa
     assert f"[127.0.0.1]:{server.port} ssh-ed25519" in (tmp_path / "known_hosts").read_text()
 
 
+async def test_a_new_key_is_kept_apart_from_a_last_line_without_an_end(tmp_path: Path) -> None:
+    async with serving(tmp_path, known=False) as server:
+        known_hosts = tmp_path / "known_hosts"
+        known_hosts.write_text("other.example ssh-ed25519 AAAA")
+        new = SshConnection(server.settings(accept_new=True))
+        await new.connect()
+        await new.close()
+        first, second = known_hosts.read_text().splitlines()
+    assert first == "other.example ssh-ed25519 AAAA"
+    assert second.startswith(f"[127.0.0.1]:{server.port} ssh-ed25519 ")
+    assert known_hosts.read_text().endswith("\n")
+
+
 async def test_a_changed_host_key_is_refused_even_with_accept_new(tmp_path: Path) -> None:
     async with serving(tmp_path) as first:
         port = first.port

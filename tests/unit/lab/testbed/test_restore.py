@@ -1,13 +1,180 @@
-"""What is taken off a machine, and what stays."""
+"""What is taken off a machine, and what stays: nothing goes that was not noted as the lab's."""
 
 from __future__ import annotations
 
-from lab.testbed import restore
-from lab.testbed.survey import Survey
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.errors import HostError
+from lab.testbed import dataplane, port_mapping, restore, survey, undo_record
+from lab.testbed.reservation import FOLDER
+from tests.unit.lab.testbed.machines import CHAIN, PORTS
+from tests.unit.lab.testbed.rooted import Rooted
+
+ENDS = [end for end in port_mapping.link_ends(CHAIN, PORTS) if end.host == "AMS"]
+ADDRESS = ENDS[0].with_length
+RULE = "-A FORWARD -i eth1 -j ACCEPT"
 
 
-def test_folders_that_were_there_stay() -> None:
-    lines = list(restore._new_files(Survey({"paths": "/usr/local/lib/lab\n/etc/docker\n", "files": ""})))
-    assert "rm -rf /var/lib/lab" in lines
-    assert "rm -rf /usr/local/lib/lab" not in lines
-    assert "rm -rf /etc/docker" not in lines
+@pytest.fixture
+def host(tmp_path: Path) -> Rooted:
+    return Rooted(tmp_path)
+
+
+async def prepare(host: Rooted) -> None:
+    """Do what `prepare` and a run do on a machine."""
+    found = await survey.survey(host)
+    host.write(f"{FOLDER}/claim.json", "{}")
+    await restore.keep_first_survey(host, found)
+    await undo_record.note_image(host)
+    (host.root / "images").write_text("lab/gtsperf\nother\n")
+    await restore.append_names(host, restore.TOUCHED, ["eth1"])
+    await undo_record.note_files(host, [dataplane.SCRIPT, dataplane.UNIT])
+    await host.put(dataplane.setup_script(ENDS).encode(), dataplane.SCRIPT, mode=0o755)
+    await host.put(dataplane.UNIT_TEXT.encode(), dataplane.UNIT)
+    await host.run(["sh"], stdin=dataplane.setup_script(ENDS).encode())
+    host.set_interface(ADDRESS)
+    host.write("/var/log/lab/weaver.log", "words")
+    host.write("/run/lab/daemons/weaver.log", "")
+    host.path("/run/lab/daemons/weaver.log").unlink()
+
+
+async def given_back(host: Rooted) -> restore.Restored:
+    done = await restore.restore(host)
+    assert done is not None
+    return done
+
+
+async def test_everything_that_was_made_goes(host: Rooted) -> None:
+    before = host.files()
+    await prepare(host)
+    assert host.read("/proc/sys/net/ipv4/conf/eth1/rp_filter") == "2"
+    assert (host.root / "rules").read_text() == f"{RULE}\n"
+    done = await given_back(host)
+    assert host.files() == before
+    assert not (host.root / "address").exists()
+    assert (host.root / "rules").read_text() == ""
+    assert (host.root / "images").read_text() == "other\n"
+    # here `ip` goes on saying what it is told to
+    assert [line for line in done.left if not line.startswith("interfaces")] == [
+        "images: still there: other abc"
+    ]
+    assert await restore.restore(host) is None
+
+
+async def test_what_somebody_else_made_meanwhile_stays(host: Rooted) -> None:
+    await prepare(host)
+    host.write("/etc/docker/daemon.json", "{}")
+    host.write("/var/lib/lab/registry/lab.json", "a lab of this machine's own")
+    host.write("/run/lab/1a2b/owner.json", "{}")
+    await given_back(host)
+    for path in ("/etc/docker/daemon.json", "/var/lib/lab/registry/lab.json", "/run/lab/1a2b/owner.json"):
+        assert host.path(path).exists()
+    assert not host.path(FOLDER).exists()
+
+
+async def test_what_was_there_before_stays(host: Rooted) -> None:
+    for path in (
+        "/etc/docker/daemon.json",
+        "/var/log/lab/old.log",
+        "/usr/local/lib/lab/mine",
+        dataplane.SCRIPT,
+    ):
+        host.write(path, "mine")
+    (host.root / "rules").write_text(f"{RULE}\n")
+    (host.root / "images").write_text("lab/gtsperf\n")
+    await prepare(host)
+    await given_back(host)
+    for path in (
+        "/etc/docker/daemon.json",
+        "/var/log/lab/old.log",
+        "/usr/local/lib/lab/mine",
+        dataplane.SCRIPT,
+    ):
+        assert host.path(path).exists()
+    assert not host.path("/var/log/lab/weaver.log").exists()
+    assert not host.path(dataplane.UNIT).exists()
+    assert (host.root / "rules").read_text() == f"{RULE}\n"
+    assert "lab/gtsperf" in (host.root / "images").read_text()
+
+
+async def test_a_rule_that_somebody_made_after_a_reboot_stays(host: Rooted) -> None:
+    await prepare(host)
+    record = host.path(undo_record.RECORD)
+    boot = Path(undo_record.BOOT).read_text().strip()
+    record.write_text(record.read_text().replace(boot, "another-boot"))
+    await given_back(host)
+    assert (host.root / "rules").read_text() == f"{RULE}\n"
+    assert (host.root / "address").read_text() == f"{ADDRESS}\n"
+
+
+def cut_before_paths(data: bytes) -> bytes:
+    return data[: data.index(b"=====lab paths")]
+
+
+def changed(data: bytes) -> bytes:
+    return data.replace(b"present /proc", b"absent /proc").replace(b"absent /etc/docker", b"absent /etc")
+
+
+DAMAGES: list[Callable[[bytes], bytes]] = [
+    cut_before_paths,
+    changed,
+    lambda data: b"",
+    lambda data: data[:-1],
+    lambda data: data[: data.rindex(b"=====lab end")],
+    lambda data: data + b"=====lab paths\nabsent /etc/docker\n",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_with_a_damaged_survey_nothing_is_removed_and_it_is_said(
+    host: Rooted, damage: Callable[[bytes], bytes]
+) -> None:
+    await prepare(host)
+    host.write("/etc/docker/daemon.json", "{}")
+    stored = host.path(restore.BEFORE)
+    stored.write_bytes(damage(stored.read_bytes()))
+    before = host.files()
+    done = await given_back(host)
+    assert host.files() == before
+    assert "nothing was taken away" in done.left[0]
+    assert f"delete {FOLDER}" in done.left[0]
+
+
+async def test_a_damaged_survey_is_not_taken_for_the_first(host: Rooted) -> None:
+    await prepare(host)
+    stored = host.path(restore.BEFORE)
+    stored.write_bytes(cut_before_paths(stored.read_bytes()))
+    with pytest.raises(HostError, match=r"AMS: the survey of what was there .* is damaged"):
+        await restore.keep_first_survey(host, await survey.survey(host))
+
+
+async def test_the_first_survey_counts(host: Rooted) -> None:
+    await prepare(host)
+    first = host.path(restore.BEFORE).read_bytes()
+    await restore.keep_first_survey(host, await survey.survey(host))
+    assert host.path(restore.BEFORE).read_bytes() == first
+
+
+async def test_names_are_read_each_once_and_one_that_was_cut_stands_alone(host: Rooted) -> None:
+    host.write(restore.TOUCHED, "eth1\neth")
+    await restore.append_names(host, restore.TOUCHED, ["eth2", "eth1"])
+    assert await restore.read_names(host, restore.TOUCHED) == ["eth1", "eth", "eth2"]
+    await restore.write_names(host, restore.OVERLAYS, ["weave"])
+    assert await restore.read_names(host, restore.OVERLAYS) == ["weave"]
+    assert await restore.read_names(host, f"{FOLDER}/none") == []
+
+
+async def test_a_record_that_cannot_be_read_is_no_empty_one(host: Rooted) -> None:
+    host.path(restore.TOUCHED).mkdir(parents=True)
+    with pytest.raises(HostError, match="cannot be read"):
+        await restore.read_names(host, restore.TOUCHED)
+
+
+async def test_logs_of_a_folder_that_could_not_be_listed_stay(host: Rooted) -> None:
+    found = await survey.survey(host)
+    answers = {**found.answers, "paths": "present /var/log/lab\n", "files": "? /var/log/lab\n"}
+    lines = restore.undo_script(survey.Survey(answers), found, [], undo_record.Made())
+    assert not any("/var/log/lab" in line for line in lines)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from lab.errors import HostError
+from lab.hosts.host import Result
 from lab.testbed import survey
 from lab.testbed.survey import Survey
 from tests.unit.here import Here
@@ -49,3 +54,43 @@ def test_what_a_new_docker_makes_is_its_own() -> None:
     before = Survey({**ANSWERS, "docker": ""})
     after = Survey({**ANSWERS, "iptables": "-N DOCKER\n", "containers": "weave\n"})
     assert survey.differences(before, after) == ["containers: still there: weave"]
+
+
+async def test_a_survey_that_was_cut_is_no_survey() -> None:
+    class Cut(Here):
+        async def execute(self, *given: Any) -> Result:
+            done = await super().execute(*given)
+            return replace(done, stdout=done.stdout[: done.stdout.rindex(survey.MARK)])
+
+    with pytest.raises(HostError, match="it answers no questions"):
+        await survey.survey(Cut())
+
+
+def test_a_stored_survey_is_read_again_and_a_damaged_one_is_none() -> None:
+    data = Survey(ANSWERS).stored()
+    assert survey.parse_stored(data) == Survey(ANSWERS)
+    for end in range(len(data)):
+        assert survey.parse_stored(data[:end]) is None
+    for at in range(0, len(data), 7):
+        assert survey.parse_stored(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]) is None
+
+
+def test_paths_are_absent_only_where_that_was_said() -> None:
+    found = Survey({"paths": "present /etc/docker\nabsent /run/lab\n"})
+    assert (found.present, found.absent) == ({"/etc/docker"}, {"/run/lab"})
+    assert Survey({}).absent == set()
+
+
+async def test_the_check_of_source_addresses_is_asked_for_and_compared() -> None:
+    assert (await survey.survey(Here())).filters["lo"] in ("0", "1", "2")
+    before = Survey({**ANSWERS, "rp_filter": "eth1/rp_filter:1\n"})
+    after = Survey({**ANSWERS, "rp_filter": "eth1/rp_filter:2\n"})
+    assert "interfaces: still there: eth1 up mtu 1500 rp_filter 2 192.168.1.1/24" in survey.differences(
+        before, after
+    )
+
+
+def test_settings_of_a_new_docker_are_its_own_and_other_files_are_not() -> None:
+    before = Survey({**ANSWERS, "docker": ""})
+    after = Survey({**ANSWERS, "files": "/etc/docker/key.json\n/usr/local/lib/lab/x\n"})
+    assert survey.differences(before, after) == ["files: still there: /usr/local/lib/lab/x"]

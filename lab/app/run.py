@@ -101,7 +101,7 @@ async def measure_on(
 
     `timing` has the time (s) that each step of bringing them up took.
     """
-    with _open_folder(request, new_manifest(request, plan, prepared), emit) as folder:
+    with open_folder(request, new_manifest(request, plan, prepared), emit) as folder:
         folder.manifest.timing["bring-up"] = timing
         folder.save()
         prepared.on_folder(folder.path)
@@ -152,23 +152,24 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         environment=prepared.environment,
         calibration=prepared.calibration,
         accepted=list(prepared.target.accepted),
-        sessions=[_session()],
+        sessions=[this_session()],
     )
 
 
-def _session() -> RunSession:
+def this_session() -> RunSession:
+    """Describe this command as one that works on a run."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return RunSession(started=started, command=sys.argv[:], boot=boot())
 
 
-def _open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
+def open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
     """Return a new run folder, or the one to go on with, after a check that the conditions are the same."""
     if request.resume is None:
         return RunFolder.create(request.results, manifest)
     stored = read(request.resume).manifest
     same = {"only": stored.only, "seed": stored.seed}
     check_same(stored, manifest.model_copy(update=same))
-    folder = RunFolder.resume(request.resume, _session())
+    folder = RunFolder.resume(request.resume, this_session())
     if folder.repaired:
         emit(Note(folder.repaired))
     return folder

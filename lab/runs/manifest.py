@@ -58,7 +58,8 @@ class Manifest(BaseModel):
     #: Mbit/s of the links; None where the links differ.
     rate: float | None = None
     shaper: str = ""
-    seed: int = 0
+    #: Of the random order of cells; None where the order is fixed.
+    seed: int | None = 0
     on_fallback: Literal["mark", "relaunch"] = "mark"
     #: Extra repetitions of a cell at most, in place of samples that do not count.
     spares: int = 0

@@ -1,6 +1,6 @@
 """Pace of virtual time, and its agreement with real time, each measured in one run.
 
-    sudo .venv/bin/python benchmarks/virtual.py pace [--overlay underlay …] [--rates 100,1000] [--hops 1,2,3,5]
+    sudo .venv/bin/python benchmarks/virtual.py pace [--overlay underlay …] [--rates 100,1000] …
     sudo .venv/bin/python benchmarks/virtual.py agreement [--overlay underlay …] [--rate 20]
 
 Pace is virtual seconds per second of wall time, for each sample, and for the whole box with its bring-up.

@@ -43,6 +43,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "overlays": "weave, flannel, …",
         "lab.dsl": "GTS documents",
     },
+    {"lab.icount": "counts instructions"},
     {"lab.images": "Docker images", "lab.topology": "the checked graph", "lab.hosts": "run, put, get"},
     {"lab.published": "figures of the studies", "lab.plugins": "entry points"},
     {"lab.util": "files, locks, concurrency"},

@@ -49,9 +49,15 @@ BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
 #: For the tests of its switches; the lab starts its programs itself and needs no service of theirs.
 SWITCHES = {"ovs-vswitchd": "openvswitch-switch", "ethtool": "ethtool"}
 #: What the tests on other kernels run, on Debian: in user-mode Linux, which needs a compiler on newer
-#: processors, and in a virtual machine. Hosts there have no image: etcd is the machine's.
-BOXED = {"linux.uml": "user-mode-linux", "cc": "gcc", "iperf3": "iperf3"}
-VIRTUAL = {"qemu-system-x86_64": "qemu-system-x86", "etcd": "etcd-server", "etcdctl": "etcd-client"}
+#: processors, and in the machine that counts instructions.
+BOXED = {
+    "linux.uml": "user-mode-linux",
+    "cc": "gcc",
+    "iperf3": "iperf3",
+    "qemu-system-x86_64": "qemu-system-x86",
+}
+#: For hosts in a virtual machine, which have no image: etcd is the machine's.
+VIRTUAL = {"etcd": "etcd-server", "etcdctl": "etcd-client"}
 #: Where sudo looks for programs, whatever a user's PATH has.
 SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Suites whose docker.io has the `docker` command in it; later ones have a package docker-cli.

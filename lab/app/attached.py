@@ -12,6 +12,7 @@ from lab.app.request import (
     choose_profile,
     load_experiment,
     require_cells,
+    require_hosts,
 )
 from lab.app.run import measure_on, prepare_emulated
 from lab.events import Emit, Note
@@ -27,6 +28,7 @@ def plan_attached(request: RunRequest, session: Session) -> RunPlan:
         RunError: no cell is left to measure.
     """
     experiment = load_experiment(request.experiment)
+    require_hosts(experiment)
     profile = replace(
         choose_profile(experiment, request), rate=None, cpus=None, why=f"as lab {session.lab.name} has them"
     )

@@ -114,11 +114,13 @@ def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     Raises:
         UnknownName: no experiment, topology, profile, overlay, or one of `FALLBACKS` or `DAEMONS` has the
             name given.
+        LabError: the experiment is not measured on hosts.
         NotObtainable: an overlay that was named and that this machine cannot supply.
         TopologyError: the topology has faults, or no links, or asks for more than hosts without Docker have.
         RunError: the folder to resume is no run folder, or of another experiment; or no cell is left.
     """
     experiment = load_experiment(request.experiment)
+    require_hosts(experiment)
     if request.on_fallback not in FALLBACKS:
         raise UnknownName("answer to a fall-back", request.on_fallback, FALLBACKS)
     if request.daemons not in DAEMONS:
@@ -204,6 +206,19 @@ def load_experiment(name: str) -> PresentedExperiment:
     """
     experiment: PresentedExperiment = plugins.load("experiments", name)()
     return experiment
+
+
+def require_hosts(experiment: Experiment) -> None:
+    """Check that an experiment is measured on hosts.
+
+    Raises:
+        LabError: it is measured in a machine of its own, by another verb.
+    """
+    if experiment.verb:
+        raise LabError(
+            f"{experiment.name} is not measured on hosts but in a machine of its own; "
+            f"run 'lab {experiment.verb}'"
+        )
 
 
 def all_claims() -> dict[str, Sequence[Claim]]:

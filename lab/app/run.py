@@ -161,11 +161,12 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         environment=prepared.environment,
         calibration=prepared.calibration,
         accepted=list(prepared.target.accepted),
-        sessions=[session()],
+        sessions=[this_session()],
     )
 
 
-def session() -> RunSession:
+def this_session() -> RunSession:
+    """Describe this command as one that works on a run."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return RunSession(started=started, command=sys.argv[:], boot=boot())
 
@@ -177,7 +178,7 @@ def open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolde
     stored = read(request.resume).manifest
     same = {"only": stored.only, "seed": stored.seed}
     check_same(stored, manifest.model_copy(update=same))
-    folder = RunFolder.resume(request.resume, session())
+    folder = RunFolder.resume(request.resume, this_session())
     if folder.repaired:
         emit(Note(folder.repaired))
     return folder

@@ -20,7 +20,7 @@ from typing import Any
 
 from lab.app import boxes, in_box
 from lab.app.request import RunPlan, RunRequest
-from lab.app.run import open_folder, session
+from lab.app.run import open_folder, this_session
 from lab.errors import LabError, RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
 from lab.report import captions
@@ -93,7 +93,7 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
     return Manifest(
         run=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:6],
         experiment=plan.experiment.name,
-        created=session().started,
+        created=this_session().started,
         topology=plan.topology.to_dict(),
         profile=asdict(plan.profile),
         only=list(request.only),
@@ -106,7 +106,7 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
         spares=request.extra_repetitions,
         overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
         environment={"kernel": f"{made.version}, user-mode, of {made.source}", "box": made.identity},
-        sessions=[session()],
+        sessions=[this_session()],
     )
 
 
@@ -117,7 +117,7 @@ class VirtualRun:
         self, request: RunRequest, plan: RunPlan, made: Kernel, folder: RunFolder, emit: Emit
     ) -> None:
         self._request, self._plan, self._kernel, self._folder, self._emit = request, plan, made, folder, emit
-        self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed)
+        self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed or 0)
         self._adopted = {(s.overlay, s.bring_up) for s in folder.samples}
         self._total = folder.manifest.bring_ups * sum(
             cell.repetitions for cells in plan.cells(request.only).values() for cell in cells

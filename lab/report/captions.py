@@ -77,7 +77,8 @@ def repetitions(run: StoredRun) -> list[str]:
     profile = run.manifest.profile
     seconds, warmup = profile.get("seconds", {}), profile.get("warmup", {})
     return [
-        f"{metric} {count} × {seconds.get(metric, 0):g} s"
+        f"{metric} {count}"
+        + (f" × {seconds[metric]:g} s" if seconds.get(metric) else "")
         + (f" after {warmup[metric]:g} s that do not count" if warmup.get(metric) else "")
         for metric, count in profile.get("repetitions", {}).items()
     ]

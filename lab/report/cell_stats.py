@@ -11,7 +11,7 @@ from lab.runs.sample import Sample
 
 COLUMNS = ("cell", "value", "valid", "not valid", "failed", "mean", "sd", "median", "95 % from", "to")
 #: The value that a cell's statistics are of: the first of these that its samples have.
-MAIN_VALUES = ("mean_ms", "received_mbps", "dark_s", "jitter_ms")
+MAIN_VALUES = ("mean_ms", "received_mbps", "dark_s", "jitter_ms", "instructions")
 
 
 def main_value(samples: Sequence[Sample]) -> str:

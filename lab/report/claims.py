@@ -111,6 +111,8 @@ class Claim:
     source: str
     measured: str
     checks: Callable[[StoredRun], Checks]
+    #: The command that makes a run of its experiment, where that is not ``emulate``.
+    command: str = ""
 
     def answer(self, run: StoredRun) -> Answer:
         """Answer the claim from the samples of this run."""
@@ -258,8 +260,9 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
     rows = []
     for name, own_claims in claims.items():
         own_runs = [run for run in runs if run.manifest.experiment == name]
-        missing = Answer(OPEN, [undecided(f"no run of {name}; make one with 'emulate {name}'")])
         for claim in own_claims:
+            by = claim.command or f"emulate {name}"
+            missing = Answer(OPEN, [undecided(f"no run of {name}; make one with '{by}'")])
             rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
             rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
     return rows

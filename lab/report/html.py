@@ -137,7 +137,8 @@ def environment(run: StoredRun) -> Iterator[tuple[str, str]]:
     manifest = run.manifest
     yield "links", captions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
     yield "shaper", manifest.shaper
-    yield "order of cells", f"random, seed {manifest.seed}"
+    fixed = manifest.seed is None
+    yield "order of cells", "fixed" if fixed else f"random, seed {manifest.seed}"
     for name, overlay in manifest.overlays.items():
         yield f"overlay {name}", ", ".join(f"{k} {v}" for k, v in overlay.mode.items()) or overlay.state
     for key, value in manifest.environment.items():

@@ -98,6 +98,8 @@ class Experiment(ABC):
     warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
     interval: ClassVar[float | None] = None
+    #: The verb that measures it in a machine of its own; empty: the verbs that measure on hosts do.
+    verb: ClassVar[str] = ""
 
     @abstractmethod
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:

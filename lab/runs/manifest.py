@@ -59,7 +59,8 @@ class Manifest(BaseModel):
     #: Mbit/s of the links; None where the links differ.
     rate: float | None = None
     shaper: str = ""
-    seed: int = 0
+    #: Of the random order of cells; None where the order is fixed.
+    seed: int | None = 0
     clock: Clock = "real"
     #: What work costs in virtual time (µs), by what is paid for (`lab.virtual.cost`); nothing by default.
     costs: dict[str, float] = {}

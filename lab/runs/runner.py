@@ -96,7 +96,7 @@ async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState
     """Measure one overlay and return its state; a failure of the overlay does not end the run."""
     name, fresh = overlay_run.name, described(overlay_run.overlay)
     manifest = overlay_run.folder.manifest
-    tasks = order(cells, manifest.seed, name, manifest.spares)
+    tasks = order(cells, manifest.seed or 0, name, manifest.spares)
     if all(overlay_run.progress.done(task) for task in tasks):
         overlay_run.emit(
             Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}")

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from lab.errors import OverlayError
+from lab.util.paths import cache_folder
 from overlays.common import binaries
 
 MODULE = Path(__file__).resolve().parent.parent.parent / "images" / "flannel"
@@ -40,8 +41,7 @@ def has_go() -> bool:
 def built() -> Path:
     """Return where the program is kept once it is built: named by the hash of all that it is built from."""
     inputs = b"".join(f.read_bytes() for f in sorted(MODULE.rglob("*")) if f.is_file())
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache_home / "overlay-lab" / f"flanneld-{hashlib.sha256(inputs).hexdigest()[:16]}"
+    return cache_folder() / f"flanneld-{hashlib.sha256(inputs).hexdigest()[:16]}"
 
 
 def build() -> Path:

@@ -12,6 +12,7 @@ say that things work, not how fast. Without a command three hosts are brought up
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
 import signal
@@ -23,6 +24,9 @@ import initramfs
 import store
 from run import GUEST, PYTEST, REPORT, ROOT, boot
 from run import MODULES as KINDS
+
+from lab.icount import kernel
+from lab.icount.kernel import Kernel
 
 BUILD = ROOT / "build" / "kernel"
 #: The package that depends on the newest kernel. The one for clouds has no 9p.
@@ -50,28 +54,14 @@ NO_STORE = [("tmpfs", name, f"/var/lib/{name}", "") for name in ("docker", "lab"
 TESTS = [*PYTEST, "-svx", "-o", "timeout=1200", "tests/kernels/test_three_hosts.py"]
 
 
-def fetch() -> tuple[Path, str]:
-    """The kernel's package and busybox, unpacked; returns where, and the kernel's release."""
-    place, mark = BUILD / "files", BUILD / "whole"
-    if not mark.exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        depends = _said("apt-cache", "depends", "linux-image-amd64")
-        package = next(
-            w for w in depends.split() if w.startswith("linux-image-") and w != "linux-image-amd64"
-        )
-        subprocess.run(
-            ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, "busybox-static"],
-            cwd=BUILD,
-            check=True,
-        )
-        for file in BUILD.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", file, place], check=True)
-            file.unlink()
-        release = next((place / "boot").glob("vmlinuz-*")).name.removeprefix("vmlinuz-")
-        subprocess.run([place / "bin/busybox", "depmod", "-b", place, release], check=True)
-        mark.write_text(release)
-    return place, mark.read_text()
+def fetch() -> Kernel:
+    """The newest kernel's package and busybox, unpacked."""
+    place = BUILD / "files"
+    if not (place / kernel.MARK).exists():
+        depends = _said("apt-cache", "depends", NEWEST)
+        package = next(w for w in depends.split() if w.startswith("linux-image-") and w != NEWEST)
+        asyncio.run(kernel.fetch(place, [package, kernel.BUSYBOX]))
+    return kernel.unpacked(place)
 
 
 def _said(*argv: str) -> str:
@@ -84,16 +74,16 @@ def hardware() -> bool:
     return os.access("/dev/kvm", os.R_OK | os.W_OK) and ("vmx" in flags or "svm" in flags)
 
 
-def argv(place: Path, release: str, folder: Path, memory: str, disk: Path | None) -> list[str]:
+def argv(found: Kernel, folder: Path, memory: str, disk: Path | None) -> list[str]:
     """The virtual machine's command; the first file system is written into the order's folder."""
     first = folder / "first.cpio"
-    first.write_bytes(initramfs.build(place, release, sys.executable, GUEST, ORDER))
+    first.write_bytes(initramfs.build(found, sys.executable, GUEST, ORDER))
     share = "security_model=none,multidevs=remap"
     return [
         "qemu-system-x86_64",
         *("-accel", "kvm" if hardware() else "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", memory),
         *("-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot", "-nodefaults"),
-        *("-kernel", str(place / f"boot/vmlinuz-{release}"), "-initrd", str(first)),
+        *("-kernel", str(found.image), "-initrd", str(first)),
         *("-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off"),
         *("-virtfs", f"local,path=/,mount_tag=root,readonly=on,{share}"),
         *("-virtfs", f"local,path={folder},mount_tag=report,{share}"),
@@ -111,7 +101,7 @@ def carry_out(
     if not shutil.which("qemu-system-x86_64"):
         sys.stderr.write("vm.py: no qemu-system-x86_64 on PATH; install Debian's package qemu-system-x86\n")
         return 2
-    place, release = fetch()
+    found = fetch()
     order = {
         "command": command,
         "directory": str(ROOT),
@@ -119,7 +109,7 @@ def carry_out(
         "modules": MODULES,
         "modules_at": "/lib/modules",
     }
-    return boot(order, lambda folder: argv(place, release, folder, memory, disk), timeout, keep)
+    return boot(order, lambda folder: argv(found, folder, memory, disk), timeout, keep)
 
 
 def main() -> int:

@@ -93,9 +93,9 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
             "bookworm",
             [
                 *("openssh-client", "chromium-headless-shell", "openvswitch-switch"),
-                *("user-mode-linux", "gcc", "iperf3"),
+                *("user-mode-linux", "gcc", "iperf3", "qemu-system-x86"),
             ],
-            ["qemu-system-x86"],
+            ["etcd-server"],
         ),
         ("noble", ["openssh-client"], []),
     ],
@@ -106,7 +106,7 @@ def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_package
     finished(setup)
     lacking = (
         *("ssh-agent", "chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
-        *("qemu-system-x86_64", "cc", "iperf3"),
+        *("qemu-system-x86_64", "cc", "iperf3", "etcd"),
     )
     monkeypatch.setattr("shutil.which", lambda name, path=None: None if name in lacking else name)
     monkeypatch.setattr(setup, "codename", lambda: suite)

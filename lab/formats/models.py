@@ -169,8 +169,6 @@ def load(model: type[M], text: str, source: str) -> M:
         # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
         faults = [_fault(f, place) for f in found if f["loc"][-1:] != ("str",)] or [_fault(found[0], place)]
         raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error
-    except (RecursionError, ValueError) as error:
-        raise TopologyError(f"{source}: a value refers to itself, or is nested too deeply") from error
 
 
 def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:

@@ -27,14 +27,14 @@ FORMATS = {
     ".gml": "GML",
 }
 #: What a file may have. Ten thousand hosts with twenty thousand links take 1.2 MiB of YAML, 2 of GML, 3 of
-#: GraphML, 5 of the DSL and 6 of JSON, and a third of these items.
+#: GraphML, 5 of the DSL and 6 of JSON, and less than three quarters of these items.
 TOPOLOGY = Bounds("topology")
 BOUNDS = {
     ".dsl": TOPOLOGY,  # `lab.dsl.reader` counts what is in it, and gives the place
     ".yaml": TOPOLOGY,  # as `yaml_loader` does
-    ".json": Bounds("topology", signs="[{,", items=1_200_000, nested=True),
-    ".graphml": Bounds("topology", signs="<=", items=800_000),
-    ".gml": Bounds("topology", signs="[\n", items=800_000, nested=True),
+    ".json": Bounds("topology", item=r"[\[{,]", items=500_000, nested=True),
+    ".graphml": Bounds("topology", item=r"[<=]", items=500_000),
+    ".gml": Bounds("topology", item=r"\S+", items=500_000, nested=True),
 }
 SIDE_BOUNDS = Bounds("side file")
 SIDECAR_SUFFIX = ".lab.yaml"

@@ -14,14 +14,17 @@ from lab.util.documents import Bounds
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 #: The C parser with Python's composer, which asks for one event after the other.
 LOADERS: Any = (yaml.composer.Composer, yaml.CSafeLoader) if yaml.__with_libyaml__ else (yaml.SafeLoader,)
-#: Lines and signs of flow style; ten thousand hosts with twenty thousand links take a third of these.
-BOUNDS = Bounds("YAML of the lab", signs="\n,[{", items=300_000)
+#: Lines, entries of lists, signs of flow style; ten thousand hosts with twenty thousand links take 170,000.
+BOUNDS = Bounds("YAML of the lab", item=r"[\n,\[{]|- ", items=250_000)
 #: Levels of nesting; ours need four.
 MAX_DEPTH = 20
 #: What PyYAML would take a plain text for beyond what JSON has: dates, merged keys, default values.
 UNUSUAL = ("timestamp", "merge", "value")
 OPENS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 CLOSES = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
+
+
+Place = Callable[[Sequence[Any]], str]
 
 
 class _Strict(*LOADERS):  # type: ignore[misc]
@@ -83,33 +86,43 @@ def load(text: str, source: str) -> Any:
         TopologyError: it is no YAML, it nests too deeply, it has an alias or a tag, or a key is given
             twice; with the line.
     """
-    return documents.parsed(text, source, lambda text: _load(text, source), TopologyError, BOUNDS)
+    return located(text, source)[0]
 
 
-def _load(text: str, source: str) -> Any:
+def located(text: str, source: str) -> tuple[Any, Place]:
+    """Return the data of a YAML text, and a function from the path of a value in it to its line.
+
+    The path is ``("hosts", "A", "cpus")``, say, and the line ``:12``.
+
+    Raises:
+        TopologyError: see `load`.
+    """
+    return documents.parsed(text, source, lambda text: _located(text, source), TopologyError, BOUNDS)
+
+
+def _located(text: str, source: str) -> tuple[Any, Place]:
+    loader = _Strict(text)
     try:
-        return yaml.load(text, Loader=_Strict)
+        root = loader.get_single_node()
+        data = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise TopologyError(f"{source}{line}: {problem}") from error
+    finally:
+        loader.dispose()
+    return data, lambda path: _place(root, path)
 
 
-def line_finder(text: str) -> Callable[[Sequence[Any]], str]:
-    """Return a function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
-    root = yaml.compose(text, Loader=_Strict)
-
-    def place(path: Sequence[Any]) -> str:
-        node = root
-        for step in path:
-            child = _child(node, step)
-            if child is None:
-                break
-            node = child
-        return f":{node.start_mark.line + 1}" if node is not None else ""
-
-    return place
+def _place(root: Any, path: Sequence[Any]) -> str:
+    node = root
+    for step in path:
+        child = _child(node, step)
+        if child is None:
+            break
+        node = child
+    return f":{node.start_mark.line + 1}" if node is not None else ""
 
 
 def _child(node: Any, step: Any) -> Any:

@@ -7,7 +7,6 @@ file of one link's delay, rate and loss over time.
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ ACTIONS = ("down", "up", "reset")
 #: Columns of a trace: time (s), one-way delay (ms), rate (Mbit/s), loss (percent).
 COLUMNS = ("time", "delay", "rate", "loss")
 #: A trace of a day with ten rows a second takes half of it, but a schedule has fewer changes.
-TRACE = Bounds("trace", size=4 * MIB, signs="\n\r", items=110_000)
+TRACE = Bounds("trace", size=4 * MIB, item="\n", items=110_000)
 #: Changes of a schedule; each takes some hundredths of a second.
 MOST = 100_000
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|)\s*")
@@ -173,7 +172,7 @@ def _csv(text: str, source: str) -> Iterator[dict[Any, Any]]:
     try:
         yield from reader
     except csv.Error as error:
-        raise TopologyError(f"{source}:{reader.line_num}: {error}") from error
+        raise TopologyError(f"{source}:{reader.line_num + 1}: {error}") from error
 
 
 def _row(raw: Mapping[Any, Any]) -> dict[str, Any]:

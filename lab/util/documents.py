@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -33,6 +34,8 @@ SILENCE = 10.0
 MOST_DEPTH = 100
 #: A wrong character says more than these in a message.
 MOST_WORDS = 200
+#: Characters of a value in a message.
+SHOWN = 100
 T = TypeVar("T")
 Refuse = Callable[[str], LabError]
 _TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|([\[{])|[\]}]', re.DOTALL)
@@ -57,8 +60,8 @@ class Bounds:
     Attributes:
         what: a word for this kind of document.
         size: bytes.
-        signs: characters, each of which begins or parts an item of this kind of document.
-        items: of these signs in all.
+        item: a pattern that is found once for each item of this kind of document.
+        items: of these in all.
         nested: brackets nest, and are counted; text in double quotes is passed over.
         seconds: processor time for a small document (s), and `seconds_per_mib` for each MiB of it.
             Ten thousand hosts with twenty thousand links take 2 s per MiB on a machine of 2024.
@@ -66,7 +69,7 @@ class Bounds:
 
     what: str = "document"
     size: int = 8 * MIB
-    signs: str = ""
+    item: str = ""
     items: int = 0
     nested: bool = False
     seconds: float = 4.0
@@ -112,8 +115,9 @@ def parsed(text: str, source: str, parse: Callable[[str], T], refuse: Refuse, bo
     """
     if len(text) > bounds.size:
         raise refuse(_too_large(source, bounds))
-    if (count := sum(map(text.count, bounds.signs))) > bounds.items > 0:
-        raise refuse(f"{source} has {count:,} items; {bounds.items:,} at most")
+    if bounds.item and (beyond := next(islice(re.finditer(bounds.item, text), bounds.items, None), None)):
+        line = text.count("\n", 0, beyond.start()) + 1
+        raise refuse(f"{source}:{line}: it has more than {bounds.items:,} items; make it smaller")
     if bounds.nested and (at := _too_deep(text)) is not None:
         line = text.count("\n", 0, at) + 1
         raise refuse(f"{source}:{line}: it is nested too deeply; {MOST_DEPTH} levels at most")
@@ -177,7 +181,7 @@ def _opened(file: Path, pipes: bool) -> Iterator[int]:
 
 
 def _real(handle: int, file: Path) -> Path:
-    """The path of an open file with all links followed: of the one that is open, not of one put there since."""
+    """The path of an open file, links followed: of the one that is open, not of one put there since."""
     at = Path(f"/proc/self/fd/{handle}")
     return at.resolve() if at.exists() else file.resolve()
 
@@ -228,6 +232,9 @@ def guarded(source: str, refuse: Refuse, seconds: float = math.inf) -> Iterator[
         raise refuse(f"{source} takes more than {seconds:.0f} s to read; make it smaller") from None
     except RecursionError as error:
         raise refuse(f"{source}: it is nested too deeply") from error
+    except OSError as error:
+        where = f" ({printable(error.filename)})" if error.filename else ""
+        raise refuse(f"{source}: {error.strerror or error}{where}") from error
     except MemoryError as error:
         raise refuse(f"{source} takes more memory than there is; make it smaller") from error
     except Exception as error:
@@ -286,6 +293,20 @@ def printable(words: object) -> str:
     A terminal obeys such characters, and an SVG must not have them. Newlines and tabs stay.
     """
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(words))
+
+
+def legal_xml(svg: bytes) -> bytes:
+    """Return an SVG without the control characters that XML does not allow: a name may have brought some."""
+    return re.sub(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]", "\ufffd".encode(), svg)
+
+
+def shown(value: object) -> str:
+    """Return a value as messages show it: in Python's form, on one line, and not longer than a line."""
+    try:
+        words = printable(repr(value))
+    except (ValueError, RecursionError):  # a number of more digits than Python writes
+        return f"a very long {type(value).__name__}"
+    return words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
 
 
 def encodable(words: str) -> bool:

@@ -133,12 +133,8 @@ async def _replay(links: Links, name: str, file: Path, sender: str | None) -> No
     from lab.topology import schedule
 
     link = links.find(name)
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"the trace {file} cannot be read: {error}") from error
     more = {"link": link.name, **({"from": sender} if sender else {})}
-    entries = [{**row, **more} for row in schedule.trace(text, str(file))]
+    entries = [{**row, **more} for row in schedule.read_trace(file)]
     if faults := schedule.faults(entries, {link.name: (link.a, link.b)}):
         raise LabError(f"{file}: {'; '.join(faults[:5])}")
     with progress() as emit:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lab.errors import RunError
+
 
 def command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; several stand side by side.")],
@@ -25,14 +27,18 @@ def command(
     from lab.app.request import all_claims, load_experiment
     from lab.cli.console import read_runs
     from lab.report.html import PAGE, RunSection, render_all
+    from lab.util import files
+    from lab.util.documents import guarded
 
     parts = []
     for run in read_runs(runs):
         experiment = load_experiment(run.manifest.experiment)
-        drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
+        with guarded(str(run.path), RunError):
+            drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
         parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
     only = parts[0].experiment
     claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
     page = output or (runs[0] / PAGE if len(runs) == 1 else Path(PAGE))
-    page.write_text(render_all(parts, claims))
+    with guarded(", ".join(str(part.run.path) for part in parts), RunError):
+        files.put(page, render_all(parts, claims))
     typer.echo(page)

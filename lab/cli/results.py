@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lab.errors import LabError
+from lab.errors import LabError, RunError
 
 
 def command(
@@ -36,26 +36,31 @@ def command(
     from lab.report import export
     from lab.runs import run_folder_check
     from lab.runs.run_folder import read
+    from lab.util.documents import guarded
 
     if csv and parquet:
         raise LabError("--csv and --parquet are two files; ask for one after the other")
     found = read(run)
     experiment = load_experiment(found.manifest.experiment)
-    differences: list[str] = []
-    if reparse:
-        pairs = list(export.reparsed(found, experiment))
-        found = replace(found, samples=[sample for sample, _ in pairs])
-        differences = [sentence for _, sentence in pairs if sentence]
-        print(f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored", file=sys.stderr)
-    if csv or parquet:
-        path = output or run / f"samples.{'csv' if csv else 'parquet'}"
-        (export.write_csv if csv else export.write_parquet)(found.samples, path)
-        print(path)
-    else:
-        for table in experiment.tables(found):
-            show(table)
-            print()
-    sentences = differences + run_folder_check.faults(found, experiment)
+    with guarded(str(run), RunError):
+        differences: list[str] = []
+        if reparse:
+            pairs = list(export.reparsed(found, experiment))
+            found = replace(found, samples=[sample for sample, _ in pairs])
+            differences = [sentence for _, sentence in pairs if sentence]
+            print(
+                f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored",
+                file=sys.stderr,
+            )
+        if csv or parquet:
+            path = output or run / f"samples.{'csv' if csv else 'parquet'}"
+            (export.write_csv if csv else export.write_parquet)(found.samples, path)
+            print(path)
+        else:
+            for table in experiment.tables(found):
+                show(table)
+                print()
+        sentences = differences + run_folder_check.faults(found, experiment)
     for sentence in sentences:
         print(sentence, file=sys.stderr)
     sys.exit(1 if sentences else 0)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lab.errors import RunError
+
 
 def command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, of one or more experiments.")],
@@ -20,5 +22,9 @@ def command(
     from lab.app.request import all_claims
     from lab.cli.console import read_runs, show
     from lab.report.claims import scorecard, scorecard_table
+    from lab.util.documents import guarded
 
-    show(scorecard_table(scorecard(all_claims(), read_runs(runs))))
+    found = read_runs(runs)
+    with guarded(", ".join(str(run.path) for run in found), RunError):
+        table = scorecard_table(scorecard(all_claims(), found))
+    show(table)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from lab.draw.geometry import HEIGHT, WIDTH
 from lab.draw.layout import Label, picture
 from lab.topology import Topology
+from lab.util.documents import legal_xml
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,4 +69,4 @@ def render(topology: Topology, form: str) -> bytes:
     held = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
         figure(topology).savefig(held, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {})
-    return held.getvalue()
+    return legal_xml(held.getvalue()) if form == "svg" else held.getvalue()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from lab.util.documents import gc_paused
 
 if TYPE_CHECKING:
     from lab.dsl.document import Document
@@ -40,21 +41,6 @@ def read(text: str, *, source: str = "document", locations: Sites | None = None)
     faults.raise_if_any(source)
     assert document is not None, "a text without a document has a fault"
     return document
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """Pause Python's cycle collector: it walks over all that was read so far, again and again.
-
-    Nothing here makes cycles, and with it the time per host grows with their number.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def parse(

@@ -11,6 +11,8 @@ from lab.dsl.grammar import RawAdjacency
 
 #: Ports up to which looking through them is as fast as an index, and smaller.
 SCAN_LIMIT = 8
+#: Faults that come with the nearest known name.
+HINTS = 20
 
 
 class AdjacencyChecker:
@@ -18,6 +20,7 @@ class AdjacencyChecker:
 
     def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
         self._faults, self._by_id = faults, by_id
+        self._hints = 0
         self._used: dict[tuple[str, str], int] = {}
         self._index: dict[str, dict[str, Port]] = {}
         self._ends: defaultdict[str, list[str]] = defaultdict(list)
@@ -53,7 +56,7 @@ class AdjacencyChecker:
         owner, _, name = (word.strip() for word in text.partition("."))
         resource = self._by_id.get(owner)
         if resource is None:
-            what = f"adjacency to a resource that is not there; {expected(owner, self._by_id)}"
+            what = f"adjacency to a resource that is not there; {self._hint(owner)}"
             self._faults.add(at, owner, what)
             return None
         port = self._port(resource, name)
@@ -69,6 +72,11 @@ class AdjacencyChecker:
             self._faults.add(at, f"{owner}.{name}", what)
             self._invalid.add(owner)
         return resource, port.id
+
+    def _hint(self, owner: str) -> str:
+        """Say what was expected; to look for the nearest of many names takes longer than to read them."""
+        self._hints += 1
+        return expected(owner, self._by_id) if self._hints <= HINTS else f"{len(self._by_id)} are known"
 
     def _port(self, resource: Resource, name: str) -> Port | None:
         if len(resource.ports) <= SCAN_LIMIT:

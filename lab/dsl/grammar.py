@@ -1,7 +1,9 @@
 """The grammar of the GTS DSL, both dialects, and what its words are called in messages.
 
 Blocks nest to a fixed depth (document, resource, part), and what repeats is matched
-possessively, so that no text can make the parser's stack or the matcher's memory grow.
+possessively, so that no text can make the parser's stack or the matcher's memory grow. A comment
+without an end takes all that follows: to look for its end at every `/*` anew would take time with the
+square of the text.
 Between words any white space will do; `//` and `/* */` comments are read over, since the
 language is Groovy's, but never written.
 """
@@ -30,7 +32,7 @@ PORT.1: /[A-Za-z0-9_$-]{1,200}+[ \t]{0,9}+\.[ \t]{0,9}+[A-Za-z0-9_$-]{1,200}+/
 TEXT: /"(?:[^"\\\n\r]++|\\[^\n\r])*+"|'(?:[^'\\\n\r]++|\\[^\n\r])*+'/
 NUMBER: /-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?/
 BLANK: /[\s;\ufeff]+/
-COMMENT: /\/\/[^\n]*|\/\*[\s\S]*?\*\//
+COMMENT: /\/\/[^\n]*|\/\*(?:[\s\S]*?\*\/|[\s\S]*+)/
 %ignore BLANK
 %ignore COMMENT
 """

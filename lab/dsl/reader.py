@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import Any
 
@@ -11,13 +12,15 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from lab.dsl.diagnostics import Faults
 from lab.dsl.document import LINK, NODES
 from lab.dsl.grammar import TOKEN_NAMES, RawDocument, parser
-from lab.dsl.groovy import constructs
+from lab.dsl.groovy import code_alone, constructs, endless_comment
 
 #: Characters. Ten thousand hosts with twenty thousand links take half of it.
 MAX_CHARACTERS = 8 * 1024 * 1024
 #: Attributes, blocks and adjacencies in all, by the signs that each of them needs. The same ten
-#: thousand hosts take half of it; a text of nothing else would take minutes.
-MAX_ITEMS = 600_000
+#: thousand hosts take two thirds of it; a text of nothing else would take minutes.
+MAX_ITEMS = 450_000
+#: Attributes of one block; those of known documents have five.
+MAX_ATTRIBUTES = 1000
 #: Repairs after which a text is given up.
 MAX_REPAIRS = 500
 #: What stands in for a missing word.
@@ -36,7 +39,12 @@ REPAIRS = (
     *(("COMMA", "PORT"), ("PORT", "COMMA", "PORT"), ("RBRACE", "RBRACE"), ("TEXT", "RBRACE")),
 )
 SURE = (("RBRACE",), ("RBRACE", "RBRACE"), ("COMMA",), ("EQUAL",), ("LBRACE",))
+_BRACES = re.compile(r"[{}]")
 BLOCKS = (*NODES, LINK, "port", "controller")
+
+
+def _crowded(piece: str) -> bool:
+    return piece.count("=") > MAX_ATTRIBUTES
 
 
 class TextReader:
@@ -64,12 +72,30 @@ class TextReader:
             what = f"expected at most {MAX_ITEMS:,} attributes, blocks and adjacencies in all"
             self.faults.add(0, self.text[:20], what)
             return None
+        if (comment := endless_comment(self.text)) is not None:
+            self.faults.add(comment, "/*", "a comment without an end; expected '*/'")
+            return None
+        if (block := self._crowded_block()) is not None:
+            what = f"expected at most {MAX_ATTRIBUTES:,} attributes in a block"
+            self.faults.add(block, self.text[block : block + 20], what)
+            return None
         try:
             found: Any = parser().parse(self.text, on_error=self._repair)
         except UnexpectedInput:
             self.certain = False
             return None
         return found if isinstance(found, RawDocument) else None
+
+    def _crowded_block(self) -> int | None:
+        """The offset of a piece between two braces with more attributes than a block may have."""
+        if self.text.count("=") <= MAX_ATTRIBUTES or not any(map(_crowded, _BRACES.split(self.text))):
+            return None
+        at = 0
+        for piece in _BRACES.split(code_alone(self.text)):
+            if _crowded(piece):
+                return at
+            at += len(piece) + 1
+        return None
 
     def _repair(self, error: UnexpectedInput) -> bool:
         """Note the fault and mend the parser's state; False gives up."""

@@ -17,8 +17,13 @@ from lab.topology.specs import MTU
 from lab.topology.validation import ROUTINGS
 
 
-def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None = None) -> Topology:
-    """The topology of a YAML text; `sites` are further ones.
+def read(
+    text: str,
+    source: str,
+    sites: Mapping[str, tuple[float, float]] | None = None,
+    beside: Path | None = None,
+) -> Topology:
+    """The topology of a YAML text; `sites` are further ones, and `beside` is the folder of its traces.
 
     Raises:
         TopologyError: naming every fault.
@@ -39,12 +44,12 @@ def read(text: str, source: str, sites: Mapping[str, tuple[float, float]] | None
     if model.routing != ROUTINGS[0]:
         graph.graph["routing"] = model.routing
     if model.schedule:
-        graph.graph["schedule"] = list(_schedule(model, source))
+        graph.graph["schedule"] = list(_schedule(model, source, beside or Path(source).parent))
     parts = model.separate_parts
     return Topology(graph, name=model.name, description=model.description, separate_parts=parts)
 
 
-def _schedule(model: models.TopologyModel, source: str) -> Iterator[dict[str, Any]]:
+def _schedule(model: models.TopologyModel, source: str, beside: Path) -> Iterator[dict[str, Any]]:
     """The changes of a file's schedule; a recorded trace becomes the changes that it is made of."""
     for change in model.schedule:
         entry = change.model_dump(exclude_unset=True, by_alias=True)
@@ -52,19 +57,11 @@ def _schedule(model: models.TopologyModel, source: str) -> Iterator[dict[str, An
         if (trace := entry.pop("trace", None)) is None:
             yield entry
             continue
-        file, start = Path(source).with_name(trace), timetable.seconds(entry["at"])
+        start = timetable.seconds(entry["at"])
         if set(entry) - {"at", "link", "from"} or start is None:
             raise TopologyError(f"{source}: the trace {trace} needs a link and a time (at), and nothing else")
-        for row in timetable.trace(_text(file, source), str(file)):
+        for row in timetable.read_trace(beside / trace, source, beneath=beside):
             yield {**entry, **row, "at": start + row["at"]}
-
-
-def _text(file: Path, source: str) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise TopologyError(f"{source}: the trace {file} cannot be read: {said}") from error
 
 
 def _refuse(link: models.LinkModel, graph: nx.Graph[Any], source: str) -> None:

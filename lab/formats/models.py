@@ -124,8 +124,8 @@ class TopologyModel(Model):
 class SideHost(Model):
     """The part of a host that a document cannot hold."""
 
-    name: Name | None = None
-    number: int | None = Field(default=None, ge=1)
+    name: Name = Field(default=None)
+    number: int = Field(default=None, ge=1)
     cpus: float | None = _range("cpus")
     image: str | None = None
 
@@ -133,16 +133,16 @@ class SideHost(Model):
 class SideLink(LinkParameters):
     """The part of a link that a document cannot hold."""
 
-    name: str | None = None
-    number: int | None = Field(default=None, ge=1)
+    name: str = Field(default=None)
+    number: int = Field(default=None, ge=1)
 
 
 class SideModel(Model):
     """A side file; hosts and links by the ids that they have in its document."""
 
     lab: Literal[1] = Field(description="the version of this form")
-    name: str | None = None
-    separate_parts: bool | None = None
+    name: str = Field(default=None)
+    separate_parts: bool = Field(default=None)
     routing: Routing = "delay"
     sites: dict[str, Place] = {}
     hosts: dict[str, SideHost] = {}
@@ -159,18 +159,15 @@ def load(model: type[M], text: str, source: str) -> M:
     Raises:
         TopologyError: naming every fault, with its line.
     """
-    data = yaml_loader.load(text, source)
+    data, place = yaml_loader.located(text, source)
     try:
         # in JSON's terms and strictly: "5" is no number, but a list may be a pair
         return model.model_validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        place = yaml_loader.line_finder(text)
         # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
         faults = [_fault(f, place) for f in found if f["loc"][-1:] != ("str",)] or [_fault(found[0], place)]
         raise TopologyError("\n".join(f"{source}{fault}" for fault in faults), faults) from error
-    except (RecursionError, ValueError) as error:
-        raise TopologyError(f"{source}: a value refers to itself, or is nested too deeply") from error
 
 
 def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import networkx as nx
@@ -43,7 +44,23 @@ def read_graph(text: str, source: str) -> nx.Graph[Any]:
         what = f"two nodes are called {', '.join(twice)}" if twice else f"no node {strangers[0]!r}"
         raise TopologyError(f"{source} is no topology: {what}")
     try:
-        found: nx.Graph[Any] = nx.node_link_graph(data, edges=edges)
+        found = _built(data, edges)
     except ValueError as error:  # null is what networkx keeps for itself
         raise TopologyError(f"{source} is no node-link JSON: {error}") from error
     return found
+
+
+def _built(data: Mapping[str, Any], edges: str) -> nx.Graph[Any]:
+    """The graph; networkx's own function takes attributes called `self` or `u_of_edge` for its arguments."""
+    kinds = {(False, False): nx.Graph, (True, False): nx.DiGraph, (False, True): nx.MultiGraph}
+    kind = kinds.get((bool(data["directed"]), bool(data["multigraph"])), nx.MultiDiGraph)
+    found: nx.Graph[Any] = kind()
+    found.graph.update(data["graph"])
+    found.add_nodes_from((node["id"], _without(node, "id")) for node in data["nodes"])
+    beyond = ("source", "target", *(["key"] * found.is_multigraph()))
+    found.add_edges_from((edge["source"], edge["target"], _without(edge, *beyond)) for edge in data[edges])
+    return found
+
+
+def _without(about: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in about.items() if key not in names}

@@ -3,87 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from lab.errors import TopologyError
+from lab.util import documents
+from lab.util.documents import Bounds
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-#: Bytes. Ten thousand hosts take a third of it.
-MAX_CHARACTERS = 8 * 1024 * 1024
+#: The C parser with Python's composer, which asks for one event after the other.
+LOADERS: Any = (yaml.composer.Composer, yaml.CSafeLoader) if yaml.__with_libyaml__ else (yaml.SafeLoader,)
+#: Lines, entries of lists, signs of flow style; ten thousand hosts with twenty thousand links take 170,000.
+BOUNDS = Bounds("YAML of the lab", item=r"[\n,\[{]|- ", items=250_000)
 #: Levels of nesting; ours need four.
 MAX_DEPTH = 20
+#: What PyYAML would take a plain text for beyond what JSON has: dates, merged keys, default values.
+UNUSUAL = ("timestamp", "merge", "value")
 OPENS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
 CLOSES = (yaml.SequenceEndEvent, yaml.MappingEndEvent)
 
 
-class _Once(Loader):  # type: ignore[misc]
-    """Refuses a key that is given twice, where YAML itself lets the later one win silently."""
+Place = Callable[[Sequence[Any]], str]
+
+
+class _Strict(*LOADERS):  # type: ignore[misc]
+    """YAML without aliases, tags, dates, deep nesting, and keys that are given twice.
+
+    A hundred lines of aliases can stand for billions of values, and the C composer dies of deep nesting.
+    """
+
+    yaml_implicit_resolvers: ClassVar[Any] = {
+        first: [pair for pair in pairs if pair[0].rpartition(":")[2] not in UNUSUAL]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def __init__(self, text: str) -> None:
+        for base in LOADERS:
+            base.__init__(self, *([] if base is yaml.composer.Composer else [text]))
+        self._depth = 0
+
+    def get_event(self) -> Any:
+        event: Any = super().get_event()
+        self._depth += isinstance(event, OPENS) - isinstance(event, CLOSES)
+        if self._depth > MAX_DEPTH:
+            raise _fault("it is nested too deeply", event)
+        if getattr(event, "tag", None) is not None:
+            raise _fault(f"a tag, {event.tag}; write the value alone", event)
+        return event
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if isinstance(event := self.peek_event(), yaml.AliasEvent):
+            raise _fault(f"an alias, *{event.anchor}; write the value itself", event)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _fault("a key that is no text", key)
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
+                raise _fault(f"{key.value!r} is given twice", key)
+            seen.add(key.value)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a number of five thousand digits, or 0x_
+            raise _fault(f"{str(node.value)[:40]!r} is no value", node) from error
+
+
+def _fault(problem: str, at: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)
 
 
 def load(text: str, source: str) -> Any:
     """Return the data of a YAML text.
 
     Raises:
-        TopologyError: it is no YAML, it nests too deeply, it has an alias, or a key is given
+        TopologyError: it is no YAML, it nests too deeply, it has an alias or a tag, or a key is given
             twice; with the line.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise TopologyError(f"{source} has more than {MAX_CHARACTERS} characters; split the topology")
+    return located(text, source)[0]
+
+
+def located(text: str, source: str) -> tuple[Any, Place]:
+    """Return the data of a YAML text, and a function from the path of a value in it to its line.
+
+    The path is ``("hosts", "A", "cpus")``, say, and the line ``:12``.
+
+    Raises:
+        TopologyError: see `load`.
+    """
+    return documents.parsed(text, source, lambda text: _located(text, source), TopologyError, BOUNDS)
+
+
+def _located(text: str, source: str) -> tuple[Any, Place]:
+    loader = _Strict(text)
     try:
-        _refuse_aliases_and_depth(text)
-        return yaml.load(text, Loader=_Once)
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        root = loader.get_single_node()
+        data = None if root is None else loader.construct_document(root)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        deep = "it is nested too deeply" if isinstance(error, RecursionError) else None
-        problem = deep or str(getattr(error, "problem", None) or error).splitlines()[0]
+        problem = str(getattr(error, "problem", None) or error).splitlines()[0]
         raise TopologyError(f"{source}{line}: {problem}") from error
+    finally:
+        loader.dispose()
+    return data, lambda path: _place(root, path)
 
 
-def _refuse_aliases_and_depth(text: str) -> None:
-    """Refuse aliases and deep nesting.
-
-    A hundred lines of aliases can stand for billions of values; the C loader dies of deep nesting.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        depth += isinstance(event, OPENS) - isinstance(event, CLOSES)
-        mark: Any = event.start_mark
-        if depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
-        if isinstance(event, yaml.AliasEvent):
-            problem = f"an alias, *{event.anchor}; write the value itself"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
-
-
-def line_finder(text: str) -> Callable[[Sequence[Any]], str]:
-    """Return a function from the path of a value (``("hosts", "A", "cpus")``) to its line, as ``:12``."""
-    root = yaml.compose(text, Loader=Loader)
-
-    def place(path: Sequence[Any]) -> str:
-        node = root
-        for step in path:
-            child = _child(node, step)
-            if child is None:
-                break
-            node = child
-        return f":{node.start_mark.line + 1}" if node is not None else ""
-
-    return place
+def _place(root: Any, path: Sequence[Any]) -> str:
+    node = root
+    for step in path:
+        child = _child(node, step)
+        if child is None:
+            break
+        node = child
+    return f":{node.start_mark.line + 1}" if node is not None else ""
 
 
 def _child(node: Any, step: Any) -> Any:

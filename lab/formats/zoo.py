@@ -69,7 +69,8 @@ def _placed(graph: nx.Graph[Any]) -> Reduced:
     """Without the nodes that have no place."""
     lost = [node for node, about in graph.nodes(data=True) if _place(about) is None]
     said = [f"nodes without Latitude and Longitude: {_some(graph, lost)}, left out"] if lost else []
-    return nx.Graph(graph.subgraph(n for n in graph if n not in set(lost))), said
+    placeless = set(lost)
+    return nx.Graph(graph.subgraph(n for n in graph if n not in placeless)), said
 
 
 def _distinct(graph: nx.Graph[Any]) -> Reduced:
@@ -129,7 +130,7 @@ def _place(about: dict[str, Any]) -> tuple[float, float] | None:
 def _number(value: Any) -> float | None:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if abs(number) < 1e18 else None
 

@@ -6,13 +6,17 @@ differ in their hatching, for print without colour.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.errors import RunError
 from lab.report.selection import Group
+from lab.util.documents import legal_xml
+from lab.util.files import replace
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -99,13 +103,18 @@ def canvas(
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    if path.parent.is_symlink():
+        raise RunError(f"{path.parent} is a link, through which the lab does not write; remove it")
     path.parent.mkdir(parents=True, exist_ok=True)
     files = [path.with_suffix(".svg"), path.with_suffix(".png")]
     with mpl.rc_context(STYLE):
         drawing, axes = plt.subplots(1, columns, figsize=size, sharey=True, squeeze=False)
         yield drawing, axes[0], files
         for file in files:
-            drawing.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
+            held, svg = io.BytesIO(), file.suffix == ".svg"
+            form = file.suffix.removeprefix(".")
+            drawing.savefig(held, format=form, dpi=150, metadata={"Date": None} if svg else None)
+            replace(file, legal_xml(held.getvalue()) if svg else held.getvalue())
         plt.close(drawing)
 
 

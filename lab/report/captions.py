@@ -10,6 +10,7 @@ from lab.runs.experiment import WARM_UP
 from lab.runs.manifest import FOUND
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
+from lab.util.documents import number
 
 MEANING: dict[State, str] = {
     "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
@@ -55,7 +56,8 @@ def conditions(run: StoredRun) -> str:
 
 def cost(run: StoredRun) -> str:
     """Return in words the CPU cores that imposing the links took: mean and maximum of all samples, or ""."""
-    shares = [sample.machine["links_cpu"] for sample in run.samples if "links_cpu" in sample.machine]
+    stored = (number(sample.machine.get("links_cpu")) for sample in run.samples)
+    shares = [share for share in stored if share is not None]
     if not shares:
         return ""
     return f" (took {sum(shares) / len(shares):.2f} of a core on average, {max(shares):.2f} at most)"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.errors import MachineError, MeasureError
+from lab.errors import MachineError, MeasureError, RunError
 from lab.runs.experiment import Experiment
 from lab.runs.run_folder import StoredRun
-from lab.runs.run_folder_check import raw_fault
+from lab.runs.run_folder_check import raw_fault, raw_text
 from lab.runs.sample import Sample
+from lab.util import files
 
+#: With these a formula begins.
+FORMULA = tuple("=+-@\t\r")
 #: What of a sample stands in columns of its own, before its parameters and values.
 PLAIN = (
     "run",
@@ -47,10 +51,20 @@ def _row(sample: Sample) -> dict[str, Any]:
 def write_csv(samples: Sequence[Sample], path: Path) -> None:
     """Write one line per sample as CSV; what a sample lacks is empty, never zero."""
     found = rows(samples)
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(found[0]) if found else list(PLAIN))
-        writer.writeheader()
-        writer.writerows(found)
+    names = [_harmless(name) for name in (found[0] if found else PLAIN)]
+    held = io.StringIO(newline="")
+    writer = csv.writer(held)
+    writer.writerow(names)
+    writer.writerows([_harmless(value) for value in row.values()] for row in found)
+    files.put(path, held.getvalue())
+
+
+def _harmless(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would take for a formula, and run.
+
+    Numbers stay numbers, also negative ones. OWASP, *CSV Injection*.
+    """
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA else value
 
 
 def write_parquet(samples: Sequence[Sample], path: Path) -> None:
@@ -66,7 +80,9 @@ def write_parquet(samples: Sequence[Sample], path: Path) -> None:
         raise MachineError(
             "--parquet needs pyarrow, which is not installed; pip install pyarrow, or use --csv"
         ) from None
-    parquet.write_table(pyarrow.Table.from_pylist(rows(samples)), path)
+    held = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows(samples)), held)
+    files.put(path, held.getvalue())
 
 
 def reparsed(run: StoredRun, experiment: Experiment) -> Iterator[tuple[Sample, str]]:
@@ -87,8 +103,8 @@ def reparsed(run: StoredRun, experiment: Experiment) -> Iterator[tuple[Sample, s
 def _derived(run: StoredRun, experiment: Experiment, sample: Sample) -> tuple[Sample, str]:
     where = f"{sample.cell} #{sample.repetition}"
     try:
-        values = dict(experiment.parse(sample.metric, (run.path / str(sample.raw)).read_text()))
-    except MeasureError as error:
+        values = dict(experiment.parse(sample.metric, raw_text(run.path, sample)))
+    except (MeasureError, RunError) as error:
         return sample, f"{where}: its raw output is no measurement to this version: {error}"
     changed = sorted(
         name for name in values.keys() | sample.values.keys() if values.get(name) != sample.values.get(name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from lab.errors import TopologyError
+from lab.errors import RunError, TopologyError
 from lab.report import captions, comparison, ratios
 from lab.report.cell_stats import COLUMNS, rows
 from lab.report.claims import Claim, Verdict, scorecard
@@ -21,11 +21,14 @@ from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.topology import Topology
+from lab.util import files
+from lab.util.documents import MIB, Bounds, content
 
 TEMPLATE = "page.html.j2"
 PAGE = "report.html"
 STATES: tuple[State, ...] = get_args(State)
 MOST_REASONS = 8
+FIGURE = Bounds("figure", size=32 * MIB)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class RunSection:
 def write(run: StoredRun, experiment: PresentedExperiment, folder: Path) -> Path:
     """Write ``report.html`` with the figures that lie in ``figures/``, and return its path."""
     page = folder / PAGE
-    page.write_text(render(run, experiment, sorted((folder / "figures").glob("*.svg"))))
+    files.replace(page, render(run, experiment, sorted((folder / "figures").glob("*.svg"))))
     return page
 
 
@@ -86,7 +89,7 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
         "figures": [
-            {"data": inlined(file.read_bytes()), "alt": file.stem.replace("-", ": ")} for file in part.figures
+            {"data": inlined(figure(file, run)), "alt": file.stem.replace("-", ": ")} for file in part.figures
         ],
         "cells": rows(run),
         "ratios": ratios.table(run),
@@ -97,6 +100,15 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "environment": list(environment(run)),
         "command": command(run),
     }
+
+
+def figure(file: Path, run: StoredRun) -> bytes:
+    """Return a figure that lies in the folder of its run.
+
+    Raises:
+        RunError: it leads out of the folder, or is no file.
+    """
+    return content(file, RunError, FIGURE, beneath=run.path)
 
 
 def inlined(image: bytes) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lab.errors import RunError
 from lab.runs.sample import Clock
@@ -43,6 +43,21 @@ class RunSession(BaseModel):
     boot: str = ""
 
 
+class StoredProfile(BaseModel):
+    """The profile of a manifest: `lab.runs.experiment.Profile` as JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    repetitions: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]]
+    seconds: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]]
+    warmup: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]] = {}
+    rate: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    why: str = ""
+    cpus: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    rate_source: Literal["profile", "user", "capacity"] = "profile"
+
+
 class Manifest(BaseModel):
     """``manifest.json``; see docs/results.md."""
 
@@ -77,6 +92,14 @@ class Manifest(BaseModel):
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
     sessions: list[RunSession] = []
+
+    @field_validator("profile")
+    @classmethod
+    def _whole_profile(cls, profile: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a profile that is no `lab.runs.experiment.Profile`, before a report calculates with it."""
+        if profile:
+            StoredProfile.model_validate(profile)
+        return profile
 
     @field_validator("profile")
     @classmethod

@@ -14,8 +14,9 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -23,11 +24,15 @@ from lab.errors import RunError
 from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
 from lab.runs.manifest import Manifest, RunSession
 from lab.runs.sample import SCHEMA, Sample
+from lab.util.documents import MIB, Bounds, content, decoded, guarded, shown
 from lab.util.files import replace
 
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
 #: The folder of what commands on real hosts printed, a file per host.
 HOSTS = "hosts"
+MANIFEST_SIZE = Bounds("manifest", size=16 * MIB)
+#: A sample takes some 4 kB: a hundred thousand of them.
+SAMPLES_SIZE = Bounds("file of samples", size=400 * MIB)
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,9 @@ def read(path: Path) -> StoredRun:
     Raises:
         RunError: no run folder, or one of another schema.
     """
-    manifest = _manifest(path)
-    samples, faults, _ = _samples(path)
+    with guarded(str(path), RunError):
+        manifest = _manifest(path)
+        samples, faults, _ = _samples(path)
     return StoredRun(path, manifest, samples, faults)
 
 
@@ -103,7 +109,9 @@ class RunFolder:
             RunError: no run folder, one of another schema, one that another command writes
                 at this moment, or one with an unreadable line that is not the last.
         """
-        folder = cls(path, _manifest(path))
+        with guarded(str(path), RunError):
+            folder = cls(path, _manifest(path))
+            _refuse_links(path)
         folder._open()
         folder.samples, faults, whole = _samples(path)
         if faults and not folder._cut_off(faults, whole):
@@ -207,10 +215,10 @@ def slug(key: str) -> str:
 
 
 def _manifest(path: Path) -> Manifest:
-    try:
-        text = (path / MANIFEST).read_text()
-    except OSError as error:
-        raise RunError(f"{path} is no run folder: {MANIFEST} {error.strerror}") from error
+    refuse = partial(_no_run, path)
+    text = decoded(
+        content(path / MANIFEST, refuse, MANIFEST_SIZE, beneath=path), str(path / MANIFEST), refuse
+    )
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
@@ -219,10 +227,9 @@ def _manifest(path: Path) -> Manifest:
 
 def _samples(path: Path) -> tuple[list[Sample], list[str], int]:
     """The whole samples, what is wrong with the others, and how many bytes whole lines take."""
-    try:
-        data = (path / SAMPLES).read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path / SAMPLES):
         return [], [], 0
+    data = content(path / SAMPLES, RunError, SAMPLES_SIZE, beneath=path)
     samples: list[Sample] = []
     faults: list[str] = []
     whole = data.rfind(b"\n") + 1
@@ -230,20 +237,40 @@ def _samples(path: Path) -> tuple[list[Sample], list[str], int]:
         try:
             samples.append(Sample.model_validate_json(line))
         except ValidationError as error:
-            misfit = _misfit(path / SAMPLES, line.decode(errors="replace"), error, SCHEMA)
-            if "schema" in str(misfit):
-                raise misfit from None
+            text = line.decode(errors="replace")
+            if other_schema(text, SCHEMA):
+                raise _misfit(path / SAMPLES, text, error, SCHEMA) from None
             faults.append(f"line {number} is no sample ({_first(error)})")
     if data[whole:]:
         faults.append(f"the last line ends in mid-air after {len(data) - whole} bytes")
     return samples, faults, whole
 
 
+def _no_run(path: Path, words: str) -> RunError:
+    return RunError(f"{path} is no run folder: {words}")
+
+
+def _refuse_links(path: Path) -> None:
+    """Refuse to write through links, which may lead anywhere: a folder may come from somebody else.
+
+    Raises:
+        RunError: one of the files that are written is a link.
+    """
+    for name in (SAMPLES, LOCK, RAW, LOG, HOSTS):
+        if (path / name).is_symlink():
+            raise RunError(f"{path / name} is a link, through which the lab does not write; put a file there")
+
+
+def other_schema(text: str, schema: int) -> str:
+    """Return the schema that a text says it has, when it is another one; else nothing."""
+    found = re.search(r'"schema(?:_version)?":\s*([^,}\s]{1,20})', text)
+    return shown(found[1])[1:-1] if found and found[1] != str(schema) else ""
+
+
 def _misfit(path: Path, text: str, error: ValidationError, schema: int) -> RunError:
-    found: Any = re.search(r'"schema(?:_version)?":\s*(\S+?)[,}\s]', text)
-    if found and found[1] != str(schema):
+    if other := other_schema(text, schema):
         return RunError(
-            f"{path} has schema {found[1]}, this lab reads schema {schema}; "
+            f"{path} has schema {other}, this lab reads schema {schema}; "
             "read it with the version that wrote it"
         )
     return RunError(f"{path} cannot be read: {_first(error)}")

@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.errors import RunError
 from lab.runs.experiment import Experiment, Profile
 from lab.runs.progress import Progress
 from lab.runs.run_folder import StoredRun
 from lab.runs.runner import plan_cells
 from lab.runs.sample import Sample
 from lab.topology import Topology
+from lab.util.documents import MIB, Bounds, content, decoded
+
+RAW_SIZE = Bounds("raw output", size=64 * MIB)
 
 
 def faults(run: StoredRun, experiment: Experiment) -> list[str]:
@@ -20,15 +24,25 @@ def faults(run: StoredRun, experiment: Experiment) -> list[str]:
     return [*run.faults, *raw_faults, *_cells(run, experiment), *_of_other_runs(run)]
 
 
+def raw_text(folder: Path, sample: Sample) -> str:
+    """Return the raw output of a sample; the file lies in its folder, and is not without end.
+
+    Raises:
+        RunError: it does not, or is no text.
+    """
+    name = str(folder / str(sample.raw))
+    return decoded(content(folder / str(sample.raw), RunError, RAW_SIZE, beneath=folder), name, RunError)
+
+
 def raw_fault(folder: Path, sample: Sample) -> str:
     """The fault of a sample's raw file; empty when it is there and as it was written."""
     where = f"{sample.cell} #{sample.repetition}"
     if sample.raw is None:
         return f"{where} names no raw file"
     try:
-        data = (folder / sample.raw).read_bytes()
-    except OSError as error:
-        return f"{where}: {sample.raw} cannot be read: {error.strerror}"
+        data = content(folder / sample.raw, RunError, RAW_SIZE, beneath=folder)
+    except RunError as error:
+        return f"{where}: {error}"
     if hashlib.sha256(data).hexdigest() != sample.raw_sha256:
         return f"{where}: {sample.raw} is not what was written: its checksum differs"
     return ""

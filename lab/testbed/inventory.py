@@ -14,11 +14,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab.errors import FileError, InventoryError, TopologyError, nearest
+from lab.errors import FileError, InventoryError, LabError, TopologyError, nearest
 from lab.formats import yaml_loader
 from lab.hosts.ssh_connection import SshSettings
 from lab.topology import Topology
+from lab.util import documents
 
+BOUNDS = documents.Bounds("inventory", size=2 * documents.MIB)
 AUTO = "auto"
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 JUMP = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<address>\[[^\]\s]+\]|[^:@\s]+)(?::(?P<port>\d+))?")
@@ -112,18 +114,28 @@ def read(path: Path) -> Inventory:
         InventoryError: naming every fault.
         FileError: it cannot be read.
     """
+
+    def refuse(words: str) -> LabError:
+        if "cannot be read" in words:
+            return FileError(f"{words}; 'lab inventory TOPOLOGY' writes one")
+        return InventoryError(str(path), [words.removeprefix(str(path)).lstrip(": ")])
+
     try:
-        data = yaml_loader.load(path.read_text("utf-8"), str(path))
+        return documents.read(path, lambda text: _parsed(text, str(path)), refuse, BOUNDS)
+    except TopologyError as error:
+        raise refuse(str(error)) from error
+
+
+def _parsed(text: str, source: str) -> Inventory:
+    data, place = yaml_loader.located(text, source)
+    try:
         return Inventory.model_validate(data)
-    except OSError as error:
-        raise FileError(
-            f"{path} cannot be read: {error.strerror}; 'lab inventory TOPOLOGY' writes one"
-        ) from error
-    except (TopologyError, UnicodeDecodeError) as error:
-        raise InventoryError(str(path), [str(error).removeprefix(f"{path}:").strip()]) from error
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}" for one in error.errors()]
-        raise InventoryError(str(path), faults) from error
+        faults = [
+            f"{'.'.join(map(str, one['loc'])) or 'it'}{place(one['loc'])}: {one['msg'].lower()}"
+            for one in error.errors()
+        ]
+        raise InventoryError(source, faults) from error
 
 
 def check(inventory: Inventory, topology: Topology, source: str) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lab.errors import nearest
+from lab.util import documents
+from lab.util.documents import shown
 
 #: How jitter spreads; its figure is the standard deviation.
 DISTRIBUTIONS = ("normal", "uniform", "pareto")
@@ -83,7 +85,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
             yield unknown(name, PARAMETERS)
         elif name == "distribution":
             if value not in (None, *DISTRIBUTIONS):
-                yield f"distribution {value!r} is none of {', '.join(DISTRIBUTIONS)}"
+                yield f"distribution {shown(value)} is none of {', '.join(DISTRIBUTIONS)}"
         elif value is not None:
             yield from out_of_range(name, value, RANGES[name])
 
@@ -96,8 +98,8 @@ def running_faults(values: Mapping[str, Any]) -> Iterator[str]:
 def out_of_range(name: str, value: Any, allowed: tuple[float, float, str]) -> Iterator[str]:
     """Yield what is wrong with one number; `allowed` is its least, its most, and its unit."""
     least, most, unit = allowed
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-        yield f"{name} {value!r} is not a number"
+    if documents.number(value) is None:
+        yield f"{name} {shown(value)} is not a number"
     elif not least <= value <= most:
         yield f"{name} {value:g} {unit} is not between {least:g} and {most:g}"
     elif unit == "bytes" and value != int(value):
@@ -122,4 +124,4 @@ def unknown(name: Any, known: Iterable[str], what: str = "attribute") -> str:
     """Return the fault that a name is unknown, with the nearest known one, or all of them."""
     near = nearest(str(name), known)
     hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown {what} {name!r} ({hint})"
+    return f"unknown {what} {shown(name)} ({hint})"

@@ -7,20 +7,24 @@ file of one link's delay, rate and loss over time.
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from lab.errors import TopologyError, nearest
 from lab.topology import impairments
+from lab.util import documents
+from lab.util.documents import MIB, Bounds
 
 #: Changes of a whole link: down, up again, or as it was at first.
 ACTIONS = ("down", "up", "reset")
 #: Columns of a trace: time (s), one-way delay (ms), rate (Mbit/s), loss (percent).
 COLUMNS = ("time", "delay", "rate", "loss")
+#: A trace of a day with ten rows a second takes half of it, but a schedule has fewer changes.
+TRACE = Bounds("trace", size=4 * MIB, item="\n", items=110_000)
 #: Changes of a schedule; each takes some hundredths of a second.
 MOST = 100_000
 _TIME = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|)\s*")
@@ -57,9 +61,10 @@ def _word(value: Any) -> str:
 def seconds(at: Any) -> float | None:
     """Return a time in seconds (``30``, ``"30s"``, ``"500 ms"``, ``"2min"``); None when it is none."""
     if isinstance(at, (int, float)) and not isinstance(at, bool):
-        return float(at) if math.isfinite(at) and at >= 0 else None
-    found = _TIME.fullmatch(at) if isinstance(at, str) else None
-    return float(found[1]) * _UNITS[found[2]] if found else None
+        found = documents.number(at)
+        return found if found is not None and found >= 0 else None
+    words = _TIME.fullmatch(at) if isinstance(at, str) and len(at) < 100 else None
+    return float(words[1]) * _UNITS[words[2]] if words else None
 
 
 def faults(entries: Any, links: Mapping[str, Sequence[str]]) -> list[str]:
@@ -79,10 +84,10 @@ def _faults(entry: Mapping[str, Any], links: Mapping[str, Sequence[str]]) -> Ite
     if seconds(entry.get("at")) is None:
         yield f"at {entry.get('at')!r} is no time, as 30 or '30s' is"
     link = entry.get("link")
-    if link not in links:
+    if not isinstance(link, str) or link not in links:
         near = nearest(str(link), links)
         yield f"unknown link {link!r}" + (f" (did you mean {near!r}?)" if near else "")
-    elif (sender := entry.get("from")) is not None and sender not in links[str(link)]:
+    elif (sender := entry.get("from")) is not None and sender not in links[link]:
         yield f"from {sender!r}: that is neither of the hosts of {link}"
     acts = [name for name in ACTIONS if name in entry]
     values = _values(entry)
@@ -117,14 +122,32 @@ def read(entries: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: change.at))
 
 
+def read_trace(file: Path, source: str = "", *, beneath: Path | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a trace in a file, as `trace` does.
+
+    Args:
+        file: the trace.
+        source: the document that names it, where one does.
+        beneath: a folder that it must lie in.
+
+    Raises:
+        TopologyError: it cannot be read, or has faults.
+    """
+
+    def refuse(words: str) -> TopologyError:
+        return TopologyError(f"{source}: the trace {words}" if source else f"the trace {words}")
+
+    return documents.read(file, lambda text: trace(text, str(file)), refuse, TRACE, beneath=beneath)
+
+
 def trace(text: str, source: str) -> list[dict[str, Any]]:
     """Return the rows of a recorded trace: ``at`` and what to set then; a field left empty changes nothing.
 
     Raises:
         TopologyError: naming every row at fault.
     """
-    rows = list(csv.DictReader(line for line in text.splitlines() if line.strip()))
-    named = [name.strip() for name in rows[0]] if rows else []
+    rows = list(_csv(text, source))
+    named = [name.strip() for name in rows[0] if name is not None] if rows else []
     if strangers := [name for name in named if name not in COLUMNS] or ("time" not in named and ["time"]):
         raise TopologyError(
             f"{source}: a trace has the columns {', '.join(COLUMNS)}, time at least, and a row; "
@@ -133,7 +156,7 @@ def trace(text: str, source: str) -> list[dict[str, Any]]:
     found, wrong = [], []
     for number, row in enumerate(rows, start=2):
         try:
-            found.append(_row({key.strip(): value for key, value in row.items() if key}))
+            found.append(_row(row))
         except ValueError as error:
             wrong.append(f"{source}:{number}: {error}")
     late = [n for n, (a, b) in enumerate(pairwise(found), 3) if b["at"] < a["at"]]
@@ -143,7 +166,19 @@ def trace(text: str, source: str) -> list[dict[str, Any]]:
     return found
 
 
-def _row(row: Mapping[str, str | None]) -> dict[str, Any]:
+def _csv(text: str, source: str) -> Iterator[dict[Any, Any]]:
+    """Rows as mappings; what stands beyond the columns is under None."""
+    reader = csv.DictReader(line for line in text.splitlines() if line.strip())
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise TopologyError(f"{source}:{reader.line_num + 1}: {error}") from error
+
+
+def _row(raw: Mapping[Any, Any]) -> dict[str, Any]:
+    if any(value.strip() for value in raw.get(None, ())):
+        raise ValueError("it has more fields than columns")
+    row = {key.strip(): value for key, value in raw.items() if key}
     numbers = {key: float(value) for key, value in row.items() if value is not None and value.strip()}
     at = seconds(numbers.pop("time", None))
     if at is None:

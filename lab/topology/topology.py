@@ -15,6 +15,7 @@ from lab.errors import TopologyError, UnknownName
 from lab.topology import schedule as timetable
 from lab.topology import sites, specs, validation
 from lab.topology.specs import HostSpec, LinkSpec
+from lab.util.documents import shown
 
 #: What the second of the two, round trip (ms) and number of links, counts when paths are compared by
 #: the first: of two equal ones it decides, and links without delay cannot make a routing loop.
@@ -46,6 +47,7 @@ class Topology:
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
         self.name, self.description, self.separate_parts = name, description, separate_parts
+        self._refuse(validation.about_faults(name, description, separate_parts))
         self._refuse(validation.faults(graph, separate_parts))
         self._graph = specs.completed(graph)
         self._refuse(validation.combined_faults(self._graph))
@@ -67,7 +69,7 @@ class Topology:
 
     def _refuse(self, faults: list[str]) -> None:
         if faults:
-            raise TopologyError(f"topology {self.name!r} is not valid: {'; '.join(faults)}", faults)
+            raise TopologyError(f"topology {shown(self.name)} is not valid: {'; '.join(faults)}", faults)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if getattr(self, "_sealed", False):

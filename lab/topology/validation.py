@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Literal, TypeGuard, get_args
 
 import networkx as nx
@@ -13,9 +13,14 @@ import networkx as nx
 from lab.topology import impairments
 from lab.topology.addressing import DENSE_LINKS
 from lab.topology.sites import SITES
+from lab.util import documents
+from lab.util.documents import shown
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+#: Never an option: a name that begins with '-' would be one on a command line of Docker.
+IMAGE = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:/@\[\]-]{0,499}")
+LINK_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}")
 KINDS = ("host", "ofx", "vsi", "baremetalserver")
 NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
 EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
@@ -26,6 +31,7 @@ ROUTINGS: tuple[Routing, ...] = get_args(Routing)
 HELD = ("number", "place")
 #: Of a link that is: its place, whatever comes or goes beside it.
 PLACE = ("subnet", "address_a", "address_b", "interface_a", "interface_b")
+INTERFACE = re.compile(r"[^\s/:\x00-\x1f\x7f-\xff]{1,64}")
 
 #: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
 RANGES: Mapping[str, tuple[float, float, str]] = {
@@ -36,19 +42,31 @@ RANGES: Mapping[str, tuple[float, float, str]] = {
 }
 
 
+def about_faults(name: Any, description: Any, separate_parts: Any) -> list[str]:
+    """Return what is wrong with what a topology says of itself."""
+    found = [
+        f"its {what} {shown(value)} is not text"
+        for what, value in (("name", name), ("description", description))
+        if not _text(value)
+    ]
+    if not isinstance(separate_parts, bool):
+        found.append(f"separate_parts {shown(separate_parts)} is neither true nor false")
+    return found
+
+
 def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
     """Return everything that keeps a graph from being a topology; empty when nothing does."""
     if graph.is_directed() or graph.is_multigraph():
         return ["the graph must be undirected, with at most one link between two hosts"]
     sites = graph.graph.get("sites", {})
     if not isinstance(sites, Mapping):
-        return [f"sites {sites!r} is no mapping of names to places"]
+        return [f"sites {shown(sites)} is no mapping of names to places"]
     found = [*_site_faults(sites), *_odd(graph.graph)]
     if (routing := graph.graph.get("routing", ROUTINGS[0])) not in ROUTINGS:
-        found.append(f"routing {routing!r} is none of {', '.join(ROUTINGS)}")
+        found.append(f"routing {shown(routing)} is none of {', '.join(ROUTINGS)}")
     known = dict.fromkeys([*SITES, *(str(name).upper() for name in sites)])
     for node, attributes in graph.nodes(data=True):
-        found += (f"host {node!r}: {fault}" for fault in _host_faults(node, attributes, known))
+        found += (f"host {shown(node)}: {fault}" for fault in _host_faults(node, attributes, known))
     for a, b, attributes in graph.edges(data=True):
         found += (f"link {a!r}-{b!r}: {fault}" for fault in _link_faults(a, b, attributes))
     return found + list(_whole_faults(graph, separate_parts))
@@ -57,9 +75,9 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
 def _site_faults(sites: Mapping[str, Any]) -> Iterator[str]:
     for name, place in sites.items():
         if not (isinstance(name, str) and SITE_NAME.fullmatch(name)):
-            yield f"site {name!r}: a name has letters, digits, '_' and '-'"
+            yield f"site {shown(name)}: a name has letters, digits, '_' and '-'"
         if not _is_place(place):
-            yield f"site {name!r}: its place must be latitude (-90 to 90) and longitude (-180 to 180)"
+            yield f"site {shown(name)}: its place must be latitude (-90 to 90) and longitude (-180 to 180)"
 
 
 def _is_place(place: Any) -> bool:
@@ -75,15 +93,15 @@ def _host_faults(node: Any, attributes: Mapping[str, Any], sites: Collection[str
     yield from _odd(attributes)
     site = attributes.get("site")
     if not isinstance(site, str):
-        yield "it has no site" if site is None else f"site {site!r} is not text"
+        yield "it has no site" if site is None else f"site {shown(site)} is not text"
     elif site.upper() not in sites:
         yield impairments.unknown(site, sites, "site")
     yield from _out_of_range(attributes, ("cpus",))
     image = attributes.get("image")
-    if image is not None and not (isinstance(image, str) and re.fullmatch(r"\S+", image)):
-        yield f"image {image!r} is not the name of an image"
+    if image is not None and not (isinstance(image, str) and IMAGE.fullmatch(image)):
+        yield f"image {shown(image)} is not the name of an image"
     if attributes.get("kind", "host") not in KINDS:
-        yield f"kind {attributes['kind']!r} is none of {', '.join(KINDS)}"
+        yield f"kind {shown(attributes['kind'])} is none of {', '.join(KINDS)}"
 
 
 def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
@@ -95,20 +113,20 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
     yield from impairments.faults({k: v for k, v in attributes.items() if k in impairments.PARAMETERS})
     yield from _direction_faults(a, b, attributes.get("from", {}))
     name = attributes.get("name")
-    if name is not None and not (isinstance(name, str) and re.fullmatch(r"\S+", name)):
-        yield f"name {name!r} is not text without blanks"
+    if name is not None and not (isinstance(name, str) and LINK_NAME.fullmatch(name)):
+        yield f"name {shown(name)} is not text without blanks"
 
 
 def _direction_faults(a: Any, b: Any, directions: Any) -> Iterator[str]:
     """Yield what is wrong with what holds for one direction only, by the host that sends into it."""
     if not isinstance(directions, Mapping):
-        yield f"from {directions!r} is no mapping of its two hosts to what holds for what they send"
+        yield f"from {shown(directions)} is no mapping of its two hosts to what holds for what they send"
         return
     for host, own in directions.items():
         if host not in (a, b):
-            yield f"from {host!r}: that is neither of its hosts"
+            yield f"from {shown(host)}: that is neither of its hosts"
         elif not isinstance(own, Mapping):
-            yield f"from {host!r}: {own!r} is no mapping of parameters"
+            yield f"from {host!r}: {shown(own)} is no mapping of parameters"
         else:
             yield from (f"from {host!r}: {fault}" for fault in impairments.faults(own))
 
@@ -121,6 +139,9 @@ def combined_faults(graph: nx.Graph[Any]) -> list[str]:
     for what, rows in (("hosts", graph.nodes(data=True)), ("links", graph.edges(data=True))):
         held = Counter(row[-1]["number"] for row in rows if "number" in row[-1])
         found += [f"{times} {what} have the number {number}" for number, times in held.items() if times > 1]
+    held_links = [edge["number"] for _, _, edge in graph.edges(data=True) if "number" in edge]
+    if held_links and max(held_links) + graph.number_of_edges() - len(held_links) > DENSE_LINKS:
+        found.append(f"its links have numbers beyond those that the addresses hold ({DENSE_LINKS})")
     names = Counter(edge["name"] for _, _, edge in graph.edges(data=True) if edge.get("name"))
     return found + [f"{times} links are named {name!r}" for name, times in names.items() if times > 1]
 
@@ -156,39 +177,59 @@ def _unknown(attributes: Mapping[str, Any], known: Iterable[str]) -> Iterator[st
 def _odd(attributes: Mapping[str, Any]) -> Iterator[str]:
     """Yield the faults of what only the lab itself writes, but any file may hold."""
     if not _number(attributes.get("order", 0)):
-        yield f"order {attributes['order']!r} is not a number"
+        yield f"order {shown(attributes['order'])} is not a number"
     number = attributes.get("number", 1)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        yield f"number {number!r} is not a whole number from 1"
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= DENSE_LINKS:
+        yield f"number {shown(number)} is not a whole number from 1 to {DENSE_LINKS}"
     place = attributes.get("place")
-    if place is not None and not (isinstance(place, Mapping) and set(place) == set(PLACE)):
-        yield f"place {place!r} is not what the lab writes"
+    if place is not None and not (isinstance(place, Mapping) and _is_link_place(place)):
+        yield f"place {shown(place)} is not what the lab writes"
     gts = attributes.get("gts", {})
     if not isinstance(gts, Mapping) or any(not _is_gts(key, value) for key, value in gts.items()):
-        yield f"gts {gts!r} is not what the lab writes"
+        yield f"gts {shown(gts)} is not what the lab writes"
+
+
+def _is_link_place(place: Mapping[Any, Any]) -> bool:
+    if set(place) != set(PLACE) or not all(isinstance(value, str) for value in place.values()):
+        return False
+    try:
+        subnet = IPv4Network(place["subnet"])
+        inside = all(IPv4Address(place[key]) in subnet for key in ("address_a", "address_b"))
+    except ValueError:
+        return False
+    return inside and all(INTERFACE.fullmatch(place[key]) for key in ("interface_a", "interface_b"))
 
 
 def _is_gts(key: Any, value: Any) -> bool:
     """Return True for a part of what a testbed document says beyond a topology (`lab.dsl.from_topology`)."""
     if key in ("id", "name"):
-        return isinstance(value, str)
+        return _text(value)
     if key in ("ports", "spare", "ends", "order"):
-        return isinstance(value, (list, tuple)) and all(isinstance(port, str) for port in value)
+        two = key != "ends" or (isinstance(value, (list, tuple)) and len(value) == 2)
+        return two and isinstance(value, (list, tuple)) and all(map(_text, value))
     if key == "blocks":
-        return isinstance(value, (list, tuple)) and all(len(b) == 2 and _flat(b[1]) for b in value)
+        return isinstance(value, (list, tuple)) and all(map(_is_block, value))
     if key == "port_attributes":
         return isinstance(value, Mapping) and all(_flat(inner) for inner in value.values())
     return key == "attributes" and _flat(value)
 
 
+def _is_block(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and _text(value[0]) and _flat(value[1])
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and documents.encodable(value)
+
+
 def _flat(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(map(_plain, value.values()))
+    return isinstance(value, Mapping) and all(map(_text, value)) and all(map(_plain, value.values()))
 
 
 def _plain(value: Any) -> bool:
     """Return True for what a document can hold: text, true, false, a number that reads back as it was."""
     if isinstance(value, (str, bool)):
-        return True
+        return isinstance(value, bool) or documents.encodable(value)
     return _number(value) and (isinstance(value, float) or abs(value) < 10**40)
 
 
@@ -212,4 +253,4 @@ def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
 
 
 def _number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return documents.number(value) is not None

@@ -42,20 +42,35 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
         raise FileError(f"{', '.join(map(str, files))} cannot be written: {error.strerror}") from error
 
 
-def replace(path: Path, text: str, *, mode: int = 0o644, sync: bool = False) -> None:
+def replace(path: Path, text: str | bytes, *, mode: int = 0o644, sync: bool = False) -> None:
     """Put a text in the place of a file, so that readers see the old one or the new one, whole.
+
+    A link in that place is replaced, and not followed.
 
     Args:
         path: the file; its folder is there.
-        text: written as UTF-8.
+        text: written as UTF-8, or bytes.
         mode: permissions of the new file, from its first byte on.
         sync: wait until the disk has the new text, so that a power cut leaves one of both, too.
 
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
-    with _temporary(path, text.encode(), mode, sync=sync) as temporary:
+    data = text.encode() if isinstance(text, str) else text
+    with _temporary(path, data, mode, sync=sync) as temporary:
         temporary.replace(path)
+
+
+def put(path: Path, data: str | bytes) -> None:
+    """Write what the user asked for: into a pipe or a device, or else as `replace` does.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+    else:
+        replace(path, data)
 
 
 @contextmanager

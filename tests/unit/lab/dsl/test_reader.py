@@ -65,7 +65,7 @@ def test_a_text_of_too_many_parts_is_refused_before_it_is_read(part: str) -> Non
     text = "Net { " + part * (MAX_ITEMS + 1)
 
     assert faults(text[:MAX_CHARACTERS])[0].endswith(
-        "expected at most 600,000 attributes, blocks and adjacencies in all"
+        "expected at most 450,000 attributes, blocks and adjacencies in all"
     )
 
 

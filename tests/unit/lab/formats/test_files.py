@@ -11,6 +11,7 @@ from lab import catalog, dsl
 from lab.errors import DslError, TopologyError
 from lab.formats import files
 from lab.topology import Topology
+from lab.util import documents
 from tests.unit.lab.formats.graphs import written
 
 
@@ -114,7 +115,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_no_more_is_read_than_a_topology_can_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A device has no size; reading it whole would take all memory."""
-    monkeypatch.setattr(files, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(files, "TOPOLOGY", documents.Bounds("topology", size=1 << 20))
     for file in (Path("/dev/zero"), written(tmp_path, "large.dsl", "x" * (1 << 20) + "x")):
         with pytest.raises(TopologyError, match="has more than 1 MiB; that is no topology"):
             catalog.topology(file)

@@ -50,7 +50,7 @@ def test_older_networkx_calls_edges_links(tmp_path: Path) -> None:
         ('{"nodes": [5], "edges": []}', "is no node-link JSON"),
         ('{"nodes": [{"id": null}], "edges": []}', "is no node-link JSON: None cannot be a node"),
         ('{"nodes": [], "edges": []}', "no node has Latitude and Longitude"),
-        ("[" * 100_000, "is no node-link JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
     ],
 )
 def test_what_is_no_topology_in_json_is_refused(tmp_path: Path, text: str, said: str) -> None:

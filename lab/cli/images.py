@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from lab.images import BuiltImage
+    from lab.virtual.kernel import Kernel
 
 app = typer.Typer(
     name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
@@ -24,11 +25,13 @@ app = typer.Typer(
 @app.command()
 def build(
     force: Annotated[bool, typer.Option("--force", help="Also what is up to date.")] = False,
+    virtual: Annotated[bool, typer.Option("--virtual", help="Instead: the kernel of virtual time.")] = False,
 ) -> None:
     """Build the images lab/host and lab/gtsperf, and the image store that hosts start from. Needs root.
 
     From a public base image where a registry can be reached, else from this machine's own
-    apt sources. What is up to date is left alone.
+    apt sources. What is up to date is left alone. The kernel of virtual time is built from Debian's
+    source, once, in some minutes.
 
     Example: sudo python -m lab images build
     """
@@ -37,6 +40,10 @@ def build(
     from lab.emulation.docker.image_store import endpoint_store
 
     need_root("images build", "")
+    if virtual:
+        with progress() as emit:
+            _build_kernel(emit, force)
+        return
     with progress() as emit, _docker(emit) as docker:
         built = images.ensure(docker, emit, force=force)
         endpoint_store(emit)
@@ -51,6 +58,7 @@ def list_() -> None:
     Example: sudo python -m lab images list
     """
     from lab import images
+    from lab.virtual import kernel
 
     need_root("images list", "")
     with _docker() as docker:
@@ -58,11 +66,12 @@ def list_() -> None:
             found = images.find(docker, image)
             missing = f"{image.tag}: not built; sudo python -m lab images build"
             typer.echo(_describe(found) if found else missing)
+    typer.echo(_describe_kernel(kernel.find()))
 
 
 @app.command()
 def remove() -> None:
-    """Remove the images and the image stores made from them; the next build makes them anew. Needs root.
+    """Remove the images, what was made from them, and the kernel of virtual time. Needs root.
 
     Refused while a lab is on this machine.
 
@@ -70,12 +79,23 @@ def remove() -> None:
     """
     from lab import images
     from lab.emulation.docker.image_store import forget_all
+    from lab.virtual import kernel
 
     need_root("images remove", "")
     with _docker() as docker:
         forget_all()
         for tag in images.remove(docker):
             typer.echo(f"removed {tag}")
+    for source in kernel.remove():
+        typer.echo(f"removed the kernel of virtual time, {source}")
+
+
+def _build_kernel(emit: Emit, force: bool) -> None:
+    from lab.virtual import kernel
+
+    if force:
+        kernel.remove(emit)
+    typer.echo(_describe_kernel(kernel.ensure(emit)))
 
 
 @contextmanager
@@ -94,3 +114,9 @@ def _docker(emit: Emit = silent) -> Iterator[DockerClient]:
 def _describe(image: BuiltImage) -> str:
     state = "up to date" if image.fresh else "out of date: run 'lab images build'"
     return f"{image.tag}: {state}, {image.size / 2**20:.0f} MiB, {image.suite} by {image.method}"
+
+
+def _describe_kernel(kernel: Kernel | None) -> str:
+    if kernel is None:
+        return "kernel of virtual time: not built; sudo python -m lab images build --virtual"
+    return f"kernel of virtual time: {kernel.source}, {kernel.size / 2**20:.0f} MiB, {kernel.program}"

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from lab.emulation.shaper_choice import SHAPERS
+from lab.errors import MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.util.paths import STATE
+from lab.virtual import kernel
+from lab.virtual.kernel import builder
 
 State = Literal["ok", "missing", "optional", "unknown"]
 #: What a lab of six hosts, its images and their building take (bytes).
@@ -73,6 +76,7 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
         link_kinds(run, is_root),
         open_vswitch(run),
         disk(),
+        virtual_time(),
     )
     remedy = "emulate, images and cleanup need it: sudo python -m lab …"
     user = _finding("root", is_root, "yes" if is_root else "no", remedy, "optional")
@@ -230,3 +234,21 @@ def _room(folder: Path) -> Finding:
     free = shutil.disk_usage(there).free
     remedy = f"free {DISK / 2**30:.0f} GiB there"
     return _finding(f"disk of {folder}", free >= DISK, f"{free / 2**30:.1f} GiB free", remedy)
+
+
+async def virtual_time() -> list[Finding]:
+    """Look for the kernel of virtual time, and else for what its building needs."""
+    return [await asyncio.to_thread(_kernel)]
+
+
+def _kernel() -> Finding:
+    name = "virtual time"
+    try:
+        if found := kernel.find():
+            return Finding(name, "ok", f"its kernel is there, {found.source}")
+        builder.check(kernel.KERNELS)
+    except MachineError as error:
+        found_out, _, remedy = str(error).rpartition(": ")
+        return Finding(name, "optional", found_out, remedy)
+    remedy = f"lab images build --virtual, once, about {builder.minutes():.0f} minutes"
+    return Finding(name, "optional", "its kernel is not built, but can be", remedy)

@@ -35,6 +35,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "lab.emulation": "hosts and links, made on this machine",
         "lab.runs": "measures, stores, judges",
         "lab.formats": "topology files",
+        "lab.virtual": "virtual time: its kernel",
     },
     {
         "topologies": "linear, ring, …",

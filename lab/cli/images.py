@@ -9,7 +9,9 @@ import typer
 from lab.cli.process import need_root
 
 if TYPE_CHECKING:
+    from lab.events import Emit
     from lab.images import BuiltImage
+    from lab.virtual.kernel import Kernel
 
 app = typer.Typer(
     name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
@@ -19,12 +21,13 @@ app = typer.Typer(
 @app.command()
 def build(
     force: Annotated[bool, typer.Option("--force", help="Also what is up to date.")] = False,
+    virtual: Annotated[bool, typer.Option("--virtual", help="Instead: the kernel of virtual time.")] = False,
 ) -> None:
     """Build the images lab/host and lab/gtsperf, and what hosts start from. Needs root.
 
     That is an image store, and the images' files for hosts without Docker. From a public base image
     where a registry can be reached, else from this machine's own apt sources. What is up to date is
-    left alone.
+    left alone. The kernel of virtual time is built from Debian's source, once, in some minutes.
 
     Example: sudo python -m lab images build
     """
@@ -37,6 +40,10 @@ def build(
     from lab.images import roots
 
     need_root("images build", "")
+    if virtual:
+        with progress() as emit:
+            _build_kernel(emit, force)
+        return
     with progress() as emit, serving(emit) as docker:
         built = images.ensure(docker, emit, force=force)
         endpoint_store(emit)
@@ -56,6 +63,7 @@ def list_() -> None:
     """
     from lab import images
     from lab.emulation.docker.daemon import serving
+    from lab.virtual import kernel
 
     need_root("images list", "")
     with serving() as docker:
@@ -64,11 +72,12 @@ def list_() -> None:
             missing = f"{image.tag}: not built; sudo python -m lab images build"
             typer.echo(_describe(found) if found else missing)
     typer.echo(_describe_roots())
+    typer.echo(_describe_kernel(kernel.find()))
 
 
 @app.command()
 def remove() -> None:
-    """Remove the images, and the stores and files made from them; the next build makes them anew. Needs root.
+    """Remove the images, what was made from them, and the kernel of virtual time. Needs root.
 
     Refused while a lab is on this machine.
 
@@ -78,12 +87,23 @@ def remove() -> None:
     from lab.emulation.docker.daemon import serving
     from lab.emulation.docker.image_store import forget_all
     from lab.images import roots
+    from lab.virtual import kernel
 
     need_root("images remove", "")
     with serving() as docker:
         forget_all()
         for what in [*images.remove(docker), *roots.remove()]:
             typer.echo(f"removed {what}")
+    for source in kernel.remove():
+        typer.echo(f"removed the kernel of virtual time, {source}")
+
+
+def _build_kernel(emit: Emit, force: bool) -> None:
+    from lab.virtual import kernel
+
+    if force:
+        kernel.remove(emit)
+    typer.echo(_describe_kernel(kernel.ensure(emit)))
 
 
 def _describe(image: BuiltImage) -> str:
@@ -98,3 +118,9 @@ def _describe_roots() -> str:
     folders = {str(folder.parent) for folder in there.values()}
     where = f"in {folders.pop()}" if folders else "not exported; sudo python -m lab images build"
     return f"files for hosts without Docker: {where}"
+
+
+def _describe_kernel(kernel: Kernel | None) -> str:
+    if kernel is None:
+        return "kernel of virtual time: not built; sudo python -m lab images build --virtual"
+    return f"kernel of virtual time: {kernel.source}, {kernel.size / 2**20:.0f} MiB, {kernel.program}"

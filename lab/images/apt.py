@@ -75,6 +75,13 @@ def sources() -> Sources:
     return Sources(codename, lines)
 
 
+def mirror() -> str | None:
+    """The URI of this machine's mirror of Debian; None where it is another distribution."""
+    distribution, codename = machine()
+    lines = source_lines(_targets(), distribution, codename, codename) if distribution == "debian" else ()
+    return next((words[2] for words in map(str.split, lines) if words[3] == codename), None)
+
+
 def _targets() -> str:
     """Return what apt would download; it knows that only once its lists are there."""
     found = _run(["apt-get", "indextargets", "--format", FIELDS, "Created-By: Packages"])

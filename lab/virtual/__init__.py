@@ -1,0 +1,1 @@
+"""Virtual time: a kernel whose clock stands still while anything computes, and jumps while all wait."""

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the guest has the folder with its order; and, in an order's mounts, that folder itself.
 REPORT, ORDER = "/run/report", "ORDER"
-XSTATE = Path(__file__).resolve().with_name("xstate.c")
+XSTATE = ROOT / "lab" / "virtual" / "xstate.c"
 GUEST = str(Path(__file__).resolve().with_name("guest.py"))
 MODULES = [
     *("veth", "bridge", "vxlan", "dummy", "ipip", "openvswitch", "vport_vxlan", "wireguard"),

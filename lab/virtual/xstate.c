@@ -3,7 +3,7 @@
  * kernel below takes that state only as a whole, and user-mode Linux then ends with "ptrace set fp
  * regs failed". Here what it has is put into the whole; the rest stays as it is in the process.
  *
- * Used by run.py, by LD_PRELOAD.
+ * Used by LD_PRELOAD: for kernels older than 6.13, and by tests/kernels/run.py.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

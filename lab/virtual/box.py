@@ -23,6 +23,8 @@ from typing import IO
 
 from lab.errors import BoxError
 from lab.virtual import first
+from lab.virtual.kernel import status
+from lab.virtual.kernel.status import Standstill, Status
 
 #: The moment at which time begins in every box (ns since 1970), so that two runs read the same dates.
 START = 1_800_000_000_000_000_000
@@ -31,6 +33,8 @@ MEMORY = 4096
 #: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
 #: virtual time from moving; work that takes so long without one wait is not known.
 STALL = 180.0
+#: After so long a silence (s) the kernel is asked what it does, and so often.
+QUIET = 10.0
 #: The console of a box is a file, read every so often (s): a pipe would signal the kernel when it is read,
 #: and that moves virtual time by some clock reads, by others in every run.
 CONSOLE, LISTEN = "console", 0.05
@@ -141,6 +145,9 @@ class Box:
         self._environment = {"PATH": os.defpath, "HOME": first.FOLDER, **environment, "UM_SEED": str(seed)}
         self._alive = monotonic()
         self._virtual = 0.0
+        self._booted, self._asked = False, 0.0
+        self._answer: Status | None = None
+        self._standstill = Standstill()
 
     async def run(self, order: Order, stall: float = STALL) -> Ended:
         """Boot, carry the order out, and return its status once the kernel has ended.
@@ -178,13 +185,27 @@ class Box:
                 self._line(line.decode(errors="replace").rstrip())
             if over:
                 return
-            if monotonic() - self._alive > stall:
+            if self._still(process.pid) > stall:
                 ended.cancel()
                 raise BoxError(self._stalled(stall))
             await asyncio.wait([ended], timeout=LISTEN)
 
+    def _still(self, pid: int) -> float:
+        """Return for how long (s) virtual time has stood still; a box that is silent is asked what it does."""
+        silent = monotonic() - self._alive
+        if silent > QUIET and self._booted and monotonic() - self._asked > QUIET:
+            self._asked = monotonic()
+            with suppress(OSError, ValueError):
+                status.ask(_kernel_process(pid))
+        return silent
+
     def _line(self, text: str) -> None:
-        self._alive = monotonic()
+        if answer := status.parse(text):
+            self._answer = answer
+            if not self._standstill.observe(answer, monotonic()):
+                self._alive = monotonic()
+            return
+        self._alive, self._booted = monotonic(), True
         if text.startswith(BEAT):
             self._virtual = float(text.removeprefix(BEAT))
         elif text != POWERED_OFF:
@@ -192,8 +213,8 @@ class Box:
 
     def _stalled(self, stall: float) -> str:
         return (
-            f"virtual time has not moved for {stall:g} s: a program in the box computes without end and "
-            f"never waits{_spinner(self._folder)}; it cannot run in virtual time"
+            f"virtual time has not moved for {stall:g} s: {self._answer or 'a program in the box'} computes "
+            f"without end and never waits, so it cannot run in virtual time"
         )
 
     def _status(self, kernel: int | None) -> int:
@@ -206,9 +227,9 @@ class Box:
             ) from None
 
 
-def _spinner(folder: Path) -> str:
-    """Return in words which program of a box computes, where that can be told."""
-    return ""
+def _kernel_process(pid: int) -> int:
+    """Return the id of the kernel's process: the child of the one that made its namespaces."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def _end(pid: int) -> None:

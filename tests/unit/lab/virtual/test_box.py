@@ -53,6 +53,15 @@ def test_a_box_whose_time_stands_still_is_ended(boot) -> None:  # type: ignore[n
         boot("exec sleep 60", stall=0.5)
 
 
+def test_a_program_that_computes_without_end_is_named(boot, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """The kernel is asked with a signal what it does; here the script answers."""
+    monkeypatch.setattr(box, "QUIET", 0.2)
+    monkeypatch.setattr(box, "_kernel_process", lambda pid: pid)
+    answer = "lab_time: 7 ns, process 9 (loop) on AMS"
+    with pytest.raises(BoxError, match=r"for 2 s: loop .process 9. on AMS computes without end"):
+        boot(f"trap 'echo \"{answer}\"' USR2; echo up; while :; do sleep 0.05; done", stall=2)
+
+
 def test_the_command_line_is_the_same_for_every_box() -> None:
     """What differs on it moves results by some packets."""
     lines = {tuple(box.kernel_argv(Path("/k/linux"))) for _ in range(3)}

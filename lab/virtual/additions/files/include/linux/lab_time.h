@@ -8,7 +8,7 @@ void lab_upcall_received(void);
 /* A system call of the calling thread is over: its price, and a nap where it only polls. */
 void lab_syscall_done(int nr, long ret);
 
-/* Virtual time (ns), read without moving it; in arch/um/kernel/time.c, which has the variable. */
+/* Virtual time since boot (ns), read without moving it; in arch/um/kernel/time.c, which has the variable. */
 unsigned long long lab_now(void);
 
 #endif

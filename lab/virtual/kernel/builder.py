@@ -38,7 +38,7 @@ NEEDED = {
 }
 #: Source and objects take 1.4 GB, the package and its archive 0.3 GB (measured: 7.2.12).
 DISK = 3 * 10**9
-#: Files that are compiled (7.2.12), and what that takes a processor (s): roughly, gcc 12, AMD EPYC, two at work.
+#: Files that are compiled (7.2.12), and roughly what they take one processor (s): gcc 12 on an AMD EPYC.
 OBJECTS, WORK = 1056, 800.0
 #: Never part of this kernel: two thirds of the source, but for the files that the configuration reads.
 UNUSED = ("drivers/gpu", "drivers/net/ethernet", "drivers/net/wireless", "drivers/media", "sound")

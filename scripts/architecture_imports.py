@@ -30,12 +30,15 @@ FLOORS: tuple[dict[str, str], ...] = (
         "lab.testbed": "real machines",
         "experiments": "cells, figures, claims",
     },
-    {"lab.report": "statistics, charts, pages", "lab.catalog": "finds a topology"},
+    {
+        "lab.report": "statistics, charts, pages",
+        "lab.catalog": "finds a topology",
+        "lab.virtual": "virtual time",
+    },
     {
         "lab.emulation": "hosts and links, made on this machine",
         "lab.runs": "measures, stores, judges",
         "lab.formats": "topology files",
-        "lab.virtual": "virtual time: its kernel",
     },
     {
         "topologies": "linear, ring, …",

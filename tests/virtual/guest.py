@@ -31,6 +31,18 @@ def knob(name: str, value: str | None = None) -> str:
     return (KNOBS / name).read_text().strip()
 
 
+def say(line: str) -> None:
+    """Print a line on the console."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def random_bytes() -> str:
+    """Read 16 bytes of the random device."""
+    with Path("/dev/urandom").open("rb") as device:
+        return device.read(16).hex()
+
+
 def called(name: str) -> None:
     """Give this thread a name."""
     LIBC.prctl(SET_NAME, name.encode(), 0, 0, 0)
@@ -96,7 +108,7 @@ def seed() -> object:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    device = Path("/dev/urandom").open("rb").read(16).hex()
+    device = random_bytes()
     stack = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[25]
     return {
         "getrandom": os.getrandom(16).hex(),
@@ -212,7 +224,7 @@ def upcalls(count: int = 50) -> object:
     family = struct.unpack("H", named[1])[0]
     who = struct.pack("I", up.getsockname()[0])
     ask(control, family, 1, struct.pack("i", 0) + attribute(1, b"dp0\0") + attribute(2, who), True)
-    os.system("ip link set dev dp0 up")  # noqa: S605
+    os.system("ip link set dev dp0 up")
     up.setblocking(False)
     time.sleep(3)  # what the kernel sends of itself when a device comes up
     drain(up)
@@ -248,24 +260,23 @@ def loop() -> object:
     """Compute for ever, on a host with a name of its own."""
     socket.sethostname("AMS")
     called("looping (9)")
-    print("looping", flush=True)
+    say("looping")
     while True:
         pass
 
 
 def layers() -> object:
     """Put a writable layer over the machine's own files, as hosts have it."""
-    os.mkdir("/run/upper")
-    os.mkdir("/run/work")
-    os.mkdir("/run/root")
+    for name in ("upper", "work", "root"):
+        Path("/run", name).mkdir()
     mount("overlay", "/run/root", "lowerdir=/etc,upperdir=/run/upper,workdir=/run/work")
     Path("/run/root/passwd").write_text("changed")
-    os.unlink("/run/root/group")
+    Path("/run/root/group").unlink()
     Path("/run/root/new").write_text("new")
     return {
         "lower": Path("/etc/passwd").read_text() != "changed",
-        "names": sorted(os.listdir("/run/upper")),
-        "gone": os.path.exists("/run/root/group"),
+        "names": sorted(path.name for path in Path("/run/upper").iterdir()),
+        "gone": Path("/run/root/group").exists(),
     }
 
 
@@ -286,9 +297,9 @@ def main() -> None:
     time.sleep(0.05)  # only from its first tick on (10 ms) has the kernel timers finer than that
     try:
         seen = CHECKS[sys.argv[1]]()
-    except Exception:  # noqa: BLE001
+    except Exception:
         seen = {"failed": traceback.format_exc()}
-    print(f"SEEN {json.dumps(seen)}", flush=True)
+    say(f"SEEN {json.dumps(seen)}")
     LIBC.sync()
     LIBC.reboot(POWER_OFF)
 

@@ -44,8 +44,8 @@ def read_edits(additions: Path = ADDITIONS) -> list[Edit]:
 
 def own_files(additions: Path = ADDITIONS) -> dict[str, bytes]:
     """Return the files of our own, by their paths in the kernel's source."""
-    tree = additions / "tree"
-    return {str(f.relative_to(tree)): f.read_bytes() for f in sorted(tree.rglob("*.[ch]"))}
+    own = additions / "files"
+    return {str(f.relative_to(own)): f.read_bytes() for f in sorted(own.rglob("*.[ch]"))}
 
 
 def apply(tree: Path, edits: Sequence[Edit], files: dict[str, bytes]) -> None:

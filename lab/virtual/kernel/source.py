@@ -181,7 +181,7 @@ def unpack(path: Path, folder: Path, unused: Sequence[str] = ()) -> Path:
         if not archives:
             raise MachineError(f"{path.name} has no /usr/src/linux-source-*.tar.*: it is another package")
         archive = archives[0]
-    tree = folder / "tree"
+    tree = folder / "source"
     tree.mkdir()
     without = [f"--exclude=*/{name}/*.[ch]" for name in unused]
     where = ["--strip-components=1", f"--directory={tree}", f"--file={archive}"]

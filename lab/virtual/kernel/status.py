@@ -17,7 +17,7 @@ _LINE = re.compile(r"lab_time: (\d+) ns, process (\d+) \((.*)\) on (\S+)")
 
 @dataclass(frozen=True)
 class Status:
-    """The kernel's virtual time (ns since 1970), and the process that runs: 0 while all wait."""
+    """The kernel's virtual time (ns since it was booted), and the process that runs: 0 while all wait."""
 
     now: int
     pid: int

@@ -14,7 +14,7 @@ import pytest
 from lab.errors import MachineError
 from lab.events import Event, Note
 from lab.virtual.kernel import builder
-from lab.virtual.kernel.builder import Progress
+from lab.virtual.kernel.builder import CompileProgress
 
 
 class Usage(NamedTuple):
@@ -37,7 +37,7 @@ def test_all_packages_that_lack_are_named_at_once(
     ready: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None if name in ("flex", "xz", "bc") else name)
-    with pytest.raises(MachineError, match="apt-get install flex bc xz-utils$"):
+    with pytest.raises(MachineError, match=r"apt-get install flex bc xz-utils$"):
         builder.check(tmp_path)
 
 
@@ -57,7 +57,7 @@ def test_another_processor_is_refused(ready: None, tmp_path: Path, monkeypatch: 
 
 def test_progress_says_a_share_at_each_tenth_of_the_files_and_never_all_of_them() -> None:
     said: list[Event] = []
-    progress = Progress(said.append, objects=20)
+    progress = CompileProgress(said.append, objects=20)
     for _ in range(40):
         progress.line("  CC      kernel/fork.o\n")
         progress.line("  AR      kernel/built-in.a\n")
@@ -86,7 +86,7 @@ def makefile(folder: Path, recipe: str) -> Path:
 
 def test_a_failed_build_says_what_the_compiler_said(tmp_path: Path) -> None:
     tree = makefile(tmp_path / "tree", "@echo 'a.c:7: error: no such thing'; false")
-    with (tmp_path / "log").open("w") as log, pytest.raises(MachineError, match="a.c:7: error: no such"):
+    with (tmp_path / "log").open("w") as log, pytest.raises(MachineError, match=r"a\.c:7: error: no such"):
         builder._make(tree, ["vmlinux"], log)
     assert "no such thing" in (tmp_path / "log").read_text()
 
@@ -104,7 +104,7 @@ def test_make_sees_nothing_of_the_users_and_no_date(tmp_path: Path, monkeypatch:
 def test_an_interrupted_build_ends_all_that_it_started(tmp_path: Path) -> None:
     tree = makefile(tmp_path / "tree", "@echo '  CC      a.o'; echo $$$$ > pid; exec sleep 300")
 
-    class Interrupt(Progress):
+    class Interrupt(CompileProgress):
         def line(self, printed: str) -> None:
             deadline = time.monotonic() + 20
             while not ((tree / "pid").exists() and (tree / "pid").read_text().strip()):

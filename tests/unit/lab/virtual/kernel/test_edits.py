@@ -58,7 +58,7 @@ def test_edits_of_one_file_add_up_and_own_files_are_put_in(tmp_path: Path) -> No
 
 
 def test_a_file_that_lacks_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match="no file kernel/gone.c"):
+    with pytest.raises(MachineError, match=r"no file kernel/gone\.c"):
         apply(tmp_path, [Edit("kernel/gone.c", "x", after="y")], {})
 
 

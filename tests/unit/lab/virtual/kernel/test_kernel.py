@@ -63,11 +63,11 @@ def test_every_input_makes_another_kernel(tmp_path: Path) -> None:
     for changed in ({"package": "p"}, {"version": "v"}, {"sha256": "0" * 64}):
         seen.add(kernel.identity(replace(pinned, **changed), GCC, additions))
     seen.add(kernel.identity(pinned, "gcc 14", additions))
-    for name in ("configuration", "edits.toml", "tree/arch/um/kernel/lab_time.c"):
+    for name in ("configuration", "edits.toml", "files/arch/um/kernel/lab_time.c"):
         file = additions / name
         file.write_text(file.read_text() + "\n")
         seen.add(kernel.identity(pinned, GCC, additions))
-    (additions / "tree" / "new.c").write_text("")
+    (additions / "files" / "new.c").write_text("")
     seen.add(kernel.identity(pinned, GCC, additions))
     assert len(seen) == 9
 
@@ -76,7 +76,7 @@ def test_a_readme_or_what_python_leaves_makes_no_other_kernel(tmp_path: Path) ->
     additions = tmp_path / "additions"
     shutil.copytree(ADDITIONS, additions)
     (additions / "README.md").write_text("other words")
-    (additions / "tree" / "left.pyc").write_text("")
+    (additions / "files" / "left.pyc").write_text("")
     assert kernel.identity(PINNED[0], GCC, additions) == kernel.identity(PINNED[0], GCC)
 
 
@@ -130,7 +130,7 @@ def test_a_failed_build_leaves_nothing(
 
 def test_what_lacks_is_said_before_a_build_is_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "lacking", lambda: ["flex"])
-    with pytest.raises(MachineError, match="flex|x86-64"):
+    with pytest.raises(MachineError, match=r"flex|x86-64"):
         kernel.ensure(silent, folder)
     assert not folder.exists()
 

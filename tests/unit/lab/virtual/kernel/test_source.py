@@ -77,7 +77,9 @@ def test_a_package_with_another_hash_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_gone_is_named_with_what_apt_said(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match="download linux-source-9=9.1-1: E: Version '9.1-1' was not found"):
+    with pytest.raises(
+        MachineError, match=r"download linux-source-9=9.1-1: E: Version '9.1-1' was not found"
+    ):
         source.obtain(WANTED, tmp_path, Apt(tmp_path, fails="download"))
 
 
@@ -89,7 +91,7 @@ def test_the_next_version_is_tried_and_if_none_is_left_all_are_named(
     monkeypatch.setattr(source, "_run", Apt(tmp_path, fails="linux-source-9=9.1-1"))
     chosen, path = source.obtain_first([WANTED, second], tmp_path, said.append)
     assert (chosen, path.read_bytes()) == (second, DATA)
-    assert [note.text for note in said if isinstance(note, Note)][0].startswith(
+    assert next(note.text for note in said if isinstance(note, Note)).startswith(
         "linux-source-9 9.1-1 (somewhere) cannot be had"
     )
     monkeypatch.setattr(source, "_run", Apt(tmp_path, fails="update"))
@@ -151,5 +153,5 @@ def test_something_else_than_linux_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_package_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.deb").write_bytes(b"no package")
-    with pytest.raises(MachineError, match="bad.deb cannot be unpacked"):
+    with pytest.raises(MachineError, match=r"bad\.deb cannot be unpacked"):
         source.unpack(tmp_path / "bad.deb", tmp_path)

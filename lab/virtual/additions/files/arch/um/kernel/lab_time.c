@@ -17,6 +17,7 @@
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/time-internal.h>
+#include <linux/uaccess.h>
 #include <linux/utsname.h>
 #include <asm/unistd.h>
 #include <lab_host.h>
@@ -219,6 +220,32 @@ void lab_syscall_done(int nr, long ret)
 	nap_if_spinning(nr, ret);
 	if (price_count || current->thread.lab_upcalls)
 		charge_for(nr, ret);
+}
+
+/*
+ * The processor's counter of cycles belongs to the machine below: programs that read it would see wall time.
+ * So the instructions trap (see stub_exe.c), and the counter is the clock: one cycle a ns.
+ */
+bool lab_emulate_tsc(struct uml_pt_regs *regs)
+{
+	unsigned long ip = UPT_IP(regs);
+	u8 code[3] = {};
+	int length = 2;
+	u64 now;
+
+	if (copy_from_user(code, (void __user *)ip, 2) || code[0] != 0x0f)
+		return false;
+	if (code[1] == 0x01 && !copy_from_user(code + 2, (void __user *)(ip + 2), 1) && code[2] == 0xf9) {
+		length = 3;	/* rdtscp, which also names the processor */
+		REGS_CX(regs->gp) = 0;
+	} else if (code[1] != 0x31) {
+		return false;
+	}
+	now = ktime_get_ns();
+	REGS_AX(regs->gp) = (u32)now;
+	REGS_DX(regs->gp) = now >> 32;
+	REGS_IP(regs->gp) = ip + length;
+	return true;
 }
 
 /* Called from a signal of the machine below: it only reads. */

@@ -44,6 +44,7 @@ class PacketCost(BoxedExperiment, PresentedExperiment):
         "paper": _profile("paper", 10, "ten boots"),
     }
     claims = results.CLAIMS
+    charts = results.CHARTS
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
         """Datagrams of four sizes, TCP with and without offload, and two sizes with openvswitch loaded."""
@@ -73,8 +74,8 @@ class PacketCost(BoxedExperiment, PresentedExperiment):
         return count + count // 10 + 20  # as packet.c warms up
 
     def tables(self, run: StoredRun) -> Sequence[Table]:
-        own = [charts.table(run, chart) for chart in results.CHARTS]
+        own = [charts.table(run, chart) for chart in self.charts]
         return [*own, results.beside_published(run), *results.code(run)]
 
     def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
-        return [file for chart in results.CHARTS for file in charts.draw(run, chart, folder)]
+        return [file for chart in self.charts for file in charts.draw(run, chart, folder)]

@@ -130,9 +130,8 @@ async def count(
             done = {(sample.cell, sample.repetition) for sample in folder.samples if sample.ok}
             wanted = {(c.key, n) for c in plan.cells() for n in range(1, c.repetitions + 1)}
             folder.manifest.complete = wanted <= done
-            state = "ok" if folder.manifest.complete else "failed"
             for overlay in folder.manifest.overlays.values():
-                overlay.state = "ok" if state == "ok" else "pending"
+                overlay.state = "ok" if folder.manifest.complete else "pending"
             folder.save()
         return (0 if folder.manifest.complete else 1), folder.path
 

@@ -36,7 +36,7 @@ def command(
     from lab.report import export
     from lab.runs import run_folder_check
     from lab.runs.run_folder import read
-    from lab.util.documents import guarded
+    from lab.util.documents import guarded, printable
 
     if csv and parquet:
         raise LabError("--csv and --parquet are two files; ask for one after the other")
@@ -62,5 +62,5 @@ def command(
                 print()
         sentences = differences + run_folder_check.faults(found, experiment)
     for sentence in sentences:
-        print(sentence, file=sys.stderr)
+        print(printable(sentence), file=sys.stderr)
     sys.exit(1 if sentences else 0)

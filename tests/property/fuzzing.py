@@ -24,15 +24,84 @@ from tests.property.readers import READERS, seeds, surprise
 
 #: One file for each crash of the past: KIND-words.
 CRASHES = FIXTURES / "crashes"
-OURS = (f"{ROOT}/lab/dsl", f"{ROOT}/lab/formats", f"{ROOT}/lab/topology", f"{ROOT}/lab/runs", f"{ROOT}/lab/testbed")
+OURS = (
+    f"{ROOT}/lab/dsl",
+    f"{ROOT}/lab/formats",
+    f"{ROOT}/lab/topology",
+    f"{ROOT}/lab/runs",
+    f"{ROOT}/lab/testbed",
+)
 #: Share of the documents whose lines are watched, which takes five times as long.
 WATCHED = 0.25
 WORDS = (
-    *(b"null", b"true", b"-1", b"1e999", b"9" * 400, b"9" * 5000, b"0x_", b"NaN", b"1.5", b"''", b'""', b"[]", b"{}"),
-    *(b"[1]", b'{"a":1}', b"!!int ", b"!!binary ", b"&a ", b"*a", b"<<: ", b"? ", b"- ", b": ", b", ", b"\n", b"\0"),
-    *(b"self", b"u_of_edge", b"gts", b"blocks", b"place", b"number", b"order", b"from", b"schedule", b"link", b"name"),
-    *(b'"\\ud800"', b"\xff", b"\xed\xa0\x80", b"\x1b]0;x\x07", b"/*", b"*/", b"${x}", b"2001-01-01", b"../x", b"/dev/zero"),
-    *(b"<a>", b"</a>", b"<!ENTITY", b"&#0;", b"id", b"key", b"directed 1", b"multigraph 1", b"Latitude", b"site", b"x" * 300),
+    *(
+        b"null",
+        b"true",
+        b"-1",
+        b"1e999",
+        b"9" * 400,
+        b"9" * 5000,
+        b"0x_",
+        b"NaN",
+        b"1.5",
+        b"''",
+        b'""',
+        b"[]",
+        b"{}",
+    ),
+    *(
+        b"[1]",
+        b'{"a":1}',
+        b"!!int ",
+        b"!!binary ",
+        b"&a ",
+        b"*a",
+        b"<<: ",
+        b"? ",
+        b"- ",
+        b": ",
+        b", ",
+        b"\n",
+        b"\0",
+    ),
+    *(
+        b"self",
+        b"u_of_edge",
+        b"gts",
+        b"blocks",
+        b"place",
+        b"number",
+        b"order",
+        b"from",
+        b"schedule",
+        b"link",
+        b"name",
+    ),
+    *(
+        b'"\\ud800"',
+        b"\xff",
+        b"\xed\xa0\x80",
+        b"\x1b]0;x\x07",
+        b"/*",
+        b"*/",
+        b"${x}",
+        b"2001-01-01",
+        b"../x",
+        b"/dev/zero",
+    ),
+    *(
+        b"<a>",
+        b"</a>",
+        b"<!ENTITY",
+        b"&#0;",
+        b"id",
+        b"key",
+        b"directed 1",
+        b"multigraph 1",
+        b"Latitude",
+        b"site",
+        b"x" * 300,
+    ),
 )
 
 
@@ -88,7 +157,13 @@ def mutated(chance: random.Random, pool: list[bytes]) -> bytes:
         end = min(len(data), start + int(chance.expovariate(0.1)))
         other = chance.choice(pool)
         at = chance.randint(0, len(other))
-        pieces = (b"", chance.choice(WORDS), data[start:end] * 2, other[at : at + 40], bytes([chance.randrange(256)]))
+        pieces = (
+            b"",
+            chance.choice(WORDS),
+            data[start:end] * 2,
+            other[at : at + 40],
+            bytes([chance.randrange(256)]),
+        )
         data = data[:start] + chance.choice(pieces) + data[end:]
     return data[:100_000]
 
@@ -103,7 +178,9 @@ def swapped(chance: random.Random, data: bytes) -> bytes:
     return data[:start] + chance.choice(WORDS) + data[end:]
 
 
-def fuzz(seed: int, *, seconds: float = 1e9, most: int = 10**9, kinds: tuple[str, ...] = tuple(READERS)) -> Findings:
+def fuzz(
+    seed: int, *, seconds: float = 1e9, most: int = 10**9, kinds: tuple[str, ...] = tuple(READERS)
+) -> Findings:
     """Try documents of these kinds until the time (s) is over, or so many were tried."""
     chance, found, coverage = random.Random(seed), Findings(seed), Coverage()
     pools = {kind: list(pool) for kind, pool in seeds().items() if kind in kinds}

@@ -20,9 +20,15 @@ from lab.topology import Topology, schedule
 from lab.util.documents import Unforeseen
 from tests.paths import FIXTURES
 
-DOCUMENT = 'x { host { id="a" location="AMS" port { id="p" } } host { id="b" location="PRG" port { id="q" } } '
-DOCUMENT += 'link { id="l1" port { id="src" } port { id="dst" } } adjacency a.p, l1.src adjacency b.q, l1.dst }'
-TRACED = "name: x\nhosts: {a: AMS, b: PRG}\nlinks: [{between: [a, b]}]\nschedule: [{link: a-b, trace: t.csv}]\n"
+DOCUMENT = (
+    'x { host { id="a" location="AMS" port { id="p" } } host { id="b" location="PRG" port { id="q" } } '
+)
+DOCUMENT += (
+    'link { id="l1" port { id="src" } port { id="dst" } } adjacency a.p, l1.src adjacency b.q, l1.dst }'
+)
+TRACED = (
+    "name: x\nhosts: {a: AMS, b: PRG}\nlinks: [{between: [a, b]}]\nschedule: [{link: a-b, trace: t.csv}]\n"
+)
 
 
 def used(topology: Topology) -> None:
@@ -87,7 +93,13 @@ def _made_run() -> dict[str, bytes]:
     manifest = {"run": "a", "experiment": "throughput", "created": "2030", "topology": topology}
     more = {"profile": _profile(), "overlays": {"underlay": {"state": "ok"}}, "environment": {"kernel": "6"}}
     sample = {"run": "a", "cell": "underlay/x", "overlay": "underlay", "metric": "x", "repetition": 1}
-    done = {"started": "2030", "seconds": 1.0, "outcome": "ok", "values": {"mean_ms": 1.5}, "raw": "raw/a.txt"}
+    done = {
+        "started": "2030",
+        "seconds": 1.0,
+        "outcome": "ok",
+        "values": {"mean_ms": 1.5},
+        "raw": "raw/a.txt",
+    }
     lines = json.dumps({**sample, **done, "machine": {"links_cpu": 0.5}}) + "\n"
     return {"manifest.json": json.dumps({**manifest, **more}).encode(), "samples.jsonl": (lines * 2).encode()}
 
@@ -119,7 +131,9 @@ def seeds() -> dict[str, list[bytes]]:
     changes = b"time,delay,rate,loss\n0,20,50,\n\n0.5,25,,1\n"
     documents = [file.read_bytes() for file in sorted((FIXTURES / "dsl").rglob("*.dsl"))][:5]
     timed = b"schedule:\n- {at: 30s, link: a-b, loss: 5}\n- {at: 2min, link: a-b, from: a, rate: null}\n"
-    side = b"lab: 1\nname: y\nhosts: {a: {name: c, number: 2, cpus: 1}}\nlinks: {l1: {rtt: 5, from: {c: {}}}}\n"
+    side = (
+        b"lab: 1\nname: y\nhosts: {a: {name: c, number: 2, cpus: 1}}\nlinks: {l1: {rtt: 5, from: {c: {}}}}\n"
+    )
     return {
         "dsl": [DOCUMENT.encode(), dsl.export(chain).encode(), *documents],
         "yaml": [graphs["yaml"], TRACED.partition("schedule")[0].encode() + timed],

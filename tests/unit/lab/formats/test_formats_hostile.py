@@ -67,7 +67,9 @@ CASES = {
     "three ends": ("x.json", two(edge={"gts": {"ends": ["a", "b", "c"]}}), "is not what the lab writes"),
     "a place of nothing": (
         "x.json",
-        two(edge={"place": dict.fromkeys(("subnet", "address_a", "address_b", "interface_a", "interface_b"))}),
+        two(
+            edge={"place": dict.fromkeys(("subnet", "address_a", "address_b", "interface_a", "interface_b"))}
+        ),
         "place .* is not what the lab writes",
     ),
     "a number beyond the addresses": (
@@ -85,7 +87,11 @@ CASES = {
     "half of a surrogate pair": ("x.json", two({"name": "\ud800"}), "is not text"),
     "half of a pair as an id": ("x.json", two(node={"gts": {"id": "\ud800"}}), "is not what the lab writes"),
     "an option as the image": ("x.json", two(node={"image": "--privileged"}), "is not the name of an image"),
-    "an escape as a link's name": ("x.json", two(edge={"name": "\x1b]0;x\x07"}), "is not text without blanks"),
+    "an escape as a link's name": (
+        "x.json",
+        two(edge={"name": "\x1b]0;x\x07"}),
+        "is not text without blanks",
+    ),
     "parts, perhaps": ("x.json", two({"separate_parts": 5}), "neither true nor false"),
 }
 

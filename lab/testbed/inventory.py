@@ -132,7 +132,7 @@ def _parsed(text: str, source: str) -> Inventory:
         return Inventory.model_validate(data)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, one['loc'])) or 'it'}{place(one['loc'])}: {one['msg'].lower()}"
+            f"line {place(one['loc'])[1:] or 1}: {'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}"
             for one in error.errors()
         ]
         raise InventoryError(source, faults) from error

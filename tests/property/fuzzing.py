@@ -121,9 +121,9 @@ class Findings:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(self.tried.items()))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         return (
-            f"seed {self.seed}: {self.tried.total():,} documents ({kinds}); {self.lines:,} lines of the lab reached; "
-            f"{self.crashed.total()} tracebacks at {len(self.crashed)} places; slowest {self.slowest[0]:.2f} s "
-            f"({self.slowest[1]}); at most {memory} MiB"
+            f"seed {self.seed}: {self.tried.total():,} documents ({kinds}); {self.lines:,} lines reached; "
+            f"{self.crashed.total()} tracebacks at {len(self.crashed)} places; "
+            f"slowest {self.slowest[0]:.2f} s ({self.slowest[1]}); at most {memory} MiB"
         )
 
 
@@ -214,14 +214,15 @@ def main() -> int:
     asked.add_argument("--kind", action="append", choices=sorted(READERS))
     asked.add_argument("--crashes", type=Path, default=ROOT / "build/crashes")
     given = asked.parse_args()
-    print(f"seed {given.seed}", flush=True)
+    sys.stdout.write(f"seed {given.seed}\n")
+    sys.stdout.flush()
     found = fuzz(given.seed, seconds=given.seconds, kinds=tuple(given.kind or READERS))
     for where, (kind, data) in found.documents.items():
         given.crashes.mkdir(parents=True, exist_ok=True)
         file = given.crashes / f"{kind}-{where.replace('/', '.').replace(' ', '-').replace(':', '-')}"
         file.write_bytes(data)
-        print(f"{found.crashed[where]} × {where}: {file}")
-    print(found)
+        sys.stdout.write(f"{found.crashed[where]} × {where}: {file}\n")
+    sys.stdout.write(f"{found}\n")
     return 1 if found.crashed else 0
 
 

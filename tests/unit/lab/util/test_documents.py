@@ -28,17 +28,19 @@ def test_size_count_and_depth_are_bounded() -> None:
     assert documents.parsed(",,", "x", len, TopologyError, Bounds(item=",", items=2)) == 2
 
 
+def endless() -> None:
+    """Go on for ever, and catch every exception."""
+    while True:
+        try:
+            sum(range(1000))
+        except Exception:
+            raise AssertionError from None
+
+
 def test_time_is_bounded_on_the_processor_and_the_signal_is_as_before() -> None:
     before = signal.getsignal(signal.SIGVTALRM)
-    with (
-        pytest.raises(TopologyError, match="x takes more than 0 s to read"),
-        guarded("x", TopologyError, 0.05),
-    ):
-        while True:
-            try:
-                sum(range(1000))
-            except Exception:  # a reader that catches everything catches this not
-                raise AssertionError from None
+    with pytest.raises(TopologyError, match="takes more than"), guarded("x", TopologyError, 0.05):
+        endless()
     assert signal.getsignal(signal.SIGVTALRM) == before
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
 
@@ -68,7 +70,7 @@ def deep(levels: int = 100_000) -> int:
             "x: it holds something that the lab did not foresee .KeyError: 'k'.; this is a bug",
         ),
         (deep, "x: it is nested too deeply"),
-        (lambda: os.stat("/nowhere"), r"x: No such file or directory \(/nowhere\)"),
+        (lambda: Path("/nowhere").stat(), r"x: No such file or directory \(/nowhere\)"),
     ],
 )
 def test_a_surprise_becomes_a_sentence(what: object, said: str) -> None:

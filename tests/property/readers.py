@@ -129,7 +129,7 @@ def seeds() -> dict[str, list[bytes]]:
     """Return good documents of each kind, to begin with."""
     chain, graphs = catalog.topology("linear"), _graphs()
     changes = b"time,delay,rate,loss\n0,20,50,\n\n0.5,25,,1\n"
-    documents = [file.read_bytes() for file in sorted((FIXTURES / "dsl").rglob("*.dsl"))][:5]
+    documents = [file.read_bytes() for file in sorted((FIXTURES / "dsl").rglob("*.dsl"))]
     timed = b"schedule:\n- {at: 30s, link: a-b, loss: 5}\n- {at: 2min, link: a-b, from: a, rate: null}\n"
     side = (
         b"lab: 1\nname: y\nhosts: {a: {name: c, number: 2, cpus: 1}}\nlinks: {l1: {rtt: 5, from: {c: {}}}}\n"
@@ -143,7 +143,9 @@ def seeds() -> dict[str, list[bytes]]:
         "gml": [graphs["gml"]],
         "side": [side],
         "trace": [changes],
-        "inventory": [inventory.template(chain, "linear").encode()],
+        "inventory": [
+            inventory.template(chain, "linear").replace(inventory.TO_FILL_IN, "a.example").encode()
+        ],
         "manifest": [RUN["manifest.json"]],
         "samples": [RUN["samples.jsonl"]],
     }

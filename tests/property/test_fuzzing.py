@@ -33,10 +33,7 @@ def test_the_fuzzer_finds_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("kind", readers.READERS)
 def test_a_good_document_of_each_kind_is_read(kind: str, tmp_path: Path) -> None:
-    for number, data in enumerate(readers.seeds()[kind]):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        readers.READERS[kind](data, folder)
+    readers.READERS[kind](readers.seeds()[kind][0], tmp_path)
 
 
 @pytest.mark.parametrize("file", sorted(fuzzing.CRASHES.glob("*-*")), ids=lambda file: file.name)

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from lab import dsl
-from lab.errors import DslError
 from lab.dsl.reader import MAX_CHARACTERS, MAX_ITEMS
+from lab.errors import DslError
 from tests.unit.lab.dsl.documents import faults, pair
 
 

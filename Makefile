@@ -9,12 +9,12 @@ ARGS ?=
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench architecture lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench fuzz architecture lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-kernels | bench | architecture | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-kernels | bench | fuzz | architecture | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -64,6 +64,12 @@ test-kernels: setup-kernels test-netem
 		tests/kernels/test_flannel.py -k wireguard
 	@echo '==> tests: three hosts on cgroup v2 and netem, in a virtual machine'
 	@$(VENV)/python tests/kernels/vm.py
+
+# documents of every kind, changed at random and led by coverage, with a new seed each time; ARGS=--seed=5 repeats one
+SECONDS ?= 60
+fuzz: venv
+	@HYPOTHESIS_PROFILE=fresh $(VENV)/python -m pytest -q tests/property --ignore tests/property/test_mutants.py
+	@$(VENV)/python -m tests.property.fuzzing --seconds $(SECONDS) $(ARGS)
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(VENV)/python "$$script" || exit 1; done

@@ -10,6 +10,7 @@ import typer
 from lab.cli.options import LargestComponent, Sites, Strict
 from lab.cli.topologies import read_topology, warn_of_limits
 from lab.errors import DslError
+from lab.util.documents import printable
 
 
 def command(
@@ -29,10 +30,10 @@ def command(
     except DslError as error:
         if len(error.faults) < 2:
             raise
-        typer.echo(error, err=True)
+        typer.echo(printable(error), err=True)
         raise DslError(f"{file} has {len(error.faults)} faults") from error
     warn_of_limits(file, gts_rules.limits(from_topology.to_document(found)), strict)
     kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
     counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
     places = f"{len(found.sites)} site{'s' * (len(found.sites) != 1)}"
-    typer.echo(f"{file}: {found.name}: {counted}, at {places}; no faults")
+    typer.echo(printable(f"{file}: {found.name}: {counted}, at {places}; no faults"))

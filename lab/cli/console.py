@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Stop
 from threading import Lock, Thread
@@ -24,6 +25,7 @@ from lab.errors import RunError
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted, StepDone, StepFailed, StepStarted
 from lab.report.tables import Table
 from lab.runs.event_log import duration, line, telling
+from lab.util.documents import printable
 
 if TYPE_CHECKING:
     from lab.report.presentation import PresentedExperiment
@@ -80,7 +82,7 @@ class _Pipe:
                         self._say(f"{step}: at work since {duration(monotonic() - since)}")
 
     def _say(self, words: str) -> None:
-        self._console.print(words, markup=False, soft_wrap=True)
+        self._console.print(printable(words), markup=False, soft_wrap=True)
 
 
 class _Screen:
@@ -104,7 +106,7 @@ class _Screen:
                 self._steps.pop(step, None)
                 self._console.print(Text.assemble(("✗ ", "red"), line(event)))
             case Note(text):
-                self._console.print(Text(text, "yellow"))
+                self._console.print(Text(printable(text), "yellow"))
             case SampleStarted():
                 self._sample = (event, monotonic())
             case SampleDone(cell, repetition, _, verdict):
@@ -134,11 +136,22 @@ class _Screen:
 def show(table: Table, console: Console | None = None) -> None:
     """Print a table: on a terminal in colour and no wider than it, in a pipe as aligned text."""
     console = console or Console(highlight=False)
+    table = _harmless(table)
     if console.is_terminal:
         _draw(table, console)
         return
     for words in lines(table):
         console.print(words, markup=False, soft_wrap=True)
+
+
+def _harmless(table: Table) -> Table:
+    """Return the table without characters that a terminal obeys: its words may be those of others."""
+    sections = [
+        replace(part, heading=printable(part.heading), rows=[[*map(printable, row)] for row in part.rows])
+        for part in table.sections
+    ]
+    words = {"columns": [*map(printable, table.columns)], "notes": [*map(printable, table.notes)]}
+    return replace(table, title=printable(table.title), sections=sections, **words)
 
 
 def _draw(table: Table, console: Console) -> None:
@@ -197,7 +210,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     print("", *files, sep="\n")
     sentences = faults(run, experiment)
     for sentence in sentences:
-        print(sentence, file=sys.stderr)
+        print(printable(sentence), file=sys.stderr)
     return 1 if sentences else 0
 
 
@@ -218,5 +231,5 @@ def read_runs(paths: Sequence[Path]) -> list[StoredRun]:
     if errors and not runs:
         raise errors[0]
     for sentence in [*map(str, errors), *(f"{run.path}: {fault}" for run in runs for fault in run.faults)]:
-        print(f"lab: {sentence}", file=sys.stderr)
+        print(f"lab: {printable(sentence)}", file=sys.stderr)
     return runs

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 import lab.cli
 from lab.errors import LabError, UnknownName
+from lab.util.documents import printable
 
 #: How the module of a verb differs from those that verbs share; to import all of them takes far longer.
 VERB = re.compile(r"^(?:def command|app = typer\.Typer)\(", re.MULTILINE)
@@ -70,12 +71,12 @@ def run() -> None:
     try:
         app()
     except LabError as error:
-        print(f"lab: {error}", file=sys.stderr)
+        print(f"lab: {printable(error)}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         remedy = "nothing of the lab is left, 'lab doctor' tells more"
-        print(f"lab: {error.strerror or error}{where}; {remedy}", file=sys.stderr)
+        print(printable(f"lab: {error.strerror or error}{where}; {remedy}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.errors import LabError, RunError
+
+if TYPE_CHECKING:
+    from lab.runs.run_folder import StoredRun
 
 
 def command(
@@ -29,38 +32,41 @@ def command(
 
     Example: python -m lab results results/multihop-… --csv
     """
+    from lab.runs.run_folder import read
+    from lab.util.documents import guarded, printable
+
+    if csv and parquet:
+        raise LabError("--csv and --parquet are two files; ask for one after the other")
+    found = read(run)
+    with guarded(str(run), RunError):
+        sentences = _told(found, csv, parquet, reparse, output)
+    for sentence in sentences:
+        print(printable(sentence), file=sys.stderr)
+    sys.exit(1 if sentences else 0)
+
+
+def _told(found: StoredRun, csv: bool, parquet: bool, reparse: bool, output: Path | None) -> list[str]:
+    """Print or write what a run holds, and return what is not as it should be."""
     from dataclasses import replace
 
     from lab.app.request import load_experiment
     from lab.cli.console import show
     from lab.report import export
     from lab.runs import run_folder_check
-    from lab.runs.run_folder import read
-    from lab.util.documents import guarded
 
-    if csv and parquet:
-        raise LabError("--csv and --parquet are two files; ask for one after the other")
-    found = read(run)
     experiment = load_experiment(found.manifest.experiment)
-    with guarded(str(run), RunError):
-        differences: list[str] = []
-        if reparse:
-            pairs = list(export.reparsed(found, experiment))
-            found = replace(found, samples=[sample for sample, _ in pairs])
-            differences = [sentence for _, sentence in pairs if sentence]
-            print(
-                f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored",
-                file=sys.stderr,
-            )
-        if csv or parquet:
-            path = output or run / f"samples.{'csv' if csv else 'parquet'}"
-            (export.write_csv if csv else export.write_parquet)(found.samples, path)
-            print(path)
-        else:
-            for table in experiment.tables(found):
-                show(table)
-                print()
-        sentences = differences + run_folder_check.faults(found, experiment)
-    for sentence in sentences:
-        print(sentence, file=sys.stderr)
-    sys.exit(1 if sentences else 0)
+    differences: list[str] = []
+    if reparse:
+        pairs = list(export.reparsed(found, experiment))
+        found = replace(found, samples=[sample for sample, _ in pairs])
+        differences = [sentence for _, sentence in pairs if sentence]
+        print(f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored", file=sys.stderr)
+    if csv or parquet:
+        path = output or found.path / f"samples.{'csv' if csv else 'parquet'}"
+        (export.write_csv if csv else export.write_parquet)(found.samples, path)
+        print(path)
+    else:
+        for table in experiment.tables(found):
+            show(table)
+            print()
+    return differences + run_folder_check.faults(found, experiment)

@@ -12,6 +12,7 @@ from lab import catalog
 from lab.errors import DslError
 from lab.events import Event, Note
 from lab.topology import Topology, sites
+from lab.util.documents import printable
 
 if TYPE_CHECKING:
     from lab.dsl.gts_rules import Limit
@@ -47,7 +48,7 @@ def read_topology(
 def tell(event: Event) -> None:
     """Print notes on standard error: standard output may be a document."""
     if isinstance(event, Note):
-        typer.echo(event.text, err=True)
+        typer.echo(printable(event.text), err=True)
 
 
 def warn_of_limits(topology: str, limits: list[Limit], strict: bool) -> None:
@@ -60,7 +61,7 @@ def warn_of_limits(topology: str, limits: list[Limit], strict: bool) -> None:
     first = {limit.name: limit.text for limit in reversed(limits)}
     for name in sorted(counts):
         more = f" (and {counts[name] - 1} more)" if counts[name] > 1 else ""
-        typer.echo(f"warning: {name}: {first[name]}{more}", err=True)
+        typer.echo(printable(f"warning: {name}: {first[name]}{more}"), err=True)
     if strict and limits:
         kinds = ", ".join(sorted(counts))
         count = f"{len(limits)} limit{'s' * (len(limits) != 1)}"

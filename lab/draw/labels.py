@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.topology import Topology
 from lab.topology.specs import LinkSpec
+from lab.util.documents import printable
 
 #: Points on paper for a degree of latitude.
 SCALE = 40.0
@@ -45,4 +46,4 @@ def mermaid(topology: Topology) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -10,6 +10,7 @@ import networkx as nx
 from lab.errors import TopologyError
 from lab.topology import LinkSpec, Topology
 from lab.topology.impairments import DEFAULTS
+from lab.util.documents import printable
 
 #: Hosts up to which every pair's round trip is shown, and rows up to which all are.
 MATRIX, ROWS = 12, 60
@@ -29,7 +30,7 @@ def title(topology: Topology) -> str:
     size = ", ".join(f"{len(found)} {word}{'s' * (len(found) != 1)}" for word, found in counts.items())
     count = nx.number_connected_components(topology.graph)
     size += f", {count} parts" if count > 1 else ""
-    return f"{topology.name}: {topology.description or 'no description'} ({size})"
+    return printable(f"{topology.name}: {topology.description or 'no description'} ({size})")
 
 
 def parts(topology: Topology) -> Iterator[SummaryTable]:

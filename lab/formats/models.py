@@ -121,11 +121,15 @@ class TopologyModel(Model):
     )
 
 
+#: The value of what a side file does not say; unlike what may be null, it is never written there.
+_ABSENT: Any = None
+
+
 class SideHost(Model):
     """The part of a host that a document cannot hold."""
 
-    name: Name = Field(default=None)
-    number: int = Field(default=None, ge=1)
+    name: Name = _ABSENT
+    number: Annotated[int, Field(ge=1)] = _ABSENT
     cpus: float | None = _range("cpus")
     image: str | None = None
 
@@ -133,16 +137,16 @@ class SideHost(Model):
 class SideLink(LinkParameters):
     """The part of a link that a document cannot hold."""
 
-    name: str = Field(default=None)
-    number: int = Field(default=None, ge=1)
+    name: str = _ABSENT
+    number: Annotated[int, Field(ge=1)] = _ABSENT
 
 
 class SideModel(Model):
     """A side file; hosts and links by the ids that they have in its document."""
 
     lab: Literal[1] = Field(description="the version of this form")
-    name: str = Field(default=None)
-    separate_parts: bool = Field(default=None)
+    name: str = _ABSENT
+    separate_parts: bool = _ABSENT
     routing: Routing = "delay"
     sites: dict[str, Place] = {}
     hosts: dict[str, SideHost] = {}

@@ -89,7 +89,7 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
         "figures": [
-            {"data": inlined(figure(file, run)), "alt": file.stem.replace("-", ": ")} for file in part.figures
+            {"data": inlined(figure(file)), "alt": file.stem.replace("-", ": ")} for file in part.figures
         ],
         "cells": rows(run),
         "ratios": ratios.table(run),
@@ -102,13 +102,13 @@ def _chapter(part: RunSection) -> dict[str, Any]:
     }
 
 
-def figure(file: Path, run: StoredRun) -> bytes:
-    """Return a figure that lies in the folder of its run.
+def figure(file: Path) -> bytes:
+    """Return a figure that lies in its folder, as links may not lead elsewhere.
 
     Raises:
         RunError: it leads out of the folder, or is no file.
     """
-    return content(file, RunError, FIGURE, beneath=run.path)
+    return content(file, RunError, FIGURE, beneath=file.parent)
 
 
 def inlined(image: bytes) -> str:

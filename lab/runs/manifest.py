@@ -48,9 +48,9 @@ class StoredProfile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str
-    repetitions: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]]
-    seconds: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]]
+    name: str = ""
+    repetitions: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = {}
+    seconds: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]] = {}
     warmup: dict[str, Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]] = {}
     rate: Annotated[float, Field(gt=0, le=1e9)] | None = None
     why: str = ""

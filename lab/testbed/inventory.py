@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -131,11 +131,11 @@ def _parsed(text: str, source: str) -> Inventory:
     try:
         return Inventory.model_validate(data)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, one['loc'])) or 'it'}{place(one['loc'])}: {one['msg'].lower()}"
-            for one in error.errors()
-        ]
-        raise InventoryError(source, faults) from error
+        raise InventoryError(source, [_fault(one, place(one["loc"])) for one in error.errors()]) from error
+
+
+def _fault(one: Mapping[str, Any], place: str) -> str:
+    return f"line {place[1:] or 1}: {'.'.join(map(str, one['loc'])) or 'it'}: {one['msg'].lower()}"
 
 
 def check(inventory: Inventory, topology: Topology, source: str) -> None:

@@ -1,6 +1,7 @@
 """Profiles for hypothesis, and a count of what was tried.
 
-`ci` (the default) takes seconds; `HYPOTHESIS_PROFILE=thorough` takes many minutes.
+`ci` (the default) takes seconds, with the same examples each time; `HYPOTHESIS_PROFILE=fresh` draws new ones
+(`make fuzz`), and `thorough` takes many minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lab.dsl.reader import TextReader
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=SLOW)
+settings.register_profile("fresh", max_examples=60, deadline=None, suppress_health_check=SLOW)
 settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -37,3 +39,7 @@ def _count_documents() -> Iterator[None]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"random documents read: {TRIED['documents']}")
+    for report in terminalreporter.getreports("passed"):
+        for name, words in getattr(report, "user_properties", ()):
+            if name == "fuzzing":
+                terminalreporter.write_line(f"fuzzing: {words}")

@@ -1,4 +1,4 @@
-"""Documents that ended in a traceback once, each as small as it can be, with the sentence that they get now."""
+"""Documents that ended in a traceback once, as small as can be, with the sentence that each gets now."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from lab.hosts.daemons import log_file, pidfile
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
-from overlays.common import install_record, process_watch, routes
+from overlays.common import endpoints, install_record, namespaces, process_watch, routes
 from overlays.common.polling import until
 
 T = TypeVar("T")
 
-ENDPOINT_IMAGE = "lab/gtsperf"
+ENDPOINT_IMAGE = namespaces.IMAGE
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Missing:
 
 #: What overlays that forward in user space need.
 NO_TUN = Missing("the device /dev/net/tun", "load the tun module")
+#: What overlays need that are a part of Docker.
+NO_DOCKER = Missing("a Docker daemon", "leave out --daemons none")
 #: What overlays that encrypt in the kernel need.
 NO_ESP = Missing(
     "IPsec's ESP with AES-GCM in its kernel, which encryption=on needs", "load the modules esp4 and gcm"
@@ -140,7 +142,7 @@ class Overlay(ABC):
 
     async def detach(self, endpoint: Endpoint) -> None:
         """Remove an endpoint's container."""
-        await endpoint.host.run(["docker", "rm", "-f", "-v", endpoint.container])
+        await endpoints.detach(endpoint)
 
     async def refresh(self) -> None:
         """Make the daemons announce their endpoints again; called while endpoints do not reach each other.

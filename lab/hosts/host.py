@@ -13,6 +13,9 @@ from typing import Protocol, TypedDict, Unpack
 
 from lab.errors import CommandError
 
+#: On a host without a Docker daemon: the file system of the endpoints' image, read-only.
+ENDPOINT_ROOT = "/var/lib/lab-seed/gtsperf"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -168,7 +171,8 @@ class Endpoint:
 
     `address` is what its peers send to; `interface` is its device on the overlay. If an endpoint
     has an address per link, `neighbours` has the address of this end of each link, by the host at
-    the other end.
+    the other end. `script` is empty for a container of Docker's. On a host without Docker it is
+    the script there through which commands get in: its words are ``run``, ``start`` and ``remove``.
     """
 
     host: Host
@@ -177,6 +181,7 @@ class Endpoint:
     interface: str = "eth0"
     overlay: str = ""
     neighbours: Mapping[str, str] = field(default_factory=dict)
+    script: str = ""
 
     @property
     def name(self) -> str:
@@ -189,8 +194,9 @@ class Endpoint:
     async def run(self, argv: Sequence[str], **options: Unpack[CommandOptions]) -> Result:
         """Run a command inside the container; see `CommandRunner.run`."""
         full = docker_exec(self.container, argv, options.get("stdin"), options.get("env"))
-        return await self.host.run(full, **options)
+        return await self.host.run([self.script, "run", *argv] if self.script else full, **options)
 
     async def start(self, argv: Sequence[str]) -> None:
         """Start a command inside the container and leave it running."""
-        await self.host.run(["docker", "exec", "-d", self.container, *argv])
+        detached = ["docker", "exec", "-d", self.container]
+        await self.host.run([*([self.script, "start"] if self.script else detached), *argv])

@@ -20,19 +20,21 @@ SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
 
 @dataclass(frozen=True)
 class Entry:
-    """A host, and the container of an endpoint on it where one was meant."""
+    """A host, and the container of an endpoint on it where one was meant; `script` is as an `Endpoint`'s."""
 
     host: HostRecord
     endpoint: str = ""
+    script: str = ""
 
-    @property
-    def inner(self) -> tuple[str, ...]:
-        """The words before a command on the host, so that it runs in the endpoint."""
-        return ("docker", "exec", "-i", self.endpoint) if self.endpoint else ()
+    def inner(self, flags: str = "-i") -> tuple[str, ...]:
+        """The words before a command on the host, so that it runs in the endpoint; the flags are Docker's."""
+        if self.script:
+            return (self.script, "run")
+        return ("docker", "exec", flags, self.endpoint) if self.endpoint else ()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The argv that runs `argv` there, with this process's input and output."""
-        whole = [*self.inner, *argv]
+        whole = [*self.inner(), *argv]
         if self.host.confined:
             return ["docker", "exec", "-i", self.host.container, *whole]
         return self._inside.argv(whole)
@@ -40,10 +42,9 @@ class Entry:
     def shell(self, terminal: bool) -> list[str]:
         """The argv of a shell there; in a container with a `terminal` it gets one of its own."""
         flags = "-it" if terminal else "-i"
-        inner = ("docker", "exec", flags, self.endpoint) if self.endpoint else ()
         if self.host.light:
-            return self._inside.argv([*inner, *SHELL])
-        return ["docker", "exec", flags, self.host.container, *inner, *SHELL]
+            return self._inside.argv([*self.inner(flags), *SHELL])
+        return ["docker", "exec", flags, self.host.container, *self.inner(flags), *SHELL]
 
     def environment(self) -> Mapping[str, str]:
         """All of the command's environment."""
@@ -75,18 +76,19 @@ def entry(record: Record, place: str) -> Entry:
             f"{name} of lab {record.name} has died; 'lab ps {record.name}' says why, and 'lab up' on the "
             f"same topology makes it anew"
         )
-    return Entry(hosts[name], _endpoint(record, name, word) if word else "")
+    end = _endpoint(record, name, word) if word else {"container": ""}
+    return Entry(hosts[name], end["container"], end.get("script", ""))
 
 
-def _endpoint(record: Record, host: str, word: str) -> str:
-    """The container of an endpoint on a host."""
+def _endpoint(record: Record, host: str, word: str) -> dict[str, Any]:
+    """An endpoint on a host, as recorded."""
     known = {end["container"]: end for end in endpoints(record) if end["host"] == host}
     if word in known:
-        return word
-    found = [name for name, end in known.items() if word in (end["overlay"], "endpoint")]
+        return known[word]
+    found = [end for end in known.values() if word in (end["overlay"], "endpoint")]
     if len(found) != 1:
         raise UnknownName(f"endpoint on {host}", word, {end["overlay"] for end in known.values()})
-    return str(found[0])
+    return found[0]
 
 
 def endpoints(record: Record) -> list[dict[str, Any]]:

@@ -198,11 +198,27 @@ def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
 
 
 def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] | None) -> list[str]:
-    wanted = [end["container"] for end in endpoints(record) if end["host"] == host.name]
+    wanted = {end["container"]: end for end in endpoints(record) if end["host"] == host.name}
+    if host.light:
+        there = {name: endpoint_state(host, end["script"]) for name, end in wanted.items()}
     if there is None:
-        return [] if host.confined or host.light else ["its Docker daemon does not answer"]
+        return [] if host.confined else ["its Docker daemon does not answer"]
     states = {name: there.get(name, "gone: it was removed") for name in wanted}
     return [f"endpoint {name} {state}" for name, state in states.items() if not state.startswith("running")]
+
+
+def endpoint_state(host: HostRecord, script: str) -> str:
+    """The state of an endpoint that is a process on a host: its folder, where the script is, says which."""
+    root = Path(f"/proc/{host.pid}/root")
+    try:
+        pid, started = (root / script.lstrip("/")).with_name("process").read_text().split()
+    except (OSError, ValueError):
+        return "gone: it was removed"
+    with suppress(OSError, IndexError):
+        fields = (root / "proc" / pid / "stat").read_text().rpartition(")")[2].split()
+        if fields[19] == started and fields[0] not in "ZX":
+            return "running"
+    return "died: its process has ended"
 
 
 def _link(

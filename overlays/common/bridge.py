@@ -1,4 +1,4 @@
-"""A bridge network of Docker's on every host, of which an overlay's daemon is a port.
+"""A bridge network on every host, of which an overlay's daemon is a port: Docker's, or a plain bridge.
 
 All have one subnet, and each host gives its endpoints addresses of a /24 of its own in it.
 """
@@ -12,6 +12,8 @@ from typing import Any
 from lab.errors import OverlayError
 from lab.hosts.host import Host
 from overlays.common import docker_api
+from overlays.common.batch import Batch
+from overlays.common.namespaces import BridgePort
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,26 @@ class BridgeNetwork:
             OverlayError: Docker refused; the message has its words.
         """
         part = self.part(host.name, number)
+        if not (await host.facts()).docker:
+            await plain(Batch(), self.bridge, self._own(part), self.mtu).on(host)
+            return
         made = await docker_api.call(host, "POST", "networks/create", self._request(part))
         if not made.ok and made.status != docker_api.EXISTS:
             raise OverlayError(f"{self.overlay}: network {self.name!r} on {host.name}: {made.message}")
+
+    async def remove(self, batch: Batch, host: Host) -> Batch:
+        """Add to a batch that the network goes."""
+        if (await host.facts()).docker:
+            return batch.attempt(["docker", "network", "rm", self.name])
+        return batch.attempt(["ip", "link", "del", self.bridge])
+
+    def port(self, host: Host, number: int) -> BridgePort:
+        """Return the place of an endpoint on the bridge of a host without Docker."""
+        return BridgePort(self.bridge, int(self.mtu), ["next", self._own(self.part(host.name, number))])
+
+    def _own(self, part: IPv4Network) -> str:
+        """Return the bridge's own address, with the length of the prefix of all."""
+        return f"{part[1]}/{IPv4Network(self.subnet).prefixlen}"
 
     def _request(self, part: IPv4Network) -> dict[str, Any]:
         own = {"Subnet": self.subnet, "IPRange": str(part), "Gateway": str(part[1])}
@@ -60,3 +79,10 @@ class BridgeNetwork:
             "IPAM": {"Config": [own]},
             "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
         }
+
+
+def plain(batch: Batch, bridge: str, address: str, mtu: str) -> Batch:
+    """Add to a batch that a bridge with this address is made; one that is there stays."""
+    batch.unless(["ip", "link", "show", bridge], Batch().run(["ip", "link", "add", bridge, "type", "bridge"]))
+    batch.run(["ip", "address", "replace", address, "dev", bridge])
+    return batch.run(["ip", "link", "set", bridge, "mtu", mtu, "up"])

@@ -1,4 +1,7 @@
-"""Containers that measure: started on a host's own Docker, attached to one network."""
+"""Containers that measure: on a host's own Docker, attached to one network of it.
+
+On a host without Docker they are processes in namespaces, and ports of a bridge (`namespaces`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import Any
 
 from lab.errors import OverlayError
 from lab.hosts.host import Endpoint, Host
-from overlays.common import docker_api
+from overlays.common import docker_api, namespaces
+from overlays.common.namespaces import BridgePort
 
 LABEL = "lab.overlay"
 
@@ -35,17 +39,21 @@ async def attach(
     network: str,
     *,
     interface: str = "eth0",
-    address: str | None = None,
+    address: str = "",
+    port: BridgePort | None = None,
 ) -> Endpoint:
     """Start an endpoint and return it with its address; `address` where Docker does not know it.
 
-    One of this name that is there is taken as it is.
+    `network` is the name in Docker, and `port` its counterpart on a host without Docker: None is the
+    host's own network. One of this name that is there is taken as it is.
 
     Raises:
-        OverlayError: Docker could not start it; the message has Docker's words. Or the one that is there
+        OverlayError: it could not be started; the message has Docker's words. Or the one that is there
             is another thing.
     """
     name = called(overlay, host.name, name)
+    if not (await host.facts()).docker:
+        return await namespaces.attach(overlay, host, image, name, interface, address, port)
     asked = container(overlay, host.name, image, network)
     begin = [("POST", f"containers/{name}/start", None), ("GET", f"containers/{name}/json", None)]
     answer = await docker_api.calls(host, [("POST", f"containers/create?name={name}", asked), *begin])
@@ -79,19 +87,30 @@ def refuse_other(host: Host, name: str, there: Mapping[str, Any], asked: Mapping
         )
 
 
+async def detach(endpoint: Endpoint) -> None:
+    """Remove an endpoint."""
+    of_docker = ["docker", "rm", "-f", "-v", endpoint.container]
+    await endpoint.host.run([endpoint.script, "remove"] if endpoint.script else of_docker)
+
+
 async def remove_all(overlay: str, host: Host) -> None:
     """Remove every endpoint that an overlay still has on a host."""
+    if not (await host.facts()).docker:
+        await namespaces.remove_all(overlay, host)
+        return
     listed = await host.run(["docker", "ps", "-aq", "--filter", f"label={LABEL}={overlay}"], check=False)
     if listed.stdout.split():
         await host.run(["docker", "rm", "-f", "-v", *listed.stdout.split()])
 
 
 async def refuse_beside_others(overlay: str, host: Host, what: str) -> None:
-    """Check that no other overlay has endpoints on a host.
+    """Check that no other overlay has endpoints on a host's Docker.
 
     Raises:
-        OverlayError: one has, and `what` this overlay is about to do would end them.
+        OverlayError: one has, and `what` this overlay is about to do to Docker would end them.
     """
+    if not (await host.facts()).docker:
+        return
     form = f'{{{{.Names}}}} {{{{.Label "{LABEL}"}}}}'
     listed = await host.run(["docker", "ps", "--filter", f"label={LABEL}", "--format", form])
     others = [line.split()[0] for line in listed.stdout.splitlines() if line.split()[-1] != overlay]

@@ -1,4 +1,4 @@
-"""Flannel: every host leases a subnet, its Docker hands out that subnet, and flanneld connects them.
+"""Flannel: every host leases a subnet, its bridge hands out that subnet, and flanneld connects them.
 
 What carries packets between hosts is the backend: VXLAN in the kernel, a user-space tunnel
 (``udp``), plain routes (``host-gw``), IP in IP, or WireGuard. All send straight from host to
@@ -19,10 +19,10 @@ from lab.hosts.host import Endpoint, Host, HostFacts, Result
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
-from overlays.common import binaries, docker_config, endpoints, install_record, iptables, routes
+from overlays.common import binaries, endpoints, install_record, iptables, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
-from overlays.flannel import flanneld
+from overlays.flannel import bridge, flanneld
 
 #: How long flanneld may take to lease a subnet (s); a second or two as a rule.
 LEASE = 30.0
@@ -44,7 +44,7 @@ NEEDS = {"vxlan": "vxlan", "ipip": "ipip", "wireguard": "wireguard"}
 
 
 class Flannel(Overlay):
-    """flanneld on every host, leases in etcd, Docker's own bridge on the leased subnet."""
+    """flanneld on every host, leases in etcd, the endpoints' bridge (Docker's own) on the leased subnet."""
 
     name = "flannel"
     summary = "Flannel: a subnet per host, joined by VXLAN, UDP, routes, IPIP or WireGuard"
@@ -148,12 +148,11 @@ class Flannel(Overlay):
         ]
 
     async def _start(self, host: Host) -> None:
-        """Start flanneld, and let its lease drive the host's Docker, as mk-docker-opts.sh does elsewhere."""
+        """Start flanneld, and put the endpoints' bridge on its lease, as mk-docker-opts.sh does elsewhere."""
         result = await self._lease(host)
         lease = parse_lease(result.stdout)
         self._leases[host.name] = lease
-        if await docker_config.change(host, self.name, docker_options(lease), bridge_address(result.stdout)):
-            await docker_config.restart().on(host, timeout=120)
+        await bridge.put_on_lease(host, self.name, lease, result.stdout)
 
     async def _lease(self, host: Host, again: int = AGAIN) -> Result:
         """Start flanneld until it has a subnet of its own; prints that, and the address of Docker's bridge.
@@ -198,7 +197,8 @@ class Flannel(Overlay):
         return f"{address.rsplit('.', 1)[0]}.0/{length}"
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        return await endpoints.attach(self.name, host, image, name, "bridge")
+        port = bridge.port(self._leases[host.name])
+        return await endpoints.attach(self.name, host, image, name, "bridge", port=port)
 
     async def mode(self) -> Mapping[str, str]:
         direct = {"directrouting": "on"} if self.settings["directrouting"] == "on" else {}
@@ -250,11 +250,10 @@ class Flannel(Overlay):
         self.hosts, self._store, self._leases = (), None, {}
 
     async def _remove(self, host: Host) -> None:
-        """Endpoints first, then flanneld, then Docker's old bridge; at last what is left."""
+        """Endpoints first, then flanneld, then the bridge as it was; at last what is left."""
         await endpoints.remove_all(self.name, host)
         await Batch().stop("flanneld").on(host)
-        with docker_config.restarting(host, self.name):
-            await docker_config.restore(host, self.name)
+        await bridge.take_back(host, self.name)
         gone = Batch()
         for device in DEVICES:
             gone.attempt(["ip", "link", "del", device])
@@ -269,18 +268,3 @@ def parse_lease(text: str) -> Mapping[str, str]:
     """Read the values in the file that flanneld writes for Docker."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key: value for key, _, value in pairs}
-
-
-def docker_options(lease: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return Docker's settings for a lease; it masquerades only where flanneld does not."""
-    return {
-        "bip": lease["FLANNEL_SUBNET"],
-        "mtu": int(lease["FLANNEL_MTU"]),
-        "ip-masq": lease.get("FLANNEL_IPMASQ") != "true",
-    }
-
-
-def bridge_address(shown: str) -> Mapping[str, str]:
-    """Return the setting that gives Docker's bridge its address back: Docker would keep the lease's."""
-    found = re.search(r"\bdocker0\s+inet (\S+)", shown)
-    return {"bip": found[1]} if found else {}

@@ -15,7 +15,7 @@ from lab.errors import OverlayError
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
-from overlays.base import ENDPOINT_IMAGE, NO_ESP, Missing, Option, Overlay
+from overlays.base import ENDPOINT_IMAGE, NO_DOCKER, NO_ESP, Missing, Option, Overlay
 from overlays.common import docker_api, docker_config, endpoints, install_record, routes
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
@@ -62,7 +62,7 @@ class Libnetwork(Overlay):
         self._meets: Host | None = None
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
-        missing = []
+        missing = [] if facts.docker else [NO_DOCKER]
         if "vxlan" not in facts.link_kinds:
             missing.append(Missing("the link kind 'vxlan' in its kernel", "load the vxlan module"))
         if self.settings["mode"] == "kv" and facts.docker[:2] > LAST_WITH_KV:

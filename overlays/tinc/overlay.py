@@ -35,7 +35,7 @@ DAEMONS = IPv4Network("10.62.0.0/16")
 
 
 class Tinc(RelayingOverlay):
-    """tinc 1.0 in switch mode, its tap device a port of a bridge of Docker's on every host."""
+    """tinc 1.0 in switch mode, its tap device a port of a bridge on every host."""
 
     name = "tinc"
     summary = "tinc: daemons relay for each other in user space, hop by hop (the control for Weave)"
@@ -63,7 +63,7 @@ class Tinc(RelayingOverlay):
         await self.on_hosts(lambda host: self._start(host, keys))
 
     async def _prepare(self, host: Host) -> str:
-        """Make Docker's bridge, and a host's key when it has none; returns the public one."""
+        """Make the bridge, and a host's key when it has none; returns the public one."""
         await self._bridge.create(host, self.number(host))
         own = f"{FOLDER}/hosts/{node(host.name)}"
         make = Batch().run(["mkdir", "-p", f"{FOLDER}/hosts"])
@@ -154,7 +154,8 @@ class Tinc(RelayingOverlay):
         return result.stdout
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        return await endpoints.attach(self.name, host, image, name, NETWORK)
+        port = self._bridge.port(host, self.number(host))
+        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         nodes = await self.on_hosts(self._nodes)
@@ -218,7 +219,7 @@ class Tinc(RelayingOverlay):
 
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
-        gone = Batch().stop(DAEMON).attempt(["docker", "network", "rm", NETWORK])
+        gone = await self._bridge.remove(Batch().stop(DAEMON), host)
         routes.drop(gone, self.name).attempt(["ip", "addr", "del", f"{self._own(host.name)}/32", "dev", "lo"])
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import Any
@@ -28,11 +29,12 @@ from overlays.common.polling import until
 from overlays.common.relaying import RelayingOverlay
 from overlays.weave import mode, ovs_datapath, router, status
 
-NETWORK = "lab-weave"
+NETWORK, INTERFACE = "lab-weave", "ethwe0"
 #: How long a router may lack a route while all its connections are up (s).
 GOSSIP_PATIENCE = 2.0
 RULES = re.compile(r"\bWEAVE\b|\bWEAVE-|Weave Net|-[io] weave\b")
-SOCKETS = ("/run/docker/plugins/weave.sock", "/run/docker/plugins/weavemesh.sock")
+PLUGINS = "/run/docker/plugins"
+SOCKETS = (f"{PLUGINS}/weave.sock", f"{PLUGINS}/weavemesh.sock")
 #: Everything that an installation leaves on a host's disk.
 FILES = (router.FOLDER, router.DATA, router.ON_HOST, binaries.stamp(router.ON_HOST), *SOCKETS)
 
@@ -150,19 +152,22 @@ class Weave(RelayingOverlay):
 
         The network is internal: endpoints get no second interface with a way out of the overlay.
         """
-        launch = Batch().run(["mkdir", "-p", router.DATA, "/run/docker/plugins"])
+        docker = bool((await host.facts()).docker)
+        told = self.router(host) if docker else replace(self.router(host), docker="")
+        launch = Batch().run(["mkdir", "-p", router.DATA, *([PLUGINS] if docker else [])])
         old_peers = Batch().run(["rm", "-f", f"{router.FOLDER}/restart.sentinel"])
         launch.unless(status_argv("weaver"), old_peers)
-        launch.start("weaver", self.router(host).argv(), router.FOLDER)
+        launch.start("weaver", told.argv(), router.FOLDER)
         launch.wait(["curl", "-sf", "--max-time", "3", f"http://{router.HTTP}/status"], 20)
-        launch.attempt(router.network_argv(NETWORK))
+        if docker:
+            launch.attempt(router.network_argv(NETWORK))
         env = {"CHECKPOINT_DISABLE": "1"}
         if self.settings["encryption"] == "on":
             env["WEAVE_PASSWORD"] = self._password
         await launch.on(host, env=env)
 
     def router(self, host: Host) -> router.Router:
-        """Return what a host's router is told."""
+        """Return what a host's router is told, as the plugin of the host's Docker."""
         return router.Router(
             name=router.mac(self.number(host)),
             nickname=host.name,
@@ -229,7 +234,9 @@ class Weave(RelayingOverlay):
         return dict(json.loads(result.stdout)) if result.stdout.startswith("{") else None
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        return await endpoints.attach(self.name, host, image, name, NETWORK, interface="ethwe0")
+        fastdp = self._fastdp and "openvswitch" in (await host.facts()).features
+        port = router.port(endpoints.called(self.name, host.name, name), INTERFACE, self.mtu, fastdp=fastdp)
+        return await endpoints.attach(self.name, host, image, name, NETWORK, interface=INTERFACE, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         """Return what the routers' connections run in, as `overlays.weave.mode` reads it."""
@@ -313,13 +320,13 @@ class Weave(RelayingOverlay):
             await self._launch(host)
         await endpoints.remove_all(self.name, host)
         gone = Batch()
-        for network in (NETWORK, "weave"):
+        for network in (NETWORK, "weave") if (await host.facts()).docker else ():
             gone.attempt(["docker", "network", "rm", network])
         gone.stop("weaver")
         for link in ("vethwe-bridge", "weave"):
             gone.attempt(["ip", "link", "del", link])
         gone.run(["rm", "-rf", *FILES])
-        await gone.attempt(["rmdir", "/run/docker/plugins"]).on(host)
+        await gone.attempt(["rmdir", PLUGINS]).on(host)
         if self._fastdp:
             await ovs_datapath.delete(host)
         await iptables.remove(host, RULES)

@@ -8,6 +8,7 @@ from functools import cache
 from lab.errors import OverlayError
 from lab.hosts.daemons import PIDS
 from overlays.common import binaries
+from overlays.common.namespaces import BridgePort
 
 IMAGES = ("weaveworks/weave:2.8.1", "rajchaudhuri/weave:2.9.0")
 IN_IMAGE = "/home/weave/weaver"
@@ -87,6 +88,19 @@ def network_argv(name: str) -> list[str]:
     """Return the command that makes a network as the router's plugin makes its own, but internal."""
     plugin = ["--driver=weavemesh", "--ipam-driver=weavemesh", "--opt=works.weave.multicast=true"]
     return ["docker", "network", "create", "--internal", *plugin, name]
+
+
+def port(endpoint: str, interface: str, mtu: int, *, fastdp: bool) -> BridgePort:
+    """Return the place of an endpoint on the bridge of a router that is not Docker's plugin.
+
+    It is as the plugin makes it: an address of the router's own, a route for multicast, and checksums
+    written before a packet leaves, where the router and not the kernel takes it up (net/veth.go of 2.8).
+    """
+    ask = ["curl", "-sSf", "--max-time", "20", f"http://{HTTP}/ip/{endpoint}", "-X"]
+    setup = [["ip", "route", "add", "224.0.0.0/4", "dev", interface]]
+    if not fastdp:
+        setup.append(["ethtool", "-K", interface, "tx", "off"])
+    return BridgePort("weave", mtu, [*ask, "POST"], [*ask, "DELETE"], setup)
 
 
 def mac(number: int) -> str:

@@ -325,9 +325,9 @@ async def comes_to(wanted: Inventory, hosts: list[Host]) -> Inventory:
 
 
 async def daemon_pids(running: Running) -> list[str]:
-    """The process ids of all daemons, Docker's among them."""
+    """The process ids of all daemons, Docker's among them where there is one."""
     files = [(host, file) for host in running.hosts for file in running.overlay.pidfiles(host).values()]
-    files += [(host, "/var/run/docker.pid") for host in running.hosts]
+    files += [(host, "/var/run/docker.pid") for host in running.hosts if (await host.facts()).docker]
     return [(await host.run(["cat", file])).stdout for host, file in files]
 
 

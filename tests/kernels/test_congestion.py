@@ -35,8 +35,9 @@ from lab.runs.runner import run_experiment
 from lab.runs.target import RunTarget
 from lab.topology import Topology
 from overlays.weave import router
+from overlays.weave.overlay import Weave
 from tests.kernels.namespaces import NamespaceHost, wire
-from tests.kernels.test_fastdp import NAMES, WithoutDocker, say
+from tests.kernels.test_fastdp import NAMES, say
 from topologies import linear
 
 pytestmark = pytest.mark.timeout(900)
@@ -55,7 +56,7 @@ class NamespaceEndpoint(Endpoint):
         await self.host.run(["sh", "-c", 'setsid "$@" >/dev/null 2>&1 &', "sh", *INSIDE, *argv])
 
 
-class Attaching(WithoutDocker):
+class Attaching(Weave):
     """The overlay with endpoints on its bridge."""
 
     async def attach(self, host: Host, image: str = "", name: str = "endpoint") -> Endpoint:

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from time import monotonic, sleep
 
 import pytest
@@ -38,17 +37,10 @@ def say(*words: object) -> None:
     sys.stdout.write(" ".join(map(str, words)) + "\n")
 
 
-class WithoutDocker(Weave):
-    """The overlay on hosts that have no Docker: routers without their plugin."""
-
-    def router(self, host: object) -> router.Router:
-        return replace(super().router(host), docker="")  # type: ignore[arg-type]
-
-
 class Mesh:
     """Three hosts, their links, the overlay, and an endpoint on each, which is a namespace."""
 
-    def __init__(self, overlay: WithoutDocker) -> None:
+    def __init__(self, overlay: Weave) -> None:
         self.loop = asyncio.Runner()
         self.topology: Topology = linear.topology(NAMES)
         self.hosts = {
@@ -116,7 +108,7 @@ def mesh(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     if router.program() is None:
         pytest.skip(f"no Weave router's program is here; {router.REMEDY}")
     monkeypatch.setenv("PATH", f"/run/bin:{os.environ['PATH']}")
-    built = Mesh(WithoutDocker(mode="fastdp", encryption=request.param))
+    built = Mesh(Weave(mode="fastdp", encryption=request.param))
     try:
         built.up()
         yield built
@@ -190,7 +182,7 @@ def test_another_process_takes_the_routers_up_with_their_password(mesh: Mesh) ->
     # given routers with a password that nobody but they has
     hosts = list(mesh.hosts.values())
     before = mesh.pids()
-    other = WithoutDocker(mode="fastdp", encryption="on")
+    other = Weave(mode="fastdp", encryption="on")
     # when an object that knows no more than the options is installed
     mesh.loop.run(other.install(hosts, mesh.topology))
     mesh.loop.run(other.ready(120))

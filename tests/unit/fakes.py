@@ -29,10 +29,18 @@ class FakeHost:
     """Answers every command by a function; remembers what was asked.
 
     Every address that it is told to reach answers, unless it is `silent`: then the function says.
+    `docker` is the version of its daemon, () for none.
     """
 
-    def __init__(self, name: str, answer: Answer = lambda argv: (0, ""), *, silent: bool = False) -> None:
-        self.silent = silent
+    def __init__(
+        self,
+        name: str,
+        answer: Answer = lambda argv: (0, ""),
+        *,
+        silent: bool = False,
+        docker: tuple[int, ...] = (20, 10),
+    ) -> None:
+        self.silent, self.docker = silent, docker
         self.name, self.site, self.addresses = name, name, ("192.0.2.1",)
         self.answer, self.ran, self.fed = answer, list[tuple[str, ...]](), list[str]()
 
@@ -47,7 +55,7 @@ class FakeHost:
         return Result(tuple(argv), status, stdout, "", 0.0)
 
     async def facts(self) -> HostFacts:
-        return HostFacts("6.1", "x86_64", (20, 10))
+        return HostFacts("6.1", "x86_64", self.docker)
 
     async def start(self, name: str, argv: Sequence[str], **_: Any) -> None: ...
     async def stop(self, name: str) -> None: ...

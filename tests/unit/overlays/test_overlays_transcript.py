@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lab import catalog
-from lab.errors import OverlayError
+from lab.errors import NotObtainable, OverlayError
 from lab.hosts.command import FullEnvironment, Trace
 from lab.hosts.container import ContainerHost
 from lab.hosts.facts import MARK, QUESTIONS
@@ -41,16 +41,21 @@ SPECS = (
 
 
 class Script:
-    """Answers every command as a working host would, and keeps what it was asked."""
+    """Answers every command as a working host would, and keeps what it was asked.
 
-    def __init__(self) -> None:
+    `docker` is the version of every host's Docker daemon, empty for none.
+    """
+
+    def __init__(self, docker: str = "20.10.24") -> None:
         self.calls: dict[str, list[Call]] = defaultdict(list)
+        self.docker = docker
 
     def take(
         self, host: str, argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None
     ) -> Result:
         self.calls[host].append((tuple(argv), stdin, tuple(sorted(env or ()))))
-        status, said = answer(host, " ".join(argv) + (stdin or b"").decode(errors="replace"))
+        asked = " ".join(argv) + (stdin or b"").decode(errors="replace")
+        status, said = (0, facts(self.docker)) if MARK in asked else answer(host, asked)
         return Result(tuple(argv), status, said, "", 0.0)
 
     async def run_here(
@@ -72,7 +77,7 @@ class Script:
 def answer(host: str, asked: str) -> tuple[int, str]:
     """A status and an output for a command, by what occurs in it; the first match counts."""
     answers: dict[str, tuple[int, str]] = {
-        MARK: (0, facts()),
+        "/endpoint make": (0, "10.9.8.7/16\n"),
         "http://docker/containers/": api({"NetworkSettings": {"Networks": dict.fromkeys(NETWORKS, ADDRESS)}}),
         "/report": (0, weave_report(host)),
         "grep -H -s": (1, ""),
@@ -117,10 +122,10 @@ def lease(host: str) -> str:
     return f"10.100.{CHAIN.host(host).number}"
 
 
-def facts() -> str:
+def facts(docker: str) -> str:
     said = {
         "machine": "6.1.0 x86_64\n",
-        "docker": "20.10.24\n",
+        "docker": f"{docker}\n",
         "programs": "/usr/sbin/tincd\n",
         "links": "",
         "openvswitch": "ID: 0x1e\n",
@@ -162,9 +167,11 @@ def tinc_nodes(host: str) -> str:
     )
 
 
-async def drive(spec: str, make: Callable[[Topology, Script], Sequence[Host]]) -> Mapping[str, list[Call]]:
+async def drive(
+    spec: str, make: Callable[[Topology, Script], Sequence[Host]], docker: str = "20.10.24"
+) -> Mapping[str, list[Call]]:
     """Everything an overlay does in its life, on hosts of one kind."""
-    script = Script()
+    script = Script(docker)
     hosts = make(CHAIN, script)
     overlay = registry.parse(spec)
     await overlay.install(hosts[:-1], CHAIN)
@@ -235,6 +242,33 @@ async def test_all_kinds_of_hosts_are_given_the_same_commands(spec: str) -> None
     assert set(emulated) == set(light) == set(real) == {h.name for h in CHAIN.hosts}
     for host in emulated:
         assert emulated[host] == light[host] == real[host]
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if "libnetwork" not in spec])
+async def test_hosts_without_docker_are_asked_nothing_of_docker(spec: str) -> None:
+    light = await drive(spec, namespaces, docker="")
+    real = await drive(spec, machines, docker="")
+
+    for host in light:
+        assert light[host] == real[host]
+        asked = [f"{argv} {stdin!r}" for argv, stdin, _ in light[host] if MARK.encode() not in (stdin or b"")]
+        assert len([text for text in asked if "/endpoint make" in text]) == 1
+        asked = [text for text in asked if "/endpoint make" not in text]
+        assert not [text for text in asked if re.search(r"docker (network|ps|rm|exec)|docker\.sock", text)]
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if "libnetwork" in spec])
+async def test_an_overlay_of_docker_s_own_says_that_docker_is_missing(spec: str) -> None:
+    with pytest.raises(NotObtainable, match=f"{CHAIN.hosts[0].name} lacks a Docker daemon") as caught:
+        await drive(spec, namespaces, docker="")
+    assert "leave out --daemons none" in str(caught.value)
+
+
+async def test_a_router_of_a_host_without_docker_is_no_plugin() -> None:
+    calls = await drive("weave", namespaces, docker="")
+    started = next(c[1] for c in calls["PRG"] if c[1] and b"--ipalloc-init" in c[1])
+    assert b"--docker-api '' 192.168.1.1 192.168.2.3\n" in started
+    assert b"--plugin" not in started
 
 
 async def test_a_password_is_in_no_argv_and_no_input() -> None:

@@ -47,3 +47,11 @@ def test_a_shell_in_a_light_host_needs_no_docker() -> None:
     assert light.shell(terminal=True)[:3] == light.command(["true"])[:3]
     assert "docker" not in light.shell(terminal=True)
     assert light.shell_environment({"TERM": "xterm", "SECRET": "x"}).keys() == {"TERM", "PATH", "HOME"}
+
+
+def test_an_endpoint_without_docker_is_entered_by_its_script() -> None:
+    lab = lab_record(AMS=ME, PRG=ME)
+    script = "/run/lab/endpoints/flannel-endpoint-AMS/endpoint"
+    lab.overlays[0].endpoints[0]["script"] = script
+    assert entry(lab, "AMS/flannel").command(["ip", "addr"])[-4:] == [script, "run", "ip", "addr"]
+    assert script not in entry(lab, "PRG/flannel").command(["ip", "addr"])

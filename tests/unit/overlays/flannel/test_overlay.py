@@ -14,9 +14,6 @@ from overlays.flannel.overlay import (
     AGAIN,
     LEASED_OR_ENDED,
     Flannel,
-    bridge_address,
-    docker_options,
-    parse_lease,
 )
 from tests.unit.fakes import FakeHost
 
@@ -88,21 +85,6 @@ async def test_one_route_leads_to_all_hosts_where_the_tunnel_knows_who_has_what(
 
 
 class TestFlannel:
-    ENV = "FLANNEL_SUBNET=10.100.52.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
-
-    def test_a_lease_drives_docker(self) -> None:
-        options = docker_options(parse_lease(self.ENV))
-        assert options == {"bip": "10.100.52.1/24", "mtu": 1450, "ip-masq": False}
-
-    def test_docker_masquerades_where_flanneld_does_not(self) -> None:
-        lease = parse_lease(self.ENV.replace("true", "false"))
-        assert docker_options(lease)["ip-masq"] is True
-
     def test_the_backend_is_always_said(self) -> None:
         for backend in Flannel.modes:
             assert Flannel(backend=backend).configuration()["Backend"]["Type"] == backend
-
-    def test_the_old_address_of_the_bridge_is_remembered(self) -> None:
-        shown = "4: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\\ valid_lft forever"
-        assert bridge_address(shown) == {"bip": "172.17.0.1/16"}
-        assert bridge_address("") == {}

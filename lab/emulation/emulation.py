@@ -262,7 +262,8 @@ class Emulation:
         """
         if self.daemons == NONE:
             raise TopologyError(
-                f"host {name!r} cannot be a container in a lab without Docker; leave out daemons"
+                f"host {name!r} cannot be added to lab {self.name}, whose hosts are no containers; make it "
+                "of hosts with Docker daemons"
             )
         build = await self.open()
         if name in self.hosts:

@@ -18,12 +18,13 @@ import pytest
 from lab.emulation import registry
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.emulation import Emulation
-from lab.emulation.light.hosts import ENDPOINT_INSIDE, image_roots
+from lab.emulation.light.hosts import image_roots
 from lab.emulation.links.calibration import calibrate
 from lab.emulation.ownership import labs, start_time
 from lab.errors import CommandError, LabError, TopologyError
 from lab.events import silent
 from lab.hosts.base import BaseHost
+from lab.hosts.host import ENDPOINT_ROOT
 from tests.integration.inventory import inventory
 from topologies import grid, linear, point_to_point, ring
 
@@ -98,9 +99,9 @@ async def test_a_light_host_is_a_machine_of_its_own(nothing_left: None) -> None:
         await host.run(["sh", "-c", "echo x > /dev/null; echo x > /run/x; echo x > /tmp/x"])
         with pytest.raises(CommandError):
             await other.run(["cat", "/etc/lab-test"])
-        assert await said(host, "test", "-x", f"{ENDPOINT_INSIDE}/usr/bin/iperf3") == ""
+        assert await said(host, "test", "-x", f"{ENDPOINT_ROOT}/usr/bin/iperf3") == ""
         with pytest.raises(CommandError, match="Read-only"):
-            await host.run(["touch", f"{ENDPOINT_INSIDE}/x"])
+            await host.run(["touch", f"{ENDPOINT_ROOT}/x"])
         # nothing of this machine is in its mounts but those
         assert str(made.state.folder) not in (await said(host, "ls", "/run")).split()
 

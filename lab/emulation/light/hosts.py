@@ -23,11 +23,10 @@ from lab.errors import HostError, TopologyError
 from lab.events import Emit
 from lab.hosts.command import RunCommand
 from lab.hosts.first_process import ENVIRONMENT
+from lab.hosts.host import ENDPOINT_ROOT
 from lab.images import ENDPOINT, HOST, roots
 from lab.topology import HostSpec, Topology
 
-#: Where a host finds the files of the endpoint's image.
-ENDPOINT_INSIDE = "/var/lib/lab-seed/gtsperf"
 #: How long hosts may take to start (s): all of them, and each one more.
 PATIENCE, EACH = 60.0, 0.5
 #: Reads the order from its input; it needs no package, so Python does not look for any.
@@ -69,7 +68,7 @@ def order(
     return {
         "folder": str(state.folder),
         "root": str(files[HOST.tag]),
-        "seeds": {ENDPOINT_INSIDE: str(files[ENDPOINT.tag])},
+        "seeds": {ENDPOINT_ROOT: str(files[ENDPOINT.tag])},
         "capabilities": sorted(capabilities),
         "hosts": [
             {"name": spec.name, "env": {**ENVIRONMENT, **_variables(state, spec.name)}} for spec in specs

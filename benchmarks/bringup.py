@@ -1,12 +1,13 @@
 """Time that a lab takes to come up and to go, beside the naive way, measured in one run.
 
     sudo .venv/bin/python benchmarks/bringup.py [--rounds 5] [--hosts 6] [--overlay weave ...]
-        [--scale 2,6,12,24]
+        [--scale 2,6,12,24] [--light 6,24,100]
 
 Naive: start the hosts, then `docker load` the endpoint's image into each host's own Docker.
 The lab: every host's Docker starts from one shared image store. "Endpoints running" is one
 container on every host; "all pairs" is a packet between every two endpoints of an overlay, from
-hosts that are up and, with their bring-up added, from nothing.
+hosts that are up and, with their bring-up added, from nothing. Light hosts have no Docker daemon; at the
+end stands what one of them costs beside one that has.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import asyncio
 import statistics
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -120,6 +122,33 @@ async def lab(hosts: int, overlays: list[str]) -> dict[str, float]:
     return took
 
 
+async def light(hosts: int) -> dict[str, float]:
+    """Seconds by phase of a lab of light hosts, MiB of this machine's memory per host, and teardown."""
+    took: dict[str, float] = {}
+
+    def keep(event: Event) -> None:
+        if isinstance(event, StepDone):
+            took[f"light: {event.step}"] = event.seconds
+
+    start, free = monotonic(), available()
+    built = Emulation(chain(hosts), emit=keep, daemons="none")
+    await built.up()
+    took["light: up"] = monotonic() - start
+    took["light: MiB per host"] = (free - available()) / hosts
+    start = monotonic()
+    await built.down()
+    took["light: teardown"] = monotonic() - start
+    return took
+
+
+def available() -> float:
+    """Memory that this machine could still give (MiB)."""
+    line = next(
+        one for one in Path("/proc/meminfo").read_text().splitlines() if one.startswith("MemAvailable")
+    )
+    return int(line.split()[1]) / 1024
+
+
 async def overlay(built: Emulation, name: str, before: float) -> dict[str, float]:
     """Seconds until all pairs of endpoints on an overlay reach each other."""
     made, start = parse(name), monotonic()
@@ -170,17 +199,35 @@ async def compare(hosts: int, rounds: int, overlays: list[str]) -> None:
     print(f"endpoints running: {ratio:.2f} of the naive way's time")
 
 
-async def scale(sizes: list[int], rounds: int) -> None:
-    """Labs of several sizes, and what every host more costs from one size to the next."""
+async def scale(
+    sizes: list[int], rounds: int, make: Callable[[int], Awaitable[dict[str, float]]], time: str, memory: str
+) -> float:
+    """Labs of several sizes, and what every host more costs from one to the next; returns the last (s)."""
     known: list[tuple[int, dict[str, float]]] = []
+    seconds = 0.0
     for hosts in sizes:
-        rows = [await lab(hosts, []) for _ in range(rounds)]
+        rows = [await make(hosts) for _ in range(rounds)]
         known.append((hosts, table(f"{hosts} hosts (s, {rounds} rounds)", rows)))
-    time, memory = "lab: endpoints running", "lab: MiB per host"
     for (fewer, less), (hosts, more) in pairwise(known):
         seconds = (more[time] - less[time]) / (hosts - fewer)
         mib = (more[memory] * hosts - less[memory] * fewer) / (hosts - fewer)
-        print(f"from {fewer} to {hosts} hosts, each host more: {seconds:.2f} s, {mib:.0f} MiB")
+        print(f"from {fewer} to {hosts} hosts, each host more: {seconds:.3f} s, {mib:.1f} MiB")
+    return seconds
+
+
+async def compare_kinds(asked: argparse.Namespace) -> None:
+    """Labs of hosts with Docker daemons and of light hosts, and what one more of each kind costs."""
+    rounds = min(asked.rounds, 3)
+    with_docker = await scale(
+        sizes(asked.scale), rounds, lambda n: lab(n, []), "lab: endpoints running", "lab: MiB per host"
+    )
+    alone = await scale(sizes(asked.light), rounds, light, "light: up", "light: MiB per host")
+    if with_docker and alone:
+        print(f"one light host more: {alone / with_docker:.3f} of the time of one with a Docker daemon")
+
+
+def sizes(text: str) -> list[int]:
+    return [int(n) for n in text.split(",") if n]
 
 
 async def measure(asked: argparse.Namespace) -> None:
@@ -188,8 +235,9 @@ async def measure(asked: argparse.Namespace) -> None:
     daemon = Daemon()
     await asyncio.to_thread(daemon.ensure)
     try:
-        await compare(asked.hosts, asked.rounds, asked.overlay or OVERLAYS)
-        await scale([int(n) for n in asked.scale.split(",") if n], min(asked.rounds, 3))
+        if asked.hosts:
+            await compare(asked.hosts, asked.rounds, asked.overlay or OVERLAYS)
+        await compare_kinds(asked)
     finally:
         await asyncio.to_thread(daemon.release)
 
@@ -198,10 +246,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hosts", type=int, default=6)
+    parser.add_argument("--hosts", type=int, default=6, help="0 for no comparison with the naive way")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--overlay", action="append", help=f"default: {', '.join(OVERLAYS)}")
     parser.add_argument("--scale", default="2,6,12,24", help="numbers of hosts, or '' for none")
+    parser.add_argument("--light", default="6,24,100", help="numbers of light hosts, or '' for none")
     try:
         asyncio.run(cancel_on_signal(measure(parser.parse_args())))
     except asyncio.CancelledError:

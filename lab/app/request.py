@@ -132,7 +132,9 @@ def _possible(profile: Profile, daemons: str, emit: Emit) -> Profile:
     emit(
         Note(f"hosts without Docker have no CPU share: profile {profile.name}'s {profile.cpus:g} is left out")
     )
-    return replace(profile, cpus=None)
+    return replace(
+        profile, cpus=None, why="the profile's, without the CPU share that hosts without Docker lack"
+    )
 
 
 def _refuse_without_docker(topology: Topology, request: RunRequest) -> None:

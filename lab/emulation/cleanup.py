@@ -22,6 +22,8 @@ from lab.hosts.command import RunCommand
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
+#: And each of them longer (s): the kernel takes hundreds of hosts down one after the other.
+EACH = 0.1
 #: So many of Docker's clients remove containers side by side.
 AT_ONCE = 8
 
@@ -121,18 +123,19 @@ async def end_processes(state: LabState, hosts: Collection[str] | None = None) -
     Raises:
         MachineError: one stays.
     """
-    running = processes(state.lab_id, hosts)
-    for process in running:
-        process.kill()
-    deadline, left = monotonic() + PATIENCE, running
-    while left := [process for process in left if process.alive()]:
-        if monotonic() > deadline:
-            raise MachineError(
-                f"processes {sorted(p.pid for p in left)} of lab {state.lab_id} do not end; "
-                "run 'lab cleanup' again"
-            )
-        await asyncio.sleep(0.01)
-    return [f"process {process.pid}" for process in running]
+    done, start = list[str](), monotonic()
+    # what was killed may have started another just before
+    while running := processes(state.lab_id, hosts):
+        for process in running:
+            process.kill()
+        while left := [process.pid for process in running if process.alive()]:
+            if monotonic() > start + PATIENCE + EACH * len(running):
+                raise MachineError(
+                    f"processes {sorted(left)} of lab {state.lab_id} do not end; run 'lab cleanup' again"
+                )
+            await asyncio.sleep(0.01)
+        done += [f"process {process.pid}" for process in running]
+    return done
 
 
 def processes(lab_id: str, hosts: Collection[str] | None = None) -> list[Process]:

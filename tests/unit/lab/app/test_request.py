@@ -9,8 +9,10 @@ import pytest
 
 from lab import catalog
 from lab.app.request import AUTO, RunRequest, choose_profile, load_experiment, plan_run
-from lab.errors import LabError, RunError
+from lab.errors import LabError, RunError, TopologyError, UnknownName
+from lab.events import Note
 from lab.formats.lab_yaml import write
+from tests.unit.synthetic import synthetic
 
 
 @pytest.mark.parametrize("seconds", [0.5, float("nan"), float("inf"), 1e9])
@@ -54,3 +56,35 @@ def test_a_profile_gives_hosts_its_cpus_unless_the_topology_has_its_own(tmp_path
     own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
     plan = plan_run(RunRequest("datagram", topology=str(own), overlays=("underlay",)))
     assert {host.cpus for host in plan.topology.hosts} == {1.5}
+
+
+def test_without_docker_a_profiles_cpus_are_left_out_which_is_said() -> None:
+    notes: list[str] = []
+    request = RunRequest("datagram", overlays=("underlay",), daemons="none")
+    plan = plan_run(request, lambda event: notes.append(event.text) if isinstance(event, Note) else None)
+    assert (plan.daemons, plan.profile.cpus) == ("none", None)
+    assert {host.cpus for host in plan.topology.hosts} == {None}
+    assert notes == ["hosts without Docker have no CPU share: profile quick's 0.25 is left out"]
+    assert "quarter of a CPU" not in plan.conditions()
+
+
+def test_without_docker_a_topologys_cpus_are_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(write(catalog.topology("point_to_point").with_cpus(1.5)).encode())
+    request = RunRequest("datagram", topology=str(own), overlays=("underlay",), daemons="none")
+    with pytest.raises(TopologyError, match="host 'AMS' has no CPU share without Docker"):
+        plan_run(request)
+
+
+def test_what_hosts_without_docker_cannot_do_is_refused_before_they_are_made() -> None:
+    with pytest.raises(LabError, match="--cli opens Mininet's prompt in Docker's containers"):
+        plan_run(RunRequest("multihop", prompt=True, daemons="none"))
+    with pytest.raises(UnknownName, match="did you mean 'none'"):
+        plan_run(RunRequest("multihop", daemons="non"))
+
+
+def test_a_resumed_run_has_the_hosts_that_it_began_with(tmp_path: Path) -> None:
+    light = synthetic(tmp_path / "light", environment={"daemons": "none"}, measured=("underlay",))
+    plain = synthetic(tmp_path / "plain", environment={}, measured=("underlay",))
+    assert plan_run(RunRequest("multihop", resume=light.path)).daemons == "none"
+    assert plan_run(RunRequest("multihop", resume=plain.path, daemons="none")).daemons == "docker"

@@ -46,3 +46,10 @@ def test_ps_says_what_died_and_why() -> None:
     assert "links carry nothing: process 7 died" in said
     assert "50 / any" in said
     assert "loses 1 %; no answer" in said
+
+
+def test_ps_knows_nothing_of_a_light_hosts_cpu() -> None:
+    host = {"name": "AMS", "site": "AMS", "up": True, "cpus": None, "memory_mib": None, "dead": []}
+    known = {"name": "class", "id": "x", "since": "now", "state": "up", "shaper": None}
+    lab: dict[str, Any] = {**known, "hosts": [host], "links": [], "overlays": []}
+    assert list(ps.lines(lab))[-1].split() == ["AMS", "AMS", "–", "–"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from lab.emulation.ownership import labs
 from lab.emulation.registry import read
 from lab.errors import LabError
 from lab.events import silent
+from lab.hosts.container import ContainerHost
 from lab.hosts.host import Result
+from lab.hosts.namespace import NamespaceHost
 from tests.unit.lab_record import a_lab
 
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -43,6 +46,15 @@ def test_what_is_saved_is_what_another_process_takes_up() -> None:
     assert "PRG" not in again.hosts
     assert again.hosts["AMS"].addresses == ("192.168.9.1",)
     assert (again.pids, again.links, again.topology) == (lab.pids, lab.links, lab.topology)
+
+
+def test_hosts_without_a_container_are_taken_up_as_namespaces() -> None:
+    record = a_lab()
+    record.hosts[0] = replace(record.hosts[0], container="", container_id="")
+    lab = RunningLab.of(record, no_command)
+    kinds = [type(host) for host in lab.hosts.values()]
+    assert kinds == [NamespaceHost] + [ContainerHost] * (len(kinds) - 1)
+    assert lab.hosts["AMS"].addresses == record.hosts[0].addresses
 
 
 async def test_the_namespace_of_the_links_is_recorded_before_it_is_made() -> None:

@@ -80,6 +80,23 @@ async def test_a_container_that_went_by_itself_is_no_error() -> None:
     assert read("dead") is None
 
 
+def sleeper(**env: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], env=env)
+
+
+async def test_light_hosts_are_removed_by_their_processes_and_docker_is_not_asked() -> None:
+    state = ownership.LabState.create()
+    with sleeper(LAB_ID=state.lab_id, HOSTNAME="AMS") as going, sleeper(LAB_ID=state.lab_id) as staying:
+        hosts = [HostRecord("AMS", 1, "AMS", (), "", "", going.pid, 1)]
+        docker = Docker([])
+        assert await cleanup.remove_hosts(state, hosts, docker) == [f"process {going.pid}"]
+        assert (going.wait(10), staying.poll(), docker.ran) == (-9, None, [])
+        assert await cleanup.remove_hosts(state, [], docker) == []
+        assert staying.poll() is None
+        assert await cleanup.remove(state, docker) == [f"process {staying.pid}"]
+        assert (staying.wait(10), docker.ran) == (-9, [])
+
+
 async def test_a_link_in_this_machines_own_network_is_deleted_by_its_name() -> None:
     """It was left to the kernel, which takes a namespace down after `ip netns delete` has ended."""
     lab = ownership.LabState.create()

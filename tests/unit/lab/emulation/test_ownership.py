@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation.ownership import LabState, Process, labs
+from lab.emulation.ownership import LabState, Process, labs, processes_with
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -49,6 +49,36 @@ def test_a_process_number_that_was_given_again_is_not_the_owner() -> None:
     me = Process.of(os.getpid())
     assert me.alive()
     assert not Process(me.pid, me.started - 1).alive()
+
+
+def test_a_process_is_killed_and_one_that_took_its_number_is_not() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        process = Process.of(other.pid)
+        Process(process.pid, process.started - 1).kill()
+        assert process.alive()
+        process.kill()
+        assert other.wait(10) == -9
+        process.kill()
+    Process(0, 0).kill()
+
+
+def test_processes_are_found_by_one_variable_and_by_one_of_several() -> None:
+    """No others are not the same as any: a lab was once killed for none of its hosts."""
+    made = {}
+    for name in ("AMS", "PRG"):
+        made[name] = subprocess.Popen(["sleep", "60"], env={"LAB_ID": "t3st", "HOSTNAME": name})
+    try:
+
+        def found(one_of: list[str] | None) -> set[int]:
+            return {process.pid for process in processes_with("LAB_ID=t3st", one_of)}
+
+        assert found(None) == {one.pid for one in made.values()}
+        assert found(["HOSTNAME=PRG", "HOSTNAME=MIL"]) == {made["PRG"].pid}
+        assert found([]) == set()
+    finally:
+        for one in made.values():
+            one.kill()
+            one.wait()
 
 
 def test_forgetting_the_last_lab_leaves_no_folder(own_folders: Path) -> None:

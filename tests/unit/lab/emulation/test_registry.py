@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from lab.emulation import ownership
@@ -18,6 +21,18 @@ pytestmark = pytest.mark.usefixtures("own_folders")
 def test_what_was_written_is_read_back() -> None:
     made = a_lab()
     assert read(made.lab_id) == made
+
+
+def test_a_record_of_before_is_of_hosts_with_docker(own_folders: Path) -> None:
+    made = a_lab()
+    file = own_folders / "state" / "labs" / f"{made.lab_id}.json"
+    stored = json.loads(file.read_text())
+    del stored["daemons"]
+    file.write_text(json.dumps(stored))
+    again = read(made.lab_id)
+    assert again is not None
+    assert again.daemons == "docker"
+    assert not any(host.light for host in again.hosts)
 
 
 def test_a_lab_is_found_by_name_by_id_and_by_being_the_only_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.emulation.ownership import Process
@@ -42,3 +44,14 @@ def test_an_endpoint_without_docker_is_entered_by_its_script() -> None:
     lab.overlays[0].endpoints[0]["script"] = script
     assert entry(lab, "AMS/flannel").command(["ip", "addr"])[-4:] == [script, "run", "ip", "addr"]
     assert script not in entry(lab, "PRG/flannel").command(["ip", "addr"])
+
+
+def test_a_shell_in_a_light_host_needs_no_docker() -> None:
+    lab = lab_record(AMS=ME, PRG=ME)
+    container = entry(lab, "AMS")
+    assert container.shell(terminal=True)[:3] == ["docker", "exec", "-it"]
+    assert container.shell_environment({"DOCKER_HOST": "x"}) == {"DOCKER_HOST": "x"}
+    light = replace(container, host=replace(container.host, container=""))
+    assert light.shell(terminal=True)[:3] == light.command(["true"])[:3]
+    assert "docker" not in light.shell(terminal=True)
+    assert light.shell_environment({"TERM": "xterm", "SECRET": "x"}).keys() == {"TERM", "PATH", "HOME"}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.emulation.emulation import Emulation
-from lab.errors import NotObtainable, OverlayError
+from lab.errors import CommandError, NotObtainable, OverlayError
 from tests.integration import test_overlays as contract
 from tests.integration.test_overlays import Running, attach, install, inventory, iperf, loop, obtainable
 from topologies import linear
@@ -93,6 +93,17 @@ def test_one_that_is_detached_leaves_its_address_to_the_next(running: Running) -
         running.do(running.overlay.attach(old.host, "debian"))
     running.endpoints["AMS"] = running.do(running.overlay.attach(old.host))
     assert running.endpoints["AMS"] == old
+    assert " 0% packet loss" in running.ping("AMS", "PRG", "-c", "3", "-i", "0.2", "-W", "5")
+
+
+def test_one_that_died_is_made_anew(running: Running) -> None:
+    old = running.endpoints["AMS"]
+    running.do(
+        old.host.run(["sh", "-e"], stdin=f"read pid _ < {old.script[:-8]}process; kill -9 $pid".encode())
+    )
+    with pytest.raises(CommandError, match=r"endpoint .*-endpoint-AMS has ended"):
+        running.do(old.run(["true"]))
+    assert running.do(running.overlay.attach(old.host)) == old
     assert " 0% packet loss" in running.ping("AMS", "PRG", "-c", "3", "-i", "0.2", "-W", "5")
 
 

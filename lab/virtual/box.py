@@ -191,7 +191,7 @@ class Box:
             await asyncio.wait([ended], timeout=LISTEN)
 
     def _still(self, pid: int) -> float:
-        """Return for how long (s) virtual time has stood still; a box that is silent is asked what it does."""
+        """Return for how long (s) a box has shown no life; one that is silent is asked what it does."""
         silent = monotonic() - self._alive
         if silent > QUIET and self._booted and monotonic() - self._asked > QUIET:
             self._asked = monotonic()

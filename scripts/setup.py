@@ -56,6 +56,8 @@ BOXED = {
     "iperf3": "iperf3",
     "qemu-system-x86_64": "qemu-system-x86",
 }
+#: What builds the kernel of virtual time, beside a compiler.
+BUILDS_KERNELS = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils"}
 #: For hosts in a virtual machine, which have no image: etcd is the machine's.
 VIRTUAL = {"etcd": "etcd-server", "etcdctl": "etcd-client"}
 #: Where sudo looks for programs, whatever a user's PATH has.
@@ -119,7 +121,7 @@ def missing_packages(everything: bool, tests: bool = False, kernels: bool = Fals
     if tests and codename() in WITH_BROWSER and not shutil.which(BROWSER):
         lacking.append(BROWSER)
     if tests and codename() in WITH_BROWSER:
-        boxes = {**SWITCHES, **BOXED, **(VIRTUAL if kernels else {})}
+        boxes = {**SWITCHES, **BOXED, **BUILDS_KERNELS, **(VIRTUAL if kernels else {})}
         lacking += [name for program, name in boxes.items() if not shutil.which(program, path=SUDO_PATH)]
     return list(dict.fromkeys(lacking))
 

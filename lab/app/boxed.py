@@ -19,7 +19,7 @@ from lab.app.run import open_folder, this_session
 from lab.errors import LabError, MeasureError, RunError, UnknownName
 from lab.events import Emit, Note, step
 from lab.icount import kernel, machine, profile, programs
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from lab.icount.programs import QEMU
 from lab.runs.boxed import BoxedExperiment
 from lab.runs.environment import packages
@@ -136,7 +136,7 @@ async def count(
         return (0 if folder.manifest.complete else 1), folder.path
 
 
-async def new_manifest(request: RunRequest, plan: BoxedPlan, found: Kernel, archive: bytes) -> Manifest:
+async def new_manifest(request: RunRequest, plan: BoxedPlan, found: DebianKernel, archive: bytes) -> Manifest:
     """Build the manifest of a run that begins now: the kernel is the guest's, and so is the machine."""
     versions = await programs.versions(VERSIONS)
     return Manifest(
@@ -159,7 +159,9 @@ async def new_manifest(request: RunRequest, plan: BoxedPlan, found: Kernel, arch
     )
 
 
-async def _measure(plan: BoxedPlan, folder: RunFolder, found: Kernel, archive: bytes, emit: Emit) -> None:
+async def _measure(
+    plan: BoxedPlan, folder: RunFolder, found: DebianKernel, archive: bytes, emit: Emit
+) -> None:
     """Boot for every repetition of which a sample is missing, one boot a processor."""
     there = {(sample.cell, sample.repetition) for sample in folder.samples if sample.ok}
     slots = asyncio.Semaphore(len(os.sched_getaffinity(0)))
@@ -211,7 +213,7 @@ def samples(
     return found
 
 
-async def functions(plan: BoxedPlan, found: Kernel) -> Mapping[str, Mapping[str, float]]:
+async def functions(plan: BoxedPlan, found: DebianKernel) -> Mapping[str, Mapping[str, float]]:
     """Return the instructions of one datagram by path and function.
 
     Raises:

@@ -19,8 +19,8 @@ from overlays.base import Overlay
 ROOT = Path(__file__).resolve().parents[2]
 #: Set inside a box.
 IN_BOX = "LAB_IN_BOX"
-#: Variables by which programs of overlays are found; they are the same inside.
-PASSED_ON = ("LAB_WEAVER", "LAB_FLANNELD", "XDG_CACHE_HOME")
+#: The variable that says where programs that were built are kept.
+CACHE = "XDG_CACHE_HOME"
 
 
 def prepare(overlays: Sequence[Overlay], emit: Emit) -> Kernel:
@@ -40,6 +40,16 @@ def prepare(overlays: Sequence[Overlay], emit: Emit) -> Kernel:
     return made
 
 
+def programs_by_name() -> dict[str, str]:
+    """Return the variables of this process by which overlays find their programs; the same hold inside.
+
+    Only such that name a file: others may be secret, and an order is stored with its run.
+    """
+    named = {name: value for name, value in os.environ.items() if name.startswith("LAB_")}
+    found = {name: value for name, value in named.items() if Path(value).is_file()}
+    return {**found, **({CACHE: os.environ[CACHE]} if CACHE in os.environ else {})}
+
+
 def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROOT, **more: str) -> Order:
     """Return the order to run Python with these words; but for these it is the same for every box.
 
@@ -56,7 +66,7 @@ def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROO
         "PYTHONHASHSEED": "0",
         "LAB_STATE_DIR": "/run/state",
         IN_BOX: "1",
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        **programs_by_name(),
         **more,
     }
     return Order(

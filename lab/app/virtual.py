@@ -30,7 +30,7 @@ from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import described
 from lab.virtual import first
-from lab.virtual.box import Box, Ended
+from lab.virtual.box import BoxProcess, Ended
 from lab.virtual.kernel import Kernel
 
 #: The folder of a run's blocks; and the file that says that a block is whole, with its times.
@@ -168,12 +168,11 @@ class VirtualRun:
         in_box.write(folder, self._request, self._plan, block.overlay, block.seed)
         ears = _Ears(block, self)
         with step(self._emit, f"{block.name} in its box") as words:
-            box = Box(
-                self._kernel.program,
+            box = BoxProcess(
+                self._kernel,
                 folder,
                 cpu,
                 block.seed + 1,
-                self._kernel.environment,
                 ears.hear,
             )
             argv = ["-m", in_box.__name__, first.INSIDE]

@@ -20,7 +20,7 @@ from lab.app.in_box import BEATS
 from lab.errors import LabError
 from lab.events import Emit
 from lab.virtual import first
-from lab.virtual.box import BEAT, Box
+from lab.virtual.box import BEAT, BoxProcess
 
 #: The variable that names where a script leaves what is to be kept; and the folder in which that is found.
 RESULTS, KEPT = "LAB_RESULTS", Path("results")
@@ -47,7 +47,7 @@ def run(costs: Mapping[str, float], seed: int, emit: Emit) -> int:
     KEPT.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{script.stem}-virtual-", dir=KEPT)).resolve()
     (folder / "kept").mkdir()
-    box = Box(made.program, folder, max(os.sched_getaffinity(0)), seed + 1, made.environment, show)
+    box = BoxProcess(made, folder, max(os.sched_getaffinity(0)), seed + 1, show)
     argv = [str(script.resolve()), *sys.argv[1:]]
     order = boxes.order(argv, costs, Path.cwd(), **{RESULTS: f"{first.INSIDE}/kept"})
     return asyncio.run(box.run(order)).status

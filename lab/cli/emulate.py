@@ -12,13 +12,17 @@ import typer
 
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import (
+    AcceptLinks,
     Boxes,
     BringUps,
     ClockName,
     Costs,
     Daemons,
+    DryRun,
     ExperimentName,
+    KeepUp,
     LargestComponent,
+    OnLab,
     ShaperName,
     Sites,
     TopologyOption,
@@ -50,22 +54,16 @@ def command(
     ] = None,
     shaper: ShaperName = "auto",
     daemons: Daemons = "docker",
-    accept_links: Annotated[
-        bool, typer.Option("--accept-links", help="Measure although links are off; marks every sample.")
-    ] = False,
+    accept_links: AcceptLinks = False,
     trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option(help="Print the cells and the time they take; do nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
     clock: ClockName = "real",
     cost: Costs = None,
     bringups: BringUps = 1,
     boxes: Boxes = 0,
-    lab: Annotated[
-        str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
-    ] = "",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up at the end.")] = False,
+    lab: OnLab = "",
+    keep: KeepUp = False,
 ) -> None:
     """Run an experiment on Docker hosts with shaped links on this machine. Needs root.
 
@@ -75,7 +73,6 @@ def command(
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
-    network["daemons"] = "none" if clock == "virtual" else daemons
     around = {"trace": trace, "prompt": cli, "lab": lab, "keep": keep}
     request = options.request(
         experiment,
@@ -85,12 +82,12 @@ def command(
         largest_component=largest_component,
         **network,
         **around,
-        **_clock(clock, cost or (), bringups, boxes),
+        **_clock(clock, daemons, cost or (), bringups, boxes),
     )
+    _refuse_in_virtual_time(request)
     if dry_run:
         show_plan(request)
         return
-    _refuse_in_virtual_time(request)
     need_root("emulate", experiment)
     sys.exit(_run_attached(request) if lab else _run(request))
 
@@ -112,7 +109,7 @@ def _refuse_in_virtual_time(request: RunRequest) -> None:
         raise LabError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
 
 
-def _clock(clock: str, cost: Sequence[str], bring_ups: int, boxes: int) -> dict[str, Any]:
+def _clock(clock: str, daemons: str, cost: Sequence[str], bring_ups: int, boxes: int) -> dict[str, Any]:
     """Return the fields of a request that say by which clock it measures.
 
     Raises:
@@ -127,7 +124,8 @@ def _clock(clock: str, cost: Sequence[str], bring_ups: int, boxes: int) -> dict[
     if clock == "real" and any(asked.values()):
         name = next(name for name, given in asked.items() if given)
         raise LabError(f"{name} is for virtual time; give --clock virtual with it")
-    return {"clock": clock, "costs": parse(cost), "bring_ups": bring_ups, "boxes": boxes}
+    found = {"clock": clock, "costs": parse(cost), "bring_ups": bring_ups, "boxes": boxes}
+    return {**found, "daemons": "none" if clock == "virtual" else daemons}
 
 
 def _as_stored(request: RunRequest) -> RunRequest:

@@ -59,3 +59,13 @@ BringUps = Annotated[
 Boxes = Annotated[
     int, typer.Option("--boxes", min=0, help="Virtual time: boxes at a time at most; 0: one per processor.")
 ]
+AcceptLinks = Annotated[
+    bool, typer.Option("--accept-links", help="Measure although links are off; marks every sample.")
+]
+KeepUp = Annotated[bool, typer.Option("--keep", help="Leave the lab up at the end.")]
+OnLab = Annotated[
+    str, typer.Option("--lab", "-l", help="Measure on this lab, which is up, with its links as they are.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the cells and the time they take; do nothing.")
+]

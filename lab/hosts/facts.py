@@ -50,6 +50,8 @@ _PROBES = "".join(
 _ESP = "src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x4c4142"
 _AES = f"mode transport aead 'rfc4106(gcm(aes))' 0x{'00' * 20} 64"
 MARK = "=====lab"
+#: The Docker of the image of hosts, at least (Debian 12).
+IN_IMAGE = (20, 10)
 QUESTIONS = {
     "machine": "uname -rm",
     "docker": "docker version --format '{{.Server.Version}}'",
@@ -80,4 +82,4 @@ async def of_this_machine(run: command.RunCommand = command.run) -> HostFacts | 
     printed = await run(["unshare", *as_root, "--net", "sh"], stdin=facts_script().encode(), check=False)
     if printed.status and not printed.stdout:
         return None
-    return replace(parse_facts(printed.stdout), binaries=frozenset(BINARIES), docker=())
+    return replace(parse_facts(printed.stdout), binaries=frozenset(BINARIES), docker=IN_IMAGE)

@@ -42,7 +42,7 @@ PINNED = Pin(
 
 
 @dataclass(frozen=True)
-class Kernel:
+class DebianKernel:
     """A kernel's package and busybox, unpacked in `place`; `packages` has the SHA-256 of each file."""
 
     place: Path
@@ -77,7 +77,7 @@ def kept(kernel: Path | None = None) -> Path:
     return cache_folder() / f"kernel-{digest[:16]}"
 
 
-async def ensure(kernel: Path | None = None, run: RunCommand = command.run) -> Kernel:
+async def ensure(kernel: Path | None = None, run: RunCommand = command.run) -> DebianKernel:
     """Return the pinned kernel, or that of a package's file, unpacked; fetches what is not there.
 
     Raises:
@@ -162,9 +162,9 @@ def check(digests: Mapping[str, str], pins: Sequence[Pin]) -> None:
             )
 
 
-def unpacked(place: Path) -> Kernel:
+def unpacked(place: Path) -> DebianKernel:
     """Return the kernel that `fetch` has put into a folder."""
-    return Kernel(place, _release(place), json.loads((place / MARK).read_text()))
+    return DebianKernel(place, _release(place), json.loads((place / MARK).read_text()))
 
 
 def sha256(file: Path) -> str:

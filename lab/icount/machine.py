@@ -13,7 +13,7 @@ from lab.errors import HostTimeout, MeasureError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.icount.initramfs import pack
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from lab.icount.programs import QEMU
 
 INIT = Path(__file__).with_name("init.sh")
@@ -43,7 +43,7 @@ class Guest:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def initramfs(kernel: Kernel, guest: Guest) -> bytes:
+def initramfs(kernel: DebianKernel, guest: Guest) -> bytes:
     """Pack the file system that a guest boots with."""
     before = kernel.modules(guest.modules)
     after = [path for path in kernel.modules(guest.later) if path not in before]
@@ -60,7 +60,7 @@ def initramfs(kernel: Kernel, guest: Guest) -> bytes:
     )
 
 
-def argv(kernel: Kernel, first: Path, more: Sequence[str] = ()) -> list[str]:
+def argv(kernel: DebianKernel, first: Path, more: Sequence[str] = ()) -> list[str]:
     """Build the machine's command line; `first` is the file system, `more` are arguments of a caller's own.
 
     ``sleep=off`` lets the clock jump where the guest would wait, and ``thread=single`` with one virtual CPU
@@ -77,7 +77,7 @@ def argv(kernel: Kernel, first: Path, more: Sequence[str] = ()) -> list[str]:
 
 
 async def boot(
-    kernel: Kernel, archive: bytes, more: Sequence[str] = (), run: RunCommand = command.run
+    kernel: DebianKernel, archive: bytes, more: Sequence[str] = (), run: RunCommand = command.run
 ) -> str:
     """Boot once, run the guest's test to its end, and return what it printed.
 
@@ -102,7 +102,7 @@ async def boot(
     return console
 
 
-def description(kernel: Kernel, archive: bytes) -> dict[str, str]:
+def description(kernel: DebianKernel, archive: bytes) -> dict[str, str]:
     """Return in words what figures of this machine depend on, beside the versions of programs."""
     return {
         "cpu": f"{CPU}, one instruction per ns, emulated by QEMU (tcg,thread=single, icount)",

@@ -16,7 +16,7 @@ from pathlib import Path
 from lab.errors import MeasureError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from lab.icount.machine import boot
 from lab.icount.programs import QEMU, compiled
 from lab.util.concurrency import together
@@ -71,7 +71,7 @@ def by_function(few: str, many: str, symbols: Symbols, datagrams: float) -> dict
 
 
 async def counted(
-    kernel: Kernel, archives: Sequence[bytes], run: RunCommand = command.run
+    kernel: DebianKernel, archives: Sequence[bytes], run: RunCommand = command.run
 ) -> tuple[list[str], Symbols]:
     """Boot each archive once under the plugin; returns what it counted in each, and the kernel's functions.
 

@@ -23,13 +23,14 @@ from typing import IO
 
 from lab.errors import BoxError
 from lab.virtual import first
-from lab.virtual.kernel import status
+from lab.virtual.kernel import Kernel, command, status
 from lab.virtual.kernel.status import Standstill, Status
 
-#: The moment at which time begins in every box (ns since 1970), so that two runs read the same dates.
-START = 1_800_000_000_000_000_000
-#: Memory of a box (MiB). It is this machine's only where the box has touched it.
-MEMORY = 4096
+#: Memory of a box, and the same in bytes. It is this machine's only where the box has touched it.
+MEMORY = "4096M"
+NEEDED = 4096 << 20
+#: Process 1, the same words in every box: what differs moves results.
+FIRST = (sys.executable, "-S", "-B", first.__file__)
 #: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
 #: virtual time from moving; work that takes so long without one wait is not known.
 STALL = 180.0
@@ -76,15 +77,6 @@ class Ended:
     virtual: float
 
 
-def kernel_argv(program: Path, memory: int = MEMORY) -> list[str]:
-    """Return the kernel's command line. It is the same for every box, as its length moves results."""
-    files = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
-    console = ["con0=null,fd:1", "con=null", "ssl=null", "quiet", "panic=-1"]
-    time = ["time-travel=inf-cpu", f"time-travel-start={START}", "seccomp=on"]
-    begin = [f"init={sys.executable}", "--", "-S", "-B", first.__file__]
-    return [str(program), f"mem={memory}M", *files, *console, *time, *begin]
-
-
 def argv(folder: Path, cpu: int, kernel: Sequence[str]) -> list[str]:
     """Return the command that boots a kernel on one processor, in namespaces that end with this process."""
     own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -104,10 +96,10 @@ def scratch() -> Path:
         BoxError: this machine has not enough memory.
     """
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    folder = next((p for p in (Path("/dev/shm"), Path("/run")) if _room(p) > MEMORY << 20), None)
+    folder = next((p for p in (Path("/dev/shm"), Path("/run")) if _room(p) > NEEDED), None)
     if folder is None:
         raise BoxError(
-            f"a box needs {MEMORY} MiB in memory, and neither /dev/shm nor /run has so much room "
+            f"a box needs {NEEDED >> 20} MiB in memory, and neither /dev/shm nor /run has so much room "
             f"({available >> 20} MiB of memory are free); end other programs or enlarge /dev/shm"
         )
     return folder
@@ -120,29 +112,26 @@ def _room(path: Path) -> int:
         return 0
 
 
-class Box:
+class BoxProcess:
     """One box, to be booted once.
 
     Args:
-        program: the kernel.
+        kernel: the kernel.
         folder: its folder; only the box writes to it while it runs.
         cpu: the processor of this machine that it runs on.
         seed: what all random numbers in it follow from.
-        environment: what the kernel needs in its own environment (`lab.virtual.kernel.Kernel`).
         hear: called with every line that the box prints, other than its beats.
     """
 
     def __init__(
         self,
-        program: Path,
+        kernel: Kernel,
         folder: Path,
         cpu: int,
         seed: int,
-        environment: Mapping[str, str],
         hear: Callable[[str], None],
     ) -> None:
-        self._program, self._folder, self._cpu, self._hear = program, folder, cpu, hear
-        self._environment = {"PATH": os.defpath, "HOME": first.FOLDER, **environment, "UM_SEED": str(seed)}
+        self._kernel, self._folder, self._cpu, self._seed, self._hear = kernel, folder, cpu, seed, hear
         self._alive = monotonic()
         self._virtual = 0.0
         self._booted, self._asked = False, 0.0
@@ -161,11 +150,11 @@ class Box:
         began = self._alive = monotonic()
         with (self._folder / CONSOLE).open("wb") as console, (self._folder / CONSOLE).open("rb") as heard:
             process = await asyncio.create_subprocess_exec(
-                *argv(self._folder, self._cpu, kernel_argv(self._program)),
+                *argv(self._folder, self._cpu, command.argv(self._kernel, MEMORY, FIRST)),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                env={**self._environment, "TMPDIR": str(scratch())},
+                env={**self._variables(), "TMPDIR": str(scratch())},
                 start_new_session=True,
             )
             try:
@@ -174,6 +163,9 @@ class Box:
                 _end(process.pid)
                 await process.wait()
         return Ended(self._status(process.returncode), monotonic() - began, self._virtual)
+
+    def _variables(self) -> Mapping[str, str]:
+        return command.environment(self._kernel, self._seed, Path(first.FOLDER))
 
     async def _listen(self, process: asyncio.subprocess.Process, heard: IO[bytes], stall: float) -> None:
         """Read the console until the box ends; a silence of `stall` seconds ends the box."""

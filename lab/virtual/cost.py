@@ -1,4 +1,4 @@
-"""Prices of work in virtual time: ``weaver=50`` is 50 µs for each packet that such a program reads or writes.
+"""Prices of work in virtual time: ``PROGRAM=50`` is 50 µs for each read or write of such a program.
 
 Without a price work takes no time, and a result says what the protocols do. With prices it says what
 machines of that kind would do. Work of one host is done one piece after the other, as on one CPU.
@@ -32,7 +32,7 @@ def parse(words: Sequence[str]) -> dict[str, float]:
         if found is None or len(found[1]) > LONGEST:
             raise LabError(
                 f"--cost {word!r} is no price; give PROGRAM=MICROSECONDS for each read or write of a program "
-                f"(weaver=50), or {UPCALL}=MICROSECONDS for each packet that Open vSwitch hands to one"
+                f"(PROGRAM=50), or {UPCALL}=MICROSECONDS for each packet that Open vSwitch hands to one"
             )
         if float(found[2]) > MOST:
             raise LabError(f"--cost {word}: the highest price is {MOST:,.0f} µs")

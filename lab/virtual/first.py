@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ FOLDER = "/run/lab/box"
 #: Where the box has its folder: not below /run/lab, which is the lab's own inside.
 INSIDE = "/run/box"
 ORDER, STATUS = "order.json", "status"
+#: Until the first tick of the kernel's clock, timers are exact to 10 ms only (s).
+SETTLE = 0.05
 POWER_OFF = 0x4321FEDC
 LIBC = ctypes.CDLL(None, use_errno=True)
 #: Kind, target and options of every mount, in this order.
@@ -73,6 +76,7 @@ def wait_as_first(pid: int) -> int:
 
 def main() -> None:
     """Set the world up, carry the order out, write its status."""
+    time.sleep(SETTLE)
     for kind, target, options in MOUNTS:
         mount(kind, target, options)
     order = json.loads(Path(INSIDE, ORDER).read_text())

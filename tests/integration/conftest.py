@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.events import silent
+from lab.util.locks import machine_lock
 from tests.integration.inventory import inventory
 
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
@@ -46,6 +48,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for spec, count in sorted(counts.items()):
         said = ", ".join(f"{number} {outcome}" for outcome, number in count.items() if outcome != "skipped")
         terminalreporter.line(f"{spec:<40} {said or 'cannot: ' + reasons[spec]}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_kernel_is_being_built() -> None:
+    """Wait for a build of the kernel of virtual time that is under way: it would disturb what is measured."""
+    if os.geteuid() == 0:
+        with machine_lock("kernels", silent, "building the kernel of virtual time"):
+            pass
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,6 @@ from lab.runs.run_folder import StoredRun
 from lab.virtual import kernel
 from tests.paths import ROOT
 
-if kernel.find() is None:
-    pytest.skip("no kernel of virtual time is built: lab images build --virtual", allow_module_level=True)
-
 QUICK = ("--repetitions", "1", "--duration", "1")
 ONE_HOP = (
     "--only",
@@ -47,6 +44,13 @@ def in_boxes() -> list[str]:
     return subprocess.run(
         ["pgrep", "-f", "time-travel=inf-cpu"], capture_output=True, text=True, check=False
     ).stdout.split()
+
+
+@pytest.fixture(autouse=True)
+def built() -> None:
+    """The kernel, which is built once."""
+    if kernel.find() is None:
+        pytest.skip("no kernel of virtual time is built: lab images build --virtual")
 
 
 @pytest.fixture

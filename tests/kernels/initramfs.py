@@ -7,7 +7,7 @@ over to `guest.py`: so the guest has all programs of the machine, and can change
 from __future__ import annotations
 
 from lab.icount.initramfs import pack
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 
 #: What the kernel needs to mount a 9p share, an overlay, and a disk.
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_blk", "ext4", "crc32c_generic")
@@ -30,7 +30,7 @@ exec $b switch_root /new {python} {guest} {order}
 """
 
 
-def build(kernel: Kernel, python: str, guest: str, order: str) -> bytes:
+def build(kernel: DebianKernel, python: str, guest: str, order: str) -> bytes:
     """The archive for a kernel's package that was unpacked."""
     modules = kernel.modules(MODULES)
     script = SCRIPT.format(

@@ -26,7 +26,7 @@ from run import GUEST, PYTEST, REPORT, ROOT, boot
 from run import MODULES as KINDS
 
 from lab.icount import kernel
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 
 BUILD = ROOT / "build" / "kernel"
 #: The package that depends on the newest kernel. The one for clouds has no 9p.
@@ -54,7 +54,7 @@ NO_STORE = [("tmpfs", name, f"/var/lib/{name}", "") for name in ("docker", "lab"
 TESTS = [*PYTEST, "-svx", "-o", "timeout=1200", "tests/kernels/test_three_hosts.py"]
 
 
-def fetch() -> Kernel:
+def fetch() -> DebianKernel:
     """The newest kernel's package and busybox, unpacked."""
     place = BUILD / "files"
     if not (place / kernel.MARK).exists():
@@ -74,7 +74,7 @@ def hardware() -> bool:
     return os.access("/dev/kvm", os.R_OK | os.W_OK) and ("vmx" in flags or "svm" in flags)
 
 
-def argv(found: Kernel, folder: Path, memory: str, disk: Path | None) -> list[str]:
+def argv(found: DebianKernel, folder: Path, memory: str, disk: Path | None) -> list[str]:
     """The virtual machine's command; the first file system is written into the order's folder."""
     first = folder / "first.cpio"
     first.write_bytes(initramfs.build(found, sys.executable, GUEST, ORDER))

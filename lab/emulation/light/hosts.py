@@ -30,7 +30,7 @@ from lab.topology import HostSpec, Topology
 #: How long hosts may take to start (s): all of them, and each one more.
 PATIENCE, EACH = 60.0, 0.5
 #: Reads the order from its input; it needs no package, so Python does not look for any.
-STARTER = (sys.executable, "-S", "-m", "lab.emulation.light.starter")
+STARTER = (sys.executable, "-P", "-S", "-m", "lab.emulation.light.starter")
 
 
 def image_roots(emit: Emit) -> Mapping[str, Path]:

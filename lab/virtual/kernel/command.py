@@ -12,7 +12,7 @@ from lab.virtual.kernel import Kernel
 START = 1_800_000_000 * 10**9
 #: This machine's files are the root, read-only; what is printed goes to standard output.
 FILES = ("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro")
-CONSOLE = ("con0=null,fd:1", "con=null", "quiet")
+CONSOLE = ("con0=null,fd:1", "con=null", "quiet", "panic=-1")
 #: Programs run under seccomp where that works, twice as fast as under ptrace. Unknown to 6.12.
 CLOCK = ("time-travel=inf-cpu", f"time-travel-start={START}", "seccomp=auto")
 
@@ -32,5 +32,4 @@ def environment(kernel: Kernel, seed: int, folder: Path) -> Mapping[str, str]:
 
     In `folder` the kernel makes ``.uml`` with its process id; it ends at once without such a place.
     """
-    path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "HOME": str(folder), **kernel.environment, "UM_SEED": str(seed)}
+    return {"PATH": os.defpath, "HOME": str(folder), **kernel.environment, "UM_SEED": str(seed)}

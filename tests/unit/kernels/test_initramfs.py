@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from tests.paths import TESTS
 from tests.unit.lab.icount.test_initramfs import DEPENDENCIES
 
@@ -35,7 +35,7 @@ def test_what_a_kernel_needs_is_packed_with_a_script_that_names_it(
     (modules / "modules.dep").write_text(DEPENDENCIES)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/busybox").write_bytes(b"busybox")
-    kernel = Kernel(tmp_path, "6.1.0", {})
+    kernel = DebianKernel(tmp_path, "6.1.0", {})
     data = initramfs.build(kernel, "/usr/bin/python3", "/lab/guest.py", "/mnt/order")
     assert b"switch_root /new /usr/bin/python3 /lab/guest.py /mnt/order" in data
     assert b"for m in virtio.ko virtio_ring.ko 9pnet.ko 9pnet_virtio.ko netfs.ko 9p.ko" in data

@@ -11,7 +11,7 @@ from lab.app import boxed
 from lab.app.request import RunRequest, plan_run
 from lab.errors import LabError, MeasureError, RunError, UnknownName
 from lab.events import silent
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from lab.icount.machine import Guest
 from lab.runs.run_folder import read
 from lab.runs.run_folder_check import faults
@@ -33,7 +33,7 @@ def boots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return Guest("", [])
 
     async def ensure(package: Path | None) -> Kernel:
-        return Kernel(tmp_path, "6.1.0", {"linux-image-x_1": "ab"})
+        return DebianKernel(tmp_path, "6.1.0", {"linux-image-x_1": "ab"})
 
     async def boot(*_: Any) -> str:
         console = printed.pop(0)

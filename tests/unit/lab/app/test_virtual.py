@@ -32,9 +32,8 @@ def request(**more: object) -> RunRequest:
 def carry_out(
     asked: RunRequest, plan: RunPlan, box: type, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[int, Path]:
-    monkeypatch.setattr(virtual, "_prepare", lambda plan, emit: KERNEL)
-    monkeypatch.setattr(virtual, "missing_programs", list)
-    monkeypatch.setattr(virtual, "Box", box)
+    monkeypatch.setattr(virtual.boxes, "prepare", lambda overlays, emit: KERNEL)
+    monkeypatch.setattr(virtual, "BoxProcess", box)
     return asyncio.run(virtual.emulate(asked, plan, seen.append))
 
 
@@ -44,7 +43,7 @@ seen: list[Event] = []
 class FakeBox:
     """Measures every cell of its plan once, by the seed."""
 
-    def __init__(self, program, folder, cpu, seed, environment, hear) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, kernel, folder, cpu, seed, hear) -> None:  # type: ignore[no-untyped-def]
         self.folder, self.seed, self.hear = folder, seed, hear
 
     async def run(self, order: object) -> Ended:

@@ -24,7 +24,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, facts: HostFacts | None) -> str:
 
 
 def test_every_overlay_has_its_modes_and_what_is_missing_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"})))
+    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (20, 10), frozenset({"vxlan", "ifb"})))
 
     for name in registry.names():
         kind = registry.load(name)
@@ -36,7 +36,7 @@ def test_every_overlay_has_its_modes_and_what_is_missing_for_them(monkeypatch: p
 
 
 def test_what_only_a_switch_of_a_mode_needs_is_named_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (), frozenset({"vxlan", "ifb"})))
+    said = listed(monkeypatch, HostFacts("6.1", "x86_64", (20, 10), frozenset({"vxlan", "ifb"})))
 
     assert "mode swarm with encryption=on: a host here lacks IPsec's ESP" in said
     assert "mode kv with encryption=on: libnetwork encrypts only in mode=swarm" in said

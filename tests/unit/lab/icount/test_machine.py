@@ -11,12 +11,12 @@ import pytest
 from lab.errors import HostTimeout, MeasureError
 from lab.hosts.host import Result
 from lab.icount import machine
-from lab.icount.kernel import Kernel
+from lab.icount.kernel import DebianKernel
 from lab.icount.machine import Guest
 
 
 @pytest.fixture
-def kernel(tmp_path: Path) -> Kernel:
+def kernel(tmp_path: Path) -> DebianKernel:
     modules = tmp_path / "lib/modules/6.1.0"
     (modules / "net").mkdir(parents=True)
     names = ("udp_tunnel", "vxlan", "openvswitch")
@@ -26,7 +26,7 @@ def kernel(tmp_path: Path) -> Kernel:
     (modules / "modules.dep").write_text("\n".join(rows) + "\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/busybox").write_bytes(b"BUSYBOX")
-    return Kernel(tmp_path, "6.1.0", {"linux-image-x_1": "ab"})
+    return DebianKernel(tmp_path, "6.1.0", {"linux-image-x_1": "ab"})
 
 
 def answering(console: str, status: int = 0) -> Any:
@@ -36,7 +36,7 @@ def answering(console: str, status: int = 0) -> Any:
     return run
 
 
-def test_one_processor_counts_instructions_and_nothing_of_this_machine_gets_in(kernel: Kernel) -> None:
+def test_one_processor_counts_instructions_and_nothing_of_this_machine_gets_in(kernel: DebianKernel) -> None:
     words = machine.argv(kernel, Path("/first"))
     text = " ".join(words)
     assert "-accel tcg,thread=single -icount shift=0,sleep=off" in text
@@ -46,7 +46,7 @@ def test_one_processor_counts_instructions_and_nothing_of_this_machine_gets_in(k
     assert "nokaslr norandmaps" in words[words.index("-append") + 1]
 
 
-def test_modules_are_packed_in_order_and_those_for_later_only_lie_there(kernel: Kernel) -> None:
+def test_modules_are_packed_in_order_and_those_for_later_only_lie_there(kernel: DebianKernel) -> None:
     guest = Guest("echo hello", ["vxlan"], ["openvswitch"], {"/bin/packet": b"PROGRAM"})
     data = machine.initramfs(kernel, guest)
     assert b"MODULES='udp_tunnel.ko vxlan.ko'\nLATER='openvswitch.ko'\n" in data
@@ -54,7 +54,7 @@ def test_modules_are_packed_in_order_and_those_for_later_only_lie_there(kernel: 
     assert all(part in data for part in (b"BUSYBOX", b"PROGRAM", b"echo hello", b"modules/openvswitch.ko\0"))
 
 
-async def test_a_boot_returns_what_the_guest_printed(kernel: Kernel) -> None:
+async def test_a_boot_returns_what_the_guest_printed(kernel: DebianKernel) -> None:
     assert await machine.boot(kernel, b"", run=answering("PACKET 1\r\nEND 0\r\n")) == "PACKET 1\nEND 0\n"
 
 
@@ -67,12 +67,12 @@ async def test_a_boot_returns_what_the_guest_printed(kernel: Kernel) -> None:
         ("", "the last that it printed: nothing"),
     ],
 )
-async def test_a_boot_that_fails_says_why(kernel: Kernel, console: str, why: str) -> None:
+async def test_a_boot_that_fails_says_why(kernel: DebianKernel, console: str, why: str) -> None:
     with pytest.raises(MeasureError, match=why):
         await machine.boot(kernel, b"", run=answering(console))
 
 
-async def test_a_boot_has_a_deadline(kernel: Kernel) -> None:
+async def test_a_boot_has_a_deadline(kernel: DebianKernel) -> None:
     async def run(argv: Sequence[str], **_: Any) -> Result:
         raise HostTimeout("late")
 
@@ -80,7 +80,7 @@ async def test_a_boot_has_a_deadline(kernel: Kernel) -> None:
         await machine.boot(kernel, b"", run=run)
 
 
-def test_the_description_has_the_hash_of_every_part(kernel: Kernel) -> None:
+def test_the_description_has_the_hash_of_every_part(kernel: DebianKernel) -> None:
     words = machine.description(kernel, b"archive")
     assert words["linux-image-x_1 sha256"] == "ab"
     assert len(words["initramfs sha256"]) == 64

@@ -32,7 +32,7 @@ def boots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     async def guest(self: Any) -> Guest:
         return Guest("", [])
 
-    async def ensure(package: Path | None) -> Kernel:
+    async def ensure(package: Path | None) -> DebianKernel:
         return DebianKernel(tmp_path, "6.1.0", {"linux-image-x_1": "ab"})
 
     async def boot(*_: Any) -> str:

@@ -88,7 +88,8 @@ def test_a_run_that_is_killed_leaves_no_process_and_can_be_resumed(tmp_path: Pat
         deadline = time.monotonic() + 120
         while not in_boxes() - others and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert (mine := in_boxes() - others)
+        mine = in_boxes() - others
+        assert mine
         os.kill(lab.pid, signal.SIGKILL)
     while in_boxes() & mine and time.monotonic() < deadline:
         time.sleep(0.1)

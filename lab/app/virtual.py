@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from lab.app import boxes, in_box
-from lab.app.request import RunPlan, RunRequest
+from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
 from lab.app.run import open_folder, this_session
 from lab.errors import LabError, RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
@@ -29,7 +29,7 @@ from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import described
-from lab.virtual import first
+from lab.virtual import first, pace
 from lab.virtual.box import BoxProcess, Ended
 from lab.virtual.kernel import Kernel
 
@@ -71,6 +71,8 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
     with open_folder(request, manifest, emit) as folder:
         emit(Note(f"results go to {folder.path}"))
         emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
+        if warning := _too_long(request, plan):
+            emit(Note(warning))
         heard = logging(folder.path / "log", emit)
         await VirtualRun(request, plan, made, folder, heard).carry_out()
         return _status(folder), folder.path
@@ -260,6 +262,14 @@ class _Ears:
             self.last = event.text
         elif event is None and line.strip():
             self.last = line.strip()
+
+
+def _too_long(request: RunRequest, plan: RunPlan) -> str:
+    """Return a sentence for a run that takes more than a day of wall time; "" for others."""
+    rate = plan.profile.rate or TESTBED_RATE
+    cells = plan.cells(request.only)
+    each = [pace.wall(cells[name], rate, overlay.user_space) for name, overlay in plan.overlays.items()]
+    return pace.warning(request.bring_ups * sum(each), request.boxes or len(os.sched_getaffinity(0)))
 
 
 def inner(folder: Path) -> StoredRun | None:

@@ -105,6 +105,16 @@ def test_a_run_that_is_killed_leaves_no_process_and_can_be_resumed(tmp_path: Pat
     assert run_folder.read(path).manifest.complete
 
 
+def test_the_example_of_a_backbone_runs_shortened(tmp_path: Path) -> None:
+    argv = [sys.executable, str(ROOT / "examples/virtual_backbone.py"), "--cities", "8", "--pairs", "2"]
+    done = subprocess.run(
+        [*argv, "--seconds", "2"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[-2:]]
+    assert all(300 < float(row[-1]) < 960 for row in rows)
+
+
 def test_a_script_runs_in_a_box_and_keeps_what_it_leaves(tmp_path: Path) -> None:
     script = tmp_path / "mine.py"
     script.write_text(

@@ -132,6 +132,12 @@ def test_a_run_that_was_interrupted_boots_only_what_is_not_whole(
     assert (same / "samples.jsonl").read_text() == first
 
 
+def test_a_run_of_more_than_a_day_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(results=tmp_path, only=("udp/",), repetitions=20, duration=3600.0)
+    carry_out(asked, plan_run(asked), FakeBox, monkeypatch)
+    assert any(isinstance(event, Note) and "days here" in event.text for event in seen)
+
+
 def test_blocks_have_seeds_and_folders_of_their_own() -> None:
     made = blocks(["weave:mode=sleeve", "tinc"], 2, 7)
     assert [(b.overlay, b.number, b.seed) for b in made] == [

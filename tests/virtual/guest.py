@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
 import select
 import socket
@@ -100,6 +101,20 @@ def together(*hosts: tuple[Callable[[], object], int]) -> float:
 def sleep() -> object:
     """Sleep 5 s."""
     return seconds(lambda: time.sleep(5))
+
+
+def counter() -> object:
+    """Read the processor's counter of cycles before and after a second of sleep, and in a loop."""
+    code = bytes.fromhex("0f3148c1e2204809d0c3")  # rdtsc; both halves into one register; return
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(code)
+    read = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
+    before = read()
+    time.sleep(1)
+    slept, end = read() - before, read() + 1_000_000
+    while read() < end:  # a loop that waits for the counter comes to its end
+        pass
+    return slept
 
 
 def seed() -> object:

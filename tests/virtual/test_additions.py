@@ -76,6 +76,11 @@ def test_five_seconds_of_sleep_take_five_seconds_and_hardly_any_wall_time(
         assert wall < 1
 
 
+def test_the_processors_counter_of_cycles_is_virtual_too(kernel: Kernel, tmp_path: Path) -> None:
+    """One cycle is a nanosecond: old Go seeds from it, and some tools take times by it."""
+    assert 1e9 <= seen(kernel, "counter", tmp_path) < 1.0002e9
+
+
 def test_two_boots_with_one_seed_have_the_same_random_numbers(kernel: Kernel, tmp_path: Path) -> None:
     first, second, other = (seen(kernel, "seed", tmp_path, seed) for seed in (6, 6, 7))
     assert first == second

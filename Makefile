@@ -19,13 +19,9 @@ help:
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
-# the kernel of virtual time takes minutes, once: it is built beside the tests that leave a processor free
-test: setup-tests
-	@mkdir -p build; $(VENV)/python -m lab images build --virtual > build/kernel.log 2>&1 & builder=$$!; \
-	trap 'kill $$builder 2>/dev/null || :; wait $$builder || :' EXIT; \
-	$(MAKE) --no-print-directory lint && \
-	echo '==> tests: unit, property, integration, virtual time (its kernel is built meanwhile: build/kernel.log)' && \
-	$(VENV)/python -m pytest $(ARGS)
+test: setup-tests lint
+	@echo '==> tests: unit, property, integration, virtual time'
+	@$(VENV)/python -m pytest $(ARGS)
 
 setup:
 	@$(PYTHON) scripts/setup.py

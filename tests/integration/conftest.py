@@ -24,6 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A test that takes the running overlay of `test_overlays.py` is the contract suite's: its reports
     say which overlay and mode it asked. Others have an overlay's name among their parameters too.
     """
+    here = [item for item in items if "tests/integration" in str(item.path)]
+    if here:  # its set-up may wait for a kernel that is being built
+        here[0].add_marker(pytest.mark.timeout(1800))
     for item in items:
         if "tests/integration" in str(item.path):
             item.add_marker(pytest.mark.integration)

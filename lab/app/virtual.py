@@ -21,7 +21,7 @@ from typing import Any
 from lab.app import boxes, in_box
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
 from lab.app.run import open_folder, this_session
-from lab.errors import LabError, RunError
+from lab.errors import RunError
 from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
 from lab.report import captions
 from lab.runs import run_folder
@@ -29,6 +29,7 @@ from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import described
+from lab.util.concurrency import together
 from lab.virtual import first, pace
 from lab.virtual.box import BoxProcess, Ended
 from lab.virtual.kernel import Kernel
@@ -139,11 +140,7 @@ class VirtualRun:
         for cpu in sorted(os.sched_getaffinity(0))[: self._request.boxes or None]:
             free.put_nowait(cpu)
         try:
-            async with asyncio.TaskGroup() as group:
-                for block in self._blocks:
-                    group.create_task(self._one(block, free))
-        except* LabError as errors:
-            raise errors.exceptions[0] from None
+            await together((self._one(block, free) for block in self._blocks), on_failure="cancel")
         finally:
             self._folder.save()
         self._folder.manifest.complete = all(self._whole(block) for block in self._blocks)

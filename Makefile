@@ -9,12 +9,12 @@ ARGS ?=
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-kernels bench fuzz architecture lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz architecture lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-kernels | bench | fuzz | architecture | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | architecture | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -52,6 +52,11 @@ test-integration: setup-tests
 test-netem: setup-tests
 	@echo '==> tests: links, on a kernel with netem'
 	@$(VENV)/python tests/kernels/run.py $(ARGS)
+
+# virtual time: builds its kernel first, once, in some ten minutes on two processors
+test-virtual: setup-tests
+	@$(VENV)/python -m lab images build --virtual
+	@$(VENV)/python -m pytest tests/virtual tests/integration/test_virtual.py $(ARGS)
 
 test-kernels: setup-kernels test-netem
 	@echo "==> tests: Weave's fast datapath, on a kernel with Open vSwitch"

@@ -82,23 +82,8 @@ def main(arguments: list[str]) -> None:
     example = bool(arguments)  # users do without it
     if packages or not environment or (example and not example_is_current()):
         install(packages, example)
-    if "--for-tests" in arguments:
-        build_kernel_meanwhile()
     if everything:
         step.loud("images", [str(PYTHON), "-m", "lab", "images", "build"])
-
-
-def build_kernel_meanwhile() -> None:
-    """Begin to build the kernel of virtual time, where it lacks, beside what follows: it takes minutes, once.
-
-    Tests that need it, or that measure, wait for its end. It ends by itself.
-    """
-    log = ROOT / "build" / "kernel.log"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("w") as output:
-        argv = [str(PYTHON), "-m", "lab", "images", "build", "--virtual"]
-        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    step.say("  the kernel of virtual time is built meanwhile, if it is not there: build/kernel.log")
 
 
 def install(packages: list[str], example: bool) -> None:

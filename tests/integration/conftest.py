@@ -9,9 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.events import silent
-from lab.util.locks import machine_lock
-from lab.util.paths import STATE
 from tests.integration.inventory import inventory
 
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
@@ -24,9 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A test that takes the running overlay of `test_overlays.py` is the contract suite's: its reports
     say which overlay and mode it asked. Others have an overlay's name among their parameters too.
     """
-    here = [item for item in items if "tests/integration" in str(item.path)]
-    if here:  # its set-up may wait for a kernel that is being built
-        here[0].add_marker(pytest.mark.timeout(1800))
     for item in items:
         if "tests/integration" in str(item.path):
             item.add_marker(pytest.mark.integration)
@@ -52,14 +46,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for spec, count in sorted(counts.items()):
         said = ", ".join(f"{number} {outcome}" for outcome, number in count.items() if outcome != "skipped")
         terminalreporter.line(f"{spec:<40} {said or 'cannot: ' + reasons[spec]}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_kernel_is_being_built() -> None:
-    """Wait for a build of the kernel of virtual time that is under way: it would disturb what is measured."""
-    if os.geteuid() == 0 and os.access(STATE, os.W_OK):  # on another kernel the machine's files are read-only
-        with machine_lock("kernels", silent, "building the kernel of virtual time"):
-            pass
 
 
 @pytest.fixture(scope="session")

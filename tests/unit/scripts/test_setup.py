@@ -115,17 +115,6 @@ def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_package
     assert setup.missing_packages(True) == []
 
 
-def test_the_kernel_of_virtual_time_is_built_beside_the_rest(
-    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    begun: list[list[str]] = []
-    monkeypatch.setattr(setup, "ROOT", tmp_path)
-    monkeypatch.setattr(setup.subprocess, "Popen", lambda argv, **_: begun.append(argv))
-    setup.build_kernel_meanwhile()
-    assert [argv[1:] for argv in begun] == [["-m", "lab", "images", "build", "--virtual"]]
-    assert (tmp_path / "build" / "kernel.log").exists()
-
-
 def test_debians_python_gets_its_venv_package(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name, path=None: name)
     monkeypatch.setattr(setup, "has_venv", lambda: False)

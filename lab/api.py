@@ -32,6 +32,7 @@ from lab.runs.sample import Clock
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
+from lab.virtual import beats
 
 T = TypeVar("T")
 #: A topology, a graph, or the name or file of one.
@@ -108,7 +109,7 @@ class Lab:
         if clock == "virtual":
             if not virtual_script.inside():
                 sys.exit(virtual_script.run(self._costs, seed, emit))
-            virtual_script.beat()
+            beats.begin()
             shaper, daemons = "netem", NONE
         topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
         overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)

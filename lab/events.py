@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, get_args
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ Event = StepStarted | StepDone | StepFailed | Note | SampleStarted | SampleDone
 Emit = Callable[[Event], None]
 
 
-KINDS = {kind.__name__: kind for kind in (StepStarted, StepDone, StepFailed, Note, SampleStarted, SampleDone)}
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_json(event: Event) -> str:

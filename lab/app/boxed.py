@@ -6,16 +6,15 @@ import asyncio
 import json
 import os
 import platform
-import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import catalog
 from lab.app.request import RunRequest, choose_profile, load_experiment
-from lab.app.run import open_folder, this_session
+from lab.app.run import begun, open_folder
 from lab.errors import LabError, MeasureError, RunError, UnknownName
 from lab.events import Emit, Note, step
 from lab.icount import kernel, machine, profile, programs
@@ -139,12 +138,10 @@ async def count(
 async def new_manifest(request: RunRequest, plan: BoxedPlan, found: DebianKernel, archive: bytes) -> Manifest:
     """Build the manifest of a run that begins now: the kernel is the guest's, and so is the machine."""
     versions = await programs.versions(VERSIONS)
-    return Manifest(
-        run=secrets.token_hex(3),
-        experiment=plan.experiment.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        topology=plan.topology.to_dict(),
-        profile=asdict(plan.profile),
+    return begun(
+        plan.experiment,
+        plan.topology,
+        plan.profile,
         only=list(plan.only),
         shaper="nobody: hosts are namespaces on a veth, in a machine that counts instructions",
         seed=None,
@@ -155,7 +152,6 @@ async def new_manifest(request: RunRequest, plan: BoxedPlan, found: DebianKernel
             "sysctls": {},
             "versions": {"python": platform.python_version(), **packages(), **versions},
         },
-        sessions=[this_session()],
     )
 
 

@@ -10,13 +10,15 @@ from pathlib import Path
 from lab.emulation.light.hosts import image_roots
 from lab.errors import BoxError
 from lab.events import Emit
-from lab.util.paths import STATE
+from lab.images import roots
 from lab.virtual import cost, kernel
 from lab.virtual.box import Order, missing_programs
 from lab.virtual.kernel import Kernel
 from overlays.base import Overlay
 
 ROOT = Path(__file__).resolve().parents[2]
+#: The folder in a box that is the lab's own there, as `lab.util.paths.STATE` is here.
+STATE_INSIDE = "/run/state"
 #: Set inside a box.
 IN_BOX = "LAB_IN_BOX"
 #: The variable that says where programs that were built are kept.
@@ -64,7 +66,7 @@ def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROO
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
-        "LAB_STATE_DIR": "/run/state",
+        "LAB_STATE_DIR": STATE_INSIDE,
         IN_BOX: "1",
         **programs_by_name(),
         **more,
@@ -74,5 +76,5 @@ def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROO
         directory=str(directory),
         environment=environment,
         parameters=cost.parameters(costs),
-        links={"/run/state/roots": str(STATE / "roots")},
+        links={f"{STATE_INSIDE}/{roots.place().name}": str(roots.place())},
     )

@@ -3,7 +3,7 @@
     python -m lab.app.in_box FOLDER
 
 `lab.app.virtual` writes the block's plan to ``plan.json`` in FOLDER. Its run folder is made there. Events
-go to the console, a line each, and with every virtual second a line that says that time moves.
+go to the console, a line each.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from lab.app.request import RunPlan, RunRequest, load_experiment
 from lab.app.run import emulate
@@ -23,13 +22,10 @@ from lab.errors import LabError
 from lab.events import Event, Note, to_json
 from lab.runs.experiment import Profile
 from lab.topology import Topology
-from lab.virtual.box import BEAT
+from lab.virtual import beats
 from overlays import registry
 
-T = TypeVar("T")
 PLAN, RUNS = "plan.json", "runs"
-#: Virtual seconds between two signs of life.
-BEATS = 1.0
 
 
 def write(folder: Path, request: RunRequest, plan: RunPlan, overlay: str, seed: int) -> None:
@@ -77,34 +73,20 @@ def read(folder: Path) -> tuple[RunRequest, RunPlan]:
 
 def say(event: Event) -> None:
     """Print an event for the process outside."""
-    out(to_json(event))
-
-
-def out(line: str) -> None:
-    """Write a line to the console at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-async def beating(work: Awaitable[T]) -> T:
-    """Return the result of some work; meanwhile print a beat with every virtual second."""
-    task = asyncio.ensure_future(work)
-    start = monotonic()
-    while not task.done():
-        out(f"{BEAT}{monotonic() - start:.3f}")
-        await asyncio.wait([task], timeout=BEATS)
-    out(f"{BEAT}{monotonic() - start:.3f}")
-    return await task
+    beats.say(to_json(event))
 
 
 def main(folder: Path) -> int:
     """Carry the block out; returns the run's exit status, 2 for an error, which is a note as well."""
+    beat = beats.begin()
     try:
         request, plan = read(folder)
-        status, _ = asyncio.run(beating(emulate(request, plan, say)))
+        status, _ = asyncio.run(emulate(request, plan, say))
     except LabError as error:
         say(Note(str(error)))
         return 2
+    finally:
+        beat()
     return status
 
 

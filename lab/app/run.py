@@ -28,10 +28,12 @@ from lab.hosts.command import RunCommand
 from lab.measure.machine import NothingToRecord
 from lab.runs.environment import boot, environment
 from lab.runs.event_log import logging
+from lab.runs.experiment import Experiment, Profile
 from lab.runs.manifest import Manifest, RunSession, check_same
 from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.runner import described, run_experiment
 from lab.runs.target import RunTarget
+from lab.topology import Topology
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,10 @@ def timed(emit: Emit, timing: dict[str, float]) -> Emit:
 
 def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> Manifest:
     """Build the manifest of a run that begins now; a seed that is not given is drawn."""
-    return Manifest(
-        run=secrets.token_hex(3),
-        experiment=plan.experiment.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        topology=plan.topology.to_dict(),
-        profile=asdict(plan.profile),
+    return begun(
+        plan.experiment,
+        plan.topology,
+        plan.profile,
         only=list(request.only),
         rate=plan.profile.rate,
         shaper=prepared.shaper,
@@ -161,8 +161,21 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         environment=prepared.environment,
         calibration=prepared.calibration,
         accepted=list(prepared.target.accepted),
-        sessions=[this_session()],
     )
+
+
+def begun(experiment: Experiment, topology: Topology, profile: Profile, **more: Any) -> Manifest:
+    """Build the manifest of a run that begins now, with `more` of its fields; without an id, one is drawn."""
+    session = this_session()
+    always = {
+        "run": secrets.token_hex(3),
+        "experiment": experiment.name,
+        "created": session.started,
+        "topology": topology.to_dict(),
+        "profile": asdict(profile),
+        "sessions": [session],
+    }
+    return Manifest(**{**always, **more})
 
 
 def this_session() -> RunSession:

@@ -12,15 +12,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 
 from lab.app import boxes
-from lab.app.in_box import BEATS
 from lab.errors import LabError
 from lab.events import Emit
-from lab.virtual import first
-from lab.virtual.box import BEAT, BoxProcess
+from lab.virtual import beats, first
+from lab.virtual.box import BoxProcess
 
 #: The variable that names where a script leaves what is to be kept; and the folder in which that is found.
 RESULTS, KEPT = "LAB_RESULTS", Path("results")
@@ -47,25 +44,7 @@ def run(costs: Mapping[str, float], seed: int, emit: Emit) -> int:
     KEPT.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{script.stem}-virtual-", dir=KEPT)).resolve()
     (folder / "kept").mkdir()
-    box = BoxProcess(made, folder, max(os.sched_getaffinity(0)), seed + 1, show)
+    box = BoxProcess(made, folder, max(os.sched_getaffinity(0)), seed + 1, beats.say)
     argv = [str(script.resolve()), *sys.argv[1:]]
     order = boxes.order(argv, costs, Path.cwd(), **{RESULTS: f"{first.INSIDE}/kept"})
     return asyncio.run(box.run(order)).status
-
-
-def show(line: str) -> None:
-    """Print a line of the box's."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def beat() -> None:
-    """Print, from a thread and as long as this process lives, that virtual time moves."""
-
-    def beats() -> None:
-        start = monotonic()
-        while True:
-            show(f"{BEAT}{monotonic() - start:.3f}")
-            sleep(BEATS)
-
-    Thread(target=beats, name="beat", daemon=True).start()

@@ -36,7 +36,7 @@ def inputs() -> str:
 
 def find() -> Mapping[str, Path]:
     """Return the root file systems of today's images by tag; none where they were not exported yet."""
-    folder = _all() / inputs()
+    folder = place() / inputs()
     return {image.tag: folder / image.role for image in images.IMAGES} if folder.exists() else {}
 
 
@@ -60,7 +60,7 @@ def ensure(
         with machine_lock("images", emit, "building images"):
             if not find():
                 with step(emit, "root file systems of the images"):
-                    _export_all(client, _all() / inputs())
+                    _export_all(client, place() / inputs())
     if not keep_others:
         _remove_all(but=inputs())
     return find()
@@ -68,17 +68,18 @@ def ensure(
 
 def remove() -> list[str]:
     """Delete all root file systems, and return their names; no host may run on one."""
-    there = sorted(str(path) for path in _all().glob("*"))
+    there = sorted(str(path) for path in place().glob("*"))
     _remove_all()
     return there
 
 
-def _all() -> Path:
+def place() -> Path:
+    """Return the folder in which those of all images are."""
     return paths.STATE / "roots"
 
 
 def _remove_all(but: str = "") -> None:
-    for folder in _all().glob("*"):
+    for folder in place().glob("*"):
         if folder.name != but:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -12,7 +12,8 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -136,26 +137,27 @@ class RunFolder:
         data = raw.encode()
         name = f"{RAW}/{slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
         stored = sample.model_copy(update={"raw": name, "raw_sha256": hashlib.sha256(data).hexdigest()})
+        with self._writing(sample), open(self.path / name, "wb") as file:
+            _write(file, data)
+        self.adopt(stored)
+        return stored
+
+    def adopt(self, sample: Sample) -> None:
+        """Put a sample on disk whose raw output lies in this folder already."""
+        assert self._file is not None, "the folder is closed"
+        with self._writing(sample):
+            _write(self._file, sample.line().encode())
+        self.samples.append(sample)
+
+    @contextmanager
+    def _writing(self, sample: Sample) -> Iterator[None]:
         try:
-            with open(self.path / name, "wb") as file:
-                _write(file, data)
-            _write(self._file, stored.line().encode())
+            yield
         except OSError as error:
             raise RunError(
                 f"{self.path}: sample {sample.cell} #{sample.repetition} cannot be written: "
                 f"{error.strerror}; make room and go on with --resume"
             ) from error
-        self.samples.append(stored)
-        return stored
-
-    def adopt(self, sample: Sample) -> None:
-        """Take up a sample whose raw output lies in this folder already."""
-        assert self._file is not None, "the folder is closed"
-        try:
-            _write(self._file, sample.line().encode())
-        except OSError as error:
-            raise RunError(f"{self.path / SAMPLES} cannot be written: {error.strerror}") from error
-        self.samples.append(sample)
 
     def save(self) -> None:
         """Write the manifest, whole or not at all."""

@@ -107,13 +107,18 @@ async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState
         mode = await overlay_run.work_through(tasks)
     except NotObtainable as error:
         overlay_run.emit(Note(str(error)))
-        return fresh.model_copy(
-            update={"state": "not obtainable", "reason": error.reason, "remedy": error.remedy}
-        )
+        return not_obtainable(overlay_run.overlay, error.reason, error.remedy)
     except (OverlayError, HostError, MeasureError) as error:
         overlay_run.emit(Note(f"{name} is given up: {error}"))
         return fresh.model_copy(update={"state": "failed", "reason": str(error)})
     return fresh.model_copy(update={"state": "ok", "mode": dict(mode)})
+
+
+def not_obtainable(overlay: Overlay, reason: str, remedy: str) -> OverlayState:
+    """Return the state of an overlay that this machine cannot have."""
+    return described(overlay).model_copy(
+        update={"state": "not obtainable", "reason": reason, "remedy": remedy}
+    )
 
 
 def described(overlay: Overlay) -> OverlayState:

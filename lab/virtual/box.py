@@ -23,12 +23,12 @@ from typing import IO
 
 from lab.errors import BoxError
 from lab.virtual import first
+from lab.virtual.beats import BEAT
 from lab.virtual.kernel import Kernel, command, status
 from lab.virtual.kernel.status import Standstill, Status
 
-#: Memory of a box, and the same in bytes. It is this machine's only where the box has touched it.
-MEMORY = "4096M"
-NEEDED = 4096 << 20
+#: Memory of a box (MiB). It is this machine's only where the box has touched it.
+MEMORY = 4096
 #: Process 1, the same words in every box: what differs moves results.
 FIRST = (sys.executable, "-S", "-B", first.__file__)
 #: How long (s of wall time) a box may show no sign of life. A program that loops and never waits keeps
@@ -41,8 +41,6 @@ QUIET = 10.0
 CONSOLE, LISTEN = "console", 0.05
 #: The kernel's last line.
 POWERED_OFF = "reboot: Power down"
-#: What a box's line of life begins with: virtual seconds since its start follow.
-BEAT = "\x01beat "
 #: Programs that a box needs on this machine.
 PROGRAMS = ("setpriv", "unshare", "taskset", "mount", "ip", "tc", "nsenter")
 #: Mounts the box's own folder at the place that all boxes know, then becomes the kernel.
@@ -95,12 +93,12 @@ def scratch() -> Path:
     Raises:
         BoxError: this machine has not enough memory.
     """
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    folder = next((p for p in (Path("/dev/shm"), Path("/run")) if _room(p) > NEEDED), None)
+    folder = next((p for p in (Path("/dev/shm"), Path("/run")) if _room(p) > MEMORY << 20), None)
     if folder is None:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         raise BoxError(
-            f"a box needs {NEEDED >> 20} MiB in memory, and neither /dev/shm nor /run has so much room "
-            f"({available >> 20} MiB of memory are free); end other programs or enlarge /dev/shm"
+            f"a box needs {MEMORY} MiB in memory, and neither /dev/shm nor /run has so much room "
+            f"({free} MiB of memory are free); end other programs or enlarge /dev/shm"
         )
     return folder
 
@@ -150,7 +148,7 @@ class BoxProcess:
         began = self._alive = monotonic()
         with (self._folder / CONSOLE).open("wb") as console, (self._folder / CONSOLE).open("rb") as heard:
             process = await asyncio.create_subprocess_exec(
-                *argv(self._folder, self._cpu, command.argv(self._kernel, MEMORY, FIRST)),
+                *argv(self._folder, self._cpu, command.argv(self._kernel, f"{MEMORY}M", FIRST)),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

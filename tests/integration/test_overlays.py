@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from time import monotonic
@@ -122,18 +123,24 @@ def lab(loop: asyncio.Runner, docker_daemon: None) -> Iterator[Emulation]:
 @pytest.fixture(scope="module", params=SPECS)
 def running(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation) -> Iterator[Running]:
     """The overlay of one specification, up on the chain; skipped with the reason where it cannot be."""
-    overlay = obtainable(request.param)
+    with up(request.param, loop, lab) as now:
+        yield now
+
+
+@contextmanager
+def up(spec: str, loop: asyncio.Runner, lab: Emulation) -> Iterator[Running]:
+    """An overlay with an endpoint on each host of a lab; it is taken away at the end, if no test did."""
+    overlay = obtainable(spec)
     now = Running(loop, lab, overlay, {})
     now.before = loop.run(inventory(now.hosts))
     try:
         install(loop, overlay, now.hosts, lab)
         loop.run(overlay.ready(60))
-        attached = loop.run(attach(overlay, now.hosts))
-        now.endpoints = {e.host.name: e for e in attached}
+        now.endpoints = {e.host.name: e for e in loop.run(attach(overlay, now.hosts))}
         yield now
     finally:
         if not now.gone:
-            loop.run(overlay.uninstall())
+            loop.run(now.overlay.uninstall())
 
 
 def install(loop: asyncio.Runner, overlay: Overlay, hosts: list[Host], lab: Emulation) -> None:

@@ -15,7 +15,7 @@ import pytest
 from lab.emulation.emulation import Emulation
 from lab.errors import CommandError, NotObtainable, OverlayError
 from tests.integration import test_overlays as contract
-from tests.integration.test_overlays import Running, attach, install, inventory, iperf, loop, obtainable
+from tests.integration.test_overlays import Running, iperf, loop, obtainable
 from topologies import linear
 
 __all__ = ["loop"]
@@ -37,17 +37,8 @@ def lab(loop: asyncio.Runner) -> Iterator[Emulation]:
 
 @pytest.fixture(scope="module", params=SPECS)
 def running(request: pytest.FixtureRequest, loop: asyncio.Runner, lab: Emulation) -> Iterator[Running]:
-    overlay = obtainable(request.param)
-    now = Running(loop, lab, overlay, {})
-    now.before = loop.run(inventory(now.hosts))
-    try:
-        install(loop, overlay, now.hosts, lab)
-        loop.run(overlay.ready(60))
-        now.endpoints = {e.host.name: e for e in loop.run(attach(overlay, now.hosts))}
+    with contract.up(request.param, loop, lab) as now:
         yield now
-    finally:
-        if not now.gone:
-            loop.run(now.overlay.uninstall())
 
 
 # tests run in the order in which they stand here

@@ -19,10 +19,12 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-LIBC = ctypes.CDLL(None, use_errno=True)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from lab.virtual.first import LIBC, POWER_OFF, wait_as_first
+
 FINIT_MODULE = 313  # x86-64
 EEXIST = 17
-POWER_OFF = 0x4321FEDC
 REPORT = "/run/report"
 #: Not below /run, of which hosts that are namespaces have one of their own each.
 SCRATCH = "/dev/shm/tmp"
@@ -46,14 +48,6 @@ def load(folder: Path, names: list[str]) -> None:
             with (folder / module).open("rb") as file:
                 if LIBC.syscall(FINIT_MODULE, file.fileno(), b"", 0) and ctypes.get_errno() != EEXIST:
                     sys.stderr.write(f"guest: {module}: {os.strerror(ctypes.get_errno())}\n")
-
-
-def wait_as_first(pid: int) -> int:
-    """Wait for a process and return its status; meanwhile bury the orphans, as process 1 has to."""
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == pid:
-            return os.waitstatus_to_exitcode(status)
 
 
 def main() -> None:

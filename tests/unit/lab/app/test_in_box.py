@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from lab.app import in_box
 from lab.app.request import RunRequest, plan_run
 from lab.events import Note, from_json
-from lab.virtual.box import BEAT
+from lab.virtual import beats
+from lab.virtual.beats import BEAT
 
 
 def test_a_plan_is_the_same_inside(tmp_path: Path) -> None:
@@ -25,20 +25,20 @@ def test_a_plan_is_the_same_inside(tmp_path: Path) -> None:
     assert same.cells()["tinc"] == plan.cells()["tinc"]
 
 
-def test_work_is_accompanied_by_beats_and_its_errors_come_through(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_errors_are_notes_and_a_last_beat_follows_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(in_box, "BEATS", 0.01)
+    monkeypatch.setattr(beats, "INTERVAL", 3600.0)  # none but the first comes from the thread
+    asked = RunRequest("multihop", overlays=("tinc",), clock="virtual")
+    in_box.write(tmp_path, asked, plan_run(asked), "tinc", 9)
+    plan = tmp_path / in_box.PLAN
+    plan.write_text(plan.read_text().replace('"overlay": "tinc"', '"overlay": "tincc"'))
 
-    async def work() -> int:
-        await asyncio.sleep(0.05)
-        raise ValueError("no")
+    assert in_box.main(tmp_path) == 2
 
-    with pytest.raises(ValueError, match="no"):
-        asyncio.run(in_box.beating(work()))
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) > 2
-    assert all(line.startswith(BEAT) for line in lines)
+    said, last = capsys.readouterr().out.splitlines()[-2:]
+    assert "did you mean 'tinc'" in str(from_json(said))
+    assert last.startswith(BEAT)
 
 
 def test_events_go_out_as_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from lab.errors import BoxError
 from lab.virtual import box, first
-from lab.virtual.box import BEAT, BoxProcess, Ended, Order
+from lab.virtual.beats import BEAT
+from lab.virtual.box import BoxProcess, Ended, Order
 from lab.virtual.kernel import Kernel
 
 ORDER = Order(["true"], "/", {"PATH": "/bin"}, parameters={"spin_ns": "1"})

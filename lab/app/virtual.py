@@ -16,19 +16,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from lab.app import boxes, in_box
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
-from lab.app.run import open_folder, this_session
+from lab.app.run import begun, open_folder
+from lab.emulation.registry import NONE
 from lab.errors import RunError
-from lab.events import Emit, Note, SampleDone, SampleStarted, from_json, step
+from lab.events import Emit, Event, Note, SampleDone, SampleStarted, from_json, step
 from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
-from lab.runs.runner import described
+from lab.runs.runner import Outcome, described, not_obtainable
 from lab.util.concurrency import together
 from lab.virtual import first, pace
 from lab.virtual.box import BoxProcess, Ended
@@ -76,7 +76,7 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
             emit(Note(warning))
         heard = logging(folder.path / "log", emit)
         await VirtualRun(request, plan, made, folder, heard).carry_out()
-        return _status(folder), folder.path
+        return Outcome(folder.manifest.overlays, ()).status, folder.path
 
 
 def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
@@ -93,12 +93,11 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
         seed,
         made.identity,
     ]
-    return Manifest(
+    return begun(
+        plan.experiment,
+        plan.topology,
+        plan.profile,
         run=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:6],
-        experiment=plan.experiment.name,
-        created=this_session().started,
-        topology=plan.topology.to_dict(),
-        profile=asdict(plan.profile),
         only=list(request.only),
         rate=plan.profile.rate,
         shaper="netem",
@@ -108,8 +107,11 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
         bring_ups=request.bring_ups,
         spares=request.extra_repetitions,
         overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
-        environment={"kernel": f"{made.version}, user-mode, of {made.source}", "box": made.identity},
-        sessions=[this_session()],
+        environment={
+            "kernel": f"{made.version}, user-mode, of {made.source}",
+            "box": made.identity,
+            "daemons": NONE,
+        },
     )
 
 
@@ -121,7 +123,7 @@ class VirtualRun:
     ) -> None:
         self._request, self._plan, self._kernel, self._folder, self._emit = request, plan, made, folder, emit
         self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed or 0)
-        self._adopted = {(s.overlay, s.bring_up) for s in folder.samples}
+        self._collected: set[Block] = set()
         self._total = folder.manifest.bring_ups * sum(
             cell.repetitions for cells in plan.cells(request.only).values() for cell in cells
         )
@@ -143,7 +145,7 @@ class VirtualRun:
             await together((self._one(block, free) for block in self._blocks), on_failure="cancel")
         finally:
             self._folder.save()
-        self._folder.manifest.complete = all(self._whole(block) for block in self._blocks)
+        self._folder.manifest.complete = all(self._complete(block) for block in self._blocks)
         self._folder.save()
 
     async def _one(self, block: Block, free: asyncio.Queue[int]) -> None:
@@ -156,10 +158,11 @@ class VirtualRun:
         self._collect()
 
     async def _boot(self, block: Block, cpu: int) -> None:
-        if missing := self._plan.overlays[block.overlay].obtainable():
-            self._folder.manifest.overlays[block.overlay] = described(
-                self._plan.overlays[block.overlay]
-            ).model_copy(update={"state": "not obtainable", "reason": missing.what, "remedy": missing.remedy})
+        overlay = self._plan.overlays[block.overlay]
+        if missing := overlay.obtainable():
+            self._folder.manifest.overlays[block.overlay] = not_obtainable(
+                overlay, missing.what, missing.remedy
+            )
             return
         folder = block.folder(self._folder.path)
         shutil.rmtree(folder, ignore_errors=True)  # of a box that did not come to its end
@@ -167,26 +170,19 @@ class VirtualRun:
         in_box.write(folder, self._request, self._plan, block.overlay, block.seed)
         ears = _Ears(block, self)
         with step(self._emit, f"{block.name} in its box") as words:
-            box = BoxProcess(
-                self._kernel,
-                folder,
-                cpu,
-                block.seed + 1,
-                ears.hear,
-            )
+            box = BoxProcess(self._kernel, folder, cpu, block.seed + 1, ears.hear)
             argv = ["-m", in_box.__name__, first.INSIDE]
             ended = await box.run(boxes.order(argv, self._request.costs))
-            pace = f"{ended.virtual / max(ended.wall, 1e-9):.1f} times as fast as a clock"
-            words.append(f"{ended.virtual:.0f} virtual seconds, {pace}")
+            times = ended.virtual / max(ended.wall, 1e-9)
+            words.append(f"{ended.virtual:.0f} virtual seconds, {times:.1f} times as fast as a clock")
         self._keep(block, ended, ears.last)
 
     def _keep(self, block: Block, ended: Ended, last: str) -> None:
         """Note that a block is whole, or that its overlay failed."""
-        folder = block.folder(self._folder.path)
-        state = self._state(folder, last)
+        state = self._state(block, last)
         times = {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
         whole = {**asdict(block), **times, "state": state.state, "samples": self._wall.get(block, {})}
-        (folder / WHOLE).write_text(json.dumps(whole))
+        (block.folder(self._folder.path) / WHOLE).write_text(json.dumps(whole))
         manifest = self._folder.manifest
         manifest.timing[block.name] = times
         before = manifest.overlays[block.overlay]
@@ -194,16 +190,32 @@ class VirtualRun:
             manifest.overlays[block.overlay] = state
         self._folder.save()
 
-    def _state(self, folder: Path, last: str) -> OverlayState:
+    def _state(self, block: Block, last: str) -> OverlayState:
         """Return what became of the block's overlay: by the run in the box, or else by what was said last."""
-        if (run := inner(folder)) is None:
-            overlay = json.loads((folder / in_box.PLAN).read_text())["overlay"]
-            fresh = described(self._plan.overlays[overlay])
+        if (run := self._inner(block)) is None:
+            fresh = described(self._plan.overlays[block.overlay])
             return fresh.model_copy(update={"state": "failed", "reason": last or "the box said nothing"})
         manifest = self._folder.manifest
         manifest.calibration = manifest.calibration or run.manifest.calibration
-        manifest.environment = {**run.manifest.environment, **manifest.environment}
+        manifest.environment.setdefault("inside", run.manifest.environment)
         return next(iter(run.manifest.overlays.values()))
+
+    def _inner(self, block: Block) -> StoredRun | None:
+        """Return the run that a block's box made; None when it made none that can be read."""
+        made = sorted((block.folder(self._folder.path) / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
+        try:
+            return run_folder.read(made[-1].parent) if made else None
+        except RunError:
+            return None
+
+    def _absent(self, block: Block) -> bool:
+        """Tell if the block's overlay cannot be had here."""
+        return self._folder.manifest.overlays[block.overlay].state == "not obtainable"
+
+    def _complete(self, block: Block) -> bool:
+        """Tell if a block has all its samples, or can have none."""
+        run = self._inner(block)
+        return self._absent(block) or (run is not None and run.manifest.complete)
 
     def _whole(self, block: Block) -> bool:
         return (block.folder(self._folder.path) / WHOLE).exists()
@@ -211,23 +223,24 @@ class VirtualRun:
     def _collect(self) -> None:
         """Take up samples block by block, always in the same order."""
         for block in self._blocks:
-            known = self._folder.manifest.overlays[block.overlay].state == "not obtainable"
-            if not self._whole(block) and not known:
+            if not self._whole(block) and not self._absent(block):
                 return
-            if (block.overlay, block.number) in self._adopted:
-                continue
-            self._adopted.add((block.overlay, block.number))
-            self._adopt(block)
+            if block not in self._collected:
+                self._collected.add(block)
+                self._adopt(block)
 
     def _adopt(self, block: Block) -> None:
-        if (run := inner(block.folder(self._folder.path))) is None:
+        """Take up those samples of a block that the folder does not have from before an interruption."""
+        if (run := self._inner(block)) is None:
             return
         at = run.path.relative_to(self._folder.path)
+        more = {"run": self._folder.manifest.run, "bring_up": block.number}
+        there = {sample.raw for sample in self._folder.samples}
         for sample in run.samples:
-            more = {"run": self._folder.manifest.run, "bring_up": block.number}
-            self._folder.adopt(sample.model_copy(update={**more, "raw": f"{at}/{sample.raw}"}))
+            if (raw := f"{at}/{sample.raw}") not in there:
+                self._folder.adopt(sample.model_copy(update={**more, "raw": raw}))
 
-    def heard(self, block: Block, event: Any) -> None:
+    def heard(self, block: Block, event: Event) -> None:
         """Pass an event of a box on, with the numbers of the whole run."""
         match event:
             case SampleStarted(cell, repetition, repetitions):
@@ -267,17 +280,3 @@ def _too_long(request: RunRequest, plan: RunPlan) -> str:
     cells = plan.cells(request.only)
     each = [pace.wall(cells[name], rate, overlay.user_space) for name, overlay in plan.overlays.items()]
     return pace.warning(request.bring_ups * sum(each), request.boxes or len(os.sched_getaffinity(0)))
-
-
-def inner(folder: Path) -> StoredRun | None:
-    """Return the run that a block's box made; None when it made none that can be read."""
-    made = sorted((folder / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
-    try:
-        return run_folder.read(made[-1].parent) if made else None
-    except RunError:
-        return None
-
-
-def _status(folder: RunFolder) -> int:
-    states = [overlay.state for overlay in folder.manifest.overlays.values()]
-    return 0 if "ok" in states and "failed" not in states else 1

@@ -15,7 +15,7 @@ SCHEMA: Literal[1] = 1
 #: What a resumed run must have in common with its beginning: samples that differ in one of
 #: these do not belong into one mean.
 FIXED = ("experiment", "topology", "profile", "only", "rate", "shaper", "seed", "clock", "costs", "bring_ups")
-FIXED_ENVIRONMENT = ("kernel", "machine", "sysctls", "versions")
+FIXED_ENVIRONMENT = ("kernel", "box", "machine", "sysctls", "versions")
 #: Packages whose versions were stored once, and that nothing of a run depends on.
 FORMER_PACKAGES = {"pyroute2"}
 

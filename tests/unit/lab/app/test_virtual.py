@@ -49,7 +49,14 @@ class FakeBox:
     async def run(self, order: object) -> Ended:
         asked, plan = in_box.read(self.folder)
         self.hear(to_json(Note("inside")))
-        with RunFolder.create(asked.results, manifest(run="inner", overlays={})) as folder:
+        seen_inside = {
+            "kernel": "7.2.12",
+            "machine": {"cpus": 1},
+            "sysctls": {"x": "1"},
+            "versions": {"y": "2"},
+        }
+        inner = manifest(run="inner", overlays={}, environment=seen_inside, complete=True)
+        with RunFolder.create(asked.results, inner) as folder:
             folder.manifest.overlays = {name: virtual.described(o) for name, o in plan.overlays.items()}
             for name in plan.overlays:
                 folder.manifest.overlays[name] = folder.manifest.overlays[name].model_copy(
@@ -74,6 +81,21 @@ class FakeBox:
             folder.save()
         await asyncio.sleep(0)
         return Ended(0, 1.0, 20.0)
+
+
+class SecondIsDead(FakeBox):
+    async def run(self, order: object) -> Ended:
+        if self.folder.name.endswith(".2"):
+            raise BoxError("the box ended")
+        return await super().run(order)
+
+
+class Incomplete(FakeBox):
+    async def run(self, order: object) -> Ended:
+        ended = await super().run(order)
+        path = next(self.folder.glob("runs/*/manifest.json"))
+        path.write_text(path.read_text().replace('"complete": true', '"complete": false'))
+        return ended
 
 
 class DeadBox(FakeBox):
@@ -130,6 +152,34 @@ def test_a_run_that_was_interrupted_boots_only_what_is_not_whole(
 
     carry_out(again, plan_run(again), DeadBox, monkeypatch)
     assert (same / "samples.jsonl").read_text() == first
+
+
+def test_a_run_with_a_whole_block_goes_on_and_takes_up_what_an_interruption_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a box saw of itself is no condition of the run outside; half of the samples are no block."""
+    asked = request(results=tmp_path / "whole", bring_ups=2)
+    whole = (carry_out(asked, plan_run(asked), FakeBox, monkeypatch)[1] / "samples.jsonl").read_text()
+    asked = request(results=tmp_path / "cut", bring_ups=2, boxes=1)
+    with pytest.raises(BoxError, match="the box ended"):
+        carry_out(asked, plan_run(asked), SecondIsDead, monkeypatch)
+    path = next((tmp_path / "cut").iterdir())
+    assert run_folder.read(path).manifest.environment["inside"]["machine"] == {"cpus": 1}
+    lines = (path / "samples.jsonl").read_text().splitlines(keepends=True)
+    (path / "samples.jsonl").write_text("".join(lines[:2]))
+
+    again = request(results=tmp_path / "cut", bring_ups=2, resume=path)
+    carry_out(again, plan_run(again), FakeBox, monkeypatch)
+    assert (path / "samples.jsonl").read_text() == whole
+    assert run_folder.read(path).manifest.complete
+
+
+def test_a_block_that_lacks_samples_leaves_the_run_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(results=tmp_path)
+    _, path = carry_out(asked, plan_run(asked), Incomplete, monkeypatch)
+    assert not run_folder.read(path).manifest.complete
 
 
 def test_a_run_of_more_than_a_day_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,11 +28,11 @@ from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
 from lab.runs import run_folder
-from lab.runs.sample import Clock
+from lab.runs.sample import CLOCKS, Clock
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
-from lab.virtual import beats
+from lab.virtual import beats, cost
 
 T = TypeVar("T")
 #: A topology, a graph, or the name or file of one.
@@ -45,6 +45,22 @@ def _topology(network: Network) -> Topology:
     if isinstance(network, nx.Graph):
         return Topology(network, name=str(network.graph.get("name", "graph")))
     return catalog.topology(network)
+
+
+def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> None:
+    """Check that a lab can be measured by a clock.
+
+    Raises:
+        UnknownName: there is no such clock.
+        LabError: costs without virtual time; or in it a link without a rate, which would carry any.
+    """
+    if clock not in CLOCKS:
+        raise UnknownName("clock", clock, CLOCKS)
+    if clock == "real" and costs:
+        raise LabError("costs are for virtual time; give clock='virtual' with them")
+    endless = [link.name for link in topology.links if link.rate is None]
+    if clock == "virtual" and endless:
+        raise LabError(f"link {endless[0]} has no rate, and in virtual time would carry any; give rate=")
 
 
 class LabExperiment:
@@ -105,13 +121,14 @@ class Lab:
         seed: int = 0,
         emit: Emit = silent,
     ) -> None:
-        self._clock, self._costs = clock, dict(costs or {})
+        topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
+        self._clock, self._costs = clock, cost.parse([f"{of}={us:f}" for of, us in (costs or {}).items()])
+        _check_clock(clock, topology, self._costs)
         if clock == "virtual":
             if not virtual_script.inside():
                 sys.exit(virtual_script.run(self._costs, seed, emit))
             beats.begin()
             shaper, daemons = "netem", NONE
-        topology = _topology(network) if rate is None else _topology(network).with_rate(rate)
         overlays = (overlay,) if isinstance(overlay, str) else tuple(overlay)
         self._bring_up = partial(
             Session.up, topology, overlays, name=name, shaper=shaper, daemons=daemons, emit=emit

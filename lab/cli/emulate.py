@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from lab.app.request import RunRequest
 
 
-#: Clocks by which a run can measure.
-CLOCKS = ("real", "virtual")
-
-
 @takes_experiment_options
 def command(
     experiment: ExperimentName,
@@ -74,7 +70,7 @@ def command(
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
     around = {"trace": trace, "prompt": cli, "lab": lab, "keep": keep}
-    request = options.request(
+    asked = options.request(
         experiment,
         "emulate",
         topology=topology,
@@ -84,6 +80,7 @@ def command(
         **around,
         **_clock(clock, daemons, cost or (), bringups, boxes),
     )
+    request = _as_stored(asked)
     _refuse_in_virtual_time(request)
     if dry_run:
         show_plan(request)
@@ -116,6 +113,7 @@ def _clock(clock: str, daemons: str, cost: Sequence[str], bring_ups: int, boxes:
         UnknownName: there is no such clock.
         LabError: something of virtual time was asked for without it.
     """
+    from lab.runs.sample import CLOCKS
     from lab.virtual.cost import parse
 
     if clock not in CLOCKS:
@@ -155,7 +153,6 @@ def _run(request: RunRequest) -> int:
     from lab.app.request import plan_run
     from lab.cli.console import progress, show_results
 
-    request = _as_stored(request)
     plan = plan_run(request, tell)
     emulate = virtual.emulate if request.clock == "virtual" else run.emulate
     # Mininet's prompt and a live display cannot share a terminal
@@ -195,8 +192,9 @@ def show_plan(request: RunRequest) -> None:
     cells = [cell for of_overlay in grid.values() for cell in of_overlay]
     for cell in cells:
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
-    seconds = sum(cell.repetitions * cell.duration for cell in cells)
-    whole = (seconds + sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    seconds = request.bring_ups * sum(cell.repetitions * cell.duration for cell in cells)
+    whole = (seconds + request.bring_ups * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
     print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
-    warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)
+    if request.clock == "real":
+        warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

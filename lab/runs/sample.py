@@ -5,7 +5,7 @@ The schema is versioned: a folder of another version is refused, never guessed a
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,7 @@ SCHEMA: Literal[1] = 1
 
 State = Literal["valid", "host-bound", "emulator-bound", "broken"]
 Clock = Literal["real", "virtual"]
+CLOCKS: tuple[str, ...] = get_args(Clock)
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 

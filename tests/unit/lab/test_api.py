@@ -32,3 +32,16 @@ def test_an_experiment_of_a_lab_can_be_named_before_it_is_up() -> None:
         experiment.run()
     with pytest.raises(UnknownName, match="did you mean 'multihop'"):
         Lab("linear").experiment("multihopp")
+
+
+def test_a_clock_costs_and_links_that_cannot_be_are_refused_before_anything_is_begun() -> None:
+    from lab import Lab
+
+    with pytest.raises(UnknownName, match="did you mean 'virtual'"):
+        Lab("linear", clock="virtuel")  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="costs are for virtual time"):
+        Lab("linear", costs={"weaver": 50})
+    with pytest.raises(LabError, match="the highest price is"):
+        Lab("linear", rate=10, clock="virtual", costs={"weaver": 2e6})
+    with pytest.raises(LabError, match="link AMS-PRG has no rate, and in virtual time would carry any"):
+        Lab("linear", clock="virtual")

@@ -9,8 +9,10 @@ import pytest
 from lab.app.request import RunRequest
 from lab.cli.emulate import show_plan
 from lab.runs import capacity_estimate
+from lab.runs.run_folder import RunFolder
 from tests.paths import FIXTURES
 from tests.unit.command_line import Lab
+from tests.unit.fakes import manifest
 
 FIXTURES = FIXTURES / "dsl"
 
@@ -51,3 +53,23 @@ def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixtu
     assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
     assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
     assert "about 1 minutes with the tools' hand-shakes" in said
+
+
+def test_what_virtual_time_cannot_have_is_refused_also_where_a_run_is_resumed(
+    lab: Lab, tmp_path: Path
+) -> None:
+    virtual = manifest(experiment="multihop", clock="virtual", bring_ups=2)
+    with RunFolder.create(tmp_path, virtual) as folder:
+        path = folder.path
+    for words in (("--clock", "virtual"), ("--resume", path)):
+        said = lab("emulate", "multihop", *words, "--keep")
+        assert said[2] == "lab: --keep is for real time: a lab in virtual time ends with its run\n"
+    assert "--cost is for virtual time" in lab("emulate", "multihop", "--cost", "weaver=5")[2]
+    assert "unknown clock 'vertual'" in lab("emulate", "multihop", "--clock", "vertual")[2]
+
+
+def test_a_dry_run_in_virtual_time_counts_bring_ups_and_knows_no_limit_of_the_machine(lab: Lab) -> None:
+    words = ("emulate", "multihop", "--clock", "virtual", "--dry-run", "-o", "tinc", "--only", "tcp")
+    once, thrice = (lab(*words, "--bringups", n)[1].splitlines()[-2:] for n in (1, 3))
+    assert "daemons in a row" not in once[-1]
+    assert float(thrice[0].split()[2]) == pytest.approx(3 * float(once[0].split()[2]), abs=0.21)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from lab.errors import CommandError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.icount.initramfs import closure, dependencies
+from lab.util.files import sha256
 from lab.util.paths import cache_folder
 
 #: s for a download of 70 MB on a slow line.
@@ -165,9 +165,3 @@ def check(digests: Mapping[str, str], pins: Sequence[Pin]) -> None:
 def unpacked(place: Path) -> DebianKernel:
     """Return the kernel that `fetch` has put into a folder."""
     return DebianKernel(place, _release(place), json.loads((place / MARK).read_text()))
-
-
-def sha256(file: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

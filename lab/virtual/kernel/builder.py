@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
@@ -18,6 +17,7 @@ from typing import TextIO
 
 from lab.errors import MachineError
 from lab.events import Emit, Note
+from lab.util.files import sha256
 from lab.virtual.kernel import edits
 from lab.virtual.kernel.source import Source, unpack
 
@@ -119,8 +119,7 @@ def build(source: Source, path: Path, scratch: Path, emit: Emit) -> Path:
 def facts(made: Path) -> dict[str, str]:
     """Return what is to be known of a kernel that was built."""
     release = (made / "release").read_text().strip()
-    digest = hashlib.sha256((made / PROGRAM).read_bytes()).hexdigest()
-    return {"release": release, "compiler": compiler(), "sha256": digest}
+    return {"release": release, "compiler": compiler(), "sha256": sha256(made / PROGRAM)}
 
 
 def unset(configuration: str, chosen: str) -> list[str]:

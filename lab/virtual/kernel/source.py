@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from lab.errors import MachineError
 from lab.events import Emit, Note
 from lab.images import apt
+from lab.util.files import sha256
 
 #: Names a package (.deb) or an archive (.tar.xz, …) of the source to use instead of Debian's.
 VARIABLE = "LAB_LINUX_SOURCE"
@@ -81,13 +81,7 @@ def wanted() -> tuple[Source, ...]:
 @lru_cache
 def _digest_once(path: Path, size: int, changed: int) -> str:
     """Return the SHA-256 of a file; size and time of change say when it is another one."""
-    return digest_of(path)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256(path)
 
 
 def obtain(source: Source, folder: Path, run: Run | None = None) -> Path:
@@ -97,7 +91,7 @@ def obtain(source: Source, folder: Path, run: Run | None = None) -> Path:
         MachineError: it cannot be had, or is not what was pinned.
     """
     path = source.file or _download(source, folder, run or _run)
-    if (found := digest_of(path)) != source.sha256:
+    if (found := sha256(path)) != source.sha256:
         raise MachineError(
             f"{source} has the SHA-256 {found} and not {source.sha256}: it is not used; "
             f"try again, or name a file in {VARIABLE}"

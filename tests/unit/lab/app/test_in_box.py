@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_a_plan_is_the_same_inside(tmp_path: Path) -> None:
 def test_errors_are_notes_and_a_last_beat_follows_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(beats, "INTERVAL", 3600.0)  # none but the first comes from the thread
+    monkeypatch.setattr(beats, "sleep", lambda _: Event().wait())  # the thread beats once
     asked = RunRequest("multihop", overlays=("tinc",), clock="virtual")
     in_box.write(tmp_path, asked, plan_run(asked), "tinc", 9)
     plan = tmp_path / in_box.PLAN

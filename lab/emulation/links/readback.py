@@ -9,6 +9,8 @@ from lab.topology.impairments import RANGES
 #: Largest difference that rounding in the kernel explains, by unit; for `SHARES` as a share of the value.
 ROUNDING = {"ms": 2e-3, "percent": 1e-4, "bytes": 0.0, "Mbit/s": 1e-3, "packets": 1e-3}
 SHARES = ("Mbit/s", "packets")
+#: What is lost when such differences are computed: 4.06 less 4.058 is a little more than 0.002.
+EPSILON = 1e-9
 
 
 def compare(link: LinkState, direction: str, got: Shape) -> None:
@@ -23,7 +25,7 @@ def compare(link: LinkState, direction: str, got: Shape) -> None:
         if name == "queue" and want != have:
             want, have = asked.queue_bytes, have
         slack = ROUNDING[unit] * ((want or 0.0) if unit in SHARES else 1.0)
-        if (want is None) != (have is None) or (want is not None and abs(want - have) > slack):
+        if (want is None) != (have is None) or (want is not None and abs(want - have) > slack + EPSILON):
             raise ShaperError(
                 f"{link.name} ({direction}): {name} was set to {want} {unit.replace('percent', '%')} "
                 f"and reads back as {have}; something else changed it, take the lab down and up again"

@@ -30,3 +30,8 @@ def test_every_field_is_compared(got: Shape, field: str) -> None:
     with pytest.raises(ShaperError, match=field):
         readback.compare(line, "ab", got)
     readback.compare(line, "ab", Shape(10.0004, rate=50.00001, loss=1.00002))
+
+
+def test_the_largest_rounding_is_none_too_large_by_the_error_of_floats() -> None:
+    asked = LinkState("c16-c49", 1, Shape(4.06), Shape())
+    readback.compare(asked, "ab", Shape(4.057999999999999))

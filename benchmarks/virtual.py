@@ -6,8 +6,8 @@
 Pace is virtual seconds per second of wall time, for each sample, and for the whole box with its bring-up.
 Agreement compares the same cells of `multihop` by both clocks, on hosts without a Docker daemon, at a rate
 that the machine carries. Agreement is asked within 0.2 ms of round trip and 1 % of throughput. In real time
-links let packets go late, and samples say by how much; that is taken off round trips before they are compared.
-What is left is the time of processes that wake up, which is none in virtual time.
+links let packets go late, and samples say by how much: that is taken off round trips first. What is left is
+the time of processes that wake up, which is none in virtual time.
 """
 
 from __future__ import annotations

@@ -46,10 +46,20 @@ async def batch(
     """Run commands of `ip` or `tc` in a network namespace, in one process with `env` in its environment.
 
     Raises:
-        CommandError: one of them failed.
+        CommandError: one of them failed; it is named.
     """
-    if lines:
+    if not lines:
+        return
+    from lab.errors import CommandError
+
+    try:
         await run(inside(end, [program, "-batch", "-"]), stdin=script(lines), env=env)
+    except CommandError as error:
+        said, _, number = error.stderr.strip().rpartition("Command failed -:")
+        if not number.isdigit():
+            raise
+        argv = inside(end, [program, *lines[int(number) - 1].split()])
+        raise CommandError(error.host, argv, error.status, error.stdout, said) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lab.emulation.links import netns
+from lab.errors import CommandError
 from tests.paths import ROOT
 
 HERE = Path("/proc/thread-self/ns/net")
@@ -33,6 +34,16 @@ async def test_commands_of_a_batch_are_one_process_and_none_is_none() -> None:
 
     argv = ["nsenter", "--net=/run/netns/lab-x", "ip", "-batch", "-"]
     assert calls == [(argv, b"link set lo up\nlink set br1 up\n")]
+
+
+async def test_the_command_of_a_batch_that_failed_is_named_with_its_reason() -> None:
+    async def run(argv: Sequence[str], **_: Any) -> Any:
+        raise CommandError(
+            "this machine", argv, 1, "", "RTNETLINK answers: No such device\nCommand failed -:2\n"
+        )
+
+    with pytest.raises(CommandError, match=r"'.* ip link set br1 up' ended .*: RTNETLINK answers: No such"):
+        await netns.batch("ip", "lab-x", ["link set lo up", "link set br1 up"], run)
 
 
 def test_small_programs_find_the_lab_where_this_one_does() -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
+#: Lines of a batch. `ip` keeps the file of each namespace that a line names open, and may have 1,024 of them.
+AT_ONCE = 900
 #: A namespace without IPv6 sends nothing by itself.
 IPV6_SWITCHES = tuple(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6" for which in ("all", "default"))
 #: Small programs of the lab's start without site-packages (``python -S``), in a tenth of the time; this is
@@ -43,13 +45,18 @@ def script(lines: Sequence[str]) -> bytes:
 async def batch(
     program: str, end: int | str, lines: Sequence[str], run: RunCommand, env: Mapping[str, str] | None = None
 ) -> None:
-    """Run commands of `ip` or `tc` in a network namespace, in one process with `env` in its environment.
+    """Run commands of `ip` or `tc` in a network namespace, in as few processes as can be, with `env`.
 
     Raises:
         CommandError: one of them failed; it is named.
     """
-    if not lines:
-        return
+    for first in range(0, len(lines), AT_ONCE):
+        await _batch(program, end, lines[first : first + AT_ONCE], run, env)
+
+
+async def _batch(
+    program: str, end: int | str, lines: Sequence[str], run: RunCommand, env: Mapping[str, str] | None
+) -> None:
     from lab.errors import CommandError
 
     try:

@@ -36,6 +36,18 @@ async def test_commands_of_a_batch_are_one_process_and_none_is_none() -> None:
     assert calls == [(argv, b"link set lo up\nlink set br1 up\n")]
 
 
+async def test_no_batch_is_longer_than_its_program_has_files() -> None:
+    said: list[bytes] = []
+
+    async def run(argv: Sequence[str], *, stdin: bytes, **_: Any) -> Any:
+        said.append(stdin)
+
+    lines = [f"link add {n} type veth peer name eth0 netns /proc/{n}/ns/net" for n in range(2000)]
+    await netns.batch("ip", "lab-x", lines, run)  # type: ignore[arg-type]
+    assert b"".join(said) == netns.script(lines)
+    assert max(one.count(b"\n") for one in said) < 1024
+
+
 async def test_the_command_of_a_batch_that_failed_is_named_with_its_reason() -> None:
     async def run(argv: Sequence[str], **_: Any) -> Any:
         raise CommandError(

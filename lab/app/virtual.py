@@ -30,6 +30,7 @@ from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import Outcome, described, not_obtainable
 from lab.util.concurrency import together
+from lab.util.files import replace
 from lab.virtual import first, pace
 from lab.virtual.box import BoxProcess, Ended
 from lab.virtual.kernel import Kernel
@@ -182,7 +183,7 @@ class VirtualRun:
         state = self._state(block, last)
         times = {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
         whole = {**asdict(block), **times, "state": state.state, "samples": self._wall.get(block, {})}
-        (block.folder(self._folder.path) / WHOLE).write_text(json.dumps(whole))
+        replace(block.folder(self._folder.path) / WHOLE, json.dumps(whole), sync=True)
         manifest = self._folder.manifest
         manifest.timing[block.name] = times
         before = manifest.overlays[block.overlay]

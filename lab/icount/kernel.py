@@ -14,7 +14,7 @@ from lab.errors import CommandError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.icount.initramfs import closure, dependencies
-from lab.util.files import sha256
+from lab.util.files import name_whole, sha256
 from lab.util.paths import cache_folder
 
 #: s for a download of 70 MB on a slow line.
@@ -124,7 +124,7 @@ async def fetch(
             raise MachineError(f"a kernel's package cannot be unpacked: {error}") from error
         (new / MARK).write_text(json.dumps(digests, indent=1))
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-        new.rename(place)
+        name_whole(new, place)
 
 
 async def _download(wanted: Sequence[str], folder: Path, run: RunCommand) -> None:

@@ -19,6 +19,7 @@ from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images.builders import Image
 from lab.util import paths
+from lab.util.files import name_whole
 from lab.util.locks import machine_lock
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _export_all(client: DockerClient, folder: Path) -> None:
         for image in images.IMAGES:
             (partial / image.role).mkdir(parents=True)
             _export(client, image, partial / image.role)
-        partial.rename(folder)
+        name_whole(partial, folder)
     except OSError as error:
         raise MachineError(f"{folder} cannot be written: {error.strerror}; make room on its disk") from error
     finally:

@@ -26,7 +26,7 @@ from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
 from lab.runs.manifest import Manifest, RunSession
 from lab.runs.sample import SCHEMA, Sample
 from lab.util.documents import MIB, Bounds, content, decoded, guarded, shown
-from lab.util.files import replace
+from lab.util.files import make_folder, replace, sync_folder
 
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
 #: The folder of what commands on real hosts printed, a file per host.
@@ -94,7 +94,10 @@ class RunFolder:
         stamp = re.sub(r"[-:]|\.\d+|\+.*", "", manifest.created)
         path = results / f"{manifest.experiment}-{stamp.rstrip('Z')}Z-{manifest.run}"
         try:
-            (path / RAW).mkdir(parents=True)
+            make_folder(results)
+            path.mkdir()
+            make_folder(path / RAW)
+            sync_folder(results)
         except OSError as error:
             raise RunError(f"the run folder {path} cannot be made: {error.strerror}") from error
         folder = cls(path, manifest)
@@ -127,7 +130,9 @@ class RunFolder:
         """Shorten the file to its whole lines, when the only fault is an end that is missing."""
         if len(faults) != 1 or (self.path / SAMPLES).stat().st_size == whole:
             return False
-        os.truncate(self.path / SAMPLES, whole)
+        assert self._file is not None, "it is open"
+        os.ftruncate(self._file.fileno(), whole)
+        os.fsync(self._file.fileno())
         self.repaired = f"{self.path / SAMPLES}: {faults[0]}; cut off, that sample will be measured again"
         return True
 
@@ -137,8 +142,10 @@ class RunFolder:
         data = raw.encode()
         name = f"{RAW}/{slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
         stored = sample.model_copy(update={"raw": name, "raw_sha256": hashlib.sha256(data).hexdigest()})
-        with self._writing(sample), open(self.path / name, "wb") as file:
-            _write(file, data)
+        with self._writing(sample):
+            with open(self.path / name, "wb") as file:
+                _write(file, data)
+            sync_folder(self.path / RAW)
         self.adopt(stored)
         return stored
 
@@ -167,10 +174,17 @@ class RunFolder:
             raise RunError(f"{self.path / MANIFEST} cannot be written: {error.strerror}") from error
 
     def store(self, name: str, text: str) -> None:
-        """Keep some text with the run, e.g. an overlay's own report."""
+        """Keep some text with the run, e.g. an overlay's own report.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        try:
+            make_folder(path.parent)
+            replace(path, text, sync=True)
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror}; make room there") from error
 
     @property
     def run(self) -> StoredRun:
@@ -178,15 +192,23 @@ class RunFolder:
         return StoredRun(self.path, self.manifest, tuple(self.samples))
 
     def _open(self) -> None:
-        self._lock = open(self.path / LOCK, "a")  # noqa: SIM115  held until close()
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = open(self.path / LOCK, "a")  # noqa: SIM115  held until close()
+            self._take_lock(self._lock)
+            self._file = open(self.path / SAMPLES, "ab", buffering=0)  # noqa: SIM115
+            sync_folder(self.path)  # so that the disk has its name
         except OSError as error:
-            self._lock.close()
+            self.close()
+            raise RunError(f"{self.path} cannot be written: {error.strerror}; make room there") from error
+
+    def _take_lock(self, lock: IO[str]) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
             raise RunError(
                 f"{self.path} is being written by another command; wait for it or end it"
             ) from error
-        self._file = open(self.path / SAMPLES, "ab", buffering=0)  # noqa: SIM115
 
     def close(self) -> None:
         """Let go of the folder; a kill does the same."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lab.errors import FileError
+from lab.errors import FileError, MachineError
 
 
 def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
@@ -37,6 +38,8 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
             }
             for path, temporary in waiting.items():
                 _place(temporary, path, force)
+            for folder in {path.parent for path in files}:
+                sync_folder(folder)
     except FileExistsError as error:
         raise FileError(f"{error.filename2 or error.filename} exists; --force overwrites") from error
     except OSError as error:
@@ -52,7 +55,7 @@ def replace(path: Path, text: str | bytes, *, mode: int = 0o644, sync: bool = Fa
         path: the file; its folder is there.
         text: written as UTF-8, or bytes.
         mode: permissions of the new file, from its first byte on.
-        sync: wait until the disk has the new text, so that a power cut leaves one of both, too.
+        sync: wait until the disk has the new text and its name: a power cut does not undo it then.
 
     Raises:
         OSError: the disk refuses; the old file is as it was.
@@ -60,6 +63,49 @@ def replace(path: Path, text: str | bytes, *, mode: int = 0o644, sync: bool = Fa
     data = text.encode() if isinstance(text, str) else text
     with _temporary(path, data, mode, sync=sync) as temporary:
         temporary.replace(path)
+    if sync:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of what is in a folder: to have the files is not enough.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing, so that a power cut does not undo it.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
+def name_whole(folder: Path, name: Path) -> Path:
+    """Rename a folder that was made beside its place, so that nobody ever finds half of it under its name.
+
+    That holds after a power cut, too: all of it is on the disk before it gets the name.
+
+    Raises:
+        MachineError: the disk refuses.
+    """
+    done = subprocess.run(["sync", "--file-system", str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"{folder} cannot be written to disk: {done.stderr.strip()}; make room there")
+    folder.rename(name)
+    sync_folder(name.parent)
+    return name
 
 
 def put(path: Path, data: str | bytes) -> None:

@@ -22,6 +22,7 @@ from lab.emulation.ownership import LabState, labs
 from lab.errors import MachineError
 from lab.events import Emit, silent, step
 from lab.hosts import command
+from lab.util.files import name_whole
 from lab.util.locks import machine_lock
 from lab.util.paths import STATE
 
@@ -74,7 +75,7 @@ def _make(folder: Path, images: Sequence[str]) -> None:
     try:
         asyncio.run(_load(state, raw, scratch / "images.tar", images))
         split(raw, new)
-        new.rename(folder)
+        name_whole(new, folder)  # all later labs trust it
     finally:
         asyncio.run(cleanup.remove(state))
         shutil.rmtree(scratch, ignore_errors=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.events import Emit, silent, step
+from lab.util.files import name_whole
 from lab.util.locks import machine_lock
 from lab.util.paths import STATE
 from lab.virtual.kernel import builder, source
@@ -90,7 +91,7 @@ def _build(emit: Emit, folder: Path) -> Kernel:
             (made / "kernel.json").write_text(json.dumps({**facts, **builder.facts(made)}, indent=1))
             target = folder / named
             shutil.rmtree(target, ignore_errors=True)  # one without a program
-            kernel = _kernel(made.rename(target))
+            kernel = _kernel(name_whole(made, target))
             words += [str(chosen), f"{kernel.size / 2**20:.1f} MiB"]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.sample import Sample, Verdict
 from tests.paths import ROOT
 from tests.unit.fakes import new_folder
+from tests.unit.power_cuts import PowerCuts
 
 
 def sample(repetition: int = 1, **more: object) -> Sample:
@@ -217,3 +219,27 @@ def test_a_place_where_no_run_can_be_stored_is_refused(tmp_path: Path) -> None:
     assert list((tmp_path / "new" / "results").iterdir()) == []
     with pytest.raises(RunError, match=r"no run folder can be made in .*/file: File exists; see --results"):
         try_to_write(tmp_path / "file")
+
+
+def test_no_power_cut_loses_a_sample_that_was_finished(tmp_path: Path) -> None:
+    root, cut = tmp_path / "disk", tmp_path / "cut"
+    root.mkdir()
+    with PowerCuts(root) as cuts:
+        with new_folder(root / "results") as folder:
+            cuts.promise()
+            for number in range(1, 4):
+                folder.append(sample(number), f"raw output {number}")
+                cuts.promise()
+        name = str(folder.path.relative_to(root))
+    tried = 0
+    for tree, promised in cuts.trees(cut):
+        tried += 1
+        if not promised:  # the run had not begun; whatever is there is named, or reads as a run of nothing
+            with suppress(RunError):
+                assert not read(tree / name).samples
+            continue
+        with RunFolder.resume(tree / name) as resumed:
+            assert len(resumed.samples) >= promised - 1
+            for one in resumed.samples:
+                assert (tree / name / str(one.raw)).read_text() == f"raw output {one.repetition}"
+    assert tried > 20

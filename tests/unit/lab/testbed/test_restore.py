@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from lab.testbed import dataplane, port_mapping, restore, survey, undo_record
 from lab.testbed.reservation import FOLDER
 from tests.unit.lab.testbed.machines import CHAIN, PORTS
 from tests.unit.lab.testbed.rooted import Rooted
+from tests.unit.power_cuts import PowerCuts
 
 ENDS = [end for end in port_mapping.link_ends(CHAIN, PORTS) if end.host == "AMS"]
 ADDRESS = ENDS[0].with_length
@@ -178,3 +182,65 @@ async def test_logs_of_a_folder_that_could_not_be_listed_stay(host: Rooted) -> N
     answers = {**found.answers, "paths": "present /var/log/lab\n", "files": "? /var/log/lab\n"}
     lines = restore.undo_script(survey.Survey(answers), found, [], undo_record.Made())
     assert not any("/var/log/lab" in line for line in lines)
+
+
+#: Tells of a step and waits until it was looked at; then does it.
+WATCHED = """\
+#!/bin/sh
+for word; do :; done
+echo "before $word" > "$ROOT/steps"; read -r go < "$ROOT/go"
+{program} "$@" || exit
+echo "{done} $word" > "$ROOT/steps"; read -r go < "$ROOT/go"
+"""
+
+
+@contextmanager
+def followed(host: Rooted, cuts: PowerCuts) -> Iterator[None]:
+    """Follow what a host's scripts wait for and rename."""
+    for name in ("steps", "go"):
+        os.mkfifo(host.root / name)
+    for name, done in (("sync", "synced"), ("mv", "after")):
+        program = host.root / "bin" / name
+        program.write_text(WATCHED.format(program=f"/bin/{name}", done=done))
+        program.chmod(0o755)
+
+    def follow() -> None:
+        while (step := (host.root / "steps").read_text().strip()) != "end":
+            what, _, path = step.partition(" ")
+            if what == "synced" and Path(path).is_relative_to(cuts.root):
+                handle = os.open(path, os.O_RDONLY)
+                cuts.synced(handle)
+                os.close(handle)
+            cuts.moment()
+            (host.root / "go").write_text("go\n")
+
+    following = threading.Thread(target=follow)
+    following.start()
+    try:
+        yield
+    finally:
+        (host.root / "steps").write_text("end\n")
+        following.join()
+
+
+async def test_after_a_power_cut_a_survey_is_whole_or_not_there(host: Rooted, tmp_path: Path) -> None:
+    """And once it counts, so does the record of what was about to be made."""
+    found = await survey.survey(host)
+    disk = host.path(FOLDER)
+    disk.mkdir(parents=True)
+    with PowerCuts(disk) as cuts, followed(host, cuts):
+        await restore.keep_first_survey(host, found)
+        cuts.promise()
+        await undo_record.note_files(host, [dataplane.SCRIPT])
+        cuts.promise()
+    tried = 0
+    for tree, promised in cuts.trees(tmp_path / "cut"):
+        tried += 1
+        before, made = tree / "before", tree / "made"
+        if before.exists():
+            assert survey.parse_stored(before.read_bytes()) == found
+            assert made.exists()
+        assert before.exists() >= (promised > 0)
+        if promised > 1:
+            assert dataplane.SCRIPT in made.read_text()
+    assert tried > 5

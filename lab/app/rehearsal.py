@@ -20,6 +20,7 @@ from lab.app.ssh_vms import VmAccess
 from lab.emulation.docker.daemon import Daemon, client
 from lab.emulation.emulation import Emulation
 from lab.emulation.links import netns
+from lab.emulation.ownership import LabState
 from lab.events import Emit
 from lab.formats import lab_yaml
 from lab.images.derived import REHEARSAL, ensure_rehearsal
@@ -110,7 +111,7 @@ class ControlNetwork:
         """Run a command of `lab testbed` to its end; a signal ends it in order. Returns its status."""
         argv = self.argv(words)
         announce(f"\n$ {shlex.join(argv)}")
-        env = {**os.environ, "LAB_ID": self.lab_id}
+        env = {**os.environ, **LabState(self.lab_id).environment}
         process = subprocess.Popen(argv, env=env, start_new_session=True)  # noqa: ASYNC220  it starts at once
         try:
             return await asyncio.to_thread(process.wait)

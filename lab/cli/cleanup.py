@@ -39,20 +39,28 @@ def command(
 async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation import cleanup
     from lab.emulation.docker.daemon import Daemon
-    from lab.emulation.ownership import labs
+    from lab.emulation.ownership import labs, remove_unfinished
     from lab.emulation.registry import records
 
+    remove_unfinished()
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
         if state.alive() and not everything:
             typer.echo(_why_left(state))
     known = {state.lab_id for state in labs()}
+    lost = [record for record in records() if record.rebooted and record.lab_id not in known]
     daemon = Daemon()
-    if any(state.owned("container") for state in states):
+    containers = any(state.owned("container") for state in states)
+    if containers or any(one.damaged or not all(host.light for host in one.hosts) for one in lost):
         await asyncio.to_thread(daemon.ensure)
     done, failed = await cleanup.remove_all(states)
-    for lost in (record for record in records() if record.rebooted and record.lab_id not in known):
-        done += await cleanup.remove_lost(lost)
+    for record in lost:
+        try:
+            done += await cleanup.remove_lost(record)
+        except LabError as error:
+            failed.append(error)
+    if daemon.serves():
+        done += await cleanup.remove_orphans()
     if await asyncio.to_thread(daemon.release):
         done.append("the Docker daemon that a lab had started")
     return done, failed

@@ -29,13 +29,13 @@ def command(
     Example: sudo python -m lab down class
     """
     from lab.cli.console import progress
-    from lab.emulation.registry import find, records
+    from lab.emulation.registry import find_any, records
 
     need_root("down", name)
     if name and all_:
         raise LabError("give the name of a lab or --all, not both")
     known = records()
-    chosen = [one for one in known if not owned(one)] if all_ else [find(name, known)]
+    chosen = [one for one in known if not owned(one)] if all_ else [find_any(name, known)]
     with progress() as emit:
         for record in known:
             if record not in chosen and all_:
@@ -71,7 +71,7 @@ async def _remove(record: Record, emit: Emit) -> None:
     from lab.events import step
 
     daemon = Daemon(emit=emit)
-    if record.state.owned("container") or any(not host.light for host in record.hosts):
+    if record.damaged or record.state.owned("container") or any(not host.light for host in record.hosts):
         await asyncio.to_thread(daemon.ensure)
     try:
         with step(emit, "teardown") as words:

@@ -8,6 +8,7 @@ sub-verbs has a `typer.Typer` named `app` instead. Modules of verbs import what 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from functools import cache
@@ -75,9 +76,19 @@ def run() -> None:
         sys.exit(1)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        remedy = "nothing of the lab is left, 'lab doctor' tells more"
-        print(printable(f"lab: {error.strerror or error}{where}; {remedy}"), file=sys.stderr)
+        print(printable(f"lab: {error.strerror or error}{where}; {_remedy()}"), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("lab: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _remedy() -> str:
+    """Say what is left of a lab of this process, or of one that is gone; claim nothing that was not seen."""
+    from lab.emulation.ownership import labs
+
+    ours = [state for state in labs() if not state.alive() or state.owned_by(os.getpid())]
+    if ours:
+        names = " and ".join(state.lab_id for state in ours)
+        return f"lab {names} was not taken away whole: 'lab cleanup' does so once this is mended"
+    return "'lab doctor' tells more"

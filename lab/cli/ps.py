@@ -22,12 +22,12 @@ def command(
 
     Example: sudo python -m lab ps class
     """
-    from lab.emulation.registry import find, records
+    from lab.emulation.registry import find_any, records
     from lab.live.inspect import look
 
     need_root("ps")
     known = records()
-    seen = [look(record) for record in ([find(name, known)] if name else known)]
+    seen = [look(record) for record in ([find_any(name, known)] if name else known)]
     if as_json:
         print(json.dumps(seen, indent=1))
         return

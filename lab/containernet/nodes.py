@@ -19,6 +19,7 @@ from typing import Any
 from mininet.node import Node as MininetNode
 
 from lab.containernet.backend import Backend
+from lab.emulation.ownership import LabState
 from lab.errors import CommandError
 
 #: How often a shell that says nothing is looked at, whether it is still there (ms).
@@ -84,7 +85,7 @@ class Node(MininetNode):
 
     def _popen(self, cmd: Sequence[str], **params: Any) -> Popen[Any]:
         # marked, so that clean-up finds it after a kill -9
-        env = {**os.environ, "LAB_ID": self.backend.lab_id, **(params.pop("env", None) or {})}
+        env = {**os.environ, **LabState(self.backend.lab_id).environment, **(params.pop("env", None) or {})}
         return Popen(enter(list(cmd), self.namespace), env=env, **params)
 
     def tool(self, *argv: str) -> CompletedProcess[str]:

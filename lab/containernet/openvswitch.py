@@ -15,6 +15,7 @@ from typing import Any
 from lab.containernet.bridge import WITHOUT_EFFECT, check
 from lab.containernet.nodes import Node
 from lab.emulation.links import netns
+from lab.emulation.ownership import LabState
 from lab.errors import CommandError, HostError, LabError, MachineError
 
 #: All of Debian's package openvswitch-switch.
@@ -126,7 +127,8 @@ class OpenVSwitch:
             self._run("ovs-vswitchd", *DAEMON)
 
     def _run(self, *argv: str) -> None:
-        backend, marked = self.node.backend, {**self.environment, "LAB_ID": self.node.backend.lab_id}
+        backend = self.node.backend
+        marked = {**self.environment, **LabState(backend.lab_id).environment}
         backend.run(netns.inside(self.node.namespace, argv), on=self.name, env=marked)
 
     def start(self, controlled: bool = False) -> None:

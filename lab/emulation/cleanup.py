@@ -9,16 +9,28 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
-from lab.emulation.ownership import LABEL, LabState, Process, mount_points, processes_with
+from lab.emulation.ownership import (
+    FOLDER_LABEL,
+    LABEL,
+    MARK_LABEL,
+    VARIABLE,
+    LabState,
+    Process,
+    control_groups,
+    labs,
+    mount_points,
+    processes_with,
+)
 from lab.emulation.registry import HostRecord, Record
 from lab.errors import LabError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.util import paths
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
@@ -59,10 +71,16 @@ def remove_in_subprocess(lab_id: str) -> None:
 async def remove_lost(lost: Record, run: RunCommand = command.run) -> list[str]:
     """Remove what a restart of the machine left of a lab: containers that Docker kept, and its records.
 
+    Where the record is damaged, the containers are those that have the lab's id in their label.
+
     Raises:
         MachineError: a container could not be removed; the record stays for another try.
     """
-    done = await remove_hosts(lost.state, lost.hosts, run)
+    if lost.damaged:
+        done = await _remove(await _labelled({LABEL: lost.lab_id, FOLDER_LABEL: str(paths.STATE)}, run), run)
+        done.append(f"the record of lab {lost.lab_id}, which was damaged: {lost.damaged}")
+    else:
+        done = await remove_hosts(lost.state, lost.hosts, run)
     registry.forget(lost.lab_id)
     lost.state.forget()
     return done
@@ -86,19 +104,51 @@ async def remove_containers(state: LabState, names: Sequence[str], run: RunComma
     """
     if not names:
         return []
-    argv = ["docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}"]
-    result = await run([*argv, "--filter", f"label={LABEL}={state.lab_id}"], check=False)
+    marked = {MARK_LABEL: state.mark} if state.mark != state.lab_id else {LABEL: state.lab_id}
+    return await _remove([name for name in await _labelled(marked, run) if name in names], run)
+
+
+async def remove_orphans(run: RunCommand = command.run) -> list[str]:
+    """Remove containers of labs of which there is no record any more, by their labels alone.
+
+    Raises:
+        MachineError: Docker does not answer, or one could not be removed.
+    """
+    form = f'{{{{.Names}}}} {{{{.Label "{MARK_LABEL}"}}}}'
+    labelled = await _labelled({FOLDER_LABEL: str(paths.STATE)}, run, form)
+    # read after that: a lab that began meanwhile has a record, and none of these containers
+    known = {state.mark for state in labs()} | {record.mark for record in registry.records()}
+    pairs = (line.split() for line in labelled)
+    return await _remove([pair[0] for pair in pairs if len(pair) == 2 and pair[1] not in known], run)
+
+
+async def _labelled(labels: Mapping[str, str], run: RunCommand, form: str = "{{.Names}}") -> list[str]:
+    """List the containers that have all these labels, running or not.
+
+    Raises:
+        MachineError: Docker does not answer.
+    """
+    argv = ["docker", "ps", "--all", "--no-trunc", "--format", form]
+    for name, value in labels.items():
+        argv += ["--filter", f"label={name}={value}"]
+    result = await run(argv, check=False)
     if result.status:
         raise MachineError(
-            f"Docker does not answer, so the containers of lab {state.lab_id} cannot be removed; "
-            "start it and run 'lab cleanup' again"
+            "Docker does not answer, so the containers of a lab cannot be removed; start it and run "
+            "'lab cleanup' again"
         )
-    there = [name for name in result.stdout.split() if name in names]
+    return result.stdout.splitlines()
+
+
+async def _remove(there: Sequence[str], run: RunCommand) -> list[str]:
     if not there:
         return []
-    pids = await run(["docker", "inspect", "--format", "{{.State.Pid}}", *there], check=False)
-    for pid in pids.stdout.split():
-        Process.of(int(pid)).kill()
+    shown = await run(["docker", "inspect", "--format", "{{.State.Pid}} {{.Id}}", *there], check=False)
+    for line in shown.stdout.splitlines():
+        pid, _, container = line.partition(" ")
+        process = Process.of(int(pid))
+        if container in control_groups(process.pid):  # else it has ended, and another has its number
+            process.kill()
     # Docker's client takes longer to start than a container to be removed
     parts = [there[n::AT_ONCE] for n in range(min(AT_ONCE, len(there)))]
     await asyncio.gather(*(_delete(part, run) for part in parts))
@@ -141,7 +191,7 @@ async def end_processes(state: LabState, hosts: Collection[str] | None = None) -
 def processes(lab_id: str, hosts: Collection[str] | None = None) -> list[Process]:
     """Find the processes that were started for a lab, or for these hosts alone, by their environment."""
     named = None if hosts is None else [f"HOSTNAME={host}" for host in hosts]
-    return processes_with(f"LAB_ID={lab_id}", named)
+    return processes_with(f"{VARIABLE}={LabState(lab_id).mark}", named)
 
 
 async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:

@@ -4,26 +4,36 @@ Every lab has a folder `RUN/labs/<id>`: `owner.json` says which process owns it,
 meant to stay up without one; `state.jsonl` has one line per object, appended before the object
 exists. Clean-up reads nothing else, so it removes what the lab made and nothing that somebody
 else did. The folder lies on a tmpfs (/run), so a reboot forgets a lab together with its objects.
+
+People know a lab by its short id. What is killed or removed goes by its mark, which has 128 bits of chance:
+it is in the environment of the lab's processes and in a label of its containers.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.util import paths
 from lab.util.files import replace
 
 RUN = Path(os.environ.get("LAB_RUN_DIR", "/run/lab"))
-LABEL = "lab.id"
+#: Labels of a lab's containers: its id, for people; its mark; and the folder that has its record.
+LABEL, MARK_LABEL, FOLDER_LABEL = "lab.id", "lab.mark", "lab.state"
+#: The variable of a lab's processes that has its mark.
+VARIABLE = "LAB_ID"
+OWNER, MARK = "owner.json", "mark"
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -41,15 +51,15 @@ class Process:
     def alive(self) -> bool:
         return self.started != 0 and start_time(self.pid) == self.started
 
-    def kill(self) -> None:
-        """End it by SIGKILL; a later process with its number is left alone."""
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End it by a signal; a later process with its number is left alone."""
         if self.pid <= 1 or not self.alive():
             return
         with suppress(ProcessLookupError):
             handle = os.pidfd_open(self.pid)  # of one process for good, whose start is read after that
             try:
                 if self.alive():
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    signal.pidfd_send_signal(handle, how)
             finally:
                 os.close(handle)
 
@@ -63,6 +73,14 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def control_groups(pid: int) -> str:
+    """Return the control groups of a process as the kernel lists them; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""
+
+
 def processes_with(variable: str, one_of: Collection[str] | None = None) -> list[Process]:
     """Find the other processes of this machine that have ``NAME=value`` in their environment.
 
@@ -74,9 +92,10 @@ def processes_with(variable: str, one_of: Collection[str] | None = None) -> list
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             with suppress(OSError):
+                process = Process.of(int(folder.name))  # at first: its number may be given again
                 given = (folder / "environ").read_bytes().split(b"\0")
                 if mark in given and (others is None or not others.isdisjoint(given)):
-                    found.append(Process.of(int(folder.name)))
+                    found.append(process)
     return [process for process in found if process.started]
 
 
@@ -96,23 +115,48 @@ def boot_id() -> str:
 class LabState:
     """The list of what one lab owns, and whose the lab is."""
 
-    def __init__(self, lab_id: str) -> None:
+    def __init__(self, lab_id: str, mark: str = "") -> None:
         self.lab_id = lab_id
         self.folder = RUN / "labs" / lab_id
-        self._file = self.folder / "state.jsonl"
+        self._file, self._mark = self.folder / "state.jsonl", mark
 
     @classmethod
     def create(cls) -> LabState:
-        """Claim an id that no other lab has; the folder's creation is the claim."""
-        (RUN / "labs").mkdir(parents=True, exist_ok=True)
+        """Claim an id that no other lab has: the folder appears with its owner in it, which is the claim."""
+        new = _unfinished(Process.of(os.getpid()), f"{threading.get_ident()}")
         while True:
             state = cls(secrets.token_hex(2))
-            try:
-                state.folder.mkdir(mode=0o700)
-            except FileExistsError:
+            if (paths.STATE / "labs" / f"{state.lab_id}.json").exists():  # one that a restart ended
                 continue
-            state.own(os.getpid())
+            try:
+                new.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (new / MARK).write_text(f"{state.lab_id}-{secrets.token_hex(16)}")
+                replace(new / OWNER, json.dumps(_owner(os.getpid())))
+                new.rename(state.folder)
+            except FileNotFoundError:
+                continue  # another's last lab went just now, and the folder with it
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+                continue
             return state
+
+    @property
+    def mark(self) -> str:
+        """The word that the lab's processes and containers carry; of a lab of an older version, its id."""
+        with suppress(OSError):
+            self._mark = (self.folder / MARK).read_text()
+        return self._mark or self.lab_id
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable by which clean-up finds a process of the lab."""
+        return {VARIABLE: self.mark}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels by which clean-up finds a container of the lab, also without its record."""
+        return {LABEL: self.lab_id, MARK_LABEL: self.mark, FOLDER_LABEL: str(paths.STATE)}
 
     def shared(self, number: int) -> Path:
         """The folder that the host of this number shares with this machine: its Docker's socket is there."""
@@ -120,13 +164,11 @@ class LabState:
 
     def own(self, pid: int) -> None:
         """Make a process the owner: while it lives, clean-up leaves the lab alone."""
-        owner = Process.of(pid)
-        stored = {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
-        replace(self.folder / "owner.json", json.dumps(stored))
+        replace(self.folder / OWNER, json.dumps(_owner(pid)))
 
     def keep(self) -> None:
         """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
-        replace(self.folder / "owner.json", json.dumps({"stays": boot_id()}))
+        replace(self.folder / OWNER, json.dumps({"stays": boot_id()}))
 
     def stays(self) -> bool:
         """Tell if the lab is meant to stay up without an owner."""
@@ -137,6 +179,10 @@ class LabState:
         stored = self._read_owner()
         return Process(int(stored["pid"]), int(stored["started"])) if "pid" in stored else None
 
+    def owned_by(self, pid: int) -> bool:
+        """Tell if a process that runs now owns the lab."""
+        return self.owner() == Process.of(pid)
+
     @property
     def command(self) -> str:
         """The command line of the owner; empty where there is none."""
@@ -144,7 +190,7 @@ class LabState:
 
     def _read_owner(self) -> dict[str, Any]:
         try:
-            stored: dict[str, Any] = json.loads((self.folder / "owner.json").read_text())
+            stored: dict[str, Any] = json.loads((self.folder / OWNER).read_text())
         except (OSError, ValueError):
             return {}
         return stored
@@ -173,17 +219,39 @@ class LabState:
         return names
 
     def forget(self) -> None:
-        """Remove the record itself, last of all."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the record itself, last of all, and at once: nobody sees half of it."""
+        gone = _unfinished(Process.of(os.getpid()), self.lab_id)
+        with suppress(OSError):
+            self.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+        remove_unfinished()
         with suppress(OSError):
             (RUN / "labs").rmdir()
             RUN.rmdir()
 
 
+def _owner(pid: int) -> dict[str, Any]:
+    owner = Process.of(pid)
+    return {"pid": owner.pid, "started": owner.started, "command": " ".join(sys.argv)}
+
+
+def _unfinished(process: Process, what: str) -> Path:
+    """The folder of a lab that a process is about to begin, or to forget."""
+    return RUN / "labs" / f".{process.pid}.{process.started}.{what}"
+
+
+def remove_unfinished() -> None:
+    """Remove folders of labs that killed processes were about to begin or to forget: nothing else is left."""
+    for folder in (RUN / "labs").glob(".*.*.*"):
+        pid, started = folder.name.split(".")[1:3]
+        if not (pid.isdigit() and started.isdigit() and Process(int(pid), int(started)).alive()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def labs() -> list[LabState]:
     """Every lab that has a record on this machine."""
     try:
-        names = sorted(p.name for p in (RUN / "labs").iterdir() if p.is_dir())
+        names = sorted(p.name for p in (RUN / "labs").iterdir() if p.is_dir() and p.name[0] != ".")
     except OSError:
         return []
     return [LabState(name) for name in names]

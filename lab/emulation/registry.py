@@ -18,7 +18,7 @@ from lab.emulation.ownership import LabState, Process, boot_id, labs
 from lab.errors import LabError, UnknownName
 from lab.events import silent
 from lab.util import paths
-from lab.util.files import replace
+from lab.util.files import make_folder, replace
 from lab.util.locks import machine_lock
 
 #: Daemons that the hosts of a lab may have: a Docker daemon each, or none (then they are light hosts).
@@ -86,7 +86,8 @@ class OverlayRecord:
 class Record:
     """One lab. `topology` and `links` are as `Topology.to_dict` and `LinkSpec` have them.
 
-    `daemons` is one of `DAEMONS`.
+    `daemons` is one of `DAEMONS`; `mark` is what its processes and containers carry (see `ownership`).
+    `damaged` says what is wrong with a file that cannot be read: nothing else is known then but the id.
     """
 
     lab_id: str
@@ -99,21 +100,25 @@ class Record:
     hosts: list[HostRecord] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
     overlays: list[OverlayRecord] = field(default_factory=list)
+    mark: str = ""
+    damaged: str = ""
 
     @property
     def state(self) -> LabState:
-        return LabState(self.lab_id)
+        return LabState(self.lab_id, self.mark)
 
     @property
     def rebooted(self) -> bool:
         """True when the machine was restarted since: then nothing of the lab runs."""
-        return self.boot != boot_id()
+        return not self.state.folder.exists() if self.damaged else self.boot != boot_id()
 
     def save(self) -> None:
-        """Replace the file at once."""
+        """Replace the file at once, and return when it would survive a power cut."""
         path = _path(self.lab_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, json.dumps(asdict(self)), mode=0o600)
+        make_folder(path.parent)
+        stored = asdict(self)
+        del stored["damaged"]
+        replace(path, json.dumps(stored), mode=0o600, sync=True)
 
 
 def _path(lab_id: str) -> Path:
@@ -121,17 +126,25 @@ def _path(lab_id: str) -> Path:
 
 
 def read(lab_id: str) -> Record | None:
-    """Read the record of the lab of this id; None where there is none that can be read."""
+    """Read the record of the lab of this id; None where there is none. One that cannot be read says so."""
+    path = _path(lab_id)
     try:
-        stored = json.loads(_path(lab_id).read_text())
+        text = path.read_text()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        return Record(lab_id, lab_id, created="", damaged=f"{path} cannot be read ({error})")
+    try:
+        stored = json.loads(text)
         hosts = [HostRecord(**_with_tuples(one, "addresses", "env")) for one in stored["hosts"]]
         tuples = ("hosts", "endpoints", "logs")
         overlays = [
             OverlayRecord(**_with_tuples({"logs": None, **one}, *tuples)) for one in stored["overlays"]
         ]
         return Record(**{**stored, "hosts": hosts, "overlays": overlays})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        how = "is not whole" if text.strip() else "is empty"
+        return Record(lab_id, lab_id, created="", damaged=f"{path} {how}")
 
 
 def _with_tuples(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -152,7 +165,7 @@ def claim(lab_id: str, name: str = "", daemons: str = DOCKER) -> Record:
         }
         if name in others:
             raise LabError(f"a lab {name} is up already; give another name, or 'lab down {name}' first")
-        record = Record(lab_id, name or lab_id, daemons=daemons)
+        record = Record(lab_id, name or lab_id, daemons=daemons, mark=LabState(lab_id).mark)
         record.save()
     return record
 
@@ -175,12 +188,23 @@ def records() -> list[Record]:
 
 
 def find(which: str = "", among: Sequence[Record] | None = None) -> Record:
-    """Find the lab of this name or id; with no name, the only one there is.
+    """Find the lab of this name or id; with no name, the only one there is. Its record is whole.
 
     Raises:
         UnknownName: no lab has this name; the error has the nearest one.
-        LabError: no name was given, and there is no lab, or there are several.
+        LabError: no name was given, and there is no lab, or there are several; or its record is damaged.
     """
+    record = find_any(which, among)
+    if record.damaged:
+        raise LabError(
+            f"the record of lab {record.name} is damaged: {record.damaged}; 'lab down {record.name}' takes "
+            "away what is left of the lab"
+        )
+    return record
+
+
+def find_any(which: str = "", among: Sequence[Record] | None = None) -> Record:
+    """Find a lab as `find` does, also one whose record is damaged."""
     known = records() if among is None else list(among)
     if which:
         for record in known:

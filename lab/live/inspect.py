@@ -47,7 +47,7 @@ def look(record: Record) -> dict[str, Any]:
         "links": [],
         "overlays": [],
     }
-    if record.rebooted:
+    if record.rebooted or record.damaged:
         status["hosts"] = [{"name": host.name, "site": host.site, "up": False} for host in record.hosts]
         return status
     living = {host.name: host for host in record.hosts if host.process.alive()}
@@ -80,6 +80,8 @@ def look(record: Record) -> dict[str, Any]:
 def state(record: Record) -> str:
     """In a few words: up, whose, or what became of it."""
     owner = record.state.owner()
+    if record.damaged:
+        return f"its record is damaged: {record.damaged}; 'lab down {record.name}' takes away what is left"
     if record.rebooted:
         return f"ended when this machine was restarted; 'lab down {record.name}' takes away what is left"
     if record.state.stays():

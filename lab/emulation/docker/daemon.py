@@ -193,10 +193,11 @@ class Daemon:
     def _start_unless_one_serves(self) -> None:
         with self._lock("start") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self._serves():
+            if not self.serves():
                 self._start()
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
+        """Tell if a daemon answers, whoever started it."""
         try:
             return get(self.paths.socket, "/_ping", START_PATIENCE)[0] == 200
         except (OSError, http.client.HTTPException):
@@ -251,7 +252,7 @@ class Daemon:
     def _wait_until_it_serves(self, process: subprocess.Popen[bytes]) -> None:
         """It opens its socket at once and answers when it is ready: one blocking request."""
         deadline = monotonic() + START_PATIENCE
-        while not self._serves():
+        while not self.serves():
             if process.poll() is not None or monotonic() > deadline:
                 lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
                 reason = lines[-1][:300] if lines else "it said nothing"

@@ -10,7 +10,7 @@ from typing import Any
 from lab.emulation.docker import run_options
 from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.docker.containers import ContainerSpec
-from lab.emulation.ownership import LABEL, LabState
+from lab.emulation.ownership import LabState
 from lab.errors import TopologyError
 from lab.topology import HostSpec, Topology
 
@@ -126,7 +126,7 @@ def container(
     state: LabState, name: str, image: str, env: Mapping[str, str] | None = None, **more: Any
 ) -> ContainerSpec:
     """Describe the container of a host, with the labels and the variable by which clean-up finds it."""
-    labels, env = {LABEL: state.lab_id, "lab.host": name}, {"LAB_ID": state.lab_id, **(env or {})}
+    labels, env = {**state.labels, "lab.host": name}, {**state.environment, **(env or {})}
     return ContainerSpec(container_name(state, name), name, image, labels, env=env, **more)
 
 

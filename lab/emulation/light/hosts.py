@@ -78,7 +78,7 @@ def order(
 
 def _variables(state: LabState, name: str) -> dict[str, str]:
     """Return the variables by which clean-up finds the processes of a host."""
-    return {"HOSTNAME": name, "LAB_ID": state.lab_id}
+    return {"HOSTNAME": name, **state.environment}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class NewLightHosts:
         done = await run(
             STARTER,
             stdin=json.dumps(order(state, self.specs, self.files, HOST_CAPABILITIES)).encode(),
-            env={**netns.OWN_MODULES, "LAB_ID": state.lab_id},
+            env={**netns.OWN_MODULES, **state.environment},
             timeout=PATIENCE + EACH * len(self.specs),
         )
         pids = first_processes(done.stdout)

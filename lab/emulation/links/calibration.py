@@ -18,6 +18,7 @@ from typing import Any
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.emulation.links.netns import OWN_MODULES
 from lab.emulation.links.shaper import Shaper
+from lab.emulation.ownership import LabState
 from lab.errors import ShaperError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
@@ -87,7 +88,8 @@ async def measure(
         "rates": rates,
     }
     argv = [sys.executable, "-P", "-S", "-m", "lab.emulation.links.link_meter"]
-    done = await run(argv, stdin=json.dumps(order).encode(), env=OWN_MODULES, timeout=60 + 30 * len(links))
+    env = {**OWN_MODULES, **LabState(shaper.lab_id).environment}  # clean-up ends it
+    done = await run(argv, stdin=json.dumps(order).encode(), env=env, timeout=60 + 30 * len(links))
     answer = json.loads(done.stdout)
     return {link.name: row(states[link.name], answer[link.name]) for link in links}
 

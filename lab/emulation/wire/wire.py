@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from lab.emulation.links import gso, htb, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper, Shapes
-from lab.emulation.ownership import Process
+from lab.emulation.ownership import LabState, Process
 from lab.emulation.wire import daemon, iptables, probe, protocol, rps
 from lab.errors import CommandError, ShaperError
 from lab.hosts import command
@@ -34,14 +34,18 @@ def start_command(lab_namespace: str, folder: Path) -> list[str]:
     return netns.inside(lab_namespace, [*python, str(folder), netns.path(lab_namespace)])
 
 
-async def try_out(run: RunCommand, frames: int = probe.FRAMES) -> dict[str, Any]:
+async def try_out(
+    run: RunCommand, frames: int = probe.FRAMES, marked: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Try a wire for real; return ``variant`` and ``lead`` (ns), or a ``reason`` why it cannot be had.
+
+    `marked` is the variable by which the clean-up of a lab finds the attempt.
 
     Raises:
         CommandError: not even a namespace can be made.
     """
     argv = ["unshare", "--net", sys.executable, "-P", "-S", "-m", "lab.emulation.wire.probe", str(frames)]
-    facts: dict[str, Any] = json.loads((await run(argv, env=netns.OWN_MODULES)).stdout)
+    facts: dict[str, Any] = json.loads((await run(argv, env={**netns.OWN_MODULES, **(marked or {})})).stdout)
     return facts
 
 
@@ -90,10 +94,15 @@ class Wire(Shaper):
         except ShaperError:
             return ()
 
+    @property
+    def _marked(self) -> Mapping[str, str]:
+        """The variable by which clean-up finds what was started here."""
+        return LabState(self.lab_id).environment
+
     async def prepare(self) -> None:
         """Drop everything in the lab's namespace that no rule names, and start the daemon."""
         await self._run(netns.inside(self._namespace, ["tee", *probe.BRIDGED]), stdin=b"1\n")
-        facts = await try_out(self._run)
+        facts = await try_out(self._run, marked=self._marked)
         if "reason" in facts:
             raise ShaperError(f"the wire cannot be had: {facts['reason']}")
         self._facts.write_text(json.dumps(facts))
@@ -102,7 +111,7 @@ class Wire(Shaper):
             await self._run(argv, stdin=iptables.table([]))
         started = await self._run(
             start_command(self._namespace, self._folder),
-            env={"LAB_ID": self.lab_id, **netns.OWN_MODULES},
+            env={**self._marked, **netns.OWN_MODULES},
         )
         process = Process.of(int(started.stdout))
         self._facts.write_text(json.dumps({**facts, "pid": process.pid, "started": process.started}))
@@ -151,11 +160,11 @@ class Wire(Shaper):
         """End the wire's daemon and wait until it has gone."""
         for process in self.processes:
             if process.alive():
-                os.kill(process.pid, 15)
+                process.kill(signal.SIGTERM)
             deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
             while process.alive():
                 if asyncio.get_running_loop().time() > deadline:
-                    os.kill(process.pid, 9)
+                    process.kill()
                 await asyncio.sleep(0.002)
         self._facts.unlink(missing_ok=True)
 

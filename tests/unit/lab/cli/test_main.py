@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from lab.cli import main
+from lab.emulation import ownership
+from lab.util import paths
 from tests.unit.command_line import Lab
 
 
@@ -54,3 +58,26 @@ def test_a_verb_needs_root_and_says_what_to_type(lab: Lab, monkeypatch: pytest.M
     assert lab("down")[2] == f"lab: down needs root: {command} down\n"
     assert lab("images", "list")[2] == f"lab: images list needs root: {command} images list\n"
     assert lab("ps")[2] == f"lab: ps needs root: {command} ps …\n"
+
+
+@pytest.fixture
+def own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(ownership, "RUN", tmp_path / "run")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+    return tmp_path
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_error_of_the_disk_never_says_that_nothing_is_left(
+    lab: Lab, own_run: Path, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/lab/x")
+
+    monkeypatch.setattr(main, "app", full)
+    state = ownership.LabState.create()
+    if not ours:
+        state.keep()
+    words = f"lab {state.lab_id} was not taken away whole: 'lab cleanup' does so once this is mended"
+    said = words if ours else "'lab doctor' tells more"
+    assert lab()[2] == f"lab: No space left on device (/var/lib/lab/x); {said}\n"

@@ -13,7 +13,8 @@ import pytest
 
 from lab.emulation import cleanup, ownership
 from lab.emulation.cleanup import processes
-from lab.emulation.registry import HostRecord, Record, read
+from lab.emulation.ownership import FOLDER_LABEL, LABEL, MARK_LABEL
+from lab.emulation.registry import HostRecord, Record, read, records
 from lab.errors import MachineError
 from lab.hosts.host import Result
 
@@ -86,7 +87,7 @@ def sleeper(**env: str) -> subprocess.Popen[bytes]:
 
 async def test_light_hosts_are_removed_by_their_processes_and_docker_is_not_asked() -> None:
     state = ownership.LabState.create()
-    with sleeper(LAB_ID=state.lab_id, HOSTNAME="AMS") as going, sleeper(LAB_ID=state.lab_id) as staying:
+    with sleeper(LAB_ID=state.mark, HOSTNAME="AMS") as going, sleeper(LAB_ID=state.mark) as staying:
         hosts = [HostRecord("AMS", 1, "AMS", (), "", "", going.pid, 1)]
         docker = Docker([])
         assert await cleanup.remove_hosts(state, hosts, docker) == [f"process {going.pid}"]
@@ -153,3 +154,82 @@ def test_orphans_are_found_by_the_id_in_their_environment() -> None:
         orphan.kill()
     assert [p.pid for p in found] == [orphan.pid]
     assert processes("test-orph") == []
+
+
+class LabelledDocker(Docker):
+    """Docker with containers that have labels, and that it lists by these alone."""
+
+    def __init__(self, **labels: dict[str, str]) -> None:
+        super().__init__(list(labels))
+        self.labels = labels
+
+    async def __call__(self, argv: Sequence[str], **options: Any) -> Result:
+        result = await super().__call__(argv, **options)
+        if argv[1] != "ps":
+            return result
+        wanted = {word.removeprefix("label=") for word in argv if word.startswith("label=")}
+        found = [n for n in self.left if wanted <= {f"{k}={v}" for k, v in self.labels[n].items()}]
+        marked = MARK_LABEL in argv[argv.index("--format") + 1]
+        lines = [f"{name} {self.labels[name].get(MARK_LABEL, '')}" if marked else name for name in found]
+        return Result(tuple(argv), 0, "\n".join(lines), "", 0.0)
+
+
+async def test_containers_of_a_lab_without_a_record_are_removed_by_their_labels_alone() -> None:
+    # given a lab that is up, one whose records are lost, and containers of others
+    up, lost = ownership.LabState.create(), ownership.LabState.create()
+    other = {**lost.labels, FOLDER_LABEL: "/another/folder"}
+    docker = LabelledDocker(up=up.labels, gone=lost.labels, other=other, foreign={"lab.id": lost.lab_id})
+    lost.forget()
+    assert await cleanup.remove_orphans(docker) == ["container gone"]
+    assert docker.left == ["up", "other", "foreign"]
+
+
+async def test_what_a_restart_left_of_a_lab_in_the_records_is_not_taken_for_lost() -> None:
+    state = ownership.LabState.create()
+    Record(state.lab_id, "class", boot="another", mark=state.mark).save()
+    docker = LabelledDocker(kept=state.labels)
+    state.forget()
+    assert await cleanup.remove_orphans(docker) == []
+
+
+async def test_a_lab_whose_record_is_empty_is_removed_by_its_id_and_the_record_is_named(
+    own_folders: Path,
+) -> None:
+    state = ownership.LabState.create()
+    docker = LabelledDocker(one=state.labels, other={**state.labels, LABEL: "ffff"})
+    state.forget()
+    file = own_folders / "state" / "labs" / f"{state.lab_id}.json"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    [record] = records()
+    done = await cleanup.remove_lost(record, docker)
+    assert done == [
+        "container one",
+        f"the record of lab {state.lab_id}, which was damaged: {file} is empty",
+    ]
+    assert (docker.left, file.exists()) == (["other"], False)
+
+
+async def test_a_process_with_the_number_of_one_that_a_container_had_is_left_alone() -> None:
+    lab = ownership.LabState.create()
+    lab.record("container", "one")
+
+    class Reused(Docker):
+        async def __call__(self, argv: Sequence[str], **options: Any) -> Result:
+            result = await super().__call__(argv, **options)
+            shown = f"{bystander.pid} 0123456789abcdef\n"
+            return Result(result.argv, 0, shown, "", 0.0) if argv[1] == "inspect" else result
+
+    with sleeper() as bystander:
+        docker = Reused(["one"])
+        await cleanup.remove_containers(lab, ["one"], docker)
+        assert (docker.left, bystander.poll()) == ([], None)
+        bystander.kill()
+
+
+async def test_a_process_that_says_only_the_short_id_of_a_lab_is_left_alone() -> None:
+    lab = ownership.LabState.create()
+    with sleeper(LAB_ID=lab.lab_id) as bystander:
+        assert await cleanup.remove(lab, Docker([])) == []
+        assert bystander.poll() is None
+        bystander.kill()

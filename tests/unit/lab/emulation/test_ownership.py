@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from lab.emulation.ownership import LabState, Process, labs, processes_with
+from lab.emulation.ownership import LabState, Process, labs, processes_with, remove_unfinished
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -95,3 +97,52 @@ def test_a_lab_that_is_kept_lives_without_an_owner() -> None:
     assert made.alive()
     assert made.stays()
     assert made.owner() is None
+
+
+def test_a_lab_is_never_seen_without_its_owner_while_it_begins() -> None:
+    """Its folder was there a moment before its owner was: `cleanup` took it for dead."""
+    seen, ends = list[bool](), threading.Event()
+
+    def watch() -> None:
+        while not ends.is_set():
+            seen.extend(state.alive() or not state.folder.exists() for state in labs())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for _ in range(200):
+        LabState.create().forget()
+    ends.set()
+    watching.join()
+    assert all(seen)
+
+
+def test_what_a_killed_process_had_begun_of_a_lab_is_removed_and_no_lab(own_folders: Path) -> None:
+    begun = own_folders / "run" / "labs"
+    live = begun / f".{os.getpid()}.{Process.of(os.getpid()).started}.1"
+    (begun / ".1.1.1").mkdir(parents=True)
+    live.mkdir()
+    assert labs() == []
+    remove_unfinished()
+    assert list(begun.iterdir()) == [live]
+
+
+def test_an_id_of_which_there_is_a_record_is_not_given_again(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folders / "state" / "labs").mkdir(parents=True)
+    (own_folders / "state" / "labs" / "aaaa.json").touch()
+    taken = LabState.create()
+    ids = iter(["aaaa", taken.lab_id, "bbbb"])
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(ids) if size == 2 else "f" * 32)
+    assert LabState.create().lab_id == "bbbb"
+
+
+def test_the_mark_of_a_lab_cannot_be_guessed_and_outlives_its_folder() -> None:
+    made = LabState.create()
+    again = LabState(made.lab_id)
+    assert made.environment == again.environment == {"LAB_ID": made.mark}
+    assert len(made.mark.removeprefix(f"{made.lab_id}-")) == 32
+    known = LabState(made.lab_id, made.mark)
+    made.forget()
+    assert known.mark == made.mark
+    assert LabState("0ld0").mark == "0ld0"

@@ -11,9 +11,12 @@ from lab.emulation import ownership
 from lab.emulation import registry as module
 from lab.emulation.emulation import Emulation
 from lab.emulation.ownership import LabState
-from lab.emulation.registry import claim, find, read, records
+from lab.emulation.registry import claim, find, find_any, read, records
 from lab.errors import LabError, UnknownName
+from lab.live.inspect import look
+from lab.util import paths
 from tests.unit.lab_record import a_lab
+from tests.unit.power_cuts import PowerCuts
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -76,3 +79,55 @@ def test_a_lab_from_before_a_restart_of_the_machine_is_known_and_not_taken_up(
     assert not made.state.alive()
     with pytest.raises(LabError, match="ended when this machine was restarted"):
         Emulation.attach("class")
+
+
+@pytest.mark.parametrize(("keep", "words"), [(0, "is empty"), (40, "is not whole")])
+def test_a_damaged_record_is_named_and_never_taken_for_a_lab_without_hosts(
+    own_folders: Path, keep: int, words: str
+) -> None:
+    made = a_lab()
+    file = own_folders / "state" / "labs" / f"{made.lab_id}.json"
+    file.write_text(file.read_text()[:keep])
+    [record] = records()
+    assert record.damaged == f"{file} {words}"
+    assert find_any(made.lab_id) == record
+    for use in (find, Emulation.attach):
+        with pytest.raises(LabError, match=rf"is damaged: {file} {words}; 'lab down {made.lab_id}'"):
+            use(made.lab_id)
+    assert look(record)["state"].startswith("its record is damaged")
+
+
+def test_a_lab_with_a_damaged_record_ended_with_the_machine_if_nothing_of_it_is_in_run(
+    own_folders: Path,
+) -> None:
+    made = a_lab()
+    (own_folders / "state" / "labs" / f"{made.lab_id}.json").write_text("")
+    assert not records()[0].rebooted
+    made.state.forget()
+    assert records()[0].rebooted
+
+
+def test_after_a_power_cut_a_record_is_the_old_one_or_the_new_one(
+    own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = LabState.create()
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.setattr(paths, "STATE", disk / "lab" / "state")
+    with PowerCuts(disk) as cuts:
+        record = claim(state.lab_id, "class")
+        cuts.promise()
+        for number in range(3):
+            record.shaper = f"{number}"
+            record.save()
+            cuts.promise()
+    tried = 0
+    for tree, promised in cuts.trees(tmp_path / "cut"):
+        monkeypatch.setattr(paths, "STATE", tree / "lab" / "state")
+        found, tried = read(state.lab_id), tried + 1
+        if promised == 0 and found is None:
+            continue
+        assert found is not None
+        assert not found.damaged
+        assert int(found.shaper or -1) >= promised - 2
+    assert tried > 10

@@ -30,4 +30,4 @@ async def test_containers_are_recorded_before_they_are_started(
     made = await new.start(state, docker)
     assert recorded[0] == [f"lab-{state.lab_id}-{name}" for name in new.names]
     assert [(record.name, record.light) for record, _ in made] == [("AMS", False), ("BRA", False)]
-    assert made[0][1] == {"HOSTNAME": "AMS", "LAB_ID": state.lab_id}
+    assert made[0][1] == {"HOSTNAME": "AMS", "LAB_ID": state.mark}

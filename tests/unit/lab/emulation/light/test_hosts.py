@@ -47,7 +47,7 @@ async def test_all_hosts_are_made_by_one_process_and_recorded_before() -> None:
     (call,) = starter.seen
     order = json.loads(call["stdin"])
     assert [host["name"] for host in order["hosts"]] == ["AMS", "BRA"]
-    assert order["hosts"][0]["env"]["LAB_ID"] == call["env"]["LAB_ID"] == state.lab_id
+    assert order["hosts"][0]["env"]["LAB_ID"] == call["env"]["LAB_ID"] == state.mark
     assert (order["root"], order["folder"]) == ("/roots/host", str(state.folder))
     assert order["seeds"] == {"/var/lib/lab-seed/gtsperf": "/roots/gtsperf"}
     assert "SYS_PTRACE" not in order["capabilities"]
@@ -57,7 +57,7 @@ async def test_all_hosts_are_made_by_one_process_and_recorded_before() -> None:
         (h.name, h.number, topology.addresses(h.name)) for h in topology.hosts
     ]
     assert all(record.light and record.process.alive() for record in records)
-    assert made[1][1] == {"HOSTNAME": "BRA", "LAB_ID": state.lab_id}
+    assert made[1][1] == {"HOSTNAME": "BRA", "LAB_ID": state.mark}
 
 
 async def test_a_host_that_cannot_be_made_is_told_with_the_kernels_words() -> None:

@@ -23,6 +23,7 @@ from lab.emulation.links import netns
 from lab.emulation.ownership import LabState
 from lab.events import Emit
 from lab.formats import lab_yaml
+from lab.hosts import attached
 from lab.images.derived import REHEARSAL, ensure_rehearsal
 from lab.testbed.inventory import AUTO, Inventory, Machine, Ssh, write
 from lab.topology import Topology
@@ -77,7 +78,7 @@ async def _fetch(plan: RunPlan, emit: Emit) -> None:
             if not overlay.obtainable():  # None: nothing is missing
                 overlay.fetch()
 
-    await asyncio.to_thread(build)
+    await attached.in_thread(build)
 
 
 def write_inventory(access: VmAccess, topology: Topology) -> Path:

@@ -41,8 +41,10 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation.docker.daemon import Daemon
     from lab.emulation.ownership import labs, remove_unfinished
     from lab.emulation.registry import records
+    from lab.virtual.box import remove_mount_point
 
     remove_unfinished()
+    remove_mount_point()
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
         if state.alive() and not everything:

@@ -65,6 +65,20 @@ def start_argv(name: str, argv: Sequence[str], cwd: str) -> list[str]:
     return ["sh", "-c", script, name, *argv]
 
 
+def note_script(name: str) -> str:
+    """Return lines of shell by which a shell notes itself as a daemon, before it becomes the program."""
+    file, started = shlex.quote(pidfile(name)), shlex.quote(f"{PIDS}/{name}{STARTED}")
+    return f"{_FUNCTIONS}mkdir -p {PIDS}\nrm -f {file}\nstart_time $$ > {started}\necho $$ > {file}\n"
+
+
+def stranger_script(file: str) -> str:
+    """Return a command of shell that succeeds when the id in a file is another process's than was noted.
+
+    It stands after the lines of `note_script`.
+    """
+    return f"stranger {shlex.quote(file)}"
+
+
 def stop_argv(name: str) -> list[str]:
     """Build the command that ends a daemon: TERM, and KILL after three seconds; a stranger is left alone."""
     return ["sh", "-c", f"{_FUNCTIONS}{_END}end {shlex.quote(pidfile(name))}"]
@@ -82,7 +96,11 @@ def status_argv(name: str) -> list[str]:
     return ["sh", "-c", f"{_FUNCTIONS}! stranger {file} || exit 1\n{status}"]
 
 
-def signal_argv(signal: str, file: str) -> list[str]:
-    """Build the command that sends a signal to the process whose id is in a file, unless it is a stranger."""
+def signal_argv(signal: str, file: str, program: str = "") -> list[str]:
+    """Build the command that sends a signal to the process whose id is in a file, unless it is a stranger.
+
+    `program` is the name of its program: of a file that the daemon itself writes, no start time is noted.
+    """
     end = ["start-stop-daemon", "--stop", "--quiet", "--signal", signal, "--pidfile", file]
+    end += ["--name", program] if program else []
     return ["sh", "-c", f"{_FUNCTIONS}! stranger {shlex.quote(file)} || exit 1\nexec {shlex.join(end)}"]

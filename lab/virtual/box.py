@@ -8,14 +8,15 @@ programs take turns; on two it takes six times as long.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -27,6 +28,7 @@ from lab.virtual.beats import BEAT
 from lab.virtual.kernel import Kernel, command, status
 from lab.virtual.kernel.status import Standstill, Status
 
+FOLDER = Path(first.FOLDER)
 #: Memory of a box (MiB). It is this machine's only where the box has touched it.
 MEMORY = 4096
 #: Process 1, the same words in every box: what differs moves results.
@@ -110,6 +112,43 @@ def _room(path: Path) -> int:
         return 0
 
 
+@contextmanager
+def mount_point() -> Iterator[None]:
+    """The folder in whose place each box sees its own; the last box to end takes it away again.
+
+    Every box holds a shared lock on it: a folder that is removed would vanish from a box that runs, too.
+    """
+    handle = _locked_mount_point()
+    try:
+        yield
+    finally:
+        remove_mount_point(handle)
+
+
+def _locked_mount_point() -> int:
+    while True:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), FOLDER.stat()):
+                    return handle
+            os.close(handle)  # another box removed it meanwhile
+
+
+def remove_mount_point(handle: int | None = None) -> None:
+    """Remove the folder where no box uses it, and the lab's own around it where that is empty then."""
+    with suppress(OSError):
+        handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY) if handle is None else handle
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            FOLDER.rmdir()
+            FOLDER.parent.rmdir()
+        finally:
+            os.close(handle)
+
+
 class BoxProcess:
     """One box, to be booted once.
 
@@ -144,9 +183,12 @@ class BoxProcess:
         """
         (self._folder / first.ORDER).write_text(json.dumps(asdict(order)))
         (self._folder / first.STATUS).unlink(missing_ok=True)
-        Path(first.FOLDER).mkdir(parents=True, exist_ok=True)
         began = self._alive = monotonic()
-        with (self._folder / CONSOLE).open("wb") as console, (self._folder / CONSOLE).open("rb") as heard:
+        with (
+            mount_point(),
+            (self._folder / CONSOLE).open("wb") as console,
+            (self._folder / CONSOLE).open("rb") as heard,
+        ):
             process = await asyncio.create_subprocess_exec(
                 *argv(self._folder, self._cpu, command.argv(self._kernel, f"{MEMORY}M", FIRST)),
                 stdin=subprocess.DEVNULL,
@@ -186,7 +228,12 @@ class BoxProcess:
         if silent > QUIET and self._booted and monotonic() - self._asked > QUIET:
             self._asked = monotonic()
             with suppress(OSError, ValueError):
-                status.ask(_kernel_process(pid))
+                handle = os.pidfd_open(kernel := _kernel_process(pid))
+                try:
+                    if _kernel_process(pid) == kernel:  # else it ended before, and another got its number
+                        status.ask(handle)
+                finally:
+                    os.close(handle)
         return silent
 
     def _line(self, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import os
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import HostError, OverlayError
+from lab.hosts import attached
 from lab.hosts.host import Host
 
 #: How long a registry may take to answer at all (s); then how long the image may take (s).
@@ -126,7 +126,7 @@ async def obtain(missing: str, find: Callable[[], bytes | None], remedy: str) ->
     Raises:
         OverlayError: it cannot be had; the message begins with `missing`.
     """
-    if (data := await asyncio.to_thread(find)) is None:
+    if (data := await attached.in_thread(find)) is None:
         raise OverlayError(f"{missing} is here; {remedy}")
     return data
 

@@ -110,7 +110,7 @@ def restarting(host: Host, overlay: str) -> Iterator[None]:
 
 def reload() -> Batch:
     """Let the daemon read its settings again, where it can do so while it runs."""
-    return Batch().run(signal_argv("HUP", PIDFILE))
+    return Batch().run(signal_argv("HUP", PIDFILE, "dockerd"))
 
 
 def start() -> Batch:

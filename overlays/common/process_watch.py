@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from lab.hosts.daemons import PIDS, stop_argv
+from lab.hosts.daemons import note_script, stop_argv, stranger_script
 from lab.hosts.host import Host
 from lab.util.concurrency import together
 from overlays.common.batch import Batch
@@ -38,7 +38,7 @@ async def until_one_ends(daemons: Mapping[Host, Mapping[str, str]]) -> None:
 
 async def _ends(host: Host, name: str, file: str) -> None:
     """Wait, inside the host, for the end of one process; one that is not there has ended."""
-    script = f"mkdir -p {PIDS}\necho $$ > {PIDS}/{_own(name)}.pid\n"
+    script = f"{note_script(_own(name))}! {stranger_script(file)} || exit 0\n"
     script += f'exec tail -s {INTERVAL:g} --pid="$(cat {file})" -f /dev/null\n'
     await host.run(["sh", "-e"], stdin=script.encode(), timeout=LONGEST, check=False)
 

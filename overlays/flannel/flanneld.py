@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from lab.errors import OverlayError
+from lab.hosts import attached
+from lab.util.files import name_whole
 from lab.util.paths import cache_folder
 from overlays.common import binaries
 
@@ -60,11 +62,12 @@ def build() -> Path:
             return target
         partial = target.with_suffix(".partial")
         argv = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", f"-o={partial}", PACKAGE]
-        done = subprocess.run(argv, cwd=MODULE, capture_output=True, text=True, timeout=1800, check=False)
+        # the build holds the lock as well: no other one begins while a killed command's still ends
+        done = attached.run(argv, cwd=MODULE, timeout=1800, held=[lock.fileno()])
         if done.returncode:
             printed = (done.stderr.strip().splitlines() or ["nothing"])[-1]
             raise OverlayError(f"flannel: building flanneld in {MODULE} failed: {printed}; {REMEDY}")
-        return partial.rename(target)
+        return name_whole(partial, target)
 
 
 def here() -> bool:

@@ -142,12 +142,14 @@ class Tinc(RelayingOverlay):
         names = [node(other.name) for other in self.neighbours(host)]
         if not status.nodes(nodes).keys() >= set(names):
             # connect now: it waits for 5 s, then 10, …
-            await host.run(signal_argv("ALRM", PIDFILE), check=False)
+            await host.run(signal_argv("ALRM", PIDFILE, "tincd"), check=False)
         return status.lacking(nodes, names, [node(other.name) for other in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """Return the list of nodes that a daemon writes to its log when it is asked for it."""
-        batch = (before or Batch()).provoke(signal_argv("USR2", PIDFILE), ["grep", "-c", status.END, LOG], 1)
+        batch = (before or Batch()).provoke(
+            signal_argv("USR2", PIDFILE, "tincd"), ["grep", "-c", status.END, LOG], 1
+        )
         result = await batch.run(["tail", "-n", "400", LOG]).on(host, check=False)
         if result.status:
             await self.check_daemon(host, DAEMON)
@@ -215,7 +217,7 @@ class Tinc(RelayingOverlay):
     async def _reread(self, host: Host) -> None:
         """Let a daemon look at its files again: it connects to new neighbours, and drops those that went."""
         configured = Batch().write(f"{FOLDER}/tinc.conf", self.configuration(host))
-        await configured.run(signal_argv("HUP", PIDFILE)).on(host)
+        await configured.run(signal_argv("HUP", PIDFILE, "tincd")).on(host)
 
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)

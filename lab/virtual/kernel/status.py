@@ -7,7 +7,6 @@ question comes from outside, as a signal to the kernel's process, and the answer
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class Status:
 
 
 def ask(kernel: int) -> None:
-    """Have the kernel whose process has this id print a line that `parse` reads.
+    """Have the kernel whose process this pidfd is of print a line that `parse` reads.
 
     It takes the question from its first init calls on; earlier, the signal would end it. So ask only a
     kernel whose process 1 has been heard.
@@ -37,7 +36,7 @@ def ask(kernel: int) -> None:
     Raises:
         ProcessLookupError: it has ended.
     """
-    os.kill(kernel, signal.SIGUSR2)
+    signal.pidfd_send_signal(kernel, signal.SIGUSR2)
 
 
 def parse(printed: str) -> Status | None:

@@ -152,3 +152,27 @@ def test_a_signal_reaches_the_process_whose_id_is_in_a_file(folder: Path) -> Non
     pid = start("sleep", "60")
     assert run(daemons.signal_argv("KILL", daemons.pidfile("x"))) == 0
     until(lambda: not alive(pid))
+
+
+def test_a_signal_reaches_only_the_program_that_is_meant(
+    folder: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    """Of a file that a daemon writes by itself, no start time is noted."""
+    file = folder / "docker.pid"
+    file.write_text(f"{stranger.pid}\n")
+    assert run(daemons.signal_argv("KILL", str(file), "dockerd")) != 0
+    assert stranger.poll() is None
+    assert run(daemons.signal_argv("KILL", str(file), "sleep")) == 0
+    assert stranger.wait(10) == -signal.SIGKILL
+
+
+def test_a_shell_that_notes_itself_is_a_daemon_like_others(folder: Path) -> None:
+    script = f"{daemons.note_script('watch')}exec sleep 60"
+    with subprocess.Popen(["sh", "-e", "-c", script]) as noted:
+        until((folder / "watch.pid").exists)
+        assert run(daemons.status_argv("watch")) == 0
+        assert (folder / "watch.started").read_text().strip().isdigit()
+        (folder / "watch.started").write_text("1\n")
+        assert run(daemons.stop_argv("watch")) == 0
+        assert noted.poll() is None, "it is a stranger now"
+        noted.kill()

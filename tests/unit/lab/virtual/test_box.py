@@ -75,3 +75,21 @@ def test_a_machine_without_room_in_memory_is_refused(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(box, "_room", lambda path: 64 << 20)
     with pytest.raises(BoxError, match="a box needs 4096 MiB in memory"):
         box.scratch()
+
+
+def test_the_place_of_boxes_goes_with_the_last_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "lab" / "box"
+    monkeypatch.setattr(box, "FOLDER", place)
+    with box.mount_point():
+        with box.mount_point():
+            assert place.exists()
+        box.remove_mount_point()
+        assert place.exists(), "a box still uses it"
+    assert not place.parent.exists()
+    place.mkdir(parents=True)
+    (place.parent / "labs").mkdir()
+    box.remove_mount_point()
+    box.remove_mount_point()
+    assert [path.name for path in place.parent.iterdir()] == ["labs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -48,7 +49,9 @@ def test_the_question_is_a_signal_to_the_kernels_process() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        status.ask(process.pid)
+        handle = os.pidfd_open(process.pid)
+        status.ask(handle)
         assert process.stdout.read() == "asked\n"
     with pytest.raises(ProcessLookupError):
-        status.ask(process.pid)
+        status.ask(handle)
+    os.close(handle)

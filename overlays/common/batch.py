@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from lab.hosts.daemons import LOGS, PIDS, log_file, start_argv, stop_argv
-from lab.hosts.host import CommandRunner, Result
+from lab.hosts.host import CommandRunner, Result, Secret
 
 #: Between two tries of a command that is waited for (s).
 PAUSE = 0.05
@@ -22,6 +22,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._secrets: dict[str, str] = {}
 
     def run(self, argv: Sequence[str], *, quiet: bool = False) -> Batch:
         """Add a command; `quiet` drops what it prints to standard output."""
@@ -43,11 +44,16 @@ class Batch:
         self._lines.append(f"printf %s {shlex.quote(text)} | {shlex.join(argv)}")
         return self
 
-    def write(self, path: str, text: str, mode: int = 0o644) -> Batch:
-        """Write a text file, making its folder."""
+    def write(self, path: str, text: str, mode: int = 0o644, secret: str = "") -> Batch:
+        """Write a text file, making its folder; a `secret` is a name for a text that stands in no log."""
         folder = path.rsplit("/", 1)[0] or "/"
         self._lines.append(f"mkdir -p {shlex.quote(folder)}")
-        self._lines.append(f"printf %s {shlex.quote(text)} > {shlex.quote(path)}")
+        if secret:  # with its mode from its first byte on
+            self._secrets[secret] = text
+            self._lines.append(f"rm -f {shlex.quote(path)}")
+            self._lines.append(f"(umask 077; printf %s {shlex.quote(text)} > {shlex.quote(path)})")
+        else:
+            self._lines.append(f"printf %s {shlex.quote(text)} > {shlex.quote(path)}")
         self._lines.append(f"chmod {mode:o} {shlex.quote(path)}")
         return self
 
@@ -55,11 +61,13 @@ class Batch:
         """Add another batch, to be run where a command that checks fails."""
         self._lines.append(f"{shlex.join(check)} >/dev/null 2>&1 || {{")
         self._lines += [*batch._lines, "}"]
+        self._secrets |= batch._secrets
         return self
 
     def then(self, other: Batch) -> Batch:
         """Add all of another batch."""
         self._lines += other._lines
+        self._secrets |= other._secrets
         return self
 
     def start(self, name: str, argv: Sequence[str], cwd: str = "/") -> Batch:
@@ -107,4 +115,5 @@ class Batch:
         """Run the batch on a host; see `CommandRunner.run`. Nothing is run for an empty batch."""
         if not self._lines:
             return Result(("sh", "-e"), 0, "", "", 0.0)
-        return await host.run(["sh", "-e"], stdin=self.script.encode(), timeout=timeout, check=check, env=env)
+        script = Secret(self.script.encode(), self._secrets) if self._secrets else self.script.encode()
+        return await host.run(["sh", "-e"], stdin=script, timeout=timeout, check=check, env=env)

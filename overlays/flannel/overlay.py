@@ -19,7 +19,7 @@ from lab.hosts.host import Endpoint, Host, HostFacts, Result
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option, Overlay
-from overlays.common import binaries, endpoints, install_record, iptables, routes
+from overlays.common import binaries, endpoints, install_record, iptables, routes, tls
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
 from overlays.flannel import bridge, flanneld
@@ -99,6 +99,7 @@ class Flannel(Overlay):
         chosen = await self.claim(hosts, before, store=hosts[0].name)
         keeper = self.host_with(chosen["store"], "its store")
         self._store = Etcd(self.name, keeper, topology.address(keeper.name), PORT)
+        await self._store.prepare()
         await together(
             [self._start_store(), *(self._prepare(h, copy) for h in self.hosts)], on_failure="cancel"
         )
@@ -134,7 +135,8 @@ class Flannel(Overlay):
         return {"Network": self.settings["subnet"], "SubnetLen": 24, "Backend": backend}
 
     async def _prepare(self, host: Host, copy: binaries.Copy) -> None:
-        await routes.add(Batch(), host.name, self.topology, self.name).on(host)
+        assert self._store is not None, "install made it"
+        await self._store.admit(routes.add(Batch(), host.name, self.topology, self.name), host).on(host)
         await binaries.put_once(host, copy, flanneld.ON_HOST)
 
     def argv(self, host: Host) -> list[str]:
@@ -145,6 +147,9 @@ class Flannel(Overlay):
             *(flanneld.ON_HOST, f"-etcd-endpoints={self._store.url}", f"-etcd-prefix={PREFIX}"),
             *(f"-iface={address}", f"-public-ip={address}", "-ip-masq", f"-subnet-file={SUBNET_FILE}"),
             *("-healthz-ip=127.0.0.1", f"-healthz-port={HEALTH}"),
+            f"-etcd-cafile={self._store.file(tls.AUTHORITY)}",
+            f"-etcd-certfile={self._store.file(tls.CLIENT)}",
+            f"-etcd-keyfile={self._store.file(tls.key_of(tls.CLIENT))}",
         ]
 
     async def _start(self, host: Host) -> None:
@@ -259,6 +264,8 @@ class Flannel(Overlay):
             gone.attempt(["ip", "link", "del", device])
         gone.attempt(["ip", "route", "flush", "root", self.settings["subnet"]])
         gone.run(["rm", "-rf", "/run/flannel", flanneld.ON_HOST, binaries.stamp(flanneld.ON_HOST)])
+        if self._store is not None and host is not self._store.host:
+            self._store.forget(gone)
         await routes.drop(gone, self.name).on(host)
         await iptables.remove(host, RULES)
         await install_record.drop(Batch(), self.name).on(host)

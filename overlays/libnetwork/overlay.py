@@ -16,7 +16,7 @@ from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
 from overlays.base import ENDPOINT_IMAGE, NO_DOCKER, NO_ESP, Missing, Option, Overlay
-from overlays.common import docker_api, docker_config, endpoints, install_record, routes
+from overlays.common import docker_api, docker_config, endpoints, install_record, routes, tls
 from overlays.common.batch import Batch
 from overlays.common.etcd import Etcd
 from overlays.common.polling import until
@@ -106,6 +106,7 @@ class Libnetwork(Overlay):
 
     async def _install_kv(self) -> None:
         self._store = Etcd(self.name, self._meeting, self.topology.address(self._meeting.name), 2379)
+        await self._store.prepare()
         await together([self._store.start(), self.on_hosts(self._add_routes)], on_failure="cancel")
         changed = await self.on_hosts(self._write_settings)
         new = [host for host in self.hosts if changed[host.name]]
@@ -115,6 +116,8 @@ class Libnetwork(Overlay):
 
     async def _add_routes(self, host: Host) -> None:
         batch = routes.add(Batch(), host.name, self.topology, self.name)
+        if self._store is not None:
+            self._store.admit(batch, host)
         await routes.add_tunnel(batch, host.name, self.topology, self.name, TUNNEL).on(host)
 
     async def _write_settings(self, host: Host) -> bool:
@@ -123,6 +126,11 @@ class Libnetwork(Overlay):
         settings = {
             "cluster-store": f"etcd://{self._store.address}:{self._store.port}",
             "cluster-advertise": f"{self.topology.address(host.name)}:{ADVERTISED}",
+            "cluster-store-opts": {
+                "kv.cacertfile": self._store.file(tls.AUTHORITY),
+                "kv.certfile": self._store.file(tls.CLIENT),
+                "kv.keyfile": self._store.file(tls.key_of(tls.CLIENT)),
+            },
         }
         return await docker_config.change(host, self.name, settings)
 
@@ -349,7 +357,10 @@ class Libnetwork(Overlay):
         with docker_config.restarting(host, self.name):
             await routes.drop(gone, self.name).on(host, timeout=120)
             await docker_config.restore(host, self.name)
-            await install_record.drop(Batch(), self.name).on(host)
+        gone = install_record.drop(Batch(), self.name)
+        if self._store is not None and host is not self._meeting:
+            self._store.forget(gone)
+        await gone.on(host)
 
 
 def network(name: str, subnet: str, mtu: int, *, swarm: bool, encrypted: bool) -> dict[str, Any]:

@@ -27,10 +27,14 @@ from lab.hosts.namespace import NamespaceHost
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
 from overlays import registry
+from overlays.common import tls
 from overlays.flannel import flanneld
 from overlays.weave import router as weaver
 
 CHAIN = catalog.topology("linear")
+#: What a store and its clients have, in place of keys that differ each time.
+FILES = (*tls.CLIENTS, *tls.SERVERS)
+KEYS = {name: f"{'very-secret-word' if 'key' in name else name}\n".encode() for name in FILES}
 Call = tuple[tuple[str, ...], bytes | None, tuple[str, ...]]
 SPECS = (
     *("underlay", "weave", "weave:encryption=on", "weave:mode=auto", "tinc", "tinc:encryption=on"),
@@ -231,6 +235,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weaver, "program", lambda: b"dummy")
     monkeypatch.setattr(flanneld, "program", lambda: b"flanneld")
     monkeypatch.setenv("LAB_WEAVE_PASSWORD", "very-secret-word")
+    monkeypatch.setattr(tls, "make", lambda address: {name: KEYS[name] for name in FILES})
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -1,4 +1,4 @@
-"""Pin every dependency anew, with hashes: requirements.lock and requirements-build.lock.
+"""Pin every dependency anew, with hashes: requirements.lock, and two files for what builds and for tests.
 
 Run with the oldest Python that the lab supports: what it chooses, newer ones can have too.
 """
@@ -17,7 +17,7 @@ OLDEST = (3, 11)
 BUILDERS = ("setuptools==",)
 #: No address of an index gets into the files: every machine uses its own.
 OPTIONS = (
-    *("--quiet", "--no-config", "--generate-hashes", "--strip-extras", "--allow-unsafe", "--all-extras"),
+    *("--quiet", "--no-config", "--generate-hashes", "--strip-extras", "--allow-unsafe"),
     *("--all-build-deps", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
     "--no-emit-trusted-host",
 )
@@ -32,11 +32,18 @@ def main() -> None:
         step.quiet(
             "pip-tools", [str(python), "-m", "pip", "install", "pip-tools"], ROOT / "build" / "lock.log"
         )
-        lock = ROOT / "requirements.lock"
-        step.loud(
-            "pins", [str(python), "-m", "piptools", "compile", *OPTIONS, "-o", str(lock), "pyproject.toml"]
-        )
+        lock, tests = ROOT / "requirements.lock", Path(folder, "tests.lock")
+        compiled = [str(python), "-m", "piptools", "compile", *OPTIONS, "pyproject.toml"]
+        step.loud("pins", [*compiled, "--extra=dev", "-o", str(lock)])
+        step.loud("pins of the tests", [*compiled, "--extra=tables", "-c", str(lock), "-o", str(tests)])
+        (ROOT / "requirements-tests.lock").write_text(pins_beside(lock.read_text(), tests.read_text()))
     (ROOT / "requirements-build.lock").write_text(pins_of(lock.read_text(), BUILDERS))
+
+
+def pins_beside(lock: str, other: str) -> str:
+    """The blocks of another lock file for packages that this one does not have."""
+    names = [f"{line.partition('==')[0]}==" for line in other.splitlines() if line[:1].isalnum()]
+    return pins_of(other, tuple(name for name in names if f"\n{name}" not in f"\n{lock}"))
 
 
 def pins_of(lock: str, names: tuple[str, ...]) -> str:

@@ -27,6 +27,8 @@ LOG, LOCK = ROOT / "build" / "setup.log", ROOT / "build" / "setup.lock"
 #: Written last into the environment, with a hash of what went into it; and first, while it is made.
 INSTALLED, INSTALLING = VENV / ".lab-installed", VENV / ".lab-installing"
 INPUTS = ("requirements-build.lock", "requirements.lock", "pyproject.toml")
+#: Packages that only the tests need, and users who want them.
+TESTS_LOCK = "requirements-tests.lock"
 #: Plug-ins as others write them, which the tests use, and the mark of their installation.
 EXAMPLE, EXAMPLE_INSTALLED = ROOT / "tests" / "thirdparty", VENV / ".lab-example-installed"
 PIP = ("-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off")
@@ -41,8 +43,8 @@ PROGRAMS = {
     "sysctl": "procps",
     "python": "python-is-python3",  # `sudo python -m lab`, as written
 }
-#: What only the tests run: an agent that holds a key.
-TESTED_WITH = {"ssh-agent": "openssh-client"}
+#: What only the tests run: an agent that holds a key, and the script of a report without its browser.
+TESTED_WITH = {"ssh-agent": "openssh-client", "node": "nodejs"}
 #: What only the tests run: a browser that opens the report. Other suites than these name it otherwise,
 #: and there the tests that need it say so.
 BROWSER, WITH_BROWSER = "chromium-headless-shell", ("bookworm", "trixie")
@@ -194,11 +196,13 @@ def example_is_current() -> bool:
 
 def example_hash() -> str:
     """Return a hash of what the installation depends on: the code itself is read from where it lies."""
-    return hashlib.sha256(inputs_hash().encode() + (EXAMPLE / "pyproject.toml").read_bytes()).hexdigest()
+    parts = ((EXAMPLE / "pyproject.toml").read_bytes(), (ROOT / TESTS_LOCK).read_bytes())
+    return hashlib.sha256(inputs_hash().encode() + b"".join(parts)).hexdigest()
 
 
 def install_example(keep: list[int]) -> None:
-    """Install the plug-ins of the tests beside the lab, as their author would."""
+    """Install the plug-ins of the tests beside the lab, as their author would; first what else tests need."""
+    pip("Python packages of the tests", [*PIP, "--require-hashes", "--no-deps", "-r", TESTS_LOCK], keep)
     argv = [*PIP, "--no-deps", "--no-build-isolation", "--editable", str(EXAMPLE)]
     pip("plug-ins of the tests", argv, keep)
     EXAMPLE_INSTALLED.write_text(example_hash())

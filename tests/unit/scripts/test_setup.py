@@ -72,8 +72,11 @@ def test_plugins_of_the_tests_are_installed_once_and_again_when_they_register_ot
     assert not setup.example_is_current()
     setup.install_example([])
     assert setup.example_is_current()
-    assert calls[0][-2:] == ["--editable", str(tmp_path)]
-    assert "--no-deps" in calls[0]
+    needed, plugins = calls
+    assert needed[-2:] == ["-r", "requirements-tests.lock"]
+    assert "--require-hashes" in needed
+    assert plugins[-2:] == ["--editable", str(tmp_path)]
+    assert "--no-deps" in plugins
     (tmp_path / "pyproject.toml").write_text("two")
     assert not setup.example_is_current()
 
@@ -92,12 +95,12 @@ def test_only_what_lacks_is_installed(setup: ModuleType, monkeypatch: pytest.Mon
         (
             "bookworm",
             [
-                *("openssh-client", "chromium-headless-shell", "openvswitch-switch"),
+                *("openssh-client", "nodejs", "chromium-headless-shell", "openvswitch-switch"),
                 *("user-mode-linux", "gcc", "iperf3", "qemu-system-x86"),
             ],
             ["etcd-server"],
         ),
-        ("noble", ["openssh-client"], []),
+        ("noble", ["openssh-client", "nodejs"], []),
     ],
 )
 def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_packages_are_known(
@@ -105,7 +108,7 @@ def test_only_tests_get_a_browser_and_other_kernels_and_only_where_their_package
 ) -> None:
     finished(setup)
     lacking = (
-        *("ssh-agent", "chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
+        *("ssh-agent", "node", "chromium-headless-shell", "ovs-vswitchd", "linux.uml"),
         *("qemu-system-x86_64", "cc", "iperf3", "etcd"),
     )
     monkeypatch.setattr("shutil.which", lambda name, path=None: None if name in lacking else name)
@@ -197,10 +200,28 @@ def pins(name: str) -> dict[str, str]:
 def test_every_dependency_is_pinned_with_hashes() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    names = {re.split(r"[^\w.-]", need)[0].lower() for need in asked}
-    assert names <= set(pins("requirements.lock"))
-    blocks = re.split(r"^(?=[a-z0-9])", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
-    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+    assert needed(asked) <= set(pins("requirements.lock"))
+    assert needed(project["optional-dependencies"]["tables"]) <= set(pins("requirements-tests.lock"))
+    for name in ("requirements.lock", "requirements-tests.lock"):
+        blocks = re.split(r"^(?=[a-z0-9])", (ROOT / name).read_text(), flags=re.MULTILINE)
+        assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+
+
+def needed(wanted: list[str]) -> set[str]:
+    """The names of packages in requirements."""
+    return {re.split(r"[^\w.-]", need)[0].lower() for need in wanted}
+
+
+def test_what_only_tests_need_is_not_what_users_get() -> None:
+    assert not pins("requirements-tests.lock").keys() & pins("requirements.lock").keys()
+
+
+def test_the_lock_of_the_tests_has_what_the_other_one_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    lock = importlib.import_module("lock")
+    one = "numpy==2.0 \\\n    --hash=sha256:a\n"
+    other = "numpy==2.0 \\\n    --hash=sha256:a\npandas==3.1 \\\n    --hash=sha256:b\n"
+    assert lock.pins_beside(one, other) == "pandas==3.1 \\\n    --hash=sha256:b\n"
 
 
 def test_what_builds_others_is_pinned_alike_in_both_files() -> None:
@@ -211,6 +232,7 @@ def test_no_file_of_the_set_up_names_a_mirror() -> None:
     for name in (
         "requirements.lock",
         "requirements-build.lock",
+        "requirements-tests.lock",
         "pyproject.toml",
         "Makefile",
         "scripts/setup.py",

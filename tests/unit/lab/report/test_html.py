@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from experiments.throughput import Throughput
 from lab.report import html
@@ -58,7 +55,6 @@ const shown = () => body.rows.map(row => row.cells[0].textContent).join("");
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_a_click_sorts_by_number_and_by_word_and_again_turns_round(tmp_path: Path) -> None:
     page = html.render(throughput_run(tmp_path, 100), Throughput(), [])
     script = page[page.index("<script>") + len("<script>") : page.index("</script>")]

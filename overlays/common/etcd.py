@@ -66,7 +66,8 @@ class Etcd:
             given = {}
         if not given or not all(given.values()):
             files = tls.make(self.address)
-            await tls.write(Batch(), self.overlay, files).on(self.host)
+            # one that runs has others, or none, as an older lab started it
+            await tls.write(Batch().stop(self.daemon), self.overlay, files).on(self.host)
             given = {name: files[name] for name in tls.CLIENTS}
         self._given = given
 

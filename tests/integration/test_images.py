@@ -19,6 +19,7 @@ from lab.emulation.docker.image_store import endpoint_store
 from lab.emulation.emulation import Emulation
 from lab.errors import MachineError
 from lab.events import Event, silent
+from lab.hosts import command
 from lab.hosts.container import ContainerHost
 from tests.integration.inventory import inventory
 from topologies import point_to_point
@@ -135,6 +136,22 @@ async def test_a_host_has_the_capabilities_of_the_list_and_no_more(host: Contain
     bounding = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd")), 16)
     names = (await host.run(["capsh", f"--decode={bounding:x}"])).stdout.strip().split("=")[1]
     assert {name.removeprefix("cap_").upper() for name in names.split(",")} == set(HOST_CAPABILITIES)
+
+
+async def test_a_host_gets_no_system_call_that_the_profile_refuses(host: ContainerHost) -> None:
+    status = (await host.run(["cat", "/proc/1/status"])).stdout
+    assert "Seccomp:\t2" in status
+    # process_vm_readv of nothing, which any process may do elsewhere: number 310 of x86-64, 270 of others
+    script = "$n = `uname -m` =~ /x86_64/ ? 310 : 270; syscall($n, $$, 0, 0, 0, 0, 0) == 0 or print $!"
+    inside = ["docker", "exec", host.container, "perl", "-e", script]
+    assert (await command.run(inside)).stdout == "Operation not permitted"
+
+
+async def test_sys_is_read_only_but_for_control_groups(host: ContainerHost) -> None:
+    refused = await host.run(["sh"], stdin=b"echo 1 > /sys/class/net/lo/tx_queue_len", check=False)
+    assert "Read-only file system" in refused.stderr
+    made = "for g in /sys/fs/cgroup/cpu /sys/fs/cgroup; do [ ! -w $g/cgroup.procs ] || break; done\n"
+    await host.run(["sh", "-e"], stdin=f"{made}mkdir $g/probe\nrmdir $g/probe".encode())
 
 
 async def test_the_daemon_inside_does_what_overlays_ask(host: ContainerHost) -> None:

@@ -102,6 +102,9 @@ async def test_a_light_host_is_a_machine_of_its_own(nothing_left: None) -> None:
         assert await said(host, "test", "-x", f"{ENDPOINT_ROOT}/usr/bin/iperf3") == ""
         with pytest.raises(CommandError, match="Read-only"):
             await host.run(["touch", f"{ENDPOINT_ROOT}/x"])
+        # the kernel's settings of devices are nobody's to change either
+        refused = await host.run(["sh"], stdin=b"echo 1 > /sys/class/net/lo/tx_queue_len", check=False)
+        assert "Read-only file system" in refused.stderr
         # nothing of this machine is in its mounts but those
         assert str(made.state.folder) not in (await said(host, "ls", "/run")).split()
 

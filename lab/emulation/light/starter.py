@@ -137,6 +137,8 @@ def build_root(order: Mapping[str, Any], folder: Path) -> Path:
         mount("", "none", root / inside.lstrip("/"), MS_BIND | MS_REMOUNT | MS_RDONLY)
     mount("proc", "proc", root / "proc", own | MS_NOEXEC)
     mount("sysfs", "sysfs", root / "sys", own | MS_NOEXEC)
+    # of this mount alone: the file system is also mounted by endpoints
+    mount("", "none", root / "sys", MS_BIND | MS_REMOUNT | MS_RDONLY | own | MS_NOEXEC)
     mount("tmpfs", "run", root / "run", own, "mode=0755")
     mount("tmpfs", "tmp", root / "tmp", own, "mode=1777")
     mount("tmpfs", "dev", root / "dev", MS_NOSUID, "mode=0755")

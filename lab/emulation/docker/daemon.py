@@ -25,7 +25,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
-from lab.emulation.ownership import RUN, labs, mount_points, processes_with
+from lab.emulation.ownership import RUN, Process, labs, mount_points, processes_with
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
 from lab.util.files import replace
@@ -263,9 +263,9 @@ class Daemon:
     def _stop(self) -> None:
         """End the daemon, then whatever of it is left: processes, mounts, files, control groups."""
         paths, mark = self.paths, f"{MARK}={self.paths.record}"
-        marked = [process.pid for process in processes_with(mark)]
-        _end([pid for pid in marked if _comm(pid) == "dockerd"], signal.SIGTERM, STOP_PATIENCE)
-        _end([process.pid for process in processes_with(mark)], signal.SIGKILL, STOP_PATIENCE)
+        daemons = [process for process in processes_with(mark) if _comm(process.pid) == "dockerd"]
+        _end(daemons, signal.SIGTERM, STOP_PATIENCE)
+        _end(processes_with(mark), signal.SIGKILL, STOP_PATIENCE)
         if (before := ExistingPaths.read(paths.record)) is not None:
             before.delete_others([paths.exec, paths.data], [paths.exec, paths.socket, paths.pidfile])
         shutil.rmtree(paths.record)
@@ -277,14 +277,18 @@ def _comm(pid: int) -> str:
     return ""
 
 
-def _end(pids: list[int], how: signal.Signals, patience: float) -> None:
+def _end(processes: Sequence[Process], how: signal.Signals, patience: float) -> None:
     """Send a signal and wait until the processes are gone, or the patience is used up (s)."""
     deadline = monotonic() + patience
     handles = []
-    for pid in pids:
+    for process in processes:
         with suppress(ProcessLookupError):
-            handles.append(os.pidfd_open(pid))
-            signal.pidfd_send_signal(handles[-1], how)
+            handle = os.pidfd_open(process.pid)
+            if not process.alive():  # it has ended, and perhaps another has its number
+                os.close(handle)
+                continue
+            handles.append(handle)
+            signal.pidfd_send_signal(handle, how)
     for handle in handles:
         select.select([handle], [], [], max(0.0, deadline - monotonic()))
         os.close(handle)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,35 @@ def test_what_a_killed_command_left_is_cleaned_up(nothing_left: None) -> None:
     assert all(start_time(pid) for pid in pids)
     assert lab("cleanup").returncode == 0
     assert not any(start_time(pid) for pid in pids)
+
+
+def meters() -> list[int]:
+    """The processes that measure links."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and b"links.link_meter" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def test_what_measures_links_ends_with_a_killed_commands_lab(nothing_left: None) -> None:
+    """It went on for seconds after `cleanup` had said that it was done."""
+    script = (
+        "import asyncio\nfrom lab.emulation.emulation import Emulation\n"
+        "from lab.emulation.links.calibration import measure\nfrom topologies import linear\n"
+        "async def main():\n  async with Emulation(linear.topology(), daemons='none') as made:\n"
+        "    while True:\n      await measure(made.links, made.shaper)\nasyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as owner:
+        deadline = time.monotonic() + 60
+        while not meters():
+            assert time.monotonic() < deadline, owner.poll()
+            time.sleep(0.005)
+        time.sleep(0.2)  # it is at work
+        owner.kill()
+    assert lab("cleanup").returncode == 0
+    assert meters() == []
 
 
 @pytest.mark.parametrize("after", [0.0, 0.4, 0.8])

@@ -38,9 +38,10 @@ def command(
 
 async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation import cleanup
-    from lab.emulation.docker.daemon import Daemon
+    from lab.emulation.docker.daemon import Daemon, serving
     from lab.emulation.ownership import labs
     from lab.emulation.registry import records
+    from lab.images import roots
 
     states = [state for state in labs() if everything or not state.alive()]
     for state in labs():
@@ -53,6 +54,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     done, failed = await cleanup.remove_all(states)
     for lost in (record for record in records() if record.rebooted and record.lab_id not in known):
         done += await cleanup.remove_lost(lost)
+    done += await asyncio.to_thread(roots.remove_interrupted, serving)
     if await asyncio.to_thread(daemon.release):
         done.append("the Docker daemon that a lab had started")
     return done, failed

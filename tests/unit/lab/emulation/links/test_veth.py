@@ -140,3 +140,15 @@ async def test_the_lab_is_prepared_before_any_link(tmp_path: Path) -> None:
 
     assert journal.steps[0].startswith("ip netns add lab-x")
     assert journal.steps[-1] == "prepare"
+
+
+def test_each_end_of_a_link_gets_its_own_address_and_interface() -> None:
+    assert veth.host_commands([WIRING]) == {
+        "/proc/17/ns/net": ["addr add 192.168.3.1/24 dev eth1", "link set eth1 up"],
+        "/proc/18/ns/net": ["addr add 192.168.3.2/24 dev eth2", "link set eth2 up"],
+    }
+
+
+def test_an_end_without_an_address_is_brought_up_all_the_same() -> None:
+    bare = Wiring(replace(SPEC, address_b=""), 17, 18)
+    assert veth.host_commands([bare])["/proc/18/ns/net"] == ["link set eth2 up"]

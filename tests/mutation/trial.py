@@ -1,0 +1,231 @@
+"""Trials inside the cage: a copy of the project, a fault in it, and the tests that should notice.
+
+One process keeps what is slow to import, and begins a child for each trial.
+"""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from tests.mutation import cage
+from tests.mutation.mutants import Mutant
+from tests.mutation.related import files
+from tests.paths import ROOT
+
+#: A trial may take this (s), and so many times as long as its tests take without a fault.
+PATIENCE, TIMES = 10.0, 4.0
+#: No trial takes longer (s).
+LONGEST = 60.0
+COPIED = ("lab", "overlays", "experiments", "topologies", "tests", "scripts", "images", "pyproject.toml")
+CAUGHT, SURVIVED, UNREACHED = "caught", "survived", "reached by no test"
+#: What takes long to import and is none of ours.
+SLOW = (
+    "asyncssh",
+    "hypothesis",
+    "jsonschema",
+    "networkx",
+    "numpy",
+    "pydantic",
+    "pytest_asyncio",
+    "rich",
+    "typer",
+)
+
+
+@dataclass
+class Baseline:
+    """The tests of a module without a fault: what went wrong, their time (s), which reaches which line."""
+
+    said: str
+    seconds: float
+    #: By line, the tests that reach it; "" is the import of the module.
+    reached: dict[int, set[str]]
+
+    def tests(self, mutant: Mutant) -> list[str] | None:
+        """Return the tests that reach a fault; None for all, as importing does."""
+        first, last = mutant.lines
+        names = set().union(*(self.reached.get(line, set()) for line in range(first, last + 1)))
+        return None if "" in names else sorted(names)
+
+
+class Watch:
+    """A plug-in of pytest that notes which test reaches which line of one file."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.reached: dict[int, set[str]] = defaultdict(set)
+        self.test = ""
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.test = item.nodeid
+        yield
+        self.test = ""
+
+    def pytest_sessionstart(self) -> None:
+        sys.settrace(self._called)
+        threading.settrace(self._called)
+
+    def _called(self, frame: FrameType, _: str, __: Any) -> Any:
+        return self._line if frame.f_code.co_filename == self.file else None
+
+    def _line(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            self.reached[frame.f_lineno].add(self.test)
+        return self._line
+
+
+def in_child(work: Callable[[], object], longest: float) -> tuple[bool, str, Any]:
+    """Do something in a child: whether it ended in time (s), what it printed, and what it returned."""
+    folder = Path(os.environ[cage.INSIDE])
+    said, answer = folder / "said", folder / "answer"
+    answer.unlink(missing_ok=True)
+    if not (child := os.fork()):
+        with suppress(BaseException):
+            out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            answer.write_bytes(pickle.dumps(work()))
+        os._exit(0)
+    in_time = _ends(child, monotonic() + longest)
+    _end_all()
+    value = pickle.loads(answer.read_bytes()) if answer.exists() else None
+    return in_time, said.read_text(errors="replace"), value
+
+
+def _ends(child: int, deadline: float) -> bool:
+    """Tell if a child ends in time; orphans are children too, of the cage's first process."""
+    while monotonic() < deadline:
+        ended = os.waitpid(-1, os.WNOHANG)[0]
+        if ended == child:
+            return True
+        if not ended:
+            sleep(0.01)
+    return False
+
+
+def _end_all() -> None:
+    """End every other process of the cage: only this one has to stay."""
+    with suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+class Trials:
+    """A copy of the project in the cage, in which one fault stands at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.copy = folder / "project"
+        self.temporary = folder / "temporary"
+        self._baselines: dict[str, Baseline] = {}
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, self.copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, self.copy / name)
+        compileall.compile_dir(self.copy, quiet=2)
+        os.chdir(self.copy)
+        # what the children import is the copy
+        sys.path[:] = [str(self.copy), *(path for path in sys.path if path not in ("", str(ROOT)))]
+        for name in SLOW:
+            __import__(name)
+
+    def baseline(self, file: str) -> Baseline:
+        """Return the baseline of a module: its tests are run once."""
+        if file not in self._baselines:
+            watch, began = Watch(str(self.copy / file)), monotonic()
+
+            def work() -> object:
+                return self._pytest(files(file), [watch]), dict(watch.reached)
+
+            in_time, said, answer = in_child(work, 5 * LONGEST)
+            status, reached = answer or (1, {})
+            fault = "" if in_time and status == 0 else said[-2000:] or "they take too long"
+            self._baselines[file] = Baseline(fault if files(file) else "", monotonic() - began, reached)
+        return self._baselines[file]
+
+    def judge(self, mutant: Mutant) -> str:
+        """Put a fault in, run the tests that reach it, and take it out again.
+
+        Raises:
+            RuntimeError: the tests fail without the fault.
+        """
+        baseline = self.baseline(mutant.file)
+        if baseline.said:
+            raise RuntimeError(f"the tests of {mutant.file} fail without a fault:\n{baseline.said}")
+        tests = baseline.tests(mutant)
+        if tests == []:
+            return UNREACHED
+        longest = min(LONGEST, PATIENCE + TIMES * baseline.seconds)
+        return self.put_to(mutant, tests or files(mutant.file), longest)
+
+    def put_to(self, mutant: Mutant, tests: list[str], longest: float = LONGEST) -> str:
+        """Put a fault in, run some tests for so long (s), and take it out again."""
+        path = self.copy / mutant.file
+        source = path.read_bytes()
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+            compiled.unlink()
+        path.write_bytes(mutant.applied(source))
+        try:
+            in_time, _, status = in_child(lambda: self._pytest(tests), longest)
+        finally:
+            path.write_bytes(source)
+        return SURVIVED if in_time and status == 0 else CAUGHT
+
+    def _pytest(self, tests: list[str], watching: list[object] | None = None) -> int:
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", f"--basetemp={self.temporary}"]
+        return int(pytest.main([*options, "-o", "addopts=--import-mode=importlib", *tests], watching or []))
+
+
+def judged(mutants: Sequence[Mutant], *, trusting: bool = False) -> Iterator[tuple[Mutant, str]]:
+    """Yield each mutant and what became of it: CAUGHT, SURVIVED or UNREACHED.
+
+    The tests of each module are run first without a fault, to see that they pass and which reach which
+    line; when `trusting`, all of them are taken, and taken to pass.
+
+    Raises:
+        RuntimeError: the tests of a module fail without a fault, or this machine has no cage.
+    """
+    if lack := cage.missing():
+        raise RuntimeError(lack)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump([asdict(mutant) for mutant in mutants], file)
+        file.flush()
+        arguments = [file.name, *(["trusting"] if trusting else [])]
+        yield from zip(mutants, map(str.strip, cage.lines("tests.mutation.trial", arguments)), strict=True)
+
+
+def main() -> int:
+    """Judge the mutants of a file, and print a word for each."""
+    trials = Trials(Path(os.environ[cage.INSIDE]))
+    for row in json.loads(Path(sys.argv[1]).read_text()):
+        mutant = Mutant(**{**row, "lines": tuple(row["lines"])})
+        became = trials.put_to(mutant, files(mutant.file)) if sys.argv[2:] else trials.judge(mutant)
+        sys.stdout.write(f"{became}\n")
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

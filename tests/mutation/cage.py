@@ -42,7 +42,11 @@ def lines(module: str, arguments: list[str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         argv = [*_ARGV, sys.executable, "-m", "tests.mutation.cage", folder, module, *arguments]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as inside:
-            yield from inside.stdout or ()
+            try:
+                yield from inside.stdout or ()
+            except BaseException:
+                inside.kill()  # and all in it with it
+                raise
     if inside.returncode:
         raise RuntimeError(f"{module} failed in its cage (status {inside.returncode})")
 

@@ -1,4 +1,4 @@
-"""The unit tests that belong to a module: those of the same name and place, and those that import it."""
+"""The unit tests that belong to a module: of the same name and place, of its packages, and that import it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
+#: Test files of a module beside its own: some modules are imported by nearly all of them.
+MOST = 8
+
 
 def files(module: str) -> list[str]:
     """Return the test files of a module's file, the nearest first; none where there are none."""
     path = Path(module)
     own = Path("tests/unit", path.parent, f"test_{path.name}")
     dotted = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-    near = sorted(str(file) for file, names in _imported().items() if dotted in names and Path(file) != own)
-    near.sort(key=lambda file: -len(Path(*_common(Path(file).parent, own.parent)).parts))
-    return ([str(own)] if (ROOT / own).exists() else []) + near
+    of_packages = [
+        str(file.relative_to(ROOT))
+        for folder in own.parents
+        if folder.is_relative_to("tests/unit") and folder.name != "unit"
+        for file in sorted((ROOT / folder).glob(f"test_{folder.name}*.py"))
+    ]
+    near = sorted(file for file, names in _imported().items() if dotted in names)
+    near.sort(key=lambda file: -len(_common(Path(file).parent, own.parent)))
+    first = [str(own)] if (ROOT / own).exists() else []
+    return list(dict.fromkeys([*first, *of_packages, *near]))[: MOST + 1]
 
 
 def _common(one: Path, other: Path) -> list[str]:

@@ -23,9 +23,9 @@ from time import monotonic
 
 from lab.emulation import registry
 from lab.emulation.docker.daemon import Daemon
-from tests.chaos.bystanders import LAB, Bystanders, lab
+from tests.chaos.bystanders import Bystanders, lab
 from tests.chaos.machine import everything, settled
-from tests.chaos.victims import Plan, Victim, bystanders_id, draw
+from tests.chaos.victims import VICTIM, Plan, Victim, draw
 
 
 @dataclass
@@ -58,13 +58,13 @@ def one_round(plans: Sequence[Plan], bystanders: Bystanders, daemon: Daemon, fou
     words = f"round {found.rounds} ({'; '.join(map(str, plans))})"
     found.rounds += 1
     with tempfile.TemporaryDirectory(prefix="results") as results:
-        before = everything()
-        victims = [Victim(plan, f"victim{n}", Path(results, str(n))) for n, plan in enumerate(plans)]
+        before, others = everything(), [record.lab_id for record in registry.records()]
+        victims = [Victim(plan, f"{VICTIM}{n}", Path(results, str(n))) for n, plan in enumerate(plans)]
         for victim in victims:
             victim.prepare()
         for victim in victims:
             victim.begin()
-        striking = [Thread(target=victim.strike, args=([bystanders_id()],)) for victim in victims]
+        striking = [Thread(target=victim.strike, args=(others,)) for victim in victims]
         for one in striking:
             one.start()
         for one in striking:
@@ -86,15 +86,23 @@ def clean_up() -> list[str]:
     """Take away what is left, as a user would; returns what is wrong with that, in words."""
     done = [lab("cleanup")]
     # those whose `up` came to its end, or whose `down` had not begun
-    done += [lab("down", record.name) for record in registry.records() if record.name != LAB]
+    done += [lab("down", one.name) for one in registry.records() if one.name.startswith(VICTIM)]
     return [f"{one.args[3:]}: {one.stderr.strip()[-1000:]}" for one in done if one.returncode]
 
 
 def chaos(seed: int, number: int, labs: int, *, first: int = 0, short: bool = False) -> Findings:
-    """Do so many rounds, with so many commands at once; prints each."""
+    """Do so many rounds, with so many commands at once; prints each.
+
+    Raises:
+        RuntimeError: somebody's labs or containers are on this machine, for which it is too dangerous.
+    """
     found, daemon = Findings(), Daemon()
     daemon.ensure()
     try:
+        if there := [*(record.name for record in registry.records()), *everything()["containers"]]:
+            raise RuntimeError(
+                f"{', '.join(there)} on this machine: chaos kills the Docker daemon under them"
+            )
         before = everything()
         with Bystanders() as bystanders:
             for n in range(first, first + number):

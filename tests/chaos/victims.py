@@ -17,9 +17,11 @@ from time import monotonic, sleep
 from lab.emulation import registry
 from lab.emulation.docker.daemon import DaemonPaths, ExistingPaths
 from lab.emulation.ownership import Process, processes_with
-from tests.chaos.bystanders import LAB, lab
+from tests.chaos.bystanders import lab
 from tests.paths import ROOT
 
+#: Names of labs begin so.
+VICTIM = "victim"
 #: A command whose docker or wire was killed must end by itself in this time (s).
 PATIENCE = 180.0
 #: A moment is drawn up to this (s), or up to the time that the command took last, and a bit.
@@ -154,8 +156,3 @@ def wires(others: Sequence[str]) -> list[Process]:
                     if b"lab.emulation.wire.daemon" in Path(f"/proc/{one.pid}/cmdline").read_bytes():
                         found.append(one)
     return found
-
-
-def bystanders_id() -> str:
-    """Return the id of the lab that is to stay."""
-    return registry.find(LAB).lab_id

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -30,6 +31,7 @@ def test_without_the_docker_command_nothing_is_begun(monkeypatch: pytest.MonkeyP
 def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:
     argv = daemon.argv(daemon.DaemonPaths(socket=tmp_path / "s"))
     assert {"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"} <= set(argv)
+    assert "--live-restore" in argv, "containers outlive a daemon that is started again"
     assert f"--host=unix://{tmp_path}/s" in argv
 
 
@@ -229,3 +231,18 @@ def test_a_daemon_of_somebody_else_is_not_revived(own: DaemonPaths, monkeypatch:
     unused.revive()
     assert started == [True]
     unused._using.close()
+
+
+def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path) -> None:
+    """Clean-up of another lab's once ended them: nobody answered who could have told of them."""
+    program = tmp_path / daemon.SHIM
+    shutil.copy("/bin/sleep", program)
+    shim = subprocess.Popen([program, "60"], env={daemon.MARK: str(own.record)})
+    deadline = monotonic() + 10
+    while daemon._comm(shim.pid) != daemon.SHIM and monotonic() < deadline:
+        pass
+    assert not Daemon(paths=own).release()
+    assert (shim.poll(), own.record.exists()) == (None, True)
+    shim.kill()
+    shim.wait()
+    assert Daemon(paths=own).release()

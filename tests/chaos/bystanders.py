@@ -36,10 +36,12 @@ class Bystanders:
         one, other = registry.find(LAB).hosts
         self._host, self._before, self._last = one.name, self._processes(), 0
         self._said = Path(tempfile.mkstemp(prefix="bystander")[1])
-        # in the network of a host alone: no process of the lab
+        # in the network of a host and with its files alone: no process of the lab
         argv = [
             "nsenter",
-            f"--net=/proc/{one.pid}/ns/net",
+            f"--target={one.pid}",
+            "--net",
+            "--mount",
             "stdbuf",
             "-oL",
             "ping",
@@ -69,7 +71,8 @@ class Bystanders:
         answered = {int(number) for number in re.findall(r"icmp_seq=(\d+) ttl", self._said.read_text())}
         last = max(answered, default=0)
         if last == self._last:
-            found.append("no packet goes through the bystander's lab")
+            said = self._said.read_text().strip().splitlines()[-1:]
+            found.append(f"no packet goes through the bystander's lab: {said}")
         elif (lost := last - self._last - len(answered & set(range(self._last + 1, last + 1)))) > LOST:
             found.append(f"{lost} of {last - self._last} packets of the bystander's lab are lost")
         if (done := lab("exec", "--lab", LAB, self._host, "--", "true")).returncode:

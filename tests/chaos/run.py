@@ -106,10 +106,10 @@ def chaos(seed: int, number: int, labs: int, *, first: int = 0, short: bool = Fa
         before = everything()
         with Bystanders() as bystanders:
             for n in range(first, first + number):
-                chance, began, known = random.Random(f"{seed} {n}"), monotonic(), len(found.all)
+                chance, began, known = random.Random(f"{seed} {n}"), monotonic(), set(found.all)
                 plans = [draw(chance, short=short) for _ in range(labs)]
                 one_round(plans, bystanders, daemon, found)
-                faults = "".join(f"\n  {fault}" for fault in found.all[known:])
+                faults = "".join(f"\n  {fault}" for fault in found.all if fault not in known)
                 sys.stdout.write(f"{n}: {'; '.join(map(str, plans))} ({monotonic() - began:.0f} s){faults}\n")
                 sys.stdout.flush()
         came, went, _ = settled(before)

@@ -115,6 +115,7 @@ def chaos(seed: int, number: int, labs: int, *, first: int = 0, short: bool = Fa
         came, went, _ = settled(before)
         found.left_behind += [f"at the end: {one}" for one in came]
         found.touched += [f"at the end: gone: {one}" for one in went]
+        sys.stdout.write("".join(f"at the end: {one}\n" for one in [*came, *went]))
     finally:
         daemon.release()
     return found

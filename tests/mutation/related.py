@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.paths import ROOT
 
 #: Test files of a module beside its own: some modules are imported by nearly all of them.
-MOST = 8
+MOST = 4
 
 
 def files(module: str) -> list[str]:

@@ -87,7 +87,8 @@ class Watch:
         yield
         self.test = ""
 
-    def pytest_sessionstart(self) -> None:
+    def begin(self) -> None:
+        """Watch from now on: before pytest imports anything."""
         sys.settrace(self._called)
         threading.settrace(self._called)
 
@@ -163,6 +164,7 @@ class Trials:
             watch, began = Watch(str(self.copy / file)), monotonic()
 
             def work() -> object:
+                watch.begin()
                 self._pytest(files(file), watch)
                 return dict(watch.reached), watch.failing
 

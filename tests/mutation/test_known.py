@@ -128,7 +128,7 @@ def test_the_tests_of_a_module_are_its_own_and_those_that_import_it() -> None:
     found = related.files("lab/emulation/cleanup.py")
     assert found[0] == "tests/unit/lab/emulation/test_cleanup.py"
     assert related.files("lab/emulation/ownership.py")[:1] == ["tests/unit/lab/emulation/test_ownership.py"]
-    assert "tests/unit/lab/emulation/test_cleanup.py" in related.files("lab/emulation/ownership.py")
+    assert "tests/unit/lab/emulation/docker/test_host_spec.py" in related.files("lab/emulation/ownership.py")
 
 
 def test_the_same_seed_draws_the_same_faults() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,3 +186,29 @@ async def test_a_namespace_is_closed_before_its_daemon_is_started(
     assert steps[3][2] == {"LAB_ID": "x", **wire.netns.OWN_MODULES}
     assert shaper.processes == (Process.of(os.getpid()),)
     assert json.loads((tmp_path / "wire.json").read_text())["lead"] == 30
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [({"pid": 7}, ""), ({"error": "no such queue"}, "no such queue")]
+)
+def test_a_request_is_answered_or_refused(tmp_path: Path, answer: dict[str, Any], words: str) -> None:
+    asked = []
+
+    def serve(server: socket.socket) -> None:
+        line = server.accept()[0]
+        asked.append(json.loads(line.recv(1 << 16)))
+        line.send(json.dumps(answer).encode())
+        line.close()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(tmp_path / wire.daemon.SOCKET))
+        server.listen()
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        if words:
+            with pytest.raises(ShaperError, match="the wire could not move: no such queue"):
+                wire.ask(tmp_path, {"do": "move"})
+        else:
+            assert wire.ask(tmp_path, {"do": "move"}) == answer
+        thread.join(10)
+    assert asked == [{"do": "move"}]

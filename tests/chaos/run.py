@@ -28,6 +28,10 @@ from tests.chaos.machine import everything, settled
 from tests.chaos.victims import VICTIM, Plan, Victim, draw
 
 
+class Occupied(Exception):
+    """Labs or containers are on this machine that could be hit."""
+
+
 @dataclass
 class Findings:
     """What was wrong, by kind, in words; each with the round."""
@@ -94,15 +98,13 @@ def chaos(seed: int, number: int, labs: int, *, first: int = 0, short: bool = Fa
     """Do so many rounds, with so many commands at once; prints each.
 
     Raises:
-        RuntimeError: somebody's labs or containers are on this machine, for which it is too dangerous.
+        Occupied: somebody's labs or containers are on this machine, for which it is too dangerous.
     """
     found, daemon = Findings(), Daemon()
     daemon.ensure()
     try:
         if there := [*(record.name for record in registry.records()), *everything()["containers"]]:
-            raise RuntimeError(
-                f"{', '.join(there)} on this machine: chaos kills the Docker daemon under them"
-            )
+            raise Occupied(f"{', '.join(there)} on this machine: chaos kills the Docker daemon under them")
         before = everything()
         with Bystanders() as bystanders:
             for n in range(first, first + number):

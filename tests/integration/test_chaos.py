@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.chaos.run import chaos
+from tests.chaos.run import Occupied, chaos
 
 SEED = int(os.environ.get("LAB_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
 
@@ -16,5 +16,8 @@ SEED = int(os.environ.get("LAB_CHAOS_SEED") or random.SystemRandom().randrange(1
 def test_what_a_killed_command_left_goes_and_nothing_else(
     docker_daemon: None, rounds: int, at_once: int
 ) -> None:
-    found = chaos(SEED, rounds, at_once, short=True)
+    try:
+        found = chaos(SEED, rounds, at_once, short=True)
+    except Occupied as why:
+        pytest.skip(str(why))
     assert not found.all, f"LAB_CHAOS_SEED={SEED} repeats it:\n" + "\n".join(found.all)

@@ -14,6 +14,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -100,12 +101,13 @@ def main() -> int:
     sys.stdout.write(f"seed {given.seed}\n")
     tried, caught, began = Counter[str](), Counter[str](), monotonic()
     chosen = drawn(given.only or PACKAGES, None if given.all else given.number, given.seed)
-    for mutant, became in trial.judged(chosen):
-        tried[package_of(mutant)] += 1
-        caught[package_of(mutant)] += became in (trial.CAUGHT, trial.CLOCK)
-        if became != trial.CAUGHT:
-            sys.stdout.write(f"{str(mutant)[:LONGEST_LINE]}  ({became})\n")
-        sys.stdout.flush()
+    with suppress(KeyboardInterrupt):  # what was tried so far is told
+        for mutant, became in trial.judged(chosen):
+            tried[package_of(mutant)] += 1
+            caught[package_of(mutant)] += became in (trial.CAUGHT, trial.CLOCK)
+            if became != trial.CAUGHT:
+                sys.stdout.write(f"{str(mutant)[:LONGEST_LINE]}  ({became})\n")
+            sys.stdout.flush()
     for package, number in sorted(tried.items()):
         sys.stdout.write(f"{package}: {caught[package]} of {number} caught\n")
     sys.stdout.write(f"seed {given.seed}, {monotonic() - began:.0f} s\n")

@@ -118,3 +118,14 @@ def test_a_port_that_could_be_two_interfaces_is_not_guessed_and_one_is_not_given
     assert known == {"AMS": {"eth1": "ens5"}, "PRG": {"eth1": "ens7"}}
     with pytest.raises(HostError, match="PRG eth2 to BRA"):
         port_mapping.fill_in_auto(CHAIN, known, {**asked, "PRG": {}}, wires)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["docker0", "br-tinc", "veth1", "vethwepl1", "weave", "flannel.1", "vxlan-6784", "tap0", "lab-x"],
+)
+def test_what_docker_or_an_overlay_made_is_no_port(name: str) -> None:
+    assert not interface(name).physical
+    assert interface("ens4").physical
+    assert not interface("ens4", master="br0").physical
+    assert not interface("ens4", kind="loopback").physical

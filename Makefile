@@ -9,12 +9,12 @@ ARGS ?=
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz architecture lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | architecture | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -43,7 +43,7 @@ lint: venv
 	@$(VENV)/python scripts/step.py 'types: mypy' -- $(VENV)/mypy
 
 test-unit: venv
-	@$(VENV)/python -m pytest tests/unit tests/property $(ARGS)
+	@$(VENV)/python -m pytest tests/unit tests/property tests/mutation $(ARGS)
 
 test-integration: setup-tests
 	@$(VENV)/python -m pytest tests/integration $(ARGS)
@@ -75,6 +75,16 @@ SECONDS ?= 60
 fuzz: venv
 	@HYPOTHESIS_PROFILE=fresh $(VENV)/python -m pytest -q tests/property --ignore tests/property/test_mutants.py
 	@$(VENV)/python -m tests.property.fuzzing --seconds $(SECONDS) $(ARGS)
+
+# faults put into what runs as root, N of each package: how many the unit tests notice; ARGS=--seed=5 repeats a draw
+N ?= 50
+mutants: venv
+	@$(VENV)/python -m tests.mutation.run --number $(N) $(ARGS)
+
+# commands of the lab killed at random moments, N times, one and then two at once: nothing may stay or be touched
+chaos: setup-tests
+	@$(VENV)/python -m tests.chaos.run --number $(N) $(ARGS)
+	@$(VENV)/python -m tests.chaos.run --number $(N) --labs 2 $(ARGS)
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(VENV)/python "$$script" || exit 1; done

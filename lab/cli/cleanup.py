@@ -38,9 +38,10 @@ def command(
 
 async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     from lab.emulation import cleanup
-    from lab.emulation.docker.daemon import Daemon
+    from lab.emulation.docker.daemon import Daemon, serving
     from lab.emulation.ownership import labs, remove_unfinished
     from lab.emulation.registry import records
+    from lab.images import roots
     from lab.virtual.box import remove_mount_point
 
     remove_unfinished()
@@ -63,6 +64,7 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
             failed.append(error)
     if daemon.serves():
         done += await cleanup.remove_orphans()
+    done += await asyncio.to_thread(roots.remove_interrupted, serving)
     if await asyncio.to_thread(daemon.release):
         done.append("the Docker daemon that a lab had started")
     return done, failed

@@ -36,6 +36,8 @@ from lab.util import paths
 PATIENCE = 10.0
 #: And each of them longer (s): the kernel takes hundreds of hosts down one after the other.
 EACH = 0.1
+#: Where `ip netns` keeps namespaces by name.
+NAMESPACES = Path("/run/netns")
 #: So many of Docker's clients remove containers side by side.
 AT_ONCE = 8
 
@@ -195,7 +197,7 @@ def processes(lab_id: str, hosts: Collection[str] | None = None) -> list[Process
 
 
 async def _remove_namespaces(names: Sequence[str], run: RunCommand) -> list[str]:
-    there = [name for name in names if Path("/run/netns", name).exists()]
+    there = [name for name in names if (NAMESPACES / name).exists()]
     for name in there:
         await run(["ip", "netns", "delete", name])
     return [f"namespace {name}" for name in there]

@@ -16,6 +16,7 @@ from pathlib import Path
 import docker
 import requests
 from docker.errors import APIError, BuildError, ImageNotFound
+from urllib3.exceptions import HTTPError
 
 from lab.errors import MachineError
 from lab.events import Emit, Note
@@ -23,6 +24,8 @@ from lab.images import apt
 from lab.util.paths import STATE
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
+#: How a build by Docker fails: by itself, by Docker's word, or because its daemon ended meanwhile.
+BUILD_FAILURES = (BuildError, APIError, requests.RequestException, HTTPError)
 REGISTRY_PATIENCE = 10  # s
 #: Files that no program needs; dpkg leaves them out while it unpacks.
 EXCLUDED_DOCS = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
@@ -83,7 +86,7 @@ def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mappin
             rm=True,
             forcerm=True,
         )
-    except (BuildError, APIError) as error:
+    except BUILD_FAILURES as error:
         raise MachineError(
             f"docker build of {image.tag} failed: {last_line(str(error))}; try again"
         ) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import docker
-from docker.errors import APIError, BuildError, ImageNotFound
+from docker.errors import ImageNotFound
 
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images import HOST, INPUTS
-from lab.images.builders import SOURCES, last_line
+from lab.images.builders import BUILD_FAILURES, SOURCES, last_line
 from lab.util.locks import machine_lock
 
 #: A host with sshd and sudo: the stand-in for a virtual machine.
@@ -50,7 +50,7 @@ def _build(client: docker.DockerClient, labels: dict[str, str]) -> None:
         client.images.build(
             path=str(FOLDER), tag=REHEARSAL, labels=labels, network_mode="host", rm=True, forcerm=True
         )
-    except (BuildError, APIError) as error:
+    except BUILD_FAILURES as error:
         raise MachineError(
             f"{REHEARSAL} cannot be built: {last_line(str(error))}; "
             "check that apt can install openssh-server here"

@@ -20,13 +20,15 @@ from lab.events import Emit, step
 from lab.images.builders import Image
 from lab.util import paths
 from lab.util.files import name_whole
-from lab.util.locks import machine_lock
+from lab.util.locks import machine_lock, machine_lock_if_free
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 #: Docker is asked for an image's files through a container that never runs.
 EXPORTED = "lab-root"
+#: The name of a folder ends so while files are unpacked there.
+PARTIAL = ".partial"
 
 
 def inputs() -> str:
@@ -74,6 +76,19 @@ def remove() -> list[str]:
     return there
 
 
+def remove_interrupted(docker: Callable[[], AbstractContextManager[DockerClient]]) -> list[str]:
+    """Delete what an export left that was killed, and return the names; not one under way."""
+    done = []
+    with machine_lock_if_free("images") as free:
+        if free and (left := sorted(place().glob(f"*{PARTIAL}"))):
+            with docker() as client:
+                done += [name for image in images.IMAGES for name in _remove_container(client, image)]
+            for folder in left:
+                shutil.rmtree(folder)
+            done += map(str, left)
+    return done
+
+
 def place() -> Path:
     """Return the folder in which those of all images are."""
     return paths.STATE / "roots"
@@ -87,7 +102,7 @@ def _remove_all(but: str = "") -> None:
 
 def _export_all(client: DockerClient, folder: Path) -> None:
     """Export beside the place, and give the folder its name last of all."""
-    partial = folder.with_suffix(".partial")
+    partial = folder.with_suffix(PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)  # an interrupted one's; the lock says that none is at work
     try:
         for image in images.IMAGES:
@@ -100,12 +115,22 @@ def _export_all(client: DockerClient, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _container(image: Image) -> str:
+    return f"{EXPORTED}-{image.role}"
+
+
+def _remove_container(client: DockerClient, image: Image) -> list[str]:
+    """Remove the container of an export that was killed; returns its name, if there was one."""
+    there = client.containers.list(all=True, filters={"name": f"^/{_container(image)}$"})
+    for old in there:
+        old.remove(force=True)
+    return [f"container {_container(image)}" for _ in there]
+
+
 def _export(client: DockerClient, image: Image, target: Path) -> None:
     """Unpack what a container of an image would find, but for the mark by which Docker's are known."""
-    name = f"{EXPORTED}-{image.role}"
-    for old in client.containers.list(all=True, filters={"name": f"^/{name}$"}):
-        old.remove(force=True)
-    container = client.containers.create(image.tag, name=name, network_mode="none")
+    _remove_container(client, image)
+    container = client.containers.create(image.tag, name=_container(image), network_mode="none")
     argv = ["tar", "-x", "--numeric-owner", "--exclude=.dockerenv", "-C", str(target)]
     try:
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as tar:

@@ -25,6 +25,19 @@ def machine_lock(name: str, emit: Emit, doing: str) -> Iterator[None]:
 
 
 @contextmanager
+def machine_lock_if_free(name: str) -> Iterator[bool]:
+    """Hold the machine-wide lock `name` and yield True; where another process has it, yield False at once."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextmanager
 def lab_lock(folder: Path, name: str, emit: Emit) -> Iterator[None]:
     """Hold the lock of one lab, in its folder: who changes the lab holds it meanwhile.
 

@@ -37,6 +37,8 @@ STOP_PATIENCE = 20.0
 SYSTEMD = Path("/run/systemd/system")
 CGROUPS = Path("/sys/fs/cgroup")
 MARK = "LAB_DOCKERD"
+#: The name of the process that Docker keeps beside a container, as the kernel cuts it.
+SHIM = "containerd-shim"
 BEFORE_FILE = "before.json"
 
 
@@ -114,6 +116,8 @@ def argv(paths: DaemonPaths) -> list[str]:
         "--iptables=false",
         "--ip6tables=false",
         "--ip-forward=false",
+        # one that is started again after a crash would end every container, of other labs too
+        "--live-restore",
     ]
 
 
@@ -204,11 +208,15 @@ class Daemon:
             return False
 
     def _has_containers(self) -> bool:
-        """Tell if any container runs: somebody else's, for no lab has a record."""
+        """Tell if any container runs: somebody else's, for no lab has a record.
+
+        A daemon that died says nothing, and its containers go on: each has a process beside it.
+        """
         try:
             return bool(json.loads(get(self.paths.socket, "/containers/json", START_PATIENCE)[1]))
         except (OSError, ValueError, http.client.HTTPException):
-            return False
+            marked = processes_with(f"{MARK}={self.paths.record}")
+            return any(_comm(process.pid) == SHIM for process in marked)
 
     def _start(self) -> None:
         if not shutil.which("dockerd"):

@@ -6,8 +6,12 @@ was given must be equal, in the same order, with the same input.
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
+import shlex
+import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +22,7 @@ import pytest
 
 from lab import catalog
 from lab.errors import NotObtainable, OverlayError
+from lab.hosts import daemons
 from lab.hosts.command import FullEnvironment, Trace
 from lab.hosts.container import ContainerHost
 from lab.hosts.facts import MARK, QUESTIONS
@@ -30,6 +35,7 @@ from overlays import registry
 from overlays.common import tls
 from overlays.flannel import flanneld
 from overlays.weave import router as weaver
+from tests.paths import FIXTURES
 
 CHAIN = catalog.topology("linear")
 #: What a store and its clients have, in place of keys that differ each time.
@@ -329,3 +335,45 @@ async def test_an_overlay_that_forwards_itself_gets_no_routes_but_to_neighbours(
             own[:7],
         )
         assert abs(int(gateway.rsplit(".", 1)[1]) - int(own.rsplit(".", 1)[1])) == 1, "the next host"
+
+
+#: Hosts whose commands are kept: the first one has the store, where there is one; the second relays.
+KEPT = ("AMS", "PRG")
+
+
+def written(calls: Mapping[str, list[Call]]) -> str:
+    """The commands of some hosts, one after the other, with their input; of an archive, what is in it."""
+    lines = []
+    for host in KEPT:
+        for argv, stdin, env in calls[host]:
+            if MARK.encode() in (stdin or b""):
+                continue  # the questions about facts have tests of their own
+            lines.append(f"{host}$ {shlex.join(argv)}{f'   # with {env}' if env else ''}")
+            lines += shown(stdin)
+    return "\n".join(lines) + "\n"
+
+
+def shown(stdin: bytes | None) -> list[str]:
+    if stdin is None:
+        return []
+    if stdin[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(stdin)) as archive:
+            return [f"    < {one.name} {one.mode:o}, {one.size} bytes" for one in archive]
+    text = stdin.decode(errors="replace")
+    for part in (
+        daemons._FUNCTIONS,
+        daemons._END,
+    ):  # tested elsewhere
+        text = text.replace(part.replace("'", "'\"'\"'"), "").replace(part, "")
+    return [f"    {line}" for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+async def test_hosts_are_given_the_commands_that_are_kept_here(spec: str) -> None:
+    """What changes them on purpose writes them anew: LAB_KEEP_TRANSCRIPTS=1, and a look at the difference."""
+    kept = FIXTURES / "transcripts" / f"{spec.replace(':', '-').replace('=', '-').replace(',', '-')}.txt"
+    now = written(await drive(spec, containers))
+    if os.environ.get("LAB_KEEP_TRANSCRIPTS"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(now)
+    assert now.splitlines() == kept.read_text().splitlines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from lab.emulation.builder import Builder, RunningLab, new_lab
+from lab.emulation.links.link import Wiring
 from lab.emulation.links.netem import Netem
 from lab.emulation.ownership import labs
-from lab.emulation.registry import read
+from lab.emulation.registry import HostRecord, Record, read
 from lab.errors import LabError
 from lab.events import silent
 from lab.hosts.container import ContainerHost
 from lab.hosts.host import Result
 from lab.hosts.namespace import NamespaceHost
+from lab.topology import LinkSpec
 from tests.unit.lab_record import a_lab
 
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -72,3 +74,127 @@ async def test_the_namespace_of_the_links_is_recorded_before_it_is_made() -> Non
     # and a second link finds it there
     assert await build.open_fabric() is fabric
     assert Path(lab.state.folder, "shaper").is_dir()
+
+
+class Hosts:
+    """Two hosts that are to be made; `fails` is the step that goes wrong."""
+
+    kind = "things"
+
+    def __init__(self, record: Record, fails: str = "") -> None:
+        self.record, self.fails, self.done = record, fails, list[str]()
+
+    @property
+    def names(self) -> list[str]:
+        return [host.name for host in self.record.hosts[:2]]
+
+    async def start(self, state: Any, run: Any) -> list[tuple[HostRecord, Mapping[str, str]]]:
+        self._do("start")
+        return [(host, {"A": host.name}) for host in self.record.hosts[:2]]
+
+    async def ready(self, run: Any, emit: Any) -> None:
+        self._do("ready")
+
+    async def undo(self, state: Any, run: Any) -> None:
+        self._do("undo")
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        if what == self.fails:
+            raise LabError(f"{what} failed")
+
+
+def building() -> tuple[RunningLab, Builder]:
+    lab = new_lab("mine")
+    return lab, Builder(lab, Netem, no_command, silent)
+
+
+async def test_hosts_are_started_made_ready_and_written_down() -> None:
+    (lab, build), hosts = building(), Hosts(a_lab())
+    await build.add(hosts, [])
+    assert hosts.done == ["start", "ready"]
+    assert list(lab.hosts) == hosts.names
+    stored = read(lab.record.lab_id)
+    assert stored is not None
+    assert [host.name for host in stored.hosts] == hosts.names
+
+
+@pytest.mark.parametrize(("others", "undone"), [(True, True), (False, False)])
+async def test_of_hosts_that_fail_beside_others_nothing_stays(others: bool, undone: bool) -> None:
+    """Of a lab that does not come up all is removed at once, by its record."""
+    (lab, build), record = building(), a_lab()
+    if others:
+        lab.record.hosts.append(record.hosts[2])
+        lab.add_host(record.hosts[2], {}, no_command)
+    hosts = Hosts(record, fails="ready")
+    with pytest.raises(LabError, match="ready failed"):
+        await build.add(hosts, [])
+    assert ("undo" in hosts.done) is undone
+    assert list(lab.hosts) == ([record.hosts[2].name] if undone else hosts.names)
+
+
+async def test_a_host_takes_its_links_and_its_folder_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = RunningLab.of(a_lab(), no_command)
+    build, cleared, removed = Builder(lab, Netem, no_command, silent), list[str](), list[str]()
+
+    class Links:
+        async def clear_links(self, links: Sequence[LinkSpec]) -> None:
+            cleared.extend(link.name for link in links)
+
+    async def remove(state: Any, hosts: Sequence[HostRecord], run: Any) -> list[str]:
+        removed.extend(host.name for host in hosts)
+        return []
+
+    lab.fabric = Links()  # type: ignore[assignment]
+    monkeypatch.setattr("lab.emulation.builder.cleanup.remove_hosts", remove)
+    going = [link.name for link in lab.links if "PRG" in (link.a, link.b)]
+    number = next(host.number for host in lab.record.hosts if host.name == "PRG")
+    lab.state.shared(number).mkdir(parents=True)
+    await build.remove_hosts(["PRG"])
+    assert (cleared, removed) == (going, ["PRG"])
+    assert not lab.state.shared(number).exists()
+    assert not [link for link in lab.links if link.name in going]
+    stored = read(lab.record.lab_id)
+    assert stored is not None
+    assert "PRG" not in [host.name for host in stored.hosts]
+
+
+async def test_links_are_built_between_the_first_processes_of_their_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab = RunningLab.of(a_lab(), no_command)
+    spec, added = lab.links[0], list[Wiring]()
+    lab.links = []
+
+    class Links:
+        shaper = Netem("x", Path("/nowhere"))
+
+        async def add_links(self, wirings: Sequence[Wiring]) -> None:
+            added.extend(wirings)
+
+    lab.fabric = Links()  # type: ignore[assignment]
+    hosts = Hosts(lab.record)
+    monkeypatch.setattr(Hosts, "names", property(lambda self: []))
+    await Builder(lab, Netem, no_command, silent).add(hosts, [spec])
+    assert added == [Wiring(spec, lab.pids[spec.a], lab.pids[spec.b])]
+    assert (lab.links, hosts.done) == ([spec], ["ready"])
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+async def test_the_place_of_namespaces_is_the_labs_own_where_nobody_mounted_it(
+    mounted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(argv: Sequence[str], **_: Any) -> Result:
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    monkeypatch.setattr("lab.emulation.builder.mount_points", lambda: ["/run/netns"] if mounted else ["/"])
+    lab = new_lab("mine")
+    await Builder(lab, Netem, run, silent).open_fabric()
+    assert lab.state.owned("mount") == ([] if mounted else ["/run/netns"])
+
+
+def test_a_lab_without_links_has_no_shaper() -> None:
+    lab = new_lab("mine")
+    assert lab.link_states == {}
+    with pytest.raises(LabError, match="lab mine has no links"):
+        _ = lab.shaper

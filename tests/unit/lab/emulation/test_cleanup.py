@@ -233,3 +233,79 @@ async def test_a_process_that_says_only_the_short_id_of_a_lab_is_left_alone() ->
         assert await cleanup.remove(lab, Docker([])) == []
         assert bystander.poll() is None
         bystander.kill()
+
+
+async def test_a_folder_that_somebody_else_uses_too_stays_mounted(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, mounts = own_folders / "netns", own_folders / "mounts"
+    folder.mkdir()
+    (folder / "somebody").touch()
+    mounts.write_text(f"/dev/vda {folder} ext4 rw 0 0\n")
+    monkeypatch.setattr(ownership, "MOUNTS", mounts)
+    lab = ownership.LabState.create()
+    lab.record("mount", str(folder))
+    kernel = Kernel()
+    assert await cleanup.remove(lab, kernel) == []
+    assert kernel.ran == []
+
+
+async def test_a_container_that_docker_was_still_making_is_removed_too() -> None:
+    class Late(Docker):
+        """Has the container only after it was asked for once."""
+
+        async def __call__(self, argv: Sequence[str], **more: Any) -> Result:
+            result = await super().__call__(argv, **more)
+            if len(self.ran) == 1:
+                self.left = ["lab-x-AMS"]
+            return result
+
+    lab, docker = ownership.LabState.create(), Late([])
+    lab.record("container", "lab-x-AMS")
+    assert await cleanup.remove(lab, docker) == ["container lab-x-AMS"]
+    assert docker.left == []
+
+
+async def test_containers_are_asked_for_by_the_label_of_their_lab_and_only_recorded_ones_go() -> None:
+    lab, docker = ownership.LabState.create(), Docker(["lab-x-AMS", "lab-x-other"])
+    lab.record("container", "lab-x-AMS")
+    mark = lab.mark
+    await cleanup.remove(lab, docker)
+    listing = ("docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}}")
+    assert docker.ran[0] == (*listing, "--filter", f"label={MARK_LABEL}={mark}")
+    assert docker.ran[1] == ("docker", "inspect", "--format", "{{.State.Pid}} {{.Id}}", "lab-x-AMS")
+    assert docker.ran[2] == ("docker", "rm", "--force", "--volumes", "lab-x-AMS")
+    assert docker.left == ["lab-x-other"]
+
+
+async def test_a_docker_that_does_not_answer_is_told_and_the_record_stays() -> None:
+    async def dead(argv: Sequence[str], *, check: bool = True, **_: Any) -> Result:
+        assert not check
+        return Result(tuple(argv), 1, "", "Cannot connect", 0.0)
+
+    lab = ownership.LabState.create()
+    lab.record("container", "lab-x-AMS")
+    with pytest.raises(MachineError, match="the containers of a lab cannot be removed; start it"):
+        await cleanup.remove(lab, dead)
+    assert [found.lab_id for found in ownership.labs()] == [lab.lab_id]
+
+
+async def test_namespaces_go_and_such_as_are_gone_are_not_asked_for(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "NAMESPACES", own_folders)
+    (own_folders / "lab-x").touch()
+    lab, kernel = ownership.LabState.create(), Kernel()
+    for name in ("lab-x", "lab-gone"):
+        lab.record("namespace", name)
+    assert await cleanup.remove(lab, kernel) == ["namespace lab-x"]
+    assert kernel.ran == [("ip", "netns", "delete", "lab-x")]
+
+
+async def test_one_lab_that_fails_does_not_keep_the_others() -> None:
+    stays, goes = ownership.LabState.create(), ownership.LabState.create()
+    stays.record("link", "sap-0")
+    goes.record("link", "sap-1")
+    done, failed = await cleanup.remove_all([stays, goes], Kernel(sap_0="Operation not permitted"))
+    assert (done, [type(one) for one in failed]) == (["link sap-1"], [MachineError])
+    assert [one.lab_id for one in ownership.labs()] == [stays.lab_id]

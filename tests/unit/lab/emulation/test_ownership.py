@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import sys
 import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from lab.emulation.ownership import LabState, Process, labs, processes_with, remove_unfinished
+from lab.emulation import ownership
+from lab.emulation.ownership import (
+    LabState,
+    Process,
+    labs,
+    processes_with,
+    remove_unfinished,
+    start_time,
+)
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -146,3 +156,49 @@ def test_the_mark_of_a_lab_cannot_be_guessed_and_outlives_its_folder() -> None:
     made.forget()
     assert known.mark == made.mark
     assert LabState("0ld0").mark == "0ld0"
+
+
+def test_the_start_time_of_a_process_is_that_of_the_kernel() -> None:
+    with subprocess.Popen(["sh", "-c", "exec -a 'a) b' sleep 60 2>/dev/null || exec sleep 60"]) as other:
+        ticks = Path(f"/proc/{other.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        assert start_time(other.pid) == int(ticks[19]) > 0
+        other.kill()
+        deadline = monotonic() + 10
+        while Path(f"/proc/{other.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+            assert monotonic() < deadline
+        assert start_time(other.pid) is None, "a zombie is no process"
+    assert start_time(other.pid) is None
+    assert Process.of(other.pid).started == 0
+    assert not Process(other.pid, 0).alive()
+
+
+def test_the_first_process_of_the_machine_is_never_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = []
+    monkeypatch.setattr(os, "pidfd_open", killed.append)
+    monkeypatch.setattr(Process, "alive", lambda self: True)
+    for pid in (-1, 0, 1):
+        Process(pid, 1).kill()
+    assert killed == []
+
+
+def test_the_command_of_the_owner_is_told_and_a_torn_record_has_none() -> None:
+    made = LabState.create()
+    assert made.command == " ".join(sys.argv)
+    (made.folder / "owner.json").write_text('{"pid": 1')
+    assert (made.command, made.owner(), made.stays(), made.alive()) == ("", None, False, False)
+
+
+def test_a_lab_that_was_to_stay_does_not_survive_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = LabState.create()
+    made.keep()
+    monkeypatch.setattr(ownership, "boot_id", lambda: "another")
+    assert not made.stays()
+    monkeypatch.setattr(ownership, "boot_id", lambda: "")
+    (made.folder / "owner.json").write_text('{"stays": ""}')
+    assert not made.stays(), "a kernel that does not tell"
+
+
+def test_mounts_are_told_by_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mounts").write_text("/dev/vda / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n")
+    monkeypatch.setattr(ownership, "MOUNTS", tmp_path / "mounts")
+    assert ownership.mount_points() == ["/", "/run"]

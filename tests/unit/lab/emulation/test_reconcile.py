@@ -105,3 +105,38 @@ def test_cpus_change_while_the_host_runs(cpus: float) -> None:
     change = compare(graph)
     assert change.cpus == {"AMS": cpus}
     assert change.hosts_added == ()
+
+
+def test_a_link_that_is_down_comes_up_again_and_each_direction_is_told_by_itself() -> None:
+    link = RUNNING.links[0]
+    line = replace(Wiring(link, 0, 0).state, down=True)
+    change = compare(changed(), states={link.name: replace(line, ab=replace(line.ab, loss=5.0, rate=None))})
+    assert change.links_up == (link.name,)
+    assert change.summary() == [
+        f"~ link {link.name}: up again",
+        f"~ link {link.name} (ab): rate=100, loss=0",
+    ]
+
+
+def test_both_directions_are_told_as_one_where_they_get_the_same() -> None:
+    link = RUNNING.links[0]
+    line = Wiring(link, 0, 0).state
+    same = line.changed(("ab", "ba"), loss=5.0)
+    assert compare(changed(), states={link.name: same}).summary() == [f"~ link {link.name}: loss=0 each way"]
+    other = same.changed(("ba",), jitter=1.0)
+    summary = compare(changed(), states={link.name: other}).summary()
+    assert summary == [f"~ link {link.name} (ab): loss=0", f"~ link {link.name} (ba): jitter=0, loss=0"]
+
+
+def test_a_share_of_the_processors_that_is_taken_back_is_told() -> None:
+    change = Difference(RUNNING, cpus={"AMS": None, "PRG": 0.5})
+    assert change.summary() == ["~ host AMS: cpus=all", "~ host PRG: cpus=0.5"]
+    assert change
+
+
+def test_a_host_of_another_site_is_another_host_and_a_link_of_it_as_well() -> None:
+    graph = changed()
+    graph.nodes["PRG"]["site"] = "CPH"
+    change = compare(graph)
+    assert change.hosts_removed == ("PRG",)
+    assert [host.site for host in change.hosts_added] == ["CPH"]

@@ -131,3 +131,29 @@ def test_after_a_power_cut_a_record_is_the_old_one_or_the_new_one(
         assert not found.damaged
         assert int(found.shaper or -1) >= promised - 2
     assert tried > 10
+
+
+def test_only_its_owner_reads_a_record(own_folders: Path) -> None:
+    made = a_lab()
+    assert (own_folders / "state" / "labs" / f"{made.lab_id}.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lab_that_was_killed_at_its_very_start_is_known_by_its_id() -> None:
+    state = LabState.create()
+    (found,) = records()
+    assert (found.lab_id, found.name, found.hosts) == (state.lab_id, state.lab_id, [])
+
+
+def test_the_oldest_lab_is_first(own_folders: Path) -> None:
+    for name, created in (("young", "2026-02-01"), ("old", "2026-01-01")):
+        made = a_lab(name)
+        made.created = created
+        made.save()
+    assert [one.name for one in records()] == ["old", "young"]
+
+
+def test_a_lab_may_keep_its_name_and_no_other_lab_may_be_called_by_its_id() -> None:
+    made = a_lab()
+    assert claim(made.lab_id, "class").name == "class"
+    with pytest.raises(LabError, match="is up already"):
+        claim(LabState.create().lab_id, made.lab_id)

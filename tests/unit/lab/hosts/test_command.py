@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import CommandError, FileError, HostTimeout
-from lab.hosts.command import Trace, run, with_deadline, without_deadline
+from lab.hosts.command import FullEnvironment, Trace, run, with_deadline, without_deadline
 from lab.hosts.host import Secret
 from lab.hosts.ssh import remote_argv
 
@@ -131,3 +132,45 @@ def test_what_was_asked_for_is_read_off_what_is_run(names: tuple[str, ...], sudo
 def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"the trace cannot be written to .*/no/trace: No such file"):
         Trace(tmp_path / "no" / "trace")
+
+
+async def test_a_command_that_takes_no_notice_of_term_ends_with_its_deadline() -> None:
+    """Only KILL is sure."""
+    with pytest.raises(HostTimeout, match=r"AMS: sh -c .* had not ended after 0.3 s"):
+        await run(["sh", "-c", "trap '' TERM; sleep 61.7"], on="AMS", timeout=0.3)
+    assert await gone("sleep 61.7")
+
+
+async def test_lines_of_a_trace_are_written_at_once(tmp_path: Path) -> None:
+    """A run that is killed leaves its trace."""
+    trace = Trace(tmp_path / "trace.sh")
+    await trace(["true"], stdin=b"x" * 20_001)
+    text = (tmp_path / "trace.sh").read_text()
+    assert text.startswith("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n# ")
+    assert text.endswith("true  # its input: 20001 bytes, not kept here\n")
+    trace.close()
+
+
+async def test_a_trace_has_the_status_of_what_failed_and_of_what_did_not_end(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    with pytest.raises(CommandError):
+        await trace(["sh", "-c", "exit 3"])
+    with pytest.raises(CommandError):
+        await trace(["no-such-program"], env={"A": "secret"})
+    with pytest.raises(HostTimeout):
+        await trace(["sleep", "9"], timeout=0.1)
+    trace.close()
+    notes = [line for line in (tmp_path / "trace.sh").read_text().splitlines() if line.startswith("# 2")]
+    assert [note.split(": ")[1].split(",")[0] for note in notes] == ["status 3", "status 127", "not ended"]
+    assert notes[1].endswith(", with A in its environment")
+    assert all(" on this machine: " in note for note in notes)
+
+
+async def test_input_and_environment_reach_a_command_beside_this_processes_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LAB_TEST_OWN", "own")
+    argv = ["sh", "-c", 'cat; echo "$LAB_TEST_OWN$GIVEN"']
+    assert (await run(argv, stdin=b"in ", env={"GIVEN": "given"})).stdout == "in owngiven\n"
+    full = FullEnvironment({"PATH": os.environ["PATH"]}, {"GIVEN": "given"})
+    assert (await run(argv, env=full)).stdout == "given\n"

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from lab.hosts.facts import parse_version
+from lab.hosts.facts import (
+    LINK_KINDS,
+    MARK,
+    QUESTIONS,
+    facts_script,
+    of_this_machine,
+    parse_facts,
+    parse_version,
+)
+from lab.hosts.host import Result
 
 
 @pytest.mark.parametrize(
@@ -13,3 +26,93 @@ from lab.hosts.facts import parse_version
 )
 def test_versions(text: str, version: tuple[int, ...]) -> None:
     assert parse_version(text) == version
+
+
+def answers(**said: str) -> str:
+    """What a host with every feature prints, with some answers replaced."""
+    usual = {
+        "machine": "6.1.0-18 x86_64\n",
+        "docker": "20.10.24+dfsg1\n",
+        "programs": "/usr/sbin/tincd\n/usr/bin/iperf3\n",
+        "links": "",
+        "openvswitch": "Name: ovs_datapath\n\tID: 0x1f\n",
+        "esp": "yes\n",
+        "tun": "yes\n",
+        "bridge-nf": "yes\n",
+    }
+    given = {**usual, **{name.replace("_", "-"): text for name, text in said.items()}}
+    return "".join(f"{MARK} {name}\n{text}" for name, text in given.items())
+
+
+def test_a_host_that_has_everything() -> None:
+    found = parse_facts(answers())
+    assert (found.kernel, found.arch, found.docker) == ("6.1.0-18", "x86_64", (20, 10, 24))
+    assert (
+        found.link_kinds
+        == set(LINK_KINDS)
+        == {"vxlan", "dummy", "ifb", "wireguard", "ipip", "bridge", "veth"}
+    )
+    assert found.binaries == {"tincd", "iperf3"}
+    assert found.features == {"openvswitch", "esp", "tun", "bridge-nf"}
+
+
+def test_a_kind_of_link_that_cannot_be_added_is_lacking_and_one_that_cannot_be_deleted_is_not() -> None:
+    said = "RTNETLINK answers: Not supported\nCommand failed -:1\nCommand failed -:2\nCommand failed -:13\n"
+    assert parse_facts(answers(links=said)).link_kinds == set(LINK_KINDS) - {"vxlan", "veth"}
+
+
+def test_what_a_host_lacks() -> None:
+    found = parse_facts(
+        answers(
+            docker="docker: not found\n", programs="", openvswitch="Error\n", esp="no\n", tun="", bridge_nf=""
+        )
+    )
+    assert (found.docker, found.binaries, found.features) == ((), set(), set())
+
+
+def test_every_question_is_asked_with_its_mark_and_its_errors() -> None:
+    lines = facts_script().splitlines()
+    assert lines[0] == f"echo '{MARK} machine'; uname -rm 2>&1"
+    assert sum(line.startswith(f"echo '{MARK} ") for line in lines) == len(QUESTIONS)
+    for word in (
+        "iperf3",
+        "netperf",
+        "stress-ng",
+        "weaver",
+        "flanneld",
+        "etcdctl",
+        "wg",
+        "iptables",
+        "tcpdump",
+    ):
+        assert word in QUESTIONS["programs"].split()
+    assert QUESTIONS["docker"] == "docker version --format '{{.Server.Version}}'"
+    assert "ip -force -batch -" in QUESTIONS["links"]
+    assert QUESTIONS["links"].count("link add labprobe type ") == len(LINK_KINDS)
+    assert "type vxlan id 16000000 dstport 0\\n" in QUESTIONS["links"].replace("\n", "\\n")
+    assert QUESTIONS["openvswitch"] == "genl ctrl get name ovs_datapath"
+    assert QUESTIONS["esp"].count("0x4c4142") == 2
+
+
+@pytest.mark.parametrize(("user", "words"), [(0, []), (1000, ["--map-root-user"])])
+async def test_this_machine_is_asked_in_a_network_of_its_own(
+    user: int, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def run(argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, **_: Any) -> Result:
+        asked.append((list(argv), stdin, check))
+        return Result(tuple(argv), 1, answers(docker="", programs=""), "", 0.0)
+
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    found = await of_this_machine(run)
+    assert asked == [(["unshare", *words, "--net", "sh"], facts_script().encode(), False)]
+    assert found is not None
+    assert (found.docker, "weaver" in found.binaries) == ((20, 10), True)
+
+
+async def test_a_machine_that_gives_no_network_of_its_own_says_nothing() -> None:
+    async def run(argv: Sequence[str], **_: Any) -> Result:
+        return Result(tuple(argv), 1, "", "unshare failed", 0.0)
+
+    assert await of_this_machine(run) is None

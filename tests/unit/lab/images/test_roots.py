@@ -17,6 +17,7 @@ from lab.errors import MachineError
 from lab.events import silent
 from lab.images import roots
 from lab.util import paths
+from lab.util.locks import machine_lock
 
 
 def archive(files: Mapping[str, str]) -> bytes:
@@ -107,3 +108,26 @@ def test_files_of_former_images_go_unless_a_host_may_run_on_them(tmp_path: Path)
     assert not old.exists()
     assert roots.remove() == [str(tmp_path / "roots" / roots.inputs())]
     assert roots.find() == {}
+
+
+def test_what_a_killed_export_left_is_cleaned_up(tmp_path: Path) -> None:
+    """Its container stayed until somebody needed the files again."""
+    docker = Docker(FILES, ["lab-root-host", "lab-root-of-somebody"])
+    partial = roots.place() / "abc.partial"
+    partial.mkdir(parents=True)
+    (roots.place() / "whole").mkdir()
+    assert roots.remove_interrupted(docker.serving) == ["container lab-root-host", str(partial)]
+    assert (docker.there, [path.name for path in roots.place().iterdir()]) == (
+        ["lab-root-of-somebody"],
+        ["whole"],
+    )
+    assert roots.remove_interrupted(docker.serving) == []
+    assert docker.asked == 1, "Docker is asked only where something is left"
+
+
+def test_an_export_that_is_under_way_is_left_alone() -> None:
+    docker = Docker(FILES, ["lab-root-host"])
+    (roots.place() / "abc.partial").mkdir(parents=True)
+    with machine_lock("images", silent, "building images"):
+        assert roots.remove_interrupted(docker.serving) == []
+    assert docker.there == ["lab-root-host"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lab.errors import HostError
 from lab.hosts.host import Result
 from lab.testbed import cabling_check, port_mapping
 from lab.testbed.port_mapping import LinkEnd
@@ -79,3 +80,91 @@ async def test_the_largest_packet_of_a_link_is_found(most: int) -> None:
         assert not said
     else:
         assert said[0].startswith(f"link AMS-PRG passes packets of {most or 'no'} bytes, not of 1500")
+
+
+class Told:
+    """A host that writes down its input, and prints what it is told to."""
+
+    def __init__(self, out: str) -> None:
+        self.name, self.out, self.ran = "h", out, list[tuple[list[str], str, dict[str, Any]]]()
+
+    async def run(self, argv: Any, *, stdin: bytes = b"", **options: Any) -> Result:
+        self.ran.append((list(argv), stdin.decode(), options))
+        return Result(tuple(argv), 1, self.out, "", 0.0)
+
+
+def test_all_pings_go_out_at_once_and_one_that_is_lost_is_sent_again() -> None:
+    first, second, last = cabling_check.ping_script([("eth1", "192.0.2.2"), ("eth2", "192.0.2.3")]).split(
+        "\n"
+    )
+    ping = "ping -n -q -i 0.2 -W 2 -I eth1 192.0.2.2 >/dev/null 2>&1 -c"
+    assert first == f"{{ {{ {ping} 1 || {ping} 3; }} && echo 'ok eth1 192.0.2.2'; }} &"
+    assert (second.count("eth2"), last) == (3, "wait")
+
+
+def test_every_interface_is_brought_up_before_any_is_listened_on() -> None:
+    lines = cabling_check.arp_script(["eth1", "eth2"]).split("\n")
+    assert lines[:2] == ["ip link set eth1 up", "ip link set eth2 up"]
+    assert lines[2].startswith("timeout 4 tcpdump -Z root -i eth1 -Q in -nn -e -l arp")
+    assert lines[2].endswith("| sed 's/^/heard eth1 /' &")
+    assert lines[3] == "ping -n -q -c 4 -W 1 -I eth1 169.254.255.254 >/dev/null 2>&1 &"
+    assert (len(lines), lines[-1]) == (7, "wait")
+
+
+async def test_ends_that_hear_nothing_are_found_with_one_command_a_host() -> None:
+    hosts = {"AMS": Told("ok eth1 192.168.1.2\n"), "PRG": Told("")}
+    silent = await cabling_check.unanswered_ends(hosts, ends())
+    assert [(end.host, end.peer) for end in silent] == [("PRG", "AMS")]
+    asked = cabling_check.ping_script([("eth1", "192.168.1.1")])
+    assert hosts["PRG"].ran == [(["sh"], asked, {"check": False})]
+
+
+async def test_what_is_behind_an_interface_is_told_by_the_hardware_address_of_who_asks() -> None:
+    def heard(interface: str, mac: str) -> str:
+        return f"heard {interface} 10:00:00.0 {mac} > ff:ff:ff:ff:ff:ff, ethertype ARP\n"
+
+    known = {"AMS": {"eth1": replace(machine()["eth1"], mac="52:54:00:00:00:0a")}, "PRG": machine()}
+    hosts = {
+        "AMS": Told(heard("eth1", machine()["eth2"].mac) + heard("eth1", "02:00:00:00:00:99")),
+        "PRG": Told(heard("eth2", "52:54:00:00:00:0a")),
+        "BRA": Told("never asked"),
+    }
+    found = await cabling_check.find_wiring(hosts, {"AMS": ["eth1"], "PRG": ["eth2"], "BRA": []}, known)
+    assert found == {("AMS", "eth1"): ("PRG", "eth2"), ("PRG", "eth2"): ("AMS", "eth1")}
+    assert hosts["AMS"].ran == [(["sh"], cabling_check.arp_script(["eth1"]), {"check": False, "timeout": 34})]
+    assert hosts["BRA"].ran == []
+
+
+def test_a_link_is_told_once_by_its_first_end_and_all_sentences_are_one_error() -> None:
+    both = cabling_check.cabling_faults(ends(), {}, KNOWN, PORTS)
+    assert len(both) == 1
+    cabling_check.raise_faults([])
+    with pytest.raises(HostError, match=r"^one; two$"):
+        cabling_check.raise_faults(["one", "two"])
+
+
+async def test_packets_are_sent_whole_from_the_end_that_is_named_first() -> None:
+    host = Told("")
+    assert await cabling_check._widest(host, ends()[0]) == 0
+    assert [argv for argv, _, _ in host.ran] == [
+        [
+            "ping",
+            "-n",
+            "-q",
+            "-M",
+            "do",
+            "-c",
+            "2",
+            "-i",
+            "0.2",
+            "-W",
+            "2",
+            "-s",
+            size,
+            "-I",
+            "eth1",
+            "192.168.1.2",
+        ]
+        for size in ("1472", "40")
+    ]
+    assert host.ran[0][2] == {"check": False}

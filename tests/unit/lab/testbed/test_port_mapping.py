@@ -75,3 +75,57 @@ def test_machines_may_name_their_interfaces_as_they_like() -> None:
     assert told.link("PRG-BRA").interface("PRG") == "ens5"
     assert told.from_dict(told.to_dict()) == told
     assert CHAIN.with_interfaces(PORTS) == CHAIN
+
+
+def test_a_port_may_be_any_interface_that_is_nobodys() -> None:
+    there = machine(
+        interface("docker0", kind="bridge"),
+        interface("lo", kind="loopback"),
+        interface("eth3", addresses=("10.0.0.1/8",)),
+    )
+    physical = [name for name in there if there[name].physical]
+    assert port_mapping.candidates(there, ["eth1"], "eth0") == [
+        n for n in physical if n not in ("eth0", "eth1", "eth3")
+    ]
+    assert port_mapping.candidates(there, [], "eth2") == [
+        n for n in physical if n not in ("eth0", "eth2", "eth3")
+    ]
+
+
+def test_a_way_in_through_an_address_that_no_interface_has_is_told() -> None:
+    with pytest.raises(HostError, match=r"AMS: no interface has 192.0.2.9, at which SSH came in"):
+        port_mapping.control_interface("AMS", machine(), "192.0.2.9")
+
+
+def test_ends_are_those_of_ports_that_are_known() -> None:
+    ends = list(port_mapping.link_ends(CHAIN, {"PRG": {"eth2": "ens5"}, "BRA": {"eth1": ""}}))
+    assert [(end.host, end.port, end.interface, end.peer, end.with_length) for end in ends] == [
+        ("PRG", "eth2", "ens5", "BRA", "192.168.2.2/24")
+    ]
+
+
+def test_a_port_that_could_be_two_interfaces_is_not_guessed_and_one_is_not_given_twice() -> None:
+    asked = {h.name: {link.interface(h.name): "auto" for link in CHAIN.links_of(h.name)} for h in CHAIN.hosts}
+    wires = {
+        ("AMS", "ens4"): ("PRG", "ens6"),
+        ("AMS", "ens5"): ("PRG", "ens7"),
+        ("BRA", "ens3"): ("PRG", "ens8"),
+    }
+    with pytest.raises(HostError, match="AMS eth1 to PRG"):
+        port_mapping.fill_in_auto(CHAIN, {}, asked, wires)
+    known = {"AMS": {"eth1": "ens5"}, "PRG": {"eth1": "ens7"}}
+    assert port_mapping.fill_in_auto(CHAIN, known, asked, wires)["PRG"] == {"eth1": "ens7", "eth2": "ens8"}
+    assert known == {"AMS": {"eth1": "ens5"}, "PRG": {"eth1": "ens7"}}
+    with pytest.raises(HostError, match="PRG eth2 to BRA"):
+        port_mapping.fill_in_auto(CHAIN, known, {**asked, "PRG": {}}, wires)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["docker0", "br-tinc", "veth1", "vethwepl1", "weave", "flannel.1", "vxlan-6784", "tap0", "lab-x"],
+)
+def test_what_docker_or_an_overlay_made_is_no_port(name: str) -> None:
+    assert not interface(name).physical
+    assert interface("ens4").physical
+    assert not interface("ens4", master="br0").physical
+    assert not interface("ens4", kind="loopback").physical

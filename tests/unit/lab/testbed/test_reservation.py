@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 
+from lab.emulation.ownership import start_time
 from lab.errors import HostError, HostsLocked
+from lab.hosts.host import Result
 from lab.testbed import reservation
 from lab.testbed.reservation import Holder
 from tests.unit.here import Here
@@ -88,3 +96,54 @@ async def test_no_room_for_a_lock_is_said_so(folder: Path) -> None:
     folder.write_text("a file, where the folder should be")
     with pytest.raises(HostError, match="is its disk full"):
         await reservation.acquire([Here()])
+
+
+class Told:
+    """A host that writes down what it is to do, and has these locks."""
+
+    def __init__(self, name: str, claim: Holder, busy: Holder) -> None:
+        self.name, self.ran = name, list[tuple[list[str], str, bool]]()
+        self.locks = f"{json.dumps(asdict(claim))}\n{json.dumps(asdict(busy))}"
+
+    async def run(self, argv: Sequence[str], *, stdin: bytes = b"", check: bool = True, **_: Any) -> Result:
+        self.ran.append((list(argv), stdin.decode(), check))
+        return Result(tuple(argv), 0, self.locks, "", 0.0)
+
+
+async def test_a_lock_that_cannot_be_taken_over_is_an_error_and_not_passed_by() -> None:
+    host = Told("AMS", OTHER, OTHER)
+    mine = await reservation.acquire([host], steal=True)
+    text = shlex.quote(json.dumps(asdict(mine)))
+    written = "".join(f"printf %s {text} > {file}\n" for file in (reservation.CLAIM, reservation.BUSY))
+    assert host.ran[1:] == [(["sh", "-e"], written, True)]
+
+
+async def test_a_dead_command_of_mine_leaves_the_claim_and_only_the_run_is_written_anew() -> None:
+    dead = replace(Holder.me("testbed run"), since="2030-01-02T03:04:05+00:00", pid=1 << 22, started=5)
+    assert dead.dead()
+    assert not Holder.me().dead()
+    assert not replace(dead, machine="elsewhere").dead(), "nobody can tell from here"
+    host = Told("AMS", dead, dead)
+    await reservation.acquire([host])
+    assert host.ran[1][1].count("printf") == 1
+    assert f"> {reservation.BUSY}" in host.ran[1][1]
+
+
+async def test_all_hosts_that_are_in_use_are_counted() -> None:
+    hosts = [Told(name, OTHER, OTHER) for name in ("AMS", "PRG", "BRA")]
+    with pytest.raises(HostsLocked, match="AMS and 2 more: in use by eva on desk"):
+        await reservation.acquire(hosts)
+    assert [len(host.ran) for host in hosts] == [1, 1, 1], "nothing was taken that has to go again"
+
+
+def test_the_start_of_a_process_is_the_kernels_and_that_of_none_is_0() -> None:
+    assert reservation._start_time(os.getpid()) == start_time(os.getpid())
+    assert reservation._start_time(1 << 22) == 0
+    with subprocess.Popen(
+        ["sh", "-c", "printf 'a) b' > /proc/$$/comm; read x"], stdin=subprocess.PIPE
+    ) as odd:
+        deadline = monotonic() + 10
+        while ") b" not in Path(f"/proc/{odd.pid}/comm").read_text():
+            assert monotonic() < deadline
+        assert reservation._start_time(odd.pid) == start_time(odd.pid)
+        odd.communicate(b"\n")

@@ -141,3 +141,20 @@ async def test_hosts_that_lack_a_fast_datapath_settle_what_carries_packets(
     made = registry.parse(spec)
     await made.install([Kernel(name) for name in NAMES], CHAIN)
     assert made.user_space is user_space
+
+
+@pytest.mark.parametrize(
+    ("spec", "bytes_"),
+    [
+        ("weave:mode=fastdp", 1416),
+        ("weave:mode=sleeve", 1438),
+        ("weave:mode=fastdp,encryption=on", 1392),
+        ("weave:mode=sleeve,encryption=on", 1414),
+        ("weave:mode=sleeve,mtu=1300", 1300),
+    ],
+)
+def test_endpoints_get_what_fits_through_every_link(spec: str, bytes_: int) -> None:
+    made: Any = registry.parse(spec)
+    made.topology = CHAIN
+    made.settings = {**made.settings, "mtu": made.settings["mtu"] if "mtu=" in spec else "0"}
+    assert made.mtu == bytes_

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from lab.emulation.docker import daemon
-from lab.emulation.docker.daemon import Daemon, ExistingPaths
+from lab.emulation.docker.daemon import Daemon, DaemonPaths, ExistingPaths
+from lab.emulation.ownership import LabState, Process
 from lab.errors import MachineError
 
 
@@ -22,6 +31,7 @@ def test_without_the_docker_command_nothing_is_begun(monkeypatch: pytest.MonkeyP
 def test_the_labs_own_daemon_leaves_the_network_alone(tmp_path: Path) -> None:
     argv = daemon.argv(daemon.DaemonPaths(socket=tmp_path / "s"))
     assert {"--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"} <= set(argv)
+    assert "--live-restore" in argv, "containers outlive a daemon that is started again"
     assert f"--host=unix://{tmp_path}/s" in argv
 
 
@@ -47,3 +57,192 @@ def test_what_was_there_before_survives_on_disk(tmp_path: Path) -> None:
     assert ExistingPaths.read(tmp_path) == ExistingPaths(frozenset({str(tmp_path)}))
     (tmp_path / daemon.BEFORE_FILE).write_text("half")
     assert ExistingPaths.read(tmp_path) is None
+
+
+@pytest.fixture
+def own(own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DaemonPaths:
+    """The paths of a daemon that a lab has started, which is none."""
+    monkeypatch.setattr(daemon, "CGROUPS", tmp_path / "cgroups")
+    paths = DaemonPaths(
+        *(tmp_path / name for name in ("socket", "data", "exec", "pidfile", "record", "locks"))
+    )
+    paths.record.mkdir()
+    ExistingPaths(frozenset()).write(paths.record)
+    return paths
+
+
+class Server:
+    """Answers at a daemon's socket, each time with the next of `bodies`; the last one stays."""
+
+    def __init__(self, path: Path, *bodies: str) -> None:
+        self.bodies, self.asked = list(bodies), list[str]()
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                line = self._socket.accept()[0]
+            except OSError:
+                return
+            with line:
+                self.asked.append(line.recv(4096).split()[1].decode())
+                body = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
+                line.sendall(f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_a_daemon_that_a_lab_started_ends_with_its_last_user(own: DaemonPaths) -> None:
+    assert Daemon(paths=own).release()
+    assert not own.record.exists()
+
+
+def test_somebody_elses_daemon_is_never_stopped(own: DaemonPaths) -> None:
+    (own.record / daemon.BEFORE_FILE).unlink()
+    assert not Daemon(paths=own).release()
+    assert own.record.exists()
+
+
+def test_a_daemon_stays_while_a_lab_stands(own: DaemonPaths) -> None:
+    LabState.create()
+    assert not Daemon(paths=own).release()
+    assert own.record.exists()
+
+
+def test_a_daemon_stays_while_another_process_uses_it(own: DaemonPaths) -> None:
+    with Daemon(paths=own)._lock("users") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert not Daemon(paths=own).release()
+    assert own.record.exists()
+    assert Daemon(paths=own).release()
+
+
+@pytest.mark.parametrize(("containers", "stopped"), [('[{"Id": "1"}]', False), ("[]", True), ("?", True)])
+def test_a_daemon_stays_while_a_container_of_somebody_runs_in_it(
+    own: DaemonPaths, containers: str, stopped: bool
+) -> None:
+    server = Server(own.socket, containers)
+    assert Daemon(paths=own).release() is stopped
+    server.close()
+    assert server.asked == ["/containers/json"]
+
+
+def test_a_daemon_that_serves_is_used_and_two_processes_may(own: DaemonPaths, docker_command: None) -> None:
+    server = Server(own.socket, "OK")
+    one, other = Daemon(paths=own), Daemon(paths=own)
+    one.ensure()
+    one.ensure()
+    other.ensure()
+    assert server.asked == ["/_ping", "/_ping"]
+    assert not one.release()
+    server.close()
+
+
+@pytest.fixture
+def docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("docker", "dockerd"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\necho no storage driver; exit 1\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+
+def test_a_daemon_that_does_not_start_is_told_with_its_own_words_and_leaves_nothing(
+    own: DaemonPaths, docker_command: None
+) -> None:
+    shutil.rmtree(own.record)
+    with pytest.raises(MachineError, match="Docker did not start: no storage driver; the disk"):
+        Daemon(paths=own).ensure()
+    assert not own.record.exists()
+
+
+def test_what_a_daemon_left_is_ended_by_its_mark_and_a_strangers_process_is_not(own: DaemonPaths) -> None:
+    mine = subprocess.Popen(["sleep", "60"], env={**os.environ, daemon.MARK: str(own.record)})
+    other = subprocess.Popen(["sleep", "60"], env={**os.environ, daemon.MARK: "/elsewhere"})
+    threading.Thread(target=mine.wait, daemon=True).start()
+    own.exec.mkdir()
+    own.pidfile.touch()
+    own.data.mkdir()
+    Daemon(paths=own)._stop()
+    assert (mine.wait(10), other.poll()) == (-signal.SIGKILL, None)
+    other.kill()
+    other.wait()
+    assert (own.exec.exists(), own.pidfile.exists(), own.data.exists()) == (False, False, True)
+
+
+def test_a_daemon_is_asked_to_end_before_what_it_left_is_killed(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+    marked = [Process(7, 1), Process(8, 1)]
+    monkeypatch.setattr(daemon, "processes_with", lambda mark: marked)
+    monkeypatch.setattr(daemon, "_comm", lambda pid: {7: "dockerd", 8: "containerd"}[pid])
+    monkeypatch.setattr(daemon, "_end", lambda pids, how, patience: ended.append((pids, how)))
+    Daemon(paths=own)._stop()
+    assert ended == [(marked[:1], signal.SIGTERM), (marked, signal.SIGKILL)]
+
+
+def test_the_first_note_of_what_was_there_counts(own: DaemonPaths) -> None:
+    """The second daemon after a crash finds what the first one made."""
+    own.exec.mkdir()
+    own.pidfile.touch()
+    Daemon(paths=own)._record_existing_paths()
+    assert ExistingPaths.read(own.record) == ExistingPaths(frozenset())
+    assert not own.pidfile.exists()
+
+
+def test_what_is_there_before_a_daemon_is_noted(own: DaemonPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(own.record)
+    own.exec.mkdir()
+    (own.data / "overlay").mkdir(parents=True)
+    monkeypatch.setattr(daemon, "mount_points", lambda: [f"{own.data}/overlay", f"{own.data}2", "/"])
+    Daemon(paths=own)._record_existing_paths()
+    assert ExistingPaths.read(own.record) == ExistingPaths(frozenset({str(own.exec), f"{own.data}/overlay"}))
+
+
+def test_mounts_below_a_folder_come_the_innermost_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "mount_points", lambda: ["/a", "/a/b", "/ab", "/a/b/c"])
+    assert daemon.mounts_below(Path("/a")) == ["/a/b/c", "/a/b", "/a"]
+
+
+def test_only_mounts_that_were_not_there_are_unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(daemon, "mount_points", lambda: ["/nowhere/theirs", "/nowhere/new"])
+    monkeypatch.setattr(daemon, "control_groups", list)
+    monkeypatch.setattr(daemon.subprocess, "run", lambda argv, **_: ran.append(argv))
+    ExistingPaths(frozenset({"/nowhere/theirs"})).delete_others([Path("/nowhere")], [])
+    assert ran == [["umount", "/nowhere/new"]]
+
+
+def test_a_daemon_of_somebody_else_is_not_revived(own: DaemonPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr(Daemon, "_start", lambda self: started.append(True))
+    unused = Daemon(paths=own)
+    unused.revive()
+    assert started == []
+    unused._using = unused._lock("users")
+    unused.revive()
+    assert started == [True]
+    (own.record / daemon.BEFORE_FILE).unlink()
+    unused.revive()
+    assert started == [True]
+    unused._using.close()
+
+
+def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path) -> None:
+    """Clean-up of another lab's once ended them: nobody answered who could have told of them."""
+    program = tmp_path / daemon.SHIM
+    shutil.copy("/bin/sleep", program)
+    shim = subprocess.Popen([program, "60"], env={daemon.MARK: str(own.record)})
+    deadline = monotonic() + 10
+    while daemon._comm(shim.pid) != daemon.SHIM and monotonic() < deadline:
+        pass
+    assert not Daemon(paths=own).release()
+    assert (shim.poll(), own.record.exists()) == (None, True)
+    shim.kill()
+    shim.wait()
+    assert Daemon(paths=own).release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +73,45 @@ def test_the_labs_own_kind_of_host_takes_limits_and_nothing_that_is_not_its_own(
     assert {"--memory=1g", "--cpu-quota=2500"} <= set(run_argv(plan.container))
     with pytest.raises(TopologyError, match="'h': dcmd is for containers of an image of your own"):
         host_spec.host(a_state, spec, (), Path("/seed"), params={"dcmd": "sh"})
+
+
+def test_a_host_is_all_that_its_daemon_needs(a_state: ownership.LabState) -> None:
+    topology = linear.topology()
+    (plan,) = host_spec.plans(a_state, topology, Path("/seed"), "of/mine", only=["PRG"])
+    shared = a_state.shared(plan.number)
+    assert (plan.name, plan.number, plan.socket) == ("PRG", 2, shared / "docker.sock")
+    made = plan.container
+    assert (made.name, made.hostname, made.image) == (f"lab-{a_state.lab_id}-PRG", "PRG", "of/mine")
+    assert made.labels == {**a_state.labels, "lab.host": "PRG"}
+    assert made.env == a_state.environment
+    assert made.binds == {"/seed": "/var/lib/lab-seed:ro", str(shared): "/run/lab"}
+    assert made.tmpfs == {"/var/lib/docker": "rw,exec,dev,suid,mode=0710,size=4g"}
+    assert (made.devices, made.sysctls) == (("/dev/net/tun",), {"net.ipv4.ip_forward": "1"})
+    assert not made.confined
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"cpus": 1}, {"cpu_quota": 50000}, {"cpu_period": 50000}, {"cpu_shares": 10}, {"cpuset_cpus": "0"}),
+        *({"mem_limit": "1g"}, {"memory": "1g"}, {"memswap_limit": "1g"}, {"environment": {"A": "b"}}),
+        *({"volumes": ["/a:/b"]}, {"devices": ["/dev/null"]}, {"dns": ["192.0.2.1"]}, {"rm": True}),
+        *({"extra_hosts": {"x": "192.0.2.1"}}, {"ip": "192.0.2.1/24"}, {"mac": "02:00:00:00:00:01"}),
+        *({"defaultRoute": "via 192.0.2.1"}, {"site": "AMS"}, {"dcmd": None}),
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_the_labs_own_kind_of_host_takes_what_a_machine_has(
+    a_state: ownership.LabState, given: dict[str, Any]
+) -> None:
+    assert host_spec.host(a_state, HostSpec("h", 1, "AMS"), (), Path("/seed"), params=given).name == "h"
+
+
+def test_a_host_of_any_image_has_a_terminal_and_its_options(a_state: ownership.LabState) -> None:
+    plan = host_spec.plain(
+        a_state, "d1", "image", {"mem_limit": "1g", "cap_add": ["NET_ADMIN"], "site": "AMS"}
+    )
+    assert plan.container.options == ("--interactive", "--tty", "--memory=1g")
+    assert (plan.site, plan.addresses, plan.socket, plan.container.confined) == ("AMS", (), None, True)
+    assert "NET_ADMIN" in plan.container.capabilities
+    assert host_spec.plain(a_state, "d1", "image", {}).site == "d1"

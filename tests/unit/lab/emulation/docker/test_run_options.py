@@ -97,3 +97,10 @@ def test_no_parameter_is_in_two_tables() -> None:
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
     assert run_options.table() in ROOT.joinpath("docs", "containernet.md").read_text()
+
+
+@pytest.mark.parametrize("mode", ["none", ""])
+def test_a_host_without_a_network_of_dockers_may_say_so(mode: str) -> None:
+    assert run_options.translate("d1", {"network_mode": mode}).options == ()
+    with pytest.raises(TopologyError, match="'d1': network_mode='bridge' cannot be had"):
+        run_options.translate("d1", {"network_mode": "bridge"})

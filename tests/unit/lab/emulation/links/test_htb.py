@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lab.emulation.links import htb
 from lab.emulation.links.link import LinkState, Shape
 from lab.errors import ShaperError
+from lab.hosts.host import Result
 
 LINE = LinkState("A-B", 5, Shape(10.0, rate=50.0), Shape(10.0), "/x/a", "/x/b", "eth1", "eth3")
 
@@ -66,3 +69,26 @@ def test_another_rate_or_queue_is_handed_on_for_comparison() -> None:
     slower = htb.parse(QDISCS.replace("250000", "9000"), CLASSES.replace("rate 50Mbit", "rate 21750Kbit"))
 
     assert htb.read_rate(slower, LINE, "ab") == (21.75, 9000)
+
+
+def test_a_bucket_holds_two_packets_also_of_a_slow_link() -> None:
+    slow = Shape(10.0, rate=0.1)
+    assert htb.burst(slow) == 2 * slow.packet == 3028
+    assert htb.burst(Shape(10.0, rate=50.0)) == 50e6 / 8 * htb.BURST_SECONDS > 3028
+    assert htb.burst(Shape(10.0)) == htb.burst(Shape(10.0, rate=htb.UNLIMITED))
+
+
+async def test_the_kernel_is_asked_for_disciplines_with_counters_and_for_the_class_of_every_port() -> None:
+    ran = []
+
+    async def run(argv: Any, *, stdin: bytes = b"", **_: Any) -> Result:
+        ran.append((*argv[2:], stdin))
+        return Result(tuple(argv), 0, CLASSES if stdin else QDISCS, "", 0.0)
+
+    rates = await htb.show("lab-x", [LINE], run)
+
+    assert ran == [
+        ("tc", "-j", "-s", "qdisc", "show", b""),
+        ("tc", "-batch", "-", b"class show dev 5b\nclass show dev 5a\n"),
+    ]
+    assert rates == htb.parse(QDISCS, CLASSES)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.emulation.links import htb, netem
 from lab.emulation.links.link import LEAST_HELD, LinkState, Shape
-from lab.errors import ShaperError
+from lab.errors import CommandError, ShaperError
+from lab.hosts.host import Result
 
 LINE = LinkState("A-B", 5, Shape(10.0, rate=50.0, loss=1.0, jitter=0.25), Shape(10.0))
 
@@ -111,3 +113,70 @@ def test_only_drops_that_nothing_explains_are_unexpected() -> None:
     assert netem.read_counters(LINE, "ab", rates()).unexpected == 0
     assert netem.read_counters(lossless, "ab", rates()).unexpected == 10
     assert netem.read_counters(lossless, "ab", rates()).overflow == 2
+
+
+class Kernel:
+    """Writes down what tc and ip are told; refuses the first batch with a word in it."""
+
+    def __init__(self, refused: str = "never") -> None:
+        self.refused, self.told = refused, list[tuple[str, list[str], dict[str, str] | None]]()
+
+    async def __call__(
+        self, argv: Any, *, stdin: bytes = b"", env: dict[str, str] | None = None, **_: Any
+    ) -> Result:
+        program = argv[argv.index("-batch") - 1] if "-batch" in argv else argv[0]
+        self.told.append((program, stdin.decode().splitlines(), env))
+        if program == "tc" and self.refused in stdin.decode():
+            self.refused = "never"
+            raise CommandError("this machine", argv, 1, "", "no\nmore")
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    def lines(self, program: str) -> list[list[str]]:
+        return [lines for name, lines, _ in self.told if name == program]
+
+
+BY_PACKET = LINE.changed(("ab", "ba"), loss=2.0, delay=7.0)
+
+
+async def test_links_are_shaped_with_the_labs_own_tables(tmp_path: Path) -> None:
+    kernel = Kernel()
+    made = netem.Netem("x", tmp_path, kernel)
+    await made._add([LINE], {LINE.name: LINE})
+    assert kernel.lines("tc") == [[*netem.add_commands(LINE, "ab"), *netem.add_commands(LINE, "ba")]]
+    assert kernel.told[-1][2] == {netem.TABLES: str(tmp_path)}
+    assert dict(made.states) == {LINE.name: LINE}
+
+
+async def test_a_change_that_fails_half_way_is_undone_and_told(tmp_path: Path) -> None:
+    kernel = Kernel(refused="delay 7.000000ms")
+    made = netem.Netem("x", tmp_path, kernel)
+    await made._switch({LINE.name: LINE})
+    with pytest.raises(CommandError, match="more"):
+        await made._replace(LINE, BY_PACKET, {LINE.name: BY_PACKET})
+    asked, undone = kernel.lines("tc")
+    assert asked == [line for d in ("ab", "ba") for line in netem.change_commands(BY_PACKET, d)]
+    assert undone == [line for d in ("ab", "ba") for line in netem.change_commands(LINE, d)]
+    there, back = kernel.lines("ip")
+    assert (there[0].split()[-1], back[0].split()[-1]) == ("1", "65535")
+    assert dict(made.states) == {LINE.name: LINE}
+
+
+async def test_a_change_that_succeeds_is_stored(tmp_path: Path) -> None:
+    kernel = Kernel()
+    made = netem.Netem("x", tmp_path, kernel)
+    await made._replace(LINE, BY_PACKET, {LINE.name: BY_PACKET})
+    assert (len(kernel.lines("tc")), dict(made.states)) == (1, {LINE.name: BY_PACKET})
+
+
+async def test_netem_is_tried_where_it_can_do_no_harm() -> None:
+    kernel = Kernel()
+    assert await netem.Netem.probe(kernel) is None
+    (lines,) = kernel.lines("tc")
+    assert lines[0].startswith("qdisc add dev lo root handle 2: netem")
+    assert await netem.Netem.probe(Kernel(refused="netem")) == "this kernel or user cannot have it (no)"
+
+
+def test_the_mtu_of_a_link_is_kept() -> None:
+    large = LinkState("A-B", 5, Shape(10.0, rate=50.0, loss=1.0, jitter=0.25, mtu=9000), Shape(10.0))
+    said = htb.Rates(rates().qdiscs, {10: (50.0, htb.burst(large.ab))})
+    assert netem.read_shape(large, "ab", said).mtu == 9000

@@ -140,3 +140,46 @@ async def test_the_lab_is_prepared_before_any_link(tmp_path: Path) -> None:
 
     assert journal.steps[0].startswith("ip netns add lab-x")
     assert journal.steps[-1] == "prepare"
+
+
+def test_each_end_of_a_link_gets_its_own_address_and_interface() -> None:
+    assert veth.host_commands([WIRING]) == {
+        "/proc/17/ns/net": ["addr add 192.168.3.1/24 dev eth1", "link set eth1 up"],
+        "/proc/18/ns/net": ["addr add 192.168.3.2/24 dev eth2", "link set eth2 up"],
+    }
+
+
+def test_an_end_without_an_address_is_brought_up_all_the_same() -> None:
+    bare = Wiring(replace(SPEC, address_b=""), 17, 18)
+    assert veth.host_commands([bare])["/proc/18/ns/net"] == ["link set eth2 up"]
+
+
+async def test_links_are_taken_away_in_one_go_that_skips_what_is_gone() -> None:
+    ran = []
+
+    class Told(Journal):
+        async def run(self, argv: Any, *, stdin: bytes | None = None, **more: Any) -> Result:
+            ran.append((list(argv), more))
+            return await super().run(argv, stdin=stdin, **more)
+
+    await make(Told()).clear_links([WIRING.state])
+    assert ran == [(["nsenter", "--net=/run/netns/lab-x", "ip", "-force", "-batch", "-"], {"check": False})]
+
+
+async def test_a_namespace_that_cannot_be_removed_is_told() -> None:
+    class Refusing(Journal):
+        async def run(self, argv: Any, **_: Any) -> Result:
+            raise CommandError("this machine", argv, 1, "", "Operation not permitted")
+
+    journal = Refusing()
+    with pytest.raises(CommandError, match="not permitted"):
+        await make(journal).destroy()
+    assert journal.steps == ["close"]
+
+
+async def test_the_namespace_of_links_has_no_addresses_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal()
+    monkeypatch.setattr(Path, "exists", lambda path: True)
+    await make(journal).create()
+    assert journal.steps[1].startswith("nsenter --net=/run/netns/lab-x tee /proc/sys/net/ipv6")
+    assert journal.steps[1].endswith("<<< 1\n")

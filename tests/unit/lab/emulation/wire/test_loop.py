@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -46,3 +47,68 @@ def test_the_loop_serves_what_is_watched_and_ends_with_its_namespace(monkeypatch
     wire.stamps.close()
     os.close(reader)
     os.close(writer)
+
+
+class Waiting:
+    """A queue in place of netfilter's: `due` are the times at which it has something to let go, then None."""
+
+    def __init__(self, number: int, delay: int, *_: object, due: Sequence[int | None] = ()) -> None:
+        self.number, self.delay, self.due = number, delay, list(due)
+        self.limit, self.variation = 0, None
+        self.reader, self.writer = os.pipe()
+
+    def fileno(self) -> int:
+        return self.reader
+
+    def set_limit(self, limit: int) -> None:
+        self.limit = limit
+
+    def receive(self, now: int, wall: int) -> bool:
+        return bool(os.read(self.reader, 1))
+
+    def release(self, now: int) -> int | None:
+        return self.due.pop(0)
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[loop.WireLoop]:
+    monkeypatch.setattr(loop, "Queue", Waiting)
+    made = loop.WireLoop()
+    yield made
+    made.set([], 0)
+    made.stamps.close()
+
+
+def spec(number: int, delay: int, limit: int = 100) -> loop.QueueSpec:
+    return loop.QueueSpec(number, delay, "5b", limit)
+
+
+def test_a_packet_leaves_before_its_time_by_what_the_way_out_takes(wire: loop.WireLoop) -> None:
+    wire.set([spec(1, 5_000_000), spec(2, 30_000)], lead=40_000)
+    assert [queue.delay for queue in wire.queues.values()] == [4_960_000, 0]
+    assert (wire.lead, wire.delays) == (40_000, {1: 5_000_000, 2: 30_000})
+
+
+def test_queues_that_are_set_anew_stay_and_others_end(wire: loop.WireLoop) -> None:
+    wire.set([spec(1, 5), spec(2, 5)], lead=0)
+    first, gone = wire.queues[1], wire.queues[2]
+    wire.set([spec(1, 7, limit=9)], lead=0)
+    assert (wire.queues, first.delay, first.limit) == ({1: first}, 7, 9)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(gone.writer)  # type: ignore[attr-defined]
+
+
+def test_the_queue_whose_packet_is_due_first_says_when_to_look_again(wire: loop.WireLoop) -> None:
+    wire.set([spec(n, 5) for n in (1, 2, 3)], lead=0)
+    for queue, due in zip(wire.queues.values(), ([30, None], [20, 40], [None]), strict=True):
+        queue.due = list(due)  # type: ignore[attr-defined]
+        os.write(queue.writer, b"x")  # type: ignore[attr-defined]
+    events = [(queue.fileno(), select.EPOLLIN) for queue in wire.queues.values()]
+    assert wire._receive(events, 1, 1)
+    assert wire._release(10) == 20
+    assert wire._release(20) == 40
+    assert not wire._receive([(wire._timer.fd, select.EPOLLIN)], 1, 1)

@@ -25,7 +25,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
-from lab.emulation.ownership import RUN, Process, labs, mount_points, processes_with
+from lab.emulation.ownership import RUN, Process, labs, mount_points, processes_with, start_time
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
 from lab.util.files import replace
@@ -34,6 +34,8 @@ from lab.util.paths import STATE
 #: How long a daemon may take until it serves, and until it has ended (s).
 START_PATIENCE = 60.0
 STOP_PATIENCE = 20.0
+#: How long a daemon's containerd may take to end after a daemon that was killed (s).
+CONTAINERD_PATIENCE = 2.0
 SYSTEMD = Path("/run/systemd/system")
 CGROUPS = Path("/sys/fs/cgroup")
 MARK = "LAB_DOCKERD"
@@ -244,6 +246,7 @@ class Daemon:
             ExistingPaths.among([*files, *mounts, *control_groups()]).write(paths.record)
         else:
             paths.pidfile.unlink(missing_ok=True)
+            _forget_dead(paths.exec / "containerd/containerd.pid")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         with (self.paths.record / "log").open("w") as log:
@@ -264,7 +267,10 @@ class Daemon:
             if process.poll() is not None or monotonic() > deadline:
                 lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
                 reason = lines[-1][:300] if lines else "it said nothing"
-                self._stop()
+                if self._has_containers():  # of a daemon before it, whose containers go on
+                    process.kill()
+                else:
+                    self._stop()
                 raise MachineError(f"Docker did not start: {reason}; the disk, the kernel or another daemon?")
             sleep(0.01)
 
@@ -277,6 +283,19 @@ class Daemon:
         if (before := ExistingPaths.read(paths.record)) is not None:
             before.delete_others([paths.exec, paths.data], [paths.exec, paths.socket, paths.pidfile])
         shutil.rmtree(paths.record)
+
+
+def _forget_dead(pidfile: Path) -> None:
+    """Delete the file of a containerd that ends with its daemon, once it has ended.
+
+    A daemon that finds the file, and a process that is about to end, waits for that in vain and gives up.
+    """
+    with suppress(OSError, ValueError):
+        pid, deadline = int(pidfile.read_text()), monotonic() + CONTAINERD_PATIENCE
+        while start_time(pid) is not None and monotonic() < deadline:
+            sleep(0.01)
+        if start_time(pid) is None:
+            pidfile.unlink()
 
 
 def _comm(pid: int) -> str:

@@ -246,3 +246,26 @@ def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path
     shim.kill()
     shim.wait()
     assert Daemon(paths=own).release()
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_containerd_that_ended_with_its_daemon_is_forgotten(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch, alive: bool
+) -> None:
+    """The next daemon once waited for it in vain, did not start, and every container was ended."""
+    monkeypatch.setattr(daemon, "CONTAINERD_PATIENCE", 0.05)
+    file = own.exec / "containerd/containerd.pid"
+    file.parent.mkdir(parents=True)
+    file.write_text(str(os.getpid() if alive else 1 << 22))
+    Daemon(paths=own)._record_existing_paths()
+    assert file.exists() is alive
+
+
+def test_a_daemon_that_does_not_start_again_ends_no_container(
+    own: DaemonPaths, docker_command: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Daemon, "_has_containers", lambda self: True)
+    monkeypatch.setattr(Daemon, "release", lambda self: False)
+    with pytest.raises(MachineError, match="Docker did not start: no storage driver"):
+        Daemon(paths=own).ensure()
+    assert own.record.exists()

@@ -15,7 +15,8 @@ LINK_KINDS = ("vxlan", "dummy", "ifb", "wireguard", "ipip", "bridge", "veth")
 #: Programs that some overlay or experiment runs on a host.
 BINARIES = (
     *("docker", "dockerd", "etcd", "etcdctl", "tincd", "wg", "ip", "iptables", "ethtool", "tcpdump"),
-    *("weaver", "flanneld", "iperf3", "netperf", "stress-ng"),
+    *("weaver", "flanneld", "iperf3", "netperf", "stress-ng", "wireguard-go", "yggdrasil", "yggdrasilctl"),
+    *("nebula", "nebula-cert"),
 )
 
 

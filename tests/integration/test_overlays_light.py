@@ -24,6 +24,8 @@ SPECS = (
     "weave:mode=sleeve",
     "tinc",
     "flannel:backend=vxlan",
+    "wireguard",
+    "wireguard:topology=neighbours",
 )
 
 

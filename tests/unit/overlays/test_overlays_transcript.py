@@ -20,7 +20,7 @@ from lab import catalog
 from lab.errors import NotObtainable, OverlayError
 from lab.hosts.command import FullEnvironment, Trace
 from lab.hosts.container import ContainerHost
-from lab.hosts.facts import MARK, QUESTIONS
+from lab.hosts.facts import BINARIES, MARK, QUESTIONS
 from lab.hosts.first_process import FirstProcess
 from lab.hosts.host import Host, Result
 from lab.hosts.namespace import NamespaceHost
@@ -37,6 +37,7 @@ SPECS = (
     *("flannel", "flannel:directrouting=on", "flannel:backend=udp", "flannel:backend=ipip"),
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",
+    *("wireguard", "wireguard:mode=user", "wireguard:mode=kernel,topology=neighbours"),
 )
 
 
@@ -96,6 +97,9 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "ip route show root": (0, flannel_routes()),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
         "USR2": (0, tinc_nodes(host)),
+        "wg pubkey": (0, f"{wg_key(host)}\n"),
+        "latest-handshakes": (0, "".join(f"{wg_key(h.name)}\t1796070895\n" for h in CHAIN.hosts)),
+        "-details link show wg-lab": (0, '[{"linkinfo": {"info_kind": "tun"}}]'),
         "perl - show": (0, "hit:3 missed:2 lost:1\n"),
     }
     return next((said for part, said in answers.items() if part in asked), (0, ""))
@@ -109,7 +113,7 @@ def api(said: Any) -> tuple[int, str]:
 TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
-NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
+NETWORKS = ("lab", "lab-weave", "lab-tinc", "lab-wireguard", "bridge")
 
 
 def flannel_routes() -> str:
@@ -126,7 +130,7 @@ def facts(docker: str) -> str:
     said = {
         "machine": "6.1.0 x86_64\n",
         "docker": f"{docker}\n",
-        "programs": "/usr/sbin/tincd\n",
+        "programs": "".join(f"/usr/bin/{name}\n" for name in BINARIES),
         "links": "",
         "openvswitch": "ID: 0x1e\n",
         "esp": "yes\n",
@@ -158,6 +162,10 @@ def store() -> str:
 
 def known() -> str:
     return json.dumps({"details": {"entries": [{"ip": CHAIN.address(h.name)} for h in CHAIN.hosts]}})
+
+
+def wg_key(host: str) -> str:
+    return f"public-key-of-{host}="
 
 
 def tinc_nodes(host: str) -> str:
@@ -311,7 +319,7 @@ async def test_a_router_is_told_no_one_but_its_neighbours() -> None:
     assert b"--plugin 192.168.1.1 192.168.2.3\n" in started
 
 
-@pytest.mark.parametrize("spec", ["weave", "tinc"])
+@pytest.mark.parametrize("spec", ["weave", "tinc", "wireguard:topology=neighbours"])
 async def test_an_overlay_that_forwards_itself_gets_no_routes_but_to_neighbours(spec: str) -> None:
     calls = await drive(spec, machines)
     fed = [c[1].decode() for of_host in calls.values() for c in of_host if c[1]]

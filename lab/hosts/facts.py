@@ -62,9 +62,10 @@ QUESTIONS = {
     "esp": f"ip xfrm state add {_ESP} {_AES} && ip xfrm state delete {_ESP} && echo yes",
     "tun": "test -c /dev/net/tun && echo yes",
     "bridge-nf": "test -e /proc/sys/net/bridge/bridge-nf-call-iptables && echo yes",
+    "ipv6": "test -e /proc/sys/net/ipv6 && echo yes",
 }
 #: What a question's answer has in it where the kernel has the feature.
-FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes"}
+FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes", "ipv6": "yes"}
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ SPECS = (
     "flannel:backend=vxlan",
     "wireguard",
     "wireguard:topology=neighbours",
+    "yggdrasil",
 )
 
 

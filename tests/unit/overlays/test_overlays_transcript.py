@@ -38,6 +38,7 @@ SPECS = (
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",
     *("wireguard", "wireguard:mode=user", "wireguard:mode=kernel,topology=neighbours"),
+    "yggdrasil",
 )
 
 
@@ -99,6 +100,8 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "USR2": (0, tinc_nodes(host)),
         "wg pubkey": (0, f"{wg_key(host)}\n"),
         "latest-handshakes": (0, "".join(f"{wg_key(h.name)}\t1796070895\n" for h in CHAIN.hosts)),
+        "yggdrasilctl": (0, yggdrasil_node(host)),
+        "-address": (0, f"{yggdrasil_address(host)}\n"),
         "-details link show wg-lab": (0, '[{"linkinfo": {"info_kind": "tun"}}]'),
         "perl - show": (0, "hit:3 missed:2 lost:1\n"),
     }
@@ -113,7 +116,7 @@ def api(said: Any) -> tuple[int, str]:
 TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
-NETWORKS = ("lab", "lab-weave", "lab-tinc", "lab-wireguard", "bridge")
+NETWORKS = ("lab", "lab-weave", "lab-tinc", "lab-wireguard", "lab-yggdrasil", "bridge")
 
 
 def flannel_routes() -> str:
@@ -136,6 +139,7 @@ def facts(docker: str) -> str:
         "esp": "yes\n",
         "tun": "yes\n",
         "bridge-nf": "yes\n",
+        "ipv6": "yes\n",
     }
     return "".join(f"{MARK} {name}\n{said[name]}" for name in QUESTIONS)
 
@@ -166,6 +170,23 @@ def known() -> str:
 
 def wg_key(host: str) -> str:
     return f"public-key-of-{host}="
+
+
+def yggdrasil_address(host: str) -> str:
+    return f"200::{CHAIN.host(host).number}"
+
+
+def yggdrasil_node(host: str) -> str:
+    """The first host is the root of the tree; the port to a neighbour is the neighbour's number."""
+    near = CHAIN.neighbours(host)
+    peers = [{"address": yggdrasil_address(name), "port": CHAIN.host(name).number} for name in near]
+    paths = [
+        {"address": yggdrasil_address(h.name), "path": [CHAIN.host(CHAIN.path(host, h.name)[1]).number, 0]}
+        for h in CHAIN.hosts
+        if h.name != host
+    ]
+    own = {"address": yggdrasil_address(host), "coords": [1] * (CHAIN.host(host).number - 1)}
+    return "\n".join(json.dumps(said) for said in (own, {"peers": peers}, {"paths": paths}))
 
 
 def tinc_nodes(host: str) -> str:
@@ -319,7 +340,7 @@ async def test_a_router_is_told_no_one_but_its_neighbours() -> None:
     assert b"--plugin 192.168.1.1 192.168.2.3\n" in started
 
 
-@pytest.mark.parametrize("spec", ["weave", "tinc", "wireguard:topology=neighbours"])
+@pytest.mark.parametrize("spec", ["weave", "tinc", "wireguard:topology=neighbours", "yggdrasil"])
 async def test_an_overlay_that_forwards_itself_gets_no_routes_but_to_neighbours(spec: str) -> None:
     calls = await drive(spec, machines)
     fed = [c[1].decode() for of_host in calls.values() for c in of_host if c[1]]

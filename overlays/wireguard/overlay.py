@@ -110,7 +110,8 @@ class WireGuard(RelayingOverlay):
         else:
             make = Batch().run(["ip", "link", "add", DEVICE, "type", "wireguard"])
             batch.unless(["ip", "link", "show", DEVICE], make)
-        return (await batch.run(["sh", "-c", MAKE_KEY]).on(host)).stdout.strip()
+        # a daemon that runs is said to run, before the key
+        return (await batch.run(["sh", "-c", MAKE_KEY]).on(host)).stdout.split()[-1]
 
     def _find_onward(self) -> dict[str, dict[str, str]]:
         if self._relays:

@@ -17,7 +17,7 @@ ASKED = ("getself", "getpeers", "getpaths")
 
 
 @dataclass(frozen=True)
-class Node:
+class YggdrasilNode:
     """A node by its own words; `peers` are their addresses by port, `paths` lists of ports by address."""
 
     address: str = ""
@@ -43,13 +43,13 @@ def documents(printed: str) -> list[Any]:
     return found
 
 
-def node(printed: str) -> Node:
+def node(printed: str) -> YggdrasilNode:
     """Read what a host printed to the questions of `ASKED`; an empty node where it did not answer all."""
     said = documents(printed)
     if len(said) != len(ASKED):
-        return Node()
+        return YggdrasilNode()
     own, peers, paths = said
-    return Node(
+    return YggdrasilNode(
         own["address"],
         _ports(own.get("coords")),
         {int(peer["port"]): peer["address"] for peer in peers["peers"] or () if peer.get("address")},

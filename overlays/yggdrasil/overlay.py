@@ -164,7 +164,7 @@ class Yggdrasil(RelayingOverlay):
         words = [f"no connection to {other.name}" for other in apart]
         return "; ".join([*words, *(f"no path to {other.name}" for other in lost)])
 
-    async def _node(self, host: Host) -> admin.Node:
+    async def _node(self, host: Host) -> admin.YggdrasilNode:
         return admin.node((await self._questions().on(host, check=False)).stdout)
 
     def _questions(self) -> Batch:
@@ -187,7 +187,7 @@ class Yggdrasil(RelayingOverlay):
             "mtu": self.settings["mtu"],
         }
 
-    async def _nodes(self) -> dict[str, admin.Node]:
+    async def _nodes(self) -> dict[str, admin.YggdrasilNode]:
         """Return all nodes by host.
 
         Raises:

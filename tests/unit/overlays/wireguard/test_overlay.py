@@ -23,7 +23,11 @@ async def installed(spec: str, said: str = "") -> tuple[WireGuard, list[FakeHost
     """An overlay on the chain; each host has a public key of its own, and says `said` of its peers."""
 
     def answers(name: str) -> FakeHost:
-        prints = {"wg": said, "ip": '[{"linkinfo": {"info_kind": "tun"}}]', "sh": f"key-of-{name}=\n"}
+        prints = {
+            "wg": said,
+            "ip": '[{"linkinfo": {"info_kind": "tun"}}]',
+            "sh": f"is running.\nkey-of-{name}=\n",
+        }
         return FakeHost(name, lambda argv: (0, prints.get(argv[0], "")), docker=())
 
     hosts, overlay = [answers(host.name) for host in CHAIN.hosts], parse(spec)

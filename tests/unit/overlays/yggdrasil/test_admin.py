@@ -19,7 +19,7 @@ def test_a_path_begins_at_the_peer_behind_its_first_port() -> None:
 
 def test_a_node_that_did_not_answer_all_is_empty() -> None:
     for end in (0, 100, 400, len(PRINTED) - 30):
-        assert admin.node(PRINTED[:end]) == admin.Node()
+        assert admin.node(PRINTED[:end]) == admin.YggdrasilNode()
 
 
 def test_a_path_that_begins_at_a_port_without_a_peer_leads_nowhere() -> None:

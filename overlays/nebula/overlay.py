@@ -1,7 +1,8 @@
 """Nebula: encrypted tunnels between hosts that know each other by certificates of one authority.
 
-A host asks the lighthouse, which is on the first host, where another one is, and then sends straight to it. With
-relays, hosts that share no link send by way of the first host, as those must that cannot reach each other.
+A host asks the lighthouse, which is on the first host, where another one is, and then sends straight to it.
+With relays, hosts that share no link send by way of the first host, as those must that cannot reach each
+other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from lab.errors import OverlayError
+from lab.hosts.daemons import log_file
 from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.topology import Topology
 from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
@@ -96,15 +98,17 @@ class Nebula(RelayingOverlay):
         """Let the authority sign the hosts' keys; one that is signed stays as it is."""
         batch = Batch()
         for name, key in keys.items():
-            pub, crt = f"{FOLDER}/signed/{name}.pub", f"{FOLDER}/signed/{name}.crt"
-            number = self.topology.host(name).number
-            sign = ["nebula-cert", "sign", "-ca-crt", f"{AUTHORITY}.crt", "-ca-key", f"{AUTHORITY}.key"]
-            sign += ["-name", name, "-ip", f"{self._vpn(name)}/{HOSTS.prefixlen}"]
-            sign += ["-subnets", str(self._bridge.part(name, number)), "-in-pub", pub, "-out-crt", crt]
-            batch.write(pub, key)
-            batch.unless(["test", "-s", crt], Batch().run(sign)).run(["cat", crt])
+            new, signed, crt = (f"{FOLDER}/signed/{name}.{what}" for what in ("new", "pub", "crt"))
+            argv = ["nebula-cert", "sign", "-ca-crt", f"{AUTHORITY}.crt", "-ca-key", f"{AUTHORITY}.key"]
+            argv += ["-name", name, "-ip", f"{self._vpn(name)}/{HOSTS.prefixlen}", "-in-pub", new]
+            argv += ["-subnets", self._part(name), "-out-crt", crt]
+            sign = Batch().run(["rm", "-f", crt]).run(argv).run(["cp", new, signed])
+            batch.write(new, key).unless(["cmp", "-s", new, signed], sign).run(["cat", crt])
         printed = (await batch.on(first)).stdout
         return dict(zip(keys, status.certificates(printed), strict=True))
+
+    def _part(self, name: str) -> str:
+        return str(self._bridge.part(name, self.topology.host(name).number))
 
     def _vpn(self, name: str) -> IPv4Address:
         """Return a host's own address in the overlay."""
@@ -120,8 +124,8 @@ class Nebula(RelayingOverlay):
     def configuration(self, host: Host) -> Mapping[str, Any]:
         """Return what a host's daemon is told, which is YAML as JSON is.
 
-        Of all its addresses a host says only the one by which the routes over the links reach it. With relays, it
-        takes only the first host and its neighbours at their word where they are, so that the rest is relayed.
+        Of all its addresses a host tells only the first, to which all others have routes. With relays, it
+        sends straight to no one but the first host and its neighbours.
         """
         first, relays = host.name == self._lighthouse, self.settings["relays"] == "on"
         lighthouse: dict[str, Any] = {
@@ -151,7 +155,7 @@ class Nebula(RelayingOverlay):
                 "dev": DEVICE,
                 "mtu": int(self.settings["mtu"]),
                 "unsafe_routes": [
-                    {"route": str(self._bridge.part(h.name, h.number)), "via": str(self._vpn(h.name))}
+                    {"route": self._part(h.name), "via": str(self._vpn(h.name))}
                     for h in self.topology.hosts
                     if h.name != host.name
                 ],
@@ -163,3 +167,82 @@ class Nebula(RelayingOverlay):
     @property
     def _bridge(self) -> BridgeNetwork:
         return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
+
+    async def ready(self, timeout: float = 60.0) -> None:
+        """Return once every host has a tunnel to every other, which it makes for a first packet."""
+        await self.wait_for(self._lacking, timeout, "its tunnels")
+
+    async def _lacking(self, host: Host) -> str:
+        """Return the hosts without a tunnel; a packet to each makes one."""
+        there = await self._tunnels(host)
+        missing = [other for other in self.reachable(host) if other.name not in there]
+        batch = Batch()
+        for other in missing:
+            batch.attempt(["ping", "-c1", "-W1", str(self._vpn(other.name))])
+        await batch.on(host)
+        if missing:
+            await self.check_daemon(host, DAEMON)
+        return f"no tunnel to {', '.join(other.name for other in missing)}" if missing else ""
+
+    async def _tunnels(self, host: Host) -> dict[str, str]:
+        """Return by name how a host's tunnels go, by its daemon's log."""
+        asked = ["grep", "-F", status.RECEIVED, log_file(DAEMON)]
+        found = status.tunnels((await host.run(asked, check=False)).stdout)
+        names = {str(self._vpn(other.name)): other.name for other in self.hosts}
+        return {names[address]: way for address, way in found.items() if address in names}
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        port = self._bridge.port(host, self.number(host))
+        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
+
+    async def mode(self) -> Mapping[str, str]:
+        """Return how packets go, by the daemons' logs: all direct, or some by way of the first host."""
+        await self.check()
+        ways = await self.on_hosts(self._tunnels)
+        relayed = {
+            frozenset((host, other))
+            for host, others in ways.items()
+            for other, way in others.items()
+            if way == status.RELAYED
+        }
+        by = {"relayed": f"{len(relayed)} pairs by {self._lighthouse}"} if relayed else {}
+        return {
+            "mode": status.RELAYED if relayed else status.DIRECT,
+            **by,
+            "encryption": "on",
+            "cipher": self.settings["cipher"],
+            "mtu": self.settings["mtu"],
+        }
+
+    async def report(self) -> Mapping[str, Any]:
+        """Return per host how its tunnels go."""
+        return await self.on_hosts(self._tunnels)
+
+    def daemons(self, host: Host) -> Sequence[str]:
+        return (DAEMON,)
+
+    async def relaunch(self) -> None:
+        await self.on_hosts(lambda host: host.stop(DAEMON))
+        await self.on_hosts(lambda host: Batch().start(DAEMON, COMMAND).on(host))
+        await self.ready()
+
+    async def rewire(self, topology: Topology) -> None:
+        """Give the hosts other routes; with relays, daemons start anew, as they have other neighbours."""
+        routes.refuse_gap(self.name, topology, self.hosts)
+        await self.reroute(topology, PORT)
+        if self.settings["relays"] == "on":
+            await self.on_hosts(lambda host: host.stop(DAEMON))
+            await self.install(self.hosts, topology)
+
+    async def leave(self, host: Host) -> None:
+        if host.name == self._lighthouse:
+            raise OverlayError(
+                f"nebula cannot lose {host.name}, which has the lighthouse; uninstall it on all hosts"
+            )
+        await super().leave(host)
+
+    async def remove(self, host: Host) -> None:
+        await endpoints.remove_all(self.name, host)
+        gone = Batch().stop(DAEMON).attempt(["ip", "link", "del", DEVICE])
+        gone = routes.drop(await self._bridge.remove(gone, host), self.name)
+        await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)

@@ -53,6 +53,8 @@ SPECS = tuple(os.environ.get("LAB_CONTRACT_SPECS", "").split()) or (
     "wireguard:mode=user",
     "wireguard:mode=user,topology=neighbours",
     "yggdrasil",
+    "nebula",
+    "nebula:relays=on,cipher=chachapoly",
 )
 SITES = tuple(filter(None, os.environ.get("LAB_CONTRACT_SITES", "").split("+"))) or linear.CHAIN
 #: What a host has of its own: compared before an overlay is installed and after it is gone.
@@ -66,7 +68,8 @@ INVENTORY = {
     # a daemon that starts a program is two of its name for a moment, and the second is not looked at
     "programs": "ps -eo pid=,ppid=,stat=,comm= | awk '$3 !~ /^Z/ {name[$1] = $4; parent[$1] = $2} "
     "END {for (pid in name) if (name[pid] != name[parent[pid]]) print name[pid]}' "
-    "| grep -e weaver -e tincd -e etcd -e flanneld -e wireguard-go -e yggdrasil -e '^sleep$' | sort",
+    "| grep -e weaver -e tincd -e etcd -e flanneld -e wireguard-go -e yggdrasil -e nebula -e '^sleep$' "
+    "| sort",
     "containers": "docker ps -a --format '{{.Names}}'",
     "networks": "docker network ls --format '{{.Name}} {{.Driver}}' | sort",
     "swarm": "docker info --format '{{.Swarm.LocalNodeState}} {{.ClusterStore}}'",
@@ -399,6 +402,7 @@ STOP = "start-stop-daemon --stop --retry 3 --pidfile /run/lab/daemons"
         ("tinc", "AMS", f"{STOP}/tincd.pid", r"tinc on PRG: .*AMS is not|tincd on AMS no longer runs"),
         ("wireguard:mode=user", "AMS", f"{STOP}/wireguard-go.pid", "wireguard-go on AMS no longer runs"),
         ("yggdrasil", "AMS", f"{STOP}/yggdrasil.pid", "yggdrasil on AMS no longer|no connection to AMS"),
+        ("nebula", "AMS", f"{STOP}/nebula.pid", r"nebula on AMS no longer|no tunnel to .*AMS"),
         ("weave:mode=sleeve", "AMS", f"{STOP}/weaver.pid", "weaver on AMS no longer runs; its last words: "),
         ("flannel", "AMS", f"{STOP}/flanneld.pid", "flanneld on AMS no longer runs; its last words: "),
         ("libnetwork:mode=kv", "PRG", f"{STOP}/etcd-libnetwork.pid", "etcd-libnetwork on PRG no longer runs"),
@@ -489,7 +493,7 @@ def test_networks_side_by_side_are_isolated(loop: asyncio.Runner, lab: Emulation
     "spec",
     [
         *("underlay", "weave:mode=sleeve", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "tinc"),
-        *("wireguard:mode=user", "wireguard:mode=user,topology=neighbours", "yggdrasil"),
+        *("wireguard:mode=user", "wireguard:mode=user,topology=neighbours", "yggdrasil", "nebula"),
     ],
 )
 def test_a_host_joins_and_leaves_a_running_overlay(loop: asyncio.Runner, lab: Emulation, spec: str) -> None:

@@ -38,7 +38,7 @@ SPECS = (
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",
     *("wireguard", "wireguard:mode=user", "wireguard:mode=kernel,topology=neighbours"),
-    "yggdrasil",
+    *("yggdrasil", "nebula", "nebula:relays=on,cipher=chachapoly"),
 )
 
 
@@ -98,6 +98,8 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "ip route show root": (0, flannel_routes()),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
         "USR2": (0, tinc_nodes(host)),
+        "nebula-cert sign": (0, NEBULA_CERTIFICATE * asked.count("nebula-cert sign")),
+        "Handshake message received": (0, nebula_log()),
         "wg pubkey": (0, f"{wg_key(host)}\n"),
         "latest-handshakes": (0, "".join(f"{wg_key(h.name)}\t1796070895\n" for h in CHAIN.hosts)),
         "yggdrasilctl": (0, yggdrasil_node(host)),
@@ -116,7 +118,11 @@ def api(said: Any) -> tuple[int, str]:
 TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
-NETWORKS = ("lab", "lab-weave", "lab-tinc", "lab-wireguard", "lab-yggdrasil", "bridge")
+NETWORKS = (
+    "lab",
+    "bridge",
+    *(f"lab-{name}" for name in ("weave", "tinc", "wireguard", "yggdrasil", "nebula")),
+)
 
 
 def flannel_routes() -> str:
@@ -166,6 +172,14 @@ def store() -> str:
 
 def known() -> str:
     return json.dumps({"details": {"entries": [{"ip": CHAIN.address(h.name)} for h in CHAIN.hosts]}})
+
+
+NEBULA_CERTIFICATE = "-----BEGIN NEBULA CERTIFICATE-----\nx\n-----END NEBULA CERTIFICATE-----\n"
+
+
+def nebula_log() -> str:
+    said = {"msg": "Handshake message received", "udpAddr": {"ip": "192.168.1.1", "port": 4242}}
+    return "".join(json.dumps({**said, "vpnIp": f"10.91.0.{h.number}"}) + "\n" for h in CHAIN.hosts)
 
 
 def wg_key(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The answers of a Yggdrasil node on its admin socket, as ``yggdrasilctl -json`` prints them (0.4 and 0.5).
+"""The answers of a Yggdrasil node on its admin socket, as ``yggdrasilctl -json`` prints them (0.4).
 
 A node knows its place in the tree (``coords``: the ports from the root down to it), its peers, each behind a
 port of its own, and for everyone to whom it has sent of late the path: the port to take at each node on the

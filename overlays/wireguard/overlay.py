@@ -33,6 +33,15 @@ CONFIGURE = (
     f"{{ printf '[Interface]\\nListenPort = {PORT}\\nPrivateKey = '; cat {KEY} -; }} "
     f"| wg syncconf {DEVICE} /dev/stdin"
 )
+#: A host that relays sends a packet on by the device by which it came, and would tell the sender of a shorter
+#: way that there is not. The kernel asks two switches, and one on is enough (ip-sysctl): both are off here,
+#: and what the one for all devices was is kept. Other devices have a switch of their own, which is on.
+ALL = "/proc/sys/net/ipv4/conf/all/send_redirects"
+NO_REDIRECTS = (
+    f"[ -e {FOLDER}/redirects ] || cat {ALL} > {FOLDER}/redirects; "
+    f"echo 0 > {ALL}; echo 0 > /proc/sys/net/ipv4/conf/{DEVICE}/send_redirects"
+)
+REDIRECTS_AGAIN = f"[ ! -e {FOLDER}/redirects ] || cat {FOLDER}/redirects > {ALL}"
 #: How long wireguard-go may take to make its device (s).
 START = 10.0
 NO_WG = Missing("the program wg", "apt-get install wireguard-tools")
@@ -121,7 +130,9 @@ class WireGuard(RelayingOverlay):
     async def _configure(self, host: Host) -> None:
         batch = Batch().feed(["sh", "-c", CONFIGURE], self.peers(host))
         batch.run(["ip", "link", "set", DEVICE, "mtu", self.settings["mtu"], "up"])
-        if not self._relays:
+        if self._relays:
+            batch.run(["sh", "-c", NO_REDIRECTS])
+        else:
             routes.add(batch, host.name, self.topology, self.name)
             routes.add_tunnel(batch, host.name, self.topology, self.name, PORT)
         own, proto = str(self._own_address(host)), str(routes.mark(self.name))
@@ -249,7 +260,7 @@ class WireGuard(RelayingOverlay):
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["ip", "link", "del", DEVICE])
         gone = routes.drop(await self._bridge.remove(gone, host), self.name)
-        gone.attempt(["rmdir", "/run/wireguard"])
+        gone.attempt(["rmdir", "/run/wireguard"]).run(["sh", "-c", REDIRECTS_AGAIN])
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 
 

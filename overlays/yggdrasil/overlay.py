@@ -7,6 +7,7 @@ their own; so each host has a VXLAN device, whose packets go from node to node b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from lab.errors import OverlayError
@@ -39,6 +40,8 @@ MAKE_KEYS = (
 CONFIGURE = f"umask 077; {{ echo '{{'; cat {KEYS} -; }} > {CONFIGURATION}"
 #: How long a node may take to open its socket (s).
 START = 10.0
+#: How long a connection may take before a node is told once more to make it (s).
+CONNECT = 5.0
 #: How many other nodes one question sends a packet to, each of which may wait for a second.
 AT_ONCE = 5
 #: How long paths may take that nobody used of late (s).
@@ -83,13 +86,24 @@ class Yggdrasil(RelayingOverlay):
         super().__init__(**settings)
         #: The nodes' own addresses, by host.
         self._addresses: dict[str, str] = {}
+        #: When the nodes were last started (s, of `monotonic`).
+        self._started = 0.0
 
     async def install(self, hosts: Sequence[Host], topology: Topology) -> None:
         self.topology = topology
         await self.require(hosts)
         await self.claim(hosts, await self.installed(hosts))
         self._addresses = await self.on_hosts(self._prepare)
-        await self.on_hosts(self._start)
+        await self._start_all()
+
+    async def _start_all(self) -> None:
+        """Start the nodes by number: whoever connects then finds the other one listening.
+
+        Nodes that were told once more to connect, while they did so, had no path to a far one for a minute.
+        """
+        for host in sorted(self.hosts, key=self.number):
+            await self._start(host)
+        self._started = monotonic()
 
     async def _prepare(self, host: Host) -> str:
         """Make a host's bridge, keys and configuration; returns the address that comes from its key."""
@@ -156,7 +170,7 @@ class Yggdrasil(RelayingOverlay):
         lost = [h for h in self.reachable(host) if node.next_hop(self._addresses[h.name]) is None]
         batch = Batch()
         for other in self._earlier(host):
-            if other in apart:
+            if other in apart and monotonic() > self._started + CONNECT:
                 batch.attempt(_ask("addpeer", f"uri={self._uri(host, other)}"))
         for other in lost[:AT_ONCE]:
             batch.attempt(["ping", "-6", "-c1", "-W1", self._addresses[other.name]])
@@ -221,7 +235,7 @@ class Yggdrasil(RelayingOverlay):
 
     async def relaunch(self) -> None:
         await self.on_hosts(lambda host: host.stop(DAEMON))
-        await self.on_hosts(self._start)
+        await self._start_all()
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:

@@ -64,6 +64,16 @@ async def test_what_a_device_allows_from_a_peer_proves_the_hops() -> None:
     assert (await overlay.multihop_proof())["AMS"] == {"BRA": "PRG", "LJU": "PRG"}
 
 
+@pytest.mark.parametrize("topology", ["mesh", "neighbours"])
+async def test_only_hosts_that_relay_tell_of_no_shorter_way(topology: str) -> None:
+    """An ICMP redirect for a relayed packet made every other ping fail."""
+    overlay, hosts = await installed(f"wireguard:topology={topology}")
+    told = [text for text in hosts[1].fed if "conf/wg-lab/send_redirects" in text]
+    assert bool(told) == (topology == "neighbours")
+    await overlay.remove(hosts[1])
+    assert f"cat {wireguard.FOLDER}/redirects > {wireguard.ALL}" in hosts[1].fed[-1]
+
+
 async def test_a_peer_without_a_handshake_is_named_and_sent_a_packet() -> None:
     overlay, hosts = await installed("wireguard", HANDSHAKES)
     with pytest.raises(OverlayError, match=r"wireguard on \w+: its handshakes .* no handshake with AMS"):

@@ -52,6 +52,7 @@ async def test_frames_for_everybody_go_to_every_other_node() -> None:
 async def test_a_neighbour_that_is_missing_is_connected_to_and_named() -> None:
     said = '{"address": "200::2", "coords": []} {"peers": []} {"paths": []}'
     overlay, hosts = await installed(said)
+    overlay._started = 0.0
     with pytest.raises(OverlayError, match=r"its paths .*no connection to \w+.*; no path to \w+"):
         await overlay.ready(0)
     assert "addpeer uri=tcp://192.168.1.1:9001" in hosts[1].fed[-1]

@@ -45,6 +45,7 @@ SPECS = (
     *("underlay", "weave:mode=sleeve", "weave:mode=sleeve,encryption=on", "weave:mode=fastdp"),
     *("libnetwork:mode=kv", "libnetwork:mode=swarm", "flannel:backend=vxlan", "flannel:backend=udp"),
     *("flannel:backend=ipip", "flannel:backend=wireguard", "tinc", "tinc:encryption=on"),
+    *("wireguard", "wireguard:topology=neighbours", "yggdrasil", "nebula"),
 )
 #: What has no hops, or is another thing without them.
 ON_ONE_LINK = ("flannel:backend=vxlan,directrouting=on", "flannel:backend=host-gw")

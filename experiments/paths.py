@@ -46,6 +46,8 @@ class Paths(Traffic):
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "ring"
     overlays = ("underlay", "weave", "tinc", "libnetwork")
+    #: They relay too, as Weave's routers do.
+    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil",)}
     profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (

@@ -22,7 +22,8 @@ suite() {
 # docker.io             the host's own Docker daemon
 # iproute2 iptables     links, routes, and the NAT of Docker's bridge
 # etcd-server/-client   the key-value store of libnetwork and Flannel
-# tinc wireguard-tools  overlays
+# tinc wireguard-tools  overlays; wireguard-go is for kernels without WireGuard
+# nebula yggdrasil      overlays, which Ubuntu 22.04 is not asked for: it is older than their packages
 # libpcap0.8 libdbus-1-3 what a dynamically linked Weave router asks for
 # conntrack ethtool tcpdump procps kmod iputils-ping curl   to look and to test
 packages() { # ROLE SUITE
@@ -35,7 +36,8 @@ package_words() { # ROLE SUITE
         host)
             echo ca-certificates conntrack curl docker.io ethtool etcd-client etcd-server \
                 iproute2 iptables iputils-ping kmod libdbus-1-3 procps tcpdump tinc tini \
-                wireguard-tools
+                wireguard-go wireguard-tools
+            [ "$2" = jammy ] || echo nebula yggdrasil
             case $2 in # a library whose name changed with 64-bit time, and the split of docker.io
                 bookworm | jammy) echo libpcap0.8 ;;
                 noble) echo libpcap0.8t64 ;;
@@ -94,6 +96,7 @@ quiet_services() { # NEW-PACKAGES
         case $new in
             etcd-server) systemctl disable --now etcd.service ;;
             tinc) systemctl disable --now tinc.service ;;
+            yggdrasil) systemctl disable --now yggdrasil.service ;;
         esac
     done
 }

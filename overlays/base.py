@@ -68,7 +68,8 @@ class Overlay(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     #: How a packet gets over several hops: ``overlay`` (it forwards itself) or ``routed underlay``.
-    hops: ClassVar[str]
+    #: An option may decide it; then the object has its own.
+    hops: str
     #: The possible values of ``mode()["mode"]``, for lists.
     modes: ClassVar[tuple[str, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
@@ -112,6 +113,11 @@ class Overlay(ABC):
     def user_space(self) -> bool:
         """True if, with these options, a daemon of the overlay carries every packet itself."""
         return False
+
+    @property
+    def encrypts(self) -> bool:
+        """True if, with these options, the overlay encrypts what endpoints send."""
+        return self.settings.get("encryption") == "on"
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         """Return what a host with these facts lacks; empty when it can run this overlay."""

@@ -32,6 +32,8 @@ class Congestion(Traffic):
     topology = "linear"
     claims = CLAIMS
     overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
+    #: They relay too, as Weave's routers do.
+    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil", "tinc")}
     profiles = link_bound({TCP: Times(3, 2, 3)}, 10, FIVE_HOPS, paper(TCP, cpus=None))
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(congestion="control")}
     charts = (

@@ -33,6 +33,8 @@ class Multihop(Traffic):
     topology = "linear"
     claims = CLAIMS
     overlays = ("underlay", "weave", "libnetwork")
+    #: They relay too, as Weave's routers do.
+    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil", "tinc")}
     profiles = link_bound(TIMES, 10, FIVE_HOPS, paper(*TIMES, cpus=None))
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), SEGMENT: latency(), TCP: tcp(), UDP: udp()}
 

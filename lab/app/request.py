@@ -130,7 +130,7 @@ def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     else:
         profile = _possible(choose_profile(experiment, request), request.daemons, emit)
         topology = _shaped_topology(request, experiment, profile, emit)
-        overlays = choose_overlays(experiment, request.overlays)
+        overlays = choose_overlays(experiment, request.overlays, emit=emit)
         plan = RunPlan(experiment, topology, profile, overlays, daemons=request.daemons)
     if plan.daemons == NONE:
         _refuse_without_docker(plan.topology, request)
@@ -289,19 +289,20 @@ def _rate_settings(text: float | str) -> dict[str, Any]:
 
 
 def choose_overlays(
-    experiment: Experiment, named: Sequence[str], *, insist: bool = True
+    experiment: Experiment, named: Sequence[str], *, insist: bool = True, emit: Emit = silent
 ) -> dict[str, Overlay]:
     """Return overlay objects by the name under which samples are stored.
 
     An overlay that was named must be obtainable, unless `insist` is False. One that is the experiment's
-    default, or comes from 'all', need not be; the result table then says so.
+    default, or comes from 'all', need not be; the result table then says so. What the experiment takes in
+    place of a default that is not obtainable is added, and `emit` told of it.
 
     Raises:
         NotObtainable: an overlay that was named and that this machine cannot supply.
     """
     from overlays import registry
 
-    wanted = registry.names() if tuple(named) == ("all",) else named or experiment.overlays
+    wanted = registry.names() if tuple(named) == ("all",) else named or _defaults(experiment, emit)
     insist = insist and bool(named) and tuple(named) != ("all",)
     chosen: dict[str, Overlay] = {}
     for text in wanted:
@@ -310,6 +311,20 @@ def choose_overlays(
             raise NotObtainable(text, missing.what, missing.remedy)
         chosen[text] = overlay
     return chosen
+
+
+def _defaults(experiment: Experiment, emit: Emit) -> list[str]:
+    """Return an experiment's overlays, and what stands in for those that this machine cannot supply."""
+    from overlays import registry
+
+    names = list(experiment.overlays)
+    for text, others in experiment.instead.items():
+        missing = registry.parse(text).obtainable()
+        new = [other for other in others if other not in names]
+        if missing and new:
+            names += new
+            emit(Note(f"{text} cannot be had: {missing.what}; {' and '.join(new)} are measured in its place"))
+    return names
 
 
 def require_cells(plan: RunPlan, only: Sequence[str]) -> None:

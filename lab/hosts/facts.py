@@ -15,7 +15,8 @@ LINK_KINDS = ("vxlan", "dummy", "ifb", "wireguard", "ipip", "bridge", "veth")
 #: Programs that some overlay or experiment runs on a host.
 BINARIES = (
     *("docker", "dockerd", "etcd", "etcdctl", "tincd", "wg", "ip", "iptables", "ethtool", "tcpdump"),
-    *("weaver", "flanneld", "iperf3", "netperf", "stress-ng"),
+    *("weaver", "flanneld", "iperf3", "netperf", "stress-ng", "wireguard-go", "yggdrasil", "yggdrasilctl"),
+    *("nebula", "nebula-cert"),
 )
 
 
@@ -61,9 +62,10 @@ QUESTIONS = {
     "esp": f"ip xfrm state add {_ESP} {_AES} && ip xfrm state delete {_ESP} && echo yes",
     "tun": "test -c /dev/net/tun && echo yes",
     "bridge-nf": "test -e /proc/sys/net/bridge/bridge-nf-call-iptables && echo yes",
+    "ipv6": "test -e /proc/sys/net/ipv6 && echo yes",
 }
 #: What a question's answer has in it where the kernel has the feature.
-FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes"}
+FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes", "ipv6": "yes"}
 
 
 def parse_version(text: str) -> tuple[int, ...]:

@@ -75,7 +75,7 @@ class HostFacts:
     link that its kernel can make (``vxlan``, ``dummy``, ``wireguard`` …) of those that
     the lab asks about; `binaries` the programs found on its PATH; `features` what else its
     kernel can do (``openvswitch``; ``esp``: IPsec with AES-GCM; ``tun``: its device is there;
-    ``bridge-nf``: iptables sees what crosses a bridge).
+    ``bridge-nf``: iptables sees what crosses a bridge; ``ipv6``).
     """
 
     kernel: str

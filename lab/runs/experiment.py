@@ -91,6 +91,8 @@ class Experiment(ABC):
     source: ClassVar[str]
     topology: ClassVar[str]
     overlays: ClassVar[tuple[str, ...]]
+    #: By one of `overlays`: those that are measured too where this machine cannot supply it.
+    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     profiles: ClassVar[Mapping[str, Profile]]
     #: The reason why it cannot be measured in virtual time, where work takes no time; empty where it can.
     only_in_real_time: ClassVar[str] = ""

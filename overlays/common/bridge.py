@@ -86,3 +86,13 @@ def plain(batch: Batch, bridge: str, address: str, mtu: str) -> Batch:
     batch.unless(["ip", "link", "show", bridge], Batch().run(["ip", "link", "add", bridge, "type", "bridge"]))
     batch.run(["ip", "address", "replace", address, "dev", bridge])
     return batch.run(["ip", "link", "set", bridge, "mtu", mtu, "up"])
+
+
+def answer_for_others(batch: Batch, bridge: str) -> Batch:
+    """Add to a batch that a bridge answers ARP for every address to which its host has another route.
+
+    Endpoints take the whole subnet for their neighbourhood, and a tunnel of IP packets carries no ARP.
+    The kernel would wait up to 0.8 s before it answers for another (arp(7)).
+    """
+    batch.run(["sysctl", "-q", "-w", f"net.ipv4.conf.{bridge}.proxy_arp=1"])
+    return batch.run(["sysctl", "-q", "-w", f"net.ipv4.neigh.{bridge}.proxy_delay=0"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations
+from typing import Any
 from zlib import crc32
 
 import networkx as nx
@@ -65,6 +66,28 @@ def refuse_gap(overlay: str, topology: Topology, hosts: Iterable[Host]) -> None:
                 f"{overlay}: {a} would reach {b} only through a host that does not have the overlay; "
                 "let hosts join from their neighbours on, and leave from the ends"
             )
+
+
+def relays(topology: Topology, hosts: Iterable[Host]) -> dict[str, dict[str, str]]:
+    """Return per host the neighbour to which it hands what is for each other one, over these hosts only.
+
+    The way back is the way there, also where two are equally long: then the numbers of the links decide.
+    """
+    names, shift = [host.name for host in hosts], len(topology.links)
+    by_delay = topology.routing == "delay"
+
+    def weight(a: str, b: str, _edge: Any) -> int:
+        link = topology.link(a, b)
+        nanoseconds = round(link.rtt * 1e6)
+        length = (nanoseconds << 32) + 1 if by_delay else nanoseconds + (1 << 64)
+        return (length << shift) + (1 << topology.links.index(link))  # no two sums of the second are equal
+
+    graph = topology.graph.subgraph(names)
+    trees = {name: nx.single_source_dijkstra_path(graph, name, weight=weight) for name in names}
+    return {
+        name: {other: tree[other][1] for other in names if other in tree and other != name}
+        for name, tree in trees.items()
+    }
 
 
 def _to_host(host: str, other: str, topology: Topology) -> str:

@@ -75,6 +75,10 @@ class Flannel(Overlay):
     def user_space(self) -> bool:
         return self._backend == "udp"
 
+    @property
+    def encrypts(self) -> bool:
+        return self._backend == "wireguard"
+
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing, kind = [], NEEDS.get(self._backend)
         if kind and kind not in facts.link_kinds:

@@ -14,6 +14,8 @@ import pytest
 
 from lab.emulation.emulation import Emulation
 from lab.errors import CommandError, NotObtainable, OverlayError
+from lab.hosts.host import Endpoint, Host
+from overlays.base import Overlay
 from tests.integration import test_overlays as contract
 from tests.integration.test_overlays import Running, iperf, loop, obtainable
 from topologies import linear
@@ -24,6 +26,11 @@ SPECS = (
     "weave:mode=sleeve",
     "tinc",
     "flannel:backend=vxlan",
+    "wireguard",
+    "wireguard:topology=neighbours",
+    "yggdrasil",
+    "nebula",
+    "nebula:relays=on",
 )
 
 
@@ -116,3 +123,29 @@ def test_an_overlay_of_docker_s_own_is_refused(loop: asyncio.Runner, lab: Emulat
     overlay = obtainable("libnetwork")
     with pytest.raises(NotObtainable, match=r"AMS lacks a Docker daemon.*leave out --daemons none"):
         loop.run(overlay.install(list(lab.hosts.values()), lab.topology))  # type: ignore[arg-type]
+
+
+def test_overlays_of_one_lab_run_side_by_side(loop: asyncio.Runner, lab: Emulation) -> None:
+    """Each comes up beside those that run, and goes without a trace while they go on."""
+    hosts: list[Host] = list(lab.hosts.values())
+    before = [loop.run(contract.inventory(hosts))]
+    up: list[tuple[Overlay, dict[str, Endpoint]]] = []
+    try:
+        for spec in ("wireguard", "yggdrasil", "nebula", "tinc"):
+            overlay = obtainable(spec)
+            up.append((overlay, {}))
+            loop.run(overlay.install(hosts, lab.topology))  # type: ignore[arg-type]
+            loop.run(overlay.ready(60))
+            up[-1][1].update({e.host.name: e for e in loop.run(contract.attach(overlay, hosts))})
+            for one, endpoints in up:
+                loop.run(contract.all_pairs(one, endpoints))
+            before.append(loop.run(contract.inventory(hosts)))
+        while up:
+            loop.run(up.pop()[0].uninstall())
+            before.pop()
+            assert loop.run(contract.comes_to(before[-1], hosts)) == before[-1]
+            for one, endpoints in up:
+                loop.run(contract.all_pairs(one, endpoints))
+    finally:
+        for one, _ in up:
+            loop.run(one.uninstall())

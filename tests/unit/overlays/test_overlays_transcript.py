@@ -25,7 +25,7 @@ from lab.errors import NotObtainable, OverlayError
 from lab.hosts import daemons
 from lab.hosts.command import FullEnvironment, Trace
 from lab.hosts.container import ContainerHost
-from lab.hosts.facts import MARK, QUESTIONS
+from lab.hosts.facts import BINARIES, MARK, QUESTIONS
 from lab.hosts.first_process import FirstProcess
 from lab.hosts.host import Host, Result
 from lab.hosts.namespace import NamespaceHost
@@ -47,6 +47,8 @@ SPECS = (
     *("flannel", "flannel:directrouting=on", "flannel:backend=udp", "flannel:backend=ipip"),
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",
+    *("wireguard", "wireguard:mode=user", "wireguard:mode=kernel,topology=neighbours"),
+    *("yggdrasil", "nebula", "nebula:relays=on,cipher=chachapoly"),
 )
 
 
@@ -106,6 +108,13 @@ def answer(host: str, asked: str) -> tuple[int, str]:
         "ip route show root": (0, flannel_routes()),
         "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
         "USR2": (0, tinc_nodes(host)),
+        "nebula-cert sign": (0, NEBULA_CERTIFICATE * asked.count("nebula-cert sign")),
+        "Handshake message received": (0, nebula_log()),
+        "wg pubkey": (0, f"{wg_key(host)}\n"),
+        "latest-handshakes": (0, "".join(f"{wg_key(h.name)}\t1796070895\n" for h in CHAIN.hosts)),
+        "yggdrasilctl": (0, yggdrasil_node(host)),
+        "-address": (0, f"{yggdrasil_address(host)}\n"),
+        "-details link show wg-lab": (0, '[{"linkinfo": {"info_kind": "tun"}}]'),
         "perl - show": (0, "hit:3 missed:2 lost:1\n"),
     }
     return next((said for part, said in answers.items() if part in asked), (0, ""))
@@ -119,7 +128,11 @@ def api(said: Any) -> tuple[int, str]:
 TOKEN = "SWMTKN-1-for-workers"
 READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
 ADDRESS = {"IPAddress": "10.9.8.7"}
-NETWORKS = ("lab", "lab-weave", "lab-tinc", "bridge")
+NETWORKS = (
+    "lab",
+    "bridge",
+    *(f"lab-{name}" for name in ("weave", "tinc", "wireguard", "yggdrasil", "nebula")),
+)
 
 
 def flannel_routes() -> str:
@@ -136,12 +149,13 @@ def facts(docker: str) -> str:
     said = {
         "machine": "6.1.0 x86_64\n",
         "docker": f"{docker}\n",
-        "programs": "/usr/sbin/tincd\n",
+        "programs": "".join(f"/usr/bin/{name}\n" for name in BINARIES),
         "links": "",
         "openvswitch": "ID: 0x1e\n",
         "esp": "yes\n",
         "tun": "yes\n",
         "bridge-nf": "yes\n",
+        "ipv6": "yes\n",
     }
     return "".join(f"{MARK} {name}\n{said[name]}" for name in QUESTIONS)
 
@@ -168,6 +182,35 @@ def store() -> str:
 
 def known() -> str:
     return json.dumps({"details": {"entries": [{"ip": CHAIN.address(h.name)} for h in CHAIN.hosts]}})
+
+
+NEBULA_CERTIFICATE = "-----BEGIN NEBULA CERTIFICATE-----\nx\n-----END NEBULA CERTIFICATE-----\n"
+
+
+def nebula_log() -> str:
+    said = {"msg": "Handshake message received", "udpAddr": {"ip": "192.168.1.1", "port": 4242}}
+    return "".join(json.dumps({**said, "vpnIp": f"10.91.0.{h.number}"}) + "\n" for h in CHAIN.hosts)
+
+
+def wg_key(host: str) -> str:
+    return f"public-key-of-{host}="
+
+
+def yggdrasil_address(host: str) -> str:
+    return f"200::{CHAIN.host(host).number}"
+
+
+def yggdrasil_node(host: str) -> str:
+    """The first host is the root of the tree; the port to a neighbour is the neighbour's number."""
+    near = CHAIN.neighbours(host)
+    peers = [{"address": yggdrasil_address(name), "port": CHAIN.host(name).number} for name in near]
+    paths = [
+        {"address": yggdrasil_address(h.name), "path": [CHAIN.host(CHAIN.path(host, h.name)[1]).number, 0]}
+        for h in CHAIN.hosts
+        if h.name != host
+    ]
+    own = {"address": yggdrasil_address(host), "coords": [1] * (CHAIN.host(host).number - 1)}
+    return "\n".join(json.dumps(said) for said in (own, {"peers": peers}, {"paths": paths}))
 
 
 def tinc_nodes(host: str) -> str:
@@ -322,7 +365,7 @@ async def test_a_router_is_told_no_one_but_its_neighbours() -> None:
     assert b"--plugin 192.168.1.1 192.168.2.3\n" in started
 
 
-@pytest.mark.parametrize("spec", ["weave", "tinc"])
+@pytest.mark.parametrize("spec", ["weave", "tinc", "wireguard:topology=neighbours", "yggdrasil"])
 async def test_an_overlay_that_forwards_itself_gets_no_routes_but_to_neighbours(spec: str) -> None:
     calls = await drive(spec, machines)
     fed = [c[1].decode() for of_host in calls.values() for c in of_host if c[1]]

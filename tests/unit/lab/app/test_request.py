@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from lab.app.request import AUTO, RunRequest, choose_profile, load_experiment, p
 from lab.errors import LabError, RunError, TopologyError, UnknownName
 from lab.events import Note
 from lab.formats.lab_yaml import write
+from overlays import registry
+from overlays.base import Missing
 from tests.unit.synthetic import synthetic
 
 
@@ -88,3 +91,28 @@ def test_a_resumed_run_has_the_hosts_that_it_began_with(tmp_path: Path) -> None:
     plain = synthetic(tmp_path / "plain", environment={}, measured=("underlay",))
     assert plan_run(RunRequest("multihop", resume=light.path)).daemons == "none"
     assert plan_run(RunRequest("multihop", resume=plain.path, daemons="none")).daemons == "docker"
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_what_stands_in_for_an_overlay_that_cannot_be_had_is_measured_and_said(
+    lacks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Missing("no router's program is here", "name it") if lacks else None
+    monkeypatch.setattr(registry.load("weave"), "obtainable", classmethod(lambda cls: missing))
+    told: list[Any] = []
+    plan = plan_run(RunRequest("multihop"), told.append)
+    said = [event.text for event in told if isinstance(event, Note)]
+    if lacks:
+        assert list(plan.overlays) == ["underlay", "weave", "libnetwork", "yggdrasil", "tinc"]
+        assert said == [
+            "weave cannot be had: no router's program is here; yggdrasil and tinc are measured in its place"
+        ]
+    else:
+        assert list(plan.overlays) == ["underlay", "weave", "libnetwork"]
+        assert not said
+
+
+def test_nothing_stands_in_for_what_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Missing("no router's program is here", "name it")
+    monkeypatch.setattr(registry.load("weave"), "obtainable", classmethod(lambda cls: missing))
+    assert list(plan_run(RunRequest("multihop", overlays=("underlay",))).overlays) == ["underlay"]

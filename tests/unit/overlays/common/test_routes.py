@@ -58,3 +58,25 @@ class TestRoutes:
         pairs = catalog.topology("four_pairs")
         for host in pairs.hosts:
             assert len(routes.to_hosts(host.name, pairs)) == 1
+
+
+class TestRelays:
+    def test_along_a_chain_everything_goes_to_the_next_host(self) -> None:
+        onward = routes.relays(CHAIN, hosts(*(host.name for host in CHAIN.hosts)))
+        assert onward["PRG"] == {"AMS": "AMS"} | dict.fromkeys(("BRA", "LJU", "MIL", "AMS2"), "BRA")
+
+    @pytest.mark.parametrize("text", ["grid:rows=4,columns=4", "full_mesh", "ring", "four_pairs"])
+    def test_what_comes_back_takes_the_same_way(self, text: str) -> None:
+        """A tunnel drops what comes from a neighbour by which it would not answer; a grid has equal ways."""
+        topology = catalog.topology(text)
+        onward = routes.relays(topology, hosts(*(host.name for host in topology.hosts)))
+
+        def way(here: str, there: str) -> list[str]:
+            return [here] if here == there else [here, *way(onward[here][there], there)]
+
+        for here, others in onward.items():
+            assert set(others) == {
+                h.name for h in topology.hosts if h.name != here and routes.reaches(topology, here, h.name)
+            }
+            for there in others:
+                assert way(here, there) == way(there, here)[::-1]

@@ -46,7 +46,8 @@ class Paths(Traffic):
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "ring"
     overlays = ("underlay", "weave", "tinc", "libnetwork")
-    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}))
+    # a failure lasts minutes, so one bring-up is what is quick; --bringups 5 tells more
+    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}), bring_ups=1)
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
         Chart(

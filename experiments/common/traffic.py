@@ -28,15 +28,11 @@ PAIRS = {"underlay": "vm", "libnetwork": "lib", "weave": "weave", "flannel": "fl
 
 @dataclass(frozen=True)
 class Tool:
-    """A measuring tool: argv for (address, cell), the parser of its output, and facts about how it ran.
-
-    `one_way`: what is sent does not wait for answers (`Cell`).
-    """
+    """A measuring tool: argv for (address, cell), the parser of its output, and facts about how it ran."""
 
     argv: Callable[[str, Cell], list[str]]
     parse: Callable[[str], Mapping[str, float]]
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
-    one_way: bool = False
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
         """Run the tool between the endpoints that a cell's `from` and `to` name; add `facts` to the reading.
@@ -72,7 +68,7 @@ def udp(datagram: int | None = None) -> Tool:
         offered = cell.rate or iperf3.UDP_OFFERED
         return iperf3.udp_argv(to, cell.seconds, cell.warmup, offered=offered, datagram=datagram)
 
-    return Tool(argv, iperf3.parse_udp, iperf3.facts, one_way=True)
+    return Tool(argv, iperf3.parse_udp, iperf3.facts)
 
 
 def latency() -> Tool:
@@ -112,7 +108,6 @@ class Traffic(PresentedExperiment):
 
     def cell(self, overlay: str, metric: str, profile: Profile, **params: Any) -> Cell:
         """Make a cell with the profile's repetitions and times for its metric."""
-        used = self.tools.get(metric)
         return Cell(
             overlay,
             metric,
@@ -120,7 +115,6 @@ class Traffic(PresentedExperiment):
             profile.repetitions[metric],
             profile.seconds[metric],
             profile.warmup.get(metric, 0.0),
-            one_way=used is not None and used.one_way,
             rate=profile.rate,
         )
 

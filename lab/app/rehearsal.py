@@ -145,7 +145,7 @@ def options_of_run(request: RunRequest, plan: RunPlan) -> list[str]:
         "--rate": plan.profile.rate,
         "--repetitions": request.repetitions,
         "--duration": request.duration,
-        "--extra-repetitions": request.extra_repetitions,
+        "--bringups": request.bring_ups,
         "--seed": request.seed,
         "--on-fallback": request.on_fallback,
         "--resume": request.resume,

@@ -156,7 +156,6 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         costs=dict(request.costs),
         seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
-        spares=request.extra_repetitions,
         overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
         environment=prepared.environment,
         calibration=prepared.calibration,
@@ -173,6 +172,7 @@ def begun(experiment: Experiment, topology: Topology, profile: Profile, **more: 
         "created": session.started,
         "topology": topology.to_dict(),
         "profile": asdict(profile),
+        "bring_ups": profile.bring_ups,
         "sessions": [session],
     }
     return Manifest(**{**always, **more})

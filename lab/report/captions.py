@@ -86,9 +86,15 @@ def repetitions(run: StoredRun) -> list[str]:
     ]
 
 
+def bring_ups(run: StoredRun) -> str:
+    """Return in words how often every overlay was brought up, where it was more than once."""
+    times = run.manifest.bring_ups
+    return f", in each of {times} bring-ups of the overlay" if times > 1 else ""
+
+
 def per_cell(run: StoredRun) -> str:
     """Return `repetitions` in one line, and mention a warm-up that was discarded."""
-    words = f"samples per cell: {', '.join(repetitions(run))}"
+    words = f"samples per cell: {', '.join(repetitions(run))}{bring_ups(run)}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
     if any(WARM_UP in phase for phase in phases):
         words += "; before an overlay's first sample a moment of each metric was measured and thrown away"

@@ -166,7 +166,7 @@ def request(run: StoredRun) -> str:
         [
             f"overlays {', '.join(manifest.overlays) or 'none'}",
             f"topology {topology.get('name')} ({len(topology.get('hosts', ()))} hosts)",
-            f"per cell {', '.join(captions.repetitions(run))}",
+            f"per cell {', '.join(captions.repetitions(run))}{captions.bring_ups(run)}",
             *([f"only cells with {' or '.join(only)}"] if only else []),
         ]
     )

@@ -126,12 +126,6 @@ def test_a_run_without_samples_has_no_figures_and_nothing_can_be_told(name: str,
     assert not any(section.rows for table in experiment.tables(run) for section in table.sections)
 
 
-def test_only_datagrams_that_fill_a_link_do_not_feel_how_late_they_are() -> None:
-    one_way = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name)) if c.one_way}
-    metrics = {(name, c.metric) for name in NAMES for c in grid(load_experiment(name))}
-    assert one_way == {(name, metric) for name, metric in metrics if metric.startswith("udp")}
-
-
 NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop")
 
 

@@ -23,6 +23,7 @@ from lab.report.charts import Chart, Series
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
+from lab.runs.sample import Sample
 from lab.topology import Topology
 from lab.util.concurrency import both
 
@@ -32,9 +33,8 @@ SHARES = tuple(range(0, 101, 20))
 
 def falling(run: StoredRun) -> claims.Checks:
     """Test TCP and UDP for a fall with the time that stress-ng runs, per overlay."""
-    return claims.check_trends(
-        [_by_share(run, n, metric) for n in claims.measured(run) for metric in (TCP, UDP)], rising=False
-    )
+    rows = [_by_share(run, n, metric) for n in claims.measured(run) for metric in (TCP, UDP)]
+    return claims.check_trends(rows, FALLS)
 
 
 def _by_share(run: StoredRun, overlay: str, metric: str) -> claims.Trending:
@@ -55,15 +55,17 @@ def _used_up(run: StoredRun, overlay: str, metric: str) -> claims.Check | claims
     sender = next((sample.params["from"] for sample in samples), topology.hosts[0].name)
     if not (cpus := topology.host(sender).cpus):
         return claims.undecided(f"{label}: {sender} may use all CPUs of this machine")
-    shares = [
-        (max(used) / cpus, sample.valid)
-        for sample in samples
-        if (used := sample.machine.get("timeline", {}).get("hosts", {}).get(sender)) and sample.ok
-    ]
-    group = Group([s for s, valid in shares if valid], [s for s, valid in shares if not valid])
+
+    def share(sample: Sample) -> float | None:
+        used = sample.machine.get("timeline", {}).get("hosts", {}).get(sender)
+        return max(used) / cpus if used and sample.ok else None
+
+    group = Group.by(samples, share)
     return claims.check_group(label, ALL_OF_IT, group, f"of {sender}'s {cpus:g} CPUs")
 
 
+#: "Falls": a tenth at least.
+FALLS = claims.Band(high=-0.1)
 #: "100 %", for readings that catch a quota's periods half begun.
 ALL_OF_IT = claims.Band(low=0.9)
 

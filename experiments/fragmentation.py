@@ -9,6 +9,7 @@ packets may still meet, and every sample says that ``ufo`` is gone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
 from experiments.common.profiles import Times, host_bound
@@ -18,7 +19,7 @@ from lab.measure import ethtool
 from lab.report import claims
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.selection import Group, select
+from lab.report.selection import Entry, Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
 
@@ -37,22 +38,23 @@ def gains(run: StoredRun) -> claims.Checks:
     """Test offload's gain for UDP for a rise with the fragments; open where there is no ufo."""
     if _without_ufo(run):
         return [claims.undecided(NO_UFO_WORDS)]
-    return claims.check_trends([_gain(run, name) for name in claims.measured(run)], rising=True)
+    return claims.check_trends([_gain(run, name) for name in claims.measured(run)], RISES)
 
 
 def _gain(run: StoredRun, overlay: str) -> claims.Trending:
-    """Each sample with offload as a multiple of the mean without, by the number of fragments."""
-    varied: list[float] = []
-    gained: list[float] = []
+    """In each bring-up, what goes through with offload as a multiple of that without, by fragments."""
+    gained: dict[int, Group] = {}
     for count in FRAGMENTS:
         on, off = (_udp(run, overlay, count, state) for state in STATES)
         reason = claims.lacking(on, f"{count} fragments on") or claims.lacking(off, f"{count} fragments off")
         if reason:
-            return claims.Trending(with_mode(run, overlay), [], [], reason)
-        base = sum(off.valid) / len(off.valid)
-        varied += [count] * len(on.valid)
-        gained += [value / base for value in on.valid]
-    return claims.Trending(with_mode(run, overlay), varied, gained)
+            return claims.Trending(with_mode(run, overlay), {}, reason)
+        without = {n: fmean(values) for n, values in off.by_bring_up.items()}
+        shares = [
+            Entry(n, fmean(values) / without[n]) for n, values in on.by_bring_up.items() if without.get(n)
+        ]
+        gained[count] = Group(shares)
+    return claims.Trending.over(with_mode(run, overlay), gained, "fragments")
 
 
 def by_size(run: StoredRun) -> claims.Checks:
@@ -61,7 +63,7 @@ def by_size(run: StoredRun) -> claims.Checks:
     for name in claims.measured(run):
         groups = {count: _udp(run, name, count, "on") for count in FRAGMENTS}
         rows.append(claims.Trending.over(with_mode(run, name), groups, "fragments"))
-    return claims.check_trends(rows, rising=True)
+    return claims.check_trends(rows, RISES)
 
 
 def machine_ahead(run: StoredRun) -> claims.Checks:
@@ -81,6 +83,8 @@ def _udp(run: StoredRun, overlay: str, count: int, state: str) -> Group:
     return select(run.samples, overlay, UDP, "received_mbps", fragments=count, offload=state)
 
 
+#: "More": a tenth at least, from one fragment to seven.
+RISES = claims.Band(low=0.1)
 #: "By about 30 %", as a band.
 THIRTY_LESS = claims.Band(0.6, 0.8)
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from experiments.multihop.claims import SHARPLY, weaves
 from lab.report import claims
 from lab.report.captions import with_mode
-from lab.report.selection import Group, select
+from lab.report.selection import Entry, Group, select
 from lab.report.statistics import CONFIDENCE
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
@@ -86,12 +86,12 @@ def relayed_miss(run: StoredRun) -> claims.Checks:
     misses of as many on a slow machine, and no throughput.
     """
     topology = Topology.from_dict(run.manifest.topology)
-    found: dict[tuple[str, int], list[float]] = {}
+    found: dict[tuple[str, int], list[Entry]] = {}
     for sample in run.samples:
         counts = sample.ok and sample.verdict.state != "broken"
         if counts and sample.datapath and (between := relays(topology, sample)):
             shares = missed(sample)
-            known = [shares[host] for host in between if host in shares]
+            known = [Entry(sample.bring_up, shares[host]) for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
         return [
@@ -99,7 +99,7 @@ def relayed_miss(run: StoredRun) -> claims.Checks:
         ]
     return [
         claims.check_group(
-            f"{with_mode(run, overlay)} over {hops} hops", MOSTLY, Group(shares, ()), "of the lookups"
+            f"{with_mode(run, overlay)} over {hops} hops", MOSTLY, Group(shares), "of the lookups"
         )
         for (overlay, hops), shares in found.items()
     ]

@@ -54,7 +54,7 @@ def _excess(view: MultihopSamples, overlay: str, target: str) -> claims.Check:
     return claims.Check(
         f"{with_mode(view.run, overlay)} over {len(links)} hops",
         claims.Band(-room, room),
-        lambda confidence: excess(whole.valid, [part.valid for part in parts], confidence),
+        lambda confidence: excess(whole.means, [part.means for part in parts], confidence),
         next(filter(None, reasons), ""),
         "ms",
     )

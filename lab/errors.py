@@ -113,6 +113,10 @@ class InventoryError(LabError, ValueError):
         super().__init__(f"{source}: {'; '.join(self.faults)}")
 
 
+class ClaimsError(LabError, ValueError):
+    """A file of claims that is none, or that names what its experiment does not have."""
+
+
 class HostsLocked(HostError):
     """Hosts that somebody else uses: who, and since when."""
 

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
+from experiments.common import claims
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
 from lab.measure import iperf3, netperf, tool, tool_servers
@@ -95,6 +96,7 @@ class Traffic(PresentedExperiment):
     """
 
     overlays: ClassVar[tuple[str, ...]] = OVERLAYS
+    claims_files = claims.FILES
     warm_up = 1.0
     tools: ClassVar[Mapping[str, Tool]]
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {}

@@ -34,6 +34,7 @@ from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.runner import described, run_experiment
 from lab.runs.target import RunTarget
 from lab.topology import Topology
+from lab.util.files import sha256
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ def begun(experiment: Experiment, topology: Topology, profile: Profile, **more: 
         "profile": asdict(profile),
         "bring_ups": profile.bring_ups,
         "sessions": [session],
+        "claims": {file.name: sha256(file) for file in experiment.claims_files},
     }
     return Manifest(**{**always, **more})
 

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 from typing import Literal, get_args
 
 from lab.published import CONTROL, OTHER_MODES, studied
@@ -39,6 +40,7 @@ from lab.report.statistics import (
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Verdict as SampleVerdict
+from lab.util.files import sha256
 
 Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
@@ -120,6 +122,10 @@ class Claim:
     need: Need = "all"
     #: True if it is about every mode of an overlay, and not of those alone that the studies measured.
     every_mode: bool = False
+    #: The file in which it is registered (`lab.report.registered`).
+    file: Path | None = None
+    #: What here differs from the study, so that no answer would be about its claim; empty for nothing.
+    differs: str = ""
 
     def answer(self, run: StoredRun) -> Answer:
         """Answer the claim from the samples of this run; one that depends on which of them count is none."""
@@ -142,7 +148,12 @@ class Claim:
         findings = [c if isinstance(c, CheckResult) else judge(c, inside, outside) for c in checks]
         if not self.every_mode:
             findings = [_excuse_other_mode(run, finding) for finding in findings]
+        if self.differs:
+            findings = [self._excuse(finding) for finding in findings]
         return decide(findings, self.need)
+
+    def _excuse(self, finding: CheckResult) -> CheckResult:
+        return finding if finding.verdict == OPEN else undecided(f"{finding.text}; but {self.differs}")
 
 
 def _with_all(run: StoredRun) -> StoredRun:
@@ -244,7 +255,7 @@ def check_group(
 
 @dataclass(frozen=True)
 class Trending:
-    """What a claim says rises or falls with what was varied, in every bring-up; or why there is nothing."""
+    """Samples that a claim says rise or fall with what was varied, by bring-up; or the reason for none."""
 
     label: str
     #: By bring-up, pairs of what was varied and what was measured.
@@ -287,11 +298,31 @@ def measured(run: StoredRun, *besides: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """A claim and its answer in a run; `run` is empty if there is no run of the claim's experiment."""
+    """A claim and its answer in a run; `run` is empty if there is no run of the claim's experiment.
+
+    `stored` has the checksums of files of claims when the run began, by name.
+    """
 
     claim: Claim
     run: str
     answer: Answer
+    stored: Mapping[str, str] | None = None
+
+    @property
+    def evidence(self) -> str:
+        """The evidence or the reason, and a word where the claim may be another one than before the run."""
+        return "; ".join(filter(None, (self.answer.text, self.registration)))
+
+    @property
+    def registration(self) -> str:
+        """Say if the claim's file was changed since the run began; "" if it was not, or if there is none."""
+        if self.claim.file is None or self.stored is None:
+            return ""
+        name = self.claim.file.name
+        before = self.stored.get(name)
+        if before is None:
+            return f"the run does not say what {name} was when it began"
+        return "" if before == sha256(self.claim.file) else f"{name} was changed since the run began"
 
 
 def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
@@ -302,7 +333,10 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
         for claim in own_claims:
             by = claim.command or f"emulate {name}"
             missing = Answer(OPEN, [undecided(f"no run of {name}; make one with '{by}'")])
-            rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
+            rows += [
+                ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims)
+                for run in own_runs
+            ]
             rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
     return rows
 
@@ -314,7 +348,7 @@ def scorecard_table(rows: Sequence[ScorecardRow]) -> Table:
     sections = [
         Section(
             f"{row.claim.text} ({row.claim.source})",
-            [[row.answer.verdict, row.run or "–", row.claim.measured, row.answer.text]],
+            [[row.answer.verdict, row.run or "–", row.claim.measured, row.evidence]],
         )
         for row in rows
     ]

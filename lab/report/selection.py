@@ -18,7 +18,7 @@ RATES = ("mbps", "kbps")
 Blocks = Sequence[Sequence[float]]
 
 
-class Entry(NamedTuple):
+class SampleValue(NamedTuple):
     """One sample's figure, the bring-up in which it was measured, and if its verdict lets it count."""
 
     bring_up: int
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 class Group:
     """One figure of the samples of one cell; `lost` counts those that have none: their traffic collapsed."""
 
-    entries: Sequence[Entry] = ()
+    entries: Sequence[SampleValue] = ()
     lost: int = 0
 
     @classmethod
@@ -44,7 +44,7 @@ class Group:
         measured = [sample for sample in samples if sample.measured]
         found = [(sample, figure(sample)) for sample in measured]
         return cls(
-            [Entry(s.bring_up, value, s.valid) for s, value in found if value is not None],
+            [SampleValue(s.bring_up, value, s.valid) for s, value in found if value is not None],
             sum(sample.collapsed and value is None for sample, value in found),
         )
 
@@ -99,7 +99,7 @@ class Group:
         return ", ".join(words)
 
 
-def _by_bring_up(entries: Iterable[Entry]) -> dict[int, list[float]]:
+def _by_bring_up(entries: Iterable[SampleValue]) -> dict[int, list[float]]:
     found: dict[int, list[float]] = {}
     for entry in entries:
         found.setdefault(entry.bring_up, []).append(entry.value)

@@ -146,21 +146,21 @@ def difference(
     return Estimate(value, float(interval.low), float(interval.high))
 
 
-def excess(
-    whole: Sequence[float], parts: Sequence[Sequence[float]], confidence: float = CONFIDENCE
+def contrast(
+    terms: Sequence[tuple[float, Sequence[float]]], confidence: float = CONFIDENCE
 ) -> Estimate | None:
-    """A mean less the sum of others, e.g. a path's latency less its segments'; None with too few.
+    """A weighted sum of means of independent groups; None with too few of one.
 
     Welch's interval for more than two groups: variances of the means add, and their degrees of
     freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
     """
     from scipy import stats
 
-    groups = [whole, *parts]
-    if not parts or not _enough(*groups):
+    groups = [group for _, group in terms]
+    if not _enough(*groups):
         return None
-    value = fmean(whole) - sum(map(fmean, parts))
-    errors = [variance(group) / len(group) for group in groups]
+    value = sum(weight * fmean(group) for weight, group in terms)
+    errors = [weight**2 * variance(group) / len(group) for weight, group in terms]
     if not any(errors):
         return Estimate(value, value, value)
     freedom = sum(errors) ** 2 / sum(e**2 / (len(g) - 1) for e, g in zip(errors, groups, strict=True))

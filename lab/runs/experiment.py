@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from lab.hosts.host import Endpoint
@@ -103,6 +104,8 @@ class Experiment(ABC):
     warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
     interval: ClassVar[float | None] = None
+    #: The files in which its claims are registered (`lab.report.registered`).
+    claims_files: ClassVar[Sequence[Path]] = ()
     #: The verb that measures it in a machine of its own; empty: the verbs that measure on hosts do.
     verb: ClassVar[str] = ""
 

@@ -90,6 +90,8 @@ class Manifest(BaseModel):
     calibration: dict[str, Any] = {}
     #: Links that were not what was asked and that the user accepted, in words.
     accepted: list[str] = []
+    #: SHA-256 of the files in which its experiment's claims are registered, by name, when the run began.
+    claims: dict[str, str] = {}
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
     sessions: list[RunSession] = []

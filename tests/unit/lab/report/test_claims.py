@@ -26,7 +26,7 @@ from lab.report.claims import (
     scorecard_table,
     undecided,
 )
-from lab.report.selection import Entry, Group
+from lab.report.selection import Group, SampleValue
 from lab.report.statistics import Estimate
 from lab.runs.experiment import Cell, Experiment
 from lab.runs.run_folder import StoredRun
@@ -36,9 +36,12 @@ from tests.unit.experiments.helpers import as_in_2016, load, made_up, rate
 from tests.unit.synthetic import synthetic, throughput_run
 
 
-def test_weave_in_sleeve_refutes_nothing_and_tinc_is_not_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("carried", "verdict"), [(110.0, REFUTED), (40.0, REPRODUCED)])
+def test_weave_in_sleeve_says_neither_and_tinc_is_not_asked(
+    carried: float, verdict: Verdict, tmp_path: Path
+) -> None:
     def slow(cell: Cell) -> dict[str, float]:
-        return rate({"underlay": 100.0, "libnetwork": 110.0}.get(cell.overlay, 10.0))
+        return rate({"underlay": 100.0, "libnetwork": 50.0, "weave": carried}.get(cell.overlay, 10.0))
 
     experiment: Experiment = load_experiment("throughput")
     topology = catalog.topology(experiment.topology)
@@ -50,15 +53,38 @@ def test_weave_in_sleeve_refutes_nothing_and_tinc_is_not_asked(tmp_path: Path) -
         values=lambda cell, _, chance: {k: v + chance.random() for k, v in slow(cell).items()},
         mode={"mode": "sleeve"},
     )
-    (claim,) = [c for c in experiment.claims if "with offload" in c.text]
+    (claim,) = [c for c in load("throughput").claims if "UDP throughput of the overlays is below" in c.text]
     answer = claim.answer(run)
     assert answer.verdict == OPEN
-    assert "weave (sleeve): 0.1" in answer.text
+    assert f"weave (sleeve): {carried / 100:.1f}" in answer.text
     assert "the studies' Weave used its fast datapath" in answer.text
     assert "tinc" not in answer.text
     # and on the fast datapath the same figures do
     fast = replace(run, samples=[s.model_copy(update={"mode": {"mode": "fastdp"}}) for s in run.samples])
-    assert claim.answer(fast).verdict == REFUTED
+    assert claim.answer(fast).verdict == verdict
+
+
+def test_tcp_at_the_links_limit_tells_nothing_of_overlays(tmp_path: Path) -> None:
+    def values(cell: Cell) -> dict[str, float]:
+        return rate(955.0 if cell.overlay == "underlay" else 955.0 * 1398 / 1448)
+
+    run = made_up(tmp_path / "bound", "throughput", values, 0.0005)
+    (claim,) = [c for c in load("throughput").claims if "of some overlays" in c.text]
+    assert claim.answer(run).verdict == OPEN
+    assert "all that the link can" in claim.answer(run).text
+    # and below it the same shares do
+    half = made_up(tmp_path / "free", "throughput", lambda cell: rate(values(cell)["sent_mbps"] / 2), 5e-4)
+    assert claim.answer(half).verdict == REFUTED
+
+
+def test_links_that_are_the_limit_tell_nothing_of_hops(tmp_path: Path) -> None:
+    """UDP of 9.72 on links of 10 Mbit/s would fall slightly over any relay that carries it."""
+    (claim,) = [c for c in load("multihop").claims if "UDP throughput falls only slightly" in c.text]
+    full = made_up(tmp_path / "a", "multihop", lambda cell: {"mean_ms": 1.0, **rate(9.72)}, rate=10.0)
+    assert claim.answer(full).verdict == OPEN
+    assert "the links are its limit" in claim.answer(full).text
+    free = made_up(tmp_path / "b", "multihop", lambda cell: {"mean_ms": 1.0, **rate(9.72)}, 0.0, rate=100.0)
+    assert claim.answer(free).verdict == REPRODUCED
 
 
 @pytest.mark.parametrize(
@@ -129,7 +155,7 @@ def test_trends_of_chance_are_rarely_taken_for_trends() -> None:
         for _ in range(200):
             blocks = [(n, 100 + chance.gauss(0, 15)) for n in range(5)]
             groups = {
-                x: Group([Entry(n, mean - 0.2 * size * x + chance.gauss(0, 1)) for n, mean in blocks])
+                x: Group([SampleValue(n, mean - 0.2 * size * x + chance.gauss(0, 1)) for n, mean in blocks])
                 for x in range(0, 101, 20)
             }
             (check,) = check_trends([Trending.over("r", groups, "%")], Band(high=-0.13))
@@ -140,7 +166,7 @@ def test_trends_of_chance_are_rarely_taken_for_trends() -> None:
 
 
 def test_a_trend_needs_every_place_in_three_bring_ups() -> None:
-    groups = {x: Group([Entry(n, 10.0 * x) for n in range(3 if x < 4 else 2)]) for x in range(1, 5)}
+    groups = {x: Group([SampleValue(n, 10.0 * x) for n in range(3 if x < 4 else 2)]) for x in range(1, 5)}
     (check,) = check_trends([Trending.over("r", groups, "hops")], Band())
     assert isinstance(check, Check)
     assert judge(check) == undecided("r: 4 hops has valid samples of 2 bring-ups, 3 are needed")
@@ -201,7 +227,7 @@ def test_traffic_that_collapsed_counts_as_nothing_carried(tmp_path: Path) -> Non
 
 def test_a_latency_of_traffic_that_collapsed_cannot_be_told(tmp_path: Path) -> None:
     run = made_up(tmp_path, "mesh", as_in_2016, 0.0005)
-    (claim,) = [c for c in load("mesh").claims if "latency" in c.text]
+    (claim,) = [c for c in load("mesh").claims if "add less than 0.1 ms" in c.text]
     assert claim.answer(run).verdict == REPRODUCED
     gone = {"outcome": "failed", "collapsed": True, "values": {}}
     samples = [
@@ -219,12 +245,12 @@ def test_the_scorecard_has_every_claim_and_says_which_run_is_missing(tmp_path: P
     assert {row.claim.text for row in rows} == {
         claim.text for claims in all_claims().values() for claim in claims
     }
-    assert len([row for row in rows if row.run == run.manifest.run]) == 8, "four claims, two runs"
+    assert len([row for row in rows if row.run == run.manifest.run]) == 14, "seven claims, two runs"
     absent = next(row for row in rows if "streaming" in row.answer.text)
     assert absent.answer.verdict == OPEN
     assert "no run of streaming; make one with 'emulate streaming'" in absent.answer.text
     drawn = scorecard_table(rows)
-    assert drawn.title.startswith("scorecard: 8 reproduced, 0 not reproduced")
+    assert drawn.title.startswith("scorecard: 12 reproduced, 0 not reproduced")
     assert all(len(row) == len(drawn.columns) for section in drawn.sections for row in section.rows)
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from lab.report.selection import Entry, Group, figure, matches, text
+from lab.report.selection import Group, SampleValue, figure, matches, text
 from lab.runs.sample import Verdict
 from tests.unit.lab.runs.test_run_folder import sample
 
 BOUND = Verdict(state="emulator-bound")
 
 
-def alone(*values: float, counts: bool = True) -> list[Entry]:
+def alone(*values: float, counts: bool = True) -> list[SampleValue]:
     """Values of which each has a bring-up of its own."""
-    return [Entry(number, value, counts) for number, value in enumerate(values)]
+    return [SampleValue(number, value, counts) for number, value in enumerate(values)]
 
 
 def test_a_group_counts_the_valid_and_marks_the_rest() -> None:
     assert text(Group(alone(21.7, 21.8, 21.9))) == "21.80 ± 0.10 [21.55–22.05]"
-    spoilt = [*alone(20.0, 21.0, 22.0), Entry(9, 99.0, False)]
+    spoilt = [*alone(20.0, 21.0, 22.0), SampleValue(9, 99.0, False)]
     assert text(Group(spoilt), 1) == "21.0 ± 1.0 [18.5–23.5] (3 of 4 valid; all 40.5)"
     assert text(Group(alone(5.0, 6.0, 7.0, counts=False)), 1) == "6.0 ± 1.0 (none of 3 valid)"
     assert text(Group(alone(5.0)), 1) == "5.0"
@@ -24,7 +24,9 @@ def test_a_group_counts_the_valid_and_marks_the_rest() -> None:
 
 
 def test_deviations_between_and_within_bring_ups_stand_beside_each_other() -> None:
-    values = [Entry(n, mean + off) for n, mean in ((1, 10.0), (2, 20.0), (3, 30.0)) for off in (-1.0, 1.0)]
+    values = [
+        SampleValue(n, mean + off) for n, mean in ((1, 10.0), (2, 20.0), (3, 30.0)) for off in (-1.0, 1.0)
+    ]
     assert text(Group(values), 1) == "20.0 ± 9.9/1.4 [-4.8–44.8]"
     assert text(Group(values[:4]), 1) == "15.0 ± 7.0/1.4"
     assert text(Group(values[:2]), 1) == "10.0 ± 1.4 within"

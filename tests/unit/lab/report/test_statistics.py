@@ -15,8 +15,8 @@ from lab.report.statistics import (
     Summary,
     change,
     components,
+    contrast,
     difference,
-    excess,
     location,
     ratio,
     spread,
@@ -190,10 +190,14 @@ def test_fieller_covers_the_truth() -> None:
     assert 0.93 < covered([ratio(a, b, 0.95) for a, b in pairs], 0.25) < 0.98
 
 
-def test_a_path_that_costs_no_more_than_its_segments_is_found_so() -> None:
+def test_sums_of_means_cover_the_truth() -> None:
     chance = np.random.default_rng(3)
     rows = [[chance.normal(mean, 0.5, size=4).tolist() for mean in (60, 20, 30, 10)] for _ in range(600)]
-    assert 0.93 < covered([excess(row[0], row[1:]) for row in rows], 0.0) < 0.98
+    assert (
+        0.93
+        < covered([contrast([(1, row[0]), *((-1, part) for part in row[1:])]) for row in rows], 0.0)
+        < 0.98
+    )
 
 
 def test_spreads_cover_the_truth() -> None:
@@ -225,7 +229,7 @@ def test_a_ratio_of_too_few_samples_or_of_nothing_is_none() -> None:
     assert ratio([0.0, 1.0, 2.0], [0.1, 0.1, 20.0]) is None, "what it is held against may be nothing"
     assert ratio([-1.0, 2.0, 3.0], [1.0, 1.0, 2.0]) is None
     assert difference([1.0] * 3, [2.0]) is None
-    assert excess([1.0] * 3, []) is None
+    assert contrast([(1, [1.0] * 3), (-1, [1.0, 2.0])]) is None
     assert spread([1.0, 2.0]) is None
     assert ratio([4.0] * 3, [2.0] * 3) == Estimate(2.0, 2.0, pytest.approx(2.0))
 

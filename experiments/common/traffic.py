@@ -48,15 +48,20 @@ class Tool:
         try:
             values = self.parse(raw)
         except MeasureError as error:
-            raise MeasureError(error.tool, error.reason, tool.output(result), argv) from None
+            raw = tool.output(result)
+            raise MeasureError(error.tool, error.reason, raw, argv, error.traffic) from None
         return Reading(values, raw, tuple(argv), {**self.facts(raw), **facts})
 
 
 def tcp(**params: str) -> Tool:
-    """One TCP stream; `params` maps options of `iperf3.tcp_argv` to the cell's parameters."""
+    """One TCP stream; `params` maps options of `iperf3.tcp_argv` to the cell's parameters.
+
+    The sender's congestion control is the cell's own, unless it is one of these.
+    """
 
     def argv(to: str, cell: Cell) -> list[str]:
-        options = {option: cell.params[name] for option, name in params.items()}
+        options: dict[str, Any] = {"congestion": cell.congestion or None}
+        options |= {option: cell.params[name] for option, name in params.items()}
         return iperf3.tcp_argv(to, cell.seconds, cell.warmup, **options)
 
     return Tool(argv, iperf3.parse_tcp, iperf3.facts)
@@ -118,6 +123,7 @@ class Traffic(PresentedExperiment):
             profile.seconds[metric],
             profile.warmup.get(metric, 0.0),
             rate=profile.rate,
+            congestion=profile.congestion,
         )
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:

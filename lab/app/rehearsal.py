@@ -146,6 +146,7 @@ def options_of_run(request: RunRequest, plan: RunPlan) -> list[str]:
         "--repetitions": request.repetitions,
         "--duration": request.duration,
         "--bringups": request.bring_ups,
+        "--congestion": request.congestion,
         "--seed": request.seed,
         "--on-fallback": request.on_fallback,
         "--resume": request.resume,

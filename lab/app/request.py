@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +47,8 @@ class RunRequest:
     #: Samples of a cell in each bring-up, and bring-ups of each overlay; None: the profile's.
     repetitions: int | None = None
     bring_ups: int | None = None
+    #: Congestion control of TCP's senders; None: the profile's.
+    congestion: str | None = None
     #: Seconds per sample.
     duration: float | None = None
     only: tuple[str, ...] = ()
@@ -252,6 +255,10 @@ def _amount_of_work(profile: Profile, request: RunRequest) -> Profile:
         if request.repetitions < 1:
             raise LabError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
         profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, request.repetitions))
+    if request.congestion is not None:
+        if not re.fullmatch("[a-z0-9_]+", request.congestion):
+            raise LabError(f"--congestion {request.congestion} is no congestion control; give e.g. cubic")
+        profile = replace(profile, congestion=request.congestion)
     if request.bring_ups is not None:
         profile = replace(profile, bring_ups=request.bring_ups)
     if request.duration is not None:

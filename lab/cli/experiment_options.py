@@ -36,6 +36,9 @@ class ExperimentOptions:
     duration: Annotated[float | None, typer.Option(help="Seconds per sample, in place of the profile's.")] = (
         None
     )
+    congestion: Annotated[
+        str | None, typer.Option(help="Congestion control of TCP's senders, in place of cubic.")
+    ] = None
     only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None
     seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None
     on_fallback: Annotated[

@@ -39,6 +39,8 @@ class Profile:
     cpus: float | None = None
     rate_source: Literal["profile", "user", "capacity"] = "profile"
     bring_ups: int = 1
+    #: Congestion control of TCP's senders: the default of 2016, which is not that of every kernel today.
+    congestion: str = "cubic"
 
     def in_one_bring_up(self) -> Profile:
         """Return a profile with as many samples of each cell, all in one bring-up."""
@@ -52,7 +54,8 @@ class Cell:
 
     A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
     circuit: that its mode changes meanwhile is no fault of the sample, and before the next one it is given
-    time to mend. `rate` is what every link carries (Mbit/s), None where the run did not set it.
+    time to mend. `rate` is what every link carries (Mbit/s), None where the run did not set it; `congestion`
+    is the control of TCP's sender, "" for the kernel's default.
     """
 
     overlay: str
@@ -63,6 +66,7 @@ class Cell:
     warmup: float = 0.0
     disturbs: bool = False
     rate: float | None = None
+    congestion: str = ""
 
     @property
     def key(self) -> str:

@@ -57,6 +57,7 @@ class StoredProfile(BaseModel):
     cpus: Annotated[float, Field(gt=0, le=1e6)] | None = None
     rate_source: Literal["profile", "user", "capacity"] = "profile"
     bring_ups: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    congestion: Annotated[str, Field(pattern="^[a-z0-9_]*$")] = ""
 
 
 class Manifest(BaseModel):
@@ -115,10 +116,11 @@ class Manifest(BaseModel):
         return {**profile, "rate_source": source}
 
     @model_validator(mode="after")
-    def _profile_with_bring_ups(self) -> Manifest:
-        """Put the number of bring-ups into a profile of before, which did not have it."""
+    def _whole_profile_of_before(self) -> Manifest:
+        """Put into a profile of before what it lacks: bring-ups, and the kernel's own congestion control."""
         if self.profile:
             self.profile.setdefault("bring_ups", self.bring_ups)
+            self.profile.setdefault("congestion", "")
         return self
 
     @field_validator("environment")

@@ -182,7 +182,7 @@ class Sampler:
         try:
             return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), "", False
         except MeasureError as error:
-            return Reading({}, error.raw, error.argv), str(error), True
+            return Reading({}, error.raw, error.argv), str(error), error.traffic
         except CommandError as error:
             return Reading({}, error.stdout + error.stderr, error.argv), str(error), False
         except (HostError, OverlayError) as error:

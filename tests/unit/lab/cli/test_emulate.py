@@ -31,7 +31,7 @@ def test_what_is_for_documents_holds_in_an_emulation_too(lab: Lab, tmp_path: Pat
     file.write_text(file.read_text()[:-1] + "adjacency a.p, l.src adjacency b.p, l.dst }")
     assert "unknown location" in lab(*emulate, file)[2]
     status, out, _ = lab(*emulate, file, "--site", "OSL=59.91,10.75")
-    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  2 × 1 s")
+    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  1 × 2 s")
     file.write_text('x { host { id="a" location="AMS" } host { id="b" location="AMS" } }')
     assert lab(*emulate, file)[2] == "lab: topology 'x' has no links, so there is nothing to measure on it\n"
 

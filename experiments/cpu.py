@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import ClassVar
 
+from experiments.common import claims as common
 from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import TCP, UDP, Tool, Traffic, tcp, udp
 from lab.hosts.host import Endpoint
@@ -23,6 +25,7 @@ from lab.report.charts import Chart, Series
 from lab.report.selection import Group, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
+from lab.runs.sample import Sample
 from lab.topology import Topology
 from lab.util.concurrency import both
 
@@ -30,11 +33,10 @@ from lab.util.concurrency import both
 SHARES = tuple(range(0, 101, 20))
 
 
-def falling(run: StoredRun) -> claims.Checks:
+def falling(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Test TCP and UDP for a fall with the time that stress-ng runs, per overlay."""
-    return claims.check_trends(
-        [_by_share(run, n, metric) for n in claims.measured(run) for metric in (TCP, UDP)], rising=False
-    )
+    rows = [_by_share(run, n, metric) for n in claims.measured(run) for metric in (TCP, UDP)]
+    return claims.check_trends(rows, band)
 
 
 def _by_share(run: StoredRun, overlay: str, metric: str) -> claims.Trending:
@@ -42,45 +44,42 @@ def _by_share(run: StoredRun, overlay: str, metric: str) -> claims.Trending:
     return claims.Trending.over(f"{with_mode(run, overlay)} {metric}", groups, "%")
 
 
-def used_up(run: StoredRun) -> claims.Checks:
-    """Check the most CPU that the sending host used, as a share of what it has, without other load."""
-    return [_used_up(run, name, metric) for name in claims.measured(run) for metric in (TCP, UDP)]
+def used_up(run: StoredRun, band: claims.Band, either_end: bool = False) -> claims.Checks:
+    """Check the CPU that the sending host, or the busier of both, used, as a share of what it has.
+
+    It is the mean over the traffic, without other load: the first and the last reading are left out, as
+    they have idle time in them.
+    """
+    return [_used_up(run, band, n, metric, either_end) for n in claims.measured(run) for metric in (TCP, UDP)]
 
 
-def _used_up(run: StoredRun, overlay: str, metric: str) -> claims.Check | claims.CheckResult:
+def _used_up(
+    run: StoredRun, band: claims.Band, overlay: str, metric: str, either_end: bool
+) -> claims.Check | claims.CheckResult:
     topology, label = Topology.from_dict(run.manifest.topology), f"{with_mode(run, overlay)} {metric}"
     samples = [
         s for s in run.samples if (s.overlay, s.metric, s.params.get("stress")) == (overlay, metric, 0)
     ]
-    sender = next((sample.params["from"] for sample in samples), topology.hosts[0].name)
-    if not (cpus := topology.host(sender).cpus):
-        return claims.undecided(f"{label}: {sender} may use all CPUs of this machine")
-    shares = [
-        (max(used) / cpus, sample.valid)
-        for sample in samples
-        if (used := sample.machine.get("timeline", {}).get("hosts", {}).get(sender)) and sample.ok
-    ]
-    group = Group([s for s, valid in shares if valid], [s for s, valid in shares if not valid])
-    return claims.check_group(label, ALL_OF_IT, group, f"of {sender}'s {cpus:g} CPUs")
+    ends = ("from", "to") if either_end else ("from",)
+    hosts = {sample.params[end] for sample in samples for end in ends} or {topology.hosts[0].name}
+    limits = {name: topology.host(name).cpus for name in hosts}
+    if not all(limits.values()):
+        return claims.undecided(f"{label}: {' and '.join(sorted(hosts))} may use all CPUs of this machine")
+
+    def share(sample: Sample) -> float | None:
+        used = sample.machine.get("timeline", {}).get("hosts", {})
+        means = [
+            fmean(readings[1:-1]) / limit
+            for name, limit in limits.items()
+            if limit and len(readings := used.get(name, ())) > 2
+        ]
+        return max(means) if means and sample.ok else None
+
+    group, unit = Group.by(samples, share), f"of the CPU of {' or '.join(sorted(hosts))}"
+    return claims.check_group(label, band, group, unit)
 
 
-#: "100 %", for readings that catch a quota's periods half begun.
-ALL_OF_IT = claims.Band(low=0.9)
-
-CLAIMS = (
-    claims.Claim(
-        "Starting iperf3 uses the CPU of the sending host up, with TCP and with UDP",
-        "Zismer 2016, section 5.1.1, figure 10",
-        "the most CPU that the sender used between two readings, as a share of what it has",
-        used_up,
-    ),
-    claims.Claim(
-        "Throughput falls with the CPU that is taken away, TCP and UDP alike",
-        "Zismer 2016, section 5.1.1, figure 11",
-        "TCP and UDP received, by the share of the time that stress-ng runs",
-        falling,
-    ),
-)
+CLAIMS = common.of("cpu", {"used_up": used_up, "falling": falling})
 
 
 class Cpu(Traffic):

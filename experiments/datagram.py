@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from experiments.common import claims as common
 from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
@@ -22,9 +23,6 @@ from lab.runs.run_folder import StoredRun
 
 #: Bytes of data in a datagram.
 SIZES = tuple(range(1000, 2001, 100))
-
-#: "By about 30 %", as a band; and what is no drop.
-THIRTY_LESS, NO_DROP = claims.Band(0.6, 0.8), claims.Band(low=0.9)
 
 
 def _udp(run: StoredRun, overlay: str, size: int) -> tuple[str, Group]:
@@ -53,12 +51,12 @@ def _across(run: StoredRun, overlay: str, limit: int, band: claims.Band) -> clai
     return claims.compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times")
 
 
-def dropping(run: StoredRun) -> claims.Checks:
+def dropping(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Across each overlay's own MTU."""
-    return [_across(run, name, limit, THIRTY_LESS) for name, limit in limits(run).items()]
+    return [_across(run, name, limit, band) for name, limit in limits(run).items()]
 
 
-def later(run: StoredRun) -> claims.Checks:
+def later(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Across the least MTU, of the overlays into whose own the first size above that one still goes."""
     found = limits(run)
     least = min(found.values(), default=0)
@@ -67,38 +65,19 @@ def later(run: StoredRun) -> claims.Checks:
         return [
             claims.undecided("no size goes into one packet of some that were measured, and not of others")
         ]
-    return [_across(run, name, least, NO_DROP) for name in larger]
+    return [_across(run, name, least, band) for name in larger]
 
 
-def rising(run: StoredRun) -> claims.Checks:
+def rising(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Test throughput for a rise with the size as long as a datagram is one packet."""
     rows = []
     for name, limit in limits(run).items():
         groups = {size: _udp(run, name, size)[1] for size in SIZES if size <= limit}
         rows.append(claims.Trending.over(with_mode(run, name), groups, "bytes"))
-    return claims.check_trends(rows, rising=True)
+    return claims.check_trends(rows, band)
 
 
-CLAIMS = (
-    claims.Claim(
-        "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
-        "Zismer 2016, section 5.1.2, figure 12",
-        "UDP received with the first size above each overlay's MTU, by that with the last one below",
-        dropping,
-    ),
-    claims.Claim(
-        "The drop comes later for overlays with a larger MTU",
-        "Zismer 2016, section 5.1.2, figure 12",
-        "UDP received across the least MTU, of the overlays whose own is larger",
-        later,
-    ),
-    claims.Claim(
-        "Without fragments, larger datagrams give more UDP throughput",
-        "Zismer 2016, section 5.1.2, figure 12",
-        "UDP received by the size of datagrams that fit into one packet",
-        rising,
-    ),
-)
+CLAIMS = common.of("datagram", {"dropping": dropping, "later": later, "rising": rising})
 
 
 class Datagram(Traffic):

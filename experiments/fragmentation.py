@@ -9,8 +9,10 @@ packets may still meet, and every sample says that ``ufo`` is gone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
+from experiments.common import claims as common
 from experiments.common.profiles import Times, host_bound
 from experiments.common.traffic import UDP, Tool, Traffic, udp
 from lab.hosts.host import Endpoint
@@ -18,9 +20,10 @@ from lab.measure import ethtool
 from lab.report import claims
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.selection import Group, select
+from lab.report.selection import Group, SampleValue, matches, select
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import StoredRun
+from lab.runs.sample import Sample
 
 #: Seven packets of 1500 bytes carry 10,352 bytes of data.
 FRAGMENTS = tuple(range(1, 8))
@@ -33,82 +36,78 @@ def _without_ufo(run: StoredRun) -> bool:
     return any(sample.facts.get("ufo") == ethtool.NO_UFO for sample in run.samples)
 
 
-def gains(run: StoredRun) -> claims.Checks:
+def gains(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Test offload's gain for UDP for a rise with the fragments; open where there is no ufo."""
     if _without_ufo(run):
         return [claims.undecided(NO_UFO_WORDS)]
-    return claims.check_trends([_gain(run, name) for name in claims.measured(run)], rising=True)
+    return claims.check_trends([_gain(run, name) for name in claims.measured(run)], band)
 
 
 def _gain(run: StoredRun, overlay: str) -> claims.Trending:
-    """Each sample with offload as a multiple of the mean without, by the number of fragments."""
-    varied: list[float] = []
-    gained: list[float] = []
+    """In each bring-up, what goes through with offload as a multiple of that without, by fragments."""
+    gained: dict[int, Group] = {}
     for count in FRAGMENTS:
         on, off = (_udp(run, overlay, count, state) for state in STATES)
         reason = claims.lacking(on, f"{count} fragments on") or claims.lacking(off, f"{count} fragments off")
         if reason:
-            return claims.Trending(with_mode(run, overlay), [], [], reason)
-        base = sum(off.valid) / len(off.valid)
-        varied += [count] * len(on.valid)
-        gained += [value / base for value in on.valid]
-    return claims.Trending(with_mode(run, overlay), varied, gained)
+            return claims.Trending(with_mode(run, overlay), {}, reason)
+        without = {n: fmean(values) for n, values in off.by_bring_up.items()}
+        shares = [
+            SampleValue(n, fmean(values) / without[n])
+            for n, values in on.by_bring_up.items()
+            if without.get(n)
+        ]
+        gained[count] = Group(shares)
+    return claims.Trending.over(with_mode(run, overlay), gained, "fragments")
 
 
-def by_size(run: StoredRun) -> claims.Checks:
+def by_size(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Test throughput for a rise with the size of datagrams, all of whose packets are full."""
     rows = []
     for name in claims.measured(run):
         groups = {count: _udp(run, name, count, "on") for count in FRAGMENTS}
         rows.append(claims.Trending.over(with_mode(run, name), groups, "fragments"))
-    return claims.check_trends(rows, rising=True)
+    return claims.check_trends(rows, band)
 
 
-def machine_ahead(run: StoredRun) -> claims.Checks:
+def machine_ahead(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Check UDP of each overlay with offload, in the largest datagrams, by the control's."""
     if _without_ufo(run):
         return [claims.undecided(NO_UFO_WORDS)]
-    return by_control(run, FRAGMENTS[-1], "on", claims.Band(high=1))
+    words = f"with {FRAGMENTS[-1]} packets a datagram, offload on"
+    return claims.against_control(
+        run, band, lambda name: (f"{name} {words}", _udp(run, name, FRAGMENTS[-1], "on"))
+    )
 
 
-def by_control(run: StoredRun, count: int, state: str, band: claims.Band) -> claims.Checks:
-    """Check UDP of each overlay, in datagrams of so many packets, by the control's."""
-    what = f"with {count} packets a datagram, offload {state}"
-    return claims.against_control(run, band, lambda name: (f"{name} {what}", _udp(run, name, count, state)))
+def encapsulated(run: StoredRun, band: claims.Band) -> claims.Checks:
+    """Check the packets a second of each overlay without offload by the control's, one a datagram.
+
+    Packets, as a full one has less data with an overlay: of bytes the headers would be counted as cost.
+    """
+    return claims.against_control(run, band, lambda name: (f"{name}, full packets", _packets(run, name)))
+
+
+def _packets(run: StoredRun, overlay: str) -> Group:
+    """Group the thousand packets a second of datagrams of one full packet, without offload."""
+
+    def figure(sample: Sample) -> float | None:
+        size = sample.values.get("datagram_bytes")
+        received = 0.0 if sample.collapsed else sample.values.get("received_mbps")
+        return None if received is None or not (size or sample.collapsed) else received / 8e-3 / (size or 1)
+
+    params = {"fragments": FRAGMENTS[0], "offload": "off"}
+    own = (s for s in run.samples if s.overlay == overlay and matches(s, UDP, "received_mbps", params))
+    return Group.by(own, figure)
 
 
 def _udp(run: StoredRun, overlay: str, count: int, state: str) -> Group:
     return select(run.samples, overlay, UDP, "received_mbps", fragments=count, offload=state)
 
 
-#: "By about 30 %", as a band.
-THIRTY_LESS = claims.Band(0.6, 0.8)
-
-CLAIMS = (
-    claims.Claim(
-        "Without offload, encapsulation costs the overlays about 30 % of the UDP throughput",
-        "Zismer 2016, sections 5.1.3 and 6.2, figure 13",
-        "UDP received without offload in datagrams of one full packet, each overlay's by the control's",
-        lambda run: by_control(run, FRAGMENTS[0], "off", THIRTY_LESS),
-    ),
-    claims.Claim(
-        "Even with offload and large datagrams, the machine's UDP throughput is above the overlays'",
-        "Zismer 2016, section 5.1.3, figure 13",
-        "UDP received with offload in datagrams of seven packets, each overlay's by the control's",
-        machine_ahead,
-    ),
-    claims.Claim(
-        "Offload lifts UDP the more, the more fragments a datagram has",
-        "Zismer 2016, section 5.1.3, figure 13",
-        "UDP received with offload by UDP received without, by the number of fragments",
-        gains,
-    ),
-    claims.Claim(
-        "On a larger scale, larger datagrams give more UDP throughput although they are fragmented",
-        "Zismer 2016, section 5.1.3, figure 13",
-        "UDP received by the number of fragments, with offload",
-        by_size,
-    ),
+CLAIMS = common.of(
+    "fragmentation",
+    {"encapsulated": encapsulated, "machine_ahead": machine_ahead, "gains": gains, "by_size": by_size},
 )
 
 

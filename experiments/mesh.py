@@ -8,15 +8,17 @@ work; here all ten are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import ClassVar
 
+from experiments.common import claims as common
 from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, TCP, UDP_SMALL, Tool, Traffic, latency, tcp, udp
 from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Checks, Claim, compare, measured
+from lab.report.claims import Band, Check, Checks, compare, measured
 from lab.report.selection import select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
@@ -45,33 +47,30 @@ def mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-#: The most that their tables have, but for one circuit that they call faulty (ms).
-ADDED = Band(high=0.2)
-
-
-def added(run: StoredRun) -> Checks:
+def added(run: StoredRun, band: Band) -> Checks:
     """Check what each overlay adds to the control's latency (ms), on every circuit."""
+    return _apart(run, band, [(name, CONTROL) for name in measured(run, CONTROL)])
+
+
+def apart(run: StoredRun, band: Band) -> Checks:
+    """Check by how much the latencies (ms) of any two overlays differ, on every circuit."""
+    return _apart(run, band, list(combinations(measured(run, CONTROL), 2)))
+
+
+def _apart(run: StoredRun, band: Band, pairs: Sequence[tuple[str, str]]) -> Checks:
     circuits = sorted({(s.params["from"], s.params["to"]) for s in run.samples if s.metric == LATENCY})
 
-    def compared(overlay: str, circuit: tuple[str, str]) -> Check:
+    def compared(one: str, other: str, circuit: tuple[str, str]) -> Check:
         ends = dict(zip(CIRCUIT, circuit, strict=True))
-        own, control = (
-            (name, select(run.samples, name, LATENCY, "mean_ms", **ends)) for name in (overlay, CONTROL)
-        )
-        label = f"{with_mode(run, overlay)} {'–'.join(circuit)}"
-        return compare(label, ADDED, own, control, difference, "ms")
+        groups = [(name, select(run.samples, name, LATENCY, "mean_ms", **ends)) for name in (one, other)]
+        beside = "" if other == CONTROL else f" less {other}"
+        label = f"{with_mode(run, one)}{beside} {'–'.join(circuit)}"
+        return compare(label, band, groups[0], groups[1], difference, "ms")
 
-    return [compared(name, circuit) for name in measured(run, CONTROL) for circuit in circuits]
+    return [compared(one, other, circuit) for one, other in pairs for circuit in circuits]
 
 
-CLAIMS = (
-    Claim(
-        "Containers on an overlay add at most 0.2 ms to the latency of the machines",
-        "Hermans & de Niet 2016",
-        "mean UDP round trip of each overlay less the control's, on every circuit",
-        added,
-    ),
-)
+CLAIMS = common.of("mesh", {"added": added, "apart": apart})
 
 
 class Mesh(Traffic):

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import product
 from typing import ClassVar
 
+from experiments.common import claims as common
 from experiments.common.profiles import Times, profile
 from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.errors import MeasureError
@@ -22,9 +23,9 @@ from lab.measure.shared_port import shared_port
 from lab.published import CONTROL, STREAMING
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Checks, Claim, check_group, compare, measured
+from lab.report.claims import Band, Checks, check_group, compare, measured
 from lab.report.selection import Group, select
-from lab.report.statistics import difference
+from lab.report.statistics import difference, ratio
 from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
@@ -36,7 +37,7 @@ SITES = ("AMS", "MIL", "LJU")
 
 BOTH_ENDS = "both ends were limited to 10 Mbit/s in 2016"
 QUICK = profile("quick", {LATENCY: Times(3, 1), STREAM: Times(5, 5)}, rate=10, why=BOTH_ENDS)
-PAPER = profile("paper", {LATENCY: Times(5, 180), STREAM: Times(5, 180)}, rate=10, why=BOTH_ENDS)
+PAPER = profile("paper", {LATENCY: Times(5, 180), STREAM: Times(5, 180)}, rate=10, why=BOTH_ENDS, bring_ups=5)
 
 
 def published(overlay: str, place: Place, series: Series) -> float | None:
@@ -48,7 +49,12 @@ def published(overlay: str, place: Place, series: Series) -> float | None:
     return known[0] if known else None
 
 
-def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),)) -> Checks:
+def _of(run: StoredRun, overlay: str, value: str, workers: int) -> tuple[str, Group]:
+    label = f"{with_mode(run, overlay)} {value.split()[-1]}, {workers} clients"
+    return label, select(run.samples, overlay, STREAM, value, workers=workers)
+
+
+def jitter(run: StoredRun, band: Band, workers: Sequence[int]) -> Checks:
     """Check the jitter per overlay and client site, with so many clients at each."""
     checks = []
     for name, site, count in product(measured(run), SITES, workers):
@@ -57,66 +63,41 @@ def jitter(run: StoredRun, band: Band, workers: Sequence[int] = (max(WORKERS),))
     return checks
 
 
-def _of(run: StoredRun, overlay: str, value: str, workers: int) -> tuple[str, Group]:
-    label = f"{with_mode(run, overlay)} {value.split()[-1]}, {workers} clients"
-    return label, select(run.samples, overlay, STREAM, value, workers=workers)
-
-
-def beside_the_machine(run: StoredRun) -> Checks:
-    """Compare the jitter of each overlay with the control's, with the most clients."""
+def beside_the_machine(run: StoredRun, band: Band, value: str, unit: str) -> Checks:
+    """Compare a value of each overlay with the control's, with the most clients."""
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
-        one, other = (_of(run, n, f"jitter_ms {site}", max(WORKERS)) for n in (name, CONTROL))
-        checks.append(compare(one[0], ALIKE, one, other, difference, "ms"))
+        one, other = (_of(run, n, f"{value} {site}", max(WORKERS)) for n in (name, CONTROL))
+        checks.append(compare(one[0], band, one, other, ratio if unit == "times" else difference, unit))
     return checks
 
 
-def slower_streams(run: StoredRun) -> Checks:
+def slower_streams(run: StoredRun, band: Band) -> Checks:
     """Compare the bit rate of a stream with the most clients to that with one."""
     checks = []
     for name, site in product(measured(run), SITES):
         most, one = (_of(run, name, f"mean_kbps {site}", n) for n in (max(WORKERS), min(WORKERS)))
-        checks.append(compare(most[0], Band(high=1), most, one, unit="times that of one client"))
+        checks.append(compare(most[0], band, most, one, unit="times that of one client"))
     return checks
 
 
-#: "Not significant": the most by which two of their platforms differ at a site (0.51 ms).
-ALIKE = Band(-0.55, 0.55)
-#: "Below or around 0.5 ms": the most that they have is 0.55.
-LITTLE = Band(high=0.55)
+def rates(run: StoredRun, band: Band, value: str) -> Checks:
+    """Check the least or the most bit rate of a stream (kbit/s), with one client at each site."""
+    checks = []
+    for name, site in product(measured(run), SITES):
+        label, group = _of(run, name, f"{value} {site}", min(WORKERS))
+        checks.append(check_group(label, band, group, "kbit/s"))
+    return checks
 
 
-CLAIMS = (
-    Claim(
-        "With nine sessions per site the jitter of streams is at most 2 ms",
-        "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "jitter of the streams at each client site, nine clients at each",
-        lambda run: jitter(run, Band(high=2.0)),
-    ),
-    Claim(
-        "The jitter of streams is below the 30 ms that Cisco set as the limit for video",
-        "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "jitter of the streams at each client site, nine clients at each",
-        lambda run: jitter(run, Band(high=30.0)),
-    ),
-    Claim(
-        "With one and with three sessions per site the jitter is about 0.5 ms or less",
-        "Hermans & de Niet 2016, media streaming scenario",
-        "jitter of the streams at each client site, one and three clients at each",
-        lambda run: jitter(run, LITTLE, WORKERS[:2]),
-    ),
-    Claim(
-        "The jitter of the overlays does not differ from that of the machines",
-        "Hermans & de Niet 2016; Zismer 2016, section 2",
-        "jitter of the streams, nine clients per site: each overlay's less the control's",
-        beside_the_machine,
-    ),
-    Claim(
-        "The bit rate of a stream falls as the number of clients grows",
-        "Hermans & de Niet 2016, media streaming scenario",
-        "mean bit rate of a stream with nine clients per site by that with one",
-        slower_streams,
-    ),
+CLAIMS = common.of(
+    "streaming",
+    {
+        "jitter": jitter,
+        "beside_the_machine": beside_the_machine,
+        "slower_streams": slower_streams,
+        "rates": rates,
+    },
 )
 
 

@@ -113,6 +113,10 @@ class InventoryError(LabError, ValueError):
         super().__init__(f"{source}: {'; '.join(self.faults)}")
 
 
+class ClaimsError(LabError, ValueError):
+    """A file of claims that is none, or that names what its experiment does not have."""
+
+
 class HostsLocked(HostError):
     """Hosts that somebody else uses: who, and since when."""
 
@@ -134,10 +138,16 @@ class NotObtainable(OverlayError):
 
 
 class MeasureError(LabError, RuntimeError):
-    """A measuring tool failed, or printed something that is no measurement."""
+    """A measuring tool failed, or printed something that is no measurement.
 
-    def __init__(self, tool: str, reason: str, raw: str = "", argv: Sequence[str] = ()) -> None:
+    `traffic` is False where what failed is no traffic, e.g. an option that the kernel does not have.
+    """
+
+    def __init__(
+        self, tool: str, reason: str, raw: str = "", argv: Sequence[str] = (), traffic: bool = True
+    ) -> None:
         self.tool, self.reason, self.raw, self.argv = tool, reason, raw, tuple(argv)
+        self.traffic = traffic
         super().__init__(f"{tool}: {reason}")
 
 

@@ -39,8 +39,8 @@ KINDS = {
     "overlays": Kind("overlay", "overlays.base.Overlay"),
     "experiments": Kind("experiment", "lab.report.presentation.PresentedExperiment"),
 }
-#: Modules of these packages that plug-ins share.
-SHARED = {"base", "common", "registry"}
+#: Modules and folders of these packages that plug-ins share.
+SHARED = {"base", "claims", "common", "registry"}
 
 
 def names(kind: str) -> tuple[str, ...]:

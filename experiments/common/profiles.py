@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import NamedTuple
 
 from lab.runs.experiment import Profile
@@ -16,10 +17,13 @@ BOUND = "the testbed's ports, and a quarter of a CPU per host, so that the host 
 FIVE_HOPS = "a rate that two cores carry through five hops forwarded in user space"
 #: Mbit/s, of the testbed's ports.
 PORTS = 1000
+#: How often ``quick`` brings every overlay up: the least that gives an interval. ``paper`` takes every one
+#: of its samples of a cell in a bring-up of its own.
+BRING_UPS = 3
 
 
 class Times(NamedTuple):
-    """Samples of a metric in each cell: their number, their time (s), and the warm-up before each (s)."""
+    """Samples of a metric in each cell: their number in all, their time and the warm-up before each (s)."""
 
     repetitions: int
     seconds: float
@@ -27,12 +31,21 @@ class Times(NamedTuple):
 
 
 def profile(
-    name: str, times: Mapping[str, Times], rate: float, why: str, cpus: float | None = None
+    name: str,
+    times: Mapping[str, Times],
+    rate: float,
+    why: str,
+    cpus: float | None = None,
+    bring_ups: int = BRING_UPS,
 ) -> Profile:
-    """Build a profile from times by metric; `rate` is that of every link (Mbit/s), `cpus` that of a host."""
+    """Build a profile from times by metric; `rate` is that of every link (Mbit/s), `cpus` that of a host.
+
+    The samples are spread over `bring_ups` of every overlay, as many in each.
+    """
     return Profile(
         name=name,
-        repetitions={metric: one.repetitions for metric, one in times.items()},
+        bring_ups=bring_ups,
+        repetitions={metric: ceil(one.repetitions / bring_ups) for metric, one in times.items()},
         seconds={metric: one.seconds for metric, one in times.items()},
         warmup={metric: one.warmup for metric, one in times.items() if one.warmup},
         rate=rate,
@@ -41,9 +54,11 @@ def profile(
     )
 
 
-def link_bound(times: Mapping[str, Times], rate: float, why: str, paper: Profile) -> dict[str, Profile]:
+def link_bound(
+    times: Mapping[str, Times], rate: float, why: str, paper: Profile, bring_ups: int = BRING_UPS
+) -> dict[str, Profile]:
     """Build a ``quick`` profile in which the links' `rate` (Mbit/s) is the limit; ``paper`` is as given."""
-    return {"quick": profile("quick", times, rate, why), "paper": paper}
+    return {"quick": profile("quick", times, rate, why, bring_ups=bring_ups), "paper": paper}
 
 
 def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
@@ -54,8 +69,9 @@ def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
 def paper(*metrics: str, cpus: float | None = 1, **seconds: float) -> Profile:
     """Build the studies' profile: 20 samples per metric, each of 120 s or the `seconds` given for it.
 
-    With `cpus` of None, hosts are not limited.
+    Every sample has a bring-up of its own. With `cpus` of None, hosts are not limited.
     """
     times = {metric: Times(20, seconds.get(metric, 120)) for metric in metrics}
     ports = "the testbed's ports, and one vCPU per host, as in 2016"
-    return profile("paper", times, PORTS, ports if cpus else "the rate of the testbed's ports in 2016", cpus)
+    why = ports if cpus else "the rate of the testbed's ports in 2016"
+    return profile("paper", times, PORTS, why, cpus, bring_ups=20)

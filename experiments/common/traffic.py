@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
+from experiments.common import claims
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
 from lab.measure import iperf3, netperf, tool, tool_servers
@@ -28,15 +29,11 @@ PAIRS = {"underlay": "vm", "libnetwork": "lib", "weave": "weave", "flannel": "fl
 
 @dataclass(frozen=True)
 class Tool:
-    """A measuring tool: argv for (address, cell), the parser of its output, and facts about how it ran.
-
-    `one_way`: what is sent does not wait for answers (`Cell`).
-    """
+    """A measuring tool: argv for (address, cell), the parser of its output, and facts about how it ran."""
 
     argv: Callable[[str, Cell], list[str]]
     parse: Callable[[str], Mapping[str, float]]
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
-    one_way: bool = False
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
         """Run the tool between the endpoints that a cell's `from` and `to` name; add `facts` to the reading.
@@ -51,15 +48,20 @@ class Tool:
         try:
             values = self.parse(raw)
         except MeasureError as error:
-            raise MeasureError(error.tool, error.reason, tool.output(result), argv) from None
+            raw = tool.output(result)
+            raise MeasureError(error.tool, error.reason, raw, argv, error.traffic) from None
         return Reading(values, raw, tuple(argv), {**self.facts(raw), **facts})
 
 
 def tcp(**params: str) -> Tool:
-    """One TCP stream; `params` maps options of `iperf3.tcp_argv` to the cell's parameters."""
+    """One TCP stream; `params` maps options of `iperf3.tcp_argv` to the cell's parameters.
+
+    The sender's congestion control is the cell's own, unless it is one of these.
+    """
 
     def argv(to: str, cell: Cell) -> list[str]:
-        options = {option: cell.params[name] for option, name in params.items()}
+        options: dict[str, Any] = {"congestion": cell.congestion or None}
+        options |= {option: cell.params[name] for option, name in params.items()}
         return iperf3.tcp_argv(to, cell.seconds, cell.warmup, **options)
 
     return Tool(argv, iperf3.parse_tcp, iperf3.facts)
@@ -72,7 +74,7 @@ def udp(datagram: int | None = None) -> Tool:
         offered = cell.rate or iperf3.UDP_OFFERED
         return iperf3.udp_argv(to, cell.seconds, cell.warmup, offered=offered, datagram=datagram)
 
-    return Tool(argv, iperf3.parse_udp, iperf3.facts, one_way=True)
+    return Tool(argv, iperf3.parse_udp, iperf3.facts)
 
 
 def latency() -> Tool:
@@ -99,6 +101,7 @@ class Traffic(PresentedExperiment):
     """
 
     overlays: ClassVar[tuple[str, ...]] = OVERLAYS
+    claims_files = claims.FILES
     warm_up = 1.0
     tools: ClassVar[Mapping[str, Tool]]
     grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
@@ -112,7 +115,6 @@ class Traffic(PresentedExperiment):
 
     def cell(self, overlay: str, metric: str, profile: Profile, **params: Any) -> Cell:
         """Make a cell with the profile's repetitions and times for its metric."""
-        used = self.tools.get(metric)
         return Cell(
             overlay,
             metric,
@@ -120,8 +122,8 @@ class Traffic(PresentedExperiment):
             profile.repetitions[metric],
             profile.seconds[metric],
             profile.warmup.get(metric, 0.0),
-            one_way=used is not None and used.one_way,
             rate=profile.rate,
+            congestion=profile.congestion,
         )
 
     async def prepare(self, endpoints: Mapping[str, Endpoint]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 from statistics import fmean
 
-from experiments.multihop.claims import SHARPLY, weaves
+from experiments.common import claims as common
+from experiments.multihop.claims import weaves
 from lab.report import claims
 from lab.report.captions import with_mode
-from lab.report.selection import Group, select
+from lab.report.selection import Group, SampleValue, select
 from lab.report.statistics import CONFIDENCE
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
@@ -79,19 +80,19 @@ def _figures(samples: list[Sample], host: str) -> list[str]:
     return [*(f"{count:.0f}" for count in counts.values()), f"{fmean(shares):.0%}" if shares else "–"]
 
 
-def relayed_miss(run: StoredRun) -> claims.Checks:
+def relayed_miss(run: StoredRun, band: claims.Band = MOSTLY) -> claims.Checks:
     """Check the share of lookups that relays miss, per number of hops and overlay with such counters.
 
     Samples count in which this machine set the pace: it is a share of lookups, which are as many
     misses of as many on a slow machine, and no throughput.
     """
     topology = Topology.from_dict(run.manifest.topology)
-    found: dict[tuple[str, int], list[float]] = {}
+    found: dict[tuple[str, int], list[SampleValue]] = {}
     for sample in run.samples:
         counts = sample.ok and sample.verdict.state != "broken"
         if counts and sample.datapath and (between := relays(topology, sample)):
             shares = missed(sample)
-            known = [shares[host] for host in between if host in shares]
+            known = [SampleValue(sample.bring_up, shares[host]) for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
         return [
@@ -99,13 +100,13 @@ def relayed_miss(run: StoredRun) -> claims.Checks:
         ]
     return [
         claims.check_group(
-            f"{with_mode(run, overlay)} over {hops} hops", MOSTLY, Group(shares, ()), "of the lookups"
+            f"{with_mode(run, overlay)} over {hops} hops", band, Group(shares), "of the lookups"
         )
         for (overlay, hops), shares in found.items()
     ]
 
 
-def with_every_control(run: StoredRun) -> claims.Checks:
+def with_every_control(run: StoredRun, band: claims.Band) -> claims.Checks:
     """Compare TCP over two hops with TCP over one, per control, over Weave."""
 
     def tcp(overlay: str, control: str, hops: int) -> tuple[str, Group]:
@@ -115,11 +116,11 @@ def with_every_control(run: StoredRun) -> claims.Checks:
     checks = []
     for name, control in product(weaves(run), CONTROLS):
         two, one = tcp(name, control, 2), tcp(name, control, 1)
-        checks.append(claims.compare(f"{with_mode(run, name)} {control}", SHARPLY, two, one, unit="times"))
+        checks.append(claims.compare(f"{with_mode(run, name)} {control}", band, two, one, unit="times"))
     return checks
 
 
-def fell_back(run: StoredRun) -> claims.Checks:
+def fell_back(run: StoredRun, _: claims.Band) -> claims.Checks:
     """Look for samples over several hops during which the mode of a fast datapath changed."""
     fast = [s for s in run.samples if "mode=fastdp" in s.overlay and s.params.get("hops", 0) > 1]
     changed = [sample for sample in fast if sample.changed]
@@ -132,23 +133,7 @@ def fell_back(run: StoredRun) -> claims.Checks:
     return [claims.undecided(f"in none of {len(fast)} samples; it was seen now and then")]
 
 
-CLAIMS = (
-    claims.Claim(
-        "Throughput over several hops makes Weave's routers fall back to sleeve now and then",
-        "Zismer 2016, sections 5.2 and 6.3",
-        "samples over two hops and more in which the mode of a fast datapath changed",
-        fell_back,
-    ),
-    claims.Claim(
-        "TCP drops after the first hop with every congestion control",
-        "ours; the question of Zismer 2016, section 6.3",
-        "TCP received over two hops by that over one, per control, over Weave",
-        with_every_control,
-    ),
-    claims.Claim(
-        "Packets that a router relays miss the flows of Weave's fast datapath",
-        "ours; the question of Zismer 2016, section 6.3",
-        "share of the lookups of the routers between the ends that found no flow",
-        relayed_miss,
-    ),
+CLAIMS = common.of(
+    "congestion",
+    {"fell_back": fell_back, "with_every_control": with_every_control, "relayed_miss": relayed_miss},
 )

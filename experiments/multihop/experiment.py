@@ -21,7 +21,7 @@ from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-TIMES = {LATENCY: Times(5, 1), SEGMENT: Times(5, 1), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)}
+TIMES = {LATENCY: Times(3, 2), SEGMENT: Times(3, 2), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)}
 
 
 class Multihop(Traffic):

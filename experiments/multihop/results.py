@@ -175,7 +175,7 @@ def _ratios(view: MultihopSamples, what: str, metric: str, value: str) -> Sectio
     def cell(name: str, target: str) -> str:
         if name == CONTROL:
             return NOTHING
-        own, control = (view.group(n, metric, target, value).valid for n in (name, CONTROL))
+        own, control = (view.group(n, metric, target, value).means for n in (name, CONTROL))
         return interval(ratio(own, control))
 
     return Section(f"{what}, as a multiple of the {CONTROL}'s [95 % interval]", _rows(view, cell))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.common.claims import FILES
 from experiments.packetcost import guest, results
 from experiments.packetcost.guest import PATHS, SIZES, SIZES_AGAIN, STATES, TCP, UDP, WITH_OPENVSWITCH
 from lab.icount.machine import Guest
@@ -27,14 +28,15 @@ METRICS = (UDP, TCP, WITH_OPENVSWITCH)
 
 
 def _profile(name: str, boots: int, why: str) -> Profile:
-    return Profile(name, dict.fromkeys(METRICS, boots), dict.fromkeys(METRICS, 0.0), why=why)
+    return Profile(name, dict.fromkeys(METRICS, 1), dict.fromkeys(METRICS, 0.0), why=why, bring_ups=boots)
 
 
 class PacketCost(BoxedExperiment, PresentedExperiment):
-    """Two hosts on a wire in a machine that counts instructions; every repetition is a boot."""
+    """Two hosts on a wire in a machine that counts instructions; every bring-up is a boot."""
 
     name = "packetcost"
     verb = "packetcost"
+    claims_files = FILES
     summary = "instructions per datagram and byte, by overlay"
     source = "Zismer 2016, sections 5.1.2 and 5.1.3; Hermans & de Niet 2016; ours"
     topology = "point_to_point:a=AMS,b=AMS"

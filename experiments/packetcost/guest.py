@@ -55,7 +55,7 @@ ROW = re.compile(
 
 def udp_cell(path: str, size: int, metric: str = UDP) -> Cell:
     """Name the cell of a datagram's size (bytes) on a path."""
-    return Cell(path, metric, {"size": size}, one_way=True)
+    return Cell(path, metric, {"size": size})
 
 
 def tcp_cell(path: str, state: str) -> Cell:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean, median
 
+from experiments.common import claims as common
 from experiments.packetcost.guest import SIZES, SIZES_AGAIN, STATES, TCP, UDP, WITH_OPENVSWITCH
 from lab.icount import profile
 from lab.published import CONTROL, THROUGHPUTS
 from lab.report import captions
 from lab.report.charts import Chart, Series
-from lab.report.claims import OPEN, REFUTED, REPRODUCED, Band, Check, CheckResult, Checks, Claim, measured
+from lab.report.claims import OPEN, REFUTED, REPRODUCED, Band, Check, CheckResult, Checks, measured
 from lab.report.selection import NOTHING, measured_overlays, select
 from lab.report.statistics import Estimate
 from lab.report.tables import Section, Table
@@ -25,10 +26,6 @@ FITS = 1422
 #: What the verb stores of where instructions go, by path and function.
 CODE, MOST_FUNCTIONS = "reports/code.json", 40
 COMMAND = "packetcost"
-#: "Almost doubles", "by about 30 %": as in the experiments on hosts.
-DOUBLE, THIRTY_LESS = Band(1.5, 2.5), Band(0.6, 0.8)
-#: A price that is no rounding.
-DEARER = Band(low=1.05)
 CLOCK = (
     "the least of 500 datagrams, or of 60 times 131072 bytes of TCP; figures of both hosts and of the sender "
     "include two readings of the clock (some 160 instructions)"
@@ -102,26 +99,26 @@ def overlays(run: StoredRun) -> list[str]:
     return measured(run, CONTROL)
 
 
-def offload_gains(run: StoredRun) -> Checks:
+def offload_gains(run: StoredRun, band: Band) -> Checks:
     """Compare TCP without offload to TCP with, per overlay."""
     off, on = (partial(counts, run, metric=TCP, offload=state) for state in ("off", "on"))
-    return [check(name, DOUBLE, off(name), on(name), "times") for name in overlays(run)]
+    return [check(name, band, off(name), on(name), "times") for name in overlays(run)]
 
 
-def without_offload(run: StoredRun) -> Checks:
+def without_offload(run: StoredRun, band: Band) -> Checks:
     """Compare the control's TCP to each overlay's, both without offload."""
     off = partial(counts, run, metric=TCP, offload="off")
     unit = f"of the {CONTROL}'s"
-    return [check(name, THIRTY_LESS, off(CONTROL), off(name), unit) for name in overlays(run)]
+    return [check(name, band, off(CONTROL), off(name), unit) for name in overlays(run)]
 
 
-def across_the_mtu(run: StoredRun) -> Checks:
+def across_the_mtu(run: StoredRun, band: Band) -> Checks:
     """Compare bytes per instruction of a datagram in two fragments to those of one that just fits."""
     scale = PROFILED_SIZE / FITS
     return [
         check(
             f"{name} from {FITS} to {PROFILED_SIZE} bytes",
-            THIRTY_LESS,
+            band,
             counts(run, name, UDP, size=FITS),
             counts(run, name, UDP, size=PROFILED_SIZE),
             "times",
@@ -131,23 +128,23 @@ def across_the_mtu(run: StoredRun) -> Checks:
     ]
 
 
-def as_published(run: StoredRun) -> Checks:
+def as_published(run: StoredRun, _: Band) -> Checks:
     """Compare the control's datagrams of 1470 bytes to each overlay's; the band is that of the circuits."""
     rows = partial(counts, run, metric=UDP, size=PROFILED_SIZE)
     checks = []
     for name in overlays(run):
         if found := published(name)["udp"]:
-            band = Band(round(min(found), 2), round(max(found), 2))
-            checks.append(check(name, band, rows(CONTROL), rows(name), f"of the {CONTROL}'s"))
+            own = Band(round(min(found), 2), round(max(found), 2))
+            checks.append(check(name, own, rows(CONTROL), rows(name), f"of the {CONTROL}'s"))
     return checks
 
 
-def openvswitch_costs(run: StoredRun) -> Checks:
+def openvswitch_costs(run: StoredRun, band: Band) -> Checks:
     """Compare datagrams with the module loaded to those without, per path and size."""
     return [
         check(
             f"{name}, {size} bytes",
-            DEARER,
+            band,
             counts(run, name, WITH_OPENVSWITCH, size=size),
             counts(run, name, UDP, size=size),
             "times",
@@ -158,7 +155,7 @@ def openvswitch_costs(run: StoredRun) -> Checks:
     ]
 
 
-def exact(run: StoredRun) -> Checks:
+def exact(run: StoredRun, _: Band) -> Checks:
     """Compare the figures of every boot with those of the first, cell by cell."""
     found: dict[str, list[Mapping[str, float]]] = {}
     for sample in run.samples:
@@ -176,47 +173,17 @@ def exact(run: StoredRun) -> Checks:
     return [CheckResult(REPRODUCED, f"{len(found)} cells have the same figures in {boots} boots")]
 
 
-def _claim(text: str, source: str, what: str, checks: Callable[[StoredRun], Checks]) -> Claim:
-    return Claim(text, source, what, checks, COMMAND)
-
-
-CLAIMS = (
-    _claim(
-        "Offload nearly doubles the TCP throughput of the overlays",
-        "Zismer 2016, section 5.1.3, figure 14",
-        "instructions per byte of TCP without offload by those with",
-        offload_gains,
-    ),
-    _claim(
-        "Without offload the TCP throughput of the overlays is about 30 % below that of the machine",
-        "Zismer 2016, section 5.1.3, figure 14",
-        "instructions per byte of TCP without offload, the control's by each overlay's",
-        without_offload,
-    ),
-    _claim(
-        "UDP throughput drops by about 30 % where a datagram exceeds the MTU",
-        "Zismer 2016, section 5.1.2, figure 12",
-        "bytes per instruction of datagrams of 1470 bytes by those of 1422, which just fit",
-        across_the_mtu,
-    ),
-    _claim(
-        "Overlays carry as much less UDP than the machine as was published",
-        "Hermans & de Niet 2016, the least and the most of six circuits",
-        "instructions of a datagram of 1470 bytes, the control's by each overlay's",
-        as_published,
-    ),
-    _claim(
-        "Loading openvswitch makes every datagram dearer, whether or not a path uses it",
-        "ours",
-        "instructions of a datagram with the module loaded by those without",
-        openvswitch_costs,
-    ),
-    _claim(
-        "Every boot counts the same instructions",
-        "ours",
-        "all figures of all cells, boot by boot",
-        exact,
-    ),
+CLAIMS = common.of(
+    "packetcost",
+    {
+        "offload_gains": offload_gains,
+        "without_offload": without_offload,
+        "across_the_mtu": across_the_mtu,
+        "as_published": as_published,
+        "openvswitch_costs": openvswitch_costs,
+        "exact": exact,
+    },
+    COMMAND,
 )
 
 

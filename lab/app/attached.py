@@ -34,6 +34,8 @@ def plan_attached(request: RunRequest, session: Session) -> RunPlan:
     )
     overlays = choose_overlays(experiment, request.overlays or session.specs)
     stay = frozenset(overlays) & frozenset(session.specs)
+    if stay:  # what the lab has is not brought up again
+        profile = profile.in_one_bring_up()
     plan = RunPlan(experiment, session.topology_now(), profile, overlays, keep_installed=stay)
     require_cells(plan, request.only)
     return plan
@@ -42,7 +44,8 @@ def plan_attached(request: RunRequest, session: Session) -> RunPlan:
 async def measure(request: RunRequest, plan: RunPlan, session: Session, emit: Emit) -> tuple[int, Path]:
     """Measure on the lab, and leave it up; returns the exit status and the run's folder.
 
-    The lab's overlays are measured as they are and stay. Others are installed for the run, then removed.
+    The lab's overlays are measured as they are, in the one bring-up that they have, and stay. Others
+    are installed for the run, then removed.
 
     Raises:
         ShaperError: a link is not what it should be; nothing measured on it counts.

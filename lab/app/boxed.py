@@ -62,7 +62,7 @@ class BoxedPlan:
     @property
     def boots(self) -> int:
         """The number of boots that the profile asks for."""
-        return max(self.profile.repetitions.values())
+        return self.profile.bring_ups
 
 
 def plan(request: RunRequest) -> BoxedPlan:
@@ -126,8 +126,8 @@ async def count(
                 with step(emit, "instructions by function"):
                     folder.store(CODE, json.dumps(await functions(plan, found), indent=1))
         finally:
-            done = {(sample.cell, sample.repetition) for sample in folder.samples if sample.ok}
-            wanted = {(c.key, n) for c in plan.cells() for n in range(1, c.repetitions + 1)}
+            done = {(sample.cell, sample.bring_up) for sample in folder.samples if sample.ok}
+            wanted = {(c.key, n) for c in plan.cells() for n in range(1, plan.boots + 1)}
             folder.manifest.complete = wanted <= done
             for overlay in folder.manifest.overlays.values():
                 overlay.state = "ok" if folder.manifest.complete else "pending"
@@ -158,12 +158,12 @@ async def new_manifest(request: RunRequest, plan: BoxedPlan, found: DebianKernel
 async def _measure(
     plan: BoxedPlan, folder: RunFolder, found: DebianKernel, archive: bytes, emit: Emit
 ) -> None:
-    """Boot for every repetition of which a sample is missing, one boot a processor."""
-    there = {(sample.cell, sample.repetition) for sample in folder.samples if sample.ok}
+    """Boot as often as samples are missing, one boot a processor; a boot is a bring-up of every path."""
+    there = {(sample.cell, sample.bring_up) for sample in folder.samples if sample.ok}
     slots = asyncio.Semaphore(len(os.sched_getaffinity(0)))
 
     async def one(number: int) -> None:
-        missing = [c for c in plan.cells() if number <= c.repetitions and (c.key, number) not in there]
+        missing = [c for c in plan.cells() if (c.key, number) not in there]
         if not missing:
             return
         async with slots:
@@ -196,8 +196,9 @@ def samples(
             overlay=cell.overlay,
             metric=cell.metric,
             params=dict(cell.params),
-            repetition=number,
+            repetition=1,
             attempt=1,
+            bring_up=number,
             started="",
             seconds=0.0,
             outcome="failed" if error else "ok",

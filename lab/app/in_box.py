@@ -33,11 +33,10 @@ def write(folder: Path, request: RunRequest, plan: RunPlan, overlay: str, seed: 
     stored = {
         "experiment": plan.experiment.name,
         "topology": plan.topology.to_dict(),
-        "profile": asdict(plan.profile),
+        "profile": {**asdict(plan.profile), "bring_ups": 1},
         "overlay": overlay,
         "only": list(request.only),
         "on_fallback": request.on_fallback,
-        "extra_repetitions": request.extra_repetitions,
         "accept_links": request.accept_links,
         "costs": dict(request.costs),
         "seed": seed,
@@ -56,7 +55,7 @@ def read(folder: Path) -> tuple[RunRequest, RunPlan]:
         {overlay: registry.parse(overlay)},
         daemons="none",
     )
-    same = ("on_fallback", "extra_repetitions", "accept_links", "seed")
+    same = ("on_fallback", "accept_links", "seed")
     request = RunRequest(
         stored["experiment"],
         overlays=(overlay,),

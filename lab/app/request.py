@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,8 +30,6 @@ LONGEST = 86_400
 #: Given in place of a rate: a search finds it (`lab.runs.capacity`).
 AUTO = "auto"
 TO_BE_FOUND = "the highest rate that this machine carries, found before the run"
-#: The most extra repetitions that a cell gets, in place of samples that do not count.
-EXTRA_REPETITIONS = 2
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,13 @@ class RunRequest:
     profile: str = "quick"
     #: Mbit/s of every link; ``AUTO`` for the highest that this machine carries.
     rate: float | str | None = None
+    #: Samples of a cell in each bring-up, and bring-ups of each overlay; None: the profile's.
     repetitions: int | None = None
+    bring_ups: int | None = None
+    #: Congestion control of TCP's senders; None: the profile's.
+    congestion: str | None = None
     #: Seconds per sample.
     duration: float | None = None
-    extra_repetitions: int = EXTRA_REPETITIONS
     only: tuple[str, ...] = ()
     seed: int | None = None
     shaper: str = "auto"
@@ -67,8 +69,6 @@ class RunRequest:
     clock: Clock = "real"
     #: What work costs in virtual time (µs); see `lab.virtual.cost`.
     costs: Mapping[str, float] = field(default_factory=dict)
-    #: How often every overlay is brought up, in virtual time.
-    bring_ups: int = 1
     #: Boxes side by side at most; 0: one for every processor.
     boxes: int = 0
 
@@ -246,7 +246,7 @@ def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
 
 
 def _amount_of_work(profile: Profile, request: RunRequest) -> Profile:
-    """Return a profile with the repetitions and the time (s) that the user asks for.
+    """Return a profile with the bring-ups, the repetitions and the time (s) that the user asks for.
 
     Raises:
         LabError: nothing can be measured with them.
@@ -255,6 +255,12 @@ def _amount_of_work(profile: Profile, request: RunRequest) -> Profile:
         if request.repetitions < 1:
             raise LabError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
         profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, request.repetitions))
+    if request.congestion is not None:
+        if not re.fullmatch("[a-z0-9_]+", request.congestion):
+            raise LabError(f"--congestion {request.congestion} is no congestion control; give e.g. cubic")
+        profile = replace(profile, congestion=request.congestion)
+    if request.bring_ups is not None:
+        profile = replace(profile, bring_ups=request.bring_ups)
     if request.duration is not None:
         if not 1 <= request.duration <= LONGEST:
             raise LabError(

@@ -34,6 +34,7 @@ from lab.runs.run_folder import RunFolder, read, try_to_write
 from lab.runs.runner import described, run_experiment
 from lab.runs.target import RunTarget
 from lab.topology import Topology
+from lab.util.files import sha256
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,6 @@ def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> M
         costs=dict(request.costs),
         seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
-        spares=request.extra_repetitions,
         overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
         environment=prepared.environment,
         calibration=prepared.calibration,
@@ -173,7 +173,9 @@ def begun(experiment: Experiment, topology: Topology, profile: Profile, **more: 
         "created": session.started,
         "topology": topology.to_dict(),
         "profile": asdict(profile),
+        "bring_ups": profile.bring_ups,
         "sessions": [session],
+        "claims": {file.name: sha256(file) for file in experiment.claims_files},
     }
     return Manifest(**{**always, **more})
 

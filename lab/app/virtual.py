@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -27,6 +26,7 @@ from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest, OverlayState
+from lab.runs.plan import Block, blocks
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import Outcome, described, not_obtainable
 from lab.util.concurrency import together
@@ -39,26 +39,9 @@ from lab.virtual.kernel import Kernel
 BLOCKS, WHOLE = "blocks", "block.json"
 
 
-@dataclass(frozen=True)
-class Block:
-    """One bring-up of one overlay: `number` counts from 1, `seed` is what its random numbers follow from."""
-
-    overlay: str
-    number: int
-    seed: int
-
-    def folder(self, run: Path) -> Path:
-        """Return its folder in that of the run."""
-        return run / BLOCKS / f"{slug(self.overlay)}.{self.number}"
-
-    @property
-    def name(self) -> str:
-        return f"{self.overlay} #{self.number}"
-
-
-def blocks(overlays: Sequence[str], bring_ups: int, seed: int) -> list[Block]:
-    """Return the blocks of a run: every overlay once, then every overlay again."""
-    return [Block(name, number, seed + number - 1) for number in range(1, bring_ups + 1) for name in overlays]
+def folder_of(block: Block, run: Path) -> Path:
+    """Return a block's folder in that of the run."""
+    return run / BLOCKS / f"{slug(block.overlay)}.{block.number}"
 
 
 async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, Path]:
@@ -90,7 +73,7 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
         sorted(plan.overlays),
         sorted(request.only),
         dict(request.costs),
-        request.bring_ups,
+        plan.profile.bring_ups,
         seed,
         made.identity,
     ]
@@ -105,8 +88,6 @@ def _manifest(request: RunRequest, plan: RunPlan, made: Kernel) -> Manifest:
         seed=seed,
         clock="virtual",
         costs=dict(request.costs),
-        bring_ups=request.bring_ups,
-        spares=request.extra_repetitions,
         overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
         environment={
             "kernel": f"{made.version}, user-mode, of {made.source}",
@@ -165,7 +146,7 @@ class VirtualRun:
                 overlay, missing.what, missing.remedy
             )
             return
-        folder = block.folder(self._folder.path)
+        folder = folder_of(block, self._folder.path)
         shutil.rmtree(folder, ignore_errors=True)  # of a box that did not come to its end
         (folder / in_box.RUNS).mkdir(parents=True)
         in_box.write(folder, self._request, self._plan, block.overlay, block.seed)
@@ -183,7 +164,7 @@ class VirtualRun:
         state = self._state(block, last)
         times = {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
         whole = {**asdict(block), **times, "state": state.state, "samples": self._wall.get(block, {})}
-        replace(block.folder(self._folder.path) / WHOLE, json.dumps(whole), sync=True)
+        replace(folder_of(block, self._folder.path) / WHOLE, json.dumps(whole), sync=True)
         manifest = self._folder.manifest
         manifest.timing[block.name] = times
         before = manifest.overlays[block.overlay]
@@ -203,7 +184,7 @@ class VirtualRun:
 
     def _inner(self, block: Block) -> StoredRun | None:
         """Return the run that a block's box made; None when it made none that can be read."""
-        made = sorted((block.folder(self._folder.path) / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
+        made = sorted((folder_of(block, self._folder.path) / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
         try:
             return run_folder.read(made[-1].parent) if made else None
         except RunError:
@@ -219,7 +200,7 @@ class VirtualRun:
         return self._absent(block) or (run is not None and run.manifest.complete)
 
     def _whole(self, block: Block) -> bool:
-        return (block.folder(self._folder.path) / WHOLE).exists()
+        return (folder_of(block, self._folder.path) / WHOLE).exists()
 
     def _collect(self) -> None:
         """Take up samples block by block, always in the same order."""
@@ -280,4 +261,4 @@ def _too_long(request: RunRequest, plan: RunPlan) -> str:
     rate = plan.profile.rate or TESTBED_RATE
     cells = plan.cells(request.only)
     each = [pace.wall(cells[name], rate, overlay.user_space) for name, overlay in plan.overlays.items()]
-    return pace.warning(request.bring_ups * sum(each), request.boxes or len(os.sched_getaffinity(0)))
+    return pace.warning(plan.profile.bring_ups * sum(each), request.boxes or len(os.sched_getaffinity(0)))

@@ -14,7 +14,6 @@ from lab.cli.experiment_options import ExperimentOptions, takes_experiment_optio
 from lab.cli.options import (
     AcceptLinks,
     Boxes,
-    BringUps,
     ClockName,
     Costs,
     Daemons,
@@ -56,7 +55,6 @@ def command(
     cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
     clock: ClockName = "real",
     cost: Costs = None,
-    bringups: BringUps = 1,
     boxes: Boxes = 0,
     lab: OnLab = "",
     keep: KeepUp = False,
@@ -78,7 +76,7 @@ def command(
         largest_component=largest_component,
         **network,
         **around,
-        **_clock(clock, daemons, cost or (), bringups, boxes),
+        **_clock(clock, daemons, cost or (), boxes),
     )
     request = _as_stored(asked)
     _refuse_in_virtual_time(request)
@@ -106,7 +104,7 @@ def _refuse_in_virtual_time(request: RunRequest) -> None:
         raise LabError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
 
 
-def _clock(clock: str, daemons: str, cost: Sequence[str], bring_ups: int, boxes: int) -> dict[str, Any]:
+def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[str, Any]:
     """Return the fields of a request that say by which clock it measures.
 
     Raises:
@@ -118,11 +116,11 @@ def _clock(clock: str, daemons: str, cost: Sequence[str], bring_ups: int, boxes:
 
     if clock not in CLOCKS:
         raise UnknownName("clock", clock, CLOCKS)
-    asked = {"--cost": bool(cost), "--bringups": bring_ups > 1, "--boxes": bool(boxes)}
+    asked = {"--cost": bool(cost), "--boxes": bool(boxes)}
     if clock == "real" and any(asked.values()):
         name = next(name for name, given in asked.items() if given)
         raise LabError(f"{name} is for virtual time; give --clock virtual with it")
-    found = {"clock": clock, "costs": parse(cost), "bring_ups": bring_ups, "boxes": boxes}
+    found = {"clock": clock, "costs": parse(cost), "boxes": boxes}
     return {**found, "daemons": "none" if clock == "virtual" else daemons}
 
 
@@ -139,7 +137,6 @@ def _as_stored(request: RunRequest) -> RunRequest:
         request,
         clock=stored.clock,
         costs=stored.costs,
-        bring_ups=stored.bring_ups,
         seed=stored.seed,
         daemons="none",
     )
@@ -192,9 +189,14 @@ def show_plan(request: RunRequest) -> None:
     cells = [cell for of_overlay in grid.values() for cell in of_overlay]
     for cell in cells:
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
-    seconds = request.bring_ups * sum(cell.repetitions * cell.duration for cell in cells)
-    whole = (seconds + request.bring_ups * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    times = plan.profile.bring_ups
+    seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
+    whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
     print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
-    print(f"about {whole:.0f} minutes with the tools' hand-shakes, besides bringing {len(grid)} overlays up")
+    often = f", {times} times each" if times > 1 else ""
+    print(
+        f"about {whole:.0f} minutes with the tools' hand-shakes, "
+        f"besides bringing {len(grid)} overlays up{often}"
+    )
     if request.clock == "real":
         warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from lab.app.request import EXTRA_REPETITIONS, RunRequest
+from lab.app.request import RunRequest
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,19 @@ class ExperimentOptions:
     profile: Annotated[
         str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
     ] = "quick"
-    repetitions: Annotated[int | None, typer.Option(help="Samples per cell, in place of the profile's.")] = (
-        None
-    )
+    bringups: Annotated[
+        int | None,
+        typer.Option(min=1, help="Bring-ups of every overlay, in place of the profile's."),
+    ] = None
+    repetitions: Annotated[
+        int | None, typer.Option(help="Samples per cell and bring-up, in place of the profile's.")
+    ] = None
     duration: Annotated[float | None, typer.Option(help="Seconds per sample, in place of the profile's.")] = (
         None
     )
-    extra_repetitions: Annotated[
-        int, typer.Option(min=0, help="Samples more per cell at most, for such that do not count.")
-    ] = EXTRA_REPETITIONS
-    #: The former name of `extra_repetitions`.
-    spares: Annotated[int | None, typer.Option(min=0, hidden=True)] = None
+    congestion: Annotated[
+        str | None, typer.Option(help="Congestion control of TCP's senders, in place of cubic.")
+    ] = None
     only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None
     seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None
     on_fallback: Annotated[
@@ -55,8 +57,7 @@ class ExperimentOptions:
         given = asdict(self) | more
         if weaver := given.pop("weaver"):
             os.environ["LAB_WEAVER"] = weaver
-        if (spares := given.pop("spares")) is not None:
-            given["extra_repetitions"] = spares
+        given["bring_ups"] = given.pop("bringups")
         given["overlays"] = tuple(given.pop("overlay") or ())
         given["only"] = tuple(given["only"] or ())
         return RunRequest(experiment, verb=verb, **given)

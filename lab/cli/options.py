@@ -52,10 +52,6 @@ Costs = Annotated[
     list[str] | None,
     typer.Option("--cost", help="Virtual time: PROGRAM=µs for each of its reads and writes, or upcall=µs."),
 ]
-BringUps = Annotated[
-    int,
-    typer.Option("--bringups", min=1, help="Virtual time: bring-ups of every overlay, each with a new seed."),
-]
 Boxes = Annotated[
     int, typer.Option("--boxes", min=0, help="Virtual time: boxes at a time at most; 0: one per processor.")
 ]

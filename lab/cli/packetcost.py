@@ -47,7 +47,7 @@ def command(
         verb="packetcost",
         overlays=tuple(path or ()),
         profile=profile,
-        repetitions=repetitions,
+        bring_ups=repetitions,
         only=tuple(only or ()),
         resume=resume,
         results=results,

@@ -12,6 +12,8 @@ from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
 from lab.util.documents import number
 
+#: What a cell of a table of means has (`lab.report.selection.text`).
+SPREAD = "mean ± standard deviation between/within bring-ups [95 % interval of the bring-ups' mean]"
 MEANING: dict[State, str] = {
     "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
     "emulator-bound": "this machine, not the network, set the pace; shown, not counted",
@@ -86,9 +88,15 @@ def repetitions(run: StoredRun) -> list[str]:
     ]
 
 
+def bring_ups(run: StoredRun) -> str:
+    """Return in words how often every overlay was brought up, where it was more than once."""
+    times = run.manifest.bring_ups
+    return f", in each of {times} bring-ups of the overlay" if times > 1 else ""
+
+
 def per_cell(run: StoredRun) -> str:
     """Return `repetitions` in one line, and mention a warm-up that was discarded."""
-    words = f"samples per cell: {', '.join(repetitions(run))}"
+    words = f"samples per cell: {', '.join(repetitions(run))}{bring_ups(run)}"
     phases = (phase for phase in run.manifest.timing.values() if isinstance(phase, dict))
     if any(WARM_UP in phase for phase in phases):
         words += "; before an overlay's first sample a moment of each metric was measured and thrown away"
@@ -124,7 +132,9 @@ def verdicts(run: StoredRun) -> list[str]:
         if counts[state]
     ]
     sentences += fallbacks(run)
-    if failed := sum(not sample.ok for sample in run.samples):
+    if collapsed := sum(sample.collapsed for sample in run.samples):
+        sentences.append(f"the traffic of {collapsed} samples collapsed; counted as nothing carried")
+    if failed := sum(not sample.measured for sample in run.samples):
         sentences.append(f"{failed} attempts failed; their raw output is in the run folder")
     return [*sentences, *run.faults]
 
@@ -146,5 +156,5 @@ def table(
     """Return a table of statistics, with the overlays that are missing and the conditions of the run."""
     missing = [Section(sentence, []) for sentence in not_measured(run)]
     notes = [conditions(run), per_cell(run), *([note] if note else []), *verdicts(run)]
-    heading = f"{title}, {rate(run)}: mean ± standard deviation [95 % interval]"
+    heading = f"{title}, {rate(run)}: {SPREAD}"
     return Table(heading, columns, [*sections, *missing], notes)

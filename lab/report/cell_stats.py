@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.report.selection import NOTHING, Group
-from lab.report.statistics import summary
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
-COLUMNS = ("cell", "value", "valid", "not valid", "failed", "mean", "sd", "median", "95 % from", "to")
+COLUMNS = (
+    "cell",
+    "value",
+    "valid",
+    "not valid",
+    "collapsed",
+    "failed",
+    "bring-ups",
+    "mean",
+    "sd",
+    "between",
+    "within",
+    "median",
+    "95 % from",
+    "to",
+    "mean of all",
+)
 #: The value that a cell's statistics are of: the first of these that its samples have.
 MAIN_VALUES = ("mean_ms", "received_mbps", "dark_s", "jitter_ms", "instructions")
 
@@ -33,9 +48,20 @@ def rows(run: StoredRun) -> list[list[str]]:
     for key, samples in by_cell(run.samples).items():
         value = main_value(samples)
         group = Group.of(samples, value)
-        counts = (len(group.valid), len(group.invalid), sum(not sample.ok for sample in samples))
-        own = summary(group.valid)
-        figures = (own.mean, own.sd, own.median, own.low, own.high) if own else (None,) * 5
-        words = (NOTHING if figure is None else f"{figure:.3f}" for figure in figures)
+        own, whole = group.summary if group.valid else None, group.of_all
+        counts = (
+            len(group.valid),
+            len(group.invalid),
+            sum(sample.collapsed for sample in samples),
+            sum(not sample.measured for sample in samples),
+            own.blocks if own else 0,
+        )
+        figures = (
+            (own.mean, own.sd, own.between, own.within, own.median, own.low, own.high) if own else (None,) * 7
+        )
+        words = (
+            NOTHING if figure is None else f"{figure:.3f}"
+            for figure in (*figures, whole.mean if whole else None)
+        )
         found.append([key, value, *map(str, counts), *words])
     return found

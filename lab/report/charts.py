@@ -116,7 +116,7 @@ class SampleView:
         control = self.chart.control(overlay)
         if control is None:
             return None
-        return ratio(self.group(overlay, series, place).valid, self.group(control, series, place).valid)
+        return ratio(self.group(overlay, series, place).means, self.group(control, series, place).means)
 
 
 def table(run: StoredRun, chart: Chart) -> Table:

@@ -5,19 +5,25 @@ interval, and the band in which the claim says that it lies. The answer depends 
 
 - *reproduced*: every check's interval lies within its band;
 - *not reproduced*: some check's interval lies wholly outside;
-- *cannot be told*: neither, with the reason: too few samples, none that is valid, not measured
+- *cannot be told*: neither, with the reason: too few bring-ups, none that is valid, not measured
   here, or an interval that is partly within its band.
 
-With several checks each interval is widened (Bonferroni), so that the confidence for all of them
-together is 95 %.
+A claim of which all checks must hold needs no wider intervals: each of them is tested at its own 95 %,
+and all have to pass (Berger's intersection-union test, Technometrics 24, 1982). That one of many fails is
+found with intervals that are widened (Bonferroni). Where a claim says that *some* checks hold it is the
+other way round.
+
+An answer may not depend on which samples count: where all of them, also those that a verdict lets not
+count, give another one, it is *cannot be told*.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 from typing import Literal, get_args
 
 from lab.published import CONTROL, OTHER_MODES, studied
@@ -27,21 +33,20 @@ from lab.report.statistics import (
     CONFIDENCE,
     ENOUGH_FOR_INTERVAL,
     Estimate,
-    Trend,
-    corrected,
+    change,
     location,
     ratio,
-    trend,
 )
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
+from lab.runs.sample import Verdict as SampleVerdict
+from lab.util.files import sha256
 
 Verdict = Literal["reproduced", "not reproduced", "cannot be told"]
 REPRODUCED: Verdict = "reproduced"
 REFUTED: Verdict = "not reproduced"
 OPEN: Verdict = "cannot be told"
-#: p below which a trend counts as one, after the correction for the number of tests.
-SIGNIFICANT = 1 - CONFIDENCE
+Need = Literal["all", "some"]
 Comparison = Callable[[Sequence[float], Sequence[float], float], Estimate | None]
 
 
@@ -113,36 +118,72 @@ class Claim:
     checks: Callable[[StoredRun], Checks]
     #: The command that makes a run of its experiment, where that is not ``emulate``.
     command: str = ""
+    #: Do all checks have to hold, or some of them.
+    need: Need = "all"
+    #: True if it is about every mode of an overlay, and not of those alone that the studies measured.
+    every_mode: bool = False
+    #: The file in which it is registered (`lab.report.registered`).
+    file: Path | None = None
+    #: What here differs from the study, so that no answer would be about its claim; empty for nothing.
+    differs: str = ""
 
     def answer(self, run: StoredRun) -> Answer:
-        """Answer the claim from the samples of this run."""
+        """Answer the claim from the samples of this run; one that depends on which of them count is none."""
+        counted = self._answer(run)
+        if counted.verdict == OPEN or all(sample.valid for sample in run.samples if sample.measured):
+            return counted
+        of_all = self._answer(_with_all(run))
+        if of_all.verdict == counted.verdict:
+            return counted
+        words = f"it depends on which samples count: {counted.verdict} by those that do ({counted.text})"
+        return Answer(OPEN, [undecided(f"{words}, {of_all.verdict} by all ({of_all.text})")])
+
+    def _answer(self, run: StoredRun) -> Answer:
         checks = self.checks(run)
         if not checks:
             missing = "; ".join(captions.not_measured(run))
             return Answer(OPEN, [undecided(missing or "the run has nothing that it speaks of")])
-        confidence = 1 - (1 - CONFIDENCE) / len(checks)
-        findings = [c if isinstance(c, CheckResult) else judge(c, confidence) for c in checks]
-        return decide([_excuse_other_mode(run, finding) for finding in findings])
+        wide = 1 - (1 - CONFIDENCE) / len(checks)
+        inside, outside = (CONFIDENCE, wide) if self.need == "all" else (wide, CONFIDENCE)
+        findings = [c if isinstance(c, CheckResult) else judge(c, inside, outside) for c in checks]
+        if not self.every_mode:
+            findings = [_excuse_other_mode(run, finding) for finding in findings]
+        if self.differs:
+            findings = [self._excuse(finding) for finding in findings]
+        return decide(findings, self.need)
+
+    def _excuse(self, finding: CheckResult) -> CheckResult:
+        return finding if finding.verdict == OPEN else undecided(f"{finding.text}; but {self.differs}")
 
 
-def judge(check: Check, confidence: float = CONFIDENCE) -> CheckResult:
-    """Compare one check's interval with its band, and return the result."""
+def _with_all(run: StoredRun) -> StoredRun:
+    """Return a run in which every sample counts that measured something."""
+    counting = {"verdict": SampleVerdict()}
+    return replace(run, samples=[s.model_copy(update=counting) if s.measured else s for s in run.samples])
+
+
+def judge(check: Check, inside: float = CONFIDENCE, outside: float = CONFIDENCE) -> CheckResult:
+    """Compare one check's interval with its band, and return the result.
+
+    `inside` and `outside` are the confidences with which it has to lie within the band, or without.
+    """
     if check.reason:
         return undecided(f"{check.label}: {check.reason}")
-    found = check.estimate(confidence)
-    if found is None:
-        return undecided(f"{check.label}: too few samples, or a zero among them")
-    inside = check.band.low <= found.low and found.high <= check.band.high
-    outside = found.high < check.band.low or found.low > check.band.high
-    verdict = REPRODUCED if inside else REFUTED if outside else OPEN
+    found, wide = check.estimate(inside), check.estimate(outside)
+    if found is None or wide is None:
+        return undecided(f"{check.label}: too few bring-ups, or nothing to divide by")
+    within = check.band.low <= found.low and found.high <= check.band.high
+    without = wide.high < check.band.low or wide.low > check.band.high
+    verdict = REPRODUCED if within else REFUTED if without else OPEN
+    found = wide if without else found
     unit = f" {check.unit}" if check.unit else ""
     words = f"{check.label}: {found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}, claimed {check.band}"
     return CheckResult(verdict, words + ("" if verdict != OPEN else ", which the interval does not decide"))
 
 
 def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
-    """Leave a refuted check open if its overlay ran in a mode that the studies did not measure."""
-    if finding.verdict == REFUTED:
+    """Leave a check open if its overlay ran in a mode that the studies did not measure: it says neither."""
+    if finding.verdict != OPEN:
         for name in measured(run):
             label = captions.with_mode(run, name)
             for (overlay, mode), instead in OTHER_MODES.items():
@@ -151,22 +192,29 @@ def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
     return finding
 
 
-def decide(findings: Sequence[CheckResult]) -> Answer:
-    """Return one answer for all checks: refuted if one is, else open if one is, else reproduced."""
+def decide(findings: Sequence[CheckResult], need: Need = "all") -> Answer:
+    """Return one answer for all checks: refuted if one is, else open if one is, else reproduced.
+
+    If some are enough it is the other way round: reproduced if one is, else open if one is, else refuted.
+    """
     found = {finding.verdict for finding in findings}
-    verdict = next((v for v in (REFUTED, OPEN) if v in found), REPRODUCED)
+    first, last = (REFUTED, REPRODUCED) if need == "all" else (REPRODUCED, REFUTED)
+    verdict = next((v for v in (first, OPEN) if v in found), last)
     return Answer(verdict, findings)
 
 
 def lacking(group: Group, what: str) -> str:
     """Return the reason why a group of samples gives no interval; "" when it gives one."""
-    if len(group.valid) >= ENOUGH_FOR_INTERVAL:
+    if group.lost:
+        total = group.lost + len(group.entries)
+        return f"{what}: the traffic of {group.lost} of {total} samples collapsed, which have no figure"
+    if len(group.blocks) >= ENOUGH_FOR_INTERVAL:
         return ""
     if group.invalid and not group.valid:
         return f"{what} has no valid sample of {len(group.invalid)}: this machine or the overlay set the pace"
     if not group.valid:
         return f"{what} was not measured"
-    return f"{what} has {len(group.valid)} valid samples, {ENOUGH_FOR_INTERVAL} are needed"
+    return f"{what} has valid samples of {len(group.blocks)} bring-ups, {ENOUGH_FOR_INTERVAL} are needed"
 
 
 def compare(
@@ -179,7 +227,7 @@ def compare(
 ) -> Check:
     """Return a check that compares two named groups of samples, by `statistics.ratio` or `difference`."""
     reason = lacking(one[1], one[0]) or lacking(other[1], other[0])
-    return Check(label, band, lambda confidence: by(one[1].valid, other[1].valid, confidence), reason, unit)
+    return Check(label, band, lambda confidence: by(one[1].means, other[1].means, confidence), reason, unit)
 
 
 def against_control(run: StoredRun, band: Band, group: Callable[[str], tuple[str, Group]]) -> Checks:
@@ -202,43 +250,45 @@ def check_group(
     by: Callable[[Sequence[float], float], Estimate | None] = location,
 ) -> Check:
     """Return a check of one group of samples, by `statistics.location` or `statistics.spread`."""
-    return Check(label, band, lambda confidence: by(group.valid, confidence), lacking(group, label), unit)
+    return Check(label, band, lambda confidence: by(group.means, confidence), lacking(group, label), unit)
 
 
 @dataclass(frozen=True)
 class Trending:
-    """Samples that a claim says rise or fall with what was varied; `reason` says why there are none."""
+    """Samples that a claim says rise or fall with what was varied, by bring-up; or the reason for none."""
 
     label: str
-    varied: Sequence[float]
-    values: Sequence[float]
+    #: By bring-up, pairs of what was varied and what was measured.
+    points: Mapping[int, Sequence[tuple[float, float]]]
     reason: str = ""
 
     @classmethod
     def over(cls, label: str, groups: Mapping[int, Group], unit: str) -> Trending:
-        """Collect the valid samples of groups; the key of each group is the varied quantity, in `unit`."""
-        # one sample at each place is enough for the rank test of a trend
-        reasons = [lacking(g, f"{place} {unit}") for place, g in groups.items() if not g.valid]
-        varied = [float(place) for place, group in groups.items() for _ in group.valid]
-        values = [value for group in groups.values() for value in group.valid]
-        return cls(label, varied, values, next(iter(reasons), ""))
+        """Collect the valid samples of groups; the key of each group is the varied quantity, in `unit`.
+
+        A bring-up that lacks one of these tells nothing of the trend, and is left out.
+        """
+        reasons = [lacking(group, f"{place} {unit}") for place, group in groups.items()]
+        points: dict[int, list[tuple[float, float]]] = {}
+        for place, group in groups.items():
+            for number, values in group.by_bring_up.items():
+                points.setdefault(number, []).extend((float(place), value) for value in values)
+        whole = {n: row for n, row in points.items() if len({x for x, _ in row}) == len(groups)}
+        return cls(label, whole, next(filter(None, reasons), ""))
 
 
-def check_trends(rows: Sequence[Trending], *, rising: bool) -> Checks:
-    """Test each row of samples for a trend (Kendall's tau); p corrected for all rows and directions."""
-    found = [None if row.reason else trend(row.varied, row.values) for row in rows]
-    ps = iter(corrected([p for one in found if one for p in (one.p_rising, one.p_falling)]))
-    return [_trend_result(row, one, ps, rising) for row, one in zip(rows, found, strict=True)]
+def check_trends(rows: Sequence[Trending], band: Band) -> Checks:
+    """Check by how much each row changes over what was varied, as a share of its mean."""
+    return [_trend(row, band) for row in rows]
 
 
-def _trend_result(row: Trending, found: Trend | None, ps: Iterator[float], rising: bool) -> CheckResult:
-    if found is None:
-        return undecided(f"{row.label}: {row.reason or 'too few places or samples'}")
-    up, down = next(ps), next(ps)
-    claimed, opposite = (up, down) if rising else (down, up)
-    verdict = REPRODUCED if claimed < SIGNIFICANT else REFUTED if opposite < SIGNIFICANT else OPEN
-    words = f"{row.label}: Kendall's tau {found.tau:+.2f}, p {min(up, down):.2g} after correction"
-    return CheckResult(verdict, words + ("" if verdict != OPEN else ", no trend that is sure"))
+def _trend(row: Trending, band: Band) -> Check:
+    found = [change(points) for points in row.points.values()]
+    known = [one for one in found if one is not None]
+    lack = f"{len(known)} bring-ups have all places, {ENOUGH_FOR_INTERVAL} are needed"
+    reason = row.reason or ("" if len(known) >= ENOUGH_FOR_INTERVAL else lack)
+    unit = "of the mean, from the least to the most"
+    return Check(row.label, band, lambda confidence: location(known, confidence), reason, unit)
 
 
 def measured(run: StoredRun, *besides: str) -> list[str]:
@@ -248,11 +298,31 @@ def measured(run: StoredRun, *besides: str) -> list[str]:
 
 @dataclass(frozen=True)
 class ScorecardRow:
-    """A claim and its answer in a run; `run` is empty if there is no run of the claim's experiment."""
+    """A claim and its answer in a run; `run` is empty if there is no run of the claim's experiment.
+
+    `stored` has the checksums of files of claims when the run began, by name.
+    """
 
     claim: Claim
     run: str
     answer: Answer
+    stored: Mapping[str, str] | None = None
+
+    @property
+    def evidence(self) -> str:
+        """The evidence or the reason, and a word where the claim may be another one than before the run."""
+        return "; ".join(filter(None, (self.answer.text, self.registration)))
+
+    @property
+    def registration(self) -> str:
+        """Say if the claim's file was changed since the run began; "" if it was not, or if there is none."""
+        if self.claim.file is None or self.stored is None:
+            return ""
+        name = self.claim.file.name
+        before = self.stored.get(name)
+        if before is None:
+            return f"the run does not say what {name} was when it began"
+        return "" if before == sha256(self.claim.file) else f"{name} was changed since the run began"
 
 
 def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:
@@ -263,7 +333,10 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
         for claim in own_claims:
             by = claim.command or f"emulate {name}"
             missing = Answer(OPEN, [undecided(f"no run of {name}; make one with '{by}'")])
-            rows += [ScorecardRow(claim, run.manifest.run, claim.answer(run)) for run in own_runs]
+            rows += [
+                ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims)
+                for run in own_runs
+            ]
             rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
     return rows
 
@@ -275,9 +348,9 @@ def scorecard_table(rows: Sequence[ScorecardRow]) -> Table:
     sections = [
         Section(
             f"{row.claim.text} ({row.claim.source})",
-            [[row.answer.verdict, row.run or "–", row.claim.measured, row.answer.text]],
+            [[row.answer.verdict, row.run or "–", row.claim.measured, row.evidence]],
         )
         for row in rows
     ]
-    notes = ["intervals of 95 % for all checks of a claim together; the bands are in the claims' modules"]
+    notes = ["intervals of 95 %, wider where one of several checks decides alone"]
     return Table(f"scorecard: {words}", ["answer", "run", "measured", "evidence"], sections, notes)

@@ -31,7 +31,7 @@ def _table(name: str, runs: Sequence[StoredRun]) -> Table:
     cells = [by_cell(run.samples) for run in runs]
     rows = [_row(key, [found[key] for found in cells]) for key in cells[0] if all(key in c for c in cells)]
     sections = [
-        Section("mean ± standard deviation [95 % interval], and ratios [95 % interval]", rows),
+        Section(f"{captions.SPREAD}, and ratios [95 % interval]", rows),
         Section("what was different", [[*row, *[""] * len(others)] for row in differences(runs)]),
     ]
     notes = [captions.conditions(run) for run in runs]
@@ -41,7 +41,7 @@ def _table(name: str, runs: Sequence[StoredRun]) -> Table:
 def _row(key: str, cells: Sequence[Sequence[Any]]) -> list[str]:
     value = main_value(cells[0])
     groups = [Group.of(samples, value) for samples in cells]
-    ratios = [interval(ratio(other.valid, groups[0].valid)) for other in groups[1:]]
+    ratios = [interval(ratio(other.means, groups[0].means)) for other in groups[1:]]
     return [key, *map(text, groups), *ratios]
 
 

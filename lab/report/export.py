@@ -23,11 +23,13 @@ PLAIN = (
     "overlay",
     "metric",
     "cell",
+    "bring_up",
     "repetition",
     "attempt",
     "started",
     "seconds",
     "outcome",
+    "collapsed",
     "error",
 )
 

@@ -16,7 +16,7 @@ from lab.report import captions, comparison, ratios
 from lab.report.cell_stats import COLUMNS, rows
 from lab.report.claims import Claim, Verdict, scorecard
 from lab.report.presentation import PresentedExperiment
-from lab.report.statistics import ENOUGH_FOR_BOOTSTRAP, ENOUGH_FOR_INTERVAL
+from lab.report.statistics import ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import State
@@ -72,7 +72,6 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
         states=STATES,
         meaning=captions.MEANING,
         cell_columns=COLUMNS,
-        bootstrap=ENOUGH_FOR_BOOTSTRAP,
         enough=ENOUGH_FOR_INTERVAL,
     )
 
@@ -166,7 +165,7 @@ def request(run: StoredRun) -> str:
         [
             f"overlays {', '.join(manifest.overlays) or 'none'}",
             f"topology {topology.get('name')} ({len(topology.get('hosts', ()))} hosts)",
-            f"per cell {', '.join(captions.repetitions(run))}",
+            f"per cell {', '.join(captions.repetitions(run))}{captions.bring_ups(run)}",
             *([f"only cells with {' or '.join(only)}"] if only else []),
         ]
     )

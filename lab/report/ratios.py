@@ -29,6 +29,6 @@ def table(run: StoredRun) -> Table:
 def _rows(overlays: Mapping[str, Sequence[Sample]]) -> Iterator[list[str]]:
     for one, other in combinations(overlays, 2):
         value = main_value(overlays[one])
-        found = ratio(Group.of(overlays[other], value).valid, Group.of(overlays[one], value).valid)
+        found = ratio(Group.of(overlays[other], value).means, Group.of(overlays[one], value).means)
         if found is not None:
             yield [other, one, interval(found)]

@@ -14,7 +14,7 @@ from lab.runs.experiment import Cell, Experiment, Reading
 class BoxedExperiment(Experiment):
     """An experiment without hosts of the lab's: one boot of its machine measures every cell once.
 
-    Its `overlays` are paths through the kernel that the guest builds itself, and its repetitions are boots.
+    Its `overlays` are paths through the kernel that the guest builds itself, and its bring-ups are boots.
     """
 
     @abstractmethod

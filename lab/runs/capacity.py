@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import floor, log10, sqrt
@@ -15,8 +16,9 @@ LEAST, MOST = 1.0, 1000.0
 #: Rates that are tried at most, and how close (ratio) the highest that is carried and the lowest that
 #: is not have to come before that.
 STEPS, CLOSE = 8, 1.15
-#: How often a cell is measured at a rate before that rate is given up: one bad moment proves nothing.
-TRIES = 2
+#: How many samples of a cell decide about a rate, if they agree; else one more does. So one bad moment
+#: proves nothing, and neither does one good one.
+MOST_OF_THEM = 2
 #: s that a sample lasts, and s before it in which TCP finds its pace.
 SECONDS, WARMUP = 2.0, 1.0
 
@@ -128,13 +130,13 @@ async def search(
 async def _try(rate: float, cells: Sequence[Cell], measure: Measure) -> CapacityTrial:
     received = {}
     for cell in cells:
-        for _ in range(TRIES):
+        counted: Counter[bool] = Counter()
+        while max(counted.values(), default=0) < MOST_OF_THEM:
             sample = await measure(replace(cell, rate=rate))
-            if sample.valid:
-                break
+            counted[sample.valid and sample.ok] += 1
         if "received_mbps" in sample.values:
             received[cell.key] = round(sample.values["received_mbps"], 2)
-        if not sample.valid:
+        if counted[True] < MOST_OF_THEM:
             reasons = tuple(sample.verdict.reasons) or (sample.error or "no reason was given",)
             state = sample.verdict.state if sample.ok else "broken"
             return CapacityTrial(rate, cell.key, state, reasons, received)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from lab.hosts.host import Endpoint
@@ -20,10 +21,11 @@ WARM_UP = "warm-up"
 
 @dataclass(frozen=True)
 class Profile:
-    """Amount of work: repetitions, durations, and what the network has.
+    """Amount of work: bring-ups, repetitions, durations, and what the network has.
 
-    `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away) are by
-    metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
+    Every overlay is brought up `bring_ups` times, and each time every cell is measured as often as
+    `repetitions` says. `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away)
+    are by metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
     profile sets them, and `why` says why. `rate_source` is who chose the rate: the profile, the
     user, or the search for the highest that this machine carries (`lab.runs.capacity`).
     """
@@ -36,16 +38,24 @@ class Profile:
     why: str = ""
     cpus: float | None = None
     rate_source: Literal["profile", "user", "capacity"] = "profile"
+    bring_ups: int = 1
+    #: Congestion control of TCP's senders: the default of 2016, which is not that of every kernel today.
+    congestion: str = "cubic"
+
+    def in_one_bring_up(self) -> Profile:
+        """Return a profile with as many samples of each cell, all in one bring-up."""
+        repetitions = {metric: self.bring_ups * count for metric, count in self.repetitions.items()}
+        return replace(self, repetitions=repetitions, bring_ups=1)
 
 
 @dataclass(frozen=True)
 class Cell:
     """One point of the grid. `key` names it for good: a resumed run finds its samples by it.
 
-    Traffic that is `one_way` waits for no answer: how many of its packets arrive does not depend on how
-    late each of them does. A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
+    A cell that `disturbs` shakes the overlay on purpose, e.g. by cutting a
     circuit: that its mode changes meanwhile is no fault of the sample, and before the next one it is given
-    time to mend. `rate` is what every link carries (Mbit/s), None where the run did not set it.
+    time to mend. `rate` is what every link carries (Mbit/s), None where the run did not set it; `congestion`
+    is the control of TCP's sender, "" for the kernel's default.
     """
 
     overlay: str
@@ -55,8 +65,8 @@ class Cell:
     seconds: float = 1.0
     warmup: float = 0.0
     disturbs: bool = False
-    one_way: bool = False
     rate: float | None = None
+    congestion: str = ""
 
     @property
     def key(self) -> str:
@@ -100,6 +110,8 @@ class Experiment(ABC):
     warm_up: ClassVar[float] = 0.0
     #: How often the CPU of every host is read while a sample lasts (s); None: before and after it.
     interval: ClassVar[float | None] = None
+    #: The files in which its claims are registered (`lab.report.registered`).
+    claims_files: ClassVar[Sequence[Path]] = ()
     #: The verb that measures it in a machine of its own; empty: the verbs that measure on hosts do.
     verb: ClassVar[str] = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lab.errors import RunError
 from lab.runs.sample import Clock
@@ -56,6 +56,8 @@ class StoredProfile(BaseModel):
     why: str = ""
     cpus: Annotated[float, Field(gt=0, le=1e6)] | None = None
     rate_source: Literal["profile", "user", "capacity"] = "profile"
+    bring_ups: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    congestion: Annotated[str, Field(pattern="^[a-z0-9_]*$")] = ""
 
 
 class Manifest(BaseModel):
@@ -82,13 +84,15 @@ class Manifest(BaseModel):
     #: How often every overlay is brought up, each time with a seed of its own.
     bring_ups: int = 1
     on_fallback: Literal["mark", "relaunch"] = "mark"
-    #: Extra repetitions of a cell at most, in place of samples that do not count.
+    #: Of runs of before: repetitions of a cell at most, in place of samples that did not count.
     spares: int = 0
     overlays: dict[str, OverlayState] = {}
     environment: dict[str, Any] = {}
     calibration: dict[str, Any] = {}
     #: Links that were not what was asked and that the user accepted, in words.
     accepted: list[str] = []
+    #: SHA-256 of the files in which its experiment's claims are registered, by name, when the run began.
+    claims: dict[str, str] = {}
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
     sessions: list[RunSession] = []
@@ -110,6 +114,14 @@ class Manifest(BaseModel):
         why = str(profile.get("why", ""))
         source = "capacity" if why.startswith(FOUND) else "user" if why == "set by --rate" else "profile"
         return {**profile, "rate_source": source}
+
+    @model_validator(mode="after")
+    def _whole_profile_of_before(self) -> Manifest:
+        """Put into a profile of before what it lacks: bring-ups, and the kernel's own congestion control."""
+        if self.profile:
+            self.profile.setdefault("bring_ups", self.bring_ups)
+            self.profile.setdefault("congestion", "")
+        return self
 
     @field_validator("environment")
     @classmethod

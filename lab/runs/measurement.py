@@ -40,6 +40,8 @@ class Recording:
     datapath: Mapping[str, int]
     #: A sentence for everything that failed: tool, links, their script, overlay.
     trouble: Sequence[str]
+    #: True if the tool's traffic failed on links that were as they were set.
+    collapsed: bool
     #: What a reader must know of the links, without it being a fault of the sample.
     remarks: Mapping[str, str]
 
@@ -82,18 +84,17 @@ class Sampler:
     async def measure(self, task: Task) -> tuple[Sample, str]:
         """Measure one repetition; return its sample and the tool's own output.
 
-        A failure of the tool, a host, a link or the overlay makes it a failed sample. Links are read back
+        A failure of the tool, a host, a link or the overlay makes it a failed sample. One of the tool alone
+        is a collapse of the traffic: what the network did, and as such it is judged. Links are read back
         once between two samples: the result holds after the first and before the second.
 
         Raises:
             ShaperError: the links died before the sample began.
         """
         progress = self.progress
-        asked = progress.asked(task.cell)
+        number, asked = task.repetition, task.cell.repetitions
         self.emit(
-            SampleStarted(
-                task.cell.key, task.repetition, asked, progress.measured, progress.total, progress.left
-            )
+            SampleStarted(task.cell.key, number, asked, progress.measured, progress.total, progress.left)
         )
         recorded = await self._record(task)
         sample = self._sample(task, recorded)
@@ -106,7 +107,7 @@ class Sampler:
         )
         started, start = datetime.now(UTC), monotonic()
         await self.target.machine.start()
-        reading, error = await self._reading(task)
+        reading, error, collapsed = await self._reading(task)
         machine, seconds = await self.target.machine.stop(), monotonic() - start
         (after, unshaped), (mode, datapath, complaint), now = await asyncio.gather(
             self._links(), self._state(), self._spent()
@@ -123,6 +124,7 @@ class Sampler:
             mode,
             {key: count - counters.get(key, 0) for key, count in datapath.items()},
             tuple(dict.fromkeys(filter(None, troubles))),
+            collapsed and not unshaped and not self.script.trouble,
             self._remarks(start),
         )
 
@@ -137,11 +139,13 @@ class Sampler:
             params=dict(cell.params),
             repetition=task.repetition,
             attempt=self.progress.attempts(task) + 1,
+            bring_up=task.bring_up,
             clock=self.target.clock,
             costs=dict(self.target.costs),
             started=recorded.started.isoformat(timespec="milliseconds"),
             seconds=round(recorded.seconds, 4),
             outcome="failed" if recorded.trouble else "ok",
+            collapsed=recorded.collapsed,
             error="; ".join(recorded.trouble) or None,
             values=dict(reading.values),
             facts={**reading.facts, **recorded.remarks},
@@ -153,9 +157,11 @@ class Sampler:
                 recorded.seconds,
                 recorded.machine,
                 recorded.links,
-                [*recorded.trouble, *changed],
-                cell.one_way,
-                [f"{subject}: {remark}" for subject, remark in recorded.remarks.items()],
+                [*(() if recorded.collapsed else recorded.trouble), *changed],
+                [
+                    *(recorded.trouble if recorded.collapsed else ()),
+                    *(f"{subject}: {remark}" for subject, remark in recorded.remarks.items()),
+                ],
             ),
             machine=dict(recorded.machine),
             links=dict(recorded.links),
@@ -171,16 +177,16 @@ class Sampler:
             **({"links accepted as they were": "; ".join(accepted)} if accepted else {}),
         }
 
-    async def _reading(self, task: Task) -> tuple[Reading, str]:
-        """Return the tool's reading and "", or a reading without values and the error."""
+    async def _reading(self, task: Task) -> tuple[Reading, str, bool]:
+        """Return the tool's reading, or one without values; the error or ""; and if that is the tool's."""
         try:
-            return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), ""
+            return await self.watch.beside(self.experiment.measure(task.cell, self.endpoints)), "", False
         except MeasureError as error:
-            return Reading({}, error.raw, error.argv), str(error)
+            return Reading({}, error.raw, error.argv), str(error), error.traffic
         except CommandError as error:
-            return Reading({}, error.stdout + error.stderr, error.argv), str(error)
+            return Reading({}, error.stdout + error.stderr, error.argv), str(error), False
         except (HostError, OverlayError) as error:
-            return Reading({}, ""), str(error)
+            return Reading({}, ""), str(error), False
 
     async def _links(self) -> tuple[Counts, str]:
         """Return the links' counters, and a fault of the links; "" if all are as they were set."""

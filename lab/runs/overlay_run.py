@@ -1,4 +1,4 @@
-"""One overlay of a run, from its installation to its removal."""
+"""One block of a run: one bring-up of one overlay, from its installation to its removal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.runs.bring_up import Phases, bring_up, reach_each_other, roll_back
 from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Experiment
 from lab.runs.measurement import Sampler
-from lab.runs.plan import Task, wanted
+from lab.runs.plan import Block, Task, wanted
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder, slug
 from lab.runs.sample import Sample
@@ -36,13 +36,13 @@ ROLL_BACK = 20
 
 @dataclass
 class OverlayRun:
-    """One overlay's part of a run: bring-up, measuring, removal.
+    """One block of a run: bring-up, measuring, removal.
 
     Repetitions are measured in this process, one at a time: two measurements at once would share links
     and CPUs and spoil each other.
     """
 
-    name: str
+    block: Block
     overlay: Overlay
     experiment: Experiment
     target: RunTarget
@@ -54,10 +54,20 @@ class OverlayRun:
     failures: Counter[str] = field(default_factory=Counter)
     relaunches: int = 0
 
+    @property
+    def name(self) -> str:
+        """The overlay, by the name under which its samples are stored."""
+        return self.block.overlay
+
+    @property
+    def label(self) -> str:
+        """The block in messages and in names of files; the overlay alone where it is brought up once."""
+        return self.block.name if self.folder.manifest.bring_ups > 1 else self.name
+
     @cached_property
     def phases(self) -> Phases:
-        """The overlay's phases; the manifest has their times (s), added up over all sessions of the run."""
-        return Phases(self.name, self.emit, self.folder.manifest.timing.setdefault(self.name, {}))
+        """The overlay's phases; the manifest has their times (s), added up over all blocks and sessions."""
+        return Phases(self.label, self.emit, self.folder.manifest.timing.setdefault(self.name, {}))
 
     async def work_through(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         """Measure the tasks that are not done yet, and return the overlay's last mode.
@@ -102,7 +112,7 @@ class OverlayRun:
                     await self._measure_all(sampler, tasks)
             finally:
                 if happened := script.record():
-                    name = f"reports/{slug(self.name)}.schedule.json"
+                    name = f"reports/{slug(self.label)}.schedule.json"
                     self.folder.store(name, json.dumps(happened, indent=1))
         await self._report("after")
         return sampler.mode
@@ -112,7 +122,7 @@ class OverlayRun:
         start = monotonic()
         for task in wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key]):
             sample = self._keep(*await sampler.measure(task), monotonic() - start)
-            if sample.verdict.state == "broken":
+            if sample.verdict.state == "broken" or not sample.ok:
                 await self._mend(sample, sampler)
             elif sampler.disturbed:  # the cell disturbed the overlay on purpose: let it recover first
                 await self._wait(sample, sampler)
@@ -122,7 +132,7 @@ class OverlayRun:
     def _keep(self, sample: Sample, raw: str, took: float) -> Sample:
         stored = self.folder.append(sample, raw)
         self.progress.add(stored, took)
-        self.failures[stored.cell] += not stored.ok
+        self.failures[stored.cell] += not stored.measured
         self.emit(
             SampleDone(stored.cell, stored.repetition, stored.outcome, stored.verdict.state, stored.values)
         )
@@ -130,7 +140,8 @@ class OverlayRun:
 
     async def _mend(self, sample: Sample, sampler: Sampler) -> None:
         """Report what broke a sample, and make sure that the overlay works again before the next one."""
-        self.emit(Note(f"{sample.cell} #{sample.repetition}: {'; '.join(sample.verdict.reasons)}"))
+        reasons = "; ".join(sample.verdict.reasons)
+        self.emit(Note(f"{sample.cell} #{sample.repetition}: {reasons or sample.error}"))
         await self.target.check()
         await self.overlay.check()
         if sample.changed and self.folder.manifest.on_fallback == "relaunch":
@@ -169,9 +180,9 @@ class OverlayRun:
             # uninstalling and relaunching remove the daemons' logs, so they are fetched each time
             part = f"{when}/" if when.startswith("relaunch") else ""
             for name, log in (await self.overlay.logs()).items():
-                self.folder.store(f"logs/{slug(self.name)}/{part}{name}", log.decode(errors="replace"))
+                self.folder.store(f"logs/{slug(self.label)}/{part}{name}", log.decode(errors="replace"))
         except (OverlayError, HostError) as error:
             report = {"error": str(error)}
         if report:
             text = json.dumps(report, indent=1, default=str)
-            self.folder.store(f"reports/{slug(self.name)}.{when}.json", text)
+            self.folder.store(f"reports/{slug(self.label)}.{when}.json", text)

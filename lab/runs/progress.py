@@ -17,58 +17,50 @@ OVERHEAD = 1.0
 class Progress:
     """Progress by the outcomes that were written, never by which files exist.
 
-    A repetition in which the overlay's mode changed is measured again `repeats` times at most;
-    after that the last one stands, marked. A cell of which some samples count and others do not gets a
-    further repetition for each of these, `extra` at most; one of which none counts would get more alike.
+    How often a cell is measured does not depend on what was measured: a sample that does not count is
+    not made up for, and one in which the traffic collapsed is not measured again. A repetition in which
+    the overlay's mode changed is measured again `repeats` times at most; after that the last one stands,
+    marked. Every cell has its repetitions in each of `bring_ups` blocks.
     """
 
     def __init__(
-        self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0, extra: int = 0
+        self, cells: Sequence[Cell], samples: Iterable[Sample] = (), repeats: int = 0, bring_ups: int = 1
     ) -> None:
         self._cells = {cell.key: cell for cell in cells}
-        self._repeats, self._extra = repeats, extra
-        self._valid: Counter[str] = Counter()
-        self._spoilt: Counter[str] = Counter()
-        self._changed: Counter[tuple[str, int]] = Counter()
-        self._ok: set[tuple[str, int]] = set()
-        self._attempts: Counter[tuple[str, int]] = Counter()
+        self._repeats, self._bring_ups = repeats, bring_ups
+        self._changed: Counter[tuple[str, int, int]] = Counter()
+        self._there: set[tuple[str, int, int]] = set()
+        self._attempts: Counter[tuple[str, int, int]] = Counter()
         self._overheads: list[float] = []
         for sample in samples:
             self.add(sample)
 
     def add(self, sample: Sample, took: float | None = None) -> None:
         """Take note of a sample that is on disk; `took` (s) is all the time that it cost, if known."""
-        place = (sample.cell, sample.repetition)
+        place = (sample.cell, sample.bring_up, sample.repetition)
         self._attempts[place] += 1
         self._changed[place] += bool(sample.changed)
-        if sample.ok and not (sample.changed and self._changed[place] <= self._repeats):
-            self._ok.add(place)
-            (self._valid if sample.valid else self._spoilt)[sample.cell] += 1
+        if sample.measured and not (sample.changed and self._changed[place] <= self._repeats):
+            self._there.add(place)
             if cell := self._cells.get(sample.cell):
                 self._overheads.append((took or sample.seconds) - cell.duration)
 
     def done(self, task: Task) -> bool:
-        """Return True when this repetition has been measured, or is an extra one that is not needed."""
-        there = (task.cell.key, task.repetition) in self._ok
-        return there or task.repetition > self.asked(task.cell)
+        """Return True when this repetition has been measured."""
+        return _place(task) in self._there
 
-    def asked(self, cell: Cell) -> int:
-        """Count the repetitions of a cell that are to be measured, the extra ones needed so far included."""
-        needed = self._spoilt[cell.key] if self._valid[cell.key] else 0
-        return cell.repetitions + min(self._extra, needed)
-
-    def finished(self, cell: Cell) -> bool:
-        """Return True when all repetitions of a cell that the profile asks for have been measured."""
-        return all(self.done(Task(cell, n)) for n in range(1, cell.repetitions + 1))
+    def finished(self, cell: Cell, bring_up: int | None = None) -> bool:
+        """Return True when all repetitions of a cell have been measured, in one block or in every one."""
+        return all(self.done(task) for task in self._tasks_of(cell) if bring_up in (None, task.bring_up))
 
     def attempts(self, task: Task) -> int:
         """Count the attempts at this repetition so far."""
-        return self._attempts[task.cell.key, task.repetition]
+        return self._attempts[_place(task)]
 
     @property
     def total(self) -> int:
-        """All repetitions of all cells."""
-        return sum(self.asked(cell) for cell in self._cells.values())
+        """All repetitions of all cells, in all blocks."""
+        return self._bring_ups * sum(cell.repetitions for cell in self._cells.values())
 
     @property
     def measured(self) -> int:
@@ -83,5 +75,13 @@ class Progress:
 
     def _tasks(self) -> Iterable[Task]:
         for cell in self._cells.values():
-            for repetition in range(1, self.asked(cell) + 1):
-                yield Task(cell, repetition)
+            yield from self._tasks_of(cell)
+
+    def _tasks_of(self, cell: Cell) -> Iterable[Task]:
+        for bring_up in range(1, self._bring_ups + 1):
+            for repetition in range(1, cell.repetitions + 1):
+                yield Task(cell, repetition, bring_up)
+
+
+def _place(task: Task) -> tuple[str, int, int]:
+    return task.cell.key, task.bring_up, task.repetition

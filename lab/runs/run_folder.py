@@ -140,7 +140,8 @@ class RunFolder:
         """Put a sample and its raw output on disk, and return it as it was written."""
         assert self._file is not None, "the folder is closed"
         data = raw.encode()
-        name = f"{RAW}/{slug(sample.cell)}.{sample.repetition}.{sample.attempt}.txt"
+        bring_up = f"{sample.bring_up}." if self.manifest.bring_ups > 1 else ""
+        name = f"{RAW}/{slug(sample.cell)}.{bring_up}{sample.repetition}.{sample.attempt}.txt"
         stored = sample.model_copy(update={"raw": name, "raw_sha256": hashlib.sha256(data).hexdigest()})
         with self._writing(sample):
             with open(self.path / name, "wb") as file:

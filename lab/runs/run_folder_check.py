@@ -55,9 +55,9 @@ def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
     topology = Topology.from_dict(manifest.topology)
     grid = plan_cells(experiment, topology, names, Profile(**manifest.profile), manifest.only)
     for name, cells in grid.items():
+        progress = Progress(cells, run.samples, bring_ups=manifest.bring_ups)
         for number in range(1, manifest.bring_ups + 1):
-            progress = Progress(cells, (s for s in run.samples if s.bring_up == number))
-            missing = [cell.key for cell in cells if not progress.finished(cell)]
+            missing = [cell.key for cell in cells if not progress.finished(cell, number)]
             if missing:
                 first = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
                 which = f" of bring-up {number}" if manifest.bring_ups > 1 else ""

@@ -1,4 +1,6 @@
-"""The run engine: overlays one after the other, their cells in random order, every sample on disk.
+"""The run engine: block after block, the cells of each in random order, every sample on disk.
+
+A block is one bring-up of one overlay. It is the unit of replication: samples of one bring-up are alike.
 
 An overlay that is not obtainable, or that fails, does not stop the others. A cancelled or killed
 run leaves a folder from which a resumed run continues.
@@ -14,7 +16,7 @@ from lab.events import Emit, Note, silent
 from lab.runs.experiment import Cell, Experiment, Profile
 from lab.runs.manifest import OverlayState
 from lab.runs.overlay_run import RELAUNCHES, OverlayRun
-from lab.runs.plan import chosen, order
+from lab.runs.plan import blocks, chosen, order
 from lab.runs.progress import Progress
 from lab.runs.run_folder import RunFolder
 from lab.runs.target import RunTarget
@@ -76,13 +78,20 @@ async def run_experiment(
     cells = plan_cells(experiment, target.topology, list(overlays), profile, folder.manifest.only)
     every = [cell for row in cells.values() for cell in row]
     repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
-    progress = Progress(every, folder.samples, repeats, folder.manifest.spares)
+    bring_ups = folder.manifest.bring_ups
+    progress = Progress(every, folder.samples, repeats, bring_ups)
     states = folder.manifest.overlays
+    ended: dict[str, OverlayState] = {}
     try:
-        for name, overlay in overlays.items():
+        for block in blocks(list(overlays), bring_ups, folder.manifest.seed or 0):
+            name = block.overlay
+            if name in ended and ended[name].state == "not obtainable":
+                continue
             keep = name in keep_installed
-            overlay_run = OverlayRun(name, overlay, experiment, target, folder, progress, emit, keep)
-            states[name] = await _state(overlay_run, cells[name])
+            overlay_run = OverlayRun(block, overlays[name], experiment, target, folder, progress, emit, keep)
+            state = await _state(overlay_run, cells[name])
+            if name not in ended or ended[name].state != "failed":  # one failure of a block stays in sight
+                ended[name] = states[name] = state
             folder.save()
         obtained = [name for name in overlays if states[name].state != "not obtainable"]
         missing = [c.key for name in obtained for c in cells[name] if not progress.finished(c)]
@@ -93,15 +102,15 @@ async def run_experiment(
 
 
 async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState:
-    """Measure one overlay and return its state; a failure of the overlay does not end the run."""
-    name, fresh = overlay_run.name, described(overlay_run.overlay)
+    """Measure one block and return the overlay's state; a failure of the overlay does not end the run."""
+    name, fresh = overlay_run.label, described(overlay_run.overlay)
     manifest = overlay_run.folder.manifest
-    tasks = order(cells, manifest.seed or 0, name, manifest.spares)
+    tasks = order(cells, overlay_run.block)
     if all(overlay_run.progress.done(task) for task in tasks):
         overlay_run.emit(
             Note(f"{name}: {'every sample is there already' if tasks else 'no cell was chosen'}")
         )
-        before = manifest.overlays.get(name, fresh)
+        before = manifest.overlays.get(overlay_run.name, fresh)
         return before.model_copy(update={"state": "ok", "reason": ""})
     try:
         mode = await overlay_run.work_through(tasks)

@@ -50,6 +50,8 @@ class Sample(BaseModel):
     #: Duration of the measurement by its clock (s), hand-shakes included.
     seconds: Finite
     outcome: Literal["ok", "failed"]
+    #: True for a failure of the traffic itself, e.g. a lost answer or a broken connection: data, no retry.
+    collapsed: bool = False
     error: str | None = None
     values: dict[str, Finite] = {}
     facts: dict[str, str] = {}
@@ -75,13 +77,19 @@ class Sample(BaseModel):
         return self.outcome == "ok"
 
     @property
+    def measured(self) -> bool:
+        """True when there is an outcome of the network: a measurement, or a collapse of the traffic."""
+        return self.ok or self.collapsed
+
+    @property
     def valid(self) -> bool:
         """True when the sample counts in a mean: measured, and not limited by the emulator or broken.
 
+        A collapse counts as one: nothing was carried (`lab.report.selection`).
         A host at its own CPU quota is part of what is emulated (the studies' VMs had one
         vCPU), so such a sample counts; it stays marked.
         """
-        return self.ok and self.verdict.state in ("valid", "host-bound")
+        return self.measured and self.verdict.state in ("valid", "host-bound")
 
     def line(self) -> str:
         """The sample as one line of JSON, with its newline."""

@@ -29,7 +29,7 @@ SMALL = [
     "--only",
     "latency/from=AMS/hops=1",
 ]
-SMALL += ["--only", "udp/from=AMS/hops=2", "--extra-repetitions", "0", "--rate", "20"]
+SMALL += ["--only", "udp/from=AMS/hops=2", "--bringups", "1", "--rate", "20"]
 
 
 def lab(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:

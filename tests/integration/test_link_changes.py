@@ -32,7 +32,7 @@ schedule:
 """
 KNOB = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 RUN_ARGS = ["multihop", "--overlay", "underlay", "--only", "latency/from=a/hops=1"]
-RUN_ARGS += ["--rate", "20", "--spares", "0", "--duration"]
+RUN_ARGS += ["--rate", "20", "--bringups", "1", "--duration"]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from topologies import linear
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"test-{os.getpid()}"
 LINE = "linear:sites=AMS+PRG+BRA"
-SHORT = ["--repetitions", "1", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
+SHORT = ["--bringups", "1", "--repetitions", "1", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
 
 
 def lab(*argv: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,7 @@ from tests.integration.inventory import inventory
 ROOT = Path(__file__).resolve().parents[2]
 #: One cell of as many one-second samples as a test needs.
 CELL = ["multihop", "--overlay", "underlay", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
-CELL += ["--spares", "0"]
+CELL += ["--bringups", "1"]
 
 
 @dataclass

@@ -37,7 +37,7 @@ def up(docker_daemon: None) -> Iterator[str]:
 
 
 def test_a_run_of_theirs_ends_with_samples_claim_and_figure(nothing_left: None, tmp_path: Path) -> None:
-    lab("emulate", "roundtrip", "--results", str(tmp_path), "--spares", "0")
+    lab("emulate", "roundtrip", "--results", str(tmp_path))
     (run,) = tmp_path.iterdir()
     assert len((run / "samples.jsonl").read_text().splitlines()) == 6
     assert "port 6900, neighbours 192.168.1.2\n" in (run / "logs/hub/west/hubd.log").read_text()

@@ -18,7 +18,7 @@ from lab.runs.run_folder import StoredRun
 from lab.virtual import kernel
 from tests.paths import ROOT
 
-QUICK = ("--repetitions", "1", "--duration", "1")
+QUICK = ("--bringups", "1", "--repetitions", "1", "--duration", "1")
 ONE_HOP = ("--only", "latency/from=AMS/hops=1", "--only", "tcp/from=AMS/hops=1")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +44,33 @@ def synthetic(
     topology: Topology | None = None,
     experiment: Experiment | None = None,
     repetitions: int | None = None,
+    bring_ups: int | None = None,
     mode: Mapping[str, str] | None = None,
     facts: Mapping[str, str] | None = None,
     facts_of: Callable[[Cell], Mapping[str, str]] | None = None,
     machine: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> StoredRun:
-    """Write a run folder below `path` and return what it holds."""
+    """Write a run folder below `path` and return what it holds.
+
+    With `repetitions`, every one of so many samples of a cell has a bring-up of its own, if `bring_ups`
+    does not say how many there are, each with so many samples.
+    """
     topology = topology or linear(rate=20)
     experiment = experiment or Multihop()
     profile = experiment.profiles["quick"]
+    if bring_ups is None:
+        bring_ups, repetitions = (repetitions, 1) if repetitions else (profile.bring_ups, None)
+    profile = replace(profile, bring_ups=bring_ups)
+    if repetitions is not None:
+        profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, repetitions))
     known: dict[str, Any] = {
         "run": "5ynth1",
         "experiment": experiment.name,
         "created": "2030-01-02T03:04:05+00:00",
         "topology": topology.to_dict(),
         "profile": asdict(profile),
+        "bring_ups": bring_ups,
         "shaper": "wire",
         "rate": 20.0,
         "seed": 7,
@@ -74,11 +86,14 @@ def synthetic(
     }
     chance = random.Random(1)
     with RunFolder.create(path, Manifest(**{**known, **more})) as folder:
-        for overlay in measured:
+        for overlay, bring_up in product(measured, range(1, bring_ups + 1)):
             for cell in experiment.cells(topology, overlay, profile):
-                for repetition in range(1, (repetitions or cell.repetitions) + 1):
-                    sample = _sample(cell, repetition, values(cell, topology, chance), verdict)
+                for repetition in range(1, cell.repetitions + 1):
+                    number = (bring_up - 1) * cell.repetitions + repetition
+                    sample = _sample(cell, number, values(cell, topology, chance), verdict)
                     read = {
+                        "repetition": repetition,
+                        "bring_up": bring_up,
                         "mode": dict(mode or sample.mode),
                         "facts": dict(facts_of(cell) if facts_of else facts or {}),
                         "machine": dict(machine or {}),
@@ -134,7 +149,9 @@ def recorded_run(path: Path) -> Path:
         for cell in experiment.cells(topology, "underlay", experiment.profiles["quick"]):
             raw = (FIXTURES / "iperf3" / REPORTS[cell.metric]).read_text()
             values = dict(experiment.parse(cell.metric, raw))
-            for repetition in range(1, cell.repetitions + 1):
+            numbers = product(range(1, cell.repetitions + 1), range(1, empty.manifest.bring_ups + 1))
+            for repetition, bring_up in numbers:
                 sample = _sample(cell, repetition, values, lambda cell, repetition: Verdict())
-                folder.append(sample.model_copy(update={"mode": {}, "congestion_control": None}), raw)
+                plain = {"mode": {}, "congestion_control": None, "bring_up": bring_up}
+                folder.append(sample.model_copy(update=plain), raw)
     return empty.path

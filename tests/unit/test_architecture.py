@@ -112,10 +112,10 @@ MOST_NAMES_AT_THE_TOP = 12
 #: A docstring says what a thing does or is: it does not begin with a question.
 QUESTIONS = ("What", "Whether", "Whose", "How", "Where")
 #: Names of plug-ins that are also words of the field: a string that has one of them means the word.
-WORDS_OF_THE_FIELD = frozenset({"cpu", "offload", "paths"})
+WORDS_OF_THE_FIELD = frozenset({"congestion", "cpu", "offload", "paths"})
 #: Names of plug-ins that are English words: only a string that is nothing else names the plug-in.
 ENGLISH = frozenset(
-    {"congestion", "datagram", "encryption", "fragmentation", "grid", "linear", "mesh", "random", "ring"}
+    {"datagram", "encryption", "fragmentation", "grid", "linear", "mesh", "random", "ring"}
     | {"star", "streaming", "throughput", "tree", "window"}
 )
 #: Where the engine names a plug-in, and why it may.

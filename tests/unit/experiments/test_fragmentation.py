@@ -15,7 +15,7 @@ from lab.report.claims import (
     Verdict,
 )
 from lab.runs.experiment import Cell
-from tests.unit.experiments.helpers import about, load, made_up, rate
+from tests.unit.experiments.helpers import MTU, about, load, made_up, rate
 
 
 def test_the_datagram_that_fills_seven_packets_has_about_10000_bytes() -> None:
@@ -32,9 +32,11 @@ def test_the_datagram_that_fills_seven_packets_has_about_10000_bytes() -> None:
 )
 def test_what_encapsulation_costs_udp(share: float, verdicts: tuple[Verdict, ...], tmp_path: Path) -> None:
     def carried(cell: Cell) -> dict[str, float]:
-        return rate(100 * (share if cell.overlay != "underlay" else 1))
+        size = ethtool.udp_payload(MTU[cell.overlay], cell.params["fragments"])
+        packets = share if cell.overlay != "underlay" else 1
+        return {**rate(size / 1472 * 100 * packets), "datagram_bytes": size}
 
-    run = made_up(tmp_path, "fragmentation", carried, spread=0.02)
+    run = made_up(tmp_path, "fragmentation", carried, spread=0.002)
     assert (about(run, "encapsulation costs"), about(run, "Even with offload")) == verdicts
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from experiments.packetcost import guest, results
 from experiments.packetcost.experiment import PacketCost
-from lab.report.claims import OPEN, REFUTED, REPRODUCED, Verdict
+from lab.report.claims import OPEN, REFUTED, REPRODUCED, Band, Verdict
 from lab.runs.experiment import Cell
 from lab.runs.run_folder import StoredRun
 from tests.unit.experiments.packetcost.test_guest import CONSOLE
@@ -30,16 +30,19 @@ def stored(tmp_path: Path, values: Any = counted, **more: Any) -> StoredRun:
 
 
 def answers(run: StoredRun) -> Mapping[str, Verdict]:
-    return {claim.text: claim.answer(run).verdict for claim in results.CLAIMS}
+    """The answers of claims that something counts, by their texts."""
+    found = {claim.text: claim.answer(run) for claim in results.CLAIMS}
+    return {text: a.verdict for text, a in found.items() if not a.text.startswith("not measured here")}
 
 
 def test_what_was_counted_answers_every_claim(tmp_path: Path) -> None:
     found = answers(stored(tmp_path))
-    assert list(found.values()) == [REFUTED, REPRODUCED, REFUTED, REFUTED, REPRODUCED, REPRODUCED]
+    assert sorted(found.values()) == sorted([*[REFUTED] * 3, *[REPRODUCED] * 3])
+    assert found["Every boot counts the same instructions"] == REPRODUCED
 
 
 def test_a_figure_has_no_interval_where_the_boots_agree(tmp_path: Path) -> None:
-    (check, *_) = results.without_offload(stored(tmp_path))
+    (check, *_) = results.without_offload(stored(tmp_path), Band())
     assert not isinstance(check, results.CheckResult)
     found = check.estimate(0.95)
     assert found is not None
@@ -54,7 +57,7 @@ def test_boots_that_differ_are_named(tmp_path: Path) -> None:
         own = cell.key == "underlay/udp/size=1470"
         return {**counted(cell), "mean": 5.0 + boots[cell.key] * own}
 
-    (finding,) = results.exact(stored(tmp_path, drifting))
+    (finding,) = results.exact(stored(tmp_path, drifting), Band())
     assert isinstance(finding, results.CheckResult)
     assert finding.verdict == REFUTED
     assert "1 of 24 cells differ between boots: underlay/udp/size=1470" in finding.text
@@ -66,7 +69,7 @@ def test_one_boot_cannot_tell(tmp_path: Path) -> None:
 
 def test_a_run_of_one_path_leaves_comparisons_open(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("underlay",), experiment=PacketCost(), values=counted)
-    assert list(answers(run).values())[:4] == [OPEN] * 4
+    assert list(answers(run).values()).count(OPEN) == 4
 
 
 def test_published_shares_are_of_the_same_machines() -> None:

@@ -71,7 +71,7 @@ async def test_every_boot_is_a_repetition_of_every_cell(boots: list[str], tmp_pa
 
 
 async def test_only_what_is_asked_for_is_stored(boots: list[str], tmp_path: Path) -> None:
-    request = asked(results=tmp_path, overlays=("libnetwork",), only=("1470",), repetitions=1)
+    request = asked(results=tmp_path, overlays=("libnetwork",), only=("1470",), bring_ups=1)
     _, folder = await run(request)
     assert {sample.cell for sample in read(folder).samples} == {
         "libnetwork/udp/size=1470",

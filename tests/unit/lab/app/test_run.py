@@ -20,12 +20,12 @@ def test_the_time_of_every_step_is_kept_and_all_is_told_on() -> None:
 
 
 def test_a_manifest_has_what_was_asked_for_and_what_there_is() -> None:
-    request = RunRequest("multihop", overlays=("underlay",), rate="20", extra_repetitions=4, seed=5)
+    request = RunRequest("multihop", overlays=("underlay",), rate="20", bring_ups=4, seed=5)
     prepared = PreparedLab(fake_lab(), "wire", {"kernel": "6.1"}, {"AMS-PRG": {"asked_ms": 20.0}})
 
     manifest = new_manifest(request, plan_run(request), prepared)
 
-    assert (manifest.rate, manifest.seed, manifest.spares, manifest.shaper) == (20.0, 5, 4, "wire")
+    assert (manifest.rate, manifest.seed, manifest.bring_ups, manifest.shaper) == (20.0, 5, 4, "wire")
     assert manifest.profile["rate_source"] == "user"
     assert list(manifest.overlays) == ["underlay"]
     assert manifest.calibration == prepared.calibration

@@ -10,10 +10,11 @@ import pytest
 
 from lab.app import in_box, virtual
 from lab.app.request import RunPlan, RunRequest, plan_run
-from lab.app.virtual import Block, blocks
+from lab.app.virtual import folder_of
 from lab.errors import BoxError, LabError
 from lab.events import Event, Note, SampleDone, to_json
 from lab.runs import run_folder, run_folder_check
+from lab.runs.plan import Block
 from lab.runs.run_folder import RunFolder
 from lab.runs.sample import Sample
 from lab.virtual.box import Ended
@@ -189,14 +190,8 @@ def test_a_run_of_more_than_a_day_is_said_before(tmp_path: Path, monkeypatch: py
 
 
 def test_blocks_have_seeds_and_folders_of_their_own() -> None:
-    made = blocks(["weave:mode=sleeve", "tinc"], 2, 7)
-    assert [(b.overlay, b.number, b.seed) for b in made] == [
-        ("weave:mode=sleeve", 1, 7),
-        ("tinc", 1, 7),
-        ("weave:mode=sleeve", 2, 8),
-        ("tinc", 2, 8),
-    ]
-    assert Block("weave:mode=sleeve", 2, 8).folder(Path("run")) == Path("run/blocks/weave_mode=sleeve.2")
+    block = Block("weave:mode=sleeve", 2, 8)
+    assert folder_of(block, Path("run")) == Path("run/blocks/weave_mode=sleeve.2")
 
 
 def test_virtual_time_takes_the_testbeds_rate_unless_told_and_no_cpu_limit() -> None:

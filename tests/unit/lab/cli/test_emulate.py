@@ -31,7 +31,7 @@ def test_what_is_for_documents_holds_in_an_emulation_too(lab: Lab, tmp_path: Pat
     file.write_text(file.read_text()[:-1] + "adjacency a.p, l.src adjacency b.p, l.dst }")
     assert "unknown location" in lab(*emulate, file)[2]
     status, out, _ = lab(*emulate, file, "--site", "OSL=59.91,10.75")
-    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  5 × 1 s")
+    assert (status, out.splitlines()[0]) == (0, "underlay/latency/from=a/hops=1/to=b  1 × 2 s")
     file.write_text('x { host { id="a" location="AMS" } host { id="b" location="AMS" } }')
     assert lab(*emulate, file)[2] == "lab: topology 'x' has no links, so there is nothing to measure on it\n"
 
@@ -50,8 +50,8 @@ def test_a_dry_run_says_as_well_what_cannot_be_carried(
 def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixture[str]) -> None:
     show_plan(RunRequest("offload", overlays=("underlay",)))
     said = capsys.readouterr().out
-    assert "underlay/tcp/from=AMS/offload=off/to=BRA  5 × 3 s" in said
-    assert "2 cells, 0.5 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
+    assert "underlay/tcp/from=AMS/offload=off/to=BRA  2 × 3 s" in said
+    assert "2 cells, 0.6 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
     assert "about 1 minutes with the tools' hand-shakes" in said
 
 

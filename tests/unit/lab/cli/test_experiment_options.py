@@ -32,16 +32,17 @@ def test_a_run_of_another_experiment_is_to_be_resumed_by_the_verb_that_was_used(
     assert (status, err) == (1, f"lab: {folder} is a run of 'datagram'; resume it with '{verb} datagram'\n")
 
 
-@pytest.mark.parametrize("option", ["--extra-repetitions", "--spares"])
-def test_the_former_name_of_an_option_is_taken_as_well(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("words", "asked"), [(["--bringups", "5"], 5), ([], None)])
+def test_bring_ups_are_an_option_by_any_clock(
+    words: list[str], asked: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[RunRequest] = []
     monkeypatch.setattr(emulate, "show_plan", seen.append)
 
-    done = CliRunner().invoke(app, ["emulate", "multihop", "--dry-run", option, "5"])
+    done = CliRunner().invoke(app, ["emulate", "multihop", "--dry-run", *words])
 
     assert done.exit_code == 0, done.output
-    assert seen[0].extra_repetitions == 5
-    assert "--spares" not in CliRunner().invoke(app, ["emulate", "--help"]).output
+    assert seen[0].bring_ups == asked
 
 
 @pytest.mark.parametrize("verb", ["emulate", "rehearse", "testbed run"])
@@ -49,8 +50,7 @@ def test_every_option_of_a_run_is_an_option_of_the_verb(verb: str) -> None:
     shown = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"}).output
 
     for field in fields(ExperimentOptions):
-        name = f"--{field.name.replace('_', '-')}"
-        assert (name in shown) == (field.name != "spares"), name
+        assert f"--{field.name.replace('_', '-')}" in shown
 
 
 def test_options_of_a_run_reach_its_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_csv_has_a_row_per_sample_and_what_is_missing_is_empty(folder: Path) -> 
     assert status == 0
     with open(folder / "samples.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 15
+    assert len(rows) == 18
     tcp = next(row for row in rows if row["metric"] == "tcp")
     assert float(tcp["value.received_mbps"]) == read(folder).samples[0].values["received_mbps"]
     assert tcp["value.jitter_ms"] == ""
@@ -67,7 +67,7 @@ def test_an_edited_value_is_found_and_set_right_only_in_what_is_written(folder: 
             lambda f: (f / "samples.jsonl").write_text(
                 "".join((f / "samples.jsonl").read_text().splitlines(keepends=True)[1:])
             ),
-            "1 of 3 cells lack samples",
+            "1 of 3 cells of bring-up 1 lack samples",
         ),
         (
             lambda f: (f / "samples.jsonl").write_text((f / "samples.jsonl").read_text()[:-40]),

@@ -27,6 +27,34 @@ def test_tcp_has_both_ends_and_retransmissions() -> None:
     assert 10 < values["received_mbps"] < 20.5, "recorded over a link of 20 Mbit/s"
 
 
+def test_tcp_that_arrived_is_told_by_the_receivers_own_seconds() -> None:
+    report = json.loads(output("tcp-omit.json"))
+    rows = [row["streams"][0] for row in report["server_output_json"]["intervals"]]
+    own = [row for row in rows if not row["omitted"]]
+    assert len(own) < len(rows)
+    rate = sum(row["bytes"] for row in own) * 8e-6 / sum(row["seconds"] for row in own)
+    assert iperf3.parse_tcp(json.dumps(report))["received_mbps"] == pytest.approx(rate)
+    # what came in a lump after the end is in the sum, and not in these
+    report["end"]["sum_received"]["bits_per_second"] *= 1.5
+    assert iperf3.parse_tcp(json.dumps(report))["received_mbps"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("name", "traffic"),
+    [
+        ("congestion-unknown.json", False),
+        ("window-refused.json", False),
+        ("server-busy.json", False),
+        ("server-killed.json", True),
+        ("unreachable.json", True),
+    ],
+)
+def test_an_option_that_a_host_refuses_is_no_collapse_of_traffic(name: str, traffic: bool) -> None:
+    with pytest.raises(MeasureError) as error:
+        iperf3.parse_tcp(output(name))
+    assert error.value.traffic == traffic
+
+
 def test_udp_has_what_was_sent_and_what_arrived() -> None:
     report = json.loads(output("udp.json"))["end"]
     values = iperf3.parse_udp(output("udp.json"))
@@ -75,7 +103,7 @@ def test_a_warning_in_the_report_is_named() -> None:
 
 def test_a_window_and_a_congestion_control_are_asked_for_and_seen() -> None:
     argv = iperf3.tcp_argv("192.0.2.1", 2, 1, window=64000, congestion="reno")
-    assert argv[-6:] == ["-O", "1", "-w", "64000", "-C", "reno"]
+    assert argv[-7:] == ["-O", "1", "--get-server-output", "-w", "64000", "-C", "reno"]
     assert iperf3.facts(output("reno.json"))["sender_tcp_congestion"] == "reno"
     assert iperf3.parse_tcp(output("window.json"))["received_mbps"] > 0
 
@@ -145,11 +173,9 @@ def test_a_report_that_lacks_something_says_what(change, said) -> None:  # type:
 
 
 def test_argv() -> None:
-    assert iperf3.tcp_argv("10.0.0.1", 2, 2) == (
-        ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000", "-O", "2"]
-    )
-    assert "-O" not in iperf3.tcp_argv("10.0.0.1", 120)
     common = ["iperf3", "-c", "10.0.0.1", "-J", "-t", "2", "--connect-timeout", "5000"]
+    assert iperf3.tcp_argv("10.0.0.1", 2, 2) == [*common, "-O", "2", "--get-server-output"]
+    assert "-O" not in iperf3.tcp_argv("10.0.0.1", 120)
     receiver = ["--get-server-output", "-u", "-b", "1000M"]
     assert iperf3.udp_argv("10.0.0.1", 2) == [*common, *receiver]
     assert iperf3.udp_argv("10.0.0.1", 2, 1) == [*common, "-O", "1", *receiver]

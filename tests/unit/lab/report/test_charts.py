@@ -64,7 +64,7 @@ def test_samples_that_do_not_count_are_shown_and_in_no_ratio(tmp_path: Path) -> 
         verdict=lambda cell, n: Verdict(state="emulator-bound" if cell.overlay == "weave" else "valid"),
     )
     ((_, _control, weave),) = rows(run, Throughput.charts[0], "TCP, received")
-    assert "none of 5 valid" in weave
+    assert "none of 6 valid" in weave
     assert not any("as a multiple" in s.heading for s in table(run, Throughput.charts[0]).sections)
 
 

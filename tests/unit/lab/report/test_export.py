@@ -43,6 +43,6 @@ def test_pandas_reads_what_is_stored_and_what_is_exported(folder: Path) -> None:
 
 def test_values_derived_again_are_those_that_were_stored(folder: Path) -> None:
     pairs = list(export.reparsed(read(folder), Throughput()))
-    assert len(pairs) == 15
+    assert len(pairs) == 18
     assert [said for _, said in pairs if said] == []
     assert [sample for sample, _ in pairs] == list(read(folder).samples)

@@ -16,7 +16,7 @@ from tests.unit.synthetic import throughput_run
 def test_a_page_says_what_was_asked_and_what_each_link_did_before(tmp_path: Path) -> None:
     calibrated = throughput_run(tmp_path, 100, calibration={"AMS-BRA": {"asked_ms": 17.7, "median_ms": 17.8}})
     page = html.render(calibrated, Throughput(), [])
-    assert "overlays underlay, weave; topology point_to_point (2 hosts); per cell tcp 5 × 2 s" in page
+    assert "overlays underlay, weave; topology point_to_point (2 hosts); per cell tcp 2 × 2 s" in page
     assert list(html.calibration(calibrated).sections[0].rows) == [["AMS-BRA", "17.7", "17.8"]]
 
 
@@ -25,7 +25,7 @@ def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None
         return Verdict(state="host-bound", reasons=[f"AMS was held at its CPU quota {n}% of the time"])
 
     assert html.reasons(throughput_run(tmp_path, 100, verdict=held)) == [
-        ("AMS was held at its CPU quota … % of the time", 30)
+        ("AMS was held at its CPU quota … % of the time", 36)
     ]
 
 

@@ -15,7 +15,9 @@ from tests.unit.synthetic import synthetic, throughput_run
 
 def test_every_overlay_is_held_against_every_other_in_the_same_cell(tmp_path: Path) -> None:
     def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
-        return {"received_mbps": {"underlay": 100, "weave": 50, "tinc": 25}[cell.overlay] + chance.random()}
+        return {
+            "received_mbps": {"underlay": 100, "weave": 50, "tinc": 25}[cell.overlay] + chance.random() / 10
+        }
 
     topology = catalog.topology("point_to_point")
     three = synthetic(

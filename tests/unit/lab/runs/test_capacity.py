@@ -74,6 +74,17 @@ async def test_a_machine_that_carries_nothing_is_asked_twice() -> None:
     assert found.above.rate == 1.0
 
 
+async def test_one_good_moment_proves_nothing() -> None:
+    lucky = iter([False, True, False, *[False] * 9])
+
+    async def measure(cell: Cell) -> Sample:
+        return sample() if next(lucky) else sample(BOUND)
+
+    async def set_rate(rate: float) -> None: ...
+
+    assert (await capacity.search([CELL], set_rate, measure)).rate is None
+
+
 async def test_one_bad_moment_proves_nothing() -> None:
     machine = Machine(lambda rate: rate <= 100, hiccups=3)
     found = await machine.find()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.runs.experiment import Cell
-from lab.runs.plan import ATTEMPTS, Task, chosen, order, wanted
+from lab.runs.plan import ATTEMPTS, Block, Task, blocks, chosen, order, wanted
 
 CELLS = [Cell("weave", "tcp", {"to": n}, repetitions=n % 3 + 1, seconds=2.0, warmup=1.0) for n in range(6)]
 
@@ -16,21 +16,22 @@ CELLS = [Cell("weave", "tcp", {"to": n}, repetitions=n % 3 + 1, seconds=2.0, war
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.integers())
 def test_an_order_has_every_repetition_once_and_round_after_round(counts: list[int], seed: int) -> None:
     cells = [Cell("o", "m", {"n": n}, repetitions=count) for n, count in enumerate(counts)]
-    tasks = order(cells, seed, "o")
+    block = Block("o", 1, seed)
+    tasks = order(cells, block)
     assert Counter((t.cell.key, t.repetition) for t in tasks) == Counter(
         (cell.key, n) for cell in cells for n in range(1, cell.repetitions + 1)
     )
     assert [t.repetition for t in tasks] == sorted(t.repetition for t in tasks)
-    assert tasks == order(cells, seed, "o")
+    assert tasks == order(cells, block)
 
 
 def test_the_order_is_random_by_seed_overlay_and_round() -> None:
     cells = [Cell("o", "m", {"n": n}, repetitions=2) for n in range(20)]
-    one = [t.cell.key for t in order(cells, 1, "o")]
+    one = [t.cell.key for t in order(cells, Block("o", 1, 1))]
     assert one[:20] != [cell.key for cell in cells]
     assert one[:20] != one[20:]
-    assert one != [t.cell.key for t in order(cells, 2, "o")]
-    assert one != [t.cell.key for t in order(cells, 1, "p")]
+    assert one != [t.cell.key for t in order(cells, Block("o", 2, 2))]
+    assert one != [t.cell.key for t in order(cells, Block("p", 1, 1))]
 
 
 def test_a_task_comes_again_until_it_is_done_and_a_hopeless_cell_goes() -> None:
@@ -50,17 +51,16 @@ def test_a_task_comes_again_until_it_is_done_and_a_hopeless_cell_goes() -> None:
     assert seen == [bad.key] * ATTEMPTS + [good.key] * 2
 
 
-def test_extra_repetitions_come_last_and_one_per_round() -> None:
-    tasks = order(CELLS, 1, "o", extra=2)
-    main = sum(cell.repetitions for cell in CELLS)
-    assert tasks[:main] == order(CELLS, 1, "o")
-    first, second = tasks[main : main + len(CELLS)], tasks[main + len(CELLS) :]
-    for number, row in ((1, first), (2, second)):
-        assert {(t.cell.key, t.repetition) for t in row} == {
-            (cell.key, cell.repetitions + number) for cell in CELLS
-        }
-    # in an order of their own each, as every round
-    assert [t.cell for t in first] != [t.cell for t in second]
+def test_every_round_of_blocks_has_every_overlay_once_and_none_is_always_first() -> None:
+    names = ("underlay", "weave", "flannel")
+    found = blocks(names, 20, 7)
+    assert found == blocks(names, 20, 7) != blocks(names, 20, 8)
+    assert [block.number for block in found] == sorted(block.number for block in found)
+    for number in range(1, 21):
+        row = [block for block in found if block.number == number]
+        assert sorted(block.overlay for block in row) == sorted(names)
+        assert {block.seed for block in row} == {7 + number - 1}
+    assert {found[n].overlay for n in range(0, 60, 3)} == set(names)
 
 
 def test_cells_are_chosen_by_a_part_of_their_key() -> None:

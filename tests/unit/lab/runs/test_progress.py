@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from lab.runs.experiment import Cell
 from lab.runs.plan import Task
 from lab.runs.progress import OVERHEAD, Progress
-from lab.runs.sample import Verdict
+from lab.runs.sample import State, Verdict
 from tests.unit.lab.runs.test_run_folder import sample
 
 
-def test_a_sample_that_does_not_count_is_made_up_for() -> None:
-    # given a cell of three repetitions, one of which did not count
+@given(st.lists(st.tuples(st.sampled_from(["valid", "emulator-bound", "broken"]), st.booleans()), min_size=6))
+def test_how_often_a_cell_is_measured_does_not_depend_on_what_was_measured(
+    found: list[tuple[State, bool]],
+) -> None:
+    # given a cell of three repetitions in two blocks, and any verdicts and collapses of its samples
     cell = Cell("fake", "x", {"to": "PRG"}, repetitions=3)
-    spoilt = {"verdict": Verdict(state="emulator-bound")}
-    progress = Progress([cell], [sample(1, **spoilt)], extra=2)
-    assert progress.asked(cell) == 3, "none that counts is known yet: more would be alike"
-    progress.add(sample(2))
-    progress.add(sample(3))
-    # then it is finished, and one more is to be measured
+    progress = Progress([cell], bring_ups=2)
+    places = enumerate(product((1, 2), (1, 2, 3)))
+    for (state, collapsed), (seen, (bring_up, number)) in zip(found, places, strict=False):
+        outcome: dict[str, Any] = {"outcome": "failed", "collapsed": True} if collapsed else {}
+        assert not progress.done(Task(cell, number, bring_up))
+        assert (progress.measured, progress.total) == (seen, 6)
+        progress.add(sample(number, bring_up=bring_up, verdict=Verdict(state=state), **outcome))
+        assert progress.done(Task(cell, number, bring_up))
     assert progress.finished(cell)
-    assert (progress.measured, progress.total, progress.asked(cell)) == (3, 4, 4)
-    assert not progress.done(Task(cell, 4))
-    assert progress.done(Task(cell, 5))
-    # and if that one does not count either another, which is the last
-    progress.add(sample(4, **spoilt))
-    assert not progress.done(Task(cell, 5))
-    progress.add(sample(5, **spoilt))
-    assert (progress.measured, progress.total) == (5, 5)
-    assert progress.done(Task(cell, 6))
 
 
-def test_without_extra_repetitions_or_without_need_nothing_is_added() -> None:
-    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=2)
-    bound = sample(1, verdict=Verdict(state="host-bound"))
-    assert Progress([cell], [bound, sample(2)], extra=2).total == 2
-    spoilt = sample(1, verdict=Verdict(state="broken"))
-    assert Progress([cell], [spoilt, sample(2)]).total == 2
-    assert Progress([cell], [spoilt, sample(2, verdict=Verdict(state="broken"))], extra=2).total == 2
+def test_a_block_is_finished_by_itself() -> None:
+    cell = Cell("fake", "x", {"to": "PRG"}, repetitions=1)
+    progress = Progress([cell], [sample(1, bring_up=2)], bring_ups=2)
+    assert progress.finished(cell, 2)
+    assert not progress.finished(cell, 1)
+    assert not progress.finished(cell)
 
 
 def test_the_time_left_is_measuring_and_what_samples_took_besides() -> None:

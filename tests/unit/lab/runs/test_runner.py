@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from lab.errors import NotObtainable, OverlayError
+from lab.errors import HostError, NotObtainable, OverlayError
 from lab.events import Event, Note, SampleDone, SampleStarted
 from lab.runs.experiment import Cell, Reading
 from lab.runs.run_folder import RunFolder, read
 from lab.runs.runner import Outcome, run_experiment
 from lab.runs.target import RunTarget
 from overlays.base import Missing
-from tests.unit.fakes import FakeExperiment, FakeOverlay, IdleMachine, fake_lab, new_folder
+from tests.unit.fakes import FakeExperiment, FakeOverlay, fake_lab, new_folder
 
 
 async def go(
@@ -87,56 +87,52 @@ async def test_a_sample_is_on_disk_before_the_next_one_starts(tmp_path: Path) ->
     assert lines == [0, 1, 2, 3, 4]
 
 
-async def test_a_failed_repetition_is_measured_again_and_both_attempts_are_kept(tmp_path: Path) -> None:
-    # given a tool that fails the first time
+async def test_traffic_that_collapsed_is_data_and_is_not_measured_again(tmp_path: Path) -> None:
+    # given a tool whose traffic fails the first time
     experiment = FakeExperiment(lambda cell, attempt: cell.metric == "x" and attempt == 1)
     with new_folder(tmp_path) as folder:
         outcome = await go(folder, experiment)
-    # then the failure is a sample with the tool's words and no values, and the repetition is there
-    failed = [s for s in read(folder.path).samples if not s.ok]
-    assert [(s.cell, s.repetition, s.attempt, s.values) for s in failed] == [("fake/x", 1, 1, {})]
-    assert failed[0].error == "tool: said no"
-    assert failed[0].raw is not None
-    assert (folder.path / failed[0].raw).read_text() == "its own words"
-    assert failed[0].argv == ["tool", "-x"]
-    assert [s.attempt for s in read(folder.path).samples if s.ok and s.cell == "fake/x"] == [2, 1]
+    # then the failure is a sample with the tool's words and no values, and it counts
+    (failed,) = [s for s in read(folder.path).samples if not s.ok]
+    assert (failed.cell, failed.repetition, failed.attempt, failed.values) == ("fake/x", 1, 1, {})
+    assert (failed.collapsed, failed.valid, failed.verdict.reasons) == (True, True, ["tool: said no"])
+    assert failed.error == "tool: said no"
+    assert failed.raw is not None
+    assert (folder.path / failed.raw).read_text() == "its own words"
+    assert failed.argv == ["tool", "-x"]
+    assert experiment.measured.count("fake/x") == 2
     assert experiment.recovered == 1
     assert outcome.status == 0
+    assert folder.manifest.complete
 
 
-class BusyAtFirst(IdleMachine):
-    """A machine that some neighbour keeps busy during the first sample."""
+class Unreachable(FakeExperiment):
+    """A host of the lab does not answer when x is measured, as often as it is told."""
 
-    async def stop(self) -> dict[str, Any]:
-        record = {**self.record, "busy": 1.0 if self.record["busy"] else 0.0}
-        self.record["busy"] = 0.0
-        return record
+    def __init__(self, times: int = 1000) -> None:
+        super().__init__()
+        self.times = times
+
+    async def measure(self, cell: Cell, endpoints: Mapping[str, Any]) -> Reading:
+        reading = await super().measure(cell, endpoints)
+        if cell.metric == "x" and self.measured.count(cell.key) <= self.times:
+            raise HostError("AMS does not answer")
+        return reading
 
 
-async def test_a_sample_that_does_not_count_is_made_up_for_at_the_end(tmp_path: Path) -> None:
-    events: list[Event] = []
-    with new_folder(tmp_path, spares=2) as folder:
-        outcome = await go(folder, lab=fake_lab(BusyAtFirst()), events=events)
-    samples = read(folder.path).samples
-    first, last = samples[0], samples[-1]
-    asked = FakeExperiment.profiles["quick"].repetitions
-    assert (len(samples), first.valid, last.valid) == (sum(asked.values()) + 1, False, True)
-    assert (last.cell, last.repetition) == (first.cell, asked[first.metric] + 1)
-    started = [e for e in events if isinstance(e, SampleStarted)][-1]
-    assert (started.repetition, started.repetitions, started.done, started.total) == (
-        *(last.repetition, last.repetition),
-        *(len(samples) - 1, len(samples)),
-    )
+async def test_a_repetition_that_the_lab_could_not_measure_is_measured_again(tmp_path: Path) -> None:
+    with new_folder(tmp_path) as folder:
+        outcome = await go(folder, Unreachable(1))
+    failed = [s for s in read(folder.path).samples if not s.ok]
+    assert [(s.cell, s.repetition, s.attempt, s.collapsed) for s in failed] == [("fake/x", 1, 1, False)]
+    assert [s.attempt for s in read(folder.path).samples if s.ok and s.cell == "fake/x"] == [2, 1]
     assert outcome.status == 0
-    # and a run that is resumed knows that it was
-    again = FakeExperiment()
-    with RunFolder.resume(folder.path) as resumed:
-        await go(resumed, again)
-    assert again.measured == []
 
 
-async def test_a_cell_that_fails_three_times_is_given_up_and_the_run_goes_on(tmp_path: Path) -> None:
-    experiment = FakeExperiment(lambda cell, attempt: cell.metric == "x")
+async def test_a_cell_that_cannot_be_measured_three_times_is_given_up_and_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    experiment = Unreachable()
     with new_folder(tmp_path) as folder:
         outcome = await go(folder, experiment)
     assert experiment.measured.count("fake/x") == 3
@@ -144,6 +140,59 @@ async def test_a_cell_that_fails_three_times_is_given_up_and_the_run_goes_on(tmp
     assert outcome.failed == ["fake/x"]
     assert outcome.status == 1
     assert not read(folder.path).manifest.complete
+
+
+async def test_every_block_brings_its_overlay_up_and_has_every_repetition(tmp_path: Path) -> None:
+    overlays = {"fake": FakeOverlay(), "other": FakeOverlay()}
+    with new_folder(tmp_path, bring_ups=3, overlays={}) as folder:
+        outcome = await go(folder, overlays=overlays)
+    run = read(folder.path)
+    assert outcome.status == 0
+    assert run.manifest.complete
+    assert [overlay.told.count("install") for overlay in overlays.values()] == [3, 3]
+    assert [overlay.told.count("uninstall") for overlay in overlays.values()] == [3, 3]
+    places = [(s.cell, s.bring_up, s.repetition) for s in run.samples]
+    assert len(set(places)) == len(places) == 3 * 2 * 5
+    assert len({s.raw for s in run.samples}) == len(places)
+    assert [s.bring_up for s in run.samples] == sorted(s.bring_up for s in run.samples)
+    first = [next(s.overlay for s in run.samples if s.bring_up == n) for n in (1, 2, 3)]
+    assert len(set(first)) == 2, "seed 7 has another overlay first now and then"
+
+
+async def test_a_run_of_blocks_is_resumed_in_the_block_in_which_it_ended(tmp_path: Path) -> None:
+    class Cancelled(FakeExperiment):
+        async def measure(self, cell: Cell, endpoints: Mapping[str, Any]) -> Reading:
+            if len(self.measured) == 7:
+                raise asyncio.CancelledError
+            return await super().measure(cell, endpoints)
+
+    folder = new_folder(tmp_path, bring_ups=3)
+    with folder, pytest.raises(asyncio.CancelledError):
+        await go(folder, Cancelled())
+    overlay, again = FakeOverlay(), FakeExperiment()
+    with RunFolder.resume(folder.path) as resumed:
+        outcome = await go(resumed, again, {"fake": overlay})
+    after = read(folder.path).samples
+    assert outcome.status == 0
+    assert len(after) == len({(s.cell, s.bring_up, s.repetition) for s in after}) == 15
+    assert (len(again.measured), overlay.told.count("install")) == (8, 2)
+
+
+async def test_a_block_that_failed_stays_in_sight_and_the_next_one_is_tried(tmp_path: Path) -> None:
+    class Once(FakeOverlay):
+        async def ready(self, timeout: float = 60.0) -> None:
+            await super().ready(timeout)
+            if self.told.count("ready") == 1:
+                raise OverlayError("fake: AMS sees no peer")
+
+    with new_folder(tmp_path, bring_ups=2) as folder:
+        outcome = await go(folder, overlays={"fake": Once()})
+    assert (outcome.overlays["fake"].state, outcome.status) == ("failed", 1)
+    assert {s.bring_up for s in read(folder.path).samples} == {2}
+    with RunFolder.resume(folder.path) as resumed:
+        outcome = await go(resumed)
+    assert (outcome.overlays["fake"].state, outcome.status) == ("ok", 0)
+    assert sorted({s.bring_up for s in read(folder.path).samples}) == [1, 2]
 
 
 async def test_a_resumed_run_measures_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
@@ -186,7 +235,7 @@ async def test_resuming_a_finished_run_does_not_even_install_the_overlay(tmp_pat
 
 async def test_resuming_tries_a_cell_again_that_was_given_up(tmp_path: Path) -> None:
     with new_folder(tmp_path) as folder:
-        await go(folder, FakeExperiment(lambda cell, attempt: cell.metric == "x"))
+        await go(folder, Unreachable())
     with RunFolder.resume(folder.path) as resumed:
         outcome = await go(resumed)
     assert outcome.status == 0

@@ -52,13 +52,10 @@ def test_the_machine_and_its_hosts(machine: dict[str, Any], state: str) -> None:
     assert judge(machine) == state
 
 
-def test_traffic_that_waits_for_no_answer_does_not_feel_late_packets() -> None:
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 120.0])
+def test_lateness_has_one_limit_however_long_a_sample_lasts(seconds: float) -> None:
     late = {"AMS-PRG ab": {**LINK, "late_mean_ms": 8.0, "late_p99_ms": None}}
-    assert verdict(1.0, FINE, late).state == "emulator-bound"
-    assert verdict(1.0, FINE, late, one_way=True).state == "valid"
-    # but what comes after the end of the sample is missing in it, and what is dropped too
-    assert verdict(0.5, FINE, late, one_way=True).state == "emulator-bound"
-    assert verdict(1.0, FINE, {"AMS-PRG ab": {**LINK, "unasked": 1}}, one_way=True).state != "valid"
+    assert verdict(seconds, FINE, late).state == "emulator-bound"
 
 
 def test_a_link_that_took_no_part_in_a_sample_may_be_late_and_may_not_drop() -> None:

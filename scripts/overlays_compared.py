@@ -69,7 +69,7 @@ def _by_hops(
     """Return a table of one value by overlay and hops; "" where nobody measured it."""
     topology = Topology.from_dict(run.manifest.topology)
     first = topology.hosts[0].name
-    there = [t for t in targets(topology) if any(group(name, t).shown for name in names)]
+    there = [t for t in targets(topology) if any(group(name, t).entries for name in names)]
     if not there:
         return ""
     columns = [f"{topology.hops(first, target)} ({target})" for target in there]

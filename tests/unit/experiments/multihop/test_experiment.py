@@ -78,7 +78,7 @@ async def test_tcp_names_its_congestion_control_and_leaves_its_start_out() -> No
     cell = next(c for c in Multihop().cells(linear(), "weave", QUICK) if c.metric == "tcp")
     reading = await Multihop().measure(cell, endpoints(raw))
     assert reading.facts["sender_tcp_congestion"] == "bbr"
-    assert " ".join(reading.argv).endswith("-O 3")
+    assert " ".join(reading.argv).endswith("-O 3 --get-server-output -C cubic")
 
 
 async def test_a_failure_carries_the_tools_words_and_command() -> None:

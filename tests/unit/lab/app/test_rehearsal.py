@@ -10,7 +10,7 @@ from lab.app.request import RunRequest, plan_run
 
 
 def test_a_rehearsal_hands_on_what_emulate_has_for_interruptions_and_fall_backs(tmp_path: Path) -> None:
-    request = RunRequest("multihop", on_fallback="relaunch", overlays=("weave",))
+    request = RunRequest("multihop", on_fallback="relaunch", overlays=("tinc",))
     plan = plan_run(request)
     words = options_of_run(request, plan)
     assert words[words.index("--on-fallback") + 1] == "relaunch"

@@ -39,6 +39,7 @@ def answers(**said: str) -> str:
         "esp": "yes\n",
         "tun": "yes\n",
         "bridge-nf": "yes\n",
+        "ipv6": "yes\n",
     }
     given = {**usual, **{name.replace("_", "-"): text for name, text in said.items()}}
     return "".join(f"{MARK} {name}\n{text}" for name, text in given.items())
@@ -53,7 +54,7 @@ def test_a_host_that_has_everything() -> None:
         == {"vxlan", "dummy", "ifb", "wireguard", "ipip", "bridge", "veth"}
     )
     assert found.binaries == {"tincd", "iperf3"}
-    assert found.features == {"openvswitch", "esp", "tun", "bridge-nf"}
+    assert found.features == {"openvswitch", "esp", "tun", "bridge-nf", "ipv6"}
 
 
 def test_a_kind_of_link_that_cannot_be_added_is_lacking_and_one_that_cannot_be_deleted_is_not() -> None:
@@ -64,7 +65,13 @@ def test_a_kind_of_link_that_cannot_be_added_is_lacking_and_one_that_cannot_be_d
 def test_what_a_host_lacks() -> None:
     found = parse_facts(
         answers(
-            docker="docker: not found\n", programs="", openvswitch="Error\n", esp="no\n", tun="", bridge_nf=""
+            docker="docker: not found\n",
+            programs="",
+            openvswitch="Error\n",
+            esp="no\n",
+            tun="",
+            bridge_nf="",
+            ipv6="",
         )
     )
     assert (found.docker, found.binaries, found.features) == ((), set(), set())

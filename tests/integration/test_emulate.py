@@ -149,10 +149,10 @@ def test_an_interrupted_run_takes_everything_away(
         ),
         (["multihop", "--duration", "nan"], "--duration nan is no time to measure for"),
         (["multihop", "--only", "tpc"], "no cell of multihop has 'tpc' in its key"),
-        (["multihop", "--results", "/proc/x"], "no run folder can be made in /proc/x"),
-        (["multihop", "--trace", "/no/such/trace"], "the trace cannot be written to /no/such/trace"),
-        (["multihop", "--shaper", "magic"], "unknown shaper 'magic'"),
-        (["multihop", "--resume", "/no/such/run"], "/no/such/run is no run folder"),
+        (["mesh", "--results", "/proc/x"], "no run folder can be made in /proc/x"),
+        (["mesh", "--trace", "/no/such/trace"], "the trace cannot be written to /no/such/trace"),
+        (["mesh", "--shaper", "magic"], "unknown shaper 'magic'"),
+        (["mesh", "--resume", "/no/such/run"], "/no/such/run is no run folder"),
     ],
 )
 def test_nonsense_is_one_sentence_and_builds_nothing(

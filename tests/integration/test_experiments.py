@@ -42,7 +42,8 @@ CHOSEN: Mapping[str, Mapping[str, Any]] = {
     "congestion": {"control": "cubic", "hops": 1},
     "streaming": {"workers": 3},
 }
-EVERYWHERE = plugins.own_names("experiments")
+#: The others are measured in a machine of their own.
+EVERYWHERE = tuple(n for n in plugins.own_names("experiments") if not load_experiment(n).verb)
 #: Where each experiment runs as a whole: every overlay has some. Where one cannot be had, tinc has it.
 ON_OVERLAY: Mapping[str, str] = {
     "multihop": "weave",

@@ -35,7 +35,8 @@ def plan_attached(request: RunRequest, session: Session) -> RunPlan:
     overlays = choose_overlays(experiment, request.overlays or session.specs)
     stay = frozenset(overlays) & frozenset(session.specs)
     if stay:  # what the lab has is not brought up again
-        profile = profile.in_one_bring_up()
+        asked = request.repetitions is not None
+        profile = replace(profile, bring_ups=1) if asked else profile.in_one_bring_up()
     plan = RunPlan(experiment, session.topology_now(), profile, overlays, keep_installed=stay)
     require_cells(plan, request.only)
     return plan

@@ -124,7 +124,7 @@ class Sampler:
             mode,
             {key: count - counters.get(key, 0) for key, count in datapath.items()},
             tuple(dict.fromkeys(filter(None, troubles))),
-            collapsed and not unshaped and not self.script.trouble,
+            collapsed and not unshaped and not self.script.trouble and not complaint,
             self._remarks(start),
         )
 

@@ -148,7 +148,7 @@ def test_an_interrupted_run_takes_everything_away(
             "unknown answer to a fall-back 'shrug'; known: mark, relaunch",
         ),
         (["multihop", "--duration", "nan"], "--duration nan is no time to measure for"),
-        (["multihop", "--only", "tpc"], "no cell of multihop has 'tpc' in its key"),
+        (["mesh", "--only", "tpc"], "no cell of mesh has 'tpc' in its key"),
         (["mesh", "--results", "/proc/x"], "no run folder can be made in /proc/x"),
         (["mesh", "--trace", "/no/such/trace"], "the trace cannot be written to /no/such/trace"),
         (["mesh", "--shaper", "magic"], "unknown shaper 'magic'"),

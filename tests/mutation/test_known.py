@@ -47,7 +47,7 @@ KNOWN = {
         "if total > SHARE * free:",
         "if total > free:",
     ),
-    "everybody may read a record": ("lab/emulation/registry.py", ", mode=0o600)", ")"),
+    "everybody may read a record": ("lab/emulation/registry.py", ", mode=0o600, sync=True)", ", sync=True)"),
     "the headers of Weave's modes are mixed up": (
         "overlays/weave/overlay.py",
         "(84 if self._fastdp else 62)",

@@ -10,10 +10,12 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from lab.errors import OverlayError
-from lab.hosts.host import Host
-from overlays.common import docker_api
+from lab.hosts.host import Endpoint, Host
+from overlays.base import ENDPOINT_IMAGE
+from overlays.common import docker_api, endpoints
 from overlays.common.batch import Batch
 from overlays.common.namespaces import BridgePort
+from overlays.common.relaying import RelayingOverlay
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,25 @@ class BridgeNetwork:
             "IPAM": {"Config": [own]},
             "Options": {f"com.docker.network.{key}": value for key, value in options.items()},
         }
+
+
+class BridgedOverlay(RelayingOverlay):
+    """An overlay whose endpoints are ports of a `BridgeNetwork`; it has options ``subnet`` and ``mtu``."""
+
+    @property
+    def network(self) -> BridgeNetwork:
+        """The bridge network that every host has."""
+        docker, bridge = f"lab-{self.name}", f"br-{self.name}"
+        return BridgeNetwork(self.name, docker, bridge, self.settings["subnet"], self.settings["mtu"])
+
+    def part(self, host: str) -> str:
+        """Return the subnet of the endpoints on a host."""
+        return str(self.network.part(host, self.topology.host(host).number))
+
+    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
+        network = self.network
+        port = network.port(host, self.number(host))
+        return await endpoints.attach(self.name, host, image, name, network.name, port=port)
 
 
 def plain(batch: Batch, bridge: str, address: str, mtu: str) -> Batch:

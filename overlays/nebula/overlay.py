@@ -14,16 +14,15 @@ from typing import Any
 
 from lab.errors import OverlayError
 from lab.hosts.daemons import log_file
-from lab.hosts.host import Endpoint, Host, HostFacts
+from lab.hosts.host import Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
+from overlays.base import NO_TUN, Missing, Option
 from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.bridge import BridgeNetwork, answer_for_others
-from overlays.common.relaying import RelayingOverlay
+from overlays.common.bridge import BridgedOverlay, answer_for_others
 from overlays.nebula import status
 
-NETWORK, BRIDGE, DEVICE = "lab-nebula", "br-nebula", "nebula-lab"
+DEVICE = "nebula-lab"
 #: UDP.
 PORT = 4242
 #: Addresses of the hosts themselves in the overlay.
@@ -43,7 +42,7 @@ MAKE_KEY = (
 )
 
 
-class Nebula(RelayingOverlay):
+class Nebula(BridgedOverlay):
     """One daemon per host; the first host has the certificate authority and the lighthouse."""
 
     name = "nebula"
@@ -90,8 +89,8 @@ class Nebula(RelayingOverlay):
 
     async def _prepare(self, host: Host) -> str:
         """Make a host's bridge and key; returns the public key."""
-        await self._bridge.create(host, self.number(host))
-        batch = answer_for_others(Batch(), BRIDGE).run(["sh", "-c", MAKE_KEY])
+        await self.network.create(host, self.number(host))
+        batch = answer_for_others(Batch(), self.network.bridge).run(["sh", "-c", MAKE_KEY])
         return (await batch.on(host)).stdout
 
     async def _sign(self, first: Host, keys: Mapping[str, str]) -> dict[str, str]:
@@ -101,14 +100,11 @@ class Nebula(RelayingOverlay):
             new, signed, crt = (f"{FOLDER}/signed/{name}.{what}" for what in ("new", "pub", "crt"))
             argv = ["nebula-cert", "sign", "-ca-crt", f"{AUTHORITY}.crt", "-ca-key", f"{AUTHORITY}.key"]
             argv += ["-name", name, "-ip", f"{self._vpn(name)}/{HOSTS.prefixlen}", "-in-pub", new]
-            argv += ["-subnets", self._part(name), "-out-crt", crt]
+            argv += ["-subnets", self.part(name), "-out-crt", crt]
             sign = Batch().run(["rm", "-f", crt]).run(argv).run(["cp", new, signed])
             batch.write(new, key).unless(["cmp", "-s", new, signed], sign).run(["cat", crt])
         printed = (await batch.on(first)).stdout
         return dict(zip(keys, status.certificates(printed), strict=True))
-
-    def _part(self, name: str) -> str:
-        return str(self._bridge.part(name, self.topology.host(name).number))
 
     def _vpn(self, name: str) -> IPv4Address:
         """Return a host's own address in the overlay."""
@@ -155,7 +151,7 @@ class Nebula(RelayingOverlay):
                 "dev": DEVICE,
                 "mtu": int(self.settings["mtu"]),
                 "unsafe_routes": [
-                    {"route": self._part(h.name), "via": str(self._vpn(h.name))}
+                    {"route": self.part(h.name), "via": str(self._vpn(h.name))}
                     for h in self.topology.hosts
                     if h.name != host.name
                 ],
@@ -163,10 +159,6 @@ class Nebula(RelayingOverlay):
             "logging": {"level": "info", "format": "json"},
             "firewall": {"outbound": anything, "inbound": anything},
         }
-
-    @property
-    def _bridge(self) -> BridgeNetwork:
-        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every host has a tunnel to every other, which it makes for a first packet."""
@@ -190,10 +182,6 @@ class Nebula(RelayingOverlay):
         found = status.tunnels((await host.run(asked, check=False)).stdout)
         names = {str(self._vpn(other.name)): other.name for other in self.hosts}
         return {names[address]: way for address, way in found.items() if address in names}
-
-    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        port = self._bridge.port(host, self.number(host))
-        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         """Return how packets go, by the daemons' logs: all direct, or some by way of the first host."""
@@ -244,5 +232,5 @@ class Nebula(RelayingOverlay):
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["ip", "link", "del", DEVICE])
-        gone = routes.drop(await self._bridge.remove(gone, host), self.name)
+        gone = routes.drop(await self.network.remove(gone, host), self.name)
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)

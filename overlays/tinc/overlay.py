@@ -14,17 +14,16 @@ from typing import Any
 
 from lab.errors import OverlayError
 from lab.hosts.daemons import log_file, pidfile, signal_argv
-from lab.hosts.host import Endpoint, Host, HostFacts
+from lab.hosts.host import Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
-from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
+from overlays.base import NO_TUN, Missing, Option
 from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.bridge import BridgeNetwork
-from overlays.common.relaying import RelayingOverlay
+from overlays.common.bridge import BridgedOverlay
 from overlays.tinc import status
 
-NETWORK, BRIDGE, TAP = "lab-tinc", "br-tinc", "tinc0"
+TAP = "tinc0"
 FOLDER = "/etc/tinc/lab"
 DAEMON = "tincd"
 COMMAND = ["tincd", f"--config={FOLDER}", "--no-detach", "--debug=1"]
@@ -34,7 +33,7 @@ KEY_BITS = 2048
 DAEMONS = IPv4Network("10.62.0.0/16")
 
 
-class Tinc(RelayingOverlay):
+class Tinc(BridgedOverlay):
     """tinc 1.0 in switch mode, its tap device a port of a bridge on every host."""
 
     name = "tinc"
@@ -64,7 +63,7 @@ class Tinc(RelayingOverlay):
 
     async def _prepare(self, host: Host) -> str:
         """Make the bridge, and a host's key when it has none; returns the public one."""
-        await self._bridge.create(host, self.number(host))
+        await self.network.create(host, self.number(host))
         own = f"{FOLDER}/hosts/{node(host.name)}"
         make = Batch().run(["mkdir", "-p", f"{FOLDER}/hosts"])
         make.attempt(["tincd", f"--config={FOLDER}", f"--generate-keys={KEY_BITS}"])
@@ -118,14 +117,10 @@ class Tinc(RelayingOverlay):
         batch = self._reachable(Batch(), host)
         for other, key in keys.items():
             batch.write(f"{FOLDER}/hosts/{node(other)}", self.host_file(host, other, key))
-        up = f"#!/bin/sh\nip link set {TAP} mtu {self.settings['mtu']} master {BRIDGE} up\n"
+        up = f"#!/bin/sh\nip link set {TAP} mtu {self.settings['mtu']} master {self.network.bridge} up\n"
         batch.write(f"{FOLDER}/tinc-up", up, mode=0o755)
         batch.start(DAEMON, COMMAND)
         await batch.on(host)
-
-    @property
-    def _bridge(self) -> BridgeNetwork:
-        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every hop runs over UDP with its path MTU known: before that tinc sends over TCP."""
@@ -136,7 +131,7 @@ class Tinc(RelayingOverlay):
         others, ping = self.reachable(host), Batch()
         near = [other for other in others if other in self.neighbours(host)]
         for other in near:
-            bridge = self._bridge.part(other.name, self.number(other))[1]
+            bridge = self.network.part(other.name, self.number(other))[1]
             ping.attempt(["ping", "-c1", "-W1", str(bridge)])
         nodes = await self._nodes(host, ping)
         names = [node(other.name) for other in self.neighbours(host)]
@@ -154,10 +149,6 @@ class Tinc(RelayingOverlay):
         if result.status:
             await self.check_daemon(host, DAEMON)
         return result.stdout
-
-    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        port = self._bridge.port(host, self.number(host))
-        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         nodes = await self.on_hosts(self._nodes)
@@ -221,7 +212,7 @@ class Tinc(RelayingOverlay):
 
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
-        gone = await self._bridge.remove(Batch().stop(DAEMON), host)
+        gone = await self.network.remove(Batch().stop(DAEMON), host)
         routes.drop(gone, self.name).attempt(["ip", "addr", "del", f"{self._own(host.name)}/32", "dev", "lo"])
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 

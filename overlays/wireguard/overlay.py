@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
-from lab.hosts.host import Endpoint, Host, HostFacts
+from lab.hosts.host import Host, HostFacts
 from lab.topology import Topology
-from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
+from overlays.base import NO_TUN, Missing, Option
 from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.bridge import BridgeNetwork, answer_for_others
-from overlays.common.relaying import RelayingOverlay
+from overlays.common.bridge import BridgedOverlay, answer_for_others
 
-NETWORK, BRIDGE, DEVICE = "lab-wireguard", "br-wireguard", "wg-lab"
+DEVICE = "wg-lab"
 #: UDP; 51820, which most others take, is Flannel's backend's.
 PORT = 51821
 FOLDER = "/run/lab/wireguard"
@@ -51,7 +50,7 @@ NO_PROGRAM = Missing(
 )
 
 
-class WireGuard(RelayingOverlay):
+class WireGuard(BridgedOverlay):
     """One device per host; its peers are all other hosts, or the neighbours, which relay."""
 
     name = "wireguard"
@@ -112,8 +111,8 @@ class WireGuard(RelayingOverlay):
 
     async def _prepare(self, host: Host) -> str:
         """Make a host's bridge, device and key, what is there excepted; returns the public key."""
-        await self._bridge.create(host, self.number(host))
-        batch = answer_for_others(Batch(), BRIDGE)
+        await self.network.create(host, self.number(host))
+        batch = answer_for_others(Batch(), self.network.bridge)
         if host.name in self._in_user_space:
             batch.start(DAEMON, COMMAND).wait(["wg", "show", DEVICE], START)
         else:
@@ -138,7 +137,7 @@ class WireGuard(RelayingOverlay):
         own, proto = str(self._own_address(host)), str(routes.mark(self.name))
         for other in self._onward[host.name]:
             way = ["dev", DEVICE, "src", own, "proto", proto]
-            batch.run(["ip", "route", "replace", self._part(other), *way])
+            batch.run(["ip", "route", "replace", self.part(other), *way])
         result = await batch.on(host, check=False)
         if result.status:
             await self.check()  # a daemon that did not start says why
@@ -148,7 +147,7 @@ class WireGuard(RelayingOverlay):
         """Return what a host's device is told of its peers, as wg(8) reads it."""
         onward, sections = self._onward[host.name], []
         for peer in dict.fromkeys(onward.values()):
-            behind = ", ".join(self._part(other) for other, via in onward.items() if via == peer)
+            behind = ", ".join(self.part(other) for other, via in onward.items() if via == peer)
             sections.append(
                 f"\n[Peer]\nPublicKey = {self._keys[peer]}\n"
                 f"Endpoint = {self._endpoint(host, peer)}:{PORT}\nAllowedIPs = {behind}\n"
@@ -161,15 +160,8 @@ class WireGuard(RelayingOverlay):
             self.topology.link(host.name, peer).address(peer) if self._relays else self.topology.address(peer)
         )
 
-    def _part(self, name: str) -> str:
-        return str(self._bridge.part(name, self.topology.host(name).number))
-
     def _own_address(self, host: Host) -> IPv4Address:
-        return self._bridge.part(host.name, self.number(host))[1]
-
-    @property
-    def _bridge(self) -> BridgeNetwork:
-        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
+        return self.network.part(host.name, self.number(host))[1]
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every host has shaken hands with all its peers, which it does for a first packet."""
@@ -192,10 +184,6 @@ class WireGuard(RelayingOverlay):
             await self.check()
             result.checked(host.name)
         return parse(result.stdout)
-
-    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        port = self._bridge.port(host, self.number(host))
-        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         """Return who encrypts, as the kernels say: a device is WireGuard's own kind, or a program's (tun)."""
@@ -222,7 +210,7 @@ class WireGuard(RelayingOverlay):
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
         """Return per host whom it reaches by way of another one: whose key the packets are encrypted for."""
         peer_of = {key: name for name, key in self._keys.items()}
-        behind = {self._part(name): name for name in self._keys}
+        behind = {self.part(name): name for name in self._keys}
         shown = await self.on_hosts(lambda host: self._show(host, "allowed-ips"))
         return {
             host: {
@@ -252,14 +240,14 @@ class WireGuard(RelayingOverlay):
 
     async def leave(self, host: Host) -> None:
         await super().leave(host)
-        gone = Batch().attempt(["ip", "route", "del", self._part(host.name), "dev", DEVICE])
+        gone = Batch().attempt(["ip", "route", "del", self.part(host.name), "dev", DEVICE])
         await self.on_hosts(gone.on)
         await self.install(self.hosts, self.topology)
 
     async def remove(self, host: Host) -> None:
         await endpoints.remove_all(self.name, host)
         gone = Batch().stop(DAEMON).attempt(["ip", "link", "del", DEVICE])
-        gone = routes.drop(await self._bridge.remove(gone, host), self.name)
+        gone = routes.drop(await self.network.remove(gone, host), self.name)
         gone.attempt(["rmdir", "/run/wireguard"]).run(["sh", "-c", REDIRECTS_AGAIN])
         await install_record.drop(gone.run(["rm", "-rf", FOLDER]), self.name).on(host)
 

@@ -12,17 +12,15 @@ from typing import Any
 
 from lab.errors import OverlayError
 from lab.hosts.daemons import status_argv
-from lab.hosts.host import Endpoint, Host, HostFacts
+from lab.hosts.host import Host, HostFacts
 from lab.topology import Topology
 from lab.util.concurrency import together
-from overlays.base import ENDPOINT_IMAGE, NO_TUN, Missing, Option
+from overlays.base import NO_TUN, Missing, Option
 from overlays.common import endpoints, install_record, routes
 from overlays.common.batch import Batch
-from overlays.common.bridge import BridgeNetwork
-from overlays.common.relaying import RelayingOverlay
+from overlays.common.bridge import BridgedOverlay
 from overlays.yggdrasil import admin
 
-NETWORK, BRIDGE = "lab-yggdrasil", "br-yggdrasil"
 #: The node's own device, and the one that carries Ethernet frames to other nodes' addresses.
 TUN, VXLAN = "ygg-lab", "vxlan-ygg"
 #: TCP, between nodes; and VXLAN's UDP port inside the overlay: 4789 and 8472 are other overlays'.
@@ -50,7 +48,7 @@ PROOF = 20.0
 EVERYBODY = "00:00:00:00:00:00"
 
 
-class Yggdrasil(RelayingOverlay):
+class Yggdrasil(BridgedOverlay):
     """One node per host, each with connections to its neighbours on the links."""
 
     name = "yggdrasil"
@@ -107,7 +105,7 @@ class Yggdrasil(RelayingOverlay):
 
     async def _prepare(self, host: Host) -> str:
         """Make a host's bridge, keys and configuration; returns the address that comes from its key."""
-        await self._bridge.create(host, self.number(host))
+        await self.network.create(host, self.number(host))
         batch = Batch().run(["sh", "-c", MAKE_KEYS])
         batch.feed(["sh", "-c", CONFIGURE], self.configuration(host))
         return (await batch.run([*COMMAND, "-address"]).on(host)).stdout.strip()
@@ -136,7 +134,8 @@ class Yggdrasil(RelayingOverlay):
         own = ["id", str(VNI), "dstport", str(INNER_PORT), "local", self._addresses[host.name]]
         make = Batch().run(["ip", "link", "add", VXLAN, "type", "vxlan", *own])
         batch.unless(["ip", "link", "show", VXLAN], make)
-        batch.run(["ip", "link", "set", VXLAN, "mtu", self.settings["mtu"], "master", BRIDGE, "up"])
+        network = self.network
+        batch.run(["ip", "link", "set", VXLAN, "mtu", network.mtu, "master", network.bridge, "up"])
         for other in self.reachable(host):
             batch.run(_table("append", self._addresses[other.name]))
         await batch.on(host)
@@ -151,10 +150,6 @@ class Yggdrasil(RelayingOverlay):
         batch.run(["sysctl", "-q", "-w", f"net.ipv6.conf.{TUN}.disable_ipv6=0"])
         batch.run(["ip", "-6", "addr", "flush", "dev", TUN]).run(["rm", "-f", SOCKET])
         return batch.start(DAEMON, COMMAND)
-
-    @property
-    def _bridge(self) -> BridgeNetwork:
-        return BridgeNetwork(self.name, NETWORK, BRIDGE, self.settings["subnet"], self.settings["mtu"])
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every node has its peers, and knows a path to every other one."""
@@ -186,10 +181,6 @@ class Yggdrasil(RelayingOverlay):
         for what in admin.ASKED:
             batch.run(_ask(what))
         return batch
-
-    async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        port = self._bridge.port(host, self.number(host))
-        return await endpoints.attach(self.name, host, image, name, NETWORK, port=port)
 
     async def mode(self) -> Mapping[str, str]:
         """Return how nodes are connected, and the host at the root of their tree: which one is chance."""
@@ -266,7 +257,7 @@ class Yggdrasil(RelayingOverlay):
         gone = Batch().stop(DAEMON)
         for device in (VXLAN, TUN):
             gone.attempt(["ip", "link", "del", device])
-        gone = (await self._bridge.remove(gone, host)).run(["rm", "-rf", FOLDER])
+        gone = (await self.network.remove(gone, host)).run(["rm", "-rf", FOLDER])
         await install_record.drop(gone, self.name).on(host)
 
 

@@ -22,7 +22,7 @@ def test_the_guide_has_the_whole_file_as_it_is() -> None:
 
 def test_a_page_whose_file_has_changed_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(GUIDE.read_text().replace("NETWORK, BRIDGE", "BRIDGE, NETWORK"))
+    page.write_text(GUIDE.read_text().replace('DEVICE = "wg-lab"', 'DEVICE = "another"'))
     with pytest.raises(SystemExit, match="is out of date: python -m scripts"):
         include_code.main(["--check", str(page)])
     include_code.main([str(page)])

@@ -92,9 +92,10 @@ def _packets(run: StoredRun, overlay: str) -> Group:
     """Group the thousand packets a second of datagrams of one full packet, without offload."""
 
     def figure(sample: Sample) -> float | None:
-        size = sample.values.get("datagram_bytes")
-        received = 0.0 if sample.collapsed else sample.values.get("received_mbps")
-        return None if received is None or not (size or sample.collapsed) else received / 8e-3 / (size or 1)
+        if sample.collapsed:
+            return 0.0
+        received, size = (sample.values.get(name) for name in ("received_mbps", "datagram_bytes"))
+        return received / 8e-3 / size if received is not None and size else None
 
     params = {"fragments": FRAGMENTS[0], "offload": "off"}
     own = (s for s in run.samples if s.overlay == overlay and matches(s, UDP, "received_mbps", params))

@@ -37,7 +37,7 @@ class Etcd:
     def argv(self) -> list[str]:
         """Return the command of the daemon; peers have no business here, so that port stays on loopback."""
         peer = f"https://127.0.0.1:{self.port + 1}"
-        own, key, authority = (self.file(n) for n in (tls.SERVER, tls.key_of(tls.SERVER), tls.AUTHORITY))
+        own, key, authority = self._identity(tls.SERVER)
         return [
             *("etcd", "--name=lab", f"--data-dir={self._data}", "--enable-v2=true", "--logger=zap"),
             *(f"--listen-client-urls={self.url}", f"--advertise-client-urls={self.url}"),
@@ -49,8 +49,12 @@ class Etcd:
             *("--peer-client-cert-auth", f"--peer-trusted-ca-file={authority}"),
         ]
 
+    def _identity(self, certificate: str) -> list[str]:
+        """Return the paths of a certificate, its key, and the authority that signed both sides' ones."""
+        return [self.file(name) for name in (certificate, tls.key_of(certificate), tls.AUTHORITY)]
+
     def _curl(self, seconds: int, path: str) -> list[str]:
-        own, key, authority = (self.file(n) for n in (tls.CLIENT, tls.key_of(tls.CLIENT), tls.AUTHORITY))
+        own, key, authority = self._identity(tls.CLIENT)
         shown = ["--cacert", authority, "--cert", own, "--key", key]
         return ["curl", "-sS", *shown, "--max-time", f"{seconds}", f"{self.url}/{path}"]
 
@@ -95,7 +99,7 @@ class Etcd:
 
     async def etcdctl(self, *words: str, value: str = "") -> None:
         """Change a key through the v3 interface: ``put`` one, with its `value`, or ``del`` one."""
-        own, key, authority = (self.file(n) for n in (tls.CLIENT, tls.key_of(tls.CLIENT), tls.AUTHORITY))
+        own, key, authority = self._identity(tls.CLIENT)
         shown = [f"--endpoints={self.url}", f"--cacert={authority}", f"--cert={own}", f"--key={key}"]
         command = ["env", "ETCDCTL_API=3", "etcdctl", *shown, *words]
         await self.host.run(command, stdin=value.encode() or None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from time import monotonic, sleep
 
-from tests.integration.inventory import inventory
+from tests.integration.inventory import command_lines, inventory
 
 #: What a killed process took along may take so long to go (s): the kernel ends namespaces by and by.
 PATIENCE = 10.0
@@ -60,8 +61,7 @@ def settled(before: dict[str, list[str]], patience: float = PATIENCE) -> tuple[l
 
 
 def _more(these: list[str], than: list[str]) -> list[str]:
-    left = list(than)
-    return [one for one in these if one not in left or left.remove(one)]  # type: ignore[func-returns-value]
+    return list((Counter(these) - Counter(than)).elements())
 
 
 def _files() -> list[str]:
@@ -74,15 +74,7 @@ def _files() -> list[str]:
 
 
 def _parts() -> list[str]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            words = (folder / "cmdline").read_text().replace("\0", " ") if folder.name.isdigit() else ""
-        except OSError:
-            continue
-        if any(part in words for part in PARTS):
-            found.append(words[:160])
-    return sorted(found)
+    return sorted(words[:160] for words in command_lines() if any(part in words for part in PARTS))
 
 
 def _marked(mark: bytes) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 #: Kernel settings that a lab could be tempted to change.
@@ -60,6 +61,9 @@ def _processes() -> list[str]:
         "containerd-shim",
         "weaver",
         "tincd",
+        "wireguard-go",
+        "nebula",
+        "yggdrasil",
         "etcd",
         "flanneld",
         "netserver",
@@ -68,15 +72,20 @@ def _processes() -> list[str]:
         "ovs-vswitchd",
         "ovsdb-server",
     )
+    return sorted(
+        words[:120]
+        for words in command_lines()
+        if any(word in words.split(" -")[0] for word in mine) or "lab.emulation.wire.daemon" in words
+    )
+
+
+def command_lines() -> list[str]:
+    """The command lines of all processes, words apart; those of the kernel have none."""
     found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            words = (folder / "cmdline").read_text().replace("\0", " ") if folder.name.isdigit() else ""
-        except OSError:
-            continue
-        if any(word in words.split(" -")[0] for word in mine) or "lab.emulation.wire.daemon" in words:
-            found.append(words[:120])
-    return sorted(found)
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            found.append(file.read_text().replace("\0", " "))
+    return found
 
 
 def _sysctl(name: str) -> str:

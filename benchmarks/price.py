@@ -1,6 +1,6 @@
 """The price of a daemon's call (µs), for ``--cost``: its CPU in real time by its calls in virtual time.
 
-    sudo .venv/bin/python benchmarks/price.py tinc tincd [--rate 20] [--seconds 10]
+    sudo .venv/bin/python benchmarks/price.py [tinc tincd] [--rate 20] [--seconds 10]
 
 The same UDP traffic goes over one link of two light hosts by both clocks. In real time the kernel says how
 much CPU the daemon's processes used; in virtual time the additions count the calls that a price is for. The
@@ -73,8 +73,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("overlay")
-    parser.add_argument("program", help="the daemon, as the kernel names its processes")
+    parser.add_argument("overlay", nargs="?", default="tinc")
+    parser.add_argument("program", nargs="?", default="tincd", help="its daemon, as the kernel names it")
     parser.add_argument("--rate", type=int, default=20, help="of the traffic, Mbit/s")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--repetitions", type=int, default=3, help="in real time")

@@ -109,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("pace", "agreement"))
+    parser.add_argument("what", nargs="?", choices=("pace", "agreement"), default="pace")
     parser.add_argument("--overlay", nargs="+", default=["underlay"])
     parser.add_argument("--rates", default="100,1000")
     parser.add_argument("--rate", default="20")

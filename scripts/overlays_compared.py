@@ -6,16 +6,15 @@ The run is one of the multi-hop experiment. Every number on the page is one of i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.common.traffic import LATENCY, TCP, UDP
-from experiments.multihop.results import targets
+from experiments.multihop.results import MultihopSamples
 from lab.report import captions
-from lab.report.selection import NOTHING, Group, measured_overlays, select, text
+from lab.report.selection import NOTHING, text
 from lab.runs import run_folder
 from lab.runs.run_folder import StoredRun
-from lab.topology import Topology
 
 HEAD = """# Overlays compared
 
@@ -36,50 +35,40 @@ number is the machine's. What is faster on two processors need not be faster on 
 
 def page(run: StoredRun) -> str:
     """Return the page in Markdown."""
-    names = measured_overlays(run)
+    view = MultihopSamples(run)
     told = [*captions.not_measured(run), *captions.verdicts(run)]
-    parts = [HEAD, VIRTUAL if "virtual" in {s.clock for s in run.samples} else REAL]
-    parts += [f"\n{captions.conditions(run)}.\n", "\n", _about(run, names), "\n"]
-    for heading, metric, value, digits in (
-        ("Round trip, ms", LATENCY, "mean_ms", 2),
-        ("TCP received, Mbit/s", TCP, "received_mbps", 1),
-        ("UDP received, Mbit/s", UDP, "received_mbps", 1),
-    ):
-        parts.append(
-            _by_hops(run, names, heading, lambda n, t, m=metric, v=value: _group(run, n, m, t, v), digits)
-        )
+    parts = [HEAD, VIRTUAL if run.manifest.clock == "virtual" else REAL]
+    parts += [f"\n{captions.conditions(run)}.\n", "\n", _about(view), "\n"]
+    parts += [
+        _by_hops(view, "Round trip, ms", LATENCY, "mean_ms", 2),
+        _by_hops(view, "TCP received, Mbit/s", TCP, "received_mbps", 1),
+        _by_hops(view, "UDP received, Mbit/s", UDP, "received_mbps", 1),
+    ]
     if told:
         parts += ["\n## What does not count\n\n", *(f"- {sentence}\n" for sentence in told)]
     return "".join(parts)
 
 
-def _about(run: StoredRun, names: Sequence[str]) -> str:
+def _about(view: MultihopSamples) -> str:
     """Return a table of what each overlay said of itself: hop, mode, encryption, MTU (bytes)."""
     rows = []
-    for name in names:
-        mode = next(s.mode for s in run.samples if s.overlay == name and s.ok)
+    for name in view.overlays:
+        modes = (sample.mode for sample in view.run.samples if sample.overlay == name and sample.ok)
+        mode = next(modes, {})  # of an overlay whose traffic always collapsed there is none
         said = [mode.get(key, NOTHING) for key in ("mode", "encryption", "mtu")]
-        rows.append([name, run.manifest.overlays[name].hops or NOTHING, *said])
+        rows.append([name, view.run.manifest.overlays[name].hops or NOTHING, *said])
     return _table(["overlay", "a hop is", "mode", "encryption", "MTU"], rows)
 
 
-def _by_hops(
-    run: StoredRun, names: Sequence[str], heading: str, group: Callable[[str, str], Group], digits: int
-) -> str:
+def _by_hops(view: MultihopSamples, heading: str, metric: str, value: str, digits: int) -> str:
     """Return a table of one value by overlay and hops; "" where nobody measured it."""
-    topology = Topology.from_dict(run.manifest.topology)
-    first = topology.hosts[0].name
-    there = [t for t in targets(topology) if any(group(name, t).entries for name in names)]
+    groups = {(o, t): view.group(o, metric, t, value) for o in view.overlays for t in view.targets}
+    there = [t for t in view.targets if any(groups[name, t].entries for name in view.overlays)]
     if not there:
         return ""
-    columns = [f"{topology.hops(first, target)} ({target})" for target in there]
-    rows = [[name, *(text(group(name, target), digits) for target in there)] for name in names]
+    columns = [f"{view.topology.hops(view.first, target)} ({target})" for target in there]
+    rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in view.overlays]
     return f"\n## {heading}\n\n{_table(['overlay, by hops', *columns], rows)}"
-
-
-def _group(run: StoredRun, overlay: str, metric: str, target: str, value: str) -> Group:
-    first = Topology.from_dict(run.manifest.topology).hosts[0].name
-    return select(run.samples, overlay, metric, value, **{"from": first, "to": target})
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -97,7 +97,7 @@ class Yggdrasil(BridgedOverlay):
     async def _start_all(self) -> None:
         """Start the nodes by number: whoever connects then finds the other one listening.
 
-        Nodes that were told once more to connect, while they did so, had no path to a far one for a minute.
+        Once, nodes that were told again to connect while they did so had no path to a far one for a minute.
         """
         for host in sorted(self.hosts, key=self.number):
             await self._start(host)

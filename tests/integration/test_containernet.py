@@ -51,10 +51,13 @@ def images(docker_daemon: None) -> Iterator[dict[str, str]]:
 
 
 def rtt(net: Any, a: Any, b: Any) -> float:
-    """The round trip between two hosts, ms."""
-    ((_, _, result), *_) = net.pingFull([a, b])
-    assert result[1] == 1, f"no answer from {b} to {a}"
-    return float(result[3])
+    """The shortest of five round trips between two hosts, ms: a busy machine delays some, and shortens none."""
+    trips = []
+    for _ in range(5):
+        ((_, _, result), *_) = net.pingFull([a, b])
+        assert result[1] == 1, f"no answer from {b} to {a}"
+        trips.append(float(result[3]))
+    return min(trips)
 
 
 def test_the_links_of_a_script_have_the_delay_that_was_asked(net: Any) -> None:

@@ -301,7 +301,7 @@ def mount(kind: str, target: str, options: str = "") -> None:
         raise OSError(ctypes.get_errno(), f"mount {kind} {target}")
 
 
-CHECKS = {f.__name__: f for f in (sleep, seed, nap, price, hosts, prices, upcalls, loop, layers)}
+CHECKS = {f.__name__: f for f in (sleep, counter, seed, nap, price, hosts, prices, upcalls, loop, layers)}
 
 
 def main() -> None:

@@ -54,6 +54,16 @@ def booted(kernel: Kernel, check: str, folder: Path, seed: int = 1) -> Iterator[
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+@contextmanager
+def handle(pid: int) -> Iterator[int]:
+    """A pidfd of a process."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
+
+
 def seen(kernel: Kernel, check: str, folder: Path, seed: int = 1) -> Any:
     """Return what a check saw."""
     with booted(kernel, check, folder, seed) as process:
@@ -132,13 +142,13 @@ def test_a_layer_over_the_machines_files_takes_changes(kernel: Kernel, tmp_path:
 
 def test_a_loop_without_end_is_found_and_named_from_outside(kernel: Kernel, tmp_path: Path) -> None:
     watch, stood = status.Standstill(), 0.0
-    with booted(kernel, "loop", tmp_path) as process:
+    with booted(kernel, "loop", tmp_path) as process, handle(process.pid) as pidfd:
         assert process.stdout is not None
         assert any(line.startswith("looping") for line in process.stdout)
         deadline = time.monotonic() + PATIENCE
         while stood < 0.5:
             assert time.monotonic() < deadline, "no process was found that loops"
-            status.ask(process.pid)
+            status.ask(pidfd)
             answer = next(found for line in process.stdout if (found := status.parse(line)))
             stood = watch.observe(answer, time.monotonic())
             time.sleep(0.1)

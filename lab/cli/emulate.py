@@ -78,7 +78,7 @@ def command(
         **around,
         **_clock(clock, daemons, cost or (), boxes),
     )
-    request = _as_stored(asked)
+    request = as_stored(asked)
     _refuse_in_virtual_time(request)
     if dry_run:
         show_plan(request)
@@ -124,8 +124,8 @@ def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[st
     return {**found, "daemons": "none" if clock == "virtual" else daemons}
 
 
-def _as_stored(request: RunRequest) -> RunRequest:
-    """Return a request to resume a run with the clock of that run."""
+def as_stored(request: RunRequest) -> RunRequest:
+    """Return a request to resume a run with the clock and the cells of that run."""
     from lab.runs.run_folder import read
 
     if request.resume is None:
@@ -137,6 +137,7 @@ def _as_stored(request: RunRequest) -> RunRequest:
         request,
         clock=stored.clock,
         costs=stored.costs,
+        only=tuple(stored.only),
         seed=stored.seed,
         daemons="none",
     )

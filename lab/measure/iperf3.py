@@ -20,7 +20,7 @@ UDP_OFFERED = 1000
 #: ones take what fits into one packet), and that of iperf 2, which Hermans & de Niet used.
 UDP_2016, UDP_IPERF2 = 8192, 1470
 #: What a receiver counts in each of its seconds.
-COUNTED = ("bytes", "packets", "lost_packets", "seconds")
+COUNTED = ("bytes", "packets", "lost_packets")
 #: Words of errors of iperf3 that are about a host or the tool, and not about what went over the network.
 NO_TRAFFIC = ("unable to set", "not set correctly", "not supported", "busy running", "interrupt")
 #: How far (s) the last of them may reach over the end, as the two ends' clocks do not begin together.
@@ -78,7 +78,7 @@ def parse_tcp(raw: str) -> dict[str, float]:
     """
     end = _end(raw, "TCP")
     sender = _get(end, raw, "streams", 0, "sender")
-    arrived = _arrived(_report(raw), raw, ("bytes", "seconds"))
+    arrived = _arrived(_report(raw), raw, ("bytes",))
     return {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
         "received_mbps": arrived["bytes"] * 8e-6 / arrived["seconds"]
@@ -102,7 +102,7 @@ def parse_udp(raw: str) -> dict[str, float]:
     """
     end, report = _end(raw, "UDP"), _report(raw)
     arrived = _arrived(report, raw, COUNTED) or {
-        key: _number(end, raw, "sum_received", key) for key in COUNTED
+        key: _number(end, raw, "sum_received", key) for key in (*COUNTED, "seconds")
     }
     values = {
         "sent_mbps": _mbps(end, raw, "sum_sent"),
@@ -123,6 +123,9 @@ def _arrived(report: Mapping[str, Any], raw: str, counted: Sequence[str]) -> dic
     The sum at the end of the report goes on until the sender's word of the end has arrived, which has to pass
     the queue that the datagrams filled, and may be lost there once or twice: up to half a second in which
     nothing arrives. And its losses are those of the omitted seconds too.
+
+    How long they took is the end of the last of them, not the sum of their own "seconds": where the omitted
+    time ends a moment before a second does, iperf3 gives the next one the seconds of both, and bytes of one.
     """
     asked = _get(report, raw, "start", "test_start")
     until = _number(asked, raw, "duration") + EDGE
@@ -131,7 +134,12 @@ def _arrived(report: Mapping[str, Any], raw: str, counted: Sequence[str]) -> dic
     rows = [row for row in rows if not row.get("omitted")]
     whole = [row for row in rows if _number(row, raw, "end") <= until]
     rows = whole or rows[:1]
-    return {key: sum(_number(row, raw, key) for row in rows) for key in counted} if rows else {}
+    if not rows:
+        return {}
+    return {
+        **{key: sum(_number(row, raw, key) for row in rows) for key in counted},
+        "seconds": _number(rows[-1], raw, "end"),
+    }
 
 
 def facts(raw: str) -> dict[str, str]:

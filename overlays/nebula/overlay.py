@@ -161,15 +161,15 @@ class Nebula(BridgedOverlay):
         }
 
     async def ready(self, timeout: float = 60.0) -> None:
-        """Return once every host has a tunnel to every other, which one of the two makes for a first packet."""
+        """Return once every host has a tunnel to every other; one of the two makes it, for a first packet."""
         await self.wait_for(self._lacking, timeout, "its tunnels")
 
     async def _lacking(self, host: Host) -> str:
         """Return the hosts without a tunnel; a packet to each makes one.
 
-        Only one of two hosts sends it. Where both ask the relay for each other at the same time, the relay may
-        mix the two requests up and forward nothing between them from then on (Nebula 1.6.1: one of three
-        labs of six hosts).
+        Only one of two hosts sends it. Where both ask the relay for each other at the same time, the relay
+        may mix the two requests up and forward nothing between them from then on (Nebula 1.6.1: one of
+        three labs of six hosts).
         """
         there = await self._tunnels(host)
         missing = [other for other in self.reachable(host) if other.name not in there]

@@ -51,7 +51,7 @@ def images(docker_daemon: None) -> Iterator[dict[str, str]]:
 
 
 def rtt(net: Any, a: Any, b: Any) -> float:
-    """The shortest of five round trips between two hosts, ms: a busy machine delays some, and shortens none."""
+    """The shortest of five round trips between two hosts, ms: a busy machine delays some of them."""
     trips = []
     for _ in range(5):
         ((_, _, result), *_) = net.pingFull([a, b])

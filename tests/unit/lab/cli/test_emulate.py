@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.app.request import RunRequest
-from lab.cli.emulate import show_plan
+from lab.cli.emulate import as_stored, show_plan
 from lab.runs import capacity_estimate
 from lab.runs.run_folder import RunFolder
 from tests.paths import FIXTURES
@@ -66,6 +66,15 @@ def test_what_virtual_time_cannot_have_is_refused_also_where_a_run_is_resumed(
         assert said[2] == "lab: --keep is for real time: a lab in virtual time ends with its run\n"
     assert "--cost is for virtual time" in lab("emulate", "multihop", "--cost", "weaver=5")[2]
     assert "unknown clock 'vertual'" in lab("emulate", "multihop", "--clock", "vertual")[2]
+
+
+def test_a_run_in_virtual_time_is_resumed_with_its_own_cells_seed_and_costs(tmp_path: Path) -> None:
+    begun = manifest(experiment="multihop", clock="virtual", only=["latency"], seed=7, costs={"tincd": 40.0})
+    with RunFolder.create(tmp_path, begun) as folder:
+        path = folder.path
+    request = as_stored(RunRequest("multihop", resume=path))
+    assert (request.clock, request.daemons) == ("virtual", "none")
+    assert (request.only, request.seed, request.costs) == (("latency",), 7, {"tincd": 40.0})
 
 
 def test_a_dry_run_in_virtual_time_counts_bring_ups_and_knows_no_limit_of_the_machine(lab: Lab) -> None:

@@ -171,6 +171,7 @@ class Nebula(BridgedOverlay):
         may mix the two requests up and forward nothing between them from then on (Nebula 1.6.1: one of
         three labs of six hosts).
         """
+        await self.check_daemon(host, DAEMON)
         there = await self._tunnels(host)
         missing = [other for other in self.reachable(host) if other.name not in there]
         batch = Batch()
@@ -178,8 +179,6 @@ class Nebula(BridgedOverlay):
             if self.number(other) > self.number(host):
                 batch.attempt(["ping", "-c1", "-W1", str(self._vpn(other.name))])
         await batch.on(host)
-        if missing:
-            await self.check_daemon(host, DAEMON)
         return f"no tunnel to {', '.join(other.name for other in missing)}" if missing else ""
 
     async def _tunnels(self, host: Host) -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_every_option_of_a_run_is_an_option_of_the_verb(verb: str) -> None:
 def test_options_of_a_run_reach_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[RunRequest] = []
     monkeypatch.setattr(emulate, "show_plan", seen.append)
-    monkeypatch.setattr(emulate, "_as_stored", lambda request: request)  # there is no run to resume
+    monkeypatch.setattr(emulate, "as_stored", lambda request: request)  # there is no run to resume
     monkeypatch.setenv("LAB_WEAVER", "before")
     words = "--overlay weave -o tinc --profile paper --rate auto --repetitions 3 --duration 2 --only tcp"
     words += " --seed 7 --on-fallback relaunch --resume old --results there --weaver mine"

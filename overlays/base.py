@@ -23,6 +23,11 @@ from overlays.common.polling import until
 T = TypeVar("T")
 
 ENDPOINT_IMAGE = namespaces.IMAGE
+#: Prints the resident memory (KiB) of the processes whose ids are in these files; nothing if none runs.
+RESIDENT = (
+    'for file; do cat "/proc/$(cat "$file")/status"; done 2>/dev/null '
+    "| awk '/^VmRSS/ {sum += $2; found = 1} END {if (found) print sum}'"
+)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,20 @@ class Overlay(ABC):
     def pidfiles(self, host: Host) -> Mapping[str, str]:
         """Return, by daemon, the pid file of each process that must run on a host for the overlay."""
         return {name: pidfile(name) for name in self.daemons(host)}
+
+    async def memory(self) -> Mapping[str, int]:
+        """Return what the overlay's own daemons occupy (bytes, resident), by the name of the host.
+
+        A host without a daemon is left out, and so is one whose daemon ends meanwhile.
+        """
+        printed = await self.on_hosts(self._occupied)
+        return {name: int(text) * 1024 for name, text in printed.items() if text.strip()}
+
+    async def _occupied(self, host: Host) -> str:
+        """Return the memory of the daemons of a host, in KiB; "" where there is none."""
+        files = list(self.pidfiles(host).values())
+        argv = ["sh", "-c", RESIDENT, "sh", *files]
+        return (await host.run(argv, check=False)).stdout if files else ""
 
     async def watch(self) -> NoReturn:
         """Wait until a daemon ends. Run this beside a measurement: it hardly disturbs it.

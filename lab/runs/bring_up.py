@@ -24,6 +24,13 @@ from overlays.base import Overlay
 
 #: How long an overlay may take until it says that all hosts reach each other (s).
 READY = 120.0
+#: The phases of a bring-up; the last one ends with a packet between every two endpoints.
+PHASES = INSTALL, BECOME_READY, ATTACH, REACH = (
+    "install",
+    "ready",
+    "endpoints",
+    "a packet between every two endpoints",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Phases:
                 yield
         finally:
             self.timing[phase] = round(self.timing.get(phase, 0.0) + monotonic() - start, 3)
+
+    def bringing_up(self) -> float:
+        """Return the time (s) of all bring-ups so far."""
+        return sum(self.timing.get(phase, 0.0) for phase in PHASES)
 
 
 async def bring_up(
@@ -66,9 +77,9 @@ async def bring_up(
     Raises:
         LabError: the overlay did not come up; it is still on the hosts (see `roll_back`).
     """
-    with phases("install"):
+    with phases(INSTALL):
         await overlay.install(tuple(hosts.values()), topology)
-    with phases("ready"):
+    with phases(BECOME_READY):
         await overlay.ready(READY)
     endpoints = await attach(overlay, hosts, topology, phases)
     if experiment is not None:
@@ -92,10 +103,10 @@ async def attach(
     Raises:
         LabError: an endpoint did not come up, or no packet passed between two of them.
     """
-    with phases("endpoints"):
+    with phases(ATTACH):
         attached = await together(overlay.attach(host) for host in hosts.values())
     endpoints = {**(known or {}), **dict(zip(hosts, attached, strict=True))}
-    with phases("a packet between every two endpoints"):
+    with phases(REACH):
         await reach_each_other(overlay, endpoints, topology)
     return endpoints
 

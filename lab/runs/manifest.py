@@ -35,6 +35,18 @@ class OverlayState(BaseModel):
     mode: dict[str, str] = {}
 
 
+class Resources(BaseModel):
+    """Time and memory of one bring-up of an overlay.
+
+    `seconds` are those from the begin of its installation to a packet between every two endpoints;
+    `memory` is that of its own daemons then (bytes, resident), by host: nothing where it has none.
+    """
+
+    bring_up: int
+    seconds: float
+    memory: dict[str, int] = {}
+
+
 class RunSession(BaseModel):
     """One command that worked on the run; the first made it, the others resumed it."""
 
@@ -95,6 +107,8 @@ class Manifest(BaseModel):
     claims: dict[str, str] = {}
     #: Seconds by phase, and by overlay and phase.
     timing: dict[str, Any] = {}
+    #: By overlay; of a bring-up that was repeated, the last.
+    resources: dict[str, list[Resources]] = {}
     sessions: list[RunSession] = []
 
     @field_validator("profile")

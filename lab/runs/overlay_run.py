@@ -17,6 +17,7 @@ from lab.hosts.host import Endpoint
 from lab.runs.bring_up import Phases, bring_up, reach_each_other, roll_back
 from lab.runs.daemon_watch import Watch
 from lab.runs.experiment import Experiment
+from lab.runs.manifest import Resources
 from lab.runs.measurement import Sampler
 from lab.runs.plan import Block, Task, wanted
 from lab.runs.progress import Progress
@@ -81,7 +82,9 @@ class OverlayRun:
         cells = [task.cell for task in tasks if not self.progress.done(task)]
         hosts, topology = self.target.hosts, self.target.topology
         try:
+            before = self.phases.bringing_up()
             endpoints = await bring_up(self.overlay, hosts, topology, self.phases, self.experiment, cells)
+            await self._note_resources(self.phases.bringing_up() - before)
             mode = await self._measure(endpoints, tasks)
         except asyncio.CancelledError:
             await self._roll_back()
@@ -94,6 +97,13 @@ class OverlayRun:
             with self.phases("uninstall"):
                 await self.overlay.uninstall()
         return mode
+
+    async def _note_resources(self, seconds: float) -> None:
+        """Keep time and memory of the bring-up in the manifest, in place of what it has of this number."""
+        number, memory = self.block.number, dict(await self.overlay.memory())
+        fresh = Resources(bring_up=number, seconds=round(seconds, 3), memory=memory)
+        noted = self.folder.manifest.resources.setdefault(self.name, [])
+        noted[:] = [*(old for old in noted if old.bring_up != number), fresh]
 
     async def _roll_back(self) -> None:
         if not self.keep_installed:

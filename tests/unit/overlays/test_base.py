@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from overlays.common.etcd import Etcd
 from overlays.flannel import flanneld
 from overlays.weave import router
 from tests.unit.fakes import FakeHost
+from tests.unit.here import Here
 
 CHAIN = catalog.topology("linear")
 RECORD = json.dumps({"settings": {"mtu": "1376"}, "told": {"store": "PRG"}})
@@ -42,6 +45,18 @@ async def test_a_host_that_the_others_need_and_that_is_not_given_is_named() -> N
     await overlay.claim([FakeHost("PRG")], install_record.Installed({"store": "AMS"}, ()))
     with pytest.raises(OverlayError, match="flannel has its store on AMS, which is not among the hosts"):
         overlay.host_with("AMS", "its store")
+
+
+async def test_memory_is_that_of_the_daemons_that_run(tmp_path: Path) -> None:
+    mine, gone = tmp_path / "mine.pid", tmp_path / "gone.pid"
+    mine.write_text(f"{os.getpid()}\n")
+    overlay = registry.parse("tinc")
+    overlay.hosts = (Here("AMS"), Here("PRG"))
+    files = {"AMS": {"mine": str(mine), "gone": str(gone)}, "PRG": {"gone": str(gone)}}
+    overlay.pidfiles = lambda host: files[host.name]  # type: ignore[method-assign]
+    memory = await overlay.memory()
+    assert list(memory) == ["AMS"]
+    assert 10 << 20 < memory["AMS"] < 4 << 30
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,19 @@ async def test_the_time_of_every_phase_is_in_the_manifest(tmp_path: Path) -> Non
     assert {"install", "ready", "endpoints", "measuring", "uninstall"} <= set(timing)
 
 
+async def test_what_every_bring_up_took_is_in_the_manifest(tmp_path: Path) -> None:
+    class Occupying(FakeOverlay):
+        async def memory(self) -> dict[str, int]:
+            return {"AMS": 3 << 20}
+
+    with new_folder(tmp_path, bring_ups=2) as folder:
+        await go(folder, overlays={"fake": Occupying()})
+    noted = json.loads((folder.path / "manifest.json").read_text())["resources"]["fake"]
+    assert sorted(one["bring_up"] for one in noted) == [1, 2]
+    assert [one["memory"] for one in noted] == [{"AMS": 3 << 20}] * 2
+    assert all(one["seconds"] >= 0 for one in noted)
+
+
 async def test_only_the_chosen_cells_are_measured(tmp_path: Path) -> None:
     experiment = FakeExperiment()
     with new_folder(tmp_path, only=["/x"]) as folder:

@@ -193,10 +193,11 @@ def _widths(table: Table) -> list[int]:
 
 
 def show_results(experiment: PresentedExperiment, path: Path) -> int:
-    """Draw the figures, write the report, and print the tables of a run; returns 1 when it is not whole.
+    """Draw figures, write the report, print tables and the claims' answers; returns 1 for a run not whole.
 
     The run is held against its manifest; standard error says what is not whole.
     """
+    from lab.report.claims import scorecard, scorecard_table
     from lab.report.html import write
     from lab.runs.run_folder import read
     from lab.runs.run_folder_check import faults
@@ -204,7 +205,10 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []
     files.append(write(run, experiment, path))
-    for table in experiment.tables(run):
+    tables = list(experiment.tables(run))
+    if tables and experiment.claims:
+        tables.append(scorecard_table(scorecard({experiment.name: experiment.claims}, [run])))
+    for table in tables:
         print()
         show(table)
     print("", *files, sep="\n")

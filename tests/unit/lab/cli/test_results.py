@@ -31,6 +31,9 @@ def test_a_whole_run_is_whole(folder: Path) -> None:
     status, said = lab("results", str(folder))
     assert status == 0, said
     assert "TCP, received, Mbit/s" in said
+    # and it ends with what became of the studies' claims
+    assert said.index("TCP, received, Mbit/s") < said.index("scorecard: ")
+    assert "The UDP throughput of the overlays is merely half of that of the machine" in said
 
 
 def test_csv_has_a_row_per_sample_and_what_is_missing_is_empty(folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from markupsafe import escape
+
 from experiments.throughput import Throughput
 from lab.report import html
 from lab.runs.experiment import Cell
@@ -18,6 +20,13 @@ def test_a_page_says_what_was_asked_and_what_each_link_did_before(tmp_path: Path
     page = html.render(calibrated, Throughput(), [])
     assert "overlays underlay, weave; topology point_to_point (2 hosts); per cell tcp 2 × 2 s" in page
     assert list(html.calibration(calibrated).sections[0].rows) == [["AMS-BRA", "17.7", "17.8"]]
+
+
+def test_a_page_opens_with_the_answer_of_every_claim(tmp_path: Path) -> None:
+    page = html.render(throughput_run(tmp_path, 100), Throughput(), [])
+    opening = page[: page.index("<h3>Result</h3>")]
+    assert all(str(escape(claim.text)) in opening for claim in Throughput.claims)
+    assert "claimed 0.4 to 0.6" in opening  # the evidence, and not the answer alone
 
 
 def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None:

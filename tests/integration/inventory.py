@@ -25,6 +25,8 @@ SYSCTLS = [
     "net.ipv4.conf.all.forwarding",
     "net.ipv6.conf.all.forwarding",
 ]
+#: Where the machine's own Docker daemon mounts network namespaces, the first one when it likes.
+DOCKERS_OWN = "/run/docker/netns/"
 
 
 def inventory() -> dict[str, list[str]]:
@@ -37,11 +39,15 @@ def inventory() -> dict[str, list[str]]:
         "links": sorted(line.split(":")[1].strip() for line in _lines("ip", "-o", "link")),
         "routes": _lines("ip", "route", "show", "table", "all"),
         "iptables": _rules("iptables-save") + _rules("iptables-legacy-save"),
-        "mounts": sorted(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()),
+        "mounts": sorted(path for path in _mounts() if not path.startswith(DOCKERS_OWN)),
         "processes": _processes(),
         "sysctls": [f"{name}={_sysctl(name)}" for name in SYSCTLS],
         "records": sorted(p.name for p in Path("/run/lab/labs").glob("*")),
     }
+
+
+def _mounts() -> list[str]:
+    return [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
 
 
 def _lines(*argv: str) -> list[str]:

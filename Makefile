@@ -9,12 +9,12 @@ ARGS ?=
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture docs-data lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | docs-data | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -92,6 +92,10 @@ bench: setup
 # the picture of the rooms and who imports whom, docs/figures/architecture.svg; ARGS=--check only compares
 architecture: venv
 	@$(VENV)/python -m scripts.architecture $(ARGS)
+
+# pages of the documentation that are made of the runs in docs/data
+docs-data: venv
+	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
 
 lock: venv
 	@$(PYTHON) scripts/lock.py

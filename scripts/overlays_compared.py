@@ -1,74 +1,230 @@
-"""Write the comparison of overlays: ``python -m scripts.overlays_compared RUN_FOLDER > PAGE``.
+"""Write the page that compares overlays, from stored runs: ``python -m scripts.overlays_compared``.
 
-The run is one of the multi-hop experiment. Every number on the page is one of its samples, or made of them.
+The runs are archives in ``docs/data``, one of each experiment that the page speaks of; ``--keep FOLDER...``
+makes these archives of run folders first. Every number on the page is one of their samples, or made of them.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import sys
-from collections.abc import Sequence
+import tarfile
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import fmean
 
 from experiments.common.traffic import LATENCY, TCP, UDP
+from experiments.encryption import CONTROLS
 from experiments.multihop.results import MultihopSamples
+from experiments.paths import FAILURE
+from lab import plugins
+from lab.published import CONTROL
 from lab.report import captions
-from lab.report.selection import NOTHING, text
+from lab.report.selection import NOTHING, Group, SampleValue, interval, measured_overlays, select, text
+from lab.report.statistics import Estimate, contrast, ratio
 from lab.runs import run_folder
 from lab.runs.run_folder import StoredRun
+from lab.runs.sample import Sample
 
+ROOT = Path(__file__).resolve().parents[1]
+DATA, PAGE = ROOT / "docs/data", ROOT / "docs/explanation/overlays-compared.md"
+#: The runs that the page has: experiments, by both clocks or by one.
+RUNS = ("multihop", "encryption", "paths-virtual")
 HEAD = """# Overlays compared
 
-One run of the [multi-hop experiment](../experiments/multihop.md), written by `scripts/overlays_compared.py`
-from the run's folder. Means with standard deviation and 95 % interval, where there are several samples.
+Which overlay over a wide-area network, today? This page has runs of three experiments on every overlay that
+the lab has: [multihop](../experiments/multihop.md), [encryption](../experiments/encryption.md)
+and [paths](../experiments/paths.md). `make docs-data` writes it from the runs in `docs/data`: no number is
+typed.
+
+A number is a mean, ± its standard deviation, with its 95 % interval where there are at least three bring-ups:
+the bring-up is what repeats an experiment.
 """
-#: What a run in virtual time leaves out, which must stand beside its numbers.
-VIRTUAL = """
-Time was **virtual**: the processor costs nothing, whoever encrypts or relays. So these numbers show headers,
-MTUs and protocols, and not what a processor needs for them. With one bring-up, nothing can be said about
-differences from one bring-up to the next.
+#: What two processors leave open, which must stand beside the numbers.
+LIMITS = """
+## What this machine cannot tell
+
+- **Which overlay is fastest on a fast link.** All hosts share two processors. In the table of hops the links
+  are slow, so that the links set the pace; in the table of encryption each host has a quarter of a processor,
+  so that the overlay's own work sets it. What stands in `CPU` is the comparison that carries over.
+- **What hardware adds.** Links are emulated. No network card takes over checksums, segments or encryption.
+- **What other kernels do.** This one has no WireGuard and no ESP: WireGuard ran as `wireguard-go` in user
+  space, and libnetwork without encryption. The kernel's WireGuard is in the table of failures alone, where
+  time is virtual and its work free.
+- **A ratio of two overlays whose intervals overlap.** Three bring-ups are few.
 """
-REAL = """
-Time was real, on one machine that carries all hosts. A sample that the machine limited is marked, and its
-number is the machine's. What is faster on two processors need not be faster on others.
+RESOURCES = """
+## Bring-up and memory
+
+Six hosts in a chain, from the first command to a packet between every two endpoints. Memory is what the
+overlay's own daemons occupy on a host, the mean of the hosts.
+
 """
+ENCRYPTION = """
+## Encryption, and what a gigabit costs
+
+Two hosts, one stream of TCP, a quarter of a processor for each host. CPU is the time of all processes of both
+hosts for a gigabit that was received; what the kernel does in interrupts is not in it. Those that always
+encrypt stand beside the underlay, which is the price of the whole overlay.
+
+"""
+FAILURES = """
+## When a link fails
+
+A ring of the same five links. The first host pings its neighbour, and the link between them is cut for
+{:g} s. {}An overlay without a way round is dark until the link is back.
+
+"""
+VIRTUAL = "Time was virtual: the processor costs nothing, and the daemons' timers are exact. "
 
 
-def page(run: StoredRun) -> str:
+#: The runs that the page is made of, by their names in `RUNS`.
+Runs = Mapping[str, StoredRun]
+
+
+def page(runs: Runs) -> str:
     """Return the page in Markdown."""
-    view = MultihopSamples(run)
-    told = [*captions.not_measured(run), *captions.verdicts(run)]
-    parts = [HEAD, VIRTUAL if run.manifest.clock == "virtual" else REAL]
-    parts += [f"\n{captions.conditions(run)}.\n", "\n", _about(view), "\n"]
-    parts += [
-        _by_hops(view, "Round trip, ms", LATENCY, "mean_ms", 2),
-        _by_hops(view, "TCP received, Mbit/s", TCP, "received_mbps", 1),
-        _by_hops(view, "UDP received, Mbit/s", UDP, "received_mbps", 1),
+    view = MultihopSamples(runs["multihop"])
+    parts = [
+        HEAD,
+        "\n## What they are\n\n",
+        _about(view),
+        RESOURCES,
+        _resources(runs["multihop"]),
+        _hops(view),
+        _encryption(runs["encryption"]),
+        _failure(runs["paths-virtual"]),
+        LIMITS,
+        *(_conditions(name, run) for name, run in runs.items()),
     ]
-    if told:
-        parts += ["\n## What does not count\n\n", *(f"- {sentence}\n" for sentence in told)]
     return "".join(parts)
+
+
+def _own(run: StoredRun) -> list[str]:
+    """Return the lab's own overlays that were measured; the tests install one more."""
+    return [
+        name for name in measured_overlays(run) if name.partition(":")[0] in plugins.own_names("overlays")
+    ]
 
 
 def _about(view: MultihopSamples) -> str:
     """Return a table of what each overlay said of itself: hop, mode, encryption, MTU (bytes)."""
     rows = []
-    for name in view.overlays:
+    for name in _own(view.run):
         modes = (sample.mode for sample in view.run.samples if sample.overlay == name and sample.ok)
         mode = next(modes, {})  # of an overlay whose traffic always collapsed there is none
         said = [mode.get(key, NOTHING) for key in ("mode", "encryption", "mtu")]
-        rows.append([name, view.run.manifest.overlays[name].hops or NOTHING, *said])
-    return _table(["overlay", "a hop is", "mode", "encryption", "MTU"], rows)
+        headers = f"{1500 - int(mode['mtu'])}" if mode.get("mtu", "").isdigit() else NOTHING
+        rows.append([name, view.run.manifest.overlays[name].hops or NOTHING, *said, headers])
+    return _table(["overlay", "a hop is", "mode", "encryption", "MTU, bytes", "1500 less the MTU"], rows)
+
+
+def _resources(run: StoredRun) -> str:
+    rows = []
+    for name in _own(run):
+        noted = run.manifest.resources.get(name, [])
+        seconds = Group([SampleValue(one.bring_up, one.seconds) for one in noted])
+        memory = [(one.bring_up, fmean(one.memory.values()) / 2**20) for one in noted if one.memory]
+        rows.append([name, text(seconds, 1), text(Group([SampleValue(*pair) for pair in memory]), 1)])
+    return _table(["overlay", "bring-up, s", "memory, MiB a host"], rows)
+
+
+def _hops(view: MultihopSamples) -> str:
+    rate = captions.rate(view.run)
+    return "".join(
+        [
+            f"\n## Over one to five hops\n\nThe chain AMS–PRG–BRA–LJU–MIL–AMS, {rate}.\n",
+            _by_hops(view, "Round trip, ms", LATENCY, "mean_ms", 2),
+            _by_hops(view, "TCP received, Mbit/s", TCP, "received_mbps", 1),
+            _by_hops(view, "UDP received, Mbit/s", UDP, "received_mbps", 1),
+            "\n### What a hop adds to the round trip\n\n",
+            f"The round trip over the most hops less that of the {CONTROL}, by the hops.\n\n",
+            _table(["overlay", "ms a hop [95 % interval]"], _added(view)),
+        ]
+    )
+
+
+def _added(view: MultihopSamples) -> list[list[str]]:
+    rows, far = [], view.targets[-1]
+    hops = view.topology.hops(view.first, far)
+    control = view.group(CONTROL, LATENCY, far, "mean_ms")
+    for name in _own(view.run):
+        own = view.group(name, LATENCY, far, "mean_ms")
+        if name != CONTROL and own.summary and control.summary:
+            value = (own.summary.mean - control.summary.mean) / hops
+            rows.append([name, _or(contrast([(1 / hops, own.means), (-1 / hops, control.means)]), value)])
+    return rows
+
+
+def _or(found: Estimate | None, value: float) -> str:
+    """Write an estimate with its interval; the value alone where too few bring-ups count for one."""
+    return interval(found) if found else f"{value:.2f} (no interval: too few bring-ups count)"
 
 
 def _by_hops(view: MultihopSamples, heading: str, metric: str, value: str, digits: int) -> str:
     """Return a table of one value by overlay and hops; "" where nobody measured it."""
     groups = {(o, t): view.group(o, metric, t, value) for o in view.overlays for t in view.targets}
-    there = [t for t in view.targets if any(groups[name, t].entries for name in view.overlays)]
+    there = [t for t in view.targets if any(groups[name, t].entries for name in _own(view.run))]
     if not there:
         return ""
     columns = [f"{view.topology.hops(view.first, target)} ({target})" for target in there]
-    rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in view.overlays]
-    return f"\n## {heading}\n\n{_table(['overlay, by hops', *columns], rows)}"
+    rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in _own(view.run)]
+    return f"\n### {heading}\n\n{_table(['overlay, by hops', *columns], rows)}"
+
+
+def _encryption(run: StoredRun) -> str:
+    """Return throughput and processor time of each overlay, and of its encryption beside it in the clear."""
+    rows = []
+    for name in _own(run):
+        group = select(run.samples, name, TCP, "received_mbps")
+        control = select(run.samples, CONTROLS.get(name, ""), TCP, "received_mbps")
+        beside = NOTHING
+        if group.summary and control.summary:
+            share = _or(ratio(group.means, control.means), group.summary.mean / control.summary.mean)
+            beside = f"{share} of {CONTROLS[name]}"
+        rows.append([captions.with_mode(run, name), text(group, 0), text(_cpu(run, name), 1), beside])
+    columns = ["overlay", "TCP received, Mbit/s", "CPU, s a Gbit", "throughput as a share"]
+    return ENCRYPTION + _table(columns, rows)
+
+
+def _cpu(run: StoredRun, overlay: str) -> Group:
+    """Group the processor time of both hosts (s) for each gigabit that TCP carried."""
+    profile = run.manifest.profile
+    seconds = profile["seconds"].get(TCP, 0) + profile["warmup"].get(TCP, 0)
+
+    def of(sample: Sample) -> float | None:
+        rate = sample.values.get("received_mbps") if sample.ok else None
+        hosts: Mapping[str, Mapping[str, float]] = sample.machine.get("hosts", {})
+        used = sum(host["cpu_s"] for host in hosts.values())
+        return used / (rate / 1000 * seconds) if rate and hosts else None
+
+    return Group.by([s for s in run.samples if s.overlay == overlay and s.metric == TCP], of)
+
+
+def _failure(run: StoredRun) -> str:
+    """Return how long nobody answered when a link failed, and which overlays found another way."""
+    rows = []
+    for name in _own(run):
+        found = select(run.samples, name, FAILURE, "around")
+        ways = f"{sum(found.valid):g} of {len(found.valid)}" if found.valid else NOTHING
+        dark, gap = (select(run.samples, name, FAILURE, value) for value in ("dark_s", "gap_s"))
+        rows.append([captions.with_mode(run, name), ways, text(dark, 1), text(gap, 1)])
+    away = run.manifest.profile["seconds"].get(FAILURE, 0)
+    clock = VIRTUAL if run.manifest.clock == "virtual" else ""
+    columns = ["overlay", "found another way", "dark, s", "longest silence at the return, s"]
+    return FAILURES.format(away, clock) + _table(columns, rows)
+
+
+def _conditions(name: str, run: StoredRun) -> str:
+    told = [*captions.not_measured(run), *captions.verdicts(run)]
+    if steal := [float(s.machine["steal"]) for s in run.samples if "steal" in s.machine]:
+        shares = f"{fmean(steal):.1%} of its processors' time on average, {max(steal):.0%} at most"
+        told.append(f"neighbours of this machine took {shares}")
+    lines = [captions.conditions(run), captions.per_cell(run), *told]
+    return f"\n## Conditions: {name}\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -76,5 +232,45 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def keep(folder: Path, data: Path = DATA) -> Path:
+    """Make an archive of the manifest and samples of a run; the same run gives the same bytes."""
+    run = run_folder.read(folder)
+    data.mkdir(parents=True, exist_ok=True)
+    clock = "-virtual" if run.manifest.clock == "virtual" else ""
+    target = data / f"overlays-{run.manifest.experiment}{clock}.tar.xz"
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sessions"] = []  # commands have the paths of one machine
+    files = {
+        "manifest.json": json.dumps(manifest, indent=1).encode(),
+        "samples.jsonl": (folder / "samples.jsonl").read_bytes(),
+    }
+    with tarfile.open(target, "w:xz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"{folder.name}/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return target
+
+
+def stored(enter: Callable[[tempfile.TemporaryDirectory[str]], str], data: Path = DATA) -> Runs:
+    """Read the archives; `enter` keeps the folders into which they are unpacked until the page is made."""
+    found = {}
+    for name in RUNS:
+        folder = Path(enter(tempfile.TemporaryDirectory()))
+        with tarfile.open(data / f"overlays-{name}.tar.xz") as archive:
+            archive.extractall(folder, filter="data")
+        found[name] = run_folder.read(next(folder.iterdir()))
+    return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Keep the runs that were named, and write the page."""
+    for folder in arguments[1:] if arguments[:1] == ["--keep"] else ():
+        print(keep(Path(folder)))
+    with ExitStack() as stack:
+        PAGE.write_text(page(stored(stack.enter_context)))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(page(run_folder.read(Path(sys.argv[1]))))
+    main(sys.argv[1:])

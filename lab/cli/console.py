@@ -192,12 +192,21 @@ def _widths(table: Table) -> list[int]:
     return [max(len(row[number]) for row in rows) for number in range(len(table.columns))]
 
 
+def result_tables(experiment: PresentedExperiment, run: StoredRun) -> Sequence[Table]:
+    """Return the tables of a run; the last has the answers to the claims, where anything was measured."""
+    from lab.report.claims import scorecard, scorecard_table
+
+    tables = list(experiment.tables(run))
+    if tables and experiment.claims:
+        tables.append(scorecard_table(scorecard({experiment.name: experiment.claims}, [run])))
+    return tables
+
+
 def show_results(experiment: PresentedExperiment, path: Path) -> int:
     """Draw figures, write the report, print tables and the claims' answers; returns 1 for a run not whole.
 
     The run is held against its manifest; standard error says what is not whole.
     """
-    from lab.report.claims import scorecard, scorecard_table
     from lab.report.html import write
     from lab.runs.run_folder import read
     from lab.runs.run_folder_check import faults
@@ -205,10 +214,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []
     files.append(write(run, experiment, path))
-    tables = list(experiment.tables(run))
-    if tables and experiment.claims:
-        tables.append(scorecard_table(scorecard({experiment.name: experiment.claims}, [run])))
-    for table in tables:
+    for table in result_tables(experiment, run):
         print()
         show(table)
     print("", *files, sep="\n")

@@ -50,7 +50,7 @@ def _told(found: StoredRun, csv: bool, parquet: bool, reparse: bool, output: Pat
     from dataclasses import replace
 
     from lab.app.request import load_experiment
-    from lab.cli.console import show
+    from lab.cli.console import result_tables, show
     from lab.report import export
     from lab.runs import run_folder_check
 
@@ -66,7 +66,7 @@ def _told(found: StoredRun, csv: bool, parquet: bool, reparse: bool, output: Pat
         (export.write_csv if csv else export.write_parquet)(found.samples, path)
         print(path)
     else:
-        for table in experiment.tables(found):
+        for table in result_tables(experiment, found):
             show(table)
             print()
     return differences + run_folder_check.faults(found, experiment)

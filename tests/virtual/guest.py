@@ -318,7 +318,9 @@ def mount(kind: str, target: str, options: str = "") -> None:
         raise OSError(ctypes.get_errno(), f"mount {kind} {target}")
 
 
-CHECKS = {f.__name__: f for f in (sleep, counter, peers, seed, nap, price, hosts, prices, upcalls, loop, layers)}
+CHECKS = {
+    f.__name__: f for f in (sleep, counter, peers, seed, nap, price, hosts, prices, upcalls, loop, layers)
+}
 
 
 def main() -> None:

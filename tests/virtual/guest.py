@@ -117,23 +117,6 @@ def counter() -> object:
     return slept
 
 
-def peers() -> object:
-    """Wait in a loop without a system call for what a child writes, which runs only if this one lets it."""
-    code = bytes.fromhex("8b0785c074fac3")  # again: read the word; is it 0? then again; return
-    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    page.write(code)
-    wait = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(ctypes.addressof(ctypes.c_char.from_buffer(page)))
-    shared = mmap.mmap(-1, mmap.PAGESIZE)
-    if not os.fork():
-        shared[0] = 1
-        os._exit(0)
-    before = time.monotonic()
-    wait(ctypes.addressof(ctypes.c_char.from_buffer(shared)))
-    took = time.monotonic() - before
-    os.wait()
-    return {"took": took, "yields": int(knob("yields")), "processors": len(os.sched_getaffinity(0))}
-
-
 def seed() -> object:
     """Take random numbers wherever a program gets some."""
     with socket.socket() as listener:
@@ -318,9 +301,7 @@ def mount(kind: str, target: str, options: str = "") -> None:
         raise OSError(ctypes.get_errno(), f"mount {kind} {target}")
 
 
-CHECKS = {
-    f.__name__: f for f in (sleep, counter, peers, seed, nap, price, hosts, prices, upcalls, loop, layers)
-}
+CHECKS = {f.__name__: f for f in (sleep, counter, seed, nap, price, hosts, prices, upcalls, loop, layers)}
 
 
 def main() -> None:

@@ -91,13 +91,6 @@ def test_the_processors_counter_of_cycles_is_virtual_too(kernel: Kernel, tmp_pat
     assert 1e9 <= seen(kernel, "counter", tmp_path) < 1.0002e9
 
 
-def test_a_loop_that_waits_for_another_process_lets_it_run(kernel: Kernel, tmp_path: Path) -> None:
-    found = seen(kernel, "peers", tmp_path)
-    assert found["took"] < 1 * MS  # of virtual time
-    assert found["yields"] == 1
-    assert found["processors"] == 8
-
-
 def test_two_boots_with_one_seed_have_the_same_random_numbers(kernel: Kernel, tmp_path: Path) -> None:
     first, second, other = (seen(kernel, "seed", tmp_path, seed) for seed in (6, 6, 7))
     assert first == second

@@ -10,9 +10,6 @@ void lab_upcall_received(void);
 /* A system call of the calling thread is over: its price, and a nap where it only polls. */
 void lab_syscall_done(int nr, long ret);
 
-/* A program that computed for long without a system call lets the others go on, if there are any. */
-void lab_let_others_run(void);
-
 /* Virtual time since boot (ns), read without moving it; in arch/um/kernel/time.c, which has the variable. */
 unsigned long long lab_now(void);
 

@@ -35,20 +35,12 @@ module_param(spin_ns, uint, 0644);
 static unsigned int upcall_ns;
 module_param(upcall_ns, uint, 0644);
 
-/*
- * So many processors a program is told that there are. Computing takes no time, so a host has as many as its
- * programs want: with one, Go lets a goroutine wait up to 10 ms for another one that is in a system call.
- */
-static unsigned int processors = 8;
-module_param(processors, uint, 0644);
-
-/* Counted since boot: naps; calls and upcalls with a price; the sum of these prices (ns); loops interrupted. */
-static unsigned long spins, charged, upcalls, yields;
+/* Counted since boot: naps; calls and upcalls with a price; the sum of these prices (ns). */
+static unsigned long spins, charged, upcalls;
 static unsigned long long charged_ns;
 module_param(spins, ulong, 0444);
 module_param(charged, ulong, 0444);
 module_param(upcalls, ulong, 0444);
-module_param(yields, ulong, 0444);
 module_param(charged_ns, ullong, 0444);
 
 /* What each successful read, write, send or receive costs processes whose name begins so. */
@@ -221,53 +213,10 @@ void lab_upcall_received(void)
 	current->thread.lab_upcalls++;
 }
 
-/* The processors of which a program is told, in place of the one that this kernel has. */
-static void tell_processors(long ret)
-{
-	unsigned long __user *mask = (void __user *)UPT_SYSCALL_ARG3(&current->thread.regs.regs);
-	unsigned int count = min_t(unsigned int, processors, BITS_PER_LONG);
-
-	if (ret == sizeof(*mask) && count)
-		put_user(GENMASK(count - 1, 0), mask);
-}
-
-/*
- * A thread that waits for another one in a loop without a system call would wait for ever: the other one gets
- * the processor when this one waits, and no tick comes while time stands still. So a program that has
- * computed for long (see lab_host.c) is interrupted, and goes behind the others. No time passes.
- */
-static unsigned long calls;
-static bool computed_long;
-
-int lab_program(unsigned long *turn)
-{
-	struct mm_struct *mm = current->mm;
-
-	*turn = calls;
-	return mm ? mm->context.id.pid : 0;
-}
-
-void lab_interrupted(void)
-{
-	computed_long = true;
-}
-
-void lab_let_others_run(void)
-{
-	if (!computed_long)
-		return;
-	computed_long = false;
-	yields++;
-	yield();
-}
-
 void lab_syscall_done(int nr, long ret)
 {
-	calls++;
 	if (time_travel_mode != TT_MODE_INFCPU && time_travel_mode != TT_MODE_EXTERNAL)
 		return;
-	if (nr == __NR_sched_getaffinity)
-		tell_processors(ret);
 	nap_if_spinning(nr, ret);
 	if (price_count || current->thread.lab_upcalls)
 		charge_for(nr, ret);
@@ -312,8 +261,6 @@ int lab_status(char *line, int size)
 static int __init lab_time_init(void)
 {
 	lab_answer_signal();
-	if (time_travel_mode == TT_MODE_INFCPU || time_travel_mode == TT_MODE_EXTERNAL)
-		lab_watch_programs();
 	return 0;
 }
 late_initcall(lab_time_init);

@@ -7,10 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <lab_host.h>
 
 /*
@@ -69,69 +67,4 @@ void lab_answer_signal(void)
 	action.sa_flags = SA_RESTART;
 	sigfillset(&action.sa_mask);
 	sigaction(SIGUSR2, &action, NULL);
-}
-
-/* A program that took so much of the processor's time without a system call is interrupted (ns). */
-#define LONG 200000000LL
-/* It is looked at so often (ns of the machine's time). */
-#define LOOK 50000000LL
-/* No signal that user-mode Linux uses. */
-#define SIGLOOK (SIGRTMIN + 1)
-
-static long long processor_time(int pid)
-{
-	struct timespec used;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
-		return 0;
-	return used.tv_sec * 1000000000LL + used.tv_nsec;
-}
-
-/*
- * Runs while the kernel waits for a program, or on top of what it does. The processor's time and not that of
- * a clock, so that it does not depend on what else the machine does. The signal reaches a program when it
- * computes; in the kernel's hands it is blocked.
- */
-static void look(int sig)
-{
-	static unsigned long last_turn;
-	static long long since;
-	static int last;
-	int error = errno, pid;
-	unsigned long turn;
-	long long now;
-
-	pid = lab_program(&turn);
-	now = pid > 0 ? processor_time(pid) : 0;
-	if (pid != last || turn != last_turn) {
-		last = pid;
-		last_turn = turn;
-		since = now;
-	} else if (pid > 0 && now - since > LONG) {
-		since = now;
-		lab_interrupted();
-		kill(pid, SIGALRM);
-	}
-	errno = error;
-}
-
-void lab_watch_programs(void)
-{
-	struct itimerspec every = { { 0, LOOK }, { 0, LOOK } };
-	struct sigaction action;
-	struct sigevent event;
-	timer_t timer;
-
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = look;
-	action.sa_flags = SA_RESTART;
-	sigfillset(&action.sa_mask);
-	sigaction(SIGLOOK, &action, NULL);
-	memset(&event, 0, sizeof(event));
-	event.sigev_notify = SIGEV_THREAD_ID;
-	event.sigev_signo = SIGLOOK;
-	event._sigev_un._tid = syscall(SYS_gettid);
-	if (!timer_create(CLOCK_MONOTONIC, &event, &timer))
-		timer_settime(timer, 0, &every, NULL);
 }

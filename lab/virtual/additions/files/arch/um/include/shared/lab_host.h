@@ -17,13 +17,4 @@ void lab_answer_signal(void);
 /* One line on what the kernel is doing; returns its length. */
 int lab_status(char *line, int size);
 
-/* From now on a program that computes for long without a system call is interrupted. */
-void lab_watch_programs(void);
-
-/* The process of the machine below that runs the present program, 0 for none, and how many calls there were. */
-int lab_program(unsigned long *turn);
-
-/* The present program has computed for long. */
-void lab_interrupted(void);
-
 #endif

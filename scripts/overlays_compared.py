@@ -1,18 +1,16 @@
 """Write the page that compares overlays, from stored runs: ``python -m scripts.overlays_compared``.
 
-The runs are archives in ``docs/data``, one of each experiment that the page speaks of; ``--keep FOLDER...``
+The runs are archives in ``docs/data``, one of each experiment that the page is about; ``--keep FOLDER...``
 makes these archives of run folders first. Every number on the page is one of their samples, or made of them.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -26,13 +24,15 @@ from lab.report import captions
 from lab.report.selection import NOTHING, Group, SampleValue, interval, measured_overlays, select, text
 from lab.report.statistics import Estimate, contrast, ratio
 from lab.runs import run_folder
-from lab.runs.run_folder import StoredRun
+from lab.runs.run_folder import MANIFEST, SAMPLES, StoredRun
 from lab.runs.sample import Sample
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA, PAGE = ROOT / "docs/data", ROOT / "docs/explanation/overlays-compared.md"
-#: The runs that the page has: experiments, by both clocks or by one.
+#: The runs that the page is made of: the experiment, and the clock where it is virtual.
 RUNS = ("multihop", "encryption", "paths-virtual")
+#: The runs, by these names.
+Runs = Mapping[str, StoredRun]
 HEAD = """# Overlays compared
 
 Which overlay over a wide-area network, today? This page has runs of three experiments on every overlay that
@@ -40,8 +40,9 @@ the lab has: [multihop](../experiments/multihop.md), [encryption](../experiments
 and [paths](../experiments/paths.md). `make docs-data` writes it from the runs in `docs/data`: no number is
 typed.
 
-A number is a mean, ± its standard deviation, with its 95 % interval where there are at least three bring-ups:
-the bring-up is what repeats an experiment.
+A number is a mean, ± its standard deviation. The 95 % interval follows where samples of at least three
+bring-ups count, as the bring-up is what repeats an experiment. Where samples do not count, the page says how
+many do, and the mean of all of them.
 """
 #: What two processors leave open, which must stand beside the numbers.
 LIMITS = """
@@ -59,8 +60,9 @@ LIMITS = """
 RESOURCES = """
 ## Bring-up and memory
 
-Six hosts in a chain, from the first command to a packet between every two endpoints. Memory is what the
-overlay's own daemons occupy on a host, the mean of the hosts.
+Six hosts in a chain, from the first command to a packet between every two endpoints. Memory is that of the
+processes that must run on a host for the overlay, the mean of the hosts. For libnetwork these include
+Docker's own daemon, which the hosts have in any case.
 
 """
 ENCRYPTION = """
@@ -78,11 +80,8 @@ A ring of the same five links. The first host pings its neighbour, and the link 
 {:g} s. {}An overlay without a way round is dark until the link is back.
 
 """
-VIRTUAL = "Time was virtual: the processor costs nothing, and the daemons' timers are exact. "
-
-
-#: The runs that the page is made of, by their names in `RUNS`.
-Runs = Mapping[str, StoredRun]
+VIRTUAL = """Time was virtual: the processor costs nothing, and the daemons' timers are exact. libnetwork does
+not run in [virtual time](virtual-time.md). """
 
 
 def page(runs: Runs) -> str:
@@ -105,9 +104,8 @@ def page(runs: Runs) -> str:
 
 def _own(run: StoredRun) -> list[str]:
     """Return the lab's own overlays that were measured; the tests install one more."""
-    return [
-        name for name in measured_overlays(run) if name.partition(":")[0] in plugins.own_names("overlays")
-    ]
+    own = plugins.own_names("overlays")
+    return [name for name in measured_overlays(run) if name.partition(":")[0] in own]
 
 
 def _about(view: MultihopSamples) -> str:
@@ -155,23 +153,26 @@ def _added(view: MultihopSamples) -> list[list[str]]:
         own = view.group(name, LATENCY, far, "mean_ms")
         if name != CONTROL and own.summary and control.summary:
             value = (own.summary.mean - control.summary.mean) / hops
-            rows.append([name, _or(contrast([(1 / hops, own.means), (-1 / hops, control.means)]), value)])
+            rows.append(
+                [name, _with_interval(contrast([(1 / hops, own.means), (-1 / hops, control.means)]), value)]
+            )
     return rows
 
 
-def _or(found: Estimate | None, value: float) -> str:
+def _with_interval(found: Estimate | None, value: float) -> str:
     """Write an estimate with its interval; the value alone where too few bring-ups count for one."""
     return interval(found) if found else f"{value:.2f} (no interval: too few bring-ups count)"
 
 
 def _by_hops(view: MultihopSamples, heading: str, metric: str, value: str, digits: int) -> str:
     """Return a table of one value by overlay and hops; "" where nobody measured it."""
-    groups = {(o, t): view.group(o, metric, t, value) for o in view.overlays for t in view.targets}
-    there = [t for t in view.targets if any(groups[name, t].entries for name in _own(view.run))]
+    names = _own(view.run)
+    groups = {(name, t): view.group(name, metric, t, value) for name in names for t in view.targets}
+    there = [t for t in view.targets if any(groups[name, t].entries for name in names)]
     if not there:
         return ""
     columns = [f"{view.topology.hops(view.first, target)} ({target})" for target in there]
-    rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in _own(view.run)]
+    rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in names]
     return f"\n### {heading}\n\n{_table(['overlay, by hops', *columns], rows)}"
 
 
@@ -183,7 +184,9 @@ def _encryption(run: StoredRun) -> str:
         control = select(run.samples, CONTROLS.get(name, ""), TCP, "received_mbps")
         beside = NOTHING
         if group.summary and control.summary:
-            share = _or(ratio(group.means, control.means), group.summary.mean / control.summary.mean)
+            share = _with_interval(
+                ratio(group.means, control.means), group.summary.mean / control.summary.mean
+            )
             beside = f"{share} of {CONTROLS[name]}"
         rows.append([captions.with_mode(run, name), text(group, 0), text(_cpu(run, name), 1), beside])
     columns = ["overlay", "TCP received, Mbit/s", "CPU, s a Gbit", "throughput as a share"]
@@ -239,37 +242,35 @@ def keep(folder: Path, data: Path = DATA) -> Path:
     clock = "-virtual" if run.manifest.clock == "virtual" else ""
     target = data / f"overlays-{run.manifest.experiment}{clock}.tar.xz"
 
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sessions"] = []  # commands have the paths of one machine
-    files = {
-        "manifest.json": json.dumps(manifest, indent=1).encode(),
-        "samples.jsonl": (folder / "samples.jsonl").read_bytes(),
-    }
+    plain = run.manifest.model_copy(update={"sessions": []})  # commands have the paths of one machine
+    files = {MANIFEST: plain.model_dump_json(indent=1).encode(), SAMPLES: (folder / SAMPLES).read_bytes()}
     with tarfile.open(target, "w:xz") as archive:
         for name, content in files.items():
-            entry = tarfile.TarInfo(f"{folder.name}/{name}")
+            entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return target
 
 
-def stored(enter: Callable[[tempfile.TemporaryDirectory[str]], str], data: Path = DATA) -> Runs:
-    """Read the archives; `enter` keeps the folders into which they are unpacked until the page is made."""
-    found = {}
-    for name in RUNS:
-        folder = Path(enter(tempfile.TemporaryDirectory()))
-        with tarfile.open(data / f"overlays-{name}.tar.xz") as archive:
-            archive.extractall(folder, filter="data")
-        found[name] = run_folder.read(next(folder.iterdir()))
-    return found
+def stored(data: Path = DATA) -> Runs:
+    """Read the runs that are kept."""
+    return {name: _unpacked(data / f"overlays-{name}.tar.xz") for name in RUNS}
+
+
+def _unpacked(path: Path) -> StoredRun:
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
+        for name in (MANIFEST, SAMPLES):
+            content = archive.extractfile(name)
+            assert content is not None, f"{name} in {path} is no file"
+            (Path(folder) / name).write_bytes(content.read())
+        return run_folder.read(Path(folder))
 
 
 def main(arguments: Sequence[str]) -> None:
     """Keep the runs that were named, and write the page."""
     for folder in arguments[1:] if arguments[:1] == ["--keep"] else ():
         print(keep(Path(folder)))
-    with ExitStack() as stack:
-        PAGE.write_text(page(stored(stack.enter_context)))
+    PAGE.write_text(page(stored()))
 
 
 if __name__ == "__main__":

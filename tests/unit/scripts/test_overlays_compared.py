@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +78,9 @@ def test_a_page_of_archives_is_that_of_their_runs(runs: Runs, tmp_path: Path) ->
     data = tmp_path / "data"
     made = [keep(run.path, data) for run in runs.values()]
     before = [path.read_bytes() for path in made]
-    with ExitStack() as stack:
-        assert page(stored(stack.enter_context, data)) == page(runs)
+    assert page(stored(data)) == page(runs)
     assert [keep(run.path, data).read_bytes() for run in runs.values()] == before
 
 
 def test_the_page_of_the_documentation_is_that_of_the_runs_that_are_kept() -> None:
-    with ExitStack() as stack:
-        assert PAGE.read_text() == page(stored(stack.enter_context, DATA)), "run: make docs-data"
+    assert PAGE.read_text() == page(stored(DATA)), "run: make docs-data"

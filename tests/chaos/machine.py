@@ -35,10 +35,7 @@ PARTS = (
 
 def everything() -> dict[str, list[str]]:
     """Return what is on the machine, by kind: `inventory`, and files and processes of labs."""
-    found = inventory()
-    # Docker's own, from the first container that it builds an image in until it ends
-    found["mounts"] = [one for one in found["mounts"] if one != "/run/docker/netns/default"]
-    return {**found, "files": _files(), PROGRAMS: _parts(), "Docker's mark": _marked(b"LAB_DOCKERD=")}
+    return {**inventory(), "files": _files(), PROGRAMS: _parts(), "Docker's mark": _marked(b"LAB_DOCKERD=")}
 
 
 def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> tuple[list[str], list[str]]:

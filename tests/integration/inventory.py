@@ -25,8 +25,8 @@ SYSCTLS = [
     "net.ipv4.conf.all.forwarding",
     "net.ipv6.conf.all.forwarding",
 ]
-#: Where the machine's own Docker daemon mounts network namespaces, the first one when it likes.
-DOCKERS_OWN = "/run/docker/netns/"
+#: Docker's own, from the first container that it builds an image in until the daemon ends.
+DOCKERS_OWN = "/run/docker/netns/default"
 
 
 def inventory() -> dict[str, list[str]]:
@@ -39,7 +39,7 @@ def inventory() -> dict[str, list[str]]:
         "links": sorted(line.split(":")[1].strip() for line in _lines("ip", "-o", "link")),
         "routes": _lines("ip", "route", "show", "table", "all"),
         "iptables": _rules("iptables-save") + _rules("iptables-legacy-save"),
-        "mounts": sorted(path for path in _mounts() if not path.startswith(DOCKERS_OWN)),
+        "mounts": sorted(path for path in _mounts() if path != DOCKERS_OWN),
         "processes": _processes(),
         "sysctls": [f"{name}={_sysctl(name)}" for name in SYSCTLS],
         "records": sorted(p.name for p in Path("/run/lab/labs").glob("*")),

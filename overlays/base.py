@@ -203,15 +203,15 @@ class Overlay(ABC):
         return {name: pidfile(name) for name in self.daemons(host)}
 
     async def memory(self) -> Mapping[str, int]:
-        """Return what the overlay's own daemons occupy (bytes, resident), by the name of the host.
+        """Return the memory (bytes, resident) of the processes of `pidfiles`, by the name of the host.
 
-        A host without a daemon is left out, and so is one whose daemon ends meanwhile.
+        A host where none of them runs is left out.
         """
         printed = await self.on_hosts(self._occupied)
         return {name: int(text) * 1024 for name, text in printed.items() if text.strip()}
 
     async def _occupied(self, host: Host) -> str:
-        """Return the memory of the daemons of a host, in KiB; "" where there is none."""
+        """Return the memory of these processes on a host, in KiB; "" where none runs."""
         files = list(self.pidfiles(host).values())
         argv = ["sh", "-c", RESIDENT, "sh", *files]
         return (await host.run(argv, check=False)).stdout if files else ""

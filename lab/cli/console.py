@@ -197,7 +197,7 @@ def result_tables(experiment: PresentedExperiment, run: StoredRun) -> Sequence[T
     from lab.report.claims import scorecard, scorecard_table
 
     tables = list(experiment.tables(run))
-    if tables and experiment.claims:
+    if run.samples and experiment.claims:
         tables.append(scorecard_table(scorecard({experiment.name: experiment.claims}, [run])))
     return tables
 

@@ -24,13 +24,9 @@ from overlays.base import Overlay
 
 #: How long an overlay may take until it says that all hosts reach each other (s).
 READY = 120.0
-#: The phases of a bring-up; the last one ends with a packet between every two endpoints.
-PHASES = INSTALL, BECOME_READY, ATTACH, REACH = (
-    "install",
-    "ready",
-    "endpoints",
-    "a packet between every two endpoints",
-)
+#: The phases of a bring-up, in their order.
+INSTALL, BECOME_READY, ATTACH = "install", "ready", "endpoints"
+REACH = "a packet between every two endpoints"
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ class Phases:
 
     def bringing_up(self) -> float:
         """Return the time (s) of all bring-ups so far."""
-        return sum(self.timing.get(phase, 0.0) for phase in PHASES)
+        return sum(self.timing.get(phase, 0.0) for phase in (INSTALL, BECOME_READY, ATTACH, REACH))
 
 
 async def bring_up(

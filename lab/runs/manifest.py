@@ -38,8 +38,8 @@ class OverlayState(BaseModel):
 class Resources(BaseModel):
     """Time and memory of one bring-up of an overlay.
 
-    `seconds` are those from the begin of its installation to a packet between every two endpoints;
-    `memory` is that of its own daemons then (bytes, resident), by host: nothing where it has none.
+    `seconds` go from the begin of its installation to a packet between every two endpoints. `memory`
+    (bytes, resident, by host) is that of its processes before the first sample; see `Overlay.memory`.
     """
 
     bring_up: int

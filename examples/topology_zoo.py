@@ -2,7 +2,7 @@
 """A network of the Internet Topology Zoo's form, from its file to measured round trips.
 
 `baltic.graphml` has cities, their places, and the speeds of the links between them. The lab makes
-delays of the places (see docs/topologies), builds the network, routes over the shortest ways, and
+delays of the places (see docs/reference/topologies), builds the network, routes over the shortest ways, and
 measures from every city to every other: the matrix has what was measured beside what the links on
 the way add up to.
 

@@ -97,10 +97,12 @@ def _loaded(point: EntryPoint, kind: Kind) -> Any:
     if not kind.base:
         if callable(plugin) and not isinstance(plugin, type):
             return plugin
-        raise PluginError(f"{what} is no function: {plugin!r}; see docs/topologies")
+        raise PluginError(f"{what} is no function: {plugin!r}; see docs/reference/topologies")
     bases = plugin.__mro__ if isinstance(plugin, type) else ()
     if kind.base not in (f"{base.__module__}.{base.__qualname__}" for base in bases):
-        raise PluginError(f"{what} is no subclass of {kind.base}: {plugin!r}; see docs/{kind.word}s")
+        raise PluginError(
+            f"{what} is no subclass of {kind.base}: {plugin!r}; see docs/reference/{kind.word}s"
+        )
     return plugin
 
 

@@ -36,9 +36,9 @@ Runs = Mapping[str, StoredRun]
 HEAD = """# Overlays compared
 
 Which overlay over a wide-area network, today? This page has runs of three experiments on every overlay that
-the lab has: [multihop](../experiments/multihop.md), [encryption](../experiments/encryption.md)
-and [paths](../experiments/paths.md). `make docs-data` writes it from the runs in `docs/data`: no number is
-typed.
+the lab has: [multihop](../reference/experiments/multihop.md),
+[encryption](../reference/experiments/encryption.md) and [paths](../reference/experiments/paths.md).
+`make docs-data` writes it from the runs in `docs/data`: no number is typed.
 
 A number is a mean, ± its standard deviation. The 95 % interval follows where samples of at least three
 bring-ups count, as the bring-up is what repeats an experiment. Where samples do not count, the page says how

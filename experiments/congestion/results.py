@@ -20,7 +20,7 @@ from lab.topology import Topology
 CONTROLS = ("bbr", "cubic", "reno")
 #: Relayed packets go up to user space when most lookups find no flow.
 MOSTLY = claims.Band(low=0.5)
-#: The reason for what the counters show (docs/experiments/congestion.md).
+#: The reason for what the counters show (docs/reference/experiments/congestion.md).
 WHY = (
     "Why relays miss: the flow that a router makes for packets it relays is keyed by their tunnel, and "
     "the Ethernet addresses, which were to be left open, are written as zeros that have to fit. No packet "

@@ -121,7 +121,7 @@ def run(
 def _show_commands() -> None:
     from lab.testbed import dataplane, reservation, restore
 
-    typer.echo("as root on every host, besides what the overlays' pages (docs/overlays) list:")
+    typer.echo("as root on every host, besides what the overlays' pages (docs/reference/overlays) list:")
     for line in (
         f"write {reservation.BUSY} and {restore.OVERLAYS}, and remove them at the end",
         f"run {dataplane.SCRIPT}, which 'prepare --dry-run' prints",

@@ -5,7 +5,7 @@ A script written for Containernet runs when this line replaces its imports from 
     from lab.containernet import *
 
 Everything that such a script names is here. What is different, and every parameter with what
-becomes of it, is in ``docs/containernet.md``.
+becomes of it, is in ``docs/reference/containernet.md``.
 """
 
 from mininet.log import debug, error, info, output, setLogLevel, warn

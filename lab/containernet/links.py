@@ -208,9 +208,8 @@ class Link(MininetLink):
     def _check(name: str, *both: Mapping[str, Any]) -> None:
         unknown = {k for own in both for k in own if not tc_params.is_known(k) and k not in OF_INTERFACES}
         if unknown:
-            raise TopologyError(
-                f"link {name}: {', '.join(sorted(unknown))} is not supported; see docs/containernet.md"
-            )
+            names = ", ".join(sorted(unknown))
+            raise TopologyError(f"link {name}: {names} is not supported; see docs/reference/containernet.md")
 
     def _lay(self, a: CableEnd, b: CableEnd, both: list[dict[str, Any]], mtu: int) -> str:
         shapes = [

@@ -55,7 +55,7 @@ class Options:
         Raises:
             LabError: one that cannot be had.
         """
-        check(name, params, KNOWN, "Open vSwitch here knows no such thing; see docs/containernet.md")
+        check(name, params, KNOWN, "Open vSwitch has no such parameter; see docs/reference/containernet.md")
         mode, protocols = params.get("failMode", "standalone"), params.get("protocols", ())
         if stp and mode == "secure":
             raise LabError(f"switch {name!r}: stp=True cannot be had with failMode='secure'")

@@ -109,5 +109,5 @@ def shape(params: Mapping[str, Any], mtu: int = 1500) -> Shape:
 
 
 def table() -> str:
-    """Write the parameters of shaping, and what becomes of each, as ``docs/containernet.md`` has it."""
+    """Write the table of shaping parameters in ``docs/reference/containernet.md``."""
     return markdown("addLink", KNOWN, REFUSED)

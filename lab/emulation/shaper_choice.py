@@ -63,7 +63,7 @@ def check_links(shaper: type[Shaper], links: Sequence[LinkSpec]) -> None:
 
 
 def abilities_table() -> str:
-    """Return which shaper can impose what, as the table of ``docs/links.md``."""
+    """Return which shaper can impose what, as the table of ``docs/explanation/links-and-shapers.md``."""
     rows = [["parameter", *ABILITIES, "unit and meaning, per direction"]]
     rows += [["---"] * len(rows[0])]
     for name, meaning in MEANINGS.items():

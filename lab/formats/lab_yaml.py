@@ -1,4 +1,4 @@
-"""Our own YAML: hosts and their sites, links and their round trips. `docs/topologies` has the form."""
+"""Our own YAML: hosts and their sites, links and their round trips (``docs/reference/topologies``)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The form of our own YAML files: topologies, and the side files of documents.
 
 The JSON Schema of a topology file is made from them and kept in
-``docs/topologies/topology.schema.json``, for editors that check while one types.
+``docs/reference/topologies/topology.schema.json``, for editors that check while one types.
 """
 
 from __future__ import annotations

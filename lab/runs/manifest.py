@@ -73,7 +73,7 @@ class StoredProfile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """``manifest.json``; see docs/results.md."""
+    """``manifest.json``; see docs/reference/run-folder.md."""
 
     model_config = ConfigDict(extra="forbid")
 

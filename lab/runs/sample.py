@@ -1,4 +1,4 @@
-"""A sample: one measured repetition of a cell, as it is stored (docs/results.md).
+"""A sample: one measured repetition of a cell, as it is stored (docs/reference/run-folder.md).
 
 The schema is versioned: a folder of another version is refused, never guessed at.
 """

@@ -65,7 +65,7 @@ class Machine(SshAccess):
 
 
 class Inventory(BaseModel):
-    """``inventory.yaml``; see docs/inventory.md."""
+    """``inventory.yaml``; see docs/reference/inventory.md."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -184,7 +184,8 @@ def _port_faults(name: str, machine: Machine, topology: Topology) -> Iterator[st
 def template(topology: Topology, name: str) -> str:
     """Return an inventory to fill in, with a comment at every port on what it leads to."""
     lines = [
-        f"# Which machine is which host of {topology.name}: fill in the addresses; see docs/inventory.md.",
+        f"# Which machine is which host of {topology.name}: fill in the addresses.",
+        "# docs/reference/inventory.md describes every field.",
         f"topology: {name}",
         "ssh:",
         "  user: root        # or a user with sudo without a password",

@@ -2,7 +2,7 @@
 
 `KNOWN` has every parameter that becomes options, `ELSEWHERE` those that the network itself
 acts on, `REFUSED` those that cannot be had, each with the reason. Anything else is an error
-that names it. The table in ``docs/containernet.md`` is made from these three.
+that names it. The table in ``docs/reference/containernet.md`` is made from these three.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _check_known(name: str, key: str, value: Any) -> None:
     known = {*KNOWN, *ELSEWHERE, *REFUSED}
     if key not in known:
         near = nearest(key, sorted(known))
-        hint = f"did you mean {near!r}?" if near else "docs/containernet.md lists what is"
+        hint = f"did you mean {near!r}?" if near else "docs/reference/containernet.md lists what is"
         raise TopologyError(f"host {name!r}: the parameter {key} is not supported; {hint}")
 
 
@@ -242,7 +242,7 @@ HARMLESS = {"privileged", "device_requests", "security_opt", "auto_remove", "lin
 
 
 def table() -> str:
-    """Write the parameters of a container, and what becomes of each, as ``docs/containernet.md`` has it."""
+    """Write the table of container parameters in ``docs/reference/containernet.md``."""
     known = {**{key: meaning for key, (_, meaning) in KNOWN.items()}, **ELSEWHERE}
     return markdown("addDocker", known, REFUSED)
 

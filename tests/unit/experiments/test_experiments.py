@@ -32,7 +32,7 @@ from tests.unit.experiments.helpers import (
 )
 from tests.unit.synthetic import synthetic
 
-DOCS = ROOT / "docs" / "experiments"
+DOCS = ROOT / "docs" / "reference" / "experiments"
 NAMES = plugins.own_names("experiments")
 #: Those that a lab of hosts is built for; others have a verb of their own.
 ON_HOSTS = [name for name in NAMES if not load_experiment(name).verb]

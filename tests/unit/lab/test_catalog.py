@@ -23,7 +23,7 @@ def test_every_shipped_topology_is_found_and_says_what_it_shows_and_from_where()
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_topology_has_a_page_with_a_picture(name: str) -> None:
-    docs = ROOT / "docs" / "topologies"
+    docs = ROOT / "docs" / "reference" / "topologies"
 
     assert f"[{name}]({name}.md)" in (docs / "README.md").read_text()
     assert f"(figures/{name}.svg)" in (docs / f"{name}.md").read_text()

@@ -78,4 +78,4 @@ def test_absurd_values_are_refused(params: dict[str, Any]) -> None:
 
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
-    assert tc_params.table() in ROOT.joinpath("docs", "containernet.md").read_text()
+    assert tc_params.table() in ROOT.joinpath("docs", "reference", "containernet.md").read_text()

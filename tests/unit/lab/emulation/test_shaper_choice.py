@@ -68,10 +68,10 @@ async def test_a_named_shaper_that_cannot_be_had_is_an_error() -> None:
 
 
 def test_the_documented_table_is_the_codes() -> None:
-    page = ROOT / "docs" / "links.md"
+    page = ROOT / "docs" / "explanation" / "links-and-shapers.md"
 
     assert shaper_choice.abilities_table() in page.read_text(), (
-        "put the output of lab.emulation.shaper_choice.abilities_table() into docs/links.md"
+        "docs/explanation/links-and-shapers.md lacks the output of shaper_choice.abilities_table()"
     )
     assert {kind.name for kind in shaper_choice.SHAPERS} == set(shaper.ABILITIES)
     assert {name for can in shaper.ABILITIES.values() for name in can} == set(impairments.PARAMETERS)

@@ -12,7 +12,7 @@ from tests.unit.lab.formats.graphs import YAML
 
 
 def test_the_json_schema_in_the_documentation_is_that_of_the_models() -> None:
-    kept = (ROOT / "docs" / "topologies" / "topology.schema.json").read_text()
+    kept = (ROOT / "docs" / "reference" / "topologies" / "topology.schema.json").read_text()
 
     assert kept == models.schema()
     schema = Draft202012Validator(json.loads(kept))

@@ -18,6 +18,6 @@ def test_a_value_that_is_no_number_is_refused() -> None:
 
 
 def test_the_documented_schema_is_that_of_the_samples() -> None:
-    documented = json.loads((ROOT / "docs" / "sample.schema.json").read_text())
+    documented = json.loads((ROOT / "docs" / "reference" / "sample.schema.json").read_text())
     assert documented == Sample.model_json_schema()
     jsonschema.validate(json.loads(sample().line()), documented)

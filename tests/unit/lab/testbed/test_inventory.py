@@ -16,7 +16,7 @@ from lab.testbed.inventory import Inventory, check, read, template
 from tests.paths import ROOT
 
 CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
-DOCS = ROOT / "docs"
+DOCS = ROOT / "docs" / "reference"
 WHOLE = """\
 topology: linear:sites=AMS+PRG+BRA
 ssh: {user: lab, key: keys/lab, known_hosts: known, jump: me@gate.example:2222}

@@ -65,7 +65,7 @@ def test_a_parameter_becomes_options_of_docker(params: dict[str, Any], options: 
         ({"network_mode": "host"}, r"network_mode='host'"),
         ({"device_requests": [object()]}, r"device_requests=.*graphics"),
         ({"cpu_share": 0.3}, r"parameter cpu_share is not supported; did you mean 'cpu_shares'\?"),
-        ({"colour": "red"}, r"parameter colour is not supported; docs/containernet.md"),
+        ({"colour": "red"}, r"parameter colour is not supported; docs/reference/containernet.md"),
         ({"volumes": ["data:/data"]}, r"volumes=.*'data' is no absolute path"),
         ({"volumes": ["/a:/b:fast"]}, r"'fast' is no mode of a volume"),
         ({"cpu_quota": "much"}, r"cpu_quota='much' cannot be used"),
@@ -96,7 +96,7 @@ def test_no_parameter_is_in_two_tables() -> None:
 
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
-    assert run_options.table() in ROOT.joinpath("docs", "containernet.md").read_text()
+    assert run_options.table() in ROOT.joinpath("docs", "reference", "containernet.md").read_text()
 
 
 @pytest.mark.parametrize("mode", ["none", ""])

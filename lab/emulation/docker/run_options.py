@@ -172,16 +172,16 @@ def _settings(option: str) -> Options:
 KNOWN: dict[str, tuple[Options, str]] = {
     "cpus": (
         lambda v: cpu_argv(float(v)),
-        "share of the processors, 1.0 is one of them; dealt out in turns of 5 ms",
+        "share of the processors, 1.0 is one processor; accounted in periods of 5 ms",
     ),
     "cpu_quota": (_flag("cpu-quota", int), "µs of processor time in a period"),
     "cpu_period": (_flag("cpu-period", int), "µs; the period of `cpu_quota`"),
     "cpu_shares": (_flag("cpu-shares", int), "weight against other containers when all are busy"),
     "cpuset_cpus": (_flag("cpuset-cpus"), "processors to run on: `'0,2'`, `'0-3'`"),
     "mem_limit": (_flag("memory"), "bytes, or with a unit: `'64m'`"),
-    "memory": (_flag("memory"), "the lab's own word for `mem_limit`"),
+    "memory": (_flag("memory"), "the lab's own name for `mem_limit`"),
     "memswap_limit": (_flag("memory-swap"), "memory and swap together; where the kernel accounts for swap"),
-    "volumes": (volumes, "`['/outside:/inside:ro']`; `/outside` has to be there, named volumes are refused"),
+    "volumes": (volumes, "`['/outside:/inside:ro']`; `/outside` must exist, named volumes are refused"),
     "tmpfs": (_tmpfs, "`['/inside:size=3G,uid=1000']`"),
     "devices": (lambda v: [f"--device={_device(word)}" for word in _several(v)], "`['/dev/net/tun']`"),
     "sysctls": (_settings("sysctl"), "`{'net.ipv4.ip_forward': 1}`"),
@@ -199,9 +199,9 @@ KNOWN: dict[str, tuple[Options, str]] = {
 
 #: Parameters that are acted on elsewhere, and what they mean.
 ELSEWHERE = {
-    "dimage": "the image; pulled where it is missing and a registry answers. Without it: the lab's own kind "
-    "of host, with a Docker daemon inside",
-    "dcmd": "the first process, in place of the image's ENTRYPOINT and CMD; default: an idle `sh`, or the "
+    "dimage": "the image; pulled if it is missing and a registry answers. Default: the lab's own kind of host, "
+    "with a Docker daemon inside",
+    "dcmd": "the first process, instead of the image's ENTRYPOINT and CMD; default: an idle `sh`, or the "
     "image's own command where it has no `sh`",
     "build_params": "builds the image first; as docker-py's `images.build`: `path`, `dockerfile`, `tag`, …",
     "environment": "`{'NAME': 'value'}` or `['NAME=value']`",
@@ -217,7 +217,7 @@ ELSEWHERE = {
     "mac": "hardware address of the first interface",
     "defaultRoute": "`'via 10.0.0.254'` or an interface's name",
     "rm": "accepted: names carry the lab's id, so no older container has this one",
-    "site": "the lab's own: the site that the host stands at",
+    "site": "the lab's own parameter: the site of the host",
 }
 
 NETWORK_MODE = (

@@ -4,8 +4,8 @@ python -m scripts.prose              print every finding, and end with status 1 
 python -m scripts.prose FILE...      only of these files
 python -m scripts.prose --count      the number of findings by rule
 
-``scripts/prose.toml`` has the rules. The linter reads pages as Markdown, without code. In Python files it reads the
-first paragraph of each docstring, and strings of at least four words: messages, help texts, captions.
+``scripts/prose.toml`` has the rules. It reads pages as Markdown, without code. In Python files it reads
+the first paragraph of each docstring, and strings of at least four words: messages, help texts, captions.
 """
 
 from __future__ import annotations

@@ -74,7 +74,9 @@ class Style:
         return any(file.match(glob) for glob in self.told.get("left-out", {}))
 
     def broken(self, kind: str, sentence: str) -> Iterator[str]:
-        """Yield the rules that one sentence breaks, each with what to write instead."""
+        """Yield the rules that one sentence breaks, each with the words to write instead."""
+        if sentence in self.told["quotations"]:
+            return
         length = len(_WORD.findall(sentence))
         if length > self.told["longest-sentence"]:
             yield f"sentence of {length} words (make several)"

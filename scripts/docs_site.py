@@ -32,10 +32,11 @@ def gather() -> None:
             copy = PAGES / FOLDER / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+    told = options()
     for path in PAGES.rglob("*.md"):
         uri = path.relative_to(PAGES).as_posix()
-        path.write_text(with_links(path.read_text(), uri) + more_options(uri))
-    (PAGES / OPTIONS).write_text(options())
+        path.write_text(with_links(path.read_text(), uri) + link_to_options(uri, told))
+    (PAGES / OPTIONS).write_text(told)
 
 
 def with_links(text: str, uri: str) -> str:
@@ -55,14 +56,16 @@ def on_the_site(link: str, uri: str) -> str:
     return posixpath.relpath(place, posixpath.dirname(uri) or ".")
 
 
-def more_options(uri: str) -> str:
-    """Return the end of a page about verbs: a link to their help."""
+def link_to_options(uri: str, told: str) -> str:
+    """Return the end of a page about verbs: a link to their help, where it is told."""
     folder, _, name = uri.rpartition("/")
+    verb = name.removesuffix(".md")
     if folder != posixpath.dirname(OPTIONS):
         return ""
     if name == "README.md":
         return "\n[All commands and options](options.md), as `--help` prints them.\n"
-    verb = name.removesuffix(".md")
+    if f"## `lab {verb}`\n" not in told:
+        return ""
     return f"\n---\n\n[Every option, as `lab {verb} --help` prints it](options.md#lab-{verb})\n"
 
 

@@ -1,4 +1,4 @@
-"""Our own YAML: hosts and their sites, links and their round trips (``docs/reference/topologies``)."""
+"""Our own YAML: hosts and their sites, links and their round trips (``docs/reference/topology-file.md``)."""
 
 from __future__ import annotations
 

@@ -23,28 +23,30 @@ def command(
     topology: Annotated[str, typer.Argument(help="Name or file of a topology; 'lab list topologies'.")],
     overlay: Annotated[
         list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], an endpoint per host; again for more."),
+        typer.Option("--overlay", help="NAME[:option=value,…], with an endpoint per host. Repeat for more."),
     ] = None,
-    name: Annotated[str, typer.Option("--name", "-n", help="What to call it; the topology's name.")] = "",
+    name: Annotated[
+        str, typer.Option("--lab", "-l", "--name", "-n", help="Name of the lab. Default: the topology's.")
+    ] = "",
     rate: Rate = None,
     site: Sites = None,
     largest_component: LargestComponent = False,
     shaper: ShaperName = "auto",
     daemons: Daemons = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done. Do nothing.")] = False,
 ) -> None:
-    """Bring a lab up and leave it running; returns when everything is ready. Needs root.
+    """Build a lab and leave it up.
 
-    On a name that is up already, shows what differs and changes only that: what stays is not touched.
-    Hosts have Docker daemons, unless --daemons says otherwise when the lab is made.
+    Needs root. It returns when everything is ready. If a lab with this name is up already, it shows
+    the differences and changes only those.
 
-    Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
+    Example: sudo python -m lab up linear --lab class --rate 100 --overlay flannel
     """
     wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
     need_root("up", topology)
     settings = {"name": called, "shaper": shaper, "daemons": daemons}
-    _run(wanted, tuple(overlay) if overlay else None, settings, plan)
+    _run(wanted, tuple(overlay) if overlay else None, settings, dry_run)
 
 
 def _run(wanted: Topology, overlays: tuple[str, ...] | None, settings: Mapping[str, str], plan: bool) -> None:

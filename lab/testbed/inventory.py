@@ -117,7 +117,7 @@ def read(path: Path) -> Inventory:
 
     def refuse(words: str) -> LabError:
         if "cannot be read" in words:
-            return FileError(f"{words}; 'lab inventory TOPOLOGY' writes one")
+            return FileError(f"{words}; 'lab testbed inventory TOPOLOGY' writes one")
         return InventoryError(str(path), [words.removeprefix(str(path)).lstrip(": ")])
 
     try:

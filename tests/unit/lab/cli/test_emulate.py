@@ -78,7 +78,7 @@ def test_a_run_in_virtual_time_is_resumed_with_its_own_cells_seed_and_costs(tmp_
 
 
 def test_a_dry_run_in_virtual_time_counts_bring_ups_and_knows_no_limit_of_the_machine(lab: Lab) -> None:
-    words = ("emulate", "multihop", "--clock", "virtual", "--dry-run", "-o", "tinc", "--only", "tcp")
+    words = ("emulate", "multihop", "--clock", "virtual", "--dry-run", "--overlay", "tinc", "--cells", "tcp")
     once, thrice = (lab(*words, "--bringups", n)[1].splitlines()[-2:] for n in (1, 3))
     assert "daemons in a row" not in once[-1]
     assert float(thrice[0].split()[2]) == pytest.approx(3 * float(once[0].split()[2]), abs=0.21)

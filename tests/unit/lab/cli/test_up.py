@@ -21,6 +21,6 @@ def test_a_lab_that_is_up_keeps_its_kind_of_hosts(
     monkeypatch.setattr("lab.util.locks.STATE", tmp_path / "state")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     a_lab("class")
-    status, _, errors = lab("up", "ring", "--name", "class", "--plan", "--daemons", "none")
+    status, _, errors = lab("up", "ring", "--name", "class", "--dry-run", "--daemons", "none")
     assert status == 1
     assert "lab class was made with --daemons docker, which cannot change" in " ".join(errors.split())

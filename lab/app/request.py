@@ -108,6 +108,12 @@ class RunPlan:
 
         return plan_cells(self.experiment, self.topology, list(self.overlays), self.profile, only)
 
+    def measurable_cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
+        """Return the cells of each overlay that this machine can supply."""
+        return {
+            name: cells for name, cells in self.cells(only).items() if not self.overlays[name].obtainable()
+        }
+
 
 def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     """Load and check everything that a request names; `emit` reports what was left out of a topology file.

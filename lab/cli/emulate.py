@@ -186,18 +186,25 @@ def show_plan(request: RunRequest) -> None:
     from lab.runs.progress import OVERHEAD
 
     plan = plan_run(request, tell)
-    grid = plan.cells(request.only)
+    for name, overlay in plan.overlays.items():
+        if missing := overlay.obtainable():
+            print(f"{name} is left out: {missing.what}; {missing.remedy}")
+    grid = plan.measurable_cells(request.only)
     cells = [cell for of_overlay in grid.values() for cell in of_overlay]
     for cell in cells:
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
     times = plan.profile.bring_ups
     seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
     whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
-    print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    print(f"{_counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     often = f", {times} times each" if times > 1 else ""
     print(
-        f"about {whole:.0f} minutes with the tools' hand-shakes, "
-        f"besides bringing {len(grid)} overlays up{often}"
+        f"about {_counted(round(whole), 'minute')} with the start of the tools, "
+        f"and the time to bring up {_counted(len(grid), 'overlay')}{often}"
     )
     if request.clock == "real":
         warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"

@@ -76,7 +76,7 @@ async def run_experiment(
         ShaperError: the links are no longer shaped; nothing measured on them counts.
     """
     cells = plan_cells(experiment, target.topology, list(overlays), profile, folder.manifest.only)
-    every = [cell for row in cells.values() for cell in row]
+    every = [cell for name, row in cells.items() if not overlays[name].obtainable() for cell in row]
     repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
     bring_ups = folder.manifest.bring_ups
     progress = Progress(every, folder.samples, repeats, bring_ups)
@@ -90,6 +90,8 @@ async def run_experiment(
             keep = name in keep_installed
             overlay_run = OverlayRun(block, overlays[name], experiment, target, folder, progress, emit, keep)
             state = await _state(overlay_run, cells[name])
+            if state.state == "not obtainable":
+                progress.leave_out(cells[name])
             if name not in ended or ended[name].state != "failed":  # one failure of a block stays in sight
                 ended[name] = states[name] = state
             folder.save()

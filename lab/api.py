@@ -22,11 +22,12 @@ from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
 from lab.emulation.registry import DOCKER, NONE, read
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError, MachineError, UnknownName
 from lab.events import Emit, silent
 from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
+from lab.report import export
 from lab.runs import run_folder
 from lab.runs.sample import CLOCKS, Clock
 from lab.topology import Topology
@@ -37,6 +38,25 @@ from lab.virtual import beats, cost
 T = TypeVar("T")
 #: A topology, a graph, or the name or file of one.
 Network = Topology | nx.Graph | str | Path  # type: ignore[type-arg]
+
+
+def results(*runs: str | Path) -> Any:
+    """Return the samples of stored runs as a pandas table, with the columns of ``lab results --csv``.
+
+    ``lab.results("results/multihop-…").query("valid").groupby("overlay")["value.mean_ms"].mean()``
+
+    Args:
+        runs: run folders, one or several. The column ``run`` tells their samples apart.
+
+    Raises:
+        RunError: a folder holds no run, or one of another schema.
+        MachineError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MachineError("lab.results needs pandas; pip install pandas, or use lab results --csv") from None
+    return pandas.DataFrame(export.rows([one for run in runs for one in run_folder.read(Path(run)).samples]))
 
 
 def _topology(network: Network) -> Topology:

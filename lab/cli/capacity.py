@@ -65,7 +65,7 @@ def command(
     plan = plan_run(RunRequest(experiment, topology, overlays=overlays, profile=profile, rate=max_rate), tell)
     need_root("capacity", "")
     with progress(Console(stderr=True, highlight=False) if as_json else None) as emit:
-        found = wait(_find_all(plan, emit, min_rate, max_rate, shaper), "everything was taken away")
+        found = wait(_find_all(plan, emit, min_rate, max_rate, shaper), "everything was removed")
     for name, one in found.items():
         if as_json:
             print(json.dumps({"overlay": name, "topology": plan.topology.name, **asdict(one)}))

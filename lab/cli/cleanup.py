@@ -1,4 +1,4 @@
-"""lab cleanup: take off the machine what a killed lab left on it."""
+"""lab cleanup: remove what a killed lab left on the machine."""
 
 from __future__ import annotations
 
@@ -78,5 +78,5 @@ def _why_left(state: LabState) -> str:
     name = record.name if record else state.lab_id
     why = "its command still runs (see --all)"
     if state.stays():
-        why = f"it is meant to stay up ('lab down {name}' takes it away)"
+        why = f"it is meant to stay up ('lab down {name}' removes it)"
     return f"lab {name} is left alone: {why}"

@@ -1,4 +1,4 @@
-"""lab doctor: what this machine can and cannot do."""
+"""lab doctor: a check of this machine, with remedies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lab down: take a lab off the machine that was left up."""
+"""lab down: remove a lab that was left up."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def command(
 
 
 def down(record: Record, emit: Emit) -> None:
-    """Take one lab away, also half of one, and what a restart of the machine left of it."""
+    """Remove one lab, also half of one, and the rest of a lab after a restart of the machine."""
     from lab.util.locks import lab_lock
 
     refuse_owned(record)

@@ -29,7 +29,7 @@ from lab.cli.options import (
     TopologyOption,
 )
 from lab.cli.process import need_root, wait
-from lab.cli.topologies import tell
+from lab.cli.topologies import counted, tell
 from lab.errors import UnknownName, UsageError
 from lab.topology import sites
 
@@ -144,7 +144,7 @@ def as_stored(request: RunRequest) -> RunRequest:
 
 
 def _run(request: RunRequest) -> int:
-    """Build, measure, show, take away; returns the exit status."""
+    """Build, measure, show, remove; returns the exit status."""
     from rich.console import Console
 
     from lab.app import run, virtual
@@ -156,7 +156,7 @@ def _run(request: RunRequest) -> int:
     # Mininet's prompt and a live display cannot share a terminal
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:
-        status, folder = wait(emulate(request, plan, emit), "everything was taken away")
+        status, folder = wait(emulate(request, plan, emit), "everything was removed")
     return max(status, show_results(plan.experiment, folder))
 
 
@@ -196,15 +196,11 @@ def show_plan(request: RunRequest) -> None:
     times = plan.profile.bring_ups
     seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
     whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
-    print(f"{_counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    print(f"{counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     often = f", {times} times each" if times > 1 else ""
     print(
-        f"about {_counted(round(whole), 'minute')} with the start of the tools, "
-        f"and the time to bring up {_counted(len(grid), 'overlay')}{often}"
+        f"about {counted(round(whole), 'minute')} with the start of the tools, "
+        f"and the time to bring up {counted(len(grid), 'overlay')}{often}"
     )
     if request.clock == "real":
         warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"

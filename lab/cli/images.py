@@ -63,7 +63,7 @@ def build(
 
 @app.command(name="list", cls=Verb)
 def list_() -> None:
-    """List the images: what each was built from, and if it is up to date.
+    """List the images, with their state, size and source.
 
     Needs root.
 

@@ -145,7 +145,7 @@ async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
 
 
 async def _replay(links: Links, name: str, file: Path, sender: str | None) -> None:
-    """Do what a trace says; what it set last stays."""
+    """Replay a trace; its last values stay."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
     from lab.topology import schedule

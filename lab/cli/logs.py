@@ -1,4 +1,4 @@
-"""lab logs: what the daemons of a lab wrote."""
+"""lab logs: the logs of the daemons of a lab."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def _remedy(error: OSError) -> str:
     ours = [state for state in labs() if not state.alive() or state.owned_by(os.getpid())]
     if ours:
         names = " and ".join(state.lab_id for state in ours)
-        return f"; lab {names} was not taken away whole: 'lab cleanup' does so once this is mended"
+        return f"; lab {names} was not removed completely: solve this problem, then run 'lab cleanup'"
     if isinstance(error, PermissionError) and os.geteuid() != 0:
         return "; name another place, or repeat the command with sudo"
     return "; 'lab doctor' tells more"

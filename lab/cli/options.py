@@ -69,7 +69,7 @@ Rate: TypeAlias = Annotated[
 RateOrAuto: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--rate", help="Rate of every link: 50 (Mbit/s), 1Gbit, …, or 'auto': what this machine carries."
+        "--rate", help="Rate of every link: 50 (Mbit/s), 1Gbit, …, or 'auto' for the highest that works."
     ),
 ]
 ShaperName: TypeAlias = Annotated[str, typer.Option(help="What shapes the links: auto, netem or wire.")]
@@ -94,7 +94,7 @@ AcceptNew: TypeAlias = Annotated[
     bool, typer.Option("--accept-new", help="Add keys of new hosts to known_hosts.")
 ]
 TakeOver: TypeAlias = Annotated[
-    bool, typer.Option("--take-over", help="Take over hosts that somebody else has claimed.")
+    bool, typer.Option("--take-over", help="Claim hosts that another user has claimed.")
 ]
 ClockName = Annotated[
     str, typer.Option("--clock", help="'real'; or 'virtual', in which computing takes no time.")

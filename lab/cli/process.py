@@ -24,7 +24,7 @@ def need_root(verb: str, arguments: str = "…") -> None:
 
 
 def wait(work: Coroutine[Any, Any, T], aftermath: str = "") -> T:
-    """Return the work's result; what a signal ends has cleaned up, and `aftermath` says so.
+    """Return the work's result. A signal ends the work, which cleans up; then `aftermath` is printed.
 
     Raises:
         SystemExit: a signal came.

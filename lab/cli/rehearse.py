@@ -43,4 +43,4 @@ def command(
     request = options.request(experiment, "testbed rehearse", **own)
     announce = partial(print, flush=True)
     work = rehearse(request, plan_run(request, tell), hold=keep, progress=progress, announce=announce)
-    sys.exit(wait(work, "everything was taken away"))
+    sys.exit(wait(work, "everything was removed"))

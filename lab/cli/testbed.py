@@ -31,7 +31,7 @@ app = typer.Typer(
 app.command(name="inventory", cls=Verb)(inventory_verb.command)
 app.command(name="rehearse", cls=Verb)(rehearse_verb.command)
 INVENTORY = Path("inventory.yaml")
-AFTERMATH = "overlays were taken off the hosts"
+AFTERMATH = "the overlays were removed from the hosts"
 CHECK_COLUMNS = ["host", "system", "kernel", "CPUs", "Docker", "control", "ports", "free", "held by"]
 
 
@@ -170,8 +170,8 @@ def check_table(found: MachineCheck) -> Table:
     unable = (f"{host}: {overlay} needs {words}" for host, overlay, words in found.unable)
     sections = [
         Section("what each host has", [_host_row(bed, name) for name in bed.hosts if name in bed.surveys]),
-        Section("what it lacks, and 'prepare' brings", _padded(_lacking(bed))),
-        Section("what stands in the way", _padded(found.troubles)),
+        Section("missing, and 'prepare' installs it", _padded(_lacking(bed))),
+        Section("problems", _padded(found.troubles)),
         Section("overlays that a host cannot run", _padded(unable)),
     ]
     title = f"{len(bed.surveys)} of {len(bed.inventory.hosts)} hosts of {bed.topology.name} answer"

@@ -10,7 +10,7 @@ import typer
 
 from lab.cli.options import Daemons, LargestComponent, Rate, ShaperName, Sites
 from lab.cli.process import need_root, wait
-from lab.cli.topologies import read_topology
+from lab.cli.topologies import counted, read_topology
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ def _run(wanted: Topology, overlays: tuple[str, ...] | None, settings: Mapping[s
             _refuse_other_daemons(there, settings["daemons"])
             _change(there, wanted, overlays, plan, emit)
         elif plan:
-            print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
+            hosts, links = counted(len(wanted.hosts), "host"), counted(len(wanted.links), "link")
+            print(f"lab {name} would be made: {hosts}, {links}")
+            print("\n".join(_overlay_changes((), overlays)), end="\n" * bool(overlays))
         else:
             wait(_make(wanted, overlays or (), settings, emit))
     if there is None and not plan:
-        print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
+        print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' removes it")
 
 
 async def _make(wanted: Topology, overlays: tuple[str, ...], settings: Mapping[str, str], emit: Emit) -> None:
@@ -94,7 +96,7 @@ def _refuse_other_daemons(there: Record, daemons: str) -> None:
     if daemons not in ("", there.daemons):
         raise LabError(
             f"lab {there.name} was made with --daemons {there.daemons}, which cannot change; "
-            f"'lab down {there.name}' takes it away"
+            f"'lab down {there.name}' removes it"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.options import LargestComponent, Sites, Strict
-from lab.cli.topologies import read_topology, warn_of_limits
+from lab.cli.topologies import counted, read_topology, warn_of_limits
 from lab.errors import DslError, TopologyError
 from lab.util.documents import printable
 
@@ -36,6 +36,6 @@ def command(
     if placed or strict:
         warn_of_limits(file, gts_rules.limits(from_topology.to_document(found)), strict)
     kinds = Counter([*(host.kind for host in found.hosts), *("link" for _ in found.links)])
-    counted = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in kinds.items())
-    places = f", at {len(found.sites)} site{'s' * (len(found.sites) != 1)}" if found.sites else ""
-    typer.echo(printable(f"{file}: {found.name}: {counted}{places}; no faults"))
+    parts = ", ".join(counted(count, kind) for kind, count in kinds.items())
+    places = f", at {counted(len(found.sites), 'site')}" if found.sites else ""
+    typer.echo(printable(f"{file}: {found.name}: {parts}{places}; no faults"))

@@ -92,7 +92,7 @@ class Emulation:
         if record.rebooted:
             raise LabError(
                 f"lab {record.name} ended when this machine was restarted; "
-                f"'lab down {record.name}' takes away what is left of it"
+                f"'lab down {record.name}' removes the rest of it"
             )
         lab = cls(name=record.name, run=run, emit=emit, daemons=record.daemons)
         lab._lab = RunningLab.of(record, run)

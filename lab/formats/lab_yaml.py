@@ -16,7 +16,7 @@ from lab.topology import Topology
 from lab.topology import schedule as timetable
 from lab.topology.impairments import DEFAULTS
 from lab.topology.specs import MTU
-from lab.topology.validation import ROUTINGS, Fault
+from lab.topology.validation import ROUTINGS, TopologyFault
 
 
 def read(
@@ -94,7 +94,7 @@ def _place(fault: str, found: models.Loaded) -> str:
     """Return the place of a topology's fault in its file: that of the attribute that it begins with."""
     data, path = found.data, list[Any]()
     change = re.match(r"schedule, change (\d+)", fault)
-    about = fault.place if isinstance(fault, Fault) else ()
+    about = fault.place if isinstance(fault, TopologyFault) else ()
     if len(about) == 1:
         path = ["hosts", about[0]]
     elif len(about) == 2:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from lab.errors import TopologyError
 from lab.formats import yaml_loader
 from lab.topology import units
 from lab.topology.impairments import similar
+from lab.topology.sites import SITES
 from lab.topology.validation import NAME, RANGES, Routing
 
 
@@ -222,17 +222,20 @@ def load_part(text: str, source: str) -> Loaded:
     except ValidationError as error:
         faults = _faults(error, source, place)
         try:
-            part = _validated(TopologyModel, _without(data, error.errors(include_url=False)))
+            part = _validated(TopologyModel, _without(data, _told(error)))
         except (ValidationError, LookupError, TypeError, ValueError, AttributeError):
             raise TopologyError("\n".join(faults), faults) from error
         return Loaded(part, data, source, place, faults)
 
 
 def _faults(error: ValidationError, source: str, place: Callable[[Sequence[Any]], str]) -> list[str]:
+    return list(dict.fromkeys(f"{source}{_fault(fault, place)}" for fault in _told(error)))
+
+
+def _told(error: ValidationError) -> list[Any]:
+    """Return the faults to tell: a host is a site or a mapping, and a faulty mapping is no text either."""
     found = error.errors(include_url=False)
-    # a host is a site or a mapping; of a faulty mapping nobody wants to hear that it is no text
-    told = [fault for fault in found if fault["loc"][-1:] != ("str",)] or found[:1]
-    return list(dict.fromkeys(f"{source}{_fault(fault, place)}" for fault in told))
+    return [fault for fault in found if fault["loc"][-1:] != ("str",)] or found[:1]
 
 
 def _validated(model: type[M], data: Any) -> M:
@@ -252,9 +255,7 @@ def _without(data: Any, found: Sequence[Any]) -> Any:
             else:
                 links.add(rest[0])
         elif first == "hosts" and rest:
-            part["hosts"][rest[0]] = None
-            if not re.fullmatch(NAME, rest[0]):
-                del part["hosts"][rest[0]]
+            _mend_host(part["hosts"], *rest)
         elif first == "sites" and rest:
             part["sites"][rest[0]] = [0, 0]
         elif first == "name":
@@ -263,6 +264,17 @@ def _without(data: Any, found: Sequence[Any]) -> Any:
             part.pop(first, None)
     part["links"] = [link for number, link in enumerate(part.get("links", [])) if number not in links]
     return part
+
+
+def _mend_host(hosts: dict[str, Any], name: str, attribute: str = "", *_: Any) -> None:
+    """Take a fault out of a host; one without its site gets some, so that its links are not at fault."""
+    somewhere = next(iter(SITES))
+    if not NAME.fullmatch(name):
+        del hosts[name]
+    elif attribute == "site" or not attribute:
+        hosts[name] = somewhere
+    else:
+        hosts[name].pop(attribute)
 
 
 def _path(fault: Any) -> list[Any]:

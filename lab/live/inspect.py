@@ -81,14 +81,14 @@ def state(record: Record) -> str:
     """In a few words: up, whose, or what became of it."""
     owner = record.state.owner()
     if record.damaged:
-        return f"its record is damaged: {record.damaged}; 'lab down {record.name}' takes away what is left"
+        return f"its record is damaged: {record.damaged}; 'lab down {record.name}' removes the rest"
     if record.rebooted:
-        return f"ended when this machine was restarted; 'lab down {record.name}' takes away what is left"
+        return f"ended when this machine was restarted; 'lab down {record.name}' removes the rest"
     if record.state.stays():
         return "up"
     if owner is not None and owner.alive():
         return f"belongs to process {owner.pid} ({record.state.command})"
-    return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
+    return "half made or half removed by a command that was killed; 'lab cleanup' removes it"
 
 
 def _patience(states: Mapping[str, LinkState]) -> float:

@@ -69,7 +69,7 @@ async def run_experiment(
         folder: opened by `RunFolder.create` or `RunFolder.resume`; seed, filter and what to do when an
             overlay falls back are in its manifest.
         emit: receives an event for every step and sample.
-        keep_installed: overlays that were on the lab before the run, and stay on it.
+        keep_installed: overlays that were on the lab before, and stay.
 
     Raises:
         RunError: a sample cannot be written.
@@ -90,8 +90,6 @@ async def run_experiment(
             keep = name in keep_installed
             overlay_run = OverlayRun(block, overlays[name], experiment, target, folder, progress, emit, keep)
             state = await _state(overlay_run, cells[name])
-            if state.state == "not obtainable":
-                progress.leave_out(cells[name])
             if name not in ended or ended[name].state != "failed":  # one failure of a block stays in sight
                 ended[name] = states[name] = state
             folder.save()
@@ -118,6 +116,7 @@ async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState
         mode = await overlay_run.work_through(tasks)
     except NotObtainable as error:
         overlay_run.emit(Note(str(error)))
+        overlay_run.progress.leave_out(cells)
         return not_obtainable(overlay_run.overlay, error.reason, error.remedy)
     except (OverlayError, HostError, MeasureError) as error:
         overlay_run.emit(Note(f"{name} is given up: {error}"))

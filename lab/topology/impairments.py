@@ -18,7 +18,7 @@ from lab.util.documents import shown
 
 #: What other programs call an attribute: its name here.
 SYNONYMS = {
-    **dict.fromkeys(("bw", "bandwidth", "capacity", "speed", "throughput"), "rate"),
+    **dict.fromkeys(("bw", "bandwidth", "capacity", "speed"), "rate"),
     **dict.fromkeys(("latency", "lat"), "delay"),
     **dict.fromkeys(("ping", "round_trip", "roundtrip"), "rtt"),
     **dict.fromkeys(("packet_loss", "loss_rate", "drop"), "loss"),
@@ -140,7 +140,7 @@ def combined_faults(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def similar(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is meant: what another program's name stands for, else the nearest one."""
+    """Return the known name that is meant: ours for that of another program, else the nearest one."""
     names = list(known)
     meant = SYNONYMS.get(name.lower())
     return meant if meant in names else nearest(name, names)

@@ -16,7 +16,7 @@ _VALUE = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([^\W\d_]+|%
 
 
 def read(value: Any, unit: str) -> Any:
-    """Return a text such as ``10ms`` as a number in `unit`; what is no text with a unit comes back as it is.
+    """Return a text such as ``10ms`` as a number in `unit`; other values are returned without a change.
 
     Raises:
         ValueError: the text has a unit that is none of `UNITS`; half a sentence.

@@ -43,12 +43,12 @@ RANGES: Mapping[str, tuple[float, float, str]] = {
 }
 
 
-class Fault(str):
+class TopologyFault(str):
     """Half a sentence about what is wrong, and the host, or the two hosts of the link, that it is about."""
 
     place: tuple[Any, ...]
 
-    def __new__(cls, text: str, *place: Any) -> Fault:
+    def __new__(cls, text: str, *place: Any) -> TopologyFault:
         fault = super().__new__(cls, text)
         fault.place = place
         return fault
@@ -79,10 +79,10 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
     known = dict.fromkeys([*SITES, *(str(name).upper() for name in sites)])
     for node, attributes in graph.nodes(data=True):
         words = f"host {shown(node)}"
-        found += (Fault(f"{words}: {fault}", node) for fault in _host_faults(node, attributes, known))
+        found += (TopologyFault(f"{words}: {fault}", node) for fault in _host_faults(node, attributes, known))
     for a, b, attributes in graph.edges(data=True):
         own = [*_link_faults(a, b, attributes), *_length_faults(graph, a, b, attributes)]
-        found += (Fault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in own)
+        found += (TopologyFault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in own)
     return found + list(_whole_faults(graph, separate_parts))
 
 
@@ -91,7 +91,7 @@ def sound(graph: nx.Graph[Any], found: Iterable[str]) -> nx.Graph[Any]:
 
     It is empty where a fault is about the graph as a whole.
     """
-    places = [fault.place if isinstance(fault, Fault) else () for fault in found]
+    places = [fault.place if isinstance(fault, TopologyFault) else () for fault in found]
     if () in places:
         return nx.Graph()
     part: nx.Graph[Any] = nx.Graph(graph)
@@ -158,7 +158,7 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
 
 
 def _length_faults(graph: nx.Graph[Any], a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the fault of a link whose round trip nobody says, and that has an end without a site."""
+    """Yield the fault of a link that has no round trip, and an end without a site to estimate it by."""
     own = attributes.get("from")
     both = isinstance(own, Mapping) and all(
         isinstance(own.get(end), Mapping) and "delay" in own[end] for end in (a, b)
@@ -187,7 +187,9 @@ def combined_faults(graph: nx.Graph[Any]) -> list[str]:
     """Return the faults that can only be told once every attribute has its value."""
     found: list[str] = []
     for a, b, edge in graph.edges(data=True):
-        found += (Fault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in _combined_link_faults(a, b, edge))
+        found += (
+            TopologyFault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in _combined_link_faults(a, b, edge)
+        )
     for what, rows in (("hosts", graph.nodes(data=True)), ("links", graph.edges(data=True))):
         held = Counter(row[-1]["number"] for row in rows if "number" in row[-1])
         found += [f"{times} {what} have the number {number}" for number, times in held.items() if times > 1]

@@ -74,6 +74,25 @@ def test_no_option_has_a_no_that_means_nothing_and_no_argument_looks_like_a_choi
     assert "{" not in out.split("╭")[0]
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("up", "down", "ps", "link", "exec", "shell", "prompt", "logs", "ping-all", "capture", "calibrate"),
+        "run",
+    ],
+)
+def test_every_verb_that_works_on_a_lab_that_is_up_takes_its_name_as_an_option(lab: Lab, verb: str) -> None:
+    assert re.search(r"^│ --lab\b", lab(verb, "--help")[1], re.MULTILINE)
+
+
+def test_every_verb_has_a_page() -> None:
+    pages = {page.stem for page in (ROOT / "docs" / "reference" / "cli").glob("*.md")}
+    wanted = {main.SAME.get(verb, verb) for verb in main.verbs()}
+    wanted |= {"testbed-inventory", "testbed-rehearse"}
+    assert wanted <= pages
+    assert pages - wanted <= {"README", "options"}
+
+
 def test_run_and_emulate_are_one_verb(lab: Lab) -> None:
     asked = ("multihop", "--dry-run", "--overlay", "underlay", "--cells", "hops=5")
     assert lab("run", *asked) == lab("emulate", *asked)
@@ -145,7 +164,7 @@ def test_an_error_of_the_disk_never_says_that_nothing_is_left(
     state = ownership.LabState.create()
     if not ours:
         state.keep()
-    words = f"lab {state.lab_id} was not taken away whole: 'lab cleanup' does so once this is mended"
+    words = f"lab {state.lab_id} was not removed completely: solve this problem, then run 'lab cleanup'"
     said = words if ours else "'lab doctor' tells more"
     assert lab()[2] == f"lab: No space left on device (/var/lib/lab/x); {said}\n"
 

@@ -41,7 +41,7 @@ async def test_what_each_host_has_and_lacks_is_a_table(tmp_path: Path) -> None:
     first = shown["what each host has"][0]
     assert first[0] == PAIR.hosts[0].name
     assert first[5] == "lo", "the interface that carries the connection"
-    assert "192.168.1.1/24 for eth1" in shown["what it lacks, and 'prepare' brings"][0][0]
+    assert "192.168.1.1/24 for eth1" in shown["missing, and 'prepare' installs it"][0][0]
     assert {len(row) for rows in shown.values() for row in rows} == {len(table.columns)}
 
 

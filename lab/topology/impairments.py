@@ -20,7 +20,7 @@ from lab.util.documents import shown
 SYNONYMS = {
     **dict.fromkeys(("bw", "bandwidth", "capacity", "speed"), "rate"),
     **dict.fromkeys(("latency", "lat"), "delay"),
-    **dict.fromkeys(("ping", "round_trip", "roundtrip"), "rtt"),
+    **dict.fromkeys(("ping", "round_trip"), "rtt"),
     **dict.fromkeys(("packet_loss", "loss_rate", "drop"), "loss"),
     **dict.fromkeys(("max_queue_size", "limit", "buffer"), "queue"),
     **dict.fromkeys(("location", "place", "city"), "site"),

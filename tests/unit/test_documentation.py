@@ -57,7 +57,7 @@ def blocks(page: Path, language: str) -> list[str]:
         pytest.param(page, code, id=f"{page.stem}-{number}")
         for page in SITE_PAGES
         for number, code in enumerate(blocks(page, "yaml"))
-        if code.startswith("name:")
+        if code.startswith("name:") and page.stem != "validate"  # whose file has faults, to show them
     ],
 )
 def test_a_topology_file_on_a_page_is_one(page: Path, code: str, tmp_path: Path) -> None:

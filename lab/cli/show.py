@@ -9,6 +9,7 @@ import typer
 
 from lab.cli.options import Force, LargestComponent, Sites, TopologyName
 from lab.cli.topologies import read_topology
+from lab.draw.geometry import Layout
 from lab.errors import FileError
 from lab.topology import Topology
 from lab.util import files
@@ -23,11 +24,17 @@ def command(
         Path | None,
         typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
     ] = None,
+    layout: Annotated[
+        Layout | None,
+        typer.Option(
+            help="Hosts on the map, or by the structure of the links. Default: the map, if it is known."
+        ),
+    ] = None,
     force: Force = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
 ) -> None:
-    """Show a topology: hosts, links, addresses and expected round trips, or a picture on the map.
+    """Show a topology: hosts, links, addresses and expected round trips, or a picture.
 
     Example: python -m lab show linear -o chain.svg
     """
@@ -37,7 +44,7 @@ def command(
     if output is None:
         _table(found)
     else:
-        files.write({output: _picture(found, output.suffix.lower())}, force=force)
+        files.write({output: _picture(found, output.suffix.lower(), layout)}, force=force)
 
 
 def _table(topology: Topology) -> None:
@@ -63,12 +70,12 @@ def _table(topology: Topology) -> None:
         console.print(table)
 
 
-def _picture(topology: Topology, suffix: str) -> bytes:
+def _picture(topology: Topology, suffix: str, layout: Layout | None) -> bytes:
     """Return the content of a file with this suffix."""
     if suffix in (".svg", ".png"):
         from lab.draw import chart
 
-        return chart.render(topology, suffix[1:])
+        return chart.render(topology, suffix[1:], layout)
     if suffix in (".dot", ".mmd"):
         from lab.draw import labels
 

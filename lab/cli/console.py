@@ -213,7 +213,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
 
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []
-    files.append(write(run, experiment, path))
+    files.append(write(run, experiment, path, files))
     for table in result_tables(experiment, run):
         print()
         show(table)

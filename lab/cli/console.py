@@ -217,7 +217,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     for table in result_tables(experiment, run):
         print()
         show(table)
-    print("", *files, sep="\n")
+    print("", *(file for file in files if file.suffix in (".svg", ".html")), sep="\n")
     sentences = faults(run, experiment)
     for sentence in sentences:
         print(printable(sentence), file=sys.stderr)

@@ -14,7 +14,7 @@ PIECES = 24
 
 
 class Layout(StrEnum):
-    """Where hosts are: at the places of their sites, or by the structure of their links."""
+    """The places of hosts: those of their sites, or by the structure of their links."""
 
     MAP = "map"
     STRUCTURE = "structure"

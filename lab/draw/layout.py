@@ -143,7 +143,7 @@ def _by_structure(topology: Topology) -> dict[str, Point]:
     return {host.name: point for host, point in _scaled(topology, shapes)}
 
 
-def _scaled(topology: Topology, shapes: list[structure.Shape]) -> Iterator[tuple[HostSpec, Point]]:
+def _scaled(topology: Topology, shapes: list[structure.Outline]) -> Iterator[tuple[HostSpec, Point]]:
     """Place shapes below the title: steps are as long as fits, and not longer than `STEP`."""
     spans = [_span(shape) for shape in shapes]
     wide = max(right - left for left, right, _, _ in spans)
@@ -162,7 +162,7 @@ def _scaled(topology: Topology, shapes: list[structure.Shape]) -> Iterator[tuple
     return ((host, found[host.name]) for host in topology.hosts)
 
 
-def _span(shape: structure.Shape) -> tuple[float, float, float, float]:
+def _span(shape: structure.Outline) -> tuple[float, float, float, float]:
     """Return the least and the most x and y."""
     across, down = zip(*shape.places.values(), strict=True)
     return min(across), max(across), min(down), max(down)

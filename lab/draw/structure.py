@@ -20,14 +20,14 @@ ROW = 8
 FEW = 150
 
 
-class Shape(NamedTuple):
+class Outline(NamedTuple):
     """Places of hosts by name; a `round` shape keeps its proportions."""
 
     places: Mapping[str, Place]
     round: bool = False
 
 
-def shape(part: Graph) -> Shape:
+def shape(part: Graph) -> Outline:
     """Return the places of the hosts of a graph that is connected, by what its structure is."""
     for find in (_chain, _ring, _star, _tree, _grid):
         if found := find(part):
@@ -35,13 +35,13 @@ def shape(part: Graph) -> Shape:
     return _other(part)
 
 
-def _chain(part: Graph) -> Shape | None:
+def _chain(part: Graph) -> Outline | None:
     ends = [host for host in part if part.degree(host) < 2]
     if not ends or max(degree for _, degree in part.degree) > 2:
         return None
     hosts = list(nx.dfs_preorder_nodes(part, ends[0]))
     rows = [hosts[n : n + ROW] for n in range(0, len(hosts), ROW)]
-    return Shape(
+    return Outline(
         {
             host: (float(column if number % 2 == 0 else ROW - 1 - column), float(number))
             for number, row in enumerate(rows)
@@ -50,10 +50,10 @@ def _chain(part: Graph) -> Shape | None:
     )
 
 
-def _ring(part: Graph) -> Shape | None:
+def _ring(part: Graph) -> Outline | None:
     if any(degree != 2 for _, degree in part.degree):
         return None
-    return Shape(_circle(list(nx.dfs_preorder_nodes(part, next(iter(part))))), round=True)
+    return Outline(_circle(list(nx.dfs_preorder_nodes(part, next(iter(part))))), round=True)
 
 
 def _circle(hosts: Sequence[str]) -> dict[str, Place]:
@@ -65,15 +65,15 @@ def _circle(hosts: Sequence[str]) -> dict[str, Place]:
     }
 
 
-def _star(part: Graph) -> Shape | None:
+def _star(part: Graph) -> Outline | None:
     count = part.number_of_nodes()
     hub = next((host for host, degree in part.degree if degree == count - 1), None)
     if hub is None or part.number_of_edges() != count - 1:
         return None
-    return Shape({hub: (0.0, 0.0), **_circle([host for host in part if host != hub])}, round=True)
+    return Outline({hub: (0.0, 0.0), **_circle([host for host in part if host != hub])}, round=True)
 
 
-def _tree(part: Graph) -> Shape | None:
+def _tree(part: Graph) -> Outline | None:
     """The root above; each host above the middle of its branches."""
     if not nx.is_tree(part):
         return None
@@ -86,10 +86,10 @@ def _tree(part: Graph) -> Shape | None:
         below = [across[other] for other in part[host] if depth[other] > depth[host]]
         across[host] = (below[0] + below[-1]) / 2 if below else float(leaves)
         leaves += not below
-    return Shape({host: (across[host], float(depth[host])) for host in part})
+    return Outline({host: (across[host], float(depth[host])) for host in part})
 
 
-def _grid(part: Graph) -> Shape | None:
+def _grid(part: Graph) -> Outline | None:
     """Rows and columns, found by the hops from two neighbouring corners."""
     corners = [host for host, degree in part.degree if degree == 2]
     if len(corners) != 4:
@@ -102,15 +102,15 @@ def _grid(part: Graph) -> Shape | None:
     places = {host: (hops[host] - rows[host], rows[host]) for host in part}
     steps = (abs(places[a][0] - places[b][0]) + abs(places[a][1] - places[b][1]) for a, b in part.edges)
     whole = len(set(places.values())) == len(part) and all(step == 1 for step in steps)
-    return Shape(places) if whole else None
+    return Outline(places) if whole else None
 
 
-def _other(part: Graph) -> Shape:
+def _other(part: Graph) -> Outline:
     """By the distances in hops (Kamada and Kawai, 1989); a full mesh, or very many hosts, on a circle."""
     count = part.number_of_nodes()
     if count > FEW or part.number_of_edges() == count * (count - 1) / 2:
-        return Shape(_circle(list(part)), round=True)
+        return Outline(_circle(list(part)), round=True)
     found = nx.kamada_kawai_layout(part, weight=None)
     lengths = [float(((found[a] - found[b]) ** 2).sum()) ** 0.5 for a, b in part.edges]
     step = fmean(lengths) or 1.0
-    return Shape({host: (float(x) / step, -float(y) / step) for host, (x, y) in found.items()}, round=True)
+    return Outline({host: (float(x) / step, -float(y) / step) for host, (x, y) in found.items()}, round=True)

@@ -97,6 +97,7 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "experiment": experiment,
         "manifest": run.manifest,
         "folder": run.path.name,
+        "rate": captions.rate(run),
         "conditions": captions.conditions(run),
         "request": request(run),
         "present": sum(sample.ok for sample in run.samples),
@@ -159,11 +160,13 @@ def inlined(image: bytes) -> str:
 
 
 def picture(run: StoredRun) -> str:
-    """Draw the topology as a data URI; empty for one that this version cannot read."""
+    """Draw the topology's structure as a data URI; empty for one that this version cannot read."""
     from lab.draw import chart
+    from lab.draw.geometry import Layout
 
     try:
-        return inlined(chart.render(Topology.from_dict(run.manifest.topology), "svg"))
+        topology = Topology.from_dict(run.manifest.topology)
+        return inlined(chart.render(topology, "svg", Layout.STRUCTURE))
     except TopologyError:
         return ""
 

@@ -23,7 +23,7 @@ NOT_VALID, NONE_VALID = "sample that is not valid", "no valid sample"
 
 
 class Look(NamedTuple):
-    """How a series is told from others; each of the three does it alone."""
+    """The marks of a series; each of the three tells it from others."""
 
     colour: str
     marker: str

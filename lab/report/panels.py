@@ -86,7 +86,7 @@ class Panel:
 
     @property
     def rows(self) -> Sequence[float]:
-        """Where the bars of each place lie."""
+        """The middle of the bars of each place, in units of a group of bars."""
         return self.at or [float(number) for number in range(len(self.places))]
 
     @property

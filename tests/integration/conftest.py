@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.inventory import inventory
+from tests.paths import ROOT
 
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
 CONTRACT = "contract"
@@ -50,11 +53,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def docker_daemon() -> Iterator[None]:
-    """A Docker daemon for the whole session, so that each test's before and after are alike."""
+    """A Docker daemon for the whole session, so that each test's before and after are alike.
+
+    What a killed command left before the tests goes first: else it goes in the middle of one.
+    """
     from lab.emulation.docker.daemon import Daemon
 
     daemon = Daemon()
     asyncio.run(asyncio.to_thread(daemon.ensure))
+    subprocess.run([sys.executable, "-m", "lab", "cleanup"], cwd=ROOT, check=True)
     yield
     asyncio.run(asyncio.to_thread(daemon.release))
 

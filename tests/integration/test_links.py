@@ -246,7 +246,7 @@ async def test_jitter_has_the_spread_and_the_form_that_were_asked(
     errors = []
     async with links(shaper, replace(LINK, rate=None)):
         await shaper.change("A-B", directions=["ab"], jitter=3.0, distribution=distribution)
-        for _ in range(3):  # other work on the machine can only make a reading worse
+        for _ in range(8):  # other work on the machine can only make a reading worse
             times = sorted(came(await ping(count=300, spacing=12.0)))
             got = [times[round(share * len(times))] for share in shares]
             errors.append(max(abs(g - a) for g, a in zip(got, asked, strict=True)))

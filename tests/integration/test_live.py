@@ -109,6 +109,12 @@ def test_cleanup_leaves_it_alone(up: str) -> None:
     assert lab("exec", "AMS", "--lab", up, "--", "true").returncode == 0
 
 
+def round_trip(name: str, a: str, b: str) -> float:
+    """What `ping-all` says of two hosts of a lab (ms)."""
+    pairs = json.loads(lab("ping-all", name, "--json").stdout)["pairs"]
+    return next(float(row["rtt_ms"]) for row in pairs if (row["a"], row["b"]) == (a, b))
+
+
 def test_links_and_hosts_come_and_go_beside_what_stays(up: str, tmp_path: Path) -> None:
     # given a process that runs in an endpoint
     lab("exec", "AMS/underlay", "--lab", up, "--", "sh", "-c", "tail -f /dev/null >/dev/null 2>&1 &")
@@ -129,9 +135,8 @@ def test_links_and_hosts_come_and_go_beside_what_stays(up: str, tmp_path: Path) 
     assert {h.name: (h.pid, h.container) for h in after.hosts if h.name != "NEW"} == old
     running = lab("exec", "AMS/underlay", "--lab", up, "--", "sh", "-c", "cat /proc/[0-9]*/comm").stdout
     assert "tail" in running.split()
-    done = json.loads(lab("ping-all", up, "--json").stdout)
-    times = {(row["a"], row["b"]): row["rtt_ms"] for row in done["pairs"]}
-    assert times["AMS", "BRA"] == pytest.approx(5.0, abs=1.5)  # over the new host, no longer over PRG
+    # over the new host, no longer over PRG, which is 9.7 ms; other work on the machine only adds to a reading
+    assert min(round_trip(up, "AMS", "BRA") for _ in range(3)) == pytest.approx(5.0, abs=1.5)
     # and back again
     said = lab("up", LINE, "--name", up, "--rate", "200").stdout
     assert "- host NEW" in said

@@ -117,7 +117,7 @@ class Paths(Traffic):
             return super().figures(run, folder)
         left = overlays_panel(dark)
         (series,) = left.series
-        away = [float(run.manifest.profile["seconds"][FAILURE])] * len(left.places)
+        away = [run.manifest.profile.get("seconds", {}).get(FAILURE)] * len(left.places)
         left = replace(left, series=[replace(series, label="link fails", limits=away)])
         return drawing.draw(
             Figure(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class SampleView:
 
     def _rank(self, part: Any) -> tuple[int, float, str]:
         if not isinstance(part, str):
-            return 0, part, ""
+            return 0, -inf if part is None else part, ""
         number = self._numbers.get(part)
         return (2, 0, part) if number is None else (1, number, "")
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 BLACK, GREY = "#000000", "#666666"
 DASHES = (0, (4, 2))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "----", "++++", "oo")
+#: Of lines alone: dots take a quarter of a megabyte of an SVG.
+HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "++++", "||||", "//")
 #: The limit of a link, or what was asked; and what a study published.
 LIMIT: Any = {"ls": DASHES, "lw": 1.0, "color": GREY, "zorder": 2.5}
 PUBLISHED: Any = {"ls": "", "marker": "D", "ms": 4, "mfc": "none", "mec": BLACK, "mew": 0.9, "zorder": 6}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from experiments.cpu import Cpu
@@ -89,8 +90,6 @@ def test_places_of_numbers_are_in_their_order_and_of_links_named(tmp_path: Path)
 def test_a_view_ignores_failed_samples(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("underlay",), experiment=Throughput(), topology=POINT, values=halves)
     failed = [s.model_copy(update={"outcome": "failed"}) for s in run.samples]
-    from dataclasses import replace
-
     assert not SampleView(replace(run, samples=failed), Throughput.charts[0]).samples
 
 
@@ -136,3 +135,13 @@ def test_overlays_are_beside_what_they_are_compared_with_and_those_not_had_have_
     assert panel.at == [0, 1, 2.5, 3.5, 5.0]
     assert panel.notes == {4: "not obtainable here"}
     assert panel.series[0].means[4] is None
+
+
+def test_samples_of_before_without_a_parameter_have_a_place_before_the_others(tmp_path: Path) -> None:
+    run = synthetic(
+        tmp_path, ("underlay",), experiment=Mesh(), topology=catalog.topology("full_mesh"), values=halves
+    )
+    first = run.samples[0].model_copy(update={"params": {}})
+    view = SampleView(replace(run, samples=[*run.samples, first]), Mesh.charts[0])
+    assert view.places[0] == (None, None)
+    assert len(view.places) == 11

@@ -102,7 +102,7 @@ architecture: venv
 docs: venv
 	@$(VENV)/python -m scripts.docs_site
 
-# pages of the documentation that are made of the runs in docs/data
+# the page and the figures of the documentation that are made of the runs in docs/data
 docs-data: venv
 	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
 

@@ -89,7 +89,7 @@ class Mesh(Traffic):
             name="mesh-latency",
             title="Latency on every link",
             x=CIRCUIT,
-            x_label="circuit",
+            x_label="link",
             y_label="round trip, ms",
             series=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
@@ -99,7 +99,7 @@ class Mesh(Traffic):
             name="mesh-throughput",
             title="Throughput on every link",
             x=CIRCUIT,
-            x_label="circuit",
+            x_label="link",
             y_label="received, Mbit/s",
             series=(
                 Series("TCP", TCP, "received_mbps"),

@@ -28,7 +28,7 @@ def command(
     """
     if output is not None:
         former.tell("show -o", "graph -o")
-        graph.command(topology, output, force, site, largest_component)
+        graph.command(topology, output, force=force, site=site, largest_component=largest_component)
         return
     _print(read_topology(topology, site, largest_component, switches=True))
 

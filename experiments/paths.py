@@ -121,11 +121,11 @@ class Paths(Traffic):
         left = replace(left, series=[replace(series, label="link fails", limits=away)])
         return drawing.draw(
             Figure(
-                "How long nobody answers when a link fails, and the latency to each host of the ring",
+                "Outage when a link fails, and the latency to each host of the ring",
                 [left, _round_the_ring(latency, left, dark.overlays)],
                 captions.conditions(run),
                 limit="of the links alone",
-                limit_means="Dashed: how long the link was away, and the least round trip of the links.",
+                limit_means="Dashed: how long the link was cut, and the lowest round trip of the links.",
             ),
             folder / "paths",
         )

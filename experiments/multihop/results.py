@@ -212,7 +212,7 @@ def _latency(view: MultihopSamples) -> Figure:
             PanelSeries("cumulative sum of links", sums),
         ]
 
-    words = ("asked of the links", "Dashed: the sum of the round trips that were asked of the links.")
+    words = ("requested of the links", "Dashed: the sum of the requested round trips of the links.")
     return _figure(view, "Latency over several hops", "round trip, ms", series, *words)
 
 
@@ -223,7 +223,7 @@ def _added(view: MultihopSamples) -> Figure:
         own = [s for s in samples if s.params.get("from") == view.first and s.params.get("to") == target]
         return mean(Group.by(own, lambda sample: _less(sample.values.get("mean_ms"), asked)))
 
-    title = "Latency that is added to what was asked of the links"
+    title = "Latency added to the requested latency of the links"
     return _figure(
         view, title, "added to the round trip, ms",
         lambda name: [PanelSeries("added latency", [added(name, target) for target in view.targets])],

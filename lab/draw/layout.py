@@ -169,7 +169,7 @@ def _scaled(topology: Topology, shapes: list[structure.Outline]) -> Iterator[tup
 
 
 def _span(shape: structure.Outline) -> tuple[float, float, float, float]:
-    """Return the least and the most x and y."""
+    """Return the minimum and maximum of x and y."""
     across, down = zip(*shape.places.values(), strict=True)
     return min(across), max(across), min(down), max(down)
 

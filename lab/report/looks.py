@@ -44,7 +44,7 @@ def looks(figure: Figure) -> Mapping[str, Look]:
 
 
 def legend(figure: Figure, known: Mapping[str, Look]) -> Mapping[str, Artist]:
-    """Return what the legend has: every series, then the meaning of the marks that there are."""
+    """Return the legend: every series, then the meaning of the drawn marks."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

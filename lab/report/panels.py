@@ -17,8 +17,8 @@ FAR_LIMIT = 1.6
 HEADROOM = 1.06
 LINK_LIMIT = "limit of the link"
 HEADERS = (
-    "Dashed: what the slowest link on the way carries of this traffic, less the headers of Ethernet, IP, and "
-    "TCP or UDP; an overlay's own headers are not taken off."
+    "Dashed: the rate of the slowest link on the path, without the headers of Ethernet, IP, and TCP or UDP. "
+    "An overlay's own headers are not subtracted."
 )
 
 
@@ -35,7 +35,7 @@ class Mean:
 
     @property
     def drawn(self) -> Sequence[float]:
-        """All that has to be within the scale."""
+        """All values that the scale must contain."""
         return (self.value, *self.valid, *self.invalid)
 
 
@@ -152,7 +152,7 @@ class Scale:
 
     @property
     def bottom(self) -> float:
-        """The least value that is shown: 0, but for values below it."""
+        """The lowest value of the scale: 0, or less if values are below it."""
         return min([0.0, *(value * HEADROOM for value in self._values)])
 
     @property

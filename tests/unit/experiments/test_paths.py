@@ -66,5 +66,5 @@ def test_dark_time_is_beside_latency_with_sites_in_the_order_of_the_ring(tmp_pat
     svg = files[0].read_text()
     places = [svg.index(f">to {site}</text>") for site in ("PRG", "BRA", "LJU", "MIL")]
     assert places == sorted(places)
-    assert ">nobody answers, s</text>" in svg
+    assert ">outage, s</text>" in svg
     assert ">of the links alone</text>" in svg

@@ -147,7 +147,7 @@ def test_figures_15_and_16_are_drawn_in_every_form(tmp_path: Path) -> None:
         for form in ("svg", "pdf", "png", "txt")
     ]
     latency, _, throughput = (f.read_text() for f in files if f.suffix == ".svg")
-    for words in ("overall latency", "cumulative sum of segments", "published 2016", "asked of the links"):
+    for words in ("overall latency", "cumulative sum of links", "published 2016", "requested of the links"):
         assert f">{words}</text>" in latency
     for words in (
         "TCP received",

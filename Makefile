@@ -7,6 +7,7 @@ VENV := .venv/bin
 ARGS ?=
 # programs that the lab keeps in the user's own places, which a guest does not see
 FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.flannel import flanneld; print(flanneld.build())')}"
+UNIT_TESTS := tests/unit tests/property tests/mutation
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
 .PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture docs docs-data lock clean
@@ -19,9 +20,12 @@ help:
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
+# those without root side by side; those that measure time one after the other
 test: setup-tests lint
-	@echo '==> tests: unit, property, integration, virtual time'
-	@$(VENV)/python -m pytest $(ARGS)
+	@status=0; echo '==> tests: unit, property, mutation'; \
+	$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS) || status=1; \
+	echo '==> tests: integration, virtual time'; \
+	$(VENV)/python -m pytest tests/integration tests/virtual $(ARGS) || status=1; exit $$status
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -43,7 +47,7 @@ lint: venv
 	@$(VENV)/python scripts/step.py 'types: mypy' -- $(VENV)/mypy
 
 test-unit: venv
-	@$(VENV)/python -m pytest tests/unit tests/property tests/mutation $(ARGS)
+	@$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS)
 
 test-integration: setup-tests
 	@$(VENV)/python -m pytest tests/integration $(ARGS)

@@ -45,6 +45,7 @@ lint: venv
 	@$(VENV)/python scripts/step.py 'lint: ruff' -- $(VENV)/ruff check .
 	@$(VENV)/python scripts/step.py 'format: ruff' -- $(VENV)/ruff format --check .
 	@$(VENV)/python scripts/step.py 'types: mypy' -- $(VENV)/mypy
+	@$(VENV)/python scripts/step.py 'text: prose' -- $(VENV)/python -m scripts.prose
 
 test-unit: venv
 	@$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS)

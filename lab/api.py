@@ -68,7 +68,7 @@ def _topology(network: Network) -> Topology:
 
 
 def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> None:
-    """Check that a lab can be measured by a clock.
+    """Check that this clock can measure a lab.
 
     Raises:
         UnknownName: there is no such clock.
@@ -84,7 +84,7 @@ def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> 
 
 
 class LabExperiment:
-    """An experiment that is to be run on a lab; see `Lab.experiment`."""
+    """An experiment for a lab; see `Lab.experiment`."""
 
     def __init__(self, lab: Lab, request: RunRequest) -> None:
         self._lab, self._request = lab, request
@@ -160,7 +160,7 @@ class Lab:
 
     @classmethod
     def attach(cls, which: str = "", *, emit: Emit = silent) -> Lab:
-        """Take up a lab that is up, by its name or id; it stays up when this object goes.
+        """Attach to a running lab, by its name or id; it stays up when this object is deleted.
 
         Raises:
             UnknownName: there is no such lab.
@@ -172,7 +172,7 @@ class Lab:
         return lab
 
     def up(self) -> Lab:
-        """Bring it up; what fails leaves nothing behind.
+        """Bring it up; on a failure, remove everything again.
 
         Raises:
             LabError: see `lab.live.session.Session.up`.
@@ -182,7 +182,7 @@ class Lab:
         return self
 
     def down(self) -> None:
-        """Take it off the machine; twice is as good as once."""
+        """Remove it from the machine; a second call does nothing."""
         if self._live is not None:
             with self._changing():
                 self.wait(self._live.lab.down())
@@ -190,7 +190,7 @@ class Lab:
         self._loop.stop()
 
     def keep(self) -> None:
-        """Let it stay up when this process ends, or the block; `lab down` takes it away then."""
+        """Keep it up after the end of this process or block; `lab down` removes it then."""
         self.session.lab.keep()
         self._attached = True
 
@@ -269,7 +269,7 @@ class Lab:
         return self.endpoints(overlay)
 
     def take_off(self, overlay: str) -> None:
-        """Take an overlay off, with its endpoints."""
+        """Remove an overlay, with its endpoints."""
         with self._changing():
             self.wait(self.session.take_off(overlay))
 

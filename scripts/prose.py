@@ -35,8 +35,8 @@ _END = re.compile(
     r"(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!cf\.)(?<=[.!?])[\"')\]*]*\s+(?=[\"'(\[*`]*[A-Z`0-9])"
 )
 _WORD = re.compile(r"\S*\w\S*")
-#: A string with one of these is a script of a shell.
-_SHELL = re.compile(r"\$\(|\|\||&&|\$\d|2>|; (do|then|done|fi)\b|\bip (link|addr|route)\b")
+#: A string with one of these is a script of a shell, and a string of several lines is the text of a file.
+_SCRIPT = re.compile(r"\$\(|\|\||&&|\$\d|2>|; (do|then|done|fi)\b|\bip (link|addr|route)\b|\S\n")
 #: The words that replace code, and a value in a message.
 _CODE, _VALUE = "`x`", "X"
 
@@ -74,7 +74,9 @@ class Style:
         return any(file.match(glob) for glob in self.told.get("left-out", {}))
 
     def broken(self, kind: str, sentence: str) -> Iterator[str]:
-        """Yield the rules that one sentence breaks, each with what to write instead."""
+        """Yield the rules that one sentence breaks, each with the words to write instead."""
+        if sentence in self.told["quotations"]:
+            return
         length = len(_WORD.findall(sentence))
         if length > self.told["longest-sentence"]:
             yield f"sentence of {length} words (make several)"
@@ -113,9 +115,8 @@ def texts_of_code(code: str) -> Iterator[Text]:
             first = str(docs[id(node)].value).strip().split("\n\n")[0]
             yield Text("docstring", docs[id(node)].lineno, _plain(first))
         elif isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and id(node) not in parts):
-            words = _plain(_string(node))
-            if _SHELL.search(words):
-                continue
+            string = _string(node)
+            words = "" if _SCRIPT.search(string.rstrip()) else _plain(string)
             if len(re.findall(r"[a-z]{2,}", words)) >= WORDS_OF_A_MESSAGE and " " in words:
                 yield Text("string", node.lineno, words)
 

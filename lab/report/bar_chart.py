@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#000000"
 #: How many times the highest bar a published value may be and still be in the picture.
-FAR, BEYOND = 3.0, "published values beyond the scale stand in the table"
+FAR, BEYOND = 3.0, "published values beyond the scale are in the table"
 GREY, DASHES = "#666666", (0, (4, 2))
 HATCHES = ("", "///", "...", "xxx")
 WIDTH = 0.8  # of a group of bars, in units of the distance between groups

@@ -1,4 +1,4 @@
-"""Charts that an experiment only has to name: what stands on the axes, and which samples make a bar.
+"""Charts that an experiment only declares: the axes, and the samples of each bar.
 
 Each chart is a table and a figure: groups along one parameter (or the overlays themselves), a
 panel per overlay, a bar per series. The table adds each overlay's ratio to the control.
@@ -156,7 +156,7 @@ def _number(value: float | None) -> str:
 
 
 def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
-    """Write the figure as SVG and PNG; nothing where nothing was measured."""
+    """Write the figure as SVG and PNG; no file without samples."""
     view = SampleView(run, chart)
     if not view.samples:
         return []

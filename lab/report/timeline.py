@@ -28,7 +28,7 @@ def chosen(run: StoredRun) -> list[Sample]:
 
 
 def draw(run: StoredRun, path: Path) -> Sequence[Path]:
-    """Write the figure as SVG and PNG; nothing where nothing was read over time."""
+    """Write the figure as SVG and PNG; no file without values over time."""
     samples = chosen(run)
     if not samples:
         return []

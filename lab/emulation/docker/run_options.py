@@ -1,7 +1,7 @@
 """Containernet's parameters of a container as options of ``docker run``. Nothing is ignored.
 
 `KNOWN` has every parameter that becomes options, `ELSEWHERE` those that the network itself
-acts on, `REFUSED` those that cannot be had, each with the reason. Anything else is an error
+acts on, `REFUSED` those that are not supported, each with the reason. Anything else is an error
 that names it. The table in ``docs/reference/containernet.md`` is made from these three.
 """
 
@@ -57,9 +57,9 @@ def translate(name: str, params: Mapping[str, Any]) -> RunOptions:
 
 def _check_known(name: str, key: str, value: Any) -> None:
     if key in REFUSED and (value or key not in HARMLESS):
-        raise TopologyError(f"host {name!r}: {key}={value!r} cannot be had: {REFUSED[key]}")
+        raise TopologyError(f"host {name!r}: {key}={value!r} is not supported: {REFUSED[key]}")
     if key == "network_mode" and value not in ("none", ""):
-        raise TopologyError(f"host {name!r}: network_mode={value!r} cannot be had: {NETWORK_MODE}")
+        raise TopologyError(f"host {name!r}: network_mode={value!r} is not supported: {NETWORK_MODE}")
     known = {*KNOWN, *ELSEWHERE, *REFUSED}
     if key not in known:
         near = nearest(key, sorted(known))
@@ -199,8 +199,8 @@ KNOWN: dict[str, tuple[Options, str]] = {
 
 #: Parameters that are acted on elsewhere, and what they mean.
 ELSEWHERE = {
-    "dimage": "the image; pulled if it is missing and a registry answers. Default: the lab's own kind of host, "
-    "with a Docker daemon inside",
+    "dimage": "the image; pulled if it is missing and a registry answers. Default: the lab's own kind of "
+    "host, with a Docker daemon inside",
     "dcmd": "the first process, instead of the image's ENTRYPOINT and CMD; default: an idle `sh`, or the "
     "image's own command where it has no `sh`",
     "build_params": "builds the image first; as docker-py's `images.build`: `path`, `dockerfile`, `tag`, …",
@@ -224,7 +224,7 @@ NETWORK_MODE = (
     "a container's network is the lab's links and nothing else; leave it out, and use port_bindings to "
     "reach a service from this machine"
 )
-#: Parameters that cannot be had, and why; those of `HARMLESS` may be given as False or empty.
+#: Parameters that are not supported, and why; those of `HARMLESS` may be given as False or empty.
 REFUSED = {
     "privileged": "no container of a lab is privileged; ask for what it needs with cap_add and devices",
     "device_requests": "graphics processors are not passed on",

@@ -34,7 +34,7 @@ async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pyte
         for host in catalog.topology("ring").hosts
     }
     # when nobody answers, which is no measurement
-    with pytest.raises(MeasureError, match="no answer before the circuit was cut"):
+    with pytest.raises(MeasureError, match="no answer before the link was cut"):
         await experiment.measure(cell, found)
     # then every rule that was set is gone
     assert cell.params["cut"] == "AMS:eth1+PRG:eth1"

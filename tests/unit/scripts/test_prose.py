@@ -89,3 +89,8 @@ def test_sentences_end_at_a_full_stop_and_not_at_an_abbreviation() -> None:
         "Three is `x`.",
         "`y` is four.",
     ]
+
+
+def test_our_texts_keep_the_style(style: prose.Style) -> None:
+    found = [str(one) for one in prose.findings(prose.files_of_the_project(), style)]
+    assert found == [], "python -m scripts.prose lists them; scripts/prose.toml has the rules"

@@ -43,5 +43,5 @@ def test_another_way_that_is_found_is_told(drill: Any) -> None:
 
 
 def test_traffic_that_ended_before_the_link_was_back_tells_nothing(drill: Any) -> None:
-    with pytest.raises(MeasureError, match="no answer on tinc after the link had come back"):
+    with pytest.raises(MeasureError, match="no answer on tinc after the link was up again"):
         drill.read("tinc", 90.0, answers((0, 1, 22.2)))

@@ -123,7 +123,17 @@ def share(scratch: Path, given: Path | None) -> dict[str, float]:
 
 
 def _measured(results: Path) -> Path:
-    argv = [sys.executable, "-m", "lab", "emulate", "multihop", "-o", "underlay", "--results", str(results)]
+    argv = [
+        sys.executable,
+        "-m",
+        "lab",
+        "emulate",
+        "multihop",
+        "--overlay",
+        "underlay",
+        "--results",
+        str(results),
+    ]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     (folder,) = results.iterdir()
     return folder

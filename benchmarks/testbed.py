@@ -2,7 +2,7 @@
 
     sudo .venv/bin/python benchmarks/testbed.py [--hosts 6,24] [--rounds 5] [--commands 40]
 
-Measured on stand-ins (see `lab rehearse`), so that hosts, network and this program share one
+Measured on stand-ins (see `lab testbed rehearse`), so that hosts, network and this program share one
 machine's CPUs. Aimed at: `prepare` of six hosts that are ready takes less than 3 s. Commands go to
 one endpoint in three ways in turn: over SSH, by `docker exec` into its host, and by entering the
 host's namespaces; what is printed are the medians and their ratios in the same run.

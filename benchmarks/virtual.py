@@ -50,7 +50,7 @@ def row(*words: object) -> None:
 
 def pace(asked: argparse.Namespace, results: Path) -> None:
     """Print virtual seconds, wall seconds and their ratio, for every sample and every box."""
-    only = [word for hops in asked.hops.split(",") for word in ("--only", f"from=AMS/hops={hops}/")]
+    only = [word for hops in asked.hops.split(",") for word in ("--cells", f"from=AMS/hops={hops}/")]
     row("overlay", "Mbit/s", "cell", "virtual s, wall s, pace")
     for overlay in asked.overlay:
         for rate in asked.rates.split(","):
@@ -83,7 +83,7 @@ def agreement(asked: argparse.Namespace, results: Path) -> None:
     far = 0
     row("overlay", "cell", "real, links late (ms), virtual, difference")
     for overlay in asked.overlay:
-        cells = ["--only", "from=AMS/hops=1/", "--only", "from=AMS/hops=2/"]
+        cells = ["--cells", "from=AMS/hops=1/", "--cells", "from=AMS/hops=2/"]
         same = ["--overlay", overlay, "--rate", asked.rate, *cells]
         real = measured(["--daemons", "none", *same], results)
         virtual = measured(["--clock", "virtual", "--repetitions", "1", *same], results)

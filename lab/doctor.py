@@ -78,7 +78,7 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
         disk(),
         virtual_time(),
     )
-    remedy = "emulate, images and cleanup need it: sudo python -m lab …"
+    remedy = "labs and images need it: sudo python -m lab …"
     user = _finding("root", is_root, "yes" if is_root else "no", remedy, "optional")
     return [user, *(finding for group in groups for finding in group)]
 
@@ -115,22 +115,18 @@ def _clash(owners: Sequence[str], other: bool) -> Finding:
 
 
 async def programs() -> list[Finding]:
-    """Look for programs on PATH; a Weave router and flanneld also by their variables."""
+    """Look for programs on PATH."""
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
     found.append(_program("mmdebstrap", remedy, "optional"))
     remedy = "apt-get install openvswitch-switch, for scripts that use Open vSwitch's switches"
     found.append(_program("ovs-vswitchd", remedy, "optional"))
-    for name, variable in (("weaver", "LAB_WEAVER"), ("flanneld", "LAB_FLANNELD")):
-        remedy = f"add it to PATH or name it in {variable}; without it that overlay may not be available"
-        found.append(_program(name, remedy, "optional", os.environ.get(variable)))
     return found
 
 
-def _program(name: str, remedy: str, without: State = "missing", named: str | None = None) -> Finding:
-    where = shutil.which(named or name, path=None if named else _path())
-    lacking = f"not at {named}" if named else "not found"
-    return _finding(name, bool(where), where or lacking, remedy, without)
+def _program(name: str, remedy: str, without: State = "missing") -> Finding:
+    where = shutil.which(name, path=_path())
+    return _finding(name, bool(where), where or "not found", remedy, without)
 
 
 def _path() -> str:

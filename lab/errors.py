@@ -1,4 +1,4 @@
-"""Every way in which the lab can fail, by name.
+"""Every way in which the lab can fail, by name, and the exit status of a command that fails so.
 
 A message is one sentence: what failed, on what, and what to do. The command line
 prints it and exits non-zero; a traceback is a bug.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher, get_close_matches
+from enum import IntEnum
 from itertools import takewhile
-from typing import Any
+from typing import Any, ClassVar
 
 #: Names that `nearest` looks at: finding the nearest of ten thousand takes longer than reading the document.
 MOST_NAMES = 500
@@ -28,8 +29,36 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return upper[max(near, key=likeness)] if near else None
 
 
+class ExitCode(IntEnum):
+    """The exit status of a command. ``docs/reference/exit-codes.md`` has the same table, with examples."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    CANNOT_TELL = 3
+    INTERRUPTED = 130
+
+
+#: What each exit status says.
+EXIT_CODES = {
+    ExitCode.DONE: "The command did what it was asked to do.",
+    ExitCode.FAILED: "Something failed, or something that was checked is not as it should be.",
+    ExitCode.USAGE: "The command line is wrong. Nothing was done.",
+    ExitCode.CANNOT_TELL: "The command ran, but the answer to its question cannot be told.",
+    ExitCode.INTERRUPTED: "Ctrl-C or a signal ended the command. It removed what it had made.",
+}
+
+
 class LabError(Exception):
     """Base of every error that the lab raises on purpose."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+
+class UsageError(LabError):
+    """A command line that is none: an unknown verb, or options that do not go together."""
+
+    exit_code = ExitCode.USAGE
 
 
 class TopologyError(LabError, ValueError):

@@ -150,11 +150,11 @@ def options_of_run(request: RunRequest, plan: RunPlan) -> list[str]:
         "--bringups": request.bring_ups,
         "--congestion": request.congestion,
         "--seed": request.seed,
-        "--on-fallback": request.on_fallback,
+        "--on-mode-change": request.on_fallback,
         "--resume": request.resume,
         "--results": request.results,
         "--trace": request.trace,
     }
     words = [word for key, value in given.items() if value is not None for word in (key, str(value))]
     words += [word for name in request.overlays for word in ("--overlay", name)]
-    return words + [word for text in request.only for word in ("--only", text)]
+    return words + [word for text in request.only for word in ("--cells", text)]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from lab import plugins
 from lab.emulation.registry import DAEMONS, DOCKER, NONE
-from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName
+from lab.errors import LabError, NotObtainable, RunError, TopologyError, UnknownName, UsageError
 from lab.events import Emit, Note, silent
 from lab.runs.sample import Clock
+from lab.topology import units
 
 if TYPE_CHECKING:
     from lab.report.claims import Claim
@@ -107,6 +108,12 @@ class RunPlan:
 
         return plan_cells(self.experiment, self.topology, list(self.overlays), self.profile, only)
 
+    def measurable_cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
+        """Return the cells of each overlay that this machine can supply."""
+        return {
+            name: cells for name, cells in self.cells(only).items() if not self.overlays[name].obtainable()
+        }
+
 
 def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:
     """Load and check everything that a request names; `emit` reports what was left out of a topology file.
@@ -155,8 +162,8 @@ def _refuse_without_docker(topology: Topology, request: RunRequest) -> None:
 
     refuse(topology)
     if request.prompt:
-        raise LabError(
-            "--cli opens Mininet's prompt in Docker's containers; leave out --daemons none, or --cli"
+        raise UsageError(
+            "--prompt opens Mininet's prompt in Docker's containers; leave out --daemons none, or --prompt"
         )
 
 
@@ -253,17 +260,17 @@ def _amount_of_work(profile: Profile, request: RunRequest) -> Profile:
     """
     if request.repetitions is not None:
         if request.repetitions < 1:
-            raise LabError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
+            raise UsageError(f"--repetitions {request.repetitions} measures nothing; give 1 or more")
         profile = replace(profile, repetitions=dict.fromkeys(profile.repetitions, request.repetitions))
     if request.congestion is not None:
         if not re.fullmatch("[a-z0-9_]+", request.congestion):
-            raise LabError(f"--congestion {request.congestion} is no congestion control; give e.g. cubic")
+            raise UsageError(f"--congestion {request.congestion} is no congestion control; give e.g. cubic")
         profile = replace(profile, congestion=request.congestion)
     if request.bring_ups is not None:
         profile = replace(profile, bring_ups=request.bring_ups)
     if request.duration is not None:
         if not 1 <= request.duration <= LONGEST:
-            raise LabError(
+            raise UsageError(
                 f"--duration {request.duration:g} is no time to measure for; give 1 to {LONGEST:,} seconds"
             )
         profile = replace(profile, seconds=dict.fromkeys(profile.seconds, request.duration))
@@ -286,11 +293,11 @@ def _rate_settings(text: float | str) -> dict[str, Any]:
     if text == AUTO:
         return {"rate": None, "rate_source": "capacity", "why": TO_BE_FOUND}
     try:
-        rate = float(text)
-    except ValueError:
-        raise LabError(f"--rate {text} is no rate; give Mbit/s, or '{AUTO}'") from None
+        rate = units.number(str(text), "Mbit/s")
+    except ValueError as error:
+        raise UsageError(f"--rate {text} is no rate: {error}, or '{AUTO}'") from None
     if not 0 < rate < float("inf"):
-        raise LabError(f"--rate {rate:g} is no rate; give Mbit/s above zero")
+        raise UsageError(f"--rate {rate:g} is no rate; give Mbit/s above zero")
     return {"rate": rate, "rate_source": "user", "why": "set by --rate"}
 
 
@@ -342,5 +349,5 @@ def require_cells(plan: RunPlan, only: Sequence[str]) -> None:
     if only and not any(plan.cells(only).values()):
         words = " or ".join(map(repr, only))
         raise RunError(
-            f"no cell of {plan.experiment.name} has {words} in its key; --dry-run without --only prints them"
+            f"no cell of {plan.experiment.name} has {words} in its key; --dry-run without --cells prints them"
         )

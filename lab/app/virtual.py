@@ -107,7 +107,7 @@ class VirtualRun:
         self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed or 0)
         self._collected: set[Block] = set()
         self._total = folder.manifest.bring_ups * sum(
-            cell.repetitions for cells in plan.cells(request.only).values() for cell in cells
+            cell.repetitions for cells in plan.measurable_cells(request.only).values() for cell in cells
         )
         self._done = len(folder.samples)
         self._since: dict[Block, float] = {}

@@ -24,12 +24,13 @@ def command(
     rate: Rate = None,
     shaper: ShaperName = "auto",
     lab: Annotated[
-        str | None, typer.Option(help="Measure a lab that is up instead; '' where it is one.")
+        str | None, typer.Option("--lab", "-l", help="Measure this lab, which is up, instead.")
     ] = None,
 ) -> None:
-    """Measure every link: round trip, rate and loss in both directions, against what was asked. Needs root.
+    """Measure every link in both directions: round trip, rate and loss.
 
-    'emulate' does the same before every experiment. The status is 1 when a link is off.
+    Needs root. Compares what was measured with what was asked. The exit status is 1 if a link is wrong.
+    'run' does the same before every experiment.
 
     Example: sudo python -m lab calibrate linear --rate 100
     """

@@ -21,19 +21,26 @@ if TYPE_CHECKING:
 
 
 def command(
-    place: Annotated[str, typer.Argument(help="A link, seen at both its ends, or a host, all its links.")],
-    file: Annotated[str, typer.Option("--write", "-w", help="A new file, or '-' for standard output.")] = "",
-    expression: Annotated[str, typer.Option("--filter", "-f", help="As tcpdump takes it.")] = "",
-    end: Annotated[str, typer.Option(help="Of a link: only at this host's end.")] = "",
-    seconds: Annotated[float | None, typer.Option("--seconds", "-s", min=0, help="Then end.")] = None,
-    size: Annotated[float | None, typer.Option(min=0, help="End after so many MiB.")] = None,
-    count: Annotated[int | None, typer.Option("--count", "-c", min=1, help="End after so many.")] = None,
-    longest: Annotated[int, typer.Option(min=64, max=65_549, help="Bytes to keep of each.")] = 65_549,
+    place: Annotated[str, typer.Argument(help="A link (captured at both ends), or a host (all its links).")],
+    file: Annotated[str, typer.Option("--write", "-w", help="A new file; '-' is standard output.")] = "",
+    expression: Annotated[str, typer.Option("--filter", "-f", help="Filter, in tcpdump's language.")] = "",
+    end: Annotated[str, typer.Option(help="Of a link: capture only at this host.")] = "",
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", min=0, help="Stop after this many seconds.")
+    ] = None,
+    size: Annotated[float | None, typer.Option(min=0, help="Stop after this many MiB.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-c", min=1, help="Stop after this many packets.")
+    ] = None,
+    snaplen: Annotated[
+        int, typer.Option(min=64, max=65_549, help="How many bytes of each packet to keep.")
+    ] = 65_549,
     lab: LabOption = "",
 ) -> None:
-    """Capture packets as pcapng until a limit or Ctrl-C. Needs root.
+    """Capture packets of a link or a host, as pcapng.
 
-    What one host sends is seen at its own end before, at the other after the link's delay, rate and loss.
+    Needs root. Ends at a limit or with Ctrl-C. A link is captured at both ends: a packet is seen at its
+    sender first, and at the other end after the delay, the rate and the loss of the link.
 
     Example: sudo python -m lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
     """
@@ -46,7 +53,7 @@ def command(
     if not where:
         raise LabError(f"{place} of lab {record.name} has no link, so nothing goes through it")
     program = _filter(record, expression) if expression else []
-    limits = Limits(seconds, None if size is None else int(size * 2**20), count, longest)
+    limits = Limits(seconds, None if size is None else int(size * 2**20), count, snaplen)
     name = file or f"{record.name}-{place}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.pcapng"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open_sockets(where, program) as sockets, _target(name) as target:

@@ -1,4 +1,4 @@
-"""lab cleanup: take off the machine what a killed lab left on it."""
+"""lab cleanup: remove what a killed lab left on the machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 def command(
     all_: Annotated[
-        bool, typer.Option("--all", help="Also labs whose command still runs, and those left up on purpose.")
+        bool,
+        typer.Option("--all", help="Also labs whose command still runs, and labs that are meant to stay up."),
     ] = False,
 ) -> None:
-    """Take off the machine what labs left on it: containers, namespaces, links, processes. Needs root.
+    """Remove what killed labs left on this machine: containers, namespaces, links, processes.
 
-    Reads the labs' own records, so nothing that somebody else made is touched. Labs whose command
-    still runs, and labs that 'up' or '--keep' left up, are left alone, unless --all is given.
+    Needs root. It removes only what a lab recorded, and nothing that somebody else made. It leaves
+    a lab alone if its command still runs, or if it is meant to stay up. --all removes those too.
 
     Example: sudo python -m lab cleanup
     """
@@ -77,5 +78,5 @@ def _why_left(state: LabState) -> str:
     name = record.name if record else state.lab_id
     why = "its command still runs (see --all)"
     if state.stays():
-        why = f"it is meant to stay up ('lab down {name}' takes it away)"
+        why = f"it is meant to stay up ('lab down {name}' removes it)"
     return f"lab {name} is left alone: {why}"

@@ -95,7 +95,7 @@ class _Screen:
         self._last: dict[str, str] = {}
 
     def draw(self, event: Event) -> None:
-        """Note an event; what is over is printed above the live lines."""
+        """Note an event; finished steps are printed above the live lines."""
         match event:
             case StepStarted(step):
                 self._steps[step] = monotonic()
@@ -155,7 +155,7 @@ def _harmless(table: Table) -> Table:
 
 
 def _draw(table: Table, console: Console) -> None:
-    """One rich table per section; where there is room, their columns stand under each other."""
+    """One rich table per section, with aligned columns where there is room."""
     natural = _widths(table)
     fits = sum(natural) + 2 * len(natural) <= console.width
     console.print(Text(table.title, "bold"))
@@ -225,7 +225,7 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
 
 
 def read_runs(paths: Sequence[Path]) -> list[StoredRun]:
-    """Read the runs in these folders; one that cannot be read is named and left out, and the others stand.
+    """Read the runs in these folders; one that cannot be read is named and left out.
 
     Raises:
         RunError: not one of them can be read.

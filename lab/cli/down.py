@@ -1,4 +1,4 @@
-"""lab down: take a lab off the machine that was left up."""
+"""lab down: remove a lab that was left up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.lab_lock import owned, refuse_owned
-from lab.cli.options import LabName
+from lab.cli.options import LabName, LabOption, chosen_lab
 from lab.cli.process import need_root, wait
-from lab.errors import LabError
+from lab.errors import UsageError
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 
 def command(
     name: LabName = "",
-    all_: Annotated[bool, typer.Option("--all", help="Every lab that belongs to no command.")] = False,
+    lab: LabOption = "",
+    all_: Annotated[
+        bool, typer.Option("--all", help="All labs, except those that a running command uses.")
+    ] = False,
 ) -> None:
-    """Take a lab off the machine: containers, links, processes, in whatever state it is. Needs root.
+    """Remove a lab from this machine: containers, links, processes.
 
-    Labs of commands that still run are left to them.
+    Needs root. Works in whatever state the lab is. Labs of commands that still run are left alone.
 
     Example: sudo python -m lab down class
     """
     from lab.cli.console import progress
     from lab.emulation.registry import find_any, records
 
+    name = chosen_lab(name, lab)
     need_root("down", name)
     if name and all_:
-        raise LabError("give the name of a lab or --all, not both")
+        raise UsageError("give the name of a lab or --all, not both")
     known = records()
     chosen = [one for one in known if not owned(one)] if all_ else [find_any(name, known)]
     with progress() as emit:
@@ -47,7 +51,7 @@ def command(
 
 
 def down(record: Record, emit: Emit) -> None:
-    """Take one lab away, also half of one, and what a restart of the machine left of it."""
+    """Remove one lab, also half of one, and the rest of a lab after a restart of the machine."""
     from lab.util.locks import lab_lock
 
     refuse_owned(record)

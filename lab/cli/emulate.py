@@ -12,23 +12,25 @@ import typer
 
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import (
-    AcceptLinks,
     Boxes,
     ClockName,
     Costs,
     Daemons,
     DryRun,
     ExperimentName,
+    IgnoreCalibration,
     KeepUp,
     LargestComponent,
     OnLab,
+    PromptFirst,
+    RateOrAuto,
     ShaperName,
     Sites,
     TopologyOption,
 )
 from lab.cli.process import need_root, wait
-from lab.cli.topologies import tell
-from lab.errors import LabError, UnknownName
+from lab.cli.topologies import counted, tell
+from lab.errors import UnknownName, UsageError
 from lab.topology import sites
 
 if TYPE_CHECKING:
@@ -43,31 +45,29 @@ def command(
     site: Sites = None,
     largest_component: LargestComponent = False,
     options: ExperimentOptions,
-    rate: Annotated[
-        str | None,
-        typer.Option(help="Rate of every link in Mbit/s; 'auto': the highest that this machine carries."),
-    ] = None,
+    rate: RateOrAuto = None,
     shaper: ShaperName = "auto",
     daemons: Daemons = "docker",
-    accept_links: AcceptLinks = False,
-    trace: Annotated[Path | None, typer.Option(help="Write every command to this file.")] = None,
+    ignore_calibration: IgnoreCalibration = False,
+    trace: Annotated[Path | None, typer.Option(help="Write all commands to this file.")] = None,
     dry_run: DryRun = False,
-    cli: Annotated[bool, typer.Option(help="Open the mininet> prompt before measuring.")] = False,
+    prompt: PromptFirst = False,
     clock: ClockName = "real",
     cost: Costs = None,
     boxes: Boxes = 0,
     lab: OnLab = "",
     keep: KeepUp = False,
 ) -> None:
-    """Run an experiment on Docker hosts with shaped links on this machine. Needs root.
+    """Run an experiment on an emulated network on this machine.
 
-    Builds the network, puts one overlay after the other on it, measures, and takes all of it
-    away again. Samples are on disk one by one: an interrupted run goes on with --resume.
+    Needs root. Builds hosts and shaped links, installs one overlay after the other, measures, and
+    removes everything. Each sample is on disk at once: continue an interrupted run with --resume.
+    'run' and 'emulate' are the same command.
 
     Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
     """
-    network = {"rate": rate, "shaper": shaper, "accept_links": accept_links}
-    around = {"trace": trace, "prompt": cli, "lab": lab, "keep": keep}
+    network = {"rate": rate, "shaper": shaper, "accept_links": ignore_calibration}
+    around = {"trace": trace, "prompt": prompt, "lab": lab, "keep": keep}
     asked = options.request(
         experiment,
         "emulate",
@@ -91,17 +91,17 @@ def _refuse_in_virtual_time(request: RunRequest) -> None:
     """Check that a run in virtual time is asked for nothing that a box cannot do.
 
     Raises:
-        LabError: it is; names the option.
+        UsageError: it is; names the option.
     """
     given = {
         "--lab": request.lab,
         "--keep": request.keep,
-        "--cli": request.prompt,
+        "--prompt": request.prompt,
         "--trace": request.trace,
         "--shaper": request.shaper == "wire",
     }
     if request.clock == "virtual" and (names := [name for name, value in given.items() if value]):
-        raise LabError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
+        raise UsageError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
 
 
 def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[st
 
     Raises:
         UnknownName: there is no such clock.
-        LabError: something of virtual time was asked for without it.
+        UsageError: something of virtual time was asked for without it.
     """
     from lab.runs.sample import CLOCKS
     from lab.virtual.cost import parse
@@ -119,7 +119,7 @@ def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[st
     asked = {"--cost": bool(cost), "--boxes": bool(boxes)}
     if clock == "real" and any(asked.values()):
         name = next(name for name, given in asked.items() if given)
-        raise LabError(f"{name} is for virtual time; give --clock virtual with it")
+        raise UsageError(f"{name} is for virtual time; give --clock virtual with it")
     found = {"clock": clock, "costs": parse(cost), "boxes": boxes}
     return {**found, "daemons": "none" if clock == "virtual" else daemons}
 
@@ -144,7 +144,7 @@ def as_stored(request: RunRequest) -> RunRequest:
 
 
 def _run(request: RunRequest) -> int:
-    """Build, measure, show, take away; returns the exit status."""
+    """Build, measure, show, remove; returns the exit status."""
     from rich.console import Console
 
     from lab.app import run, virtual
@@ -156,7 +156,7 @@ def _run(request: RunRequest) -> int:
     # Mininet's prompt and a live display cannot share a terminal
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:
-        status, folder = wait(emulate(request, plan, emit), "everything was taken away")
+        status, folder = wait(emulate(request, plan, emit), "everything was removed")
     return max(status, show_results(plan.experiment, folder))
 
 
@@ -169,7 +169,7 @@ def _run_attached(request: RunRequest) -> int:
     from lab.live.session import Session
 
     if request.topology or request.rate is not None or request.resume:
-        raise LabError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
+        raise UsageError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
     record = find(request.lab)
     with progress() as emit, changing(record, emit):
         session = Session.attach(record.lab_id, emit=emit)
@@ -186,18 +186,21 @@ def show_plan(request: RunRequest) -> None:
     from lab.runs.progress import OVERHEAD
 
     plan = plan_run(request, tell)
-    grid = plan.cells(request.only)
+    for name, overlay in plan.overlays.items():
+        if missing := overlay.obtainable():
+            print(f"{name} is left out: {missing.what}; {missing.remedy}")
+    grid = plan.measurable_cells(request.only)
     cells = [cell for of_overlay in grid.values() for cell in of_overlay]
     for cell in cells:
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
     times = plan.profile.bring_ups
     seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
     whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
-    print(f"{len(cells)} cells, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
+    print(f"{counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
     often = f", {times} times each" if times > 1 else ""
     print(
-        f"about {whole:.0f} minutes with the tools' hand-shakes, "
-        f"besides bringing {len(grid)} overlays up{often}"
+        f"about {counted(round(whole), 'minute')} with the start of the tools, "
+        f"and the time to bring up {counted(len(grid), 'overlay')}{often}"
     )
     if request.clock == "real":
         warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

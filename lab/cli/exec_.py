@@ -17,9 +17,10 @@ def command(
     argv: Annotated[list[str], typer.Argument(help="The command, after '--'.")],
     lab: LabOption = "",
 ) -> None:
-    """Run a command in a host or in an endpoint, with this terminal's input and output. Needs root.
+    """Run a command in a host or in an endpoint.
 
-    Ends with the command's own status.
+    Needs root. The command gets this terminal's input and output, and its exit status is that of
+    this command.
 
     Example: sudo python -m lab exec AMS/flannel -- ping -c 3 10.100.2.2
     """

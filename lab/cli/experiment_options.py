@@ -21,33 +21,29 @@ class ExperimentOptions:
 
     overlay: Annotated[
         list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], again for more, or 'all'."),
+        typer.Option("--overlay", help="NAME[:option=value,…]. Repeat for more; 'all' for every overlay."),
     ] = None
     profile: Annotated[
-        str, typer.Option(help="'quick' (minutes) or 'paper' (as often and as long as in 2016).")
+        str, typer.Option(help="'quick' (minutes), or 'paper' (as many and as long samples as in 2016).")
     ] = "quick"
     bringups: Annotated[
         int | None,
-        typer.Option(min=1, help="Bring-ups of every overlay, in place of the profile's."),
+        typer.Option(min=1, help="How often each overlay is brought up."),
     ] = None
-    repetitions: Annotated[
-        int | None, typer.Option(help="Samples per cell and bring-up, in place of the profile's.")
+    repetitions: Annotated[int | None, typer.Option(help="Samples per cell and bring-up.")] = None
+    duration: Annotated[float | None, typer.Option(help="Seconds per sample.")] = None
+    congestion: Annotated[str | None, typer.Option(help="TCP congestion control of the senders.")] = None
+    cells: Annotated[
+        list[str] | None, typer.Option(help="Only cells whose key contains this. Repeat for more.")
     ] = None
-    duration: Annotated[float | None, typer.Option(help="Seconds per sample, in place of the profile's.")] = (
-        None
-    )
-    congestion: Annotated[
-        str | None, typer.Option(help="Congestion control of TCP's senders, in place of cubic.")
-    ] = None
-    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None
-    seed: Annotated[int | None, typer.Option(help="For the order of the cells.")] = None
-    on_fallback: Annotated[
+    seed: Annotated[int | None, typer.Option(help="Seed of the random order of cells.")] = None
+    on_mode_change: Annotated[
         str,
-        typer.Option(help="When an overlay's mode changes in a sample: 'mark' it, or 'relaunch' and repeat."),
+        typer.Option(help="If an overlay's mode changes: 'mark' the sample, or 'relaunch' and repeat it."),
     ] = "mark"
-    weaver: Annotated[str | None, typer.Option(help="A Weave router to use, in place of LAB_WEAVER.")] = None
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None
-    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results")
+    weaver: Annotated[str | None, typer.Option(help="Weave router to use instead of LAB_WEAVER.")] = None
+    resume: Annotated[Path | None, typer.Option(help="Continue this run folder.")] = None
+    results: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("results")
 
     def request(self, experiment: str, verb: str, **more: Any) -> RunRequest:
         """Return the request for a run, with `more` fields of it from the verb's own options.
@@ -59,7 +55,8 @@ class ExperimentOptions:
             os.environ["LAB_WEAVER"] = weaver
         given["bring_ups"] = given.pop("bringups")
         given["overlays"] = tuple(given.pop("overlay") or ())
-        given["only"] = tuple(given["only"] or ())
+        given["only"] = tuple(given.pop("cells") or ())
+        given["on_fallback"] = given.pop("on_mode_change")
         return RunRequest(experiment, verb=verb, **given)
 
 

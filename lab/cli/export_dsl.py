@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -14,21 +14,25 @@ from lab.errors import UnknownName
 if TYPE_CHECKING:
     from lab.topology import Topology
 
+Dialect: TypeAlias = Annotated[
+    str, typer.Option(help="v2 (as in the thesis of 2016), or typed (since 2017).")
+]
+
 
 def command(
     topology: TopologyName = "linear",
-    dialect: Annotated[str, typer.Option(help="v2 (as in the 2016 thesis) or typed (from 2017 on).")] = "v2",
+    dialect: Dialect = "v2",
     output: Output = None,
     force: Force = False,
     strict: Strict = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
 ) -> None:
-    """Print a topology as a GTS DSL document; without arguments the thesis's chain of six.
+    """Write a topology as a GTS DSL document, for GÉANT's testbeds.
 
-    What the language cannot hold (round trips, jitter, loss, images) is named on standard
-    error, and with -o kept in NAME.lab.yaml beside the document, so that reading it back
-    gives the same topology.
+    Without arguments it writes the chain of six hosts of the thesis. The language has no round
+    trips, jitter, loss or images. They are listed on standard error. With -o they are kept in
+    NAME.lab.yaml beside the document, so that reading it gives the same topology again.
 
     Example: python -m lab export-dsl four_pairs -o four_pairs.dsl
     """

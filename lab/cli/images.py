@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.former import Verb
 from lab.cli.process import need_root
 
 if TYPE_CHECKING:
@@ -14,20 +15,25 @@ if TYPE_CHECKING:
     from lab.virtual.kernel import Kernel
 
 app = typer.Typer(
-    name="images", no_args_is_help=True, add_completion=False, help="The images of hosts and endpoints."
+    name="images",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Build, list and remove the images of hosts and endpoints.",
 )
 
 
-@app.command()
+@app.command(cls=Verb)
 def build(
-    force: Annotated[bool, typer.Option("--force", help="Also what is up to date.")] = False,
-    virtual: Annotated[bool, typer.Option("--virtual", help="Instead: the kernel of virtual time.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build it again, even if it is up to date.")] = False,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="Build the kernel of virtual time instead.")
+    ] = False,
 ) -> None:
-    """Build the images lab/host and lab/gtsperf, and what hosts start from. Needs root.
+    """Build the images lab/host and lab/gtsperf, and what hosts start from.
 
-    That is an image store, and the images' files for hosts without Docker. From a public base image
-    where a registry can be reached, else from this machine's own apt sources. What is up to date is
-    left alone. The kernel of virtual time is built from Debian's source, once, in some minutes.
+    Needs root. It uses a public base image if it can reach a registry, and this machine's own apt
+    sources if not. What is up to date is not built again. --virtual builds the kernel of virtual
+    time instead, from Debian's source.
 
     Example: sudo python -m lab images build
     """
@@ -55,9 +61,11 @@ def build(
     typer.echo(_describe_roots())
 
 
-@app.command(name="list")
+@app.command(name="list", cls=Verb)
 def list_() -> None:
-    """Say which images are there, of what, and whether they are up to date. Needs root.
+    """List the images, with their state, size and source.
+
+    Needs root.
 
     Example: sudo python -m lab images list
     """
@@ -75,11 +83,11 @@ def list_() -> None:
     typer.echo(_describe_kernel(kernel.find()))
 
 
-@app.command()
+@app.command(cls=Verb)
 def remove() -> None:
-    """Remove the images, what was made from them, and the kernel of virtual time. Needs root.
+    """Remove the images, what was made from them, and the kernel of virtual time.
 
-    Refused while a lab is on this machine.
+    Needs root. Refused while a lab is up.
 
     Example: sudo python -m lab images remove
     """

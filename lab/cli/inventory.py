@@ -1,4 +1,4 @@
-"""lab inventory: an inventory of real machines to fill in."""
+"""lab testbed inventory: an inventory of real machines to fill in."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ def command(
     topology: TopologyName = "linear",
     output: Output = None,
     force: Force = False,
-    schema: Annotated[bool, typer.Option(help="Print the JSON Schema of inventories instead.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of inventories instead.")
+    ] = False,
 ) -> None:
-    """Print an inventory of real machines to fill in: which machine is which host of a topology.
+    """Write an inventory of real machines, to be filled in.
 
-    Addresses are to be filled in; every port says what it leads to. No secret belongs into it.
+    An inventory says which machine is which host of a topology. Fill in the addresses. Put no
+    passwords and no keys into it.
 
-    Example: python -m lab inventory linear > inventory.yaml
+    Example: python -m lab testbed inventory linear -o inventory.yaml
     """
     from lab.testbed import inventory
 

@@ -24,7 +24,7 @@ def changing(record: Record, emit: Emit) -> Iterator[None]:
 
     refuse_owned(record)
     if not record.rebooted and not record.state.stays():
-        raise LabError(f"the command that made lab {record.name} was killed; 'lab cleanup' takes it away")
+        raise LabError(f"the command that made lab {record.name} was killed; 'lab cleanup' removes it")
     # after a restart nothing of it runs; who takes it up says so
     with nullcontext() if record.rebooted else lab_lock(record.state.folder, record.name, emit):
         yield
@@ -46,5 +46,5 @@ def refuse_owned(record: Record) -> None:
         owner = record.state.owner()
         raise LabError(
             f"lab {record.name} belongs to process {owner.pid if owner else '?'} ({record.state.command}), "
-            f"which takes it away when it ends"
+            f"which removes it when it ends"
         )

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lab.cli.options import MBIT, MS, LabOption, quantity
 from lab.cli.process import need_root
-from lab.errors import LabError
+from lab.errors import LabError, UsageError
+from lab.topology import units
 
 if TYPE_CHECKING:
     from lab.emulation.emulation import Emulation
@@ -24,31 +26,42 @@ COLUMNS += ["duplicate", "corrupt", "reorder", "queue"]
 
 
 def command(
-    link: Annotated[str, typer.Argument(help="Which link, as AMS-PRG; all are shown without.")] = "",
-    delay: Annotated[float | None, typer.Option(help="One way, ms.")] = None,
-    rtt: Annotated[float | None, typer.Option(help="Round trip, ms: half of it each way.")] = None,
-    rate: Annotated[str | None, typer.Option(help="Mbit/s, or 'none' for no limit.")] = None,
+    link: Annotated[
+        str, typer.Argument(help="A link, such as AMS-PRG. Without it, all links are shown.")
+    ] = "",
+    delay: Annotated[
+        float | None,
+        typer.Option(parser=quantity("delay", MS), metavar="TIME", help="One-way delay: 40 (ms), 1s, …"),
+    ] = None,
+    rtt: Annotated[
+        float | None,
+        typer.Option(parser=quantity("rtt", MS), metavar="TIME", help="Round trip: half of it each way."),
+    ] = None,
+    rate: Annotated[str | None, typer.Option(help="50 (Mbit/s), 1Gbit, …, or 'none' for no limit.")] = None,
     loss: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
-    burst: Annotated[str | None, typer.Option(help="Packets lost in a row on average, or 'none'.")] = None,
-    jitter: Annotated[float | None, typer.Option(help="Standard deviation of the delay, ms.")] = None,
-    distribution: Annotated[str | None, typer.Option(help="Of the jitter: normal, uniform, pareto.")] = None,
+    burst: Annotated[str | None, typer.Option(help="Packets lost in a row, on average, or 'none'.")] = None,
+    jitter: Annotated[
+        float | None,
+        typer.Option(parser=quantity("jitter", MS), metavar="TIME", help="Standard deviation of the delay."),
+    ] = None,
+    distribution: Annotated[str | None, typer.Option(help="Of jitter: normal, uniform or pareto.")] = None,
     duplicate: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
     corrupt: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
     reorder: Annotated[float | None, typer.Option(help="Percent of the packets.")] = None,
-    queue: Annotated[str | None, typer.Option(help="Bytes, or 'none' for twice the product.")] = None,
-    sender: Annotated[str, typer.Option("--from", help="Only for what this host sends.")] = "",
-    down: Annotated[bool, typer.Option("--down", help="Let nothing pass.")] = False,
-    up: Annotated[bool, typer.Option("--up", help="Let packets pass again.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="As it was when the lab came up.")] = False,
+    queue: Annotated[str | None, typer.Option(help="Bytes, or 'none' for the usual queue.")] = None,
+    sender: Annotated[str, typer.Option("--from", help="Only the direction from this host.")] = "",
+    down: Annotated[bool, typer.Option("--down", help="Cut the link.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="Join the link again.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Back to what it was when the lab came up.")] = False,
     replay: Annotated[Path | None, typer.Option(help="Replay this trace: time,delay,rate,loss.")] = None,
-    lab: Annotated[str, typer.Option(help="Which lab; needed only where several are up.")] = "",
+    lab: LabOption = "",
 ) -> None:
-    """Show or change links of a lab that is up; nothing is torn down, and flows go on. Needs root.
+    """Show or change the links of a lab that is up.
 
-    What is not named stays as it is. A lab that is being measured can be changed too; a schedule
-    in the topology does the same by itself.
+    Needs root. Nothing is torn down, and connections go on. What you do not name stays as it is.
+    You can change a lab while it is measured. A schedule in the topology file does the same by itself.
 
-    Example: sudo python -m lab link AMS-PRG --delay 40 --loss 1
+    Example: sudo python -m lab link AMS-PRG --delay 40ms --loss 1
     """
     from lab.emulation.emulation import Emulation
 
@@ -86,13 +99,15 @@ class LinkChange:
             LabError: it contradicts itself, or there is no link to do it to.
         """
         if self.actions and not link:
-            raise LabError("which link? give its name before the options, as in: lab link AMS-PRG --loss 1")
+            raise UsageError("which link? give its name before the options, as in: lab link AMS-PRG --loss 1")
         if self.actions > 1:
-            raise LabError("give parameters, or one of --down, --up, --reset and --replay, not several")
+            raise UsageError("give parameters, or one of --down, --up, --reset and --replay, not several")
         if {"delay", "rtt"} <= self.values.keys():
-            raise LabError("give --delay (one way) or --rtt (there and back), not both")
+            raise UsageError("give --delay (one way) or --rtt (there and back), not both")
         if self.sender and not (self.values or self.replay):
-            raise LabError("--from is for parameters of one direction; a link is cut and set back as a whole")
+            raise UsageError(
+                "--from is for parameters of one direction; a link is cut and set back as a whole"
+            )
 
 
 def number(name: str, text: str) -> float | int | None:
@@ -104,9 +119,12 @@ def number(name: str, text: str) -> float | int | None:
     if text == "none":
         return None
     try:
+        if name == "rate":
+            return units.number(text, MBIT)
         return int(text) if name == "queue" else float(text)
     except ValueError:
-        raise LabError(f"--{name} is a number or 'none', not {text!r}") from None
+        more = ", as 50 or 1Gbit is," if name == "rate" else ""
+        raise UsageError(f"--{name} is a number{more} or 'none', not {text!r}") from None
 
 
 async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
@@ -127,7 +145,7 @@ async def _run(lab: Emulation, name: str, change: LinkChange) -> None:
 
 
 async def _replay(links: Links, name: str, file: Path, sender: str | None) -> None:
-    """Do what a trace says; what it set last stays."""
+    """Replay a trace; its last values stay."""
     from lab.cli.console import progress
     from lab.emulation.links.replay import Replay
     from lab.topology import schedule

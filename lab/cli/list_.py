@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def command(
     kind: Annotated[
-        str | None, typer.Argument(help="topologies, overlays or experiments; all when left out.")
+        str | None, typer.Argument(help="topologies, overlays or experiments. Default: all.")
     ] = None,
 ) -> None:
-    """Say which topologies, overlays and experiments there are.
+    """List topologies, overlays and experiments.
 
     Example: python -m lab list overlays
     """

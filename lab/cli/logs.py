@@ -1,4 +1,4 @@
-"""lab logs: what the daemons of a lab wrote."""
+"""lab logs: the logs of the daemons of a lab."""
 
 from __future__ import annotations
 
@@ -16,17 +16,15 @@ from lab.cli.process import need_root
 
 def command(
     which: Annotated[
-        str, typer.Argument(help="A host, an overlay, or 'wire': the process behind the links.")
+        str, typer.Argument(help="A host, an overlay, or 'wire' (the process that shapes links).")
     ],
     lab: LabOption = "",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on as they write, until Ctrl-C.")
-    ] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="So many lines of each.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until Ctrl-C.")] = False,
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="How many lines of each log.")] = 100,
 ) -> None:
-    """Show what daemons wrote: all of one host, or those of an overlay on all hosts. Needs root.
+    """Show what daemons wrote: those of a host, or of an overlay on all hosts.
 
-    Every line begins with the host and the daemon that wrote it.
+    Needs root. Every line begins with the host and the daemon that wrote it.
 
     Example: sudo python -m lab logs weave -f
     """

@@ -14,26 +14,24 @@ from lab.cli.process import wait
 def command(
     path: Annotated[
         list[str] | None,
-        typer.Option(
-            "--overlay", "-o", help="A path: underlay, vxlan, libnetwork or flannel; again for more."
-        ),
+        typer.Option("--overlay", help="A path: underlay, vxlan, libnetwork or flannel. Repeat for more."),
     ] = None,
     profile: Annotated[str, typer.Option(help="'quick' (two boots) or 'paper' (ten).")] = "quick",
-    repetitions: Annotated[int | None, typer.Option(help="Boots, in place of the profile's.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only cells whose key has this in it.")] = None,
-    profile_code: Annotated[
-        bool, typer.Option("--profile-code", help="Also count by function: two more boots per path.")
-    ] = False,
-    kernel: Annotated[
-        Path | None, typer.Option(help="File of another linux-image package than the pinned one.")
+    repetitions: Annotated[int | None, typer.Option(help="Number of boots.")] = None,
+    cells: Annotated[
+        list[str] | None, typer.Option(help="Only cells whose key contains this. Repeat for more.")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
-    results: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("results"),
+    profile_code: Annotated[
+        bool, typer.Option("--profile-code", help="Count by function too. Takes two more boots per path.")
+    ] = False,
+    kernel: Annotated[Path | None, typer.Option(help="Another linux-image package.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run folder.")] = None,
+    results: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("results"),
 ) -> None:
-    """Count the instructions of datagrams and of TCP's bytes on the paths of overlays. Needs no root.
+    """Count the instructions of a packet through the kernel, per overlay.
 
-    Boots a small machine in QEMU whose clock is its instructions. Every boot counts the same, whatever
-    else this machine does; two of them take about a minute on two processors.
+    Needs no root. It boots a small machine in QEMU, whose clock counts instructions. Every boot
+    counts the same, whatever else this machine does. Two boots take about a minute.
 
     Example: python -m lab packetcost --overlay underlay --overlay libnetwork --profile-code
     """
@@ -48,7 +46,7 @@ def command(
         overlays=tuple(path or ()),
         profile=profile,
         bring_ups=repetitions,
-        only=tuple(only or ()),
+        only=tuple(cells or ()),
         resume=resume,
         results=results,
     )

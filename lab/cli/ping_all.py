@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.options import AsJson, LabName
+from lab.cli.options import AsJson, LabName, LabOption, chosen_lab
 from lab.cli.process import need_root
 
 if TYPE_CHECKING:
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
 def command(
     name: LabName = "",
-    overlay: Annotated[
-        str, typer.Option("--overlay", "-o", help="Between its endpoints; all, by default.")
-    ] = "",
-    count: Annotated[int, typer.Option("--count", "-c", min=1, help="Echoes for each pair.")] = 3,
+    lab: LabOption = "",
+    overlay: Annotated[str, typer.Option("--overlay", help="Only this overlay; all by default.")] = "",
+    count: Annotated[int, typer.Option("--count", "-c", min=1, help="Echoes per pair.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Let every endpoint of each overlay echo every other; without overlays, hosts their neighbours.
+    """Ping between all endpoints of each overlay, or between neighbours where there is no overlay.
 
-    Needs root. Ends with status 1 when an answer was lost.
+    Needs root. The exit status is 1 if an answer was lost.
 
     Example: sudo python -m lab ping-all --overlay flannel
     """
@@ -36,7 +35,7 @@ def command(
     from lab.live.session import Session
 
     need_root("ping-all")
-    rows = asyncio.run(ping_endpoints(Session.attach(name), overlay, count))
+    rows = asyncio.run(ping_endpoints(Session.attach(chosen_lab(name, lab)), overlay, count))
     if as_json:
         pairs = [{"overlay": what, **asdict(pair)} for what, found in rows.items() for pair in found]
         print(json.dumps({"pairs": pairs}, indent=1))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from lab.errors import MachineError
+from lab.errors import ExitCode, MachineError
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def need_root(verb: str, arguments: str = "…") -> None:
 
 
 def wait(work: Coroutine[Any, Any, T], aftermath: str = "") -> T:
-    """Return the work's result; what a signal ends has cleaned up, and `aftermath` says so.
+    """Return the work's result. A signal ends the work, which cleans up; then `aftermath` is printed.
 
     Raises:
         SystemExit: a signal came.
@@ -35,4 +35,4 @@ def wait(work: Coroutine[Any, Any, T], aftermath: str = "") -> T:
         return asyncio.run(cancel_on_signal(work))
     except asyncio.CancelledError:
         print("; ".join(filter(None, ("lab: interrupted", aftermath))), file=sys.stderr)
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lab.cli.options import AsJson
+from lab.cli.options import AsJson, LabOption, chosen_lab
 from lab.cli.process import need_root
 
 HOST_COLUMNS = ["host", "site", "CPUs", "MiB", "endpoints", ""]
@@ -16,9 +16,13 @@ LINK_COLUMNS = ["link", "asked ms", "ms", "asked Mbit/s", "Mbit/s", ""]
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Only this lab.")] = "", as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="Only this lab.")] = "",
+    lab: LabOption = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Show the labs that are up: hosts, links as asked and as measured, overlays, what died. Needs root.
+    """Show the labs that are up: hosts, links, overlays, and what died.
+
+    Needs root. For each link it shows what was asked and what was measured.
 
     Example: sudo python -m lab ps class
     """
@@ -26,6 +30,7 @@ def command(
     from lab.live.inspect import look
 
     need_root("ps")
+    name = chosen_lab(name, lab)
     known = records()
     seen = [look(record) for record in ([find_any(name, known)] if name else known)]
     if as_json:

@@ -1,4 +1,4 @@
-"""lab rehearse: a real run against stand-ins on this machine, before a testbed is booked."""
+"""lab testbed rehearse: a real run against stand-ins on this machine, before a testbed is booked."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ def command(
     rate: Rate = None,
     shaper: ShaperName = "auto",
     trace: HostTraces = None,
-    hold: Annotated[bool, typer.Option(help="Only start the stand-ins, and keep them until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Only start the stand-ins, and keep them until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """Run an experiment over SSH on stand-ins for virtual machines, from check to restore. Needs root.
+    """Try a whole run on stand-ins for real machines, before you book a testbed.
 
-    The stand-ins are emulated hosts with sshd, a control network on eth0 and shaped data links that
-    have no addresses yet. On them the commands run that a real testbed gets, and they are printed.
+    Needs root on this machine. The stand-ins are emulated hosts with SSH. The commands that real
+    machines would get run on them, from 'check' to 'restore', and are printed.
 
-    Example: sudo python -m lab rehearse multihop --overlay underlay --overlay libnetwork
+    Example: sudo python -m lab testbed rehearse multihop --overlay underlay --overlay libnetwork
     """
     from lab.app.rehearsal import rehearse
     from lab.app.request import plan_run
     from lab.cli.console import progress
 
-    need_root("rehearse", experiment)
+    need_root("testbed rehearse", experiment)
     own = {"topology": topology, "rate": rate, "shaper": shaper, "trace": trace}
-    request = options.request(experiment, "rehearse", **own)
+    request = options.request(experiment, "testbed rehearse", **own)
     announce = partial(print, flush=True)
-    work = rehearse(request, plan_run(request, tell), hold=hold, progress=progress, announce=announce)
-    sys.exit(wait(work, "everything was taken away"))
+    work = rehearse(request, plan_run(request, tell), hold=keep, progress=progress, announce=announce)
+    sys.exit(wait(work, "everything was removed"))

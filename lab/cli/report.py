@@ -1,44 +1,85 @@
-"""lab report: runs as one page, made again from their stored samples."""
+"""lab report: runs as one page, made again from their stored samples; or the answers to the claims."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import RunError
+from lab.errors import ExitCode, RunError, UsageError
+
+if TYPE_CHECKING:
+    from lab.runs.run_folder import StoredRun
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; several stand side by side.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders. Several are compared.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page; of one run its report.html, else ./report.html."),
+        typer.Option("--output", "-o", help="The page. Default: report.html in the folder of a single run."),
     ] = None,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Print only the answers to the studies' claims.")
+    ] = False,
 ) -> None:
-    """Draw the figures of runs again and write one self-contained page of them.
+    """Draw the figures of runs again and write a page with them, without measuring anything.
 
-    Nothing is measured. Of several runs of one experiment the page has the ratios with their
-    intervals and what was different in the environment; and the scorecard of all claims.
+    The page is one file. For several runs of one experiment it has their ratios, with intervals,
+    and the differences between their machines.
+
+    With --claims no page is written. The exit status is 3 if not one claim can be answered.
 
     Example: python -m lab report results/* -o report.html
     """
-    from lab.app.request import all_claims, load_experiment
     from lab.cli.console import read_runs
-    from lab.report.html import PAGE, RunSection, render_all
+
+    if claims and output:
+        raise UsageError("--claims prints a table and writes no page; leave out -o")
+    found = read_runs(runs)
+    if claims:
+        sys.exit(_answer(found))
+    page = output or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
+    _write(found, page)
+    typer.echo(page)
+
+
+def _answer(runs: Sequence[StoredRun]) -> ExitCode:
+    """Print every claim of the studies with its answer; returns the exit status."""
+    from lab.app.request import all_claims
+    from lab.cli.console import show
+    from lab.report.claims import OPEN, scorecard, scorecard_table
+    from lab.util.documents import guarded
+
+    with guarded(", ".join(str(run.path) for run in runs), RunError):
+        rows = scorecard(all_claims(), runs)
+        table = scorecard_table(rows)
+    show(table)
+    return ExitCode.CANNOT_TELL if all(row.answer.verdict == OPEN for row in rows) else ExitCode.DONE
+
+
+def _write(runs: Sequence[StoredRun], page: Path) -> None:
+    from lab.app.request import all_claims, load_experiment
+    from lab.report.html import RunSection, render_all
     from lab.util import files
     from lab.util.documents import guarded
 
     parts = []
-    for run in read_runs(runs):
-        experiment = load_experiment(run.manifest.experiment)
-        with guarded(str(run.path), RunError):
-            drawn = experiment.figures(run, run.path / "figures") if run.samples else ()
-        parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
-    only = parts[0].experiment
-    claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
-    page = output or (runs[0] / PAGE if len(runs) == 1 else Path(PAGE))
-    with guarded(", ".join(str(part.run.path) for part in parts), RunError):
-        files.put(page, render_all(parts, claims))
-    typer.echo(page)
+    with ExitStack() as stack:
+        for run in runs:
+            experiment = load_experiment(run.manifest.experiment)
+            folder = run.path / "figures"
+            if not os.access(run.path, os.W_OK):  # root's, or an archive: the page holds the figures anyway
+                folder = Path(stack.enter_context(TemporaryDirectory()))
+            with guarded(str(run.path), RunError):
+                drawn = experiment.figures(run, folder) if run.samples else ()
+            parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+        only = parts[0].experiment
+        claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
+        with guarded(", ".join(str(part.run.path) for part in parts), RunError):
+            files.put(page, render_all(parts, claims))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.errors import LabError, RunError
+from lab.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from lab.runs.run_folder import StoredRun
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    csv: Annotated[bool, typer.Option("--csv", help="Write samples as CSV.")] = False,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write samples as Parquet (pyarrow).")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write the samples as CSV.")] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write the samples as Parquet (needs pyarrow).")
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; samples.csv in the folder by default.")
+        Path | None, typer.Option("--output", "-o", help="The file. Default: samples.csv in the run folder.")
     ] = None,
     reparse: Annotated[
-        bool, typer.Option("--reparse", help="Derive every value again from the raw outputs.")
+        bool, typer.Option("--reparse", help="Compute every value again from the raw outputs.")
     ] = False,
 ) -> None:
     """Check a run folder, print its tables, and write its samples for other programs.
 
-    Without options: the tables, and whether the folder is whole. Nothing is measured, and the
-    stored samples are never changed.
+    It measures nothing and never changes the stored samples. The exit status is 1 if the folder
+    is not complete.
 
     Example: python -m lab results results/multihop-… --csv
     """
@@ -36,7 +38,7 @@ def command(
     from lab.util.documents import guarded, printable
 
     if csv and parquet:
-        raise LabError("--csv and --parquet are two files; ask for one after the other")
+        raise UsageError("--csv and --parquet write two files; use one after the other")
     found = read(run)
     with guarded(str(run), RunError):
         sentences = _told(found, csv, parquet, reparse, output)

@@ -10,7 +10,9 @@ from lab.cli.process import need_root
 
 
 def command(place: Place, lab: LabOption = "") -> None:
-    """Open a shell in a host or in an endpoint: bash where it has one, else sh. Needs root.
+    """Open a shell in a host or in an endpoint.
+
+    Needs root. The shell is bash if the host has it, else sh.
 
     Example: sudo python -m lab shell AMS
     """

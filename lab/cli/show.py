@@ -1,4 +1,4 @@
-"""lab show: a topology as a table, or as a picture in a file."""
+"""lab show: a topology as a table."""
 
 from __future__ import annotations
 
@@ -7,40 +7,33 @@ from typing import Annotated
 
 import typer
 
-from lab.cli.options import Force, LargestComponent, Sites, TopologyName
+from lab.cli import former, graph
+from lab.cli.options import LargestComponent, Sites, TopologyName
 from lab.cli.topologies import read_topology
-from lab.errors import FileError
 from lab.topology import Topology
-from lab.util import files
-
-#: What a picture's file ends in.
-FORMS = (".svg", ".png", ".dot", ".mmd", ".json", ".yaml")
 
 
 def command(
     topology: TopologyName,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="A file that ends in .svg, .png, .dot, .mmd, .json or .yaml."),
-    ] = None,
-    force: Force = False,
     site: Sites = None,
     largest_component: LargestComponent = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", hidden=True)] = None,
+    force: Annotated[bool, typer.Option("--force", hidden=True)] = False,
 ) -> None:
-    """Show a topology: hosts, links, addresses and expected round trips, or a picture on the map.
+    """Show a topology as a table: hosts, links, addresses and expected round trips.
 
-    Example: python -m lab show linear -o chain.svg
+    'lab graph' draws it.
+
+    Example: python -m lab show linear
     """
-    if output is not None and output.suffix.lower() not in FORMS:
-        raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS)}")
-    found = read_topology(topology, site, largest_component, switches=True)
-    if output is None:
-        _table(found)
-    else:
-        files.write({output: _picture(found, output.suffix.lower())}, force=force)
+    if output is not None:
+        former.tell("show -o", "graph -o")
+        graph.command(topology, output, force, site, largest_component)
+        return
+    _print(read_topology(topology, site, largest_component, switches=True))
 
 
-def _table(topology: Topology) -> None:
+def _print(topology: Topology) -> None:
     """Print a topology: on a terminal in colour and no wider than it, in a pipe as aligned text."""
     from rich.console import Console
     from rich.table import Table
@@ -61,20 +54,3 @@ def _table(topology: Topology) -> None:
             table.add_row(*map(Text, row))
         console.print(Text(f"\n{part.heading}", "cyan"))
         console.print(table)
-
-
-def _picture(topology: Topology, suffix: str) -> bytes:
-    """Return the content of a file with this suffix."""
-    if suffix in (".svg", ".png"):
-        from lab.draw import chart
-
-        return chart.render(topology, suffix[1:])
-    if suffix in (".dot", ".mmd"):
-        from lab.draw import labels
-
-        text = labels.dot(topology) if suffix == ".dot" else labels.mermaid(topology)
-        return text.encode()
-    from lab.formats import lab_yaml, node_link
-
-    text = node_link.write(topology) if suffix == ".json" else lab_yaml.write(topology)
-    return text.encode()

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli import inventory as inventory_verb
+from lab.cli import rehearse as rehearse_verb
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
-from lab.cli.options import AcceptNew, ExperimentName, HostTraces, InventoryFile, Steal
+from lab.cli.former import Verb
+from lab.cli.options import AcceptNew, ExperimentName, HostTraces, InventoryFile, TakeOver
 from lab.cli.process import wait
 from lab.cli.topologies import tell
 
@@ -23,24 +26,27 @@ app = typer.Typer(
     name="testbed",
     no_args_is_help=True,
     add_completion=False,
-    help="Experiments on real machines over SSH: check, prepare, run, restore.",
+    help="Run experiments on real machines, over SSH.",
 )
+app.command(name="inventory", cls=Verb)(inventory_verb.command)
+app.command(name="rehearse", cls=Verb)(rehearse_verb.command)
 INVENTORY = Path("inventory.yaml")
-AFTERMATH = "overlays were taken off the hosts"
+AFTERMATH = "the overlays were removed from the hosts"
 CHECK_COLUMNS = ["host", "system", "kernel", "CPUs", "Docker", "control", "ports", "free", "held by"]
 
 
-@app.command()
+@app.command(cls=Verb)
 def check(
     inventory: InventoryFile = INVENTORY,
     overlay: Annotated[
-        list[str] | None, typer.Option("--overlay", "-o", help="Only these; all overlays by default.")
+        list[str] | None, typer.Option("--overlay", help="Only this overlay. Repeat for more. Default: all.")
     ] = None,
     accept_new: AcceptNew = False,
 ) -> None:
-    """Reach every machine and say what each has and lacks. Changes nothing.
+    """Connect to every machine, and say what it has and what is missing.
 
-    The exit status is 0 when every machine is reached, and is or can be made ready by 'prepare'.
+    It changes nothing. The exit status is 0 if every machine answers, and is ready or can be made
+    ready by 'prepare'.
 
     Example: python -m lab testbed check --inventory inventory.yaml
     """
@@ -54,30 +60,34 @@ def check(
     sys.exit(1 if found.troubles or (overlay and found.unable) else 0)
 
 
-@app.command()
+@app.command(cls=Verb)
 def prepare(
     inventory: InventoryFile = INVENTORY,
-    persist: Annotated[bool, typer.Option(help="Set the data plane up again after each reboot.")] = False,
+    persist: Annotated[
+        bool, typer.Option("--persist", help="Set the data plane up again after each reboot.")
+    ] = False,
     accept_new: AcceptNew = False,
-    steal: Steal = False,
-    dry_run: Annotated[bool, typer.Option(help="Print what would run as root on each host.")] = False,
+    take_over: TakeOver = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would run as root on each host.")
+    ] = False,
 ) -> None:
     """Make every machine ready: packages, endpoint image, addresses and MTU of the data plane.
 
-    What is there already is left alone. The hosts stay claimed until 'restore'.
+    What is there already is left alone. The machines are claimed for you until 'restore'.
 
     Example: python -m lab testbed prepare --inventory inventory.yaml
     """
     from lab.app import testbed
     from lab.cli.console import progress
 
-    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=take_over)
     with progress() as emit:
         done = wait(testbed.prepare(booked, emit, persist=persist, dry_run=dry_run), AFTERMATH)
     typer.echo("\n".join(done))
 
 
-@app.command()
+@app.command(cls=Verb)
 @takes_experiment_options
 def run(
     experiment: ExperimentName,
@@ -89,15 +99,15 @@ def run(
     ] = None,
     trace: HostTraces = None,
     accept_new: AcceptNew = False,
-    steal: Steal = False,
+    take_over: TakeOver = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Print the cells, the time they take, and what runs as root; do nothing.")
+        bool, typer.Option("--dry-run", help="Print cells, time, and what runs as root. Do nothing.")
     ] = False,
 ) -> None:
     """Run an experiment on machines that 'prepare' has made ready.
 
-    The same overlays, cells and run folder as 'lab emulate'; samples are on disk one by one, and an
-    interrupted run goes on with --resume.
+    Overlays, cells and run folder are as with 'lab run'. Each sample is on disk at once: continue
+    an interrupted run with --resume.
 
     Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
     """
@@ -106,7 +116,7 @@ def run(
     from lab.cli.console import progress, show_results
     from lab.cli.emulate import show_plan
 
-    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=take_over)
     request = options.request(experiment, "testbed run", topology=booked.name, rate=rate, trace=trace)
     if dry_run:
         show_plan(request)
@@ -130,22 +140,22 @@ def _show_commands() -> None:
         typer.echo(f"  {line}")
 
 
-@app.command()
+@app.command(cls=Verb)
 def restore(
     inventory: InventoryFile = INVENTORY,
     accept_new: AcceptNew = False,
-    steal: Steal = False,
+    take_over: TakeOver = False,
 ) -> None:
-    """Take everything off the machines that 'prepare' and runs put there; packages stay, and are listed.
+    """Remove everything that 'prepare' and runs put on the machines, except packages.
 
-    Says what is not as it was, host by host; the exit status is then 1.
+    It lists the packages, and everything that is not as it was before. The exit status is then 1.
 
     Example: python -m lab testbed restore --inventory inventory.yaml
     """
     from lab.app import testbed
     from lab.cli.console import progress
 
-    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=steal)
+    booked = testbed.load_testbed(inventory, tell, accept_new=accept_new, steal=take_over)
     with progress() as emit:
         status, left = wait(testbed.restore(booked, emit), AFTERMATH)
     typer.echo("\n".join(left))
@@ -160,8 +170,8 @@ def check_table(found: MachineCheck) -> Table:
     unable = (f"{host}: {overlay} needs {words}" for host, overlay, words in found.unable)
     sections = [
         Section("what each host has", [_host_row(bed, name) for name in bed.hosts if name in bed.surveys]),
-        Section("what it lacks, and 'prepare' brings", _padded(_lacking(bed))),
-        Section("what stands in the way", _padded(found.troubles)),
+        Section("missing, and 'prepare' installs it", _padded(_lacking(bed))),
+        Section("problems", _padded(found.troubles)),
         Section("overlays that a host cannot run", _padded(unable)),
     ]
     title = f"{len(bed.surveys)} of {len(bed.inventory.hosts)} hosts of {bed.topology.name} answer"

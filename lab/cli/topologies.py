@@ -45,6 +45,11 @@ def read_topology(
     return topology if rate is None else topology.with_rate(rate)
 
 
+def counted(number: int, word: str) -> str:
+    """Return a number of things in words: ``1 link``, ``2 links``."""
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
 def tell(event: Event) -> None:
     """Print notes on standard error: standard output may be a document."""
     if isinstance(event, Note):
@@ -64,5 +69,5 @@ def warn_of_limits(topology: str, limits: list[Limit], strict: bool) -> None:
         typer.echo(printable(f"warning: {name}: {first[name]}{more}"), err=True)
     if strict and limits:
         kinds = ", ".join(sorted(counts))
-        count = f"{len(limits)} limit{'s' * (len(limits) != 1)}"
+        count = counted(len(limits), "limit")
         raise DslError(f"{topology} runs into {count} of the service ({kinds}) and --strict is set")

@@ -10,7 +10,7 @@ import typer
 
 from lab.cli.options import Daemons, LargestComponent, Rate, ShaperName, Sites
 from lab.cli.process import need_root, wait
-from lab.cli.topologies import read_topology
+from lab.cli.topologies import counted, read_topology
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -23,28 +23,30 @@ def command(
     topology: Annotated[str, typer.Argument(help="Name or file of a topology; 'lab list topologies'.")],
     overlay: Annotated[
         list[str] | None,
-        typer.Option("--overlay", "-o", help="NAME[:option=value,…], an endpoint per host; again for more."),
+        typer.Option("--overlay", help="NAME[:option=value,…], with an endpoint per host. Repeat for more."),
     ] = None,
-    name: Annotated[str, typer.Option("--name", "-n", help="What to call it; the topology's name.")] = "",
+    name: Annotated[
+        str, typer.Option("--lab", "-l", "--name", "-n", help="Name of the lab. Default: the topology's.")
+    ] = "",
     rate: Rate = None,
     site: Sites = None,
     largest_component: LargestComponent = False,
     shaper: ShaperName = "auto",
     daemons: Daemons = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done. Do nothing.")] = False,
 ) -> None:
-    """Bring a lab up and leave it running; returns when everything is ready. Needs root.
+    """Build a lab and leave it up.
 
-    On a name that is up already, shows what differs and changes only that: what stays is not touched.
-    Hosts have Docker daemons, unless --daemons says otherwise when the lab is made.
+    Needs root. It returns when everything is ready. If a lab with this name is up already, it shows
+    the differences and changes only those.
 
-    Example: sudo python -m lab up linear --name class --rate 100 --overlay flannel
+    Example: sudo python -m lab up linear --lab class --rate 100 --overlay flannel
     """
     wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")
     need_root("up", topology)
     settings = {"name": called, "shaper": shaper, "daemons": daemons}
-    _run(wanted, tuple(overlay) if overlay else None, settings, plan)
+    _run(wanted, tuple(overlay) if overlay else None, settings, dry_run)
 
 
 def _run(wanted: Topology, overlays: tuple[str, ...] | None, settings: Mapping[str, str], plan: bool) -> None:
@@ -61,11 +63,13 @@ def _run(wanted: Topology, overlays: tuple[str, ...] | None, settings: Mapping[s
             _refuse_other_daemons(there, settings["daemons"])
             _change(there, wanted, overlays, plan, emit)
         elif plan:
-            print(f"lab {name} would be made: {len(wanted.hosts)} hosts, {len(wanted.links)} links")
+            hosts, links = counted(len(wanted.hosts), "host"), counted(len(wanted.links), "link")
+            print(f"lab {name} would be made: {hosts}, {links}")
+            print("\n".join(_overlay_changes((), overlays)), end="\n" * bool(overlays))
         else:
             wait(_make(wanted, overlays or (), settings, emit))
     if there is None and not plan:
-        print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' takes it away")
+        print(f"lab {name} is up; 'lab ps {name}' shows it, 'lab down {name}' removes it")
 
 
 async def _make(wanted: Topology, overlays: tuple[str, ...], settings: Mapping[str, str], emit: Emit) -> None:
@@ -92,7 +96,7 @@ def _refuse_other_daemons(there: Record, daemons: str) -> None:
     if daemons not in ("", there.daemons):
         raise LabError(
             f"lab {there.name} was made with --daemons {there.daemons}, which cannot change; "
-            f"'lab down {there.name}' takes it away"
+            f"'lab down {there.name}' removes it"
         )
 
 

@@ -25,10 +25,11 @@ def dot(topology: Topology) -> str:
     """Write Graphviz source; the places are those on the map, for `neato -n`."""
     lines = [f'graph "{_quoted(topology.name)}" {{', '  node [shape=box, style=rounded, fontname="sans"];']
     for host in topology.hosts:
-        site = topology.sites[host.site]
         label = "\\n".join(map(_quoted, host_label(topology, host.name)))
-        place = f"{site.longitude * SCALE * 0.65:.0f},{site.latitude * SCALE:.0f}"
-        lines.append(f'  "{host.name}" [label="{label}", pos="{place}"];')
+        pos = ""
+        if site := topology.sites.get(host.site):
+            pos = f', pos="{site.longitude * SCALE * 0.65:.0f},{site.latitude * SCALE:.0f}"'
+        lines.append(f'  "{host.name}" [label="{label}"{pos}];')
     for link in topology.links:
         label = "\\n".join(link_label(link))
         lines.append(f'  "{link.a}" -- "{link.b}" [label="{label}"];')

@@ -100,6 +100,12 @@ def _on_map(topology: Topology) -> dict[str, Point]:
 
 def _spread(topology: Topology, place: Callable[[Point, int, int], Point]) -> dict[str, Point]:
     """Draw the hosts of one site around its place."""
+    if any(not host.site for host in topology.hosts):  # a ring: nobody says where they are
+        middle, share = Point(WIDTH / 2, (HEIGHT - TOP) / 2), 2 * pi / len(topology.hosts)
+        radius = HEIGHT / 2 - TOP - MARGIN
+        return {
+            host.name: _round(middle, radius, pi / 2 - share * n) for n, host in enumerate(topology.hosts)
+        }
     sites = _on_map(topology)
     at_site = defaultdict(list)
     for host in topology.hosts:

@@ -39,7 +39,7 @@ def parts(topology: Topology) -> Iterator[SummaryTable]:
         (
             str(host.number),
             host.name,
-            f"{host.site} {topology.sites[host.site].city}",
+            f"{host.site} {topology.sites[host.site].city}" if host.site else "",
             host.kind if host.kind != "host" else "",
             f"{host.cpus:g}" if host.cpus is not None else "",
             host.image or "",

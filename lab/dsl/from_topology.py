@@ -40,6 +40,11 @@ def to_document(topology: Topology) -> Document:
         raise TopologyError(
             f"topology {topology.name!r} cannot be written: two resources have the id {', '.join(twins)}"
         )
+    if homeless := [host.name for host in topology.hosts if not host.site]:
+        raise TopologyError(
+            f"topology {topology.name!r} cannot be written for the testbed: {', '.join(homeless[:10])} "
+            f"has no site; write e.g. '{homeless[0]}: AMS'"
+        )
     ports = {name: _ports(topology, name, graph.nodes[name].get("gts", {})) for name in graph}
     places = {link_id: place for place, link_id in enumerate(about.get("order", ()))}
     links = sorted(topology.links, key=lambda link: places.get(link_ids[link.name], len(places)))

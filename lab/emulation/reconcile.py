@@ -52,7 +52,8 @@ class Difference:
         lines += [f"- link {link.name}" for link in self.links_removed if link.name not in again]
         for host in self.hosts_added:
             sign, more = ("~", ": made anew") if host.name in self.hosts_removed else ("+", "")
-            lines.append(f"{sign} host {host.name} ({host.site}){more}")
+            place = f" ({host.site})" if host.site else ""
+            lines.append(f"{sign} host {host.name}{place}{more}")
         for link in self.links_added:
             rate = f", {link.rate:g} Mbit/s" if link.rate else ""
             sign, more = ("~", ": made anew") if link.name in again else ("+", "")

@@ -90,9 +90,9 @@ def load(text: str, source: str) -> Any:
 
 
 def located(text: str, source: str) -> tuple[Any, Place]:
-    """Return the data of a YAML text, and a function from the path of a value in it to its line.
+    """Return the data of a YAML text, and a function from the path of a value in it to its place.
 
-    The path is ``("hosts", "A", "cpus")``, say, and the line ``:12``.
+    The path is ``("hosts", "A", "cpus")``, say, and the place ``:12:5``, line and column.
 
     Raises:
         TopologyError: see `load`.
@@ -116,21 +116,22 @@ def _located(text: str, source: str) -> tuple[Any, Place]:
 
 
 def _place(root: Any, path: Sequence[Any]) -> str:
-    node = root
+    node = at = root
     for step in path:
-        child = _child(node, step)
-        if child is None:
+        begin, node = _child(node, step)
+        if node is None:
             break
-        node = child
-    return f":{node.start_mark.line + 1}" if node is not None else ""
+        at = begin
+    return f":{at.start_mark.line + 1}:{at.start_mark.column + 1}" if at is not None else ""
 
 
-def _child(node: Any, step: Any) -> Any:
+def _child(node: Any, step: Any) -> tuple[Any, Any]:
+    """Return where a child begins, with its key if it has one, and the child; twice None if there is none."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
+        return node.value[step], node.value[step]
     if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == str(step)), None)
-    return None
+        return next(((key, value) for key, value in node.value if key.value == str(step)), (None, None))
+    return None, None
 
 
 class _WithoutAliases(Dumper):  # type: ignore[misc]

@@ -45,6 +45,11 @@ class Progress:
             if cell := self._cells.get(sample.cell):
                 self._overheads.append((took or sample.seconds) - cell.duration)
 
+    def leave_out(self, cells: Iterable[Cell]) -> None:
+        """Do not count these cells: they turn out to be impossible here."""
+        for cell in cells:
+            self._cells.pop(cell.key, None)
+
     def done(self, task: Task) -> bool:
         """Return True when this repetition has been measured."""
         return _place(task) in self._there

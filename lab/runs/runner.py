@@ -69,14 +69,14 @@ async def run_experiment(
         folder: opened by `RunFolder.create` or `RunFolder.resume`; seed, filter and what to do when an
             overlay falls back are in its manifest.
         emit: receives an event for every step and sample.
-        keep_installed: overlays that were on the lab before the run, and stay on it.
+        keep_installed: overlays that were on the lab before, and stay.
 
     Raises:
         RunError: a sample cannot be written.
         ShaperError: the links are no longer shaped; nothing measured on them counts.
     """
     cells = plan_cells(experiment, target.topology, list(overlays), profile, folder.manifest.only)
-    every = [cell for row in cells.values() for cell in row]
+    every = [cell for name, row in cells.items() if not overlays[name].obtainable() for cell in row]
     repeats = RELAUNCHES if folder.manifest.on_fallback == "relaunch" else 0
     bring_ups = folder.manifest.bring_ups
     progress = Progress(every, folder.samples, repeats, bring_ups)
@@ -116,6 +116,7 @@ async def _state(overlay_run: OverlayRun, cells: Sequence[Cell]) -> OverlayState
         mode = await overlay_run.work_through(tasks)
     except NotObtainable as error:
         overlay_run.emit(Note(str(error)))
+        overlay_run.progress.leave_out(cells)
         return not_obtainable(overlay_run.overlay, error.reason, error.remedy)
     except (OverlayError, HostError, MeasureError) as error:
         overlay_run.emit(Note(f"{name} is given up: {error}"))

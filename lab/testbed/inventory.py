@@ -117,7 +117,7 @@ def read(path: Path) -> Inventory:
 
     def refuse(words: str) -> LabError:
         if "cannot be read" in words:
-            return FileError(f"{words}; 'lab inventory TOPOLOGY' writes one")
+            return FileError(f"{words}; 'lab testbed inventory TOPOLOGY' writes one")
         return InventoryError(str(path), [words.removeprefix(str(path)).lstrip(": ")])
 
     try:
@@ -194,7 +194,8 @@ def template(topology: Topology, name: str) -> str:
         "hosts:",
     ]
     for host in topology.hosts:
-        lines += [f"  {host.name}:", f"    address: {TO_FILL_IN}   # at {host.site}; never of a port below"]
+        place = f"at {host.site}; " if host.site else ""
+        lines += [f"  {host.name}:", f"    address: {TO_FILL_IN}   # {place}never of a port below"]
         links = topology.links_of(host.name)
         lines += ["    ports:   # an interface's name, its MAC address, or auto"] if links else []
         for link in links:

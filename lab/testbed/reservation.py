@@ -106,7 +106,7 @@ async def acquire(hosts: Sequence[CommandRunner], *, steal: bool = False) -> Hol
         name, other = next(iter(held.items()))
         more = f" and {len(held) - 1} more" if len(held) > 1 else ""
         raise HostsLocked(
-            f"{name}{more}: in use by {other.words}; ask {other.who}, or take it over with --steal"
+            f"{name}{more}: in use by {other.words}; ask {other.who}, or take it over with --take-over"
         )
     stale = [host for host in hosts if steal or found[host.name][BUSY] != mine]
     text = shlex.quote(json.dumps(asdict(mine)))

@@ -12,9 +12,20 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from lab.errors import nearest
+from lab.topology import units
 from lab.util import documents
 from lab.util.documents import shown
 
+#: What other programs call an attribute: its name here.
+SYNONYMS = {
+    **dict.fromkeys(("bw", "bandwidth", "capacity", "speed"), "rate"),
+    **dict.fromkeys(("latency", "lat"), "delay"),
+    **dict.fromkeys(("ping", "round_trip"), "rtt"),
+    **dict.fromkeys(("packet_loss", "loss_rate", "drop"), "loss"),
+    **dict.fromkeys(("max_queue_size", "limit", "buffer"), "queue"),
+    **dict.fromkeys(("location", "place", "city"), "site"),
+    **dict.fromkeys(("endpoints", "ends", "hosts"), "between"),
+}
 #: How jitter spreads; its figure is the standard deviation.
 DISTRIBUTIONS = ("normal", "uniform", "pareto")
 
@@ -99,11 +110,19 @@ def out_of_range(name: str, value: Any, allowed: tuple[float, float, str]) -> It
     """Yield what is wrong with one number; `allowed` is its least, its most, and its unit."""
     least, most, unit = allowed
     if documents.number(value) is None:
-        yield f"{name} {shown(value)} is not a number"
+        yield f"{name} {shown(value)} {_no_number(value, unit)}"
     elif not least <= value <= most:
         yield f"{name} {value:g} {unit} is not between {least:g} and {most:g}"
     elif unit == "bytes" and value != int(value):
         yield f"{name} {value:g} is not a whole number of bytes"
+
+
+def _no_number(value: Any, unit: str) -> str:
+    try:
+        units.read(value, unit)
+    except ValueError as error:
+        return f"is not a number: {error}"
+    return "is not a number"
 
 
 def combined_faults(values: Mapping[str, Any]) -> Iterator[str]:
@@ -120,8 +139,15 @@ def combined_faults(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"a loss of {values['loss']:g} percent needs bursts of {least:.3g} packets at least"
 
 
+def similar(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is meant: ours for that of another program, else the nearest one."""
+    names = list(known)
+    meant = SYNONYMS.get(name.lower())
+    return meant if meant in names else nearest(name, names)
+
+
 def unknown(name: Any, known: Iterable[str], what: str = "attribute") -> str:
     """Return the fault that a name is unknown, with the nearest known one, or all of them."""
-    near = nearest(str(name), known)
+    near = similar(str(name), known)
     hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
     return f"unknown {what} {shown(name)} ({hint})"

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import networkx as nx
 
-from lab.topology import addressing, sites
+from lab.topology import addressing, sites, units
 from lab.topology.impairments import DEFAULTS, PARAMETERS, CommonImpairments, Impairments
-from lab.topology.validation import PLACE, direction_values
+from lab.topology.validation import PLACE, RANGES, direction_values, is_place
 
 #: Bytes, on a link that says nothing else.
 MTU = 1500
@@ -27,7 +27,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class HostSpec:
     """A host: `number` counts from 1; `kind` is ``host``, or what else a testbed document has
-    (``baremetalserver``, and the switches ``ofx`` and ``vsi``); `cpus` and `image` None mean any."""
+    (``baremetalserver``, and the switches ``ofx`` and ``vsi``); `cpus` and `image` None mean any,
+    and an empty `site` no place."""
 
     name: str
     number: int
@@ -107,6 +108,48 @@ def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
     return fresh
 
 
+def readable(graph: nx.Graph[Any]) -> nx.Graph[Any]:
+    """Return a graph with numbers for texts such as ``10ms``, and with sites for coordinates.
+
+    What cannot be read is left as it is: it is a fault. A graph without any such thing is returned itself.
+    """
+    hosts = [name for name, node in graph.nodes(data=True) if "coordinates" in node]
+    edges = [(a, b) for a, b, edge in graph.edges(data=True) if _has_text(edge)]
+    if graph.is_directed() or graph.is_multigraph() or not (hosts or edges):
+        return graph
+    fresh = plain_copy(graph)
+    for name in hosts:
+        node = fresh.nodes[name]
+        if is_place(node["coordinates"]) and not node.get("site"):
+            fresh.graph["sites"] = {**fresh.graph.get("sites", {}), str(name): list(node.pop("coordinates"))}
+            node["site"] = str(name)
+    for a, b in edges:
+        edge = fresh.edges[a, b]
+        for values in (edge, *_directions(edge)):
+            values.update({key: _number(key, value) for key, value in values.items() if key in RANGES})
+    return fresh
+
+
+def _directions(edge: Mapping[str, Any]) -> list[Any]:
+    own = edge.get("from")
+    return [values for values in own.values() if isinstance(values, dict)] if isinstance(own, dict) else []
+
+
+def _has_text(edge: Mapping[str, Any]) -> bool:
+    return any(
+        key in RANGES and isinstance(value, str)
+        for values in (edge, *_directions(edge))
+        for key, value in values.items()
+    )
+
+
+def _number(name: str, value: Any) -> Any:
+    try:
+        return units.read(value, RANGES[name][2])
+    except ValueError:
+        return value
+
+
 def _copied(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {k: copy.deepcopy(v) if k in ("gts", "from", "place") else v for k, v in attributes.items()}
 
@@ -116,7 +159,7 @@ def completed(graph: nx.Graph[Any]) -> nx.Graph[Any]:
     full = plain_copy(graph)
     own = own_sites(full)
     for _, node in full.nodes(data=True):
-        node["site"] = node["site"].upper()
+        node["site"] = (node.get("site") or "").upper()
         node["cpus"] = None if node.get("cpus") is None else float(node["cpus"])
         node["image"], node["kind"] = node.get("image"), node.get("kind", "host")
     for a, b, edge in full.edges(data=True):

@@ -26,12 +26,13 @@ class Topology:
     """Hosts at sites, and the links between them; checked when it is made, then unchangeable.
 
     Args:
-        graph: undirected; nodes are host names. Node attributes: `site` (needed), `cpus`,
-            `image`, `kind`; edge attributes: `rtt` (ms round trip; without it the published
-            or estimated figure between the two sites), `mtu` (bytes), `name`, per direction all
-            that `lab.topology.impairments` knows, and `from` with what only holds for what one host sends
-            (``{"AMS": {"loss": 1}}``). `order` on either sorts before numbering; without
-            it they are numbered in the graph's order. `graph.graph["sites"]` may hold further
+        graph: undirected; nodes are host names. Node attributes: `site` or `coordinates` (latitude,
+            longitude), or neither, `cpus`, `image`, `kind`; edge attributes: `rtt` (ms round trip, or a
+            text such as ``10ms``; without it the published or estimated figure between the two sites),
+            `mtu` (bytes), `name`, per direction all that `lab.topology.impairments` knows, and `from` with
+            what only holds for what one host sends (``{"AMS": {"loss": 1}}``). `order` on either sorts
+            before numbering; without it they are numbered in the graph's order. `graph.graph["sites"]`
+            may hold further
             sites: name to (latitude, longitude), `graph.graph["routing"]` by what paths are compared
             (`delay`, or `hops`), `graph.graph["schedule"]` what happens to links while an experiment
             measures (`lab.topology.schedule`).
@@ -47,10 +48,14 @@ class Topology:
         self, graph: nx.Graph[Any], *, name: str, description: str = "", separate_parts: bool = False
     ) -> None:
         self.name, self.description, self.separate_parts = name, description, separate_parts
-        self._refuse(validation.about_faults(name, description, separate_parts))
-        self._refuse(validation.faults(graph, separate_parts))
-        self._graph = specs.completed(graph)
-        self._refuse(validation.combined_faults(self._graph))
+        graph = specs.readable(graph)
+        found = validation.about_faults(name, description, separate_parts)
+        found += validation.faults(graph, separate_parts)
+        self._graph = specs.completed(validation.sound(graph, found) if found else graph)
+        found += validation.combined_faults(self._graph)
+        if found:  # its other faults too, at once
+            found += timetable.faults(graph.graph.get("schedule", []), validation.link_ends(graph))
+        self._refuse(found)
         self.hosts: tuple[HostSpec, ...] = tuple(specs.number_hosts(self._graph))
         self.links: tuple[LinkSpec, ...] = tuple(specs.number_links(self._graph, self.hosts))
         self._hosts = {host.name: host for host in self.hosts}
@@ -86,7 +91,7 @@ class Topology:
     def sites(self) -> Mapping[str, sites.Site]:
         """Return the sites that have hosts here, by name."""
         own = specs.own_sites(self._graph)
-        return {host.site: sites.site(host.site, own) for host in self.hosts}
+        return {host.site: sites.site(host.site, own) for host in self.hosts if host.site}
 
     @property
     def routing(self) -> str:

@@ -22,7 +22,7 @@ SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 IMAGE = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:/@\[\]-]{0,499}")
 LINK_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}")
 KINDS = ("host", "ofx", "vsi", "baremetalserver")
-NODE_ATTRIBUTES = ("site", "cpus", "image", "kind", "order", "gts")
+NODE_ATTRIBUTES = ("site", "coordinates", "cpus", "image", "kind", "order", "gts")
 EDGE_ATTRIBUTES = ("rtt", *impairments.PARAMETERS, "from", "mtu", "name", "order", "gts")
 #: By what paths are compared: round trip in sum and then links, or links and then round trip.
 Routing = Literal["delay", "hops"]
@@ -31,6 +31,7 @@ ROUTINGS: tuple[Routing, ...] = get_args(Routing)
 HELD = ("number", "place")
 #: Of a link that is: its place, whatever comes or goes beside it.
 PLACE = ("subnet", "address_a", "address_b", "interface_a", "interface_b")
+COORDINATES = "its coordinates must be latitude (-90 to 90) and longitude (-180 to 180)"
 INTERFACE = re.compile(r"[^\s/:\x00-\x1f\x7f-\xff]{1,64}")
 
 #: Attribute: least, most, unit. What lies outside is a slip of the pen, not a network.
@@ -40,6 +41,17 @@ RANGES: Mapping[str, tuple[float, float, str]] = {
     "mtu": (68, 65_535, "bytes"),
     "cpus": (0.01, 1024.0, "CPUs"),
 }
+
+
+class TopologyFault(str):
+    """Half a sentence about what is wrong, and the host, or the two hosts of the link, that it is about."""
+
+    place: tuple[Any, ...]
+
+    def __new__(cls, text: str, *place: Any) -> TopologyFault:
+        fault = super().__new__(cls, text)
+        fault.place = place
+        return fault
 
 
 def about_faults(name: Any, description: Any, separate_parts: Any) -> list[str]:
@@ -66,21 +78,47 @@ def faults(graph: nx.Graph[Any], separate_parts: bool) -> list[str]:
         found.append(f"routing {shown(routing)} is none of {', '.join(ROUTINGS)}")
     known = dict.fromkeys([*SITES, *(str(name).upper() for name in sites)])
     for node, attributes in graph.nodes(data=True):
-        found += (f"host {shown(node)}: {fault}" for fault in _host_faults(node, attributes, known))
+        words = f"host {shown(node)}"
+        found += (TopologyFault(f"{words}: {fault}", node) for fault in _host_faults(node, attributes, known))
     for a, b, attributes in graph.edges(data=True):
-        found += (f"link {a!r}-{b!r}: {fault}" for fault in _link_faults(a, b, attributes))
+        own = [*_link_faults(a, b, attributes), *_length_faults(graph, a, b, attributes)]
+        found += (TopologyFault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in own)
     return found + list(_whole_faults(graph, separate_parts))
+
+
+def sound(graph: nx.Graph[Any], found: Iterable[str]) -> nx.Graph[Any]:
+    """Return the part of a graph that has none of these faults: its other faults can be looked for.
+
+    It is empty where a fault is about the graph as a whole.
+    """
+    places = [fault.place if isinstance(fault, TopologyFault) else () for fault in found]
+    if () in places:
+        return nx.Graph()
+    part: nx.Graph[Any] = nx.Graph(graph)
+    part.remove_edges_from(place for place in places if len(place) == 2)
+    for host in {place[0] for place in places if len(place) == 1}:
+        part.nodes[host].clear()  # its links stay, where they do not need its site
+        part.remove_edges_from([pair for pair in part.edges(host) if part.edges[pair].get("rtt") is None])
+    return part
+
+
+def link_ends(graph: nx.Graph[Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the two hosts of each link by every name that it may get."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for a, b, edge in graph.edges(data=True):
+        found |= dict.fromkeys([edge["name"]] if edge.get("name") else [f"{a}-{b}", f"{b}-{a}"], (a, b))
+    return found
 
 
 def _site_faults(sites: Mapping[str, Any]) -> Iterator[str]:
     for name, place in sites.items():
         if not (isinstance(name, str) and SITE_NAME.fullmatch(name)):
             yield f"site {shown(name)}: a name has letters, digits, '_' and '-'"
-        if not _is_place(place):
+        if not is_place(place):
             yield f"site {shown(name)}: its place must be latitude (-90 to 90) and longitude (-180 to 180)"
 
 
-def _is_place(place: Any) -> bool:
+def is_place(place: Any) -> bool:
     if not isinstance(place, (list, tuple)) or len(place) != 2:
         return False
     return all(_number(x) for x in place) and abs(place[0]) <= 90 and abs(place[1]) <= 180
@@ -92,9 +130,11 @@ def _host_faults(node: Any, attributes: Mapping[str, Any], sites: Collection[str
     yield from _unknown(attributes, NODE_ATTRIBUTES)
     yield from _odd(attributes)
     site = attributes.get("site")
-    if not isinstance(site, str):
-        yield "it has no site" if site is None else f"site {shown(site)} is not text"
-    elif site.upper() not in sites:
+    if "coordinates" in attributes:  # those that make a site have become one by now
+        yield "it has a site and coordinates; give one of them" if site else COORDINATES
+    elif not isinstance(site, str | None):
+        yield f"site {shown(site)} is not text"
+    elif site and site.upper() not in sites:
         yield impairments.unknown(site, sites, "site")
     yield from _out_of_range(attributes, ("cpus",))
     image = attributes.get("image")
@@ -117,6 +157,18 @@ def _link_faults(a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]
         yield f"name {shown(name)} is not text without blanks"
 
 
+def _length_faults(graph: nx.Graph[Any], a: Any, b: Any, attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fault of a link that has no round trip, and an end without a site to estimate it by."""
+    own = attributes.get("from")
+    both = isinstance(own, Mapping) and all(
+        isinstance(own.get(end), Mapping) and "delay" in own[end] for end in (a, b)
+    )
+    homeless = [end for end in (a, b) if not graph.nodes[end].get("site")]
+    if attributes.get("rtt") is None and attributes.get("delay") is None and not both and homeless:
+        host = homeless[0]
+        yield f"it has no rtt, and {host} has no site to estimate it by; write 'rtt: 10ms', or '{host}: AMS'"
+
+
 def _direction_faults(a: Any, b: Any, directions: Any) -> Iterator[str]:
     """Yield what is wrong with what holds for one direction only, by the host that sends into it."""
     if not isinstance(directions, Mapping):
@@ -135,7 +187,9 @@ def combined_faults(graph: nx.Graph[Any]) -> list[str]:
     """Return the faults that can only be told once every attribute has its value."""
     found: list[str] = []
     for a, b, edge in graph.edges(data=True):
-        found += (f"link {a!r}-{b!r}: {fault}" for fault in _combined_link_faults(a, b, edge))
+        found += (
+            TopologyFault(f"link {a!r}-{b!r}: {fault}", a, b) for fault in _combined_link_faults(a, b, edge)
+        )
     for what, rows in (("hosts", graph.nodes(data=True)), ("links", graph.edges(data=True))):
         held = Counter(row[-1]["number"] for row in rows if "number" in row[-1])
         found += [f"{times} {what} have the number {number}" for number, times in held.items() if times > 1]

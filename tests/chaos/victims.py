@@ -31,7 +31,7 @@ KINDS = ("process", "process", "group", "docker", "wire")
 #: One cell of one sample of a second.
 RUN = (
     *("multihop", "--overlay", "underlay", "--repetitions", "1", "--duration", "1", "--rate", "20"),
-    *("--only", "latency/from=AMS/hops=1", "--extra-repetitions", "0"),
+    *("--cells", "latency/from=AMS/hops=1"),
 )
 UP = (
     ("point_to_point", "--daemons", "none"),
@@ -86,7 +86,7 @@ class Victim:
         words = {
             "up": ["up", *self.plan.topology, "--name", self.name],
             "emulate": ["emulate", *runs],
-            "rehearse": ["rehearse", *runs],
+            "rehearse": ["testbed", "rehearse", *runs],
             "down": ["down", self.name],
             "cleanup": ["cleanup"],
         }[self.plan.verb]

@@ -31,7 +31,7 @@ schedule:
   - {at: 1.5s, link: a-b, loss: 0.5, from: b}
 """
 KNOB = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-RUN_ARGS = ["multihop", "--overlay", "underlay", "--only", "latency/from=a/hops=1"]
+RUN_ARGS = ["multihop", "--overlay", "underlay", "--cells", "latency/from=a/hops=1"]
 RUN_ARGS += ["--rate", "20", "--bringups", "1", "--duration"]
 
 

@@ -441,7 +441,7 @@ async def test_links_are_calibrated_and_one_that_is_off_is_told(
         # what the link does is no longer what its lab thinks
         states = {**shaper.states, "B-C": shaper.states["B-C"].changed(("ab", "ba"), delay=2.0)}
         LinkStore(tmp_path).save(states)
-        with pytest.raises(ShaperError, match=r"B-C was asked for 4 ms and has .*--accept-links"):
+        with pytest.raises(ShaperError, match=r"B-C was asked for 4 ms and has .*--ignore-calibration"):
             await calibrate([LINK, second], shaper)
 
 

@@ -29,7 +29,7 @@ from topologies import linear
 ROOT = Path(__file__).resolve().parents[2]
 NAME = f"test-{os.getpid()}"
 LINE = "linear:sites=AMS+PRG+BRA"
-SHORT = ["--bringups", "1", "--repetitions", "1", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
+SHORT = ["--bringups", "1", "--repetitions", "1", "--duration", "1", "--cells", "latency/from=AMS/hops=1"]
 
 
 def lab(*argv: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -100,7 +100,7 @@ def test_every_endpoint_answers_every_other(up: str) -> None:
 def test_up_again_changes_nothing_and_a_plan_does_nothing(up: str) -> None:
     before = find(up)
     assert "is as it is wanted" in lab("up", LINE, "--name", up, "--rate", "200").stdout
-    assert "rate=50 each way" in lab("up", LINE, "--name", up, "--rate", "50", "--plan").stdout
+    assert "rate=50 each way" in lab("up", LINE, "--name", up, "--rate", "50", "--dry-run").stdout
     assert find(up) == before
 
 
@@ -320,7 +320,16 @@ def test_an_experiment_runs_on_a_lab_that_is_up_and_leaves_it_so(up: str, tmp_pa
 
 def test_keep_leaves_the_lab_of_an_experiment_up(nothing_left: None, tmp_path: Path) -> None:
     said = lab(
-        "emulate", "multihop", "-t", LINE, "-o", "underlay", "--keep", *SHORT, "--results", str(tmp_path)
+        "emulate",
+        "multihop",
+        "-t",
+        LINE,
+        "--overlay",
+        "underlay",
+        "--keep",
+        *SHORT,
+        "--results",
+        str(tmp_path),
     ).stdout
     name = re.search(r"lab (\w+) stays up", said)[1]  # type: ignore[index]
     assert lab("exec", "PRG", "--lab", name, "--", "true").returncode == 0

@@ -27,13 +27,13 @@ from tests.integration.inventory import inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 #: One cell of as many one-second samples as a test needs.
-CELL = ["multihop", "--overlay", "underlay", "--duration", "1", "--only", "latency/from=AMS/hops=1"]
+CELL = ["multihop", "--overlay", "underlay", "--duration", "1", "--cells", "latency/from=AMS/hops=1"]
 CELL += ["--bringups", "1"]
 
 
 @dataclass
 class Rehearsal:
-    """Stand-ins AMS, PRG and BRA in a row, kept by `lab rehearse --hold`."""
+    """Stand-ins AMS, PRG and BRA in a row, kept by `lab testbed rehearse --keep`."""
 
     lab_id: str
     inventory: Path
@@ -93,7 +93,7 @@ class Rehearsal:
 @pytest.fixture(scope="module")
 def bed(docker_daemon: None) -> Iterator[Rehearsal]:
     before = inventory()
-    argv = [sys.executable, "-m", "lab", "rehearse", "multihop", "--hold"]
+    argv = [sys.executable, "-m", "lab", "testbed", "rehearse", "multihop", "--keep"]
     argv += ["--topology", "linear:sites=AMS+PRG+BRA", "--overlay", "underlay"]
     holder = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = []
@@ -171,7 +171,7 @@ def test_keys_that_do_not_fit_are_named(bed: Rehearsal) -> None:
         )
     # an unknown key is accepted when that is asked for, a changed one never
     again = bed.lab("check", "--accept-new", book=book)
-    assert "BRA" not in again.stdout.split("what stands in the way")[1]
+    assert "BRA" not in again.stdout.split("problems")[1]
     assert "PRG cannot be reached" in again.stdout
 
 
@@ -369,7 +369,7 @@ def test_two_people_on_the_same_hosts(bed: Rehearsal) -> None:
     assert done.returncode == 1
     assert "PRG: in use by eva on desk since 2030-01-02T03:04:05+00:00" in done.stderr
     assert "eva on desk since 2030" in bed.ok("check", "--overlay", "underlay")
-    bed.ok("prepare", "--steal")
+    bed.ok("prepare", "--take-over")
     assert json.loads(bed.on("PRG", "cat /var/lib/lab/testbed/claim.json"))["who"] == claim["who"]
 
 

@@ -41,7 +41,7 @@ def test_a_run_of_theirs_ends_with_samples_claim_and_figure(nothing_left: None, 
     (run,) = tmp_path.iterdir()
     assert len((run / "samples.jsonl").read_text().splitlines()) == 6
     assert "port 6900, neighbours 192.168.1.2\n" in next(run.glob("logs/hub*/west/hubd.log")).read_text()
-    shown = " ".join(lab("scorecard", str(run)).split())
+    shown = " ".join(lab("report", "--claims", str(run)).split())
     # on a busy machine its samples may not count: then the answer says so
     assert re.search(
         r"at most 10 ms to the round trip of the links\. .*?ICMP echoes .*?hub, west to south", shown

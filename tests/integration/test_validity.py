@@ -220,9 +220,9 @@ def test_capacity_tries_rates_on_one_lab_and_says_what_it_found(docker_daemon: N
         "lab",
         "capacity",
         "point_to_point",
-        "--least",
+        "--min-rate",
         "1",
-        "--most",
+        "--max-rate",
         "20",
         "--json",
     ]

@@ -19,7 +19,7 @@ from lab.virtual import kernel
 from tests.paths import ROOT
 
 QUICK = ("--bringups", "1", "--repetitions", "1", "--duration", "1")
-ONE_HOP = ("--only", "latency/from=AMS/hops=1", "--only", "tcp/from=AMS/hops=1")
+ONE_HOP = ("--cells", "latency/from=AMS/hops=1", "--cells", "tcp/from=AMS/hops=1")
 
 
 def emulate(results: Path, *words: str) -> StoredRun:
@@ -75,14 +75,14 @@ def test_a_run_is_exact_and_repeats_to_the_byte_beside_busy_programs(
 
 
 def test_every_bring_up_has_a_seed_of_its_own_and_boxes_run_side_by_side(tmp_path: Path) -> None:
-    run = emulate(tmp_path, "--overlay", "underlay", "--bringups", "2", "--only", "latency/from=AMS/hops=1")
+    run = emulate(tmp_path, "--overlay", "underlay", "--bringups", "2", "--cells", "latency/from=AMS/hops=1")
     assert [sample.bring_up for sample in run.samples] == [1, 2]
     assert run.manifest.complete
 
 
 def test_a_run_that_is_killed_leaves_no_process_and_can_be_resumed(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "lab", "emulate", "multihop", "--clock", "virtual", *QUICK]
-    argv += ["--overlay", "underlay", "--only", "latency/from=AMS/hops=1", "--results", str(tmp_path)]
+    argv += ["--overlay", "underlay", "--cells", "latency/from=AMS/hops=1", "--results", str(tmp_path)]
     before, others = Path("/proc/self/mounts").read_text(), in_boxes()
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as lab:
         deadline = time.monotonic() + 120

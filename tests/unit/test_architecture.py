@@ -125,6 +125,7 @@ NAMED = {
     "lab.cli.capacity": "a default",
     "lab.cli.export_dsl": "a default",
     "lab.cli.inventory": "a default",
+    "lab.cli.main": "the verb of one experiment, in its panel",
     "lab.cli.packetcost": "the verb of one experiment",
     "lab.cli.experiment_options": "the environment variable that names a Weave router",
     "lab.doctor": "programs that this machine may lack",

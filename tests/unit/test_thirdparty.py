@@ -72,7 +72,7 @@ def test_the_overlay_is_asked_for_with_its_options() -> None:
 
 
 def test_the_claim_is_in_the_scorecard_and_the_figure_in_the_report(run: StoredRun) -> None:
-    assert "An overlay adds at most 10 ms" in lab("scorecard", str(run.path))
+    assert "An overlay adds at most 10 ms" in lab("report", "--claims", str(run.path))
     (answer,) = [claim.answer(run) for claim in load_experiment("roundtrip").claims]
     assert answer.verdict == "reproduced"
     experiment = load_experiment("roundtrip")

@@ -72,7 +72,7 @@ async def calibrate(
     if not accept:
         raise ShaperError(
             f"links are not what was asked: {'; '.join(off)}; free the machine's CPUs, or have it "
-            f"so (--accept-links), which marks every sample"
+            f"so (--ignore-calibration), which marks every sample"
         )
     return rows, off
 

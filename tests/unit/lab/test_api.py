@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError, MachineError, RunError, UnknownName
 from tests.paths import ROOT
+from tests.unit.synthetic import recorded_run, throughput_run
 
 
 def test_importing_the_package_costs_nothing_and_the_facade_is_there() -> None:
@@ -45,3 +49,42 @@ def test_a_clock_costs_and_links_that_cannot_be_are_refused_before_anything_is_b
         Lab("linear", rate=10, clock="virtual", costs={"weaver": 2e6})
     with pytest.raises(LabError, match="link AMS-PRG has no rate, and in virtual time would carry any"):
         Lab("linear", clock="virtual")
+
+
+def test_results_are_the_table_that_the_verb_writes(tmp_path: Path) -> None:
+    import lab
+    from lab.cli.main import app
+
+    pandas = pytest.importorskip("pandas")
+    folder = recorded_run(tmp_path)
+    table = lab.results(folder)
+    assert isinstance(table, pandas.DataFrame)
+    assert CliRunner().invoke(app, ["results", str(folder), "--csv"]).exit_code == 0
+    with open(folder / "samples.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(table.columns) == list(rows[0])
+    assert len(table) == len(rows) == 18
+    counted = [row for row in rows if row["valid"] == "True" and row["metric"] == "tcp"]
+    assert counted
+    found = table[table["valid"] & (table["metric"] == "tcp")]["value.received_mbps"]
+    assert list(found) == [float(row["value.received_mbps"]) for row in counted]
+
+
+def test_results_of_several_runs_are_one_table(tmp_path: Path) -> None:
+    import lab
+
+    pytest.importorskip("pandas")
+    one, other = (throughput_run(tmp_path / name, 50, run=name).path for name in ("one", "other"))
+    table = lab.results(one, str(other))
+    assert len(table) == 2 * len(lab.results(one))
+    assert list(table["cell"]) == 2 * list(lab.results(other)["cell"])
+
+
+def test_results_say_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lab
+
+    with pytest.raises(RunError, match="is no run folder"):
+        lab.results(tmp_path)
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not installed
+    with pytest.raises(MachineError, match="pip install pandas, or use lab results --csv"):
+        lab.results(throughput_run(tmp_path / "one", 50).path)

@@ -136,19 +136,3 @@ def test_another_distribution_of_the_name_is_noticed(owners: list[str], other: b
 def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 2**30}))
     assert only(doctor.disk([tmp_path / "not" / "there"])).state == "missing"
-
-
-def test_a_program_named_by_its_variable_counts_and_a_wrong_one_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "router"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("LAB_WEAVER", str(program))
-    monkeypatch.setenv("LAB_FLANNELD", str(tmp_path / "nothing"))
-    found = {f.name: f for f in asyncio.run(doctor.programs())}
-    assert (found["weaver"].state, found["weaver"].found) == ("ok", str(program))
-    assert (found["flanneld"].state, found["flanneld"].found) == (
-        "optional",
-        f"not at {tmp_path / 'nothing'}",
-    )

@@ -80,7 +80,7 @@ def test_without_docker_a_topologys_cpus_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_hosts_without_docker_cannot_do_is_refused_before_they_are_made() -> None:
-    with pytest.raises(LabError, match="--cli opens Mininet's prompt in Docker's containers"):
+    with pytest.raises(LabError, match="--prompt opens Mininet's prompt in Docker's containers"):
         plan_run(RunRequest("multihop", prompt=True, daemons="none"))
     with pytest.raises(UnknownName, match="did you mean 'none'"):
         plan_run(RunRequest("multihop", daemons="non"))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from lab.app import capacity
 from lab.cli.main import app
-from lab.errors import LabError
+from lab.errors import UsageError
 from lab.runs.capacity import Capacity, CapacityTrial
 
 
@@ -38,6 +38,6 @@ def test_the_verb_prints_words_or_one_line_of_json(
 
 
 def test_rates_that_leave_nothing_to_try_are_refused() -> None:
-    done = CliRunner().invoke(app, ["capacity", "--least", "50", "--most", "20"])
-    assert isinstance(done.exception, LabError)
-    assert "leave no rate to try" in str(done.exception)
+    done = CliRunner().invoke(app, ["capacity", "--min-rate", "50", "--max-rate", "20"])
+    assert isinstance(done.exception, UsageError)
+    assert "no rate is left to try" in str(done.exception)

@@ -10,6 +10,7 @@ from lab.app.request import RunRequest
 from lab.cli.emulate import as_stored, show_plan
 from lab.runs import capacity_estimate
 from lab.runs.run_folder import RunFolder
+from overlays.weave import router
 from tests.paths import FIXTURES
 from tests.unit.command_line import Lab
 from tests.unit.fakes import manifest
@@ -52,7 +53,20 @@ def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "underlay/tcp/from=AMS/offload=off/to=BRA  2 × 3 s" in said
     assert "2 cells, 0.6 minutes of measuring at 1000 Mbit/s per link, 0.25 CPUs per host" in said
-    assert "about 1 minutes with the tools' hand-shakes" in said
+    assert (
+        "about 1 minute with the start of the tools, and the time to bring up 1 overlay, 3 times each" in said
+    )
+
+
+def test_a_dry_run_leaves_out_an_overlay_that_cannot_be_had_and_says_why(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(router, "program", lambda: None)
+    show_plan(RunRequest("multihop", overlays=("all",), only=("hops=5",)))
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("weave is left out: no Weave router's program is here; put ")
+    assert not [line for line in lines if line.startswith("weave")]
+    assert any(line.startswith("underlay/tcp/") for line in lines)
 
 
 def test_what_virtual_time_cannot_have_is_refused_also_where_a_run_is_resumed(
@@ -78,7 +92,7 @@ def test_a_run_in_virtual_time_is_resumed_with_its_own_cells_seed_and_costs(tmp_
 
 
 def test_a_dry_run_in_virtual_time_counts_bring_ups_and_knows_no_limit_of_the_machine(lab: Lab) -> None:
-    words = ("emulate", "multihop", "--clock", "virtual", "--dry-run", "-o", "tinc", "--only", "tcp")
+    words = ("emulate", "multihop", "--clock", "virtual", "--dry-run", "--overlay", "tinc", "--cells", "tcp")
     once, thrice = (lab(*words, "--bringups", n)[1].splitlines()[-2:] for n in (1, 3))
     assert "daemons in a row" not in once[-1]
     assert float(thrice[0].split()[2]) == pytest.approx(3 * float(once[0].split()[2]), abs=0.21)

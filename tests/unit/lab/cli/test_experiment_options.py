@@ -18,13 +18,13 @@ from tests.unit.command_line import Lab
 from tests.unit.fakes import new_folder
 
 
-@pytest.mark.parametrize("verb", ["emulate", "rehearse", "testbed run"])
+@pytest.mark.parametrize("verb", ["emulate", "testbed rehearse", "testbed run"])
 def test_a_run_of_another_experiment_is_to_be_resumed_by_the_verb_that_was_used(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     inventory = tmp_path / "inventory.yaml"
-    lab("inventory", "linear:sites=AMS+PRG", "-o", inventory)
+    lab("testbed", "inventory", "linear:sites=AMS+PRG", "-o", inventory)
     inventory.write_text(re.sub(r"address:.*", "address: 192.0.2.1", inventory.read_text()))
     folder = new_folder(tmp_path / "results", experiment="datagram").path
     more = ["--inventory", inventory] if verb == "testbed run" else []
@@ -45,7 +45,7 @@ def test_bring_ups_are_an_option_by_any_clock(
     assert seen[0].bring_ups == asked
 
 
-@pytest.mark.parametrize("verb", ["emulate", "rehearse", "testbed run"])
+@pytest.mark.parametrize("verb", ["emulate", "testbed rehearse", "testbed run"])
 def test_every_option_of_a_run_is_an_option_of_the_verb(verb: str) -> None:
     shown = CliRunner().invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"}).output
 
@@ -58,8 +58,10 @@ def test_options_of_a_run_reach_its_request(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(emulate, "show_plan", seen.append)
     monkeypatch.setattr(emulate, "as_stored", lambda request: request)  # there is no run to resume
     monkeypatch.setenv("LAB_WEAVER", "before")
-    words = "--overlay weave -o tinc --profile paper --rate auto --repetitions 3 --duration 2 --only tcp"
-    words += " --seed 7 --on-fallback relaunch --resume old --results there --weaver mine"
+    words = (
+        "--overlay weave --overlay tinc --profile paper --rate auto --repetitions 3 --duration 2 --cells tcp"
+    )
+    words += " --seed 7 --on-mode-change relaunch --resume old --results there --weaver mine"
     words += " --site OSL=59.91,10.75"
 
     CliRunner().invoke(app, ["emulate", "multihop", "--dry-run", "-t", "ring", *words.split()])

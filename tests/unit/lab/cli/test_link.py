@@ -6,7 +6,7 @@ import pytest
 
 from lab.cli import link as verb
 from lab.emulation.links.link import Wiring
-from lab.errors import LabError
+from lab.errors import LabError, UsageError
 from tests.unit.lab.emulation.links.test_control import SPEC
 
 
@@ -29,8 +29,9 @@ def test_what_contradicts_itself_is_refused(asked: verb.LinkChange, link: str, s
 def test_a_limit_can_be_taken_away() -> None:
     assert verb.number("rate", "none") is None
     assert verb.number("rate", "1.5") == 1.5
+    assert verb.number("rate", "1Gbit") == 1000.0
     assert verb.number("queue", "70000") == 70000
-    with pytest.raises(LabError, match="--rate is a number or 'none', not 'fast'"):
+    with pytest.raises(UsageError, match="--rate is a number, as 50 or 1Gbit is, or 'none', not 'fast'"):
         verb.number("rate", "fast")
 
 

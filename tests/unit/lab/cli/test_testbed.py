@@ -17,7 +17,7 @@ from tests.unit.sshd import serving
 
 def test_one_that_is_not_filled_in_is_refused(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "inventory.yaml"
-    assert lab("inventory", "linear:sites=AMS+PRG", "-o", path)[0] == 0
+    assert lab("testbed", "inventory", "linear:sites=AMS+PRG", "-o", path)[0] == 0
     status, _, err = lab("testbed", "check", "--inventory", path)
     assert status == 1
     assert err == f"lab: {path}: AMS has no address yet; PRG has no address yet\n"
@@ -28,7 +28,8 @@ def test_an_inventory_that_is_not_there_is_one_sentence(lab: Lab, words: list[st
     status, _, err = lab("testbed", *words, "--inventory", "/no/such.yaml")
     assert status == 1
     assert err == (
-        "lab: /no/such.yaml cannot be read: No such file or directory; 'lab inventory TOPOLOGY' writes one\n"
+        "lab: /no/such.yaml cannot be read: No such file or directory; "
+        "'lab testbed inventory TOPOLOGY' writes one\n"
     )
 
 
@@ -40,13 +41,13 @@ async def test_what_each_host_has_and_lacks_is_a_table(tmp_path: Path) -> None:
     first = shown["what each host has"][0]
     assert first[0] == PAIR.hosts[0].name
     assert first[5] == "lo", "the interface that carries the connection"
-    assert "192.168.1.1/24 for eth1" in shown["what it lacks, and 'prepare' brings"][0][0]
+    assert "192.168.1.1/24 for eth1" in shown["missing, and 'prepare' installs it"][0][0]
     assert {len(row) for rows in shown.values() for row in rows} == {len(table.columns)}
 
 
 def test_a_machine_that_cannot_be_reached_makes_the_status_1(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "inventory.yaml"
-    lab("inventory", "linear:sites=AMS+PRG", "-o", path)
+    lab("testbed", "inventory", "linear:sites=AMS+PRG", "-o", path)
     path.write_text(re.sub(r"address:.*", "address: 127.0.0.1\n    port: 1", path.read_text()))
 
     status, out, _ = lab("testbed", "check", "--inventory", path)

@@ -48,8 +48,8 @@ def test_a_document_is_read_with_its_side_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("lab: 2", "chain.lab.yaml:1: lab: input should be 1"),
-        ("lab: 1\nhosts: {hostA: {nam: x}}", "chain.lab.yaml:2: hosts.hostA.nam: not known here"),
+        ("lab: 2", "chain.lab.yaml:1:1: lab: input should be 1"),
+        ("lab: 1\nhosts: {hostA: {nam: x}}", "chain.lab.yaml:2:17: hosts.hostA.nam: not known here"),
         ("lab: 1\nhosts: {hostZ: {name: x}}", "names hostZ, which its document does not have"),
         ("lab: 1\nhosts: {hostA: {name: x}, hostB: {name: x}}", "gives one name to two hosts: x"),
         ("lab: 1\nlinks: {AtoB: {rtt: 1, jitter: 3}}", "jitter 3 ms is more than"),

@@ -110,7 +110,7 @@ def test_a_document_that_gave_a_traceback_gives_a_sentence_now(tmp_path: Path, c
 def test_a_side_file_without_a_value_is_refused(tmp_path: Path, key: str) -> None:
     (tmp_path / "x.dsl").write_text('x { host { id="a" location="AMS" } }')
     (tmp_path / "x.lab.yaml").write_text(f"lab: 1\nhosts: {{a: {{{key}: null}}}}\n")
-    with pytest.raises(DslError, match=rf"x.lab.yaml:2: hosts.a.{key}: input should be a valid"):
+    with pytest.raises(DslError, match=rf"x.lab.yaml:2:13: hosts.a.{key}: input should be a valid"):
         catalog.topology(tmp_path / "x.dsl")
 
 

@@ -260,6 +260,27 @@ async def test_an_overlay_that_cannot_be_had_is_recorded_and_the_others_run(tmp_
     assert outcome.status == 0
 
 
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        FakeOverlay(missing=Missing("no router is here", "name one with --weaver")),
+        FakeOverlay(install=NotObtainable("fake", "no vxlan", "load it")),
+    ],
+)
+async def test_samples_of_an_overlay_that_cannot_be_had_are_not_counted(
+    tmp_path: Path, lacking: FakeOverlay
+) -> None:
+    events: list[Event] = []
+    with new_folder(tmp_path, overlays={}) as folder:
+        await go(folder, overlays={"weave": lacking, "fake": FakeOverlay()}, events=events)
+    started = [event for event in events if isinstance(event, SampleStarted)]
+    assert started[-1].total == 5
+    assert started[-1].left < 5
+    if "missing" in lacking.faults:  # known before the run
+        assert {event.total for event in started} == {5}
+        assert started[0].left < 10
+
+
 async def test_an_overlay_that_a_host_cannot_have_is_taken_off_again(tmp_path: Path) -> None:
     overlay = FakeOverlay(install=NotObtainable("fake", "no vxlan", "load it"))
     with new_folder(tmp_path) as folder:

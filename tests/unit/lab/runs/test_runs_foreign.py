@@ -109,7 +109,7 @@ def test_a_folder_with_a_fault_is_named_and_the_others_stand(
     spoil(bad)
     with pytest.raises(RunError, match=said):
         run_folder.read(bad)
-    done = CliRunner().invoke(app, ["scorecard", str(bad), str(good)])
+    done = CliRunner().invoke(app, ["report", "--claims", str(bad), str(good)])
     assert done.exit_code == 0, done.output
     assert said in done.output
 
@@ -134,7 +134,7 @@ def test_a_foreign_name_reaches_no_terminal(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(
         '{"graph": {"name": "\\u001b]0;PWN\\u0007"}, "nodes": [{"id": "a", "site": "AMS"}], "edges": []}'
     )
-    for argv in (["show"], ["check"], ["show", "-o", str(tmp_path / "x.svg")]):
+    for argv in (["show"], ["validate"], ["graph", "-o", str(tmp_path / "x.svg")]):
         done = CliRunner().invoke(app, [argv[0], str(tmp_path / "x.json"), *argv[1:]])
         assert done.exit_code == 0, done.output
         assert "\x1b" not in done.output

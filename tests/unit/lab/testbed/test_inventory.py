@@ -97,7 +97,7 @@ def test_what_is_no_inventory_is_named(tmp_path: Path, old: str, new: str, sente
 
 
 def test_an_inventory_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="'lab inventory TOPOLOGY' writes one"):
+    with pytest.raises(FileError, match="'lab testbed inventory TOPOLOGY' writes one"):
         read(tmp_path / "none.yaml")
 
 

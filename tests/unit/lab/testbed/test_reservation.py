@@ -55,7 +55,7 @@ async def test_what_another_has_is_refused_by_name_and_left_alone(folder: Path) 
         await reservation.acquire([Here()])
     assert str(caught.value) == (
         "AMS: in use by eva on desk since 2030-01-02T03:04:05+00:00 (testbed run); ask eva, or take it over "
-        "with --steal"
+        "with --take-over"
     )
     assert reservation.parse((folder / "claim.json").read_text()) == OTHER
     assert not (folder / "busy.json").exists(), "what was taken a moment ago is given back"

@@ -10,6 +10,7 @@ import pytest
 
 from lab.errors import TopologyError
 from lab.topology import Topology
+from lab.topology.validation import COORDINATES
 from tests.unit.lab.topology.graphs import graph, refused
 
 
@@ -32,6 +33,18 @@ from tests.unit.lab.topology.graphs import graph, refused
                 "duplicate, from, gts, jitter, loss, mtu, name, order, queue, rate, reorder, rtt)"
             ),
         ),
+        ({"bw": 10}, "link 'a'-'b': unknown attribute 'bw' (did you mean 'rate'?)"),
+        (
+            {"rtt": "10mn"},
+            (
+                "link 'a'-'b': rtt '10mn' is not a number: mn is no unit for it; "
+                "write us, µs, ms, s, or a number alone for ms"
+            ),
+        ),
+        (
+            {"mtu": "1 kB"},
+            "link 'a'-'b': mtu '1 kB' is not a number: kB is no unit for it; it is a number of bytes",
+        ),
         ({"ratee": 10}, "link 'a'-'b': unknown attribute 'ratee' (did you mean 'rate'?)"),
         ({"name": "a b"}, "link 'a'-'b': name 'a b' is not text without blanks"),
         ({"order": "x"}, "link 'a'-'b': order 'x' is not a number"),
@@ -46,7 +59,8 @@ def test_a_link_that_cannot_be_is_refused(edge: dict[str, Any], fault: str) -> N
     ("node", "fault"),
     [
         ({"site": "AMX"}, "host 'c': unknown site 'AMX' (did you mean 'AMS'?)"),
-        ({}, "host 'c': it has no site"),
+        ({"coordinates": [91, 0]}, f"host 'c': {COORDINATES}"),
+        ({"site": "AMS", "coordinates": [1, 2]}, "host 'c': it has a site and coordinates; give one of them"),
         ({"site": 5}, "host 'c': site 5 is not text"),
         ({"site": "AMS", "cpus": 0}, "host 'c': cpus 0 CPUs is not between 0.01 and 1024"),
         ({"site": "AMS", "image": "a b"}, "host 'c': image 'a b' is not the name of an image"),
@@ -126,3 +140,33 @@ def test_what_a_direction_cannot_be_is_refused(edge: dict[str, Any], fault: str)
     graph.edges["a", "b"].clear()
     graph.edges["a", "b"].update(delay=7)
     assert Topology(graph, name="t").link("a", "b").rtt == 14.0
+
+
+def test_a_link_needs_a_round_trip_where_an_end_has_no_site() -> None:
+    made: nx.Graph[str] = nx.Graph()
+    made.add_node("a", site="AMS")
+    made.add_node("b")
+    made.add_edge("a", "b")
+    words = "link 'a'-'b': it has no rtt, and b has no site to estimate it by; write 'rtt: 10ms', or 'b: AMS'"
+    assert refused(made) == (words,)
+    for edge in ({"rtt": 10}, {"delay": 5}, {"from": {"a": {"delay": 4}, "b": {"delay": 6}}}):
+        made.edges["a", "b"].clear()
+        made.edges["a", "b"].update(edge)
+        assert Topology(made, name="x").links[0].rtt == 10
+
+
+def test_faults_of_every_kind_are_told_at_once() -> None:
+    made: nx.Graph[str] = nx.Graph()
+    made.add_nodes_from(["a", "b", "c"], site="AMS")
+    made.add_node("d", site="AMX")
+    made.add_edge("a", "b", rtt=10, jitter=50)
+    made.add_edge("b", "c", rtt=-1)
+    made.add_edge("c", "d", rtt=4, jitter=3)
+    made.graph["schedule"] = [{"at": 1, "link": "a-z", "down": True}, {"at": 1, "link": "c-b", "down": True}]
+    assert refused(made) == (
+        "host 'd': unknown site 'AMX' (did you mean 'AMS'?)",
+        "link 'b'-'c': rtt -1 ms is not between 0 and 10000",
+        "link 'a'-'b': jitter 50 ms is more than the 5 ms of each direction",
+        "link 'c'-'d': jitter 3 ms is more than the 2 ms of each direction",
+        "schedule, change 1: unknown link 'a-z' (did you mean 'a-b'?)",
+    )

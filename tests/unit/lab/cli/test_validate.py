@@ -1,4 +1,4 @@
-"""lab check, as typed."""
+"""lab validate, as typed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tests.unit.command_line import Lab
 FIXTURES = FIXTURES / "dsl"
 
 
-def test_check_says_what_is_in_a_document(lab: Lab) -> None:
+def test_validate_says_what_is_in_a_document(lab: Lab) -> None:
     file = FIXTURES / "switches.dsl"
 
-    status, out, err = lab("check", file)
+    status, out, err = lab("validate", file)
 
     assert status == 0
     assert out == (
@@ -22,11 +22,11 @@ def test_check_says_what_is_in_a_document(lab: Lab) -> None:
     assert "warning: bandwidth: link 'l2' has a bandwidth" in err
 
 
-def test_check_tells_every_fault_with_its_place(lab: Lab) -> None:
+def test_validate_tells_every_fault_with_its_place(lab: Lab) -> None:
     file = FIXTURES / "full_of_faults.dsl"
     faults = (FIXTURES / "full_of_faults.txt").read_text().splitlines()
 
-    status, out, err = lab("check", file)
+    status, out, err = lab("validate", file)
 
     assert (status, out) == (1, "")
     assert err.splitlines() == [
@@ -35,10 +35,10 @@ def test_check_tells_every_fault_with_its_place(lab: Lab) -> None:
     ]
 
 
-def test_check_learns_of_further_sites(lab: Lab, tmp_path: Path) -> None:
+def test_validate_learns_of_further_sites(lab: Lab, tmp_path: Path) -> None:
     file = tmp_path / "osl.dsl"
     file.write_text('x { host { id="a" location="OSL" } }')
 
-    assert lab("check", file)[0] == 1
-    assert lab("check", file, "--site", "OSL=59.91,10.75")[0] == 0
-    assert lab("check", file, "--site", "OSL")[2].startswith("lab: 'OSL' is no site; write NAME=LAT,LON")
+    assert lab("validate", file)[0] == 1
+    assert lab("validate", file, "--site", "OSL=59.91,10.75")[0] == 0
+    assert lab("validate", file, "--site", "OSL")[2].startswith("lab: 'OSL' is no site; write NAME=LAT,LON")

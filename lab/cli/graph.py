@@ -1,0 +1,59 @@
+"""lab graph: a topology as a picture in a file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli.options import Force, LargestComponent, Sites, TopologyName
+from lab.cli.topologies import read_topology
+from lab.errors import FileError
+from lab.topology import Topology
+from lab.util import files
+
+#: What a picture's file ends in. The last two are no pictures, but were written by this verb before `export`.
+FORMS = (".svg", ".png", ".dot", ".mmd", ".json", ".yaml")
+
+
+def command(
+    topology: TopologyName,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="A file that ends in .svg, .png, .dot or .mmd. Default: NAME.svg."
+        ),
+    ] = None,
+    force: Force = False,
+    site: Sites = None,
+    largest_component: LargestComponent = False,
+) -> None:
+    """Draw a topology: its sites on the map, with the round trip and the rate of each link.
+
+    Example: python -m lab graph linear -o chain.svg
+    """
+    if output is not None and output.suffix.lower() not in FORMS:
+        raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS[:4])}")
+    found = read_topology(topology, site, largest_component, switches=True)
+    file = output or Path(re.sub(r"[^A-Za-z0-9_.-]+", "-", found.name).strip("-.") + ".svg")
+    files.write({file: picture(found, file.suffix.lower())}, force=force)
+    if output is None:
+        typer.echo(file)
+
+
+def picture(topology: Topology, suffix: str) -> bytes:
+    """Return the content of a file with this suffix."""
+    if suffix in (".svg", ".png"):
+        from lab.draw import chart
+
+        return chart.render(topology, suffix[1:])
+    if suffix in (".dot", ".mmd"):
+        from lab.draw import labels
+
+        text = labels.dot(topology) if suffix == ".dot" else labels.mermaid(topology)
+        return text.encode()
+    from lab.cli.export import text_of
+
+    return text_of(topology, suffix[1:]).encode()

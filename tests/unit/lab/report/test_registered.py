@@ -55,10 +55,10 @@ def test_a_claim_is_checked_by_its_statistic_with_its_band(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("    why: it says so\n", "", "a.yaml:3: claims.0.why: Field required"),
-        ("why: it says so", 'why: ""', "a.yaml:12: claims.0.why: String should have at least 1 character"),
-        ("2030-01-01", "soon", "a.yaml:7: claims.0.registered: String should match"),
-        ("band: {low: 1}", "band: {least: 1}", "a.yaml:11: claims.0.band.least: Extra inputs"),
+        ("    why: it says so\n", "", "a.yaml:3:5: claims.0.why: Field required"),
+        ("why: it says so", 'why: ""', "a.yaml:12:5: claims.0.why: String should have at least 1 character"),
+        ("2030-01-01", "soon", "a.yaml:7:5: claims.0.registered: String should match"),
+        ("band: {low: 1}", "band: {least: 1}", "a.yaml:11:12: claims.0.band.least: Extra inputs"),
         ("statistic: found", "statistic: fund", "throughput has no statistic 'fund'; it has found"),
         ("    statistic: found\n", "", "claim one needs a statistic, or the reason why nothing measures it"),
     ],

@@ -97,7 +97,7 @@ bench: setup
 architecture: venv
 	@$(VENV)/python -m scripts.architecture $(ARGS)
 
-# pages of the documentation that are made of the runs in docs/data
+# the page and the figures of the documentation that are made of the runs in docs/data
 docs-data: venv
 	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
 

@@ -95,8 +95,7 @@ def _render(folder: Path) -> None:
 
     run = read(folder)
     experiment = load_experiment(run.manifest.experiment)
-    experiment.figures(run, folder / "figures")
-    write(run, experiment, folder)
+    write(run, experiment, folder, experiment.figures(run, folder / "figures"))
 
 
 def share(scratch: Path, given: Path | None) -> dict[str, float]:

@@ -45,6 +45,7 @@ class Encryption(Traffic):
             y_label="received, Mbit/s",
             series=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
             controls=CONTROLS,
+            log=True,
         ),
         Chart(
             name="encryption-latency",

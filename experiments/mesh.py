@@ -87,9 +87,9 @@ class Mesh(Traffic):
     charts = (
         Chart(
             name="mesh-latency",
-            title="Latency on every circuit",
+            title="Latency on every link",
             x=CIRCUIT,
-            x_label="circuit",
+            x_label="link",
             y_label="round trip, ms",
             series=(Series("UDP request and response", LATENCY, "mean_ms"),),
             digits=2,
@@ -97,9 +97,9 @@ class Mesh(Traffic):
         ),
         Chart(
             name="mesh-throughput",
-            title="Throughput on every circuit",
+            title="Throughput on every link",
             x=CIRCUIT,
-            x_label="circuit",
+            x_label="link",
             y_label="received, Mbit/s",
             series=(
                 Series("TCP", TCP, "received_mbps"),

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import networkx as nx
@@ -19,7 +20,9 @@ from experiments.common.profiles import Times, link_bound, paper
 from experiments.common.traffic import LATENCY, Tool, Traffic, latency
 from lab.hosts.host import Endpoint, Host
 from lab.measure import outage, ping, tool
-from lab.report.charts import Chart, Series
+from lab.report import captions, drawing
+from lab.report.charts import Chart, SampleView, Series, overlays_panel, word
+from lab.report.panels import Figure, Panel, PanelSeries, mean
 from lab.report.selection import NOTHING, measured_overlays, select
 from lab.report.tables import Section, Table
 from lab.runs.experiment import Cell, Profile, Reading
@@ -54,14 +57,12 @@ class Paths(Traffic):
     charts = (
         Chart(
             name="paths-dark",
-            title="How long nobody answers when a circuit fails and returns",
-            y_label="s",
+            title="How long nobody answers when a link fails and returns",
+            y_label="nobody answers, s",
             series=(
-                Series("circuit fails", FAILURE, "dark_s"),
-                Series(
-                    "found another way (1: yes, 0: waited for the circuit)", FAILURE, "around", drawn=False
-                ),
-                Series("circuit returns, longest silence", FAILURE, "gap_s"),
+                Series("link fails", FAILURE, "dark_s"),
+                Series("found another way (1: yes, 0: waited for the link)", FAILURE, "around", drawn=False),
+                Series("link returns, longest silence", FAILURE, "gap_s", drawn=False),
             ),
             digits=2,
         ),
@@ -108,6 +109,41 @@ class Paths(Traffic):
 
     def tables(self, run: StoredRun) -> Sequence[Table]:
         return [ways(run), *super().tables(run)]
+
+    def figures(self, run: StoredRun, folder: Path) -> Sequence[Path]:
+        """Draw how long each overlay is dark, and beside it the latency to each site, in the ring's order."""
+        dark, latency = (SampleView(run, chart) for chart in self.charts)
+        if not dark.samples or not latency.samples:
+            return super().figures(run, folder)
+        left = overlays_panel(dark)
+        (series,) = left.series
+        away = [run.manifest.profile.get("seconds", {}).get(FAILURE)] * len(left.places)
+        left = replace(left, series=[replace(series, label="link fails", limits=away)])
+        return drawing.draw(
+            Figure(
+                "How long nobody answers when a link fails, and the latency to each host of the ring",
+                [left, _round_the_ring(latency, left, dark.overlays)],
+                captions.conditions(run),
+                limit="of the links alone",
+                limit_means="Dashed: how long the link was away, and the least round trip of the links.",
+            ),
+            folder / "paths",
+        )
+
+
+def _round_the_ring(view: SampleView, beside: Panel, overlays: Sequence[str]) -> Panel:
+    """The latency to each site, in bars beside those of another panel with the same overlays."""
+    topology = Topology.from_dict(view.run.manifest.topology)
+    first, (one,) = topology.hosts[0].name, view.drawn
+    series = [
+        PanelSeries(
+            f"to {word(place)}",
+            [mean(view.group(name, one, place)) for name in overlays],
+            limits=[topology.rtt(first, str(place[0]))] * len(overlays),
+        )
+        for place in view.places
+    ]
+    return Panel("", series, beside.places, beside.x, view.chart.y_label, at=beside.at)
 
 
 async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float, float]:

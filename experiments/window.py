@@ -36,5 +36,6 @@ class Window(Traffic):
             x_label="bytes asked for with -w",
             y_label="received, Mbit/s",
             series=(Series("TCP", TCP, "received_mbps"),),
+            log=True,
         ),
     )

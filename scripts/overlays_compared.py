@@ -1,4 +1,4 @@
-"""Write the page that compares overlays, from stored runs: ``python -m scripts.overlays_compared``.
+"""Write the page that compares overlays, and figures, from runs: ``python -m scripts.overlays_compared``.
 
 The runs are archives in ``docs/data``, one of each experiment that the page is about; ``--keep FOLDER...``
 makes these archives of run folders first. Every number on the page is one of their samples, or made of them.
@@ -11,6 +11,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -19,6 +20,7 @@ from experiments.encryption import CONTROLS
 from experiments.multihop.results import MultihopSamples
 from experiments.paths import FAILURE
 from lab import plugins
+from lab.app.request import load_experiment
 from lab.published import CONTROL
 from lab.report import captions
 from lab.report.selection import NOTHING, Group, SampleValue, interval, measured_overlays, select, text
@@ -31,6 +33,15 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA, PAGE = ROOT / "docs/data", ROOT / "docs/explanation/overlays-compared.md"
 #: The runs that the page is made of: the experiment, and the clock where it is virtual.
 RUNS = ("multihop", "encryption", "paths-virtual")
+#: The figures that are made of them: the name of a figure of the experiment, and that in `FIGURES`.
+FIGURES = ROOT / "docs/figures"
+DRAWN = {
+    "fig15-latency": "multihop-latency",
+    "fig15-added": "multihop-added",
+    "fig16-throughput": "multihop-throughput",
+    "encryption-throughput": "encryption",
+    "paths": "paths",
+}
 #: The runs, by these names.
 Runs = Mapping[str, StoredRun]
 HEAD = """# Overlays compared
@@ -266,11 +277,30 @@ def _unpacked(path: Path) -> StoredRun:
         return run_folder.read(Path(folder))
 
 
+def figures(runs: Runs, target: Path = FIGURES) -> list[Path]:
+    """Draw the figures of the documentation from the runs, of the lab's own overlays; return the files."""
+    made = []
+    for run in runs.values():
+        own = _own(run)
+        states = {name: state for name, state in run.manifest.overlays.items() if name in own}
+        samples = [sample for sample in run.samples if sample.overlay in own]
+        kept = replace(run, manifest=run.manifest.model_copy(update={"overlays": states}), samples=samples)
+        with tempfile.TemporaryDirectory() as folder:
+            for file in load_experiment(run.manifest.experiment).figures(kept, Path(folder)):
+                if file.suffix == ".svg" and file.stem in DRAWN:
+                    made.append(target / f"{DRAWN[file.stem]}.svg")
+                    made[-1].write_bytes(file.read_bytes())
+    return made
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Keep the runs that were named, and write the page."""
+    """Keep the runs that were named, write the page, and draw the figures."""
     for folder in arguments[1:] if arguments[:1] == ["--keep"] else ():
         print(keep(Path(folder)))
-    PAGE.write_text(page(stored()))
+    runs = stored()
+    PAGE.write_text(page(runs))
+    for file in figures(runs):
+        print(file)
 
 
 if __name__ == "__main__":

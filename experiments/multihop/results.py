@@ -12,7 +12,9 @@ from pathlib import Path
 from experiments.common.traffic import LATENCY, TCP, UDP
 from lab.errors import TopologyError
 from lab.published import CONTROL, SEGMENTS, ZISMER
-from lab.report import bar_chart, captions
+from lab.report import captions, drawing
+from lab.report.limits import link_limit
+from lab.report.panels import HEADERS, LINK_LIMIT, Figure, Mean, Panel, PanelSeries, mean
 from lab.report.selection import NOTHING, Group, interval, measured_overlays, select, text
 from lab.report.statistics import Summary, ratio, total
 from lab.report.tables import Section, Table
@@ -182,59 +184,91 @@ def _ratios(view: MultihopSamples, what: str, metric: str, value: str) -> Sectio
 
 
 def figures(run: StoredRun, folder: Path) -> Sequence[Path]:
-    """Draw the thesis's figures 15 and 16, one panel per overlay."""
+    """Draw the thesis's figures 15 and 16, and what latency is added, with one panel per overlay."""
     view = MultihopSamples(run)
     metrics = {sample.metric for sample in run.samples if sample.ok}
     drawn: list[Path] = []
     if metrics & {LATENCY, SEGMENT}:
-        drawn += bar_chart.draw(_figure15(view), folder / "fig15-latency")
+        drawn += drawing.draw(_latency(view), folder / "fig15-latency")
+    if LATENCY in metrics:
+        drawn += drawing.draw(_added(view), folder / "fig15-added")
     if metrics & {TCP, UDP}:
-        drawn += bar_chart.draw(_figure16(view), folder / "fig16-throughput")
+        drawn += drawing.draw(_throughputs(view), folder / "fig16-throughput")
     return drawn
 
 
-def _figure15(view: MultihopSamples) -> bar_chart.Figure:
-    def series(name: str) -> list[bar_chart.BarSeries]:
-        sums = [
-            bar_chart.Bar(found.summary.mean, found.summary.sd, doubtful=found.doubtful) if found else None
-            for found in (view.cumulative(name, target) for target in view.targets)
-        ]
-        return [
-            _series(view, name, "overall latency", bar_chart.BLUE, LATENCY, "mean_ms"),
-            bar_chart.BarSeries("cumulative sum of segments", bar_chart.ORANGE, sums),
-        ]
-
+def _latency(view: MultihopSamples) -> Figure:
+    asked = [view.topology.rtt(view.first, target) for target in view.targets]
     published = [view.published(target) for target in view.targets]
-    return _figure(view, "Latency across multiple hops", "round trip, ms (mean, sd)", series, published)
 
-
-def _figure16(view: MultihopSamples) -> bar_chart.Figure:
-    def series(name: str) -> list[bar_chart.BarSeries]:
+    def series(name: str) -> list[PanelSeries]:
+        found = [view.cumulative(name, target) for target in view.targets]
+        sums = [Mean(one.summary.mean, doubtful=one.doubtful) if one else None for one in found]
+        overall = [mean(view.group(name, LATENCY, target, "mean_ms")) for target in view.targets]
         return [
-            _series(view, name, "TCP received", bar_chart.BLUE, TCP, "received_mbps"),
-            _series(view, name, "UDP received", bar_chart.ORANGE, UDP, "received_mbps"),
+            PanelSeries("overall latency", overall, published, asked),
+            PanelSeries("cumulative sum of segments", sums),
         ]
 
-    return _figure(view, "UDP and TCP throughput across multiple hops", "Mbit/s (mean, sd)", series)
+    words = ("asked of the links", "Dashed: the sum of the round trips that were asked of the links.")
+    return _figure(view, "Latency over several hops", "round trip, ms", series, *words)
 
 
-def _series(
-    view: MultihopSamples, overlay: str, label: str, colour: str, metric: str, value: str
-) -> bar_chart.BarSeries:
-    bars = [bar_chart.bar(view.group(overlay, metric, target, value)) for target in view.targets]
-    return bar_chart.BarSeries(label, colour, bars)
+def _added(view: MultihopSamples) -> Figure:
+    def added(name: str, target: str) -> Mean | None:
+        asked = view.topology.rtt(view.first, target)
+        samples = (s for s in view.run.samples if (s.overlay, s.metric) == (name, LATENCY) and s.ok)
+        own = [s for s in samples if s.params.get("from") == view.first and s.params.get("to") == target]
+        return mean(Group.by(own, lambda sample: _less(sample.values.get("mean_ms"), asked)))
+
+    title = "Latency that is added to what was asked of the links"
+    return _figure(
+        view, title, "added to the round trip, ms",
+        lambda name: [PanelSeries("added latency", [added(name, target) for target in view.targets])],
+    )  # fmt: skip
+
+
+def _less(value: float | None, other: float) -> float | None:
+    return None if value is None else value - other
+
+
+def _throughputs(view: MultihopSamples) -> Figure:
+    def limit(metric: str, target: str) -> float | None:
+        samples = (s for s in view.run.samples if s.ok and s.metric == metric)
+        own = (s for s in samples if (s.params.get("from"), s.params.get("to")) == (view.first, target))
+        return next((link_limit(view.topology, sample) for sample in own), None)
+
+    limits = {(metric, t): limit(metric, t) for metric in (TCP, UDP) for t in view.targets}
+
+    def series(name: str) -> list[PanelSeries]:
+        return [
+            PanelSeries(
+                f"{metric.upper()} received",
+                [mean(view.group(name, metric, target, "received_mbps")) for target in view.targets],
+                limits=[limits[metric, target] for target in view.targets],
+            )
+            for metric in (TCP, UDP)
+        ]
+
+    return _figure(view, "TCP and UDP throughput over several hops", "received, Mbit/s", series)
 
 
 def _figure(
     view: MultihopSamples,
     title: str,
     y: str,
-    series: Callable[[str], list[bar_chart.BarSeries]],
-    published: Sequence[float | None] = (),
-) -> bar_chart.Figure:
-    groups = [f"{view.topology.hops(view.first, target)}\n{target}" for target in view.targets]
+    series: Callable[[str], list[PanelSeries]],
+    limit: str = LINK_LIMIT,
+    limit_means: str = HEADERS,
+) -> Figure:
+    """Lines by hops along a chain; bars by host where several are as many hops away."""
+    hops = [view.topology.hops(view.first, target) for target in view.targets]
+    names = [f"{count}\n{target}" for count, target in zip(hops, view.targets, strict=True)]
+    chain = len(set(hops)) == len(hops)
+    places = [float(count) for count in hops] if chain else [name.replace("\n", ": ") for name in names]
+    x = f"hops from {view.first}"
     panels = [
-        bar_chart.Panel(captions.with_mode(view.run, name), series(name), published) for name in view.overlays
+        Panel(captions.label(view.run, name), series(name), places, x, y, names if chain else ())
+        for name in view.overlays
     ]
-    caption, x = captions.conditions(view.run), f"hops from {view.first}"
-    return bar_chart.Figure(title, caption, groups, x, y, panels, "published 2016")
+    return Figure(title, panels, captions.conditions(view.run), limit=limit, limit_means=limit_means)

@@ -213,11 +213,11 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
 
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []
-    files.append(write(run, experiment, path))
+    files.append(write(run, experiment, path, files))
     for table in result_tables(experiment, run):
         print()
         show(table)
-    print("", *files, sep="\n")
+    print("", *(file for file in files if file.suffix in (".svg", ".html")), sep="\n")
     sentences = faults(run, experiment)
     for sentence in sentences:
         print(printable(sentence), file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Literal
 
-from lab.draw.geometry import HEIGHT, WIDTH
+from lab.draw.geometry import HEIGHT, WIDTH, Layout
 from lab.draw.layout import Label, picture
 from lab.topology import Topology
 from lab.util.documents import legal_xml
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 INK, LINE, PAPER = "#1d3557", "#457b9d", "white"
 
 
-def figure(topology: Topology) -> Figure:
-    """Draw the picture, one unit of its axes being one point."""
+def figure(topology: Topology, layout: Layout | None = None) -> Figure:
+    """Draw the picture, one unit of its axes being one point; it ends below what is drawn."""
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(WIDTH / 72, HEIGHT / 72), facecolor=PAPER)
+    drawn = picture(topology, layout)
+    made = Figure(figsize=(WIDTH / 72, (HEIGHT - drawn.bottom) / 72), facecolor=PAPER)
     axes = made.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
+    axes.set(xlim=(0, WIDTH), ylim=(drawn.bottom, HEIGHT))
     axes.set_axis_off()
-    drawn = picture(topology)
     axes.add_collection(LineCollection(drawn.lines, colors=LINE, linewidths=drawn.thickness, zorder=1))
     for label in drawn.link_labels:
         _write(axes, label, "#333333", "normal", 2)
@@ -62,11 +62,13 @@ def _write(
     )
 
 
-def render(topology: Topology, form: str) -> bytes:
+def render(topology: Topology, form: str, layout: Layout | None = None) -> bytes:
     """Render the picture as ``svg`` or ``png``; the same topology always gives the same bytes."""
     import matplotlib
 
     held = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "lab", "svg.fonttype": "none"}):
-        figure(topology).savefig(held, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {})
+        figure(topology, layout).savefig(
+            held, format=form, dpi=120, metadata={"Date": None} if form == "svg" else {}
+        )
     return legal_xml(held.getvalue()) if form == "svg" else held.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import pairwise
 from math import hypot
 from typing import NamedTuple
@@ -10,6 +11,13 @@ from typing import NamedTuple
 WIDTH, HEIGHT = 864.0, 648.0
 #: Straight pieces of a bent line.
 PIECES = 24
+
+
+class Layout(StrEnum):
+    """The places of hosts: those of their sites, or by the structure of their links."""
+
+    MAP = "map"
+    STRUCTURE = "structure"
 
 
 class Point(NamedTuple):

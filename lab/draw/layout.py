@@ -1,4 +1,4 @@
-"""Layout of a picture: hosts at their geographic places, labels where there is room.
+"""Layout of a picture: hosts on the map or by the structure of their links, labels where there is room.
 
 All in points (1/72 inch), from the lower left corner. Nothing here draws.
 """
@@ -10,17 +10,26 @@ from collections.abc import Callable, Iterable, Iterator
 from math import cos, hypot, pi, radians, sin, sqrt
 from typing import NamedTuple
 
-from lab.draw.geometry import HEIGHT, WIDTH, Box, Line, Point, along, bent, crosses, distance
+import networkx as nx
+
+from lab.draw import structure
+from lab.draw.geometry import HEIGHT, WIDTH, Box, Layout, Line, Point, along, bent, crosses, distance
 from lab.draw.labels import host_label, link_label
-from lab.topology import Topology
+from lab.topology import HostSpec, Topology
 
 MARGIN = 64.0
+#: From a host to the next at most, by structure, in a row and in a round shape; and at least, upwards, where
+#: a shape may be stretched.
+STEP, ROUND_STEP, UP = 190.0, 230.0, 90.0
 #: Above the map, for the title.
 TOP = 28.0
-HOST_FONT, LINK_FONT = 11.0, 9.0
+#: 9 points where the picture is 7 inches wide.
+HOST_FONT, LINK_FONT = 15.5, 15.5
 RADIUS, THICKNESS = 7.0, 1.6
 #: Of the font's size; a bold sans is a little wider than this for capitals only.
 CHARACTER, LINE = 0.68, 1.3
+#: Below everything.
+EDGE = 10.0
 #: Between hosts at one site.
 APART = 48.0
 #: A link keeps this far from hosts that it does not end at; it bends where it would not.
@@ -48,12 +57,22 @@ class Picture(NamedTuple):
     host_labels: list[Label]
     link_labels: list[Label]
 
+    @property
+    def bottom(self) -> float:
+        """The lowest place that anything takes, less a margin."""
+        boxes = [label.box for label in (self.title, *self.host_labels, *self.link_labels)]
+        low = [box.y - box.height / 2 for box in boxes]
+        low += [point.y - self.radius for point in self.hosts.values()]
+        return min(low) - EDGE
 
-def picture(topology: Topology) -> Picture:
-    """Lay out the hosts, links and labels of a topology."""
+
+def picture(topology: Topology, layout: Layout | None = None) -> Picture:
+    """Lay out the hosts, links and labels of a topology; by structure where not all places are known."""
+    if layout is None:
+        layout = Layout.MAP if all(host.site for host in topology.hosts) else Layout.STRUCTURE
     if len(topology.links) > MOST or len(topology.hosts) > MOST:
-        return _crowd(topology)
-    hosts = _spread(topology, _beside)
+        return _crowd(topology, layout)
+    hosts = _spread(topology, _beside) if layout == Layout.MAP else _by_structure(topology)
     lines = [_line(hosts, link.a, link.b) for link in topology.links]
     title = _title(topology)
     taken = [title.box, *(Box(x, y, 2 * RADIUS + 2, 2 * RADIUS + 2) for x, y in hosts.values())]
@@ -65,18 +84,17 @@ def picture(topology: Topology) -> Picture:
     return Picture(title, RADIUS, THICKNESS, hosts, lines, host_labels, link_labels)
 
 
-def _crowd(topology: Topology) -> Picture:
+def _crowd(topology: Topology, layout: Layout) -> Picture:
     """Small hosts, thin straight lines and no labels: work that grows with what there is, no faster."""
-    hosts = _spread(topology, _around)
+    hosts = _spread(topology, _around) if layout == Layout.MAP else _by_structure(topology)
     lines: list[Line] = [(hosts[link.a], hosts[link.b]) for link in topology.links]
     title = _title(topology, f"; more than {MOST} hosts or links, so without labels")
     return Picture(title, RADIUS / 3, THICKNESS / 5, hosts, lines, [], [])
 
 
 def _title(topology: Topology, more: str = "") -> Label:
-    named = topology.description in ("", topology.name)
-    words = " ".join((topology.name if named else f"{topology.name}: {topology.description}").split())
-    words = (words if len(words) <= 90 else words[:89] + "…") + more
+    name = topology.name if len(topology.name) <= 60 else topology.name[:59] + "…"
+    words = f"{name}: {len(topology.hosts)} hosts, {len(topology.links)} links{more}"
     width, height = _size([words], HOST_FONT)
     return Label((words,), Box(width / 2 + 12, HEIGHT - height / 2 - 6, width, height), HOST_FONT)
 
@@ -115,6 +133,45 @@ def _spread(topology: Topology, place: Callable[[Point, int, int], Point]) -> di
         for n, name in enumerate(names):
             found[name] = place(sites[site], n, len(names))
     return {host.name: found[host.name] for host in topology.hosts}
+
+
+def _by_structure(topology: Topology) -> dict[str, Point]:
+    """Parts that do not touch are below each other, each as large as fits."""
+    graph = topology.graph
+    order = {host.name: host.number for host in topology.hosts}
+    parts = (sorted(part, key=order.__getitem__) for part in nx.connected_components(graph))
+    shapes = []
+    for names in sorted(parts, key=lambda part: order[part[0]]):
+        part: nx.Graph[str] = nx.Graph()
+        part.add_nodes_from(names)
+        part.add_edges_from((link.a, link.b) for link in topology.links if link.a in part)
+        shapes.append(structure.shape(part))
+    return {host.name: point for host, point in _scaled(topology, shapes)}
+
+
+def _scaled(topology: Topology, shapes: list[structure.Outline]) -> Iterator[tuple[HostSpec, Point]]:
+    """Place shapes below the title: steps are as long as fits, and not longer than `STEP`."""
+    spans = [_span(shape) for shape in shapes]
+    wide = max(right - left for left, right, _, _ in spans)
+    high = sum(low - top for _, _, top, low in spans) + len(shapes) - 1
+    room = (WIDTH - 2 * MARGIN, HEIGHT - TOP - 2 * MARGIN)
+    is_round = any(shape.round for shape in shapes)
+    most = ROUND_STEP if is_round else STEP
+    step = min(most, room[0] / wide if wide else most, room[1] / high if high else most)
+    up = step if is_round else min(max(step, UP), room[1] / high if high else UP)
+    found: dict[str, Point] = {}
+    above = HEIGHT - TOP - MARGIN
+    for shape, (left, right, top, low) in zip(shapes, spans, strict=True):
+        for name, (x, y) in shape.places.items():
+            found[name] = Point(WIDTH / 2 + (x - (left + right) / 2) * step, above - (y - top) * up)
+        above -= (low - top + 1) * up
+    return ((host, found[host.name]) for host in topology.hosts)
+
+
+def _span(shape: structure.Outline) -> tuple[float, float, float, float]:
+    """Return the least and the most x and y."""
+    across, down = zip(*shape.places.values(), strict=True)
+    return min(across), max(across), min(down), max(down)
 
 
 def _beside(site: Point, n: int, count: int) -> Point:

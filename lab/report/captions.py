@@ -109,6 +109,16 @@ def with_mode(run: StoredRun, overlay: str) -> str:
     return f"{overlay} ({', '.join(modes)})" if modes else overlay
 
 
+def label(run: StoredRun, overlay: str) -> str:
+    """Return an overlay's name, options and modes for a figure, each once, e.g. ``tinc, encryption on``."""
+    name, _, options = overlay.partition(":")
+    modes = {s.mode["mode"] for s in run.samples if s.overlay == overlay and "mode" in s.mode}
+    pairs = (option.partition("=") for option in options.split(",") if option)
+    words = [f"{key} {value}".strip() for key, _, value in pairs if value not in modes]
+    shown = ", ".join(sorted(modes - {name}))
+    return ", ".join([name, *words]) + (f" ({shown})" if shown else "")
+
+
 def not_measured(run: StoredRun) -> list[str]:
     """Return a sentence, with the reason, for every overlay that was not measured completely."""
     sentences = []

@@ -1,7 +1,8 @@
 """Charts that an experiment only has to name: what stands on the axes, and which samples make a bar.
 
-Each chart is a table and a figure: groups along one parameter (or the overlays themselves), a
-panel per overlay, a bar per series. The table adds each overlay's ratio to the control.
+Each chart is a table and a figure. The figure has a panel per overlay: lines along a parameter that is a
+quantity, bars for each place of one that is not, a line or bar per series. Without a parameter, the overlays
+themselves are the places of one panel. The table adds each overlay's ratio to the control.
 """
 
 from __future__ import annotations
@@ -9,24 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from lab.published import CONTROL
-from lab.report import bar_chart, captions
+from lab.report import captions, drawing, limits
+from lab.report.panels import Figure, Panel, PanelSeries, mean
 from lab.report.selection import NOTHING, Group, interval, matches, text
 from lab.report.statistics import Estimate, ratio
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
+from lab.topology import Topology
 
-COLOURS = (bar_chart.BLUE, bar_chart.ORANGE, bar_chart.GREEN, bar_chart.VERMILION)
+#: Overlays in these states have a line in a figure, without bars.
+NOT_MEASURED = ("not obtainable", "failed")
+#: Above a family of overlays, in units of a group of bars.
+GAP = 0.5
+#: Ends of the names of values that a link's rate limits.
+OF_A_RATE = "_mbps"
 Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Series:
-    """Bars of one kind: the samples of a metric, with these parameters, and one of their values.
+    """Lines or bars of one kind: the samples of a metric, with these parameters, and one of their values.
 
     One that is not `drawn` stands in the table alone.
     """
@@ -45,7 +54,8 @@ class Chart:
     `x` names the parameters along the axis; without any, the overlays themselves stand there.
     `published` gives what a study has for (overlay, place, series), if it has it. `controls` names
     what each overlay is compared with; by default all are with the underlay. `under` is what of an
-    overlay's own stands below a place, e.g. bytes that follow from its MTU.
+    overlay's own stands below a place, e.g. bytes that follow from its MTU. `log` makes the axes of
+    quantities logarithmic.
     """
 
     name: str
@@ -60,6 +70,7 @@ class Chart:
     note: str = ""
     controls: Mapping[str, str] | None = None
     under: Callable[[StoredRun, str, Place], str] | None = None
+    log: bool = False
 
     def control(self, overlay: str) -> str | None:
         """Return the overlay that this one is compared with; None for one that others are compared with."""
@@ -99,9 +110,23 @@ class SampleView:
 
     @cached_property
     def places(self) -> Sequence[Place]:
-        """Places along the axis: numbers in their order, then words in theirs."""
+        """Places along the axis: numbers in their order, hosts in that of the topology, then other words."""
         places = {place for _, _, place in self.samples}
-        return sorted(places, key=lambda place: [(isinstance(part, str), part) for part in place])
+        return sorted(places, key=lambda place: [self._rank(part) for part in place])
+
+    def _rank(self, part: Any) -> tuple[int, float, str]:
+        if not isinstance(part, str):
+            return 0, -inf if part is None else part, ""
+        number = self._numbers.get(part)
+        return (2, 0, part) if number is None else (1, number, "")
+
+    @cached_property
+    def _topology(self) -> Topology | None:
+        return limits.topology_of(self.run)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {host.name: host.number for host in self._topology.hosts} if self._topology else {}
 
     def group(self, overlay: str, series: Series, place: Place) -> Group:
         """Group the values of one bar."""
@@ -110,6 +135,13 @@ class SampleView:
     def published(self, overlay: str, series: Series, place: Place) -> float | None:
         """Return what a study has for one bar, if it has it."""
         return self.chart.published(overlay, place, series) if self.chart.published else None
+
+    def limit(self, overlay: str, series: Series, place: Place) -> float | None:
+        """Return what the links carry of a series' data (Mbit/s); None of what no rate limits."""
+        if self._topology is None or not series.value.endswith(OF_A_RATE):
+            return None
+        samples = self.samples.get((overlay, series.label, place), ())
+        return next((limits.link_limit(self._topology, sample) for sample in samples if sample.ok), None)
 
     def against_control(self, overlay: str, series: Series, place: Place) -> Estimate | None:
         """Return the ratio of an overlay's valid samples to its control's; None with too few."""
@@ -156,47 +188,77 @@ def _number(value: float | None) -> str:
 
 
 def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
-    """Write the figure as SVG and PNG; nothing where nothing was measured."""
+    """Write the figure as SVG, PDF and PNG with its caption; nothing where nothing was measured."""
     view = SampleView(run, chart)
     if not view.samples:
         return []
-    panels = _panels(view)
-    groups = panels[0].groups
-    caption, y = captions.conditions(run), f"{chart.y_label} (mean, sd)"
-    figure = bar_chart.Figure(chart.title, caption, groups, chart.x_label, y, panels, chart.study)
-    return bar_chart.draw(figure, folder / chart.name)
+    figure = Figure(chart.title, _panels(view), captions.conditions(run), chart.study)
+    return drawing.draw(figure, folder / chart.name)
 
 
-def _panels(view: SampleView) -> list[bar_chart.Panel]:
-    """A panel per overlay with groups along the parameter; without one, the overlays are the groups."""
-    names = {name: captions.with_mode(view.run, name) for name in view.overlays}
+def _panels(view: SampleView) -> list[Panel]:
+    """A panel per overlay with places along the parameter; without one, the overlays are the places."""
     if view.chart.x:
-        return [
-            _panel(view, title, [(name, place) for place in view.places], _groups(view, name))
-            for name, title in names.items()
-        ]
+        return [_of_overlay(view, name) for name in view.overlays]
+    return [overlays_panel(view)]
+
+
+def _of_overlay(view: SampleView, overlay: str) -> Panel:
+    chart, keys = view.chart, [(overlay, place) for place in view.places]
+    title = captions.label(view.run, overlay)
+    series = [_series(view, one, keys) for one in view.drawn]
+    if all(len(place) == 1 and isinstance(place[0], int | float) for place in view.places):
+        numbers = [float(place[0]) for place in view.places]
+        ticks = _ticks(view, overlay) if chart.under else ()
+        return Panel(title, series, numbers, chart.x_label, chart.y_label, ticks, log=chart.log)
+    return Panel(
+        title, series, [word(place) for place in view.places], chart.x_label, chart.y_label, log=chart.log
+    )
+
+
+def overlays_panel(view: SampleView, title: str = "") -> Panel:
+    """Return a panel with bars of each overlay beside those of its control; also those that were not had.
+
+    An overlay that is not compared with the same as all others begins a family, with a gap above it.
+    """
+    states = {name: overlay.state for name, overlay in view.run.manifest.overlays.items()}
+    names = families(view.chart, [n for n in states if n in view.overlays or states[n] in NOT_MEASURED])
     (place,) = view.places
-    groups = [title.replace(" (", "\n(") for title in names.values()]
-    return [_panel(view, "", [(name, place) for name in names], groups)]
+    notes = {
+        number: f"{states[name]} here" if states[name] == NOT_MEASURED[0] else states[name]
+        for number, name in enumerate(names)
+        if name not in view.overlays
+    }
+    at, last = [], 0.0
+    for number, name in enumerate(names):
+        last += (1 + GAP * (view.chart.control(name) not in names)) * bool(number)
+        at.append(last)
+    series = [_series(view, one, [(name, place) for name in names]) for one in view.drawn]
+    labels = [captions.label(view.run, name) for name in names]
+    spaced = at if view.chart.controls is not None else ()
+    return Panel(title, series, labels, "", view.chart.y_label, at=spaced, notes=notes, log=view.chart.log)
 
 
-def _panel(
-    view: SampleView, title: str, keys: Sequence[tuple[str, Place]], groups: Sequence[str]
-) -> bar_chart.Panel:
-    """A group of bars per overlay and place, and a published mark for each of its bars."""
-    series = [
-        bar_chart.BarSeries(
-            one.label, colour, [bar_chart.bar(view.group(name, one, place)) for name, place in keys]
-        )
-        for one, colour in zip(view.drawn, COLOURS, strict=False)
-    ]
-    marks = [[view.published(name, one, place) for one in view.drawn] for name, place in keys]
-    return bar_chart.Panel(title, series, marks, groups)
+def families(chart: Chart, names: Sequence[str]) -> list[str]:
+    """Put each overlay below the one that it is compared with, where a chart says which one that is."""
+    if chart.controls is None:
+        return list(names)
+    first = [name for name in names if chart.control(name) not in names]
+    return [name for one in first for name in (one, *(n for n in names if chart.control(n) == one))]
 
 
-def _groups(view: SampleView, overlay: str) -> list[str]:
-    words = [word(place).replace("–", "–\n") for place in view.places]
-    if view.chart.under is None:
-        return words
-    own = [view.chart.under(view.run, overlay, place) for place in view.places]
-    return [f"{word}: {below}" if below else word for word, below in zip(words, own, strict=True)]
+def _series(view: SampleView, one: Series, keys: Sequence[tuple[str, Place]]) -> PanelSeries:
+    """The means of a series at these places, with what was published and what the links allow."""
+    return PanelSeries(
+        one.label,
+        [mean(view.group(name, one, place)) for name, place in keys],
+        [view.published(name, one, place) for name, place in keys],
+        [view.limit(name, one, place) for name, place in keys],
+    )
+
+
+def _ticks(view: SampleView, overlay: str) -> list[str]:
+    """Name the places along the axis, with what of the overlay's own is below each."""
+    below = view.chart.under
+    assert below is not None
+    return [f"{word(place)}\n{below(view.run, overlay, place)}".rstrip() for place in view.places]

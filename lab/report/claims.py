@@ -80,10 +80,12 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The outcome of a check, in words."""
+    """The outcome of a check, in words; `number` is the quantity of `label` with its interval."""
 
     verdict: Verdict
     text: str
+    number: str = ""
+    label: str = ""
 
 
 #: The checks of a claim, and the results of those that are decided already.
@@ -106,6 +108,12 @@ class Answer:
     def text(self) -> str:
         """The evidence: the findings that have the answer's verdict."""
         return "; ".join(f.text for f in self.findings if f.verdict == self.verdict)
+
+    @property
+    def deciding(self) -> Sequence[CheckResult]:
+        """The findings that have the answer's verdict; first those with a number."""
+        own = [finding for finding in self.findings if finding.verdict == self.verdict]
+        return sorted(own, key=lambda finding: not finding.number)
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,10 @@ class Claim:
         if of_all.verdict == counted.verdict:
             return counted
         words = f"it depends on which samples count: {counted.verdict} by those that do ({counted.text})"
-        return Answer(OPEN, [undecided(f"{words}, {of_all.verdict} by all ({of_all.text})")])
+        number, label = (counted.deciding[0].number, counted.deciding[0].label)
+        return Answer(
+            OPEN, [CheckResult(OPEN, f"{words}, {of_all.verdict} by all ({of_all.text})", number, label)]
+        )
 
     def _answer(self, run: StoredRun) -> Answer:
         checks = self.checks(run)
@@ -153,7 +164,7 @@ class Claim:
         return decide(findings, self.need)
 
     def _excuse(self, finding: CheckResult) -> CheckResult:
-        return finding if finding.verdict == OPEN else undecided(f"{finding.text}; but {self.differs}")
+        return finding if finding.verdict == OPEN else _left_open(finding, self.differs)
 
 
 def _with_all(run: StoredRun) -> StoredRun:
@@ -177,8 +188,14 @@ def judge(check: Check, inside: float = CONFIDENCE, outside: float = CONFIDENCE)
     verdict = REPRODUCED if within else REFUTED if without else OPEN
     found = wide if without else found
     unit = f" {check.unit}" if check.unit else ""
-    words = f"{check.label}: {found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}, claimed {check.band}"
-    return CheckResult(verdict, words + ("" if verdict != OPEN else ", which the interval does not decide"))
+    number = f"{found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}"
+    words = f"{check.label}: {number}, claimed {check.band}"
+    words += "" if verdict != OPEN else ", which the interval does not decide"
+    return CheckResult(verdict, words, number, check.label)
+
+
+def _left_open(finding: CheckResult, reason: str) -> CheckResult:
+    return replace(finding, verdict=OPEN, text=f"{finding.text}; but {reason}")
 
 
 def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
@@ -188,7 +205,7 @@ def _excuse_other_mode(run: StoredRun, finding: CheckResult) -> CheckResult:
             label = captions.with_mode(run, name)
             for (overlay, mode), instead in OTHER_MODES.items():
                 if name.startswith(overlay) and mode in label and finding.text.startswith(label):
-                    return undecided(f"{finding.text}; but {instead}")
+                    return _left_open(finding, instead)
     return finding
 
 

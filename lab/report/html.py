@@ -1,4 +1,4 @@
-"""Runs as one page that needs no network: the result, how far to believe it, how to repeat it."""
+"""Runs as one page that needs no network: the answer, figures, tables, samples, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from typing import Any, get_args
 
 from lab.errors import RunError, TopologyError
 from lab.report import captions, comparison, ratios
-from lab.report.cell_stats import COLUMNS, rows
+from lab.report.cell_stats import COLUMNS, main_value, rows
 from lab.report.claims import Claim, Verdict, scorecard
 from lab.report.presentation import PresentedExperiment
 from lab.report.statistics import ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
-from lab.runs.sample import State
+from lab.runs.sample import Sample, State
 from lab.topology import Topology
 from lab.util import files
 from lab.util.documents import MIB, Bounds, content
 
-TEMPLATE = "page.html.j2"
+TEMPLATE, STYLE, SCRIPT = "page.html.j2", "page.css", "page.js"
 PAGE = "report.html"
 STATES: tuple[State, ...] = get_args(State)
 MOST_REASONS = 8
-FIGURE = Bounds("figure", size=32 * MIB)
+FIGURE, CAPTION = Bounds("figure", size=32 * MIB), Bounds("caption", size=MIB)
+#: Figures that are not folded, and samples that the page has at most.
+FIRST_FIGURES, MOST_SAMPLES = 3, 5000
+SAMPLE_COLUMNS = ("cell", "bring-up", "repetition", "value", "measured", "verdict", "reasons")
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class RunSection:
     figures: Sequence[Path] = ()
 
 
-def write(run: StoredRun, experiment: PresentedExperiment, folder: Path) -> Path:
-    """Write ``report.html`` with the figures that lie in ``figures/``, and return its path."""
+def write(run: StoredRun, experiment: PresentedExperiment, folder: Path, figures: Sequence[Path]) -> Path:
+    """Write ``report.html`` with these figures, of which it takes the SVG files; return its path."""
     page = folder / PAGE
-    files.replace(page, render(run, experiment, sorted((folder / "figures").glob("*.svg"))))
+    files.replace(page, render(run, experiment, [file for file in figures if file.suffix == ".svg"]))
     return page
 
 
@@ -55,6 +58,7 @@ def render(run: StoredRun, experiment: PresentedExperiment, figures: Sequence[Pa
 def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]]) -> str:
     """Render the page of several runs, and of claims by experiment; everything from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     loader = PackageLoader("lab.report", ".")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -65,15 +69,26 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
         title = f"{parts[0].experiment.name}: {parts[0].experiment.summary}"
     return env.get_template(TEMPLATE).render(
         title=title,
+        style=Markup(_own(STYLE)),
+        script=Markup(_own(SCRIPT)),
+        first=FIRST_FIGURES,
+        measured=any(run.samples for run in runs),
         chapters=[_chapter(part) for part in parts],
         comparisons=list(comparison.tables(runs)),
         scorecard=answered,
-        counts={v: sum(row.answer.verdict == v for row in answered) for v in get_args(Verdict)},
+        counts={
+            v: sum(bool(row.run) and row.answer.verdict == v for row in answered) for v in get_args(Verdict)
+        },
         states=STATES,
         meaning=captions.MEANING,
         cell_columns=COLUMNS,
+        sample_columns=SAMPLE_COLUMNS,
         enough=ENOUGH_FOR_INTERVAL,
     )
+
+
+def _own(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
 
 
 def _chapter(part: RunSection) -> dict[str, Any]:
@@ -82,15 +97,16 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "experiment": experiment,
         "manifest": run.manifest,
         "folder": run.path.name,
+        "rate": captions.rate(run),
         "conditions": captions.conditions(run),
         "request": request(run),
         "present": sum(sample.ok for sample in run.samples),
         "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
-        "figures": [
-            {"data": inlined(figure(file)), "alt": file.stem.replace("-", ": ")} for file in part.figures
-        ],
+        "figures": [captioned(file) for file in part.figures],
         "cells": rows(run),
+        "samples": [sample_row(sample) for sample in run.samples[:MOST_SAMPLES]],
+        "left_out": max(len(run.samples) - MOST_SAMPLES, 0),
         "ratios": ratios.table(run),
         "calibration": calibration(run),
         "picture": picture(run),
@@ -99,6 +115,34 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "environment": list(environment(run)),
         "command": command(run),
     }
+
+
+def captioned(file: Path) -> dict[str, str]:
+    """Return a figure as a data URI, with its caption; one of before has its name for a title."""
+    title, reading = file.stem.replace("-", ": "), ""
+    conditions = ""
+    caption = file.with_suffix(".txt")
+    if caption.is_file():
+        text = content(caption, RunError, CAPTION, beneath=file.parent).decode(errors="replace")
+        title, *others = text.splitlines() or [title]
+        conditions = next((line for line in others if line.startswith("Conditions: ")), "")
+        reading = " ".join(line for line in others if line != conditions)
+    return {
+        "data": inlined(figure(file)),
+        "title": title,
+        "reading": reading,
+        "conditions": conditions.removeprefix("Conditions: "),
+        "alt": f"{title}. The numbers are in the tables.",
+    }
+
+
+def sample_row(sample: Sample) -> list[str]:
+    """Return the row of a sample in the table of all."""
+    value = main_value([sample])
+    measured = f"{sample.values[value]:g}" if value else "collapsed" if sample.collapsed else "–"
+    state = sample.verdict.state if sample.measured else "failed"
+    counts = [str(sample.bring_up), str(sample.repetition)]
+    return [sample.cell, *counts, value, measured, state, "; ".join(sample.verdict.reasons)]
 
 
 def figure(file: Path) -> bytes:
@@ -116,11 +160,13 @@ def inlined(image: bytes) -> str:
 
 
 def picture(run: StoredRun) -> str:
-    """Draw the topology as a data URI; empty for one that this version cannot read."""
+    """Draw the topology's structure as a data URI; empty for one that this version cannot read."""
     from lab.draw import chart
+    from lab.draw.geometry import Layout
 
     try:
-        return inlined(chart.render(Topology.from_dict(run.manifest.topology), "svg"))
+        topology = Topology.from_dict(run.manifest.topology)
+        return inlined(chart.render(topology, "svg", Layout.STRUCTURE))
     except TopologyError:
         return ""
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
-from typing import Any
 
-from lab.report import bar_chart, captions
+from lab.report import captions, drawing
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
-LOOKS: tuple[dict[str, Any], ...] = (
-    {"ls": "-", "color": bar_chart.BLUE},
-    {"ls": "--", "color": bar_chart.ORANGE},
-    {"ls": ":", "color": bar_chart.GREEN},
-    {"ls": "-.", "color": bar_chart.VERMILION},
-)
+STYLES = ("-", "--", ":", "-.")
+TITLE = "CPU of the hosts over a measurement"
 
 
 def chosen(run: StoredRun) -> list[Sample]:
@@ -28,23 +24,30 @@ def chosen(run: StoredRun) -> list[Sample]:
 
 
 def draw(run: StoredRun, path: Path) -> Sequence[Path]:
-    """Write the figure as SVG and PNG; nothing where nothing was read over time."""
+    """Write the figure and its caption; nothing where nothing was read over time."""
     samples = chosen(run)
     if not samples:
         return []
-    size = (1 + 1.9 * len(samples), 3.2)
-    with bar_chart.canvas(path, len(samples), size) as (drawing, axes, files):
-        for ax, sample in zip(axes, samples, strict=True):
+    columns = min(drawing.COLUMNS, len(samples))
+    shape = (ceil(len(samples) / columns), columns)
+    caption = [
+        TITLE,
+        "The first sample of each overlay and metric.",
+        f"Conditions: {captions.conditions(run)}.",
+    ]
+    height = 0.6 + shape[0] * drawing.MANY_LINES
+    with drawing.canvas(path, shape, height, caption, sharey=True) as (sheet, axes, files):
+        for ax, sample in zip(axes, samples, strict=False):
             record = sample.machine["timeline"]
-            for (host, used), look in zip(record["hosts"].items(), LOOKS, strict=False):
-                ax.plot(record["at_s"], used, **look, label=host, drawstyle="steps-pre")
-            ax.set_title(f"{sample.overlay}\n{sample.metric}", fontsize=8)
-            ax.set_xlabel("s")
-            ax.grid(lw=0.4, alpha=0.5)
-        axes[0].set_ylabel("CPUs in use")
-        axes[0].set_ylim(bottom=0)
-        axes[0].legend(fontsize="small", frameon=False)
-        drawing.suptitle("CPU of the hosts over a measurement", x=0.02, ha="left", fontweight="bold")
-        drawing.text(0.02, 0.01, captions.conditions(run), fontsize=7, va="bottom")
-        drawing.tight_layout(rect=(0, 0.05, 1, 0.97))
+            for number, (host, used) in enumerate(record["hosts"].items()):
+                style = STYLES[number % len(STYLES)]
+                ax.plot(record["at_s"], used, style, label=host, drawstyle="steps-pre")
+            ax.set_title(f"{captions.label(run, sample.overlay)}, {sample.metric}")
+            ax.set_ylim(bottom=0)
+        for ax in axes[len(samples) :]:
+            ax.set_axis_off()
+        sheet.supxlabel("s")
+        sheet.supylabel("CPUs in use")
+        handles, labels = axes[0].get_legend_handles_labels()
+        sheet.legend(handles, labels, loc="outside upper left", ncols=len(labels))
     return files

@@ -136,8 +136,8 @@ def test_relays_miss_their_flows_and_the_report_shows_it(
         work = run_experiment(experiment, lab, {name: Attaching(mode="fastdp")}, PROFILE, folder)
         outcome = asyncio.run(work)
     run = read(folder.path)
-    experiment.figures(run, folder.path / "figures")
-    write(run, experiment, folder.path)
+    figures = experiment.figures(run, folder.path / "figures")
+    write(run, experiment, folder.path, figures)
     if keep := os.environ.get("LAB_REPORT"):
         shutil.copytree(folder.path, Path(keep, folder.path.name))
     (table,) = [t for t in experiment.tables(run) if "datapaths" in t.title]

@@ -77,7 +77,7 @@ def test_the_claim_is_in_the_scorecard_and_the_figure_in_the_report(run: StoredR
     assert answer.verdict == "reproduced"
     experiment = load_experiment("roundtrip")
     figures = experiment.figures(run, run.path / "figures")
-    assert {file.name for file in figures} == {"roundtrip.svg", "roundtrip.png"}
+    assert {file.name for file in figures} == {f"roundtrip.{form}" for form in ("svg", "pdf", "png", "txt")}
     lab("report", str(run.path))
     page = (run.path / "report.html").read_text()
     assert "Round trip by the number of hops" in page

@@ -1,8 +1,10 @@
-"""Paths: a circuit is cut, and always mended."""
+"""Paths: a circuit is cut, and always mended; dark time is drawn beside latency."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,11 @@ from experiments import paths
 from lab import catalog
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
+from lab.runs.experiment import Cell
+from lab.topology import Topology
 from tests.unit.experiments.helpers import grid
 from tests.unit.fakes import FakeHost
+from tests.unit.synthetic import synthetic
 
 
 async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +51,20 @@ def test_a_failing_circuit_takes_the_time_before_and_after_as_well() -> None:
     (cell,) = [c for c in grid(paths.Paths()) if c.metric == "failure"]
     assert cell.seconds == 90
     assert cell.duration == 2 + 90 * 1.5
+
+
+def test_dark_time_is_beside_latency_with_sites_in_the_order_of_the_ring(tmp_path: Path) -> None:
+    def values(cell: Cell, topology: Topology, _: random.Random) -> dict[str, float]:
+        if cell.metric == "failure":
+            return {"dark_s": 12.0, "gap_s": 0.1, "around": 1.0}
+        return {"mean_ms": topology.rtt(cell.params["from"], cell.params["to"])}
+
+    ring, experiment = catalog.topology("ring"), paths.Paths()
+    run = synthetic(tmp_path, ("underlay", "tinc"), experiment=experiment, topology=ring, values=values)
+    files = experiment.figures(run, tmp_path / "figures")
+    assert [file.name for file in files] == ["paths.svg", "paths.pdf", "paths.png", "paths.txt"]
+    svg = files[0].read_text()
+    places = [svg.index(f">to {site}</text>") for site in ("PRG", "BRA", "LJU", "MIL")]
+    assert places == sorted(places)
+    assert ">nobody answers, s</text>" in svg
+    assert ">of the links alone</text>" in svg

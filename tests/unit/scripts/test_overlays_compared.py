@@ -15,7 +15,7 @@ from lab import catalog
 from lab.runs.experiment import Cell
 from lab.runs.manifest import Resources
 from lab.topology import Topology
-from scripts.overlays_compared import DATA, PAGE, RUNS, Runs, keep, page, stored
+from scripts.overlays_compared import DATA, DRAWN, FIGURES, PAGE, RUNS, Runs, figures, keep, page, stored
 from tests.unit.synthetic import synthetic
 
 OVERLAYS = ("underlay", "tinc")
@@ -84,3 +84,19 @@ def test_a_page_of_archives_is_that_of_their_runs(runs: Runs, tmp_path: Path) ->
 
 def test_the_page_of_the_documentation_is_that_of_the_runs_that_are_kept() -> None:
     assert PAGE.read_text() == page(stored(DATA)), "run: make docs-data"
+
+
+def test_figures_are_of_the_labs_own_overlays(runs: Runs, tmp_path: Path) -> None:
+    both = dict(runs, multihop=synthetic(tmp_path / "more", (*OVERLAYS, "hub"), values=values))
+    drawn = figures(both, tmp_path)
+    assert sorted(file.stem for file in drawn) == sorted(DRAWN.values())
+    texts = [file.read_text() for file in drawn]
+    assert all(">tinc (test)</text>" in text for text in texts)
+    assert not any("hub (test)" in text for text in texts)
+
+
+def test_the_figures_of_the_documentation_are_of_the_runs_that_are_kept() -> None:
+    kept = {f"run {run.manifest.run}." for run in stored(DATA).values()}
+    for name in DRAWN.values():
+        about = (FIGURES / f"{name}.svg").read_text().split("</metadata>")[0]
+        assert any(words in about for words in kept), f"{name}: run: make docs-data"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.multihop import results
 from experiments.multihop.experiment import Multihop
+from lab import catalog
 from lab.cli.console import lines
 from lab.report import html
 from lab.report.tables import Table
@@ -133,23 +135,20 @@ def test_plain_lines_are_aligned(tmp_path: Path) -> None:
     assert all(line == line.rstrip() for line in text)
 
 
-def test_figures_15_and_16_are_drawn_as_svg_and_png(tmp_path: Path) -> None:
+def test_figures_15_and_16_are_drawn_in_every_form(tmp_path: Path) -> None:
     def judged(cell: Cell, repetition: int) -> Verdict:
         return Verdict(state="broken" if cell.metric == "udp" else "valid")
 
     run = synthetic(tmp_path, ("underlay", "weave"), verdict=judged)
     files = Multihop().figures(run, run.path / "figures")
     assert [f.name for f in files] == [
-        *("fig15-latency.svg", "fig15-latency.png", "fig16-throughput.svg", "fig16-throughput.png"),
+        f"{name}.{form}"
+        for name in ("fig15-latency", "fig15-added", "fig16-throughput")
+        for form in ("svg", "pdf", "png", "txt")
     ]
-    latency, throughput = (f.read_text() for f in files if f.suffix == ".svg")
-    for words in (
-        "links of 20 Mbit/s, shaped by wire",
-        "overall latency",
-        "cumulative sum",
-        "published 2016",
-    ):
-        assert words in latency
+    latency, _, throughput = (f.read_text() for f in files if f.suffix == ".svg")
+    for words in ("overall latency", "cumulative sum of segments", "published 2016", "asked of the links"):
+        assert f">{words}</text>" in latency
     for words in (
         "TCP received",
         "UDP received",
@@ -157,29 +156,24 @@ def test_figures_15_and_16_are_drawn_as_svg_and_png(tmp_path: Path) -> None:
         "sample that is not valid",
         "weave (test)",
     ):
-        assert words in throughput
-    assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
+        assert f">{words}</text>" in throughput
+    assert all("links of 20 Mbit/s, shaped by wire" in f.read_text() for f in files if f.suffix == ".txt")
 
 
-def test_no_panel_is_cut_off_by_the_scale_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # given two overlays, of which the second is much faster than the first
-    def unequal(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, float]:
-        return {
-            "mean_ms": 20.0,
-            "sent_mbps": 900.0,
-            "received_mbps": 90.0 if cell.overlay == "weave" else 5.0,
-        }
+def test_added_latency_is_what_is_measured_less_what_was_asked(tmp_path: Path) -> None:
+    def slower(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, float]:
+        asked = topology.rtt(cell.params["from"], cell.params["to"])
+        return {"mean_ms": asked + 0.5 * cell.params["hops"]}
 
-    from matplotlib import pyplot as plt
+    view = results.MultihopSamples(synthetic(tmp_path, ("weave",), values=slower))
+    ((series,),) = [panel.series for panel in results._added(view).panels]
+    assert [round(one.value, 6) for one in series.means if one] == [0.5, 1.0, 1.5, 2.0, 2.5]
 
-    tops: list[float] = []
-    monkeypatch.setattr(plt, "close", lambda f: tops.extend(ax.get_ylim()[1] for ax in f.axes))
-    run = synthetic(tmp_path, ("underlay", "weave"), values=unequal)
-    Multihop().figures(run, tmp_path / "figures")
-    monkeypatch.undo()
-    plt.close("all")
-    assert len(tops) == 4
-    assert min(tops[2:]) > 90
+
+def test_hosts_that_are_as_many_hops_away_are_bars(tmp_path: Path) -> None:
+    star = synthetic(tmp_path, ("weave",), topology=catalog.topology("star"))
+    (panel,) = results._latency(results.MultihopSamples(star)).panels
+    assert panel.places == ["1: AMS", "1: MIL", "1: LJU"]
 
 
 def test_the_same_samples_give_the_same_drawing(tmp_path: Path) -> None:
@@ -199,29 +193,37 @@ def test_a_run_without_samples_draws_nothing_and_says_so(tmp_path: Path) -> None
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     run = synthetic(tmp_path_factory.mktemp("run"), ("underlay", "weave"))
     experiment = Multihop()
-    experiment.figures(run, run.path / "figures")
-    return html.write(run, experiment, run.path).read_text()
+    figures = experiment.figures(run, run.path / "figures")
+    return html.write(run, experiment, run.path, figures).read_text()
 
 
 class TestPage:
     def test_it_needs_nothing_from_anywhere(self, page: str) -> None:
         assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
         assert "http" not in re.sub(r"data:[^\"]*", "", page)
-        assert page.count("data:image/svg+xml") == 3, "two figures and the topology"
+        assert page.count("data:image/svg+xml") == 4, "three figures and the topology"
         assert len(page) < 1_000_000
 
-    def test_the_result_comes_first(self, page: str) -> None:
-        order = ["Result", "Which samples count", "Where it was measured", "How to repeat it"]
-        places = [page.index(f"<h3>{heading}</h3>") for heading in order]
+    def test_the_answer_comes_first_and_conditions_last(self, page: str) -> None:
+        order = ["Answer</h2>", "Figures</h3>", "Tables</h3>", "Samples</h3>", "Conditions and checks</h3>"]
+        places = [page.index(heading) for heading in order]
         assert places == sorted(places)
-        assert "161.23" in page[: places[1]]
+        assert "161.23" in page[places[2] : places[3]]
+
+    def test_tables_are_folded_by_topic(self, page: str) -> None:
+        topics = re.findall(r'<details class="topic"( open="")?><summary>(TCP received|latency, ms)', page)
+        assert topics == [(' open=""', "latency, ms"), ("", "TCP received"), ("", "TCP received")]
+
+    def test_every_sample_has_a_row_with_its_verdict(self, page: str) -> None:
+        table = page[page.index('id="samples-table-1"') :]
+        assert table[: table.index("</table>")].count("<td>valid</td>") == 120
 
     def test_how_to_repeat_it_is_one_command_with_its_seed(self, page: str) -> None:
         assert ">sudo python -m lab emulate multihop --seed 7</pre>" in page
         assert "/x/lab" not in page
 
     def test_it_is_well_formed_but_for_void_elements(self, page: str) -> None:
-        body = re.sub(r"<(meta|img|br)([^>]*)>", r"<\1\2/>", page.removeprefix("<!doctype html>"))
+        body = re.sub(r"<(meta|img|br|input)([^>]*)>", r"<\1\2/>", page.removeprefix("<!doctype html>"))
         ET.fromstring(body)
 
     def test_what_comes_from_a_run_is_escaped(self, tmp_path: Path) -> None:

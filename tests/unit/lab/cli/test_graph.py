@@ -48,3 +48,10 @@ def test_what_is_no_file_is_not_overwritten_by_force_either(lab: Lab, tmp_path: 
     assert status == 1
     assert err == f"lab: {tmp_path}/pipe.svg: no file but something else is there; name another\n"
     assert stat.S_ISFIFO((tmp_path / "pipe.svg").stat().st_mode)
+
+
+def test_a_picture_is_drawn_by_structure_when_asked(lab: Lab, tmp_path: Path) -> None:
+    for layout in ("map", "structure"):
+        assert lab("graph", "linear", "-o", tmp_path / f"{layout}.svg", "--layout", layout) == (0, "", "")
+    on_map, structure = ((tmp_path / f"{layout}.svg").read_text() for layout in ("map", "structure"))
+    assert on_map != structure

@@ -23,8 +23,8 @@ def test_the_verb_writes_one_page_of_several_runs(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", *map(str, folders), "-o", str(page)])
     assert done.exit_code == 0, done.output
     text = page.read_text()
-    ET.fromstring(re.sub(r"<(meta|img|br)([^>]*)>", r"<\1\2/>", text.removeprefix("<!doctype html>")))
-    assert "Side by side" in text
+    ET.fromstring(re.sub(r"<(meta|img|br|input)([^>]*)>", r"<\1\2/>", text.removeprefix("<!doctype html>")))
+    assert "Comparison of runs" in text
     assert "no run of multihop" in text
     assert text.count("<img ") == 4, "figure and topology of each"
     assert "http" not in re.sub(r"data:[^\"]*", "", text)

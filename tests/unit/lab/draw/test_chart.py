@@ -8,6 +8,7 @@ import pytest
 
 from lab import catalog, plugins
 from lab.draw import chart
+from lab.draw.geometry import Layout
 from lab.topology import Topology
 
 SHIPPED = plugins.names("topologies")
@@ -19,11 +20,12 @@ def shipped(request: pytest.FixtureRequest) -> Topology:
     return topology
 
 
-def test_text_as_matplotlib_sets_it_fits_the_boxes(shipped: Topology) -> None:
+@pytest.mark.parametrize("layout", list(Layout))
+def test_text_as_matplotlib_sets_it_fits_the_boxes(shipped: Topology, layout: Layout) -> None:
     """The boxes are computed from the number of letters; the real extents must lie apart, too."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = chart.figure(shipped)
+    figure = chart.figure(shipped, layout)
     renderer = FigureCanvasAgg(figure).get_renderer()
     extents = [text.get_window_extent(renderer) for text in figure.axes[0].texts]
 

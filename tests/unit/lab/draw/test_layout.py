@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 from math import hypot
 
@@ -10,7 +11,7 @@ import pytest
 
 from lab import catalog, plugins
 from lab.draw import layout
-from lab.draw.geometry import HEIGHT, WIDTH, Box, Point, distance
+from lab.draw.geometry import HEIGHT, WIDTH, Box, Layout, Point, distance
 from lab.draw.layout import picture
 from lab.topology import Topology
 
@@ -23,8 +24,11 @@ def shipped(request: pytest.FixtureRequest) -> Topology:
     return topology
 
 
-def test_labels_of_shipped_topologies_overlap_neither_each_other_nor_hosts(shipped: Topology) -> None:
-    drawn = picture(shipped)
+@pytest.mark.parametrize("layout", list(Layout))
+def test_labels_of_shipped_topologies_overlap_neither_each_other_nor_hosts(
+    shipped: Topology, layout: Layout
+) -> None:
+    drawn = picture(shipped, layout)
     labels = [drawn.title, *drawn.host_labels, *drawn.link_labels]
     hosts = [Box(x, y, 12, 12) for x, y in drawn.hosts.values()]
 
@@ -35,8 +39,9 @@ def test_labels_of_shipped_topologies_overlap_neither_each_other_nor_hosts(shipp
         assert not label.box.outside(), label
 
 
-def test_no_link_passes_through_a_host_that_it_does_not_end_at(shipped: Topology) -> None:
-    drawn = picture(shipped)
+@pytest.mark.parametrize("layout", list(Layout))
+def test_no_link_passes_through_a_host_that_it_does_not_end_at(shipped: Topology, layout: Layout) -> None:
+    drawn = picture(shipped, layout)
     for link, line in zip(shipped.links, drawn.lines, strict=True):
         for name, place in drawn.hosts.items():
             assert name in (link.a, link.b) or distance(place, line) > 7, (link.name, name)
@@ -59,6 +64,17 @@ def test_hosts_at_one_site_stand_apart_and_inside(count: int) -> None:
             at_one_site = combinations(hosts[:count], 2)
             assert all(hypot(a.x - b.x, a.y - b.y) > 2 * drawn.radius for a, b in at_one_site)
         assert all(isinstance(p, Point) and 0 < p.x < WIDTH and 0 < p.y < HEIGHT for p in hosts)
+
+
+def test_without_a_word_hosts_are_on_the_map_and_by_structure_where_a_place_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ring = catalog.topology("ring")
+    assert picture(ring) == picture(ring, Layout.MAP)
+    hosts = tuple(replace(host, site="") for host in ring.hosts)
+    monkeypatch.setitem(vars(ring), "hosts", hosts)
+    monkeypatch.setattr(layout, "host_label", lambda topology, name: [name])
+    assert picture(ring).hosts == picture(ring, Layout.STRUCTURE).hosts
 
 
 def test_many_hosts_are_drawn_without_labels_and_the_title_says_so() -> None:
@@ -85,4 +101,4 @@ def test_the_work_for_a_picture_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 
     picture(catalog.topology("full_mesh", sites=["AMS", "MAD"] * 8))
     assert counts["distance"] < 120 * 16 * 7
-    assert 0 < counts["crosses"] < 1_000_000
+    assert 0 < counts["crosses"] < 1_500_000

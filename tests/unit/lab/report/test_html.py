@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from markupsafe import escape
 
 from experiments.throughput import Throughput
+from experiments.window import Window
+from lab.errors import RunError
 from lab.report import html
 from lab.runs.experiment import Cell
 from lab.runs.manifest import RunSession
@@ -24,9 +28,48 @@ def test_a_page_says_what_was_asked_and_what_each_link_did_before(tmp_path: Path
 
 def test_a_page_opens_with_the_answer_of_every_claim(tmp_path: Path) -> None:
     page = html.render(throughput_run(tmp_path, 100), Throughput(), [])
-    opening = page[: page.index("<h3>Result</h3>")]
+    opening = page[: page.index(">Figures</h3>")]
     assert all(str(escape(claim.text)) in opening for claim in Throughput.claims)
     assert "claimed 0.4 to 0.6" in opening  # the evidence, and not the answer alone
+    # two overlays that carry the same, where a half was claimed
+    assert re.search(
+        r'<p class="number">(1|0\.99\d|1\.00\d?) \[[^]]*\] of the underlay&#39;s <span>', opening
+    )
+
+
+def test_a_figure_has_its_caption_and_one_without_has_its_name(tmp_path: Path) -> None:
+    run = throughput_run(tmp_path, 100)
+    files = Throughput().figures(run, tmp_path / "figures")
+    found = html.captioned(files[0])
+    assert found["title"] == "TCP and UDP throughput"
+    assert found["alt"].startswith("TCP and UDP throughput. ")
+    assert "Dots are samples" in found["reading"]
+    assert "shaped by wire" in found["conditions"]
+    files[0].with_suffix(".txt").unlink()
+    assert html.captioned(files[0])["title"] == "fig01: throughput"
+
+
+def test_a_caption_that_leads_elsewhere_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("words")
+    (tmp_path / "figures").mkdir()
+    figure = tmp_path / "figures" / "f.svg"
+    figure.write_text("<svg/>")
+    figure.with_suffix(".txt").symlink_to(tmp_path / "secret")
+    with pytest.raises(RunError):
+        html.captioned(figure)
+
+
+def test_a_page_has_the_first_samples_and_says_how_many_more_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "MOST_SAMPLES", 10)
+    page = html.render(throughput_run(tmp_path, 100), Throughput(), [])
+    assert "The first 10; 26 more are in" in page
+
+
+def test_an_experiment_without_claims_says_so(tmp_path: Path) -> None:
+    page = html.render(throughput_run(tmp_path, 100), Window(), [])
+    assert "No study made a claim about this" in page
 
 
 def test_reasons_that_differ_in_their_percentage_are_one(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_an_experiment_of_another_distribution_is_one_class(tmp_path: Path) -> N
     (table,) = experiment.tables(run)
     assert table.title.startswith("Colours, links of 20 Mbit/s")
     figures = experiment.figures(run, tmp_path / "figures")
-    assert {file.name for file in figures} == {"colours.svg", "colours.png"}
+    assert {file.name for file in figures} == {f"colours.{form}" for form in ("svg", "pdf", "png", "txt")}
     assert "<strong>reproduced</strong>: Overlays carry half" in html.render(run, experiment, figures[:1])
 
 

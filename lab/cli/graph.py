@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -18,6 +18,13 @@ from lab.util import files
 #: What a picture's file ends in. The last two are no pictures, but were written by this verb before `export`.
 FORMS = (".svg", ".png", ".dot", ".mmd", ".json", ".yaml")
 
+LayoutOption: TypeAlias = Annotated[
+    Layout | None,
+    typer.Option(
+        help="Hosts on the map, or by the structure of the links. Default: the map, if it is known."
+    ),
+]
+
 
 def command(
     topology: TopologyName,
@@ -27,12 +34,7 @@ def command(
             "--output", "-o", help="A file that ends in .svg, .png, .dot or .mmd. Default: NAME.svg."
         ),
     ] = None,
-    layout: Annotated[
-        Layout | None,
-        typer.Option(
-            help="Hosts on the map, or by the structure of the links. Default: the map, if it is known."
-        ),
-    ] = None,
+    layout: LayoutOption = None,
     force: Force = False,
     site: Sites = None,
     largest_component: LargestComponent = False,

@@ -55,5 +55,3 @@ def test_a_picture_is_drawn_by_structure_when_asked(lab: Lab, tmp_path: Path) ->
         assert lab("graph", "linear", "-o", tmp_path / f"{layout}.svg", "--layout", layout) == (0, "", "")
     on_map, structure = ((tmp_path / f"{layout}.svg").read_text() for layout in ("map", "structure"))
     assert on_map != structure
-    assert lab("graph", "linear", "-o", tmp_path / "default.svg") == (0, "", "")
-    assert (tmp_path / "default.svg").read_text() == on_map

@@ -86,7 +86,7 @@ class Cpu(Traffic):
     """From the first host to its neighbour, while the first one has other work to do."""
 
     name = "cpu"
-    only_in_real_time = "it measures the CPU time that hosts use, and there work takes no time"
+    only_in_real_time = "it measures the CPU time of hosts, and in virtual time work takes no time"
     summary = "TCP and UDP while another process takes the CPU"
     source = "Zismer 2016, section 5.1.1, figures 10 and 11"
     topology = "point_to_point"

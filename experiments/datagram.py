@@ -62,9 +62,7 @@ def later(run: StoredRun, band: claims.Band) -> claims.Checks:
     least = min(found.values(), default=0)
     larger = [name for name, limit in found.items() if limit >= _around(least)[1] > 0]
     if not larger:
-        return [
-            claims.undecided("no size goes into one packet of some that were measured, and not of others")
-        ]
+        return [claims.undecided("no measured size fits into one packet on some overlays and not on others")]
     return [_across(run, name, least, band) for name in larger]
 
 

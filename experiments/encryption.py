@@ -32,7 +32,7 @@ class Encryption(Traffic):
     """From the first host to its neighbour, in the clear and encrypted."""
 
     name = "encryption"
-    summary = "what encryption costs, on every overlay that can encrypt"
+    summary = "the cost of encryption on every overlay that can encrypt"
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "point_to_point"
     overlays = (*(name for pair in PAIRS for name in pair), "underlay", *ALWAYS)

@@ -180,9 +180,7 @@ def ways(run: StoredRun) -> Table:
     for host in topology.hosts[1:] if overlays else ():
         cells = [_way(run, topology, name, first, host.name) for name in overlays]
         rows.append([host.name, "–".join(topology.path(first, host.name)), *cells])
-    heading = (
-        "the way whose links' round trips come nearest to what was measured, and by how much they differ"
-    )
+    heading = "the path whose round trip is nearest to the measured one, and the difference"
     return Table(f"ways from {first}", ["to", "least round trip", *overlays], [Section(heading, rows)])
 
 

@@ -48,8 +48,8 @@ def warn_of_current_directory() -> None:
     here = Path.cwd()
     if os.geteuid() == 0 and not sys.flags.safe_path and others_can_write(here):
         print(
-            f"lab: warning: others can write to {here}, and Python runs modules that lie there, as root; "
-            "start the lab from a folder of your own",
+            f"lab: warning: others can write to {here}, and Python runs modules in it as root; "
+            "start the lab from your own folder",
             file=sys.stderr,
         )
 

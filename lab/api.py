@@ -80,7 +80,7 @@ def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> 
         raise LabError("costs are for virtual time; give clock='virtual' with them")
     endless = [link.name for link in topology.links if link.rate is None]
     if clock == "virtual" and endless:
-        raise LabError(f"link {endless[0]} has no rate, and in virtual time would carry any; give rate=")
+        raise LabError(f"link {endless[0]} has no rate, and virtual time has no limit of its own; give rate=")
 
 
 class LabExperiment:

@@ -50,9 +50,7 @@ def datapaths(run: StoredRun) -> list[Table]:
     if not rows:
         return []
     columns = ["overlay", "hops", "router", "part", "hit", "missed", "lost", "share missed"]
-    heading = (
-        "means of the lookups during a sample; a missed one goes up to user space, a lost one is dropped"
-    )
+    heading = "means of the lookups during a sample; a missed one goes to user space, a lost one is dropped"
     # relays missed most of their lookups, by whatever few samples there are
     shares = [check.estimate(CONFIDENCE) for check in relayed_miss(run) if isinstance(check, claims.Check)]
     miss = any(share is not None and share.value >= MOSTLY.low for share in shares)
@@ -95,9 +93,7 @@ def relayed_miss(run: StoredRun, band: claims.Band = MOSTLY) -> claims.Checks:
             known = [SampleValue(sample.bring_up, shares[host]) for host in between if host in shares]
             found.setdefault((sample.overlay, len(between) + 1), []).extend(known)
     if not found:
-        return [
-            claims.undecided("nothing was measured on Weave's fast datapath, which alone has such counters")
-        ]
+        return [claims.undecided("no sample used Weave's fast datapath, and only it has such counters")]
     return [
         claims.check_group(
             f"{with_mode(run, overlay)} over {hops} hops", band, Group(shares), "of the lookups"
@@ -130,7 +126,7 @@ def fell_back(run: StoredRun, _: claims.Band) -> claims.Checks:
         return [claims.CheckResult(claims.REPRODUCED, text)]
     if not fast:
         return [claims.undecided("nothing was measured on Weave's fast datapath")]
-    return [claims.undecided(f"in none of {len(fast)} samples; it was seen now and then")]
+    return [claims.undecided(f"in none of {len(fast)} samples; the thesis saw it now and then")]
 
 
 CLAIMS = common.of(

@@ -165,7 +165,7 @@ def exact(run: StoredRun, _: Band) -> Checks:
         return []
     boots = min(len(values) for values in found.values())
     if boots < 2:
-        return [CheckResult(OPEN, f"of some cells there is {boots} boot; two can differ")]
+        return [CheckResult(OPEN, f"some cells have {boots} boot; two can differ")]
     differing = [cell for cell, values in found.items() if any(one != values[0] for one in values)]
     if differing:
         first = ", ".join(sorted(differing)[:3])
@@ -210,7 +210,7 @@ def beside_published(run: StoredRun) -> Table:
     ]
     if not sections[0].rows:
         sections = []
-    note = "the published figures have iperf's own work in them as well, and whatever else set the pace"
+    note = "the published values also include the work of iperf itself, and any other limits"
     return captions.table(run, title, columns, sections, note)
 
 

@@ -70,9 +70,7 @@ async def with_found_rate(request: RunRequest, plan: RunPlan, emit: Emit) -> Run
         if not overlay.obtainable()
     }
     if not capacities:
-        raise LabError(
-            "--rate auto: not one of the overlays is obtainable here; 'lab list overlays' says why"
-        )
+        raise LabError("--rate auto: no overlay is available here; 'lab list overlays' gives the reasons")
     name, lowest = min(capacities.items(), key=lambda item: item[1].rate or 0.0)
     if lowest.rate is None:
         raise LabError(f"--rate auto: this machine carries no rate on {name} ({lowest.why()}); free its CPUs")

@@ -153,7 +153,7 @@ def _possible(profile: Profile, daemons: str, emit: Emit) -> Profile:
         Note(f"hosts without Docker have no CPU share: profile {profile.name}'s {profile.cpus:g} is left out")
     )
     return replace(
-        profile, cpus=None, why="the profile's, without the CPU share that hosts without Docker lack"
+        profile, cpus=None, why="the profile's, without a CPU share, which hosts without Docker do not have"
     )
 
 
@@ -223,8 +223,7 @@ def require_hosts(experiment: Experiment) -> None:
     """
     if experiment.verb:
         raise LabError(
-            f"{experiment.name} is not measured on hosts but in a machine of its own; "
-            f"run 'lab {experiment.verb}'"
+            f"{experiment.name} runs in its own machine and not on hosts; run 'lab {experiment.verb}'"
         )
 
 

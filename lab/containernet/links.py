@@ -237,7 +237,7 @@ class Link(MininetLink):
             LabError: it is a plain link, without a shaper in its middle.
         """
         if not self.shaped:
-            raise LabError(f"link {self}: nothing shapes it; make it with cls=TCLink")
+            raise LabError(f"link {self}: it has no shaper; make it with cls=TCLink")
         self.backend.change_link(self.name, "ab" if intf is self.intf1 else "ba", asked)
 
     def config(self, **params: Any) -> None:

@@ -20,7 +20,7 @@ from lab.containernet.nodes import Node, NodeLocation
 from lab.containernet.openvswitch import OpenVSwitch
 from lab.errors import LabError
 
-NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; no controller reaches them"
+NO_CONTROLLER = "switches here learn by themselves or get flows by dpctl; they have no controller"
 
 
 class LinuxBridge(Node):

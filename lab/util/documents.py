@@ -242,7 +242,7 @@ def guarded(source: str, refuse: Refuse, seconds: float = math.inf) -> Iterator[
         mark = Unforeseen(said)
         mark.__cause__ = error
         raise refuse(
-            f"{source}: it holds something that the lab did not foresee ({printable(said)}); "
+            f"{source}: its content causes an unexpected error ({printable(said)}); "
             "this is a bug of the lab: report it with the file"
         ) from mark
 

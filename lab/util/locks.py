@@ -47,7 +47,7 @@ def lab_lock(folder: Path, name: str, emit: Emit) -> Iterator[None]:
         LabError: the lab was taken down meanwhile.
     """
     with (folder / "lock").open("a+") as lock:
-        _wait_for(lock, emit, lambda: f"lab {name} is in the hands of {_holder(lock)}")
+        _wait_for(lock, emit, lambda: f"lab {name} is used by {_holder(lock)}")
         if not (folder / "lock").exists():
             raise LabError(f"lab {name} was removed by another command; bring it up again")
         lock.truncate(0)

@@ -47,7 +47,10 @@ class Libnetwork(Overlay):
     modes = ("kv", "swarm")
     options = (
         Option(
-            "mode", "auto", ("auto", "kv", "swarm"), "how the daemons meet; auto is kv where Docker has it"
+            "mode",
+            "auto",
+            ("auto", "kv", "swarm"),
+            "how the daemons find each other; auto is kv if Docker has it",
         ),
         Option("encryption", "off", ("on", "off"), "IPsec between hosts; swarm only"),
         Option("subnet", "10.50.0.0/16", (), "addresses of endpoints"),

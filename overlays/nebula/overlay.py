@@ -1,7 +1,7 @@
 """Nebula: encrypted tunnels between hosts that know each other by certificates of one authority.
 
 A host asks the lighthouse, which is on the first host, where another one is, and then sends straight to it.
-With relays, hosts that share no link send by way of the first host, as those must that cannot reach each
+With relays, hosts without a common link send through the first host, as those must that cannot reach each
 other.
 """
 
@@ -52,9 +52,9 @@ class Nebula(BridgedOverlay):
     hops = "routed underlay"
     modes = ("direct", "relayed")
     options = (
-        Option("relays", "off", ("on", "off"), "hosts that share no link send by way of the first host"),
+        Option("relays", "off", ("on", "off"), "hosts without a common link send through the first host"),
         Option("cipher", "aes", ("aes", "chachapoly"), "AES-256-GCM, or ChaCha20-Poly1305"),
-        Option("mtu", "1300", (), "bytes; 1440 is the most that fits on links of 1500", number=True),
+        Option("mtu", "1300", (), "bytes; 1440 is the maximum on links of 1500", number=True),
         Option("subnet", "10.90.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
     )
 

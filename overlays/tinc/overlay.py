@@ -42,7 +42,7 @@ class Tinc(BridgedOverlay):
     modes = ("switch",)
     options = (
         Option("encryption", "off", ("on", "off"), "AES-256 and SHA-256 on every hop"),
-        Option("mtu", "1376", (), "bytes, by default as Weave's so that they compare", number=True),
+        Option("mtu", "1376", (), "bytes, by default the same as Weave's, for comparison", number=True),
         Option("subnet", "10.60.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
     )
 

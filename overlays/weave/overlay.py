@@ -53,7 +53,7 @@ class Weave(RelayingOverlay):
             "mtu",
             "1376",
             (),
-            "bytes, the same for all modes so that they compare; 0 is the most that fits",
+            "bytes, the same for all modes, for comparison; 0 is the maximum that fits",
             number=True,
         ),
         Option("subnet", "10.32.0.0/12", (), "addresses of endpoints"),

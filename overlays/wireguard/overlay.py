@@ -58,7 +58,7 @@ class WireGuard(BridgedOverlay):
     hops = "routed underlay"
     modes = ("kernel", "user")
     options = (
-        Option("mode", "auto", ("auto", *modes), "who encrypts; auto is the kernel where it can"),
+        Option("mode", "auto", ("auto", *modes), "the part that encrypts; auto is the kernel if possible"),
         Option("topology", "mesh", ("mesh", "neighbours"), "the hosts at the other ends of a host's tunnels"),
         Option("mtu", "1420", (), "bytes; 1440 is the most that fits on links of 1500", number=True),
         Option("subnet", "10.70.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),

@@ -56,7 +56,7 @@ class Yggdrasil(BridgedOverlay):
     hops = "overlay"
     modes = ("tcp",)
     options = (
-        Option("mtu", "1376", (), "bytes, by default as Weave's so that they compare", number=True),
+        Option("mtu", "1376", (), "bytes, by default the same as Weave's, for comparison", number=True),
         Option("subnet", "10.80.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
     )
 

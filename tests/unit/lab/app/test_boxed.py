@@ -115,5 +115,5 @@ def test_mistakes_are_found_before_the_machine_boots(tmp_path: Path) -> None:
 
 
 def test_verbs_that_measure_on_hosts_name_the_other_verb() -> None:
-    with pytest.raises(LabError, match="in a machine of its own; run 'lab packetcost'"):
+    with pytest.raises(LabError, match="in its own machine and not on hosts; run 'lab packetcost'"):
         plan_run(RunRequest("packetcost"))

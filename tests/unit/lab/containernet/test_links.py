@@ -25,7 +25,7 @@ def test_parameters_of_one_end_hold_for_what_leaves_it(make: Any) -> None:
     link.intf2.config(delay="9ms")
     assert made.backend.done[-1] == ("change", "d1-d2", "ba", {"delay": 9.0})
     plain = made.addLink(d1, d2)
-    with pytest.raises(LabError, match="nothing shapes it; make it with cls=TCLink"):
+    with pytest.raises(LabError, match="it has no shaper; make it with cls=TCLink"):
         plain.config(delay="1ms")
 
 

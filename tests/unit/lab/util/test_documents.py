@@ -67,7 +67,7 @@ def deep(levels: int = 100_000) -> int:
     [
         (
             lambda: {}["k"],
-            "x: it holds something that the lab did not foresee .KeyError: 'k'.; this is a bug",
+            "x: its content causes an unexpected error .KeyError: 'k'.; this is a bug",
         ),
         (deep, "x: it is nested too deeply"),
         (lambda: Path("/nowhere").stat(), r"x: No such file or directory \(/nowhere\)"),

@@ -34,6 +34,6 @@ def warning(seconds: float, boxes: int) -> str:
     if seconds / boxes <= DAY:
         return ""
     return (
-        f"this run takes about {seconds / boxes / DAY:.1f} days here, estimated from the traffic of its cells; "
-        "a lower --rate, fewer --repetitions or a shorter --duration make it shorter"
+        f"this run takes about {seconds / boxes / DAY:.1f} days here, estimated from its "
+        "traffic; a lower --rate, fewer --repetitions or a shorter --duration make it shorter"
     )

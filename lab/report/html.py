@@ -75,7 +75,7 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
         measured=any(run.samples for run in runs),
         chapters=[_chapter(part) for part in parts],
         comparisons=list(comparison.tables(runs)),
-        scorecard=answered,
+        scorecard=sorted(answered, key=lambda row: get_args(Verdict).index(row.answer.verdict)),
         counts={
             v: sum(bool(row.run) and row.answer.verdict == v for row in answered) for v in get_args(Verdict)
         },

@@ -31,6 +31,9 @@ def test_a_page_opens_with_the_answer_of_every_claim(tmp_path: Path) -> None:
     opening = page[: page.index(">Figures</h3>")]
     assert all(str(escape(claim.text)) in opening for claim in Throughput.claims)
     assert "claimed 0.4 to 0.6" in opening  # the evidence, and not the answer alone
+    told = re.findall(r"<strong>(reproduced|not reproduced|cannot be told)</strong>: ", opening)
+    assert told == sorted(told, key=("reproduced", "not reproduced", "cannot be told").index)
+    assert len(set(told)) > 1
     # two overlays that carry the same, where a half was claimed
     assert re.search(
         r'<p class="number">(1|0\.99\d|1\.00\d?) \[[^]]*\] of the underlay&#39;s <span>', opening

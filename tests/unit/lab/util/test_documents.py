@@ -76,7 +76,7 @@ def deep(levels: int = 100_000) -> int:
 def test_a_surprise_becomes_a_sentence(what: object, said: str) -> None:
     with pytest.raises(TopologyError, match=said) as caught, guarded("x", TopologyError):
         what()  # type: ignore[operator]
-    assert isinstance(caught.value.__cause__, Unforeseen) == ("foresee" in said)
+    assert isinstance(caught.value.__cause__, Unforeseen) == ("unexpected" in said)
 
 
 def test_errors_of_the_lab_and_the_end_pass_unchanged() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "pages"
 #: Files outside `docs` that pages link to. The site has them in this folder.
-OUTSIDE, FOLDER = ("*.md", "examples/*.*", "tests/thirdparty/**/*"), "repository"
+OUTSIDE, FOLDER = ("*.md", "LICENSE", "examples/*.*", "tests/thirdparty/**/*"), "repository"
 OPTIONS = "reference/cli/options.md"
 #: The target of a relative link, without its anchor.
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")

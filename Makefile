@@ -10,12 +10,12 @@ FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.fl
 UNIT_TESTS := tests/unit tests/property tests/mutation
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture docs-data lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture docs docs-data lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | docs-data | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | docs | docs-data | lock | clean'
 
 multihop: setup
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
@@ -45,6 +45,7 @@ lint: venv
 	@$(VENV)/python scripts/step.py 'lint: ruff' -- $(VENV)/ruff check .
 	@$(VENV)/python scripts/step.py 'format: ruff' -- $(VENV)/ruff format --check .
 	@$(VENV)/python scripts/step.py 'types: mypy' -- $(VENV)/mypy
+	@$(VENV)/python scripts/step.py 'text: prose' -- $(VENV)/python -m scripts.prose
 
 test-unit: venv
 	@$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS)
@@ -97,6 +98,10 @@ bench: setup
 architecture: venv
 	@$(VENV)/python -m scripts.architecture $(ARGS)
 
+# the documentation as a site: open build/site/index.html in a browser
+docs: venv
+	@$(VENV)/python -m scripts.docs_site
+
 # the page and the figures of the documentation that are made of the runs in docs/data
 docs-data: venv
 	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
@@ -106,5 +111,5 @@ lock: venv
 
 clean:
 	@[ ! -x $(VENV)/python ] || [ "$$(id -u)" != 0 ] || $(VENV)/python -m lab cleanup
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

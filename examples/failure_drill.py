@@ -49,12 +49,12 @@ def read(overlay: str, down: float, said: str) -> Drill:
     """The drill in the output of ``ping -D``.
 
     Raises:
-        MeasureError: there are no answers from after the link had come back, so nobody can tell.
+        MeasureError: there are no answers from after the link was up again, so nobody can tell.
     """
     answers = [(float(m["at"]), int(m["number"]), float(m["rtt"])) for m in ANSWER.finditer(said)]
     times = [at for at, _, _ in answers]
     if not times or times[-1] - times[0] < BEFORE + down:
-        raise MeasureError("ping", f"got no answer on {overlay} after the link had come back", said)
+        raise MeasureError("ping", f"got no answer on {overlay} after the link was up again", said)
     gaps = {second - first: first for first, second in pairwise(times)}
     longest = max(gaps)
     cut = gaps[longest]

@@ -27,7 +27,7 @@ AT_ONCE = 3
 
 
 def measure(topology: Topology, count: int) -> dict[tuple[str, str], float]:
-    """The least of `count` round trips between every two hosts (ms)."""
+    """The lowest of `count` round trips between every pair of hosts (ms)."""
     with Lab(topology, overlay="underlay") as lab, ThreadPoolExecutor(AT_ONCE) as turns:
         ends = lab.endpoints()
 

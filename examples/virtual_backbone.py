@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A backbone of a hundred cities in virtual time: ten pairs send TCP at once, over links of 1 Gbit/s.
+"""A backbone of a hundred sites in virtual time: ten pairs send TCP at once, over links of 1 Gbit/s.
 
 No machine could carry that by its own clock. In virtual time each link has its rate, whatever the machine:
 the script runs in a box (see docs/explanation/virtual-time.md), and ends there. Without a file the network
@@ -29,7 +29,9 @@ ROUND_TRIPS = (2.0, 12.0)
 
 
 def drawn(cities: int) -> Topology:
-    """Return a network in which each new city is tied to two others, rather to those with many links."""
+    """Return a network in which each new site gets links to two others, preferably to those with many
+    links.
+    """
     chance = random.Random(1)
     graph = nx.relabel_nodes(nx.barabasi_albert_graph(cities, 2, seed=1), lambda n: f"c{n}")
     for city in graph:

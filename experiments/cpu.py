@@ -1,4 +1,4 @@
-"""CPU: TCP and UDP throughput while another process takes CPU away for a part of the time.
+"""CPU: TCP and UDP throughput while another process uses the CPU for a part of the time.
 
 Zismer 2016, sections 4.3.1 and 5.1.1 and figures 10 and 11: ``stress-ng -c 1`` at the sender runs
 for 0 to 100 % of the measuring time; a share of the CPU cannot be asked for, since stress-ng

@@ -1,4 +1,4 @@
-"""Encryption: what it costs, on every overlay that can encrypt.
+"""Encryption: its cost on every overlay that can encrypt.
 
 Zismer 2016, section 7.1, names this as future work: Weave could encrypt, Flannel not yet. Each
 overlay is measured without and with its own kind: NaCl in Weave's sleeve, AES-256 in tinc, IPsec

@@ -1,4 +1,4 @@
-"""Mesh: latency and throughput on every circuit of the five-site mesh.
+"""Mesh: latency and throughput on every link of the five-site mesh.
 
 Hermans & de Niet 2016: point-to-point measurements between the sites, of the machines ("vm")
 and of containers on each overlay. They measured six circuits, since Prague's machines did not
@@ -31,29 +31,29 @@ CIRCUIT = ("from", "to")
 
 
 def published_latency(overlay: str, place: Place, _: Series) -> float | None:
-    """Return their mean round trip (ms) on a circuit; the control has the mean of all their machines."""
+    """Return their mean round trip (ms) on a link; the control has the mean of all their machines."""
     return mean(row.rtt for row in of_circuit(SEGMENTS, overlay, *place))
 
 
 def published_throughput(overlay: str, place: Place, series: Series) -> float | None:
-    """Return their throughput (Mbit/s, iperf) on a circuit; the control has the mean of their machines."""
+    """Return their throughput (Mbit/s, iperf) on a link; the control has the mean of their machines."""
     rows = of_circuit(THROUGHPUTS, overlay, *place)
     return mean({TCP: row.tcp, UDP_SMALL: row.udp}.get(series.metric) for row in rows)
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the values that there are, or None."""
+    """Return the mean of the existing values, or None."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
 def added(run: StoredRun, band: Band) -> Checks:
-    """Check what each overlay adds to the control's latency (ms), on every circuit."""
+    """Check what each overlay adds to the control's latency (ms), on every link."""
     return _apart(run, band, [(name, CONTROL) for name in measured(run, CONTROL)])
 
 
 def apart(run: StoredRun, band: Band) -> Checks:
-    """Check by how much the latencies (ms) of any two overlays differ, on every circuit."""
+    """Check by how much the latencies (ms) of any two overlays differ, on every link."""
     return _apart(run, band, list(combinations(measured(run, CONTROL), 2)))
 
 
@@ -77,7 +77,7 @@ class Mesh(Traffic):
     """Between the two hosts of every link."""
 
     name = "mesh"
-    summary = "latency and throughput on every circuit of the five-site mesh"
+    summary = "latency and throughput on every link of the five-site mesh"
     source = "Hermans & de Niet 2016"
     topology = "full_mesh"
     claims = CLAIMS

@@ -1,4 +1,4 @@
-"""Paths: the way that each overlay goes round a ring, and how long it is dark when a circuit fails.
+"""Paths: the path of each overlay in a ring, and the outage when a link fails.
 
 Zismer 2016, section 7.1, names this as future work: how packets are routed where there are
 different ways between two routers. A way is known by its round trip: in the ring of the thesis's
@@ -45,7 +45,7 @@ class Paths(Traffic):
     """From the first host to every other; then the first link is cut, and later mended."""
 
     name = "paths"
-    summary = "which way round a ring, and how long dark when a circuit fails"
+    summary = "which path around a ring, and how long an outage lasts when a link fails"
     source = "Zismer 2016, section 7.1 (future work)"
     topology = "ring"
     overlays = ("underlay", "weave", "tinc", "libnetwork")
@@ -57,12 +57,12 @@ class Paths(Traffic):
     charts = (
         Chart(
             name="paths-dark",
-            title="How long nobody answers when a link fails and returns",
-            y_label="nobody answers, s",
+            title="Outage when a link fails and is repaired",
+            y_label="outage, s",
             series=(
                 Series("link fails", FAILURE, "dark_s"),
-                Series("found another way (1: yes, 0: waited for the link)", FAILURE, "around", drawn=False),
-                Series("link returns, longest silence", FAILURE, "gap_s", drawn=False),
+                Series("found another path (1: yes, 0: waited for the link)", FAILURE, "around", drawn=False),
+                Series("link repaired, longest outage", FAILURE, "gap_s", drawn=False),
             ),
             digits=2,
         ),
@@ -121,7 +121,7 @@ class Paths(Traffic):
         left = replace(left, series=[replace(series, label="link fails", limits=away)])
         return drawing.draw(
             Figure(
-                "How long nobody answers when a link fails, and the latency to each host of the ring",
+                "Outage when a link fails, and latency to each host of the ring",
                 [left, _round_the_ring(latency, left, dark.overlays)],
                 captions.conditions(run),
                 limit="of the links alone",
@@ -147,7 +147,7 @@ def _round_the_ring(view: SampleView, beside: Panel, overlays: Sequence[str]) ->
 
 
 async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tuple[float, float, float]:
-    """Cut the circuit for the cell's seconds; return when it was cut, about to return, and back."""
+    """Cut the link for the cell's seconds; return when it was cut, about to return, and back."""
     await asyncio.sleep(outage.LEAD)
     async with _cut(devices):
         cut = await _now(clock)
@@ -158,7 +158,7 @@ async def _fail(devices: Mapping[Host, str], clock: Endpoint, cell: Cell) -> tup
 
 @asynccontextmanager
 async def _cut(devices: Mapping[Host, str]) -> AsyncIterator[None]:
-    """Keep the circuit dark inside, and mend it however this is left."""
+    """Keep the link cut inside the block, and repair it at the end in any case."""
     try:
         await together(host.run(outage.drop_argv(name, insert=True)) for host, name in devices.items())
         yield

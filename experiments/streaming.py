@@ -82,7 +82,7 @@ def slower_streams(run: StoredRun, band: Band) -> Checks:
 
 
 def rates(run: StoredRun, band: Band, value: str) -> Checks:
-    """Check the least or the most bit rate of a stream (kbit/s), with one client at each site."""
+    """Check the minimum or maximum bit rate of a stream (kbit/s), with one client at each site."""
     checks = []
     for name, site in product(measured(run), SITES):
         label, group = _of(run, name, f"{value} {site}", min(WORKERS))
@@ -141,7 +141,7 @@ class Streaming(Traffic):
     )
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Try every number of clients, and take the latency of every circuit without any."""
+        """Try every number of clients, and take the latency of every link without streams."""
         server = topology.hosts[0].name
         clients = topology.neighbours(server)
         idle = [self.cell(overlay, LATENCY, profile, **{"from": client, "to": server}) for client in clients]

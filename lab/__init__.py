@@ -1,4 +1,4 @@
-"""A network lab on one machine: ``from lab import Lab`` in Python, ``python -m lab`` in a shell."""
+"""A network lab on one machine: ``from lab import Lab, results`` in Python, ``lab`` in a shell."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.api import Lab as Lab
+    from lab.api import results as results
 
-__all__ = ["Lab"]
+__all__ = ["Lab", "results"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return `Lab` when it is asked for, and not before: to import the package alone must cost nothing."""
-    if name == "Lab":
-        from lab.api import Lab
+    """Return `Lab` or `results` when it is asked for: to import the package alone must cost nothing."""
+    if name in __all__:
+        from lab import api
 
-        return Lab
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

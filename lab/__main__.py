@@ -29,13 +29,13 @@ def missing_packages() -> list[str]:
 
 
 def leave_out_current_directory() -> None:
-    """Import nothing more from the current directory, unless it is the lab's own."""
+    """Remove the current directory from the search path, except if it is the lab's own."""
     if not sys.flags.safe_path and os.path.realpath(sys.path[0] or ".") != str(ROOT):
         del sys.path[0]
 
 
 def others_can_write(folder: Path) -> bool:
-    """Return True for a folder in which somebody else than root and the caller can make files."""
+    """Return True for a folder in which users other than root and the caller can make files."""
     known_users = {0, os.geteuid(), int(os.environ.get("SUDO_UID", "0"))}
     known_groups = {0, os.getegid(), int(os.environ.get("SUDO_GID", "0"))}
     found = folder.stat()

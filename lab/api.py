@@ -22,11 +22,12 @@ from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
 from lab.app.request import RunRequest, load_experiment
 from lab.emulation.registry import DOCKER, NONE, read
-from lab.errors import LabError, UnknownName
+from lab.errors import LabError, MachineError, UnknownName
 from lab.events import Emit, silent
 from lab.live.inspect import look
 from lab.live.ping_all import Pair
 from lab.live.session import Session
+from lab.report import export
 from lab.runs import run_folder
 from lab.runs.sample import CLOCKS, Clock
 from lab.topology import Topology
@@ -39,6 +40,25 @@ T = TypeVar("T")
 Network = Topology | nx.Graph | str | Path  # type: ignore[type-arg]
 
 
+def results(*runs: str | Path) -> Any:
+    """Return the samples of stored runs as a pandas table, with the columns of ``lab results --csv``.
+
+    ``lab.results("results/multihop-…").query("valid").groupby("overlay")["value.mean_ms"].mean()``
+
+    Args:
+        runs: run folders, one or several. The column ``run`` tells their samples apart.
+
+    Raises:
+        RunError: a folder holds no run, or one of another schema.
+        MachineError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MachineError("lab.results needs pandas; pip install pandas, or use lab results --csv") from None
+    return pandas.DataFrame(export.rows([one for run in runs for one in run_folder.read(Path(run)).samples]))
+
+
 def _topology(network: Network) -> Topology:
     if isinstance(network, Topology):
         return network
@@ -48,7 +68,7 @@ def _topology(network: Network) -> Topology:
 
 
 def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> None:
-    """Check that a lab can be measured by a clock.
+    """Check that this clock can measure a lab.
 
     Raises:
         UnknownName: there is no such clock.
@@ -64,7 +84,7 @@ def _check_clock(clock: str, topology: Topology, costs: Mapping[str, float]) -> 
 
 
 class LabExperiment:
-    """An experiment that is to be run on a lab; see `Lab.experiment`."""
+    """An experiment for a lab; see `Lab.experiment`."""
 
     def __init__(self, lab: Lab, request: RunRequest) -> None:
         self._lab, self._request = lab, request
@@ -140,7 +160,7 @@ class Lab:
 
     @classmethod
     def attach(cls, which: str = "", *, emit: Emit = silent) -> Lab:
-        """Take up a lab that is up, by its name or id; it stays up when this object goes.
+        """Attach to a running lab, by its name or id; it stays up when this object is deleted.
 
         Raises:
             UnknownName: there is no such lab.
@@ -152,7 +172,7 @@ class Lab:
         return lab
 
     def up(self) -> Lab:
-        """Bring it up; what fails leaves nothing behind.
+        """Bring it up; on a failure, remove everything again.
 
         Raises:
             LabError: see `lab.live.session.Session.up`.
@@ -162,7 +182,7 @@ class Lab:
         return self
 
     def down(self) -> None:
-        """Take it off the machine; twice is as good as once."""
+        """Remove it from the machine; a second call does nothing."""
         if self._live is not None:
             with self._changing():
                 self.wait(self._live.lab.down())
@@ -170,7 +190,7 @@ class Lab:
         self._loop.stop()
 
     def keep(self) -> None:
-        """Let it stay up when this process ends, or the block; `lab down` takes it away then."""
+        """Keep it up after the end of this process or block; `lab down` removes it then."""
         self.session.lab.keep()
         self._attached = True
 
@@ -249,7 +269,7 @@ class Lab:
         return self.endpoints(overlay)
 
     def take_off(self, overlay: str) -> None:
-        """Take an overlay off, with its endpoints."""
+        """Remove an overlay, with its endpoints."""
         with self._changing():
             self.wait(self.session.take_off(overlay))
 

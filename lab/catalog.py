@@ -60,7 +60,7 @@ def topology(
     if refused:
         raise TopologyError(
             f"topology {found.name!r} has OpenFlow switches ({', '.join(refused[:10])}), "
-            "which the lab does not emulate; put a host or a link in their place"
+            "which the lab does not emulate; use a host or a link instead"
         )
     return found
 

@@ -84,7 +84,7 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
 
 
 async def python() -> list[Finding]:
-    """Look for the lab's Python packages, and for somebody else's `lab` in the way."""
+    """Look for the lab's Python packages, and for another distribution's `lab` in the way."""
     owners = importlib.metadata.packages_distributions().get("lab", [])
     # a distribution that is itself named `lab`; ours is `overlay-lab`
     return [_packages(), _clash(owners, _installed("lab"))]
@@ -110,7 +110,7 @@ def _installed(name: str) -> bool:
 
 def _clash(owners: Sequence[str], other: bool) -> Finding:
     others = sorted({owner for owner in owners if owner != "overlay-lab"} | ({"lab"} if other else set()))
-    found = f"{', '.join(others)} brings it too" if others else "nobody else's distribution has it"
+    found = f"{', '.join(others)} brings it too" if others else "no other distribution has this name"
     return _finding("name 'lab'", not others, found, f"pip uninstall {' '.join(others)}")
 
 
@@ -119,10 +119,10 @@ async def programs() -> list[Finding]:
     found = [_program(name, f"apt-get install {package}") for name, package in NEEDED.items()]
     remedy = "apt-get install mmdebstrap, to build images where no registry can be reached"
     found.append(_program("mmdebstrap", remedy, "optional"))
-    remedy = "apt-get install openvswitch-switch, for scripts whose switches are to be Open vSwitch's"
+    remedy = "apt-get install openvswitch-switch, for scripts that use Open vSwitch's switches"
     found.append(_program("ovs-vswitchd", remedy, "optional"))
     for name, variable in (("weaver", "LAB_WEAVER"), ("flanneld", "LAB_FLANNELD")):
-        remedy = f"put it on PATH or name it in {variable}; without it that overlay may not be obtainable"
+        remedy = f"add it to PATH or name it in {variable}; without it that overlay may not be available"
         found.append(_program(name, remedy, "optional", os.environ.get(variable)))
     return found
 

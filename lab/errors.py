@@ -94,7 +94,7 @@ class HostTimeout(HostError, TimeoutError):
 
 
 class HostUnreachable(HostError, ConnectionError):
-    """A host to which no connection can be made: `reason` says what stands in the way, and what to do."""
+    """A host to which no connection can be made: `reason` gives the cause and the remedy."""
 
     def __init__(self, host: str, where: str, reason: str) -> None:
         self.host, self.where, self.reason = host, where, reason
@@ -118,7 +118,7 @@ class ClaimsError(LabError, ValueError):
 
 
 class HostsLocked(HostError):
-    """Hosts that somebody else uses: who, and since when."""
+    """Hosts that another user has reserved: the user, and the time."""
 
 
 class ShaperError(LabError, RuntimeError):

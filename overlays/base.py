@@ -32,7 +32,7 @@ RESIDENT = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A thing that a host lacks for an overlay, and how it can be had."""
+    """A requirement of an overlay that a host does not have, and its remedy."""
 
     what: str
     remedy: str
@@ -195,7 +195,7 @@ class Overlay(ABC):
             return
         said = (await host.run(["tail", "-n", "2", log_file(name)], check=False)).stdout.strip()
         raise OverlayError(
-            f"{self.name}: {name} on {host.name} no longer runs; its last words: {said or 'none'}"
+            f"{self.name}: {name} on {host.name} no longer runs; the end of its log: {said or 'none'}"
         )
 
     def pidfiles(self, host: Host) -> Mapping[str, str]:
@@ -361,7 +361,7 @@ class Overlay(ABC):
         raise self._unable("lose a host")
 
     def _unable(self, what: str) -> OverlayError:
-        return OverlayError(f"{self.name} cannot {what} while it runs; uninstall it and install it anew")
+        return OverlayError(f"{self.name} cannot {what} while it runs; uninstall it and install it again")
 
     @abstractmethod
     async def uninstall(self) -> None:

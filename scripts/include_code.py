@@ -1,8 +1,8 @@
 """Put a file's code into a page, part by part: ``python -m scripts.include_code [--check] PAGE``.
 
-A page says ``<!-- code FILE -->`` once, and before each block of code ``<!-- from TEXT -->``. A part begins
-at the first line that begins with TEXT, and ends where the next part begins; the first one begins where the
-file does.
+A page says ``<!-- code FILE -->`` for each file, and before each block of code ``<!-- from TEXT -->``. A part
+begins at the first line that begins with TEXT, and ends where the next part begins; the first begins where
+the file does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _FILE = re.compile(r"<!-- code (\S+) -->")
-_PART = re.compile(r"<!-- from (.+?) -->\n```python\n.*?```\n", re.DOTALL)
+_PART = re.compile(r"<!-- from (.+?) -->\n```(\w+)\n.*?```\n", re.DOTALL)
 
 
 def included(page: str) -> str:
@@ -23,7 +23,15 @@ def included(page: str) -> str:
     Raises:
         SystemExit: the page names no file, or a part that the file does not have, or not in its order.
     """
-    named = _FILE.search(page)
+    head, *texts = re.split(r"(?=<!-- code )", page)
+    if not texts:
+        raise SystemExit("the page does not say <!-- code FILE -->")
+    return head + "".join(map(_with_code, texts))
+
+
+def _with_code(page: str) -> str:
+    """Return what a page has of one file, with today's code in its blocks."""
+    named = _FILE.match(page)
     if named is None:
         raise SystemExit("the page does not say <!-- code FILE -->")
     text = (ROOT / named[1]).read_text()
@@ -32,7 +40,7 @@ def included(page: str) -> str:
     if places != sorted(places):
         raise SystemExit(f"the parts are not in the order of {named[1]}")
     parts = iter(text[a:b].strip("\n") for a, b in pairwise(places))
-    return _PART.sub(lambda found: f"<!-- from {found[1]} -->\n```python\n{next(parts)}\n```\n", page)
+    return _PART.sub(lambda found: f"<!-- from {found[1]} -->\n```{found[2]}\n{next(parts)}\n```\n", page)
 
 
 def _place(text: str, start: str) -> int:

@@ -39,7 +39,8 @@ def unless_at_the_limit(run: StoredRun, group: Group, checks: Checks) -> Checks:
         return checks
     mean = group.summary.mean if group.summary else 0.0
     words = (
-        f"the {CONTROL} carries {mean:.0f} Mbit/s of {run.manifest.rate:g}, all that the link can: what "
-        "overlays carry of it follows from their headers; a higher rate or hosts with less CPU would tell"
+        f"the {CONTROL} carries {mean:.0f} Mbit/s of {run.manifest.rate:g}, the maximum of the "
+        "link. So the overlays' throughput only shows the size of their headers; a higher rate or hosts with "
+        "less CPU would show more"
     )
     return [undecided(words)]

@@ -131,7 +131,7 @@ class Traffic(PresentedExperiment):
         await tool_servers.serve_all(endpoints.values())
 
     async def recover(self, endpoints: Mapping[str, Endpoint]) -> None:
-        """End what a failed client left behind, and start the servers anew."""
+        """End the processes of a failed client, and start the servers again."""
         await tool_servers.restart_all(endpoints.values())
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:

@@ -47,7 +47,7 @@ class Congestion(Traffic):
         ),
         Chart(
             name="congestion-retransmits",
-            title="Segments sent again, by congestion control",
+            title="Retransmitted TCP segments, by congestion control",
             x=("hops",),
             x_label="hops",
             y_label="retransmitted segments",

@@ -22,10 +22,10 @@ CONTROLS = ("bbr", "cubic", "reno")
 MOSTLY = claims.Band(low=0.5)
 #: The reason for what the counters show (docs/reference/experiments/congestion.md).
 WHY = (
-    "Why relays miss: the flow that a router makes for packets it relays is keyed by their tunnel, and "
-    "the Ethernet addresses, which were to be left open, are written as zeros that have to fit. No packet "
-    "has those, so each goes up to user space; what does not get there in time is lost, heartbeats as "
-    "well, and TCP takes that for congestion. What UDP's sender sends, which 2016 plotted, does not fall."
+    "Why relays miss: a router makes a flow for the packets that it relays, with their tunnel as the key. "
+    "The key should match all Ethernet addresses, but it matches only zeros. No packet has these, so each "
+    "goes to user space. If the queue there is full, packets are lost, also heartbeats, and TCP reacts as "
+    "to congestion. The sending rate of UDP, which the scripts of 2016 plotted, does not fall."
 )
 
 

@@ -25,7 +25,7 @@ LINK_BOUND = 0.9
 
 
 def weaves(run: StoredRun) -> list[str]:
-    """Return the measured kinds of Weave that the studies speak of."""
+    """Return the measured kinds of Weave that the studies measured."""
     return [name for name in claims.measured(run) if name.split(":")[0] == WEAVE]
 
 

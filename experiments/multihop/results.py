@@ -23,7 +23,7 @@ from lab.topology import Topology
 
 SEGMENT = "segment"
 FINDINGS_2016 = {
-    LATENCY: "no latency is added: overall equals the sum of the segments, without variance",
+    LATENCY: "no latency is added: overall equals the sum of the links, without variance",
     TCP: "drops sharply after the first hop, then slightly with each",
     UDP: "falls only slightly with each hop",
 }
@@ -79,13 +79,13 @@ class MultihopSamples:
         return select(self.run.samples, overlay, metric, value, **params)
 
     def segments(self, overlay: str, target: str) -> list[Group]:
-        """Group the latencies (ms) of every segment on the way to a host."""
+        """Group the latencies (ms) of every link on the path to a host."""
         links = [self.topology.link(*pair) for pair in pairwise(self.topology.path(self.first, target))]
         ends = [{"from": link.a, "to": link.b} for link in links]
         return [select(self.run.samples, overlay, SEGMENT, "mean_ms", **pair) for pair in ends]
 
     def cumulative(self, overlay: str, target: str) -> Sum | None:
-        """Sum the segments' mean latencies (ms) on the way; None where one is missing."""
+        """Sum the links' mean latencies (ms) on the path; None if one is missing."""
         parts = self.segments(overlay, target)
         found = [part.summary for part in parts if part.summary is not None]
         if len(found) < len(parts):
@@ -93,7 +93,7 @@ class MultihopSamples:
         return Sum(total(found), any(part.doubtful for part in parts))
 
     def published(self, target: str) -> float | None:
-        """Sum the segments (ms) that the thesis published; None where it has not all of them."""
+        """Sum the links' latencies (ms) that the thesis published; None if it does not have all of them."""
         path = [self.topology.host(name).site for name in self.topology.path(self.first, target)]
         known = {frozenset((s.a, s.b)): s.rtt for s in SEGMENTS if s.study == ZISMER}
         figures = [known.get(frozenset(pair)) for pair in pairwise(path)]
@@ -110,7 +110,7 @@ def tables(run: StoredRun) -> Sequence[Table]:
             _rows(view, lambda name, t: text(view.group(name, LATENCY, t, "mean_ms")), _rtts),
         ),
         Section(
-            "sum of the segments' latencies, ms (and what the overall latency adds to it)",
+            "sum of the links' latencies, ms (overall minus sum in parentheses)",
             _rows(view, lambda name, t: _sum(view, name, t), _rtts),
         ),
         _throughput(view, f"TCP received, Mbit/s (2016: {FINDINGS_2016[TCP]})", TCP, "received_mbps"),
@@ -128,7 +128,9 @@ def _rows(
     cell: Callable[[str, str], str],
     asked: Callable[[MultihopSamples, str], tuple[str, str]] = lambda view, target: ("", ""),
 ) -> list[list[str]]:
-    """A row per host, with a cell per overlay, what was asked and what was published; none without a cell."""
+    """A row per host, with a cell per overlay, the requested and the published values; no row without a
+    cell.
+    """
     rows = [
         [str(view.topology.hops(view.first, target)), target]
         + [cell(name, target) for name in view.overlays]
@@ -155,7 +157,7 @@ def _sum(view: MultihopSamples, overlay: str, target: str) -> str:
     if overall:
         words.append(f"({round(overall.mean - found.summary.mean, 2) + 0.0:+.2f})")
     if found.doubtful:
-        words.append("(a segment is not valid)")
+        words.append("(a link is not valid)")
     return " ".join(words)
 
 
@@ -207,7 +209,7 @@ def _latency(view: MultihopSamples) -> Figure:
         overall = [mean(view.group(name, LATENCY, target, "mean_ms")) for target in view.targets]
         return [
             PanelSeries("overall latency", overall, published, asked),
-            PanelSeries("cumulative sum of segments", sums),
+            PanelSeries("cumulative sum of links", sums),
         ]
 
     words = ("asked of the links", "Dashed: the sum of the round trips that were asked of the links.")

@@ -129,7 +129,7 @@ def across_the_mtu(run: StoredRun, band: Band) -> Checks:
 
 
 def as_published(run: StoredRun, _: Band) -> Checks:
-    """Compare the control's datagrams of 1470 bytes to each overlay's; the band is that of the circuits."""
+    """Compare the control's datagrams of 1470 bytes to each overlay's; the band is that of the links."""
     rows = partial(counts, run, metric=UDP, size=PROFILED_SIZE)
     checks = []
     for name in overlays(run):
@@ -188,7 +188,7 @@ CLAIMS = common.of(
 
 
 def published(overlay: str) -> dict[str, list[float]]:
-    """Return what an overlay carried as a share of its own machines' network, per circuit and protocol."""
+    """Return what an overlay carried as a share of its own machines' network, per link and protocol."""
     found: dict[str, list[float]] = {"tcp": [], "udp": []}
     own = [row for row in THROUGHPUTS if row.instance == overlay]
     machines = {(row.study, row.a, row.b): row for row in own if row.platform == "vm"}
@@ -206,7 +206,7 @@ def beside_published(run: StoredRun) -> Table:
     title = f"Carried per instruction, as a multiple of the {CONTROL}'s, and as published"
     sections = [
         Section("counted, both hosts", list(_shares(run, paths))),
-        Section("published 2016, median [least–most] of the circuits", _published_rows(paths)),
+        Section("published 2016, median [minimum–maximum] of the links", _published_rows(paths)),
     ]
     if not sections[0].rows:
         sections = []

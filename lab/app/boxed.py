@@ -136,14 +136,14 @@ async def count(
 
 
 async def new_manifest(request: RunRequest, plan: BoxedPlan, found: DebianKernel, archive: bytes) -> Manifest:
-    """Build the manifest of a run that begins now: the kernel is the guest's, and so is the machine."""
+    """Build the manifest of a run that begins now: kernel and machine are the guest's."""
     versions = await programs.versions(VERSIONS)
     return begun(
         plan.experiment,
         plan.topology,
         plan.profile,
         only=list(plan.only),
-        shaper="nobody: hosts are namespaces on a veth, in a machine that counts instructions",
+        shaper="none: hosts are namespaces on a veth, in a machine that counts instructions",
         seed=None,
         overlays={name: OverlayState(mode={"mode": "kernel path"}) for name in plan.paths},
         environment={

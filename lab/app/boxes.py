@@ -53,7 +53,7 @@ def programs_by_name() -> dict[str, str]:
 
 
 def order(argv: Sequence[str], costs: Mapping[str, float], directory: Path = ROOT, **more: str) -> Order:
-    """Return the order to run Python with these words; but for these it is the same for every box.
+    """Return the order to run Python with these arguments; the rest of it is the same for every box.
 
     `costs` (µs) are prices of work, and `more` are further variables.
     """

@@ -146,7 +146,7 @@ class LabLink:
         self._wait(self._emulation.running_links().set_up(self.name))
 
     def read_back(self) -> Mapping[str, Shape]:
-        """Return the parameters that the kernel reports for the link, held against those that were set.
+        """Return the parameters that the kernel reports for the link, compared with the requested ones.
 
         Raises:
             ShaperError: the first thing that differs.

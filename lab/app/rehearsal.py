@@ -64,7 +64,7 @@ async def rehearse(
 
 
 async def _fetch(plan: RunPlan, emit: Emit) -> None:
-    """Get what can be had only from outside: images, and programs that are built from downloads."""
+    """Get images, and programs that are built from downloads."""
 
     def build() -> None:
         daemon = Daemon(emit)
@@ -132,7 +132,7 @@ def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
 async def _run_all(
     network: ControlNetwork, request: RunRequest, plan: RunPlan, announce: Callable[[str], None]
 ) -> int:
-    """Run every step of a real run; what fails ends it, and the machines are given back in any case."""
+    """Run every step of a real run; a failure ends it, and the machines are restored in any case."""
     if status := await network.run(["check"], announce):
         return status
     run = ["run", request.experiment, *options_of_run(request, plan)]

@@ -320,7 +320,7 @@ def choose_overlays(
 
 
 def _defaults(experiment: Experiment, emit: Emit) -> list[str]:
-    """Return an experiment's overlays, and what stands in for those that this machine cannot supply."""
+    """Return an experiment's overlays, with substitutes for those that this machine cannot supply."""
     from overlays import registry
 
     names = list(experiment.overlays)
@@ -329,7 +329,7 @@ def _defaults(experiment: Experiment, emit: Emit) -> list[str]:
         new = [other for other in others if other not in names]
         if missing and new:
             names += new
-            emit(Note(f"{text} cannot be had: {missing.what}; {' and '.join(new)} are measured in its place"))
+            emit(Note(f"{text} is not available: {missing.what}; {' and '.join(new)} are measured instead"))
     return names
 
 

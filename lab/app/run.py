@@ -76,7 +76,7 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         outcome = await measure_on(prepared, request, plan, timing, emit)
         if request.keep:
             emulation.keep()
-            emit(Note(f"lab {emulation.name} stays up; 'lab down {emulation.name}' takes it away"))
+            emit(Note(f"lab {emulation.name} stays up; 'lab down {emulation.name}' removes it"))
         return outcome
 
 

@@ -50,7 +50,7 @@ class VmAccess:
 
 
 async def open_to_ssh(emulation: Emulation, run: RunCommand = command.run, emit: Emit = silent) -> VmAccess:
-    """Turn the hosts of a lab that is up into VMs; its end takes all of it away.
+    """Turn the hosts of a lab that is up into VMs; its end removes all of them.
 
     Raises:
         CommandError: an sshd did not start.
@@ -108,7 +108,7 @@ def _keys(access: VmAccess) -> dict[str, asyncssh.SSHKey]:
 
 
 async def _prepare(host: Host, access: VmAccess, key: asyncssh.SSHKey, ports: Sequence[str]) -> None:
-    """Make a host a VM, by the input of a shell: no key stands in any argv."""
+    """Make a host a VM, by the input of a shell: no key is in any argv."""
     host_key, allowed = key.export_private_key().decode(), Path(f"{access.key}.pub").read_text()
     down = "".join(f"ip addr flush dev {port}\nip link set {port} down\n" for port in ports)
     script = f"""\

@@ -1,4 +1,4 @@
-"""Real machines: what they lack, what makes them ready, a run on them, and how they were before."""
+"""Real machines: survey, preparation, a run on them, and their first state."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def check(booked: BookedTestbed, overlays: Sequence[str], emit: Emit) -> M
 
 
 async def _survey(bed: Testbed, facts: dict[str, HostFacts]) -> list[str]:
-    """Survey the hosts that were reached, each by itself; returns what stands in the way."""
+    """Survey the hosts that were reached, each by itself; returns the obstacles."""
     troubles = []
 
     async def survey_one(name: str) -> None:
@@ -159,7 +159,7 @@ async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emi
 
 
 async def remove_leftover_overlays(bed: Testbed, emit: Emit) -> list[str]:
-    """Take off the hosts what runs that were killed left of their overlays; returns what did not go.
+    """Remove from the hosts the overlays that killed runs left; returns those that could not be removed.
 
     An overlay is taken up where it was left: installing twice changes nothing, and makes it whole.
     """
@@ -174,17 +174,17 @@ async def remove_leftover_overlays(bed: Testbed, emit: Emit) -> list[str]:
 async def _remove_overlay(bed: Testbed, name: str, emit: Emit) -> str:
     overlay = registry.parse(name)
     try:
-        with step(emit, f"{name}: what a run before left"):
+        with step(emit, f"{name}: remains of an earlier run"):
             await overlay.install(tuple(bed.hosts.values()), bed.topology)
             await overlay.uninstall()
     except LabError as error:
-        emit(Note(f"{name} could not be taken off every host: {error}"))
+        emit(Note(f"{name} could not be removed from every host: {error}"))
         return f"{name}: {error}"
     return ""
 
 
 async def restore(booked: BookedTestbed, emit: Emit) -> tuple[int, list[str]]:
-    """Take everything off the machines that `prepare` and runs put there.
+    """Remove everything from the machines that `prepare` and runs put there.
 
     Returns the exit status, 1 when something is not as it was, and that in words.
     """

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 def measurable(
     lab: Emulation, topology: Topology, interval: float | None = None, emit: Emit = silent
 ) -> RunTarget:
-    """The lab as the run engine sees it: hosts, what records the machine and the links, and what happens
-    to these meanwhile, of which `emit` is told."""
+    """The lab as the run engine sees it: hosts, the recorders of machine and links, and events during a
+    sample, of which `emit` is told.
+    """
     from lab.emulation.links.replay import Replay
     from lab.measure.cgroups import folders
     from lab.measure.machine import MachineRecorder
@@ -90,7 +91,7 @@ async def trial(
     run: RunCommand = command.run,
     emit: Emit = silent,
 ) -> AsyncIterator[TrialLab]:
-    """Build a lab, bring an overlay up on it as a run does, and take all of it away afterwards.
+    """Build a lab, bring an overlay up on it as a run does, and remove all of it afterwards.
 
     Each metric of `cells`, which the experiment is going to measure, is warmed up.
 

@@ -115,7 +115,7 @@ class VirtualRun:
         self._wall: dict[Block, dict[str, float]] = {}
 
     async def carry_out(self) -> None:
-        """Run every block that is not whole yet, and take up the samples of each.
+        """Run every block that is not whole yet, and add the samples of each.
 
         Raises:
             LabError: a box did not do its work, or a sample cannot be written.
@@ -173,7 +173,7 @@ class VirtualRun:
         self._folder.save()
 
     def _state(self, block: Block, last: str) -> OverlayState:
-        """Return what became of the block's overlay: by the run in the box, or else by what was said last."""
+        """Return the state of the block's overlay: from the run in the box, or else from its last message."""
         if (run := self._inner(block)) is None:
             fresh = described(self._plan.overlays[block.overlay])
             return fresh.model_copy(update={"state": "failed", "reason": last or "the box said nothing"})
@@ -183,7 +183,7 @@ class VirtualRun:
         return next(iter(run.manifest.overlays.values()))
 
     def _inner(self, block: Block) -> StoredRun | None:
-        """Return the run that a block's box made; None when it made none that can be read."""
+        """Return the run that a block's box made; None when it made no readable one."""
         made = sorted((folder_of(block, self._folder.path) / in_box.RUNS).glob("*/" + run_folder.MANIFEST))
         try:
             return run_folder.read(made[-1].parent) if made else None
@@ -191,7 +191,7 @@ class VirtualRun:
             return None
 
     def _absent(self, block: Block) -> bool:
-        """Tell if the block's overlay cannot be had here."""
+        """Tell if the block's overlay is not available here."""
         return self._folder.manifest.overlays[block.overlay].state == "not obtainable"
 
     def _complete(self, block: Block) -> bool:
@@ -203,7 +203,7 @@ class VirtualRun:
         return (folder_of(block, self._folder.path) / WHOLE).exists()
 
     def _collect(self) -> None:
-        """Take up samples block by block, always in the same order."""
+        """Add samples block by block, always in the same order."""
         for block in self._blocks:
             if not self._whole(block) and not self._absent(block):
                 return
@@ -212,7 +212,7 @@ class VirtualRun:
                 self._adopt(block)
 
     def _adopt(self, block: Block) -> None:
-        """Take up those samples of a block that the folder does not have from before an interruption."""
+        """Add the samples of a block that the folder does not have from before an interruption."""
         if (run := self._inner(block)) is None:
             return
         at = run.path.relative_to(self._folder.path)
@@ -240,7 +240,7 @@ class VirtualRun:
 
 @dataclass
 class _Ears:
-    """Hears what a box prints: events, which go on, and everything else, of which the last line is kept."""
+    """Reads the output of a box: it passes events on, and keeps the last line of everything else."""
 
     block: Block
     run: VirtualRun

@@ -25,7 +25,7 @@ from lab.util.event_loop import EventLoopThread
 
 
 class Backend:
-    """One lab, for callers that wait. Without an emulation it makes its own and takes it away again."""
+    """One lab, for callers that wait. Without an emulation it makes its own and removes it again."""
 
     def __init__(self, emulation: Emulation | None, emit: Any) -> None:
         self.owns_lab = emulation is None
@@ -102,7 +102,7 @@ class Backend:
         """Start a container; returns True when its first process is an idle shell.
 
         Raises:
-            TopologyError: a parameter cannot be had.
+            TopologyError: a parameter is not supported.
             HostError: it did not start.
         """
         self.state  # noqa: B018  (whatever the parameters, the record comes first)
@@ -130,7 +130,7 @@ class Backend:
         self.loop.call(self.emulation.remove_docker(name))
 
     async def _discard(self, name: str) -> None:
-        """Take away what there is of a container that did not come up."""
+        """Remove the parts of a container that did not start."""
         if name in self.emulation.hosts:
             await self.emulation.remove_docker(name)
         container = host_spec.container_name(self.emulation.state, name)
@@ -191,14 +191,14 @@ class Backend:
         return name
 
     def delete_link(self, name: str) -> None:
-        """Take a shaped link away; one whose end went with its node as well."""
+        """Remove a shaped link, also one whose end was removed with its node."""
         gone = self._cables.pop(name, None)
         if gone is not None and self.emulation.is_up:
             fabric = self.loop.call(self.emulation.open_fabric())
             self.loop.call(fabric.clear_links([gone.link]))
 
     def change_link(self, name: str, direction: str, params: Mapping[str, Any]) -> None:
-        """Shape one direction of a running link anew.
+        """Shape one direction of a running link again.
 
         Raises:
             UnknownName: there is no such link.
@@ -231,7 +231,7 @@ class Backend:
         return done
 
     def down(self) -> None:
-        """Take the lab off the machine, if it is this network's own."""
+        """Remove the lab from the machine, if it is this network's own."""
         try:
             if self.owns_lab:
                 self.loop.call(self.emulation.down())

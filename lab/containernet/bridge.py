@@ -32,7 +32,7 @@ def check(name: str, params: Mapping[str, Any], known: Mapping[str, Any], why: s
     """
     for key, value in params.items():
         if key not in known or value not in (known[key] if known[key] is not None else (value,)):
-            raise LabError(f"switch {name!r}: {key}={value!r} cannot be had: {why}")
+            raise LabError(f"switch {name!r}: {key}={value!r} is not supported: {why}")
 
 
 class Bridge:
@@ -84,4 +84,4 @@ class Bridge:
     def ask(self, program: str, *args: str) -> str:
         """Refused: there is no flow table."""
         call = {"ovs-ofctl": "dpctl", "ovs-vsctl": "vsctl"}[program]
-        raise LabError(f"switch {self.name}: {call} cannot be had: {NO_OPENFLOW}")
+        raise LabError(f"switch {self.name}: {call} is not supported: {NO_OPENFLOW}")

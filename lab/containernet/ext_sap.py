@@ -1,4 +1,4 @@
-"""External service access points: a switch of the network that this machine itself stands at."""
+"""External service access points: a switch of the network to which this machine itself is connected."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ServicePoints(Mininet):
         address; nothing is passed on to other networks.
 
         Raises:
-            LabError: `NAT=True`, or a parameter of switches that cannot be had.
+            LabError: `NAT=True`, or a parameter of switches that is not supported.
             TopologyError: the address, or its network, is this machine's already.
         """
         if params.pop("NAT", False):
-            raise LabError(f"addExtSAP({sapName!r}): NAT cannot be had: a lab has no way out of this machine")
+            raise LabError(f"addExtSAP({sapName!r}): NAT is not supported: a lab stays on this machine")
         at = IPv4Interface(sapIP)
         self._free(sapName, at)
         switch = self.addSwitch(sapName, dpid=dpid, **params)
@@ -45,7 +45,7 @@ class ServicePoints(Mininet):
         return switch
 
     def removeExtSAP(self, sapName: str) -> None:
-        """Take the switch away, with this machine's address on it."""
+        """Remove the switch, with this machine's address on it."""
         if sapName not in self.SAPswitches:
             raise UnknownName("service access point", sapName, self.SAPswitches)
         switch = self.SAPswitches.pop(sapName)

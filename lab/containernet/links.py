@@ -40,7 +40,7 @@ class Intf(MininetIntf):
         """Set address, state, and what the link imposes on packets that leave here.
 
         Raises:
-            TopologyError: a parameter that cannot be had.
+            TopologyError: a parameter that is not supported.
         """
         if unknown := sorted(k for k in params if not tc_params.is_known(k)):
             raise TopologyError(f"interface {self.name}: {', '.join(unknown)} is not supported")
@@ -55,7 +55,7 @@ class Intf(MininetIntf):
         return {}
 
     def setIP(self, ipstr: str, prefixLen: Any = None, overwrite: bool = True) -> str:
-        """Give it this address, in place of the ones that it has unless `overwrite` is False."""
+        """Set this address, instead of the existing ones unless `overwrite` is False."""
         address, _, length = ipstr.partition("/")
         length = length or str(prefixLen or "")
         if not length:
@@ -141,7 +141,7 @@ class Intf(MininetIntf):
         return "OK" if self.node.tool("ip", "link", "show", "dev", self.name).returncode == 0 else "MISSING"
 
     def delete(self) -> None:
-        """Take its link away, with both ends."""
+        """Remove its link, with both ends."""
         if self.link is not None:
             self.link.delete()
 
@@ -159,7 +159,7 @@ class Link(MininetLink):
             what is shaped there holds for packets that leave that end. params: parameters of both.
 
     Raises:
-        TopologyError: a parameter that cannot be had; nothing was made.
+        TopologyError: a parameter that is not supported; nothing was made.
         ShaperError: an impairment that no shaper here can impose; nothing is left of the link.
     """
 
@@ -231,7 +231,7 @@ class Link(MininetLink):
             intf.ifconfig("up")
 
     def reshape(self, intf: Intf, asked: Mapping[str, Any]) -> None:
-        """Shape anew what leaves one end.
+        """Shape again the direction that leaves one end.
 
         Raises:
             LabError: it is a plain link, without a shaper in its middle.
@@ -241,12 +241,12 @@ class Link(MininetLink):
         self.backend.change_link(self.name, "ab" if intf is self.intf1 else "ba", asked)
 
     def config(self, **params: Any) -> None:
-        """Shape both directions anew while the link runs: `bw`, `delay`, `loss`, …"""
+        """Shape both directions again while the link runs: `bw`, `delay`, `loss`, …"""
         for intf in (self.intf1, self.intf2):
             intf.config(**params)
 
     def delete(self) -> None:
-        """Take it away, with both interfaces; twice is as good as once."""
+        """Remove it, with both interfaces; a second call does nothing."""
         first, second = self.intf1, self.intf2
         if first is None:
             return

@@ -48,7 +48,7 @@ class CLI(MininetCLI):
     identchars = string.ascii_letters + string.digits + "_."
 
     def onecmd(self, line: str) -> Any:
-        """Carry out one line; what the lab refuses is said, and the prompt stays."""
+        """Run one line; print an error of the lab, and keep the prompt."""
         try:
             return super().onecmd(line)
         except LabError as refusal:
@@ -74,11 +74,12 @@ class Containernet(ServicePoints, PingIperf, Mininet):
         for key in UNSUPPORTED.keys() & params.keys():
             values, remedy = UNSUPPORTED[key]
             if (value := params.pop(key)) not in values:
-                raise LabError(f"Containernet(): {key}={value!r} cannot be had; {remedy or 'leave it out'}")
+                advice = remedy or "leave it out"
+                raise LabError(f"Containernet(): {key}={value!r} is not supported; {advice}")
         known = {"topo", "switch", "host", "controller", "link", "build", "ipBase"}
         known |= {"autoSetMacs", "autoStaticArp", "waitConnected"}
         if refused := sorted(set(params) - known):
-            raise LabError(f"Containernet(): {', '.join(refused)} cannot be had here; leave it out")
+            raise LabError(f"Containernet(): {', '.join(refused)} is not supported here; leave it out")
         self.init()
         build = params.pop("build", True)
         defaults = {"switch": LinuxBridge, "host": MininetHost, "controller": Controller, "link": Link}
@@ -200,7 +201,7 @@ class Containernet(ServicePoints, PingIperf, Mininet):
         `stp=True` where switches make a ring.
 
         Raises:
-            LabError: a parameter that cannot be had.
+            LabError: a parameter that is not supported.
         """
         self._new(name)
         cls = _lab_class(cls or self.switch, EQUIVALENTS, LinuxBridge)
@@ -221,14 +222,14 @@ class Containernet(ServicePoints, PingIperf, Mininet):
         if name is None or cls is None:
             return None
         if not isinstance(cls, type):
-            raise LabError(f"controller {name!r}: {cls!r} cannot be had: give Controller, or none")
+            raise LabError(f"controller {name!r}: {cls!r} is not supported: give Controller, or none")
         self._new(name)
         cls = _lab_class(cls, EQUIVALENTS, Controller)
         return self._enter(self.controllers, cls(name, place=self._switches_place(), **params))
 
     def addNAT(self, *args: Any, **params: Any) -> Any:
-        """Refused: nothing of a lab reaches other networks."""
-        raise LabError("addNAT() cannot be had: a lab has no way out of this machine")
+        """Refused: a lab is not connected to other networks."""
+        raise LabError("addNAT() is not supported: a lab has no way out of this machine")
 
     # links
 
@@ -249,7 +250,7 @@ class Containernet(ServicePoints, PingIperf, Mininet):
         for unused in ("intf", "cls1", "cls2", "fast"):
             given = params.pop(unused, None)
             if given not in (None, True, False, MininetIntf, MininetTCIntf):
-                raise TopologyError(f"link {ends[0]}-{ends[1]}: {unused}={given!r} cannot be had")
+                raise TopologyError(f"link {ends[0]}-{ends[1]}: {unused}={given!r} is not supported")
         link = cls(*ends, port1=port1, port2=port2, **params)
         for intf in (link.intf1, link.intf2):
             if intf.node in self.hosts and intf is intf.node.defaultIntf() and not intf.ip:
@@ -296,7 +297,7 @@ class Containernet(ServicePoints, PingIperf, Mininet):
             self.waitConnected(None if self.waitConn is True else self.waitConn)
 
     def stop(self) -> None:
-        """Take everything away; a lab that is only shown stays. Twice is as good as once."""
+        """Remove everything; a lab that is only shown stays. A second call does nothing."""
         try:
             for node in (*self.hosts, *self.switches, *self.controllers):
                 if type(node).terminate is Docker.terminate:
@@ -316,7 +317,7 @@ def _lab_class(cls: Any, equivalents: Mapping[str, Any], base: type) -> Any:
     if of_mininet and cls.__name__ in equivalents:
         return equivalents[cls.__name__]
     raise LabError(
-        f"{getattr(cls, '__name__', cls)!r} cannot be had here; use {base.__name__} of "
+        f"{getattr(cls, '__name__', cls)!r} is not supported here; use {base.__name__} of "
         f"lab.containernet, or a class made from it"
     )
 

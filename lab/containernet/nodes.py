@@ -176,7 +176,7 @@ Host = MininetHost
 
 
 def enter(cmd: list[str], namespace: str) -> list[str]:
-    """Mininet's ``mnexec`` call as one that enters a network namespace; what is no such call stays.
+    """Mininet's ``mnexec`` call as one that enters a network namespace; other calls stay.
 
     A session of its own, because Mininet ends a shell by killing its process group; and a
     shell's terminal belongs to the session, so that Ctrl-C reaches what runs in it.

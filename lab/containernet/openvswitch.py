@@ -53,12 +53,12 @@ class Options:
         """From the parameters of `addSwitch`.
 
         Raises:
-            LabError: one that cannot be had.
+            LabError: one that is not supported.
         """
         check(name, params, KNOWN, "Open vSwitch has no such parameter; see docs/reference/containernet.md")
         mode, protocols = params.get("failMode", "standalone"), params.get("protocols", ())
         if stp and mode == "secure":
-            raise LabError(f"switch {name!r}: stp=True cannot be had with failMode='secure'")
+            raise LabError(f"switch {name!r}: stp=True is not supported with failMode='secure'")
         words = protocols.split(",") if isinstance(protocols, str) else protocols
         number = datapath_id(name, params.get("dpid"))
         return cls(number, mode, tuple(words), params.get("datapath") == "user", stp, prio)
@@ -186,7 +186,7 @@ class OpenVSwitch:
         return done.stdout
 
     def _place(self, program: str, args: tuple[str, ...]) -> list[str]:
-        """A program's words, with where it finds what it is for."""
+        """The arguments of a program, with the paths of its files."""
         if program == "ovs-vsctl":
             return [f"--db=unix:{self.folder}/db.sock", *args]
         version = [f"--protocols={','.join(self.options.protocols)}"] if self.options.protocols else []

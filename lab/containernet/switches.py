@@ -152,7 +152,8 @@ class Controller(Node):
         **params: Any,
     ) -> None:
         if params:
-            raise LabError(f"controller {name!r}: {', '.join(sorted(params))} cannot be had: {NO_CONTROLLER}")
+            given = ", ".join(sorted(params))
+            raise LabError(f"controller {name!r}: {given} is not supported: {NO_CONTROLLER}")
         self.ip, self.port, self.protocol = ip, port, protocol
         super().__init__(name, place=place)
         info(f"{name}: nothing to control, switches are bridges that learn\n")
@@ -181,7 +182,7 @@ class RemoteController(Controller):
     """Refused: a program elsewhere would decide what switches do, and bridges decide themselves."""
 
     def __init__(self, name: str, *args: Any, **params: Any) -> None:
-        raise LabError(f"controller {name!r}: a RemoteController cannot be had: {NO_CONTROLLER}")
+        raise LabError(f"controller {name!r}: a RemoteController is not supported: {NO_CONTROLLER}")
 
 
 #: Mininet's own classes, by name, and the lab's class for each.

@@ -23,12 +23,12 @@ KNOWN = {
     "loss": "percent of the packets, each by its own chance",
     "max_queue_size": "full packets that wait for the rate; needs `bw`",
     "latency_ms": "how long a packet waits for the rate at most; needs `bw`, excludes `max_queue_size`",
-    "use_htb": "accepted: a rate is imposed by the lab's shaper, whichever way is named",
+    "use_htb": "accepted: the lab's shaper imposes a rate, with either method",
     "use_tbf": "accepted, likewise",
 }
 #: What it does not take, and why; False and 0 ask for nothing.
 REFUSED = {
-    "use_hfsc": "rates are imposed by the lab's shaper; use bw alone",
+    "use_hfsc": "the lab's shaper imposes rates; use bw alone",
     "enable_ecn": "queues drop when they are full and mark nothing",
     "enable_red": "queues drop when they are full, never before",
     "speedup": "a rate holds for both directions alike; use params1 and params2 for different ones",
@@ -54,7 +54,7 @@ def milliseconds(text: str | float) -> float:
 
 
 def is_known(key: str) -> bool:
-    """Tell if this is a parameter of shaping, to be had or not."""
+    """Tell if this is a parameter of shaping, supported or not."""
     return key in KNOWN or key in REFUSED
 
 
@@ -62,13 +62,13 @@ def changes(params: Mapping[str, Any], mtu: int = 1500) -> dict[str, Any]:
     """Translate what is asked into the lab's parameters: the keys of `lab.topology.impairments.PARAMETERS`.
 
     Raises:
-        TopologyError: a parameter cannot be had, or not with this value; says why.
+        TopologyError: a parameter is not supported, or not with this value; says why.
     """
     for key, value in params.items():
         if key in REFUSED and value and value is not AS_IT_IS.get(key):
-            raise TopologyError(f"a link with {key}={value!r} cannot be had: {REFUSED[key]}")
+            raise TopologyError(f"a link with {key}={value!r} is not supported: {REFUSED[key]}")
         if key in AS_IT_IS and value is False:
-            raise TopologyError(f"a link with {key}=False cannot be had: {REFUSED[key]}")
+            raise TopologyError(f"a link with {key}=False is not supported: {REFUSED[key]}")
     asked = {key: value for key, value in params.items() if key in KNOWN and value is not None}
     found: dict[str, Any] = {}
     try:
@@ -102,7 +102,7 @@ def shape(params: Mapping[str, Any], mtu: int = 1500) -> Shape:
     """The shape of one direction.
 
     Raises:
-        TopologyError: a parameter cannot be had.
+        TopologyError: a parameter is not supported.
         ShaperError: its value is absurd.
     """
     return Shape(mtu=mtu, **changes(params, mtu))

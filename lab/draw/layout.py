@@ -117,7 +117,7 @@ def _on_map(topology: Topology) -> dict[str, Point]:
 
 
 def _spread(topology: Topology, place: Callable[[Point, int, int], Point]) -> dict[str, Point]:
-    """Hosts at one site stand apart around its place."""
+    """Draw the hosts of one site around its place."""
     sites = _on_map(topology)
     at_site = defaultdict(list)
     for host in topology.hosts:

@@ -16,7 +16,7 @@ HINTS = 20
 
 
 class AdjacencyChecker:
-    """Checks the adjacencies of one document; what is wrong goes to its faults."""
+    """Checks the adjacencies of one document, and adds errors to its faults."""
 
     def __init__(self, faults: Faults, by_id: Mapping[str, Resource]) -> None:
         self._faults, self._by_id = faults, by_id

@@ -23,7 +23,7 @@ class Fault(NamedTuple):
 
 
 class TooManyFaults(Exception):
-    """As many faults were found as are told: looking for more would be work for nobody."""
+    """The maximum number of reported faults was reached, so the search ends."""
 
 
 class Faults:
@@ -74,7 +74,7 @@ class Faults:
 
 
 def expected(name: str, known: Iterable[str]) -> str:
-    """Say what was expected in place of a name: the nearest known one, or all when they are few."""
+    """Return the expected names: the nearest known one, or all when they are few."""
     names = sorted(set(known))
     if near := nearest(name, names):
         return f"expected {near!r}?"

@@ -18,7 +18,7 @@ ENDS = ("src", "dst")
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of a resource; `at` is where it stands in the text, 0 where it does not."""
+    """A port of a resource; `at` is its place in the text, or 0."""
 
     id: str
     attributes: Attributes = ()

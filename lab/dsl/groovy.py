@@ -20,7 +20,7 @@ _CONSTRUCTS = (
 
 
 class Construct(NamedTuple):
-    """A piece of Groovy: the word that makes it one, where it stands, and what it is."""
+    """A piece of Groovy: its keyword, its place, and its kind."""
 
     word: str
     kind: str
@@ -28,7 +28,7 @@ class Construct(NamedTuple):
 
 
 def code_alone(text: str) -> str:
-    """Return a text of the same length with blanks in place of quotes and comments."""
+    """Return a text of the same length with blanks instead of quotes and comments."""
     return _NO_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
 
 

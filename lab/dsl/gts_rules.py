@@ -43,7 +43,7 @@ class Limit(NamedTuple):
 
 
 def to_number(value: Any) -> float | None:
-    """A number that may stand in quotes; None when it is none."""
+    """A number, with or without quotes; None for other values."""
     if isinstance(value, bool):
         return None
     try:
@@ -107,7 +107,7 @@ def _link_limits(attributes: Mapping[str, Any], ports: Iterable[Port]) -> Iterat
     if "capacity" in attributes:
         yield "capacity", f"asks for {attributes['capacity']} Mbit/s; the service was seen not to enforce it"
     if "bandwidth" in attributes:
-        yield "bandwidth", "has a bandwidth, which is said not to be supported by the service"
+        yield "bandwidth", "has a bandwidth, which the service is reported not to support"
     rate = rate_of(attributes, ())
     lines = [to_number(dict(port.attributes).get("lineRate")) or LINE_RATE for port in ports]
     if rate is not None and rate > 1000 * min(lines, default=LINE_RATE):

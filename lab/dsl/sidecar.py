@@ -100,7 +100,7 @@ def summary(sidecar: Mapping[str, Any]) -> list[str]:
 
 
 def refuse_unknown_ids(sidecar: Mapping[str, Any], document: Document, source: str) -> None:
-    """Refuse a side file that speaks of what its document does not have.
+    """Refuse a side file that names objects its document does not have.
 
     Raises:
         DslError: naming every such id.
@@ -110,5 +110,5 @@ def refuse_unknown_ids(sidecar: Mapping[str, Any], document: Document, source: s
     if strangers:
         names = ", ".join(sorted(strangers)[:20])
         raise DslError(
-            f"{source} speaks of {names}, which its document does not have; remove it there or export again"
+            f"{source} names {names}, which its document does not have; remove it there or export again"
         )

@@ -70,7 +70,7 @@ def _value(value: Value) -> str:
 
 
 def escaped(character: str) -> str:
-    """A character as it stands between double quotes: ASCII, since nobody states the encoding."""
+    """A character as it is between double quotes: ASCII, because no document states its encoding."""
     if character in ESCAPES:
         return ESCAPES[character]
     if " " <= character <= "~":

@@ -1,4 +1,4 @@
-"""The parts of a lab, and the steps that make them, write them down and take them away.
+"""The parts of a lab, and the steps that make, record and remove them.
 
 `lab.emulation.emulation` says what is made and when; here is how, on all hosts side by side.
 """
@@ -53,7 +53,7 @@ class RunningLab:
 
     @classmethod
     def of(cls, record: Record, run: RunCommand) -> RunningLab:
-        """Take up a lab that another process made."""
+        """Attach to a lab that another process made."""
         topology = Topology.from_dict(record.topology) if record.topology else None
         lab = cls(record, topology, links=[LinkSpec(**link) for link in record.links])
         for host in record.hosts:
@@ -116,7 +116,7 @@ class RunningLab:
 
 
 class NewHosts(Protocol):
-    """Hosts that are to be made, all of one kind; `kind` is a word for them, for people."""
+    """New hosts, all of one kind; `kind` is their name in messages."""
 
     kind: str
 
@@ -132,7 +132,7 @@ class NewHosts(Protocol):
         ...
 
     async def undo(self, state: LabState, run: RunCommand) -> None:
-        """Take away what there is of them."""
+        """Remove their existing parts."""
         ...
 
 
@@ -164,7 +164,7 @@ class Builder:
         self.lab, self._kind, self._run, self._emit = lab, shaper, run, emit
 
     async def add(self, hosts: NewHosts, links: Sequence[LinkSpec]) -> None:
-        """Make hosts and links beside those that there are; of what fails nothing stays."""
+        """Add hosts and links to the existing ones; on a failure, remove the new ones again."""
         if links:
             check_links(self._kind, links)
         fabric = asyncio.ensure_future(self.open_fabric()) if links else None
@@ -185,7 +185,7 @@ class Builder:
                 await asyncio.gather(fabric, return_exceptions=True)
 
     async def _undo(self, hosts: NewHosts, links: Sequence[LinkSpec]) -> None:
-        """Take away what was begun beside what goes on."""
+        """Remove the new parts, and keep the running ones."""
         await self.remove_links(links)
         await hosts.undo(self.lab.state, self._run)
         self.lab.forget_hosts(hosts.names)
@@ -207,7 +207,7 @@ class Builder:
         self.lab.links += links
 
     async def remove_links(self, links: Sequence[LinkSpec]) -> None:
-        """Take links away, whole or half built, or cut off by the end of a host."""
+        """Remove links: complete ones, half built ones, and those whose host ended."""
         if links and self.lab.fabric is not None:
             await self.lab.fabric.clear_links(links)
         gone = {link.name for link in links}

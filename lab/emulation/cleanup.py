@@ -222,7 +222,7 @@ async def _remove_links(names: Sequence[str], run: RunCommand) -> list[str]:
 
 
 async def _unmount(paths: Sequence[str], run: RunCommand) -> list[str]:
-    """Unmount what the lab mounted, unless somebody else now uses it as well."""
+    """Unmount the lab's mounts, except those that other processes now use as well."""
     done = []
     for path in paths:
         if path in mount_points() and not any(Path(path).iterdir()):

@@ -92,7 +92,7 @@ class Emulation:
         if record.rebooted:
             raise LabError(
                 f"lab {record.name} ended when this machine was restarted; "
-                f"'lab down {record.name}' takes away what is left of it"
+                f"'lab down {record.name}' removes the rest of it"
             )
         lab = cls(name=record.name, run=run, emit=emit, daemons=record.daemons)
         lab._lab = RunningLab.of(record, run)
@@ -224,7 +224,7 @@ class Emulation:
         return self._builder
 
     def _prepare(self) -> None:
-        """Have at hand all that hosts are made from."""
+        """Provide the images and programs of hosts."""
         if self.daemons == NONE:
             light.image_roots(self._emit)
         else:

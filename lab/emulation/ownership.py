@@ -167,7 +167,7 @@ class LabState:
         replace(self.folder / OWNER, json.dumps(_owner(pid)))
 
     def keep(self) -> None:
-        """Let the lab stay up without an owner, until somebody takes it down or the machine restarts."""
+        """Let the lab stay up without an owner, until `lab down` or a restart of the machine."""
         replace(self.folder / OWNER, json.dumps({"stays": boot_id()}))
 
     def stays(self) -> bool:
@@ -219,7 +219,7 @@ class LabState:
         return names
 
     def forget(self) -> None:
-        """Remove the record itself, last of all, and at once: nobody sees half of it."""
+        """Remove the record itself, last of all, and in one step, so that no process sees a part of it."""
         gone = _unfinished(Process.of(os.getpid()), self.lab_id)
         with suppress(OSError):
             self.folder.rename(gone)

@@ -1,4 +1,4 @@
-"""From a lab that runs to one that is wanted: what comes, what goes, what is only shaped anew.
+"""From a running lab to the requested one: new, removed and changed hosts and links.
 
 Pure: nothing is done here. What is the same on both sides is not touched, and a host or link that
 stays keeps its number, its addresses and its interfaces.
@@ -119,7 +119,7 @@ def _same_host(old: HostSpec, new: HostSpec) -> bool:
 
 
 def _same_link(old: LinkSpec, new: LinkSpec) -> bool:
-    """Tell if a link can stay; all but these can be changed while it runs."""
+    """Tell if a link can stay; all other settings can change while it runs."""
     return (old.name, old.number, old.mtu, old.subnet) == (new.name, new.number, new.mtu, new.subnet)
 
 

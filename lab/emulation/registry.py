@@ -1,4 +1,4 @@
-"""The labs of this machine, written down: enough for another process to take one up.
+"""The labs of this machine, written down: enough for another process to attach to one.
 
 One file per lab, `STATE/labs/<id>.json`, replaced at once with every change. It outlives a
 restart of the machine, unlike the lab itself, so that `lab ps` can say what became of it.
@@ -126,7 +126,7 @@ def _path(lab_id: str) -> Path:
 
 
 def read(lab_id: str) -> Record | None:
-    """Read the record of the lab of this id; None where there is none. One that cannot be read says so."""
+    """Read the record of the lab of this id; None where there is none. An unreadable record has its error."""
     path = _path(lab_id)
     try:
         text = path.read_text()
@@ -197,8 +197,8 @@ def find(which: str = "", among: Sequence[Record] | None = None) -> Record:
     record = find_any(which, among)
     if record.damaged:
         raise LabError(
-            f"the record of lab {record.name} is damaged: {record.damaged}; 'lab down {record.name}' takes "
-            "away what is left of the lab"
+            f"the record of lab {record.name} is damaged: {record.damaged}; 'lab down {record.name}' "
+            "removes the rest of the lab"
         )
     return record
 

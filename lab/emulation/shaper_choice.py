@@ -1,4 +1,4 @@
-"""Choice of a shaper: the ones that there are, what each can impose, and the one that a machine can have."""
+"""Choice of a shaper: the existing ones, the settings that each supports, and the one for this machine."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _format(file: Path, text: str) -> str:
     if form not in FORMATS and re.match(r"\ufeff?\s*(type\s+)?[A-Za-z_$][\w$]*\s*\{", text):
         return ".dsl"
     if form not in FORMATS:
-        raise TopologyError(f"{file}: what the name ends in says nothing; known are {', '.join(FORMATS)}")
+        raise TopologyError(f"{file}: the ending of the name is not known; known are {', '.join(FORMATS)}")
     return form
 
 

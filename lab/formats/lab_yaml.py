@@ -1,4 +1,4 @@
-"""Our own YAML: hosts and their sites, links and their round trips (``docs/reference/topologies``)."""
+"""Our own YAML: hosts and their sites, links and their round trips (``docs/reference/topology-file.md``)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _refuse(link: models.LinkModel, graph: nx.Graph[Any], source: str) -> None:
 
 
 def write(topology: Topology) -> str:
-    """The topology as YAML; what is as it would be anyway is left out."""
+    """The topology as YAML, without default values."""
     data: dict[str, Any] = {"name": topology.name}
     data |= {"description": topology.description} if topology.description else {}
     data |= {"separate_parts": True} if topology.separate_parts else {}

@@ -141,6 +141,6 @@ class _WithoutAliases(Dumper):  # type: ignore[misc]
 
 
 def dump(data: Any) -> str:
-    """Return data as YAML, in the order in which it stands; the same data always gives the same text."""
+    """Return data as YAML, in its own order; the same data always gives the same text."""
     text: str = yaml.dump(data, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True, width=100)
     return text

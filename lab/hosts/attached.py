@@ -65,7 +65,7 @@ def run(
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Call a function in a thread; when this is cancelled, programs that run meanwhile are ended."""
+    """Call a function in a thread; when this is cancelled, end its running programs."""
     try:
         return await asyncio.to_thread(function)
     except asyncio.CancelledError:

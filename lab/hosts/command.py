@@ -38,7 +38,7 @@ class FullEnvironment(dict[str, str]):
 
 
 class Traced(list[str]):
-    """A command that stands in a trace as another one, which does the same when it is run again."""
+    """A command that a trace shows as another one, which does the same when you run it again."""
 
     def __init__(self, argv: Sequence[str], again: Sequence[str]) -> None:
         super().__init__(argv)
@@ -119,7 +119,7 @@ def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
 
 
 def without_deadline(argv: Sequence[str]) -> Sequence[str]:
-    """Return `argv` without its deadline and all that stands before it on the way to a host."""
+    """Return `argv` without its deadline and the words that lead to a host."""
     at = next((n for n, word in enumerate(argv) if [word, *argv[n + 1 : n + 2]] == ["timeout", "-k"]), None)
     return argv if at is None else argv[at + 4 :]
 
@@ -167,7 +167,7 @@ class Trace:
 
 
 def _here_document(stdin: bytes | None) -> str:
-    """Return a command's input as a here-document; what is no short text is only counted."""
+    """Return a command's input as a here-document; for anything else than a short text, only its size."""
     if stdin is None:
         return ""
     try:
@@ -185,7 +185,7 @@ def _here_document(stdin: bytes | None) -> str:
 def _required_variables(stdin: bytes | None) -> str:
     """Return lines that end a script, and say why, where a secret of the next input is not given to it."""
     secrets = stdin.secrets if isinstance(stdin, Secret) else ()
-    say = "stood in the next input and is not kept here; set this variable to it"
+    say = "was in the next input and is not kept here; set this variable to it"
     return "".join(f': "${{{_variable(what)}:?the {what} {say}}}"\n' for what in secrets)
 
 

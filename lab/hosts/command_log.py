@@ -1,4 +1,4 @@
-"""A log of the commands on a host: what they print, in a file of its own, as it arrives.
+"""A log of the commands on a host: their output, in a file per host, as it arrives.
 
 A connection that is cut, and a kill, leave in it what came so far.
 """
@@ -60,7 +60,7 @@ class CommandLog:
             command.end()
 
     def _hide(self, secrets: Iterable[str]) -> None:
-        """Lines of one character are no secrets, and stand everywhere."""
+        """Lines of one character are not secrets: they are everywhere."""
         lines = {line for value in secrets for line in value.splitlines() if len(line) > 1}
         self._secrets = sorted({*self._secrets, *lines}, key=len, reverse=True)
 
@@ -84,7 +84,7 @@ class CommandLog:
 
 
 class LoggedCommand:
-    """One command under way: what arrives is written by whole lines, so that no secret is cut in two."""
+    """One running command: its output is written by whole lines, so that no secret is cut in two."""
 
     def __init__(self, log: CommandLog, number: int, *, private: bool) -> None:
         self._log, self._number, self._private = log, number, private

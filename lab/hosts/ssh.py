@@ -46,7 +46,7 @@ class SshHost(BaseHost):
 
 
 def remote_argv(argv: Sequence[str], timeout: float, names: Sequence[str], *, sudo: bool) -> list[str]:
-    """Build the command at the far end; of an environment only the names stand in it."""
+    """Build the command at the far end; it has only the names of environment variables."""
     given = ["sh", "-c", READ_ENVIRONMENT, "given", *names, "--"] if names else []
     root = ["sudo", "-n", "--"] if sudo else []
     return [*root, "env", "-i", "-C", "/", *ENVIRONMENT, *given, *with_deadline(argv, timeout)]

@@ -38,7 +38,7 @@ KEEPALIVE, MISSING = 5.0, 3
 
 @dataclass(frozen=True)
 class SshSettings:
-    """The way to a machine; what is None comes from the user's own SSH settings.
+    """The access to a machine; None means the user's own SSH settings.
 
     `keys` are files of private keys; `jump` is a machine to go by; with `accept_new` the key of
     a machine that was never seen is written into `known_hosts`, and one that changed is refused.
@@ -93,7 +93,7 @@ class SshConnection:
             await self._free()
 
     async def close(self) -> None:
-        """Close every connection; what was started with `Host.start` goes on."""
+        """Close every connection; programs started with `Host.start` continue."""
         connections, self._open = self._open, []
         for connection in connections:
             connection.ssh.close()
@@ -118,7 +118,7 @@ class SshConnection:
         stdin: bytes | Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Result:
-        """Run a command as whoever is logged in; `stdin` may be a file.
+        """Run a command as the login user; `stdin` may be a file.
 
         The values of `env` go before `stdin`, where the command has to take them from.
 
@@ -258,8 +258,9 @@ class _HostKeyCheck(asyncssh.SSHClient):
         known = asyncssh.match_known_hosts(str(file), host, addr, port)[0] if file.exists() else ()
         if known:
             self.fault = (
-                f"its host key is not the one that {file} has: the machine was installed anew, or somebody "
-                f"stands between; if it is the former, ssh-keygen -f {file} -R {_known_as(host, port)}"
+                f"its host key is not the one that {file} has: the machine was installed again, or "
+                "another machine intercepts the connection; in the first case, "
+                f"ssh-keygen -f {file} -R {_known_as(host, port)}"
             )
             return False
         if not self._settings.accept_new:

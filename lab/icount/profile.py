@@ -89,7 +89,7 @@ async def counted(
             more = ["-serial", f"file:{symbols}", "-plugin", f"file={folder / 'count.so'},out={out}"]
             await boot(kernel, archives[number], more, run)
             if not out.exists():
-                raise MeasureError(QEMU, "it takes no plugins, so nothing says where instructions go")
+                raise MeasureError(QEMU, "it does not support plugins, which count instructions by function")
             return out.read_text()
 
         texts = await together(one(number) for number in range(len(archives)))

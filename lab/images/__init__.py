@@ -43,7 +43,7 @@ IMAGES = (HOST, ENDPOINT)
 
 
 def inputs_hash(image: Image, sources: Path = SOURCES) -> str:
-    """Return a hash of everything that decides what the image holds, but for the packages' versions."""
+    """Return a hash of everything that decides what the image holds, except the packages' versions."""
     digest = hashlib.sha256(repr(image).encode())
     files = [sources / "provision.sh", *sorted(p for p in (sources / image.role).rglob("*") if p.is_file())]
     for file in files:

@@ -56,7 +56,7 @@ def build(client: docker.DockerClient, image: Image, labels: Mapping[str, str], 
 
 
 def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREFERRED}-slim") -> str | None:
-    """Return why the base image cannot be had, in a few words; None when it can."""
+    """Return why the base image is not available, in a few words; None when it is."""
     try:
         client.images.get(base)
         return None

@@ -32,7 +32,7 @@ PARTIAL = ".partial"
 
 
 def inputs() -> str:
-    """Return a hash of everything that decides what the images hold, but for the packages' versions."""
+    """Return a hash of everything that decides what the images hold, except the packages' versions."""
     hashes = (images.inputs_hash(image) for image in images.IMAGES)
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
 
@@ -128,7 +128,7 @@ def _remove_container(client: DockerClient, image: Image) -> list[str]:
 
 
 def _export(client: DockerClient, image: Image, target: Path) -> None:
-    """Unpack what a container of an image would find, but for the mark by which Docker's are known."""
+    """Unpack what a container of an image would find, except the mark of Docker's containers."""
     _remove_container(client, image)
     container = client.containers.create(image.tag, name=_container(image), network_mode="none")
     argv = ["tar", "-x", "--numeric-owner", "--exclude=.dockerenv", "-C", str(target)]

@@ -146,7 +146,7 @@ def open_sockets(
 
 
 def _open(spot: CapturePoint, program: Sequence[tuple[int, ...]]) -> socket.socket:
-    """Bound last of all: before that the socket gets nothing, so that nothing passes the filter by."""
+    """Bound last: before that the socket gets no packets, so no packet escapes the filter."""
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     try:
         made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BACKLOG)
@@ -188,8 +188,8 @@ class Writer:
             with suppress(OSError):
                 os.ftruncate(self._file.fileno(), self.size)
             raise FileError(
-                f"{self._name} cannot be written any further ({error.strerror}); what it has is whole: "
-                f"{self.size} bytes"
+                f"{self._name} cannot be written any further ({error.strerror}); its data until now "
+                f"are complete: {self.size} bytes"
             ) from error
         self.size += len(data)
 
@@ -221,7 +221,7 @@ class Capture:
                 self._read_all()
             self._writer.write(b"".join(self._statistics()))
         except BrokenPipeError:
-            self.why = "nobody reads it any more"
+            self.why = "no program reads it any more"
 
     def _read_all(self) -> None:
         seconds = self._limits.seconds
@@ -272,7 +272,7 @@ class Capture:
 
 
 def _block(kind: int, body: bytes) -> bytes:
-    """A block: its length stands before and after it."""
+    """A block: its length is before and after it."""
     length = 12 + len(body)
     return struct.pack("=II", kind, length) + body + struct.pack("=I", length)
 

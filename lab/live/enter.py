@@ -73,8 +73,8 @@ def entry(record: Record, place: str) -> Entry:
         raise UnknownName("host", name, hosts)
     if not hosts[name].process.alive():
         raise HostError(
-            f"{name} of lab {record.name} has died; 'lab ps {record.name}' says why, and 'lab up' on the "
-            f"same topology makes it anew"
+            f"{name} of lab {record.name} has died; 'lab ps {record.name}' gives the reason, and "
+            "'lab up' on the same topology makes it again"
         )
     end = _endpoint(record, name, word) if word else {"container": ""}
     return Entry(hosts[name], end["container"], end.get("script", ""))

@@ -1,4 +1,4 @@
-"""A look at labs that are up: what runs, what died and why, what links do. Within half a second.
+"""A look at running labs: processes, dead processes with the reason, and links. Within half a second.
 
 Nothing is run on a host: control groups, process tables and port counters are read, one echo goes
 over every link, and each host's Docker is asked over its socket for its containers.
@@ -81,14 +81,14 @@ def state(record: Record) -> str:
     """In a few words: up, whose, or what became of it."""
     owner = record.state.owner()
     if record.damaged:
-        return f"its record is damaged: {record.damaged}; 'lab down {record.name}' takes away what is left"
+        return f"its record is damaged: {record.damaged}; 'lab down {record.name}' removes the rest"
     if record.rebooted:
-        return f"ended when this machine was restarted; 'lab down {record.name}' takes away what is left"
+        return f"ended when this machine was restarted; 'lab down {record.name}' removes the rest"
     if record.state.stays():
         return "up"
     if owner is not None and owner.alive():
         return f"belongs to process {owner.pid} ({record.state.command})"
-    return "half made or half removed by a command that was killed; 'lab cleanup' takes it away"
+    return "half made or half removed by a command that was killed; 'lab cleanup' removes it"
 
 
 def _patience(states: Mapping[str, LinkState]) -> float:
@@ -148,7 +148,7 @@ def _host(
 
 
 def end_of(host: HostRecord) -> str:
-    """The reason why a host ended: of a container by Docker's own word."""
+    """The reason why a host ended; for a container, from Docker."""
     if host.light:
         return "its first process was killed"
     form = "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.FinishedAt}}"
@@ -161,14 +161,14 @@ def end_of(host: HostRecord) -> str:
         return "its container was removed" if "No such" in done.stderr else "Docker does not answer"
     status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
     if status == "running":
-        return "its container was started anew, outside the lab"
+        return "its container was restarted outside the lab"
     reason = {"137": "it was killed", "143": "it was status to end"}.get(code, f"it ended with status {code}")
     more = ", as it ran out of memory" if memory_ran_out == "true" else ""
     return f"{reason}{more}, at {when.split('.')[0]}"
 
 
 def dead_daemons(host: HostRecord) -> list[str]:
-    """The daemons of overlays that no longer run on a host, each with its last words."""
+    """The daemons of overlays that no longer run on a host, each with the end of its log."""
     dead = []
     for file in host_files.names(host.process, PIDS, ".pid"):
         name = file.removesuffix(".pid")

@@ -34,7 +34,7 @@ async def endpoints(ends: Mapping[str, Endpoint], pairs: Iterable[tuple[str, str
 
 
 async def links(lab: Emulation, count: int) -> list[Pair]:
-    """Let the two hosts of every link echo each other: what is there without any overlay."""
+    """Let the two hosts of every link echo each other, without any overlay."""
     return await _ask_all(lab.hosts, ((link.a, link.b, link.address_b) for link in lab.links), count)
 
 

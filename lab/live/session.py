@@ -1,4 +1,4 @@
-"""A lab with its overlays: put on, found again by another process, taken along when the lab changes.
+"""A lab with its overlays: installed, found again by another process, changed with the lab.
 
 `lab.emulation` knows hosts and links, `overlays` know hosts; here is the one place where a lab
 that stays up has both.
@@ -49,7 +49,7 @@ class Session:
         run: RunCommand = command.run,
         emit: Emit = silent,
     ) -> Session:
-        """Bring a lab up, with an endpoint per host on every overlay; of what fails nothing is left.
+        """Bring a lab up, with an endpoint per host on every overlay; on a failure, remove everything again.
 
         Raises:
             NotObtainable: an overlay that this machine cannot have; nothing was made.
@@ -70,7 +70,7 @@ class Session:
 
     @classmethod
     def attach(cls, which: str = "", *, run: RunCommand = command.run, emit: Emit = silent) -> Session:
-        """Take up a lab that is up; its overlays are taken up when they are asked for."""
+        """Attach to a running lab; attach to its overlays when they are needed."""
         return cls(Emulation.attach(which, run=run, emit=emit), emit)
 
     @property
@@ -118,7 +118,7 @@ class Session:
         return found[0]
 
     async def overlay(self, word: str) -> Overlay:
-        """An overlay of the lab, taken up as it runs: to install it again changes nothing.
+        """A running overlay of the lab: installing it again changes nothing.
 
         Raises:
             UnknownName: the lab has no such overlay.
@@ -194,7 +194,7 @@ class Session:
         }
 
     async def take_off(self, word: str) -> None:
-        """Take an overlay off the lab, with its endpoints.
+        """Remove an overlay from the lab, with its endpoints.
 
         Raises:
             UnknownName: the lab has no such overlay.
@@ -227,7 +227,7 @@ class Session:
             await self.put_on(spec)
 
     async def _leave(self, spec: str, change: Difference) -> bool:
-        """Let an overlay take leave of the hosts that go; False when it had to be taken off."""
+        """Remove an overlay from the hosts that go; False when it must be uninstalled everywhere."""
         dead = [name for name in self._recorded(spec).hosts if name not in self.lab.alive()]
         try:
             overlay = await self.overlay(spec)
@@ -243,13 +243,13 @@ class Session:
         return True
 
     async def _off_for_now(self, spec: str, why: LabError) -> None:
-        self._emit(Note(f"{spec} is put on the lab anew, and its endpoints with it: {why}"))
+        self._emit(Note(f"{spec} is installed again, with its endpoints: {why}"))
         if overlay := self._overlays.pop(spec, None):
             await bring_up.roll_back(overlay, Phases(spec, self._emit))
         self._replace(spec)
 
     async def _follow(self, spec: str, change: Difference) -> bool:
-        """Let an overlay follow the links and hosts that changed; False when it had to be taken off."""
+        """Adapt an overlay to changed links and hosts; False when it must be uninstalled everywhere."""
         if not (change.hosts_added or change.links_added or change.links_removed or change.hosts_removed):
             return True
         overlay = await self.overlay(spec)

@@ -59,7 +59,7 @@ def _below(membership: str, container: str, root: Path, wanted: set[str]) -> Ite
 
 
 def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
-    """Return the memory (bytes) that a container uses, but for files that the kernel merely keeps at hand."""
+    """Return the memory (bytes) that a container uses, without the kernel's file cache."""
     for folder in _below(membership, container, root, {"memory"}):
         used = read_text(folder / "memory.current") or read_text(folder / "memory.usage_in_bytes")
         if used:

@@ -31,7 +31,7 @@ class Clocks:
 
 
 def read() -> Clocks:
-    """Read all clocks at as much the same moment as can be had."""
+    """Read all clocks as simultaneously as possible."""
     best, shortest = _read(), float("inf")
     for _ in range(TRIES):
         found = _read()

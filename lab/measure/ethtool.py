@@ -1,4 +1,4 @@
-"""Offload of a network device, which it takes over from the CPU: set and read back with ethtool.
+"""Offload of work from the CPU to a network device: set and read back with ethtool.
 
 Segmentation of TCP (``tso``, and ``gso`` for what the device itself cannot do). Fragmentation of
 UDP (``ufo``), which the thesis switched as well, left Linux in 4.14 (2017): ethtool no longer

@@ -67,7 +67,7 @@ def _client(address: str, seconds: float, omit: float) -> list[str]:
 
 
 def parse_tcp(raw: str) -> dict[str, float]:
-    """Return sent and received throughput (Mbit/s), retransmitted segments, and the sender's mean RTT (ms).
+    """Return sent and received throughput (Mbit/s), retransmissions, and the sender's mean RTT (ms).
 
     What was received is told by the receiver's own seconds, if the report has them (`_arrived`): the sum has
     the bytes that stood in a queue at the end, and not their time, which made 48.1 Mbit/s of a link of 50

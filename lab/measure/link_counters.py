@@ -42,7 +42,7 @@ _COUNTED = {"packets": "packets", "bytes": "bytes", "overflow": "overflow", "una
 
 
 async def no_counters() -> Counts:
-    """Return nothing: for hosts whose links nobody shapes here, e.g. a real testbed's."""
+    """Return nothing: for links that the lab does not shape, e.g. a real testbed's."""
     return {}
 
 

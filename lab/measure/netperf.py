@@ -57,7 +57,7 @@ def parse_latency(raw: str) -> dict[str, float]:
 def _number(text: str | None, name: str, raw: str) -> float:
     if text is None:
         said = (raw.strip() or "nothing").splitlines()[-1][:300]
-        raise MeasureError(NAME, f"printed no {name}; its last words: {said}", raw)
+        raise MeasureError(NAME, f"printed no {name}; the end of its output: {said}", raw)
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A circuit that fails and returns: cutting it, and how long nobody answers meanwhile.
+"""A link that fails and is repaired: the cut, and the length of the outage.
 
 A circuit is cut by dropping what arrives over it at both ends. The devices stay up, as those of a
 machine do when a circuit fails somewhere behind its port: an overlay has to notice by itself.
@@ -34,7 +34,7 @@ async def restore(host: CommandRunner, interface: str) -> None:
 
 
 def parse(raw: str) -> dict[str, float]:
-    """Return how long nobody answered (s) after the cut and after the return, and the round trips (ms).
+    """Return the length of the outage (s) after the cut and after the repair, and the round trips (ms).
 
     `dark_s` counts from the cut to the first answer to a request sent after it. `around` is 1
     where that came before the circuit was about to return, over another way, and 0 where nobody
@@ -49,14 +49,14 @@ def parse(raw: str) -> dict[str, float]:
         text, cut, restored = record["ping"], float(record["cut"]), float(record["restored"])
         mending = float(record.get("mending", restored))
     except (ValueError, KeyError, TypeError):
-        raise MeasureError(NAME, "left no whole record of a circuit's failure", raw) from None
+        raise MeasureError(NAME, "left no complete record of a link's failure", raw) from None
     answers = [reply for reply in replies(text) if reply.at]
     before = [a for a in answers if a.at < cut]
     later = [a for a in answers if a.sent > cut]
     detour = [a for a in later if a.at < mending]
     after = [a for a in answers if a.sent > restored]
     if not before or not after:
-        when = "before the circuit was cut" if not before else "after the circuit had returned"
+        when = "before the link was cut" if not before else "after the link was repaired"
         raise MeasureError(NAME, f"got no answer {when}", raw)
     values = {
         "dark_s": later[0].at - cut,
@@ -75,7 +75,7 @@ def record(ping: str, cut: float, mending: float, restored: float) -> str:
 
 
 def format_ends(ends: Iterable[tuple[str, str]]) -> str:
-    """Return the two ends of a circuit as a parameter: ``AMS:eth1+PRG:eth2``."""
+    """Return the two ends of a link as a parameter: ``AMS:eth1+PRG:eth2``."""
     return "+".join(f"{host}:{interface}" for host, interface in ends)
 
 

@@ -63,7 +63,7 @@ def parse(raw: str) -> dict[str, float]:
     lost, times = _LOSS.search(raw), _RTT.search(raw)
     if not lost:
         last = (raw.strip() or "nothing").splitlines()[-1][:200]
-        raise MeasureError(NAME, f"printed no summary; its last words: {last}", raw)
+        raise MeasureError(NAME, f"printed no summary; the end of its output: {last}", raw)
     if not times:
         raise MeasureError(NAME, "got not one answer", raw)
     return {"mean_ms": float(times[1]), "max_ms": float(times[2]), "lost_percent": float(lost[1])}

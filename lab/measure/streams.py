@@ -1,4 +1,4 @@
-"""Streams from a server to several clients at once: iperf3 in bursts, and the latency meanwhile."""
+"""Streams from a server to several clients at once: iperf3 in bursts, and the latency at the same time."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def join_outputs(outputs: Mapping[str, str]) -> str:
 
 
 def parse(raw: str, latency: str) -> dict[str, float]:
-    """Per client site jitter (ms), loss (%) and bit rates of a stream (kbit/s); of all of them together
-    the worst; and the latency (ms) beside them, by ping, whose text stands under the name `latency`.
+    """Return jitter (ms), loss (%) and bit rates of streams (kbit/s) per client site, and their worst.
+
+    The latency (ms) at the same time is ping's, whose text is under the name `latency`.
 
     Raises:
         MeasureError: one of the outputs is no measurement.

@@ -47,7 +47,7 @@ class Segment(NamedTuple):
 
 
 class PublishedThroughput(NamedTuple):
-    """Throughput of a circuit, in Mbit/s, by iperf."""
+    """Throughput of a link, in Mbit/s, by iperf."""
 
     study: str
     a: str
@@ -99,7 +99,7 @@ Row = TypeVar("Row", Segment, PublishedThroughput)
 
 
 def of_circuit(rows: Sequence[Row], overlay: str, a: str, b: str) -> list[Row]:
-    """Return the rows of Hermans & de Niet for a circuit; for the control, those between their machines."""
+    """Return the rows of Hermans & de Niet for a link; for the control, those between their machines."""
     own = [row for row in rows if row.study == HERMANS and {row.a, row.b} == {a, b}]
     if overlay == CONTROL:
         return [row for row in own if row.platform == "vm"]

@@ -17,7 +17,7 @@ SPREAD = "mean ± standard deviation between/within bring-ups [95 % interval of 
 MEANING: dict[State, str] = {
     "host-bound": "a host was at its own CPU quota, as the studies' machines were; counted",
     "emulator-bound": "this machine, not the network, set the pace; shown, not counted",
-    "broken": "the overlay or the tool did not stand the sample; shown, not counted",
+    "broken": "the overlay or the tool failed during the sample; shown, not counted",
 }
 
 

@@ -1,4 +1,4 @@
-"""Charts that an experiment only has to name: what stands on the axes, and which samples make a bar.
+"""Charts that an experiment only declares: the axes, and the samples of each bar.
 
 Each chart is a table and a figure. The figure has a panel per overlay: lines along a parameter that is a
 quantity, bars for each place of one that is not, a line or bar per series. Without a parameter, the overlays
@@ -188,7 +188,7 @@ def _number(value: float | None) -> str:
 
 
 def draw(run: StoredRun, chart: Chart, folder: Path) -> list[Path]:
-    """Write the figure as SVG, PDF and PNG with its caption; nothing where nothing was measured."""
+    """Write the figure as SVG, PDF and PNG with its caption; no file without samples."""
     view = SampleView(run, chart)
     if not view.samples:
         return []

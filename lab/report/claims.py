@@ -153,7 +153,7 @@ class Claim:
         checks = self.checks(run)
         if not checks:
             missing = "; ".join(captions.not_measured(run))
-            return Answer(OPEN, [undecided(missing or "the run has nothing that it speaks of")])
+            return Answer(OPEN, [undecided(missing or "the run has no samples for it")])
         wide = 1 - (1 - CONFIDENCE) / len(checks)
         inside, outside = (CONFIDENCE, wide) if self.need == "all" else (wide, CONFIDENCE)
         findings = [c if isinstance(c, CheckResult) else judge(c, inside, outside) for c in checks]
@@ -304,7 +304,7 @@ def _trend(row: Trending, band: Band) -> Check:
     known = [one for one in found if one is not None]
     lack = f"{len(known)} bring-ups have all places, {ENOUGH_FOR_INTERVAL} are needed"
     reason = row.reason or ("" if len(known) >= ENOUGH_FOR_INTERVAL else lack)
-    unit = "of the mean, from the least to the most"
+    unit = "of the mean, from the minimum to the maximum"
     return Check(row.label, band, lambda confidence: location(known, confidence), reason, unit)
 
 

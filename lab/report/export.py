@@ -51,7 +51,7 @@ def _row(sample: Sample) -> dict[str, Any]:
 
 
 def write_csv(samples: Sequence[Sample], path: Path) -> None:
-    """Write one line per sample as CSV; what a sample lacks is empty, never zero."""
+    """Write one line per sample as CSV; missing values are empty, never zero."""
     found = rows(samples)
     names = [_harmless(name) for name in (found[0] if found else PLAIN)]
     held = io.StringIO(newline="")

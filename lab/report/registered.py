@@ -37,7 +37,7 @@ class ClaimBand(BaseModel):
 
 
 class RegisteredClaim(BaseModel):
-    """A claim as it stands in its file."""
+    """A claim as in its file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -80,7 +80,7 @@ class Group:
 
     @property
     def summary(self) -> Summary | None:
-        """Statistics of the values that count, or, marked as such, of those that there are; None of none."""
+        """Statistics of the values that count, or, marked as such, of all samples; None if there are none."""
         return summary(self.blocks) or self.of_all
 
     @property
@@ -107,7 +107,7 @@ def _by_bring_up(entries: Iterable[SampleValue]) -> dict[int, list[float]]:
 
 
 def figure(sample: Sample, value: str) -> float | None:
-    """Return a value of a sample; of a collapse 0 where the value is a rate, as nothing was carried."""
+    """Return a value of a sample; for a collapse, 0 if the value is a rate."""
     if sample.collapsed:
         return 0.0 if value.split()[0].endswith(RATES) else None
     return sample.values.get(value)

@@ -88,7 +88,7 @@ def components(blocks: Sequence[Sequence[float]]) -> tuple[float | None, float |
 
 
 def total(parts: Sequence[Summary]) -> Summary:
-    """The sum of independent means, e.g. of a path's segments: means add, variances add.
+    """The sum of independent means, e.g. of a path's links: means add, variances add.
 
     `n` is that of the part with the fewest; there is no interval, because the parts' numbers
     of samples may differ.
@@ -181,7 +181,7 @@ def spread(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate 
 
 
 def change(points: Sequence[tuple[float, float]]) -> float | None:
-    """Return by how much a fitted line changes from the least to the most of what was varied.
+    """Return by how much a fitted line changes from the minimum to the maximum of the parameter.
 
     `points` are pairs of what was varied and what was measured, in one block. The change is a share of the
     mean of what was measured: −0.5 falls by half of it. None with too few places, or a mean of 0.

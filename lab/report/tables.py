@@ -16,7 +16,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """Sections under common columns; `notes` stand below."""
+    """Sections under common columns; `notes` are below."""
 
     title: str
     columns: Sequence[str]

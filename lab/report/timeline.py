@@ -24,7 +24,7 @@ def chosen(run: StoredRun) -> list[Sample]:
 
 
 def draw(run: StoredRun, path: Path) -> Sequence[Path]:
-    """Write the figure and its caption; nothing where nothing was read over time."""
+    """Write the figure and its caption; no file without values over time."""
     samples = chosen(run)
     if not samples:
         return []

@@ -26,7 +26,7 @@ from overlays.base import Overlay
 READY = 120.0
 #: The phases of a bring-up, in their order.
 INSTALL, BECOME_READY, ATTACH = "install", "ready", "endpoints"
-REACH = "a packet between every two endpoints"
+REACH = "a packet between every pair of endpoints"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ async def attach(
 
 
 async def reach_each_other(overlay: Overlay, endpoints: Mapping[str, Endpoint], topology: Topology) -> None:
-    """Return once a packet has gone between every two endpoints that the topology connects.
+    """Return once a packet has passed between every pair of endpoints that the topology connects.
 
     Raises:
         OverlayError: two of them stay silent.
@@ -160,4 +160,4 @@ async def roll_back(overlay: Overlay, phases: Phases, limit: float | None = None
                 await overlay.uninstall()
     except (LabError, TimeoutError) as error:
         reason = str(error) or (f"no end within {limit:g} s" if limit else "it timed out")
-        phases.emit(Note(f"{phases.overlay} could not be taken off every host: {reason}"))
+        phases.emit(Note(f"{phases.overlay} could not be removed from every host: {reason}"))

@@ -29,7 +29,7 @@ Measure = Callable[[Cell], Awaitable[Sample]]
 
 @dataclass(frozen=True)
 class CapacityTrial:
-    """Result of one rate: the cell that did not stand it, in which state, and why; or none."""
+    """Result of one rate: the cell that failed at it, its state, and the reason; or none."""
 
     rate: float
     cell: str = ""

@@ -31,7 +31,8 @@ USER_SPACE = 1.5
 
 
 def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STATE) -> str:
-    """One sentence when the rate of a topology's links plainly cannot be carried; "" when nobody can tell.
+    """One sentence when this machine cannot carry the rate of a topology's links; "" when this is not
+    certain.
 
     `name` is what the overlay was asked for as, with its options.
     """
@@ -42,7 +43,7 @@ def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STAT
 
 
 def remember(name: str, topology: Topology, capacity: Capacity, folder: Path = STATE) -> None:
-    """Keep a capacity for later runs; where nothing can be written, later runs know less."""
+    """Keep a capacity for later runs, if the file can be written."""
     if capacity.rate is None:
         return
     of, today = _conditions(name, topology), datetime.now(UTC).date().isoformat()
@@ -73,8 +74,8 @@ def _modelled(name: str, overlay: Overlay, topology: Topology, rate: float) -> s
         return ""
     return (
         f"{name} at {rate:g} Mbit/s: {daemons} daemons in a row that carry packets in user space need "
-        f"{needed:.1f} processors at least, and this machine has {there}; throughput will be the machine's, "
-        f"and marked so ('lab capacity' measures what it carries, --rate auto uses it)"
+        f"{needed:.1f} processors at least, and this machine has {there}. The machine will limit "
+        "throughput, and samples are marked ('lab capacity' measures its limit, --rate auto uses it)"
     )
 
 

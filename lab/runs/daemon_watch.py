@@ -28,7 +28,7 @@ class Watch:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def again(self) -> None:
-        """Begin anew, after daemons were started again."""
+        """Begin again, after daemons were restarted."""
         await self.__aexit__()
         await self.__aenter__()
 
@@ -36,7 +36,7 @@ class Watch:
         """Return what the work returns; it is ended as soon as a daemon is gone.
 
         Raises:
-            OverlayError: names the daemon, its host, and its last words.
+            OverlayError: names the daemon, its host, and the end of its log.
         """
         assert self._task is not None, "it was entered"
         job = asyncio.ensure_future(work)

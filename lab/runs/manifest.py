@@ -131,7 +131,7 @@ class Manifest(BaseModel):
 
     @model_validator(mode="after")
     def _whole_profile_of_before(self) -> Manifest:
-        """Put into a profile of before what it lacks: bring-ups, and the kernel's own congestion control."""
+        """Add the missing fields to an older profile: bring-ups, and the kernel's own congestion control."""
         if self.profile:
             self.profile.setdefault("bring_ups", self.bring_ups)
             self.profile.setdefault("congestion", "")

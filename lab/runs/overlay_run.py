@@ -99,7 +99,7 @@ class OverlayRun:
         return mode
 
     async def _note_resources(self, seconds: float) -> None:
-        """Keep time and memory of the bring-up in the manifest, in place of what it has of this number."""
+        """Store time and memory of the bring-up in the manifest; replaces an entry of this number."""
         number, memory = self.block.number, dict(await self.overlay.memory())
         fresh = Resources(bring_up=number, seconds=round(seconds, 3), memory=memory)
         noted = self.folder.manifest.resources.setdefault(self.name, [])

@@ -38,7 +38,7 @@ SAMPLES_SIZE = Bounds("file of samples", size=400 * MIB)
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as its folder holds it, for whoever reads it; `faults` name what could not be read."""
+    """A run as its folder holds it, for readers; `faults` name the unreadable parts."""
 
     path: Path
     manifest: Manifest
@@ -276,7 +276,7 @@ def _no_run(path: Path, words: str) -> RunError:
 
 
 def _refuse_links(path: Path) -> None:
-    """Refuse to write through links, which may lead anywhere: a folder may come from somebody else.
+    """Refuse to write through links, which may lead anywhere: a folder may come from another person.
 
     Raises:
         RunError: one of the files that are written is a link.

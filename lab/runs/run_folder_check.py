@@ -49,7 +49,7 @@ def raw_fault(folder: Path, sample: Sample) -> str:
 
 
 def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
-    """Cells without all their samples, of the overlays that could be had."""
+    """Cells without all their samples, of the available overlays."""
     manifest = run.manifest
     names = [name for name, state in manifest.overlays.items() if state.state != "not obtainable"]
     topology = Topology.from_dict(manifest.topology)

@@ -26,7 +26,7 @@ from overlays.base import Overlay
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run: the state of each overlay, and the cells that lack samples."""
+    """Outcome of a run: the state of each overlay, and the cells with missing samples."""
 
     overlays: Mapping[str, OverlayState]
     failed: Sequence[str]

@@ -1,4 +1,4 @@
-"""Target of a run: the hosts and links that it measures on; who made them does not matter."""
+"""Target of a run: the hosts and links that it measures on, emulated or real."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lab.topology import Topology
 
 
 async def nothing_to_check() -> None:
-    """For hosts whose links nobody shapes here."""
+    """For hosts whose links the lab does not shape."""
 
 
 async def no_cost() -> Mapping[str, float]:

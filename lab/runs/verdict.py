@@ -122,7 +122,7 @@ def _clock(clock: Mapping[str, float]) -> Reasons:
 def _unexpected_drops(links: Mapping[str, Mapping[str, Any]]) -> Reasons:
     for name, count in links.items():
         if lost := count.get("unasked", 0):
-            yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that nobody asked it to drop"
+            yield "emulator-bound", f"link {name} dropped {lost:.0f} packets that it was not told to drop"
 
 
 def _late(links: Mapping[str, Mapping[str, Any]]) -> Reasons:
@@ -160,7 +160,7 @@ def _machine(machine: Mapping[str, Any]) -> Reasons:
 def _backlog_drops(machine: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> Reasons:
     dropped, carried = machine.get("dropped", 0), sum(count.get("packets", 0) for count in links.values())
     if dropped > DROPPED * carried:
-        yield "emulator-bound", f"the machine dropped {dropped} packets that no CPU took up in time"
+        yield "emulator-bound", f"the machine dropped {dropped} packets because no CPU was free in time"
 
 
 def _hosts(seconds: float, hosts: Mapping[str, Mapping[str, float]]) -> Reasons:

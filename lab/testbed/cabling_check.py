@@ -44,7 +44,9 @@ def parse_answered(text: str) -> set[tuple[str, str]]:
 
 
 def arp_script(interfaces: Sequence[str]) -> str:
-    """Shell lines that bring interfaces up, ask over each of them, and show who else asks there."""
+    """Shell lines that bring interfaces up, ask over each of them, and show the other machines that ask
+    there.
+    """
     lines = [f"ip link set {name} up" for name in interfaces]
     for name in interfaces:
         dump = f"timeout {LISTEN} tcpdump -Z root -i {name} -Q in -nn -e -l arp 2>/dev/null"
@@ -104,7 +106,7 @@ async def find_wiring(
 def cabling_faults(
     dead: Sequence[LinkEnd], found: Wiring, known: Mapping[str, Mapping[str, Interface]], ports: Ports
 ) -> list[str]:
-    """Return a sentence for every link with a silent end: what is wrong, and which cable to look at."""
+    """Return a sentence for every link with a silent end: the fault, and the cable to check."""
     firsts = {end.link.name: end for end in reversed(dead)}.values()
     return [_fault(end, ports[end.peer][end.link.interface(end.peer)], found, known) for end in firsts]
 
@@ -123,7 +125,7 @@ def _fault(end: LinkEnd, far: str, found: Wiring, known: Mapping[str, Mapping[st
             )
     if near_port in found or far_port in found:
         return f"{link}: its ends see each other and pass no packets; look for a filter (iptables) on either"
-    return f"{link} is dead: nobody answers behind either end; look at both cables, and at the circuit"
+    return f"{link} is dead: no answer from either end; check both cables, and the link between them"
 
 
 async def mtu_faults(hosts: Mapping[str, CommandRunner], ends: Sequence[LinkEnd]) -> list[str]:

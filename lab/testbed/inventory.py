@@ -31,7 +31,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SshAccess(BaseModel):
-    """Access to machines over SSH; what is left out comes from ~/.ssh/config, keys and agent."""
+    """Access to machines over SSH; defaults come from ~/.ssh/config, keys and agent."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -205,7 +205,7 @@ def template(topology: Topology, name: str) -> str:
 
 
 def write(inventory: Inventory) -> str:
-    """Return the inventory as YAML; what is left out stays out."""
+    """Return the inventory as YAML, without the fields that were left out."""
     return yaml_loader.dump(inventory.model_dump(exclude_none=True, exclude_defaults=True))
 
 

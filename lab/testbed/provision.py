@@ -36,7 +36,7 @@ def missing_parts(found: Survey) -> list[str]:
 
 
 def require_room(host: str, found: Survey) -> None:
-    """Raise a `HostError` when a machine has no room for what it lacks."""
+    """Raise a `HostError` when a machine has no room for its missing packages."""
     room = ROOM if found.missing_packages() else 16
     if found.free_mib < room:
         raise HostError(
@@ -46,7 +46,7 @@ def require_room(host: str, found: Survey) -> None:
 
 
 async def provision(host: Host, found: Survey) -> None:
-    """Run `provision.sh` on a machine that lacks something, and start its Docker.
+    """Run `provision.sh` on a machine with missing packages, and start its Docker.
 
     Raises:
         HostError: it failed; with the script's last words.

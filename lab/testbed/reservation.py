@@ -82,7 +82,7 @@ def parse(text: str) -> Holder | None:
 
 
 def acquire_script(holder: Holder) -> str:
-    """Shell lines that take both locks where nobody has them, and print what is in them now."""
+    """Shell lines that take both locks if they are free, and print their present content."""
     text = shlex.quote(json.dumps(asdict(holder)))
     takes = "".join(f"(set -C; printf %s {text} > {file}) 2>/dev/null || :\n" for file in (CLAIM, BUSY))
     return f"mkdir -p {FOLDER} || exit 1\n{takes}cat {CLAIM}; echo; cat {BUSY}\n"

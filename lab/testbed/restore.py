@@ -1,4 +1,4 @@
-"""Giving machines back as they were: what `prepare` and runs made goes, what was there stays.
+"""Restoring machines: objects that `prepare` and runs made are removed, all others stay.
 
 What was there is in a survey that `prepare` stored on the machine before it changed anything, so
 another person on another machine can restore as well. What was made is in a record beside it
@@ -31,9 +31,9 @@ OWN_FOLDERS = ("/usr/local/lib/lab", LOGS)
 #: What the lab leaves in folders that it shares with others.
 LEFTOVERS = {PIDS: f"{PIDS}/*.pid {PIDS}/*.started", "/run/lab": "/run/lab/docker.sock"}
 NOT_WHOLE = (
-    f"the survey of what was there before the lab, {BEFORE}, is damaged or of an older version, so nothing "
-    "was taken away there; restore with the version of the lab that prepared the machine, or take off by "
-    f"hand what 'lab testbed prepare --dry-run' names, then delete {FOLDER}"
+    f"the survey of the machine's first state, {BEFORE}, is damaged or of an older version, so nothing "
+    "was removed there. Restore with the version of the lab that prepared the machine. Or remove by hand "
+    f"the objects that 'lab testbed prepare --dry-run' names, then delete {FOLDER}"
 )
 
 
@@ -61,7 +61,7 @@ async def keep_first_survey(host: Host, found: Survey) -> None:
 
 
 async def append_names(host: CommandRunner, file: str, names: list[str]) -> None:
-    """Add names to a file on a machine, safe from a loss of power: what is about to be touched."""
+    """Add names of objects that will be touched to a file on a machine, safe from a loss of power."""
     # the first line ends one that a loss of power cut
     lines = "".join(f"\n{name}" for name in names) + "\n"
     script = f"mkdir -p {FOLDER}\nprintf %s {shlex.quote(lines)} >> {file}\nsync {file}\n"
@@ -69,7 +69,7 @@ async def append_names(host: CommandRunner, file: str, names: list[str]) -> None
 
 
 async def write_names(host: Host, file: str, names: list[str]) -> None:
-    """Put names in place of those in a file on a machine."""
+    """Replace the names in a file on a machine."""
     await undo_record.write_whole(host, file, "".join(f"{name}\n" for name in names).encode())
 
 
@@ -115,7 +115,7 @@ async def restore(host: Host) -> Restored | None:
 
 
 def undo_script(before: Survey, now: Survey, touched: list[str], made: Made) -> list[str]:
-    """Return the lines of shell that take away what was made, and give back what was changed."""
+    """Return the lines of shell that remove made objects and restore changed ones."""
     return [*_daemons(), *_data_plane(before, now, touched, made), *_images(made), *_files(before, made)]
 
 

@@ -89,7 +89,7 @@ class Testbed:
             words.append(f"{len(self.hosts)} hosts")
 
     async def reach(self) -> list[LabError | None]:
-        """Reach what can be reached; return per host what stood in the way."""
+        """Connect to every reachable host; return the obstacle per host."""
         results = await asyncio.gather(
             *(self._reach(host.name) for host in self.topology.hosts), return_exceptions=True
         )
@@ -170,7 +170,7 @@ class Testbed:
         )
 
     async def find_ports(self, *, discover: bool) -> Ports:
-        """Map ports to interfaces; those that are `auto` are looked for where `discover` says so.
+        """Map ports to interfaces; with `discover`, find those that are `auto`.
 
         Raises:
             HostError: an interface is missing, foreign, or the control network; or nothing was found.

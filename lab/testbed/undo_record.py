@@ -1,4 +1,4 @@
-"""The record, on each machine, of what the lab makes there: `restore` takes away nothing else.
+"""The record, on each machine, of the lab's objects there: `restore` removes only these.
 
 Every line is on the disk before the thing is made. A line without an end, and one that names a folder or a
 file that the lab never makes, count for nothing. What the kernel forgets with a reboot (addresses, rules)

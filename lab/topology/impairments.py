@@ -25,7 +25,7 @@ def _parameter(default: Any, least: float, most: float, unit: str, meaning: str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonImpairments:
-    """All impairments but the delay: what both directions of a link may have in common."""
+    """All impairments except the delay: both directions of a link may have the same."""
 
     rate: float | None = _parameter(None, 0.001, 1e6, "Mbit/s", "Mbit/s with Ethernet headers")
     jitter: float = _parameter(

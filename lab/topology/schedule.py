@@ -167,7 +167,7 @@ def trace(text: str, source: str) -> list[dict[str, Any]]:
 
 
 def _csv(text: str, source: str) -> Iterator[dict[Any, Any]]:
-    """Rows as mappings; what stands beyond the columns is under None."""
+    """Rows as mappings; cells beyond the columns are under None."""
     reader = csv.DictReader(line for line in text.splitlines() if line.strip())
     try:
         yield from reader

@@ -31,7 +31,7 @@ class Site(NamedTuple):
 
 
 class PublishedRtt(NamedTuple):
-    """A round-trip time in ms and where it is from; `estimated` when nobody published it."""
+    """A round-trip time in ms and where it is from; `estimated` when no study published it."""
 
     rtt: float
     source: str

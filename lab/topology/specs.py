@@ -99,7 +99,7 @@ def own_sites(graph: nx.Graph[Any]) -> dict[str, sites.Site]:
 
 
 def plain_copy(graph: nx.Graph[Any]) -> nx.Graph[Any]:
-    """Return a copy that shares nothing that can change; of its own attributes those that count."""
+    """Return a copy without shared mutable parts; it has only the known attributes."""
     fresh: nx.Graph[Any] = nx.Graph()
     fresh.graph.update({key: copy.deepcopy(graph.graph[key]) for key in KEPT if key in graph.graph})
     fresh.add_nodes_from((node, _copied(attributes)) for node, attributes in graph.nodes(data=True))

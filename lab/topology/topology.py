@@ -195,7 +195,7 @@ class Topology:
         return self._trees[host]
 
     def with_rate(self, mbit: float | None) -> Topology:
-        """Return the same topology with every link at this rate (Mbit/s); None takes the limits away."""
+        """Return the same topology with every link at this rate (Mbit/s); None removes the limits."""
         graph = specs.plain_copy(self._graph)
         for _, _, edge in graph.edges(data=True):
             edge["rate"] = mbit
@@ -204,7 +204,7 @@ class Topology:
         return self._with(graph)
 
     def with_cpus(self, cpus: float | None) -> Topology:
-        """Return the same topology with so many CPUs for every host; None takes the limits away."""
+        """Return the same topology with so many CPUs for every host; None removes the limits."""
         graph = specs.plain_copy(self._graph)
         for _, node in graph.nodes(data=True):
             node["cpus"] = cpus
@@ -215,7 +215,7 @@ class Topology:
         return self.numbered_like(self)
 
     def numbered_like(self, running: Topology) -> Topology:
-        """Return this topology; what a running one has as well keeps the numbers that it has there.
+        """Return this topology, with the numbers of a running one for all common hosts and links.
 
         A link that the running one has between the same two hosts is the same link.
         """

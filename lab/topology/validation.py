@@ -249,7 +249,8 @@ def _whole_faults(graph: nx.Graph[Any], separate_parts: bool) -> Iterator[str]:
     if len(parts) > 1:
         smaller = sorted(parts, key=len)[:-1]
         names = ", ".join(str(min(part, key=str)) for part in smaller)
-        yield f"it is in {len(parts)} parts that do not touch (that of {names} is apart) and does not say so"
+        apart = f"{len(parts)} parts without a link between them (that of {names} is separate)"
+        yield f"it is in {apart} and separate_parts is not set"
 
 
 def _number(value: Any) -> TypeGuard[float]:

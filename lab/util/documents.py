@@ -1,4 +1,4 @@
-"""The one door through which documents come in, whoever wrote them.
+"""The one way in for documents of any author.
 
 Topologies, side files, traces, schedules, inventories and run folders are read by `read` (a file) or
 inside `guarded` (data that is already here). Both bound size, count, depth and time. What a reader did
@@ -164,7 +164,7 @@ def content(
 
 @contextmanager
 def _opened(file: Path, pipes: bool) -> Iterator[int]:
-    """A descriptor of the file; opening a pipe waits for nobody, and a device is opened for nobody."""
+    """A descriptor of the file; opening a pipe does not wait, and devices are refused."""
     allowed = (stat.S_ISREG, stat.S_ISFIFO, stat.S_ISCHR, stat.S_ISSOCK) if pipes else (stat.S_ISREG,)
     mode = file.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -181,7 +181,7 @@ def _opened(file: Path, pipes: bool) -> Iterator[int]:
 
 
 def _real(handle: int, file: Path) -> Path:
-    """The path of an open file, links followed: of the one that is open, not of one put there since."""
+    """The path of the open file, links followed, even if another file has its name now."""
     at = Path(f"/proc/self/fd/{handle}")
     return at.resolve() if at.exists() else file.resolve()
 

@@ -47,7 +47,7 @@ def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
 
 
 def replace(path: Path, text: str | bytes, *, mode: int = 0o644, sync: bool = False) -> None:
-    """Put a text in the place of a file, so that readers see the old one or the new one, whole.
+    """Replace a file by a text, so that readers see the complete old or the complete new one.
 
     A link in that place is replaced, and not followed.
 
@@ -93,7 +93,8 @@ def make_folder(folder: Path) -> None:
 
 
 def name_whole(folder: Path, name: Path) -> Path:
-    """Rename a folder that was made beside its place, so that nobody ever finds half of it under its name.
+    """Rename a folder that was made beside its place, so that no reader finds an incomplete one under its
+    name.
 
     That holds after a power cut, too: all of it is on the disk before it gets the name.
 

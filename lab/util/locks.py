@@ -17,7 +17,7 @@ from lab.util.paths import STATE
 
 @contextmanager
 def machine_lock(name: str, emit: Emit, doing: str) -> Iterator[None]:
-    """Hold the machine-wide lock `name`; says so when another process has it, and waits."""
+    """Hold the machine-wide lock `name`; reports when another process has it, and waits."""
     STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / f"{name}.lock").open("w") as lock:
         _wait_for(lock, emit, lambda: f"another process is {doing}")
@@ -39,7 +39,7 @@ def machine_lock_if_free(name: str) -> Iterator[bool]:
 
 @contextmanager
 def lab_lock(folder: Path, name: str, emit: Emit) -> Iterator[None]:
-    """Hold the lock of one lab, in its folder: who changes the lab holds it meanwhile.
+    """Hold the lock of one lab, in its folder; every change of the lab holds it.
 
     Says who has it when another process does, and waits for that one.
 
@@ -49,7 +49,7 @@ def lab_lock(folder: Path, name: str, emit: Emit) -> Iterator[None]:
     with (folder / "lock").open("a+") as lock:
         _wait_for(lock, emit, lambda: f"lab {name} is in the hands of {_holder(lock)}")
         if not (folder / "lock").exists():
-            raise LabError(f"lab {name} was taken down meanwhile; bring it up again")
+            raise LabError(f"lab {name} was removed by another command; bring it up again")
         lock.truncate(0)
         lock.write(f"process {os.getpid()} ({' '.join(sys.argv)})")
         lock.flush()

@@ -1,4 +1,4 @@
-"""Signals that end a command in order: whatever it has built is taken away first."""
+"""Signals that end a command in order: it first removes everything that it has built."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Virtual time: a kernel whose clock stands still while anything computes, and jumps while all wait."""
+"""Virtual time: a kernel whose clock stops while programs compute, and jumps while all wait."""

@@ -1,4 +1,4 @@
-"""A box: one user-mode Linux kernel whose time stands still while programs compute, and jumps when all wait.
+"""A box: one user-mode Linux kernel whose time stops while programs compute, and jumps when all wait.
 
 A box does one thing, its order, and ends. It belongs to the process that boots it: when that process dies,
 the box and all its processes die too. It runs on one processor of this machine, as its kernel and its
@@ -114,7 +114,7 @@ def _room(path: Path) -> int:
 
 @contextmanager
 def mount_point() -> Iterator[None]:
-    """The folder in whose place each box sees its own; the last box to end takes it away again.
+    """The folder that each box sees as its own; the last box to end removes it again.
 
     Every box holds a shared lock on it: a folder that is removed would vanish from a box that runs, too.
     """

@@ -67,7 +67,7 @@ def put(path: str, text: str) -> None:
 
 
 def wait_as_first(pid: int) -> int:
-    """Wait for a process and return its status; meanwhile bury the orphans, as process 1 has to."""
+    """Wait for a process and return its status; also reap orphans, the duty of process 1."""
     while True:
         ended, status = os.waitpid(-1, 0)
         if ended == pid:

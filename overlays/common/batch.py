@@ -45,7 +45,7 @@ class Batch:
         return self
 
     def write(self, path: str, text: str, mode: int = 0o644, secret: str = "") -> Batch:
-        """Write a text file, making its folder; a `secret` is a name for a text that stands in no log."""
+        """Write a text file, making its folder; a `secret` is a name for a text that no log shows."""
         folder = path.rsplit("/", 1)[0] or "/"
         self._lines.append(f"mkdir -p {shlex.quote(folder)}")
         if secret:  # with its mode from its first byte on

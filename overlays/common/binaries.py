@@ -71,7 +71,7 @@ def given(variable: str, program: str) -> Path | None:
 
 
 def from_images(images: Sequence[str], path: str, *, pull: bool) -> bytes | None:
-    """Return a file out of the first of these images that is here, or can be pulled; None when none can."""
+    """Return a file of the first of these images that is here or can be pulled, or None."""
     if not shutil.which("docker"):
         return None
     here = [image for image in images if _docker("image", "inspect", image) is not None]
@@ -124,7 +124,7 @@ async def obtain(missing: str, find: Callable[[], bytes | None], remedy: str) ->
     """Return a program's bytes, looked for, built or pulled while the event loop goes on.
 
     Raises:
-        OverlayError: it cannot be had; the message begins with `missing`.
+        OverlayError: it is not available; the message begins with `missing`.
     """
     if (data := await attached.in_thread(find)) is None:
         raise OverlayError(f"{missing} is here; {remedy}")
@@ -132,6 +132,6 @@ async def obtain(missing: str, find: Callable[[], bytes | None], remedy: str) ->
 
 
 def program(variable: str, name: str, images: Sequence[str], path: str) -> bytes | None:
-    """Return a program's bytes from wherever it can be had; None where it cannot."""
+    """Return a program's bytes from the first place that has it, or None."""
     found = given(variable, name)
     return found.read_bytes() if found else from_images(images, path, pull=True)

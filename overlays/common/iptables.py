@@ -1,4 +1,4 @@
-"""Taking away what a daemon left in netfilter's tables: only the rules that are its own."""
+"""Removing a daemon's own rules from netfilter's tables."""
 
 from __future__ import annotations
 

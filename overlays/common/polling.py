@@ -13,7 +13,7 @@ INTERVAL = 0.1
 
 
 async def until(probe: Callable[[], Awaitable[str]], timeout: float, what: str) -> None:
-    """Ask `probe` until it has nothing to say; its words tell why the state is not there yet.
+    """Ask `probe` until it returns an empty text; its text is the reason why the state is not reached yet.
 
     Raises:
         OverlayError: it still had something to say after `timeout` (s).

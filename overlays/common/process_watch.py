@@ -21,7 +21,7 @@ LONGEST = 86_400.0
 
 
 async def until_one_ends(daemons: Mapping[Host, Mapping[str, str]]) -> None:
-    """Return when a process has ended whose id stands in one of the files (by daemon) of a host."""
+    """Return when a process has ended. Files of a host, one per daemon, have the process ids."""
     ends = [
         asyncio.ensure_future(_ends(host, *one)) for host, files in daemons.items() for one in files.items()
     ]

@@ -1,4 +1,4 @@
-"""Overlays whose hosts forward for each other: they can only stand on hosts that are connected."""
+"""Overlays whose hosts forward for each other: they need hosts that are connected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RelayingOverlay(Overlay):
 
     @abstractmethod
     async def remove(self, host: Host) -> None:
-        """Take the overlay off one host, leaving that host as it was."""
+        """Remove the overlay from one host, and restore that host."""
 
     async def join(self, host: Host) -> None:
         routes.refuse_gap(self.name, self.topology, (*self.hosts, host))
@@ -28,6 +28,6 @@ class RelayingOverlay(Overlay):
         self.hosts = rest
 
     async def uninstall(self) -> None:
-        """Take the overlay off all hosts, also off those after one that fails."""
+        """Remove the overlay from all hosts, also from those after one that fails."""
         await together(self.remove(host) for host in self.hosts)
         self.hosts = ()

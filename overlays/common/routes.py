@@ -133,7 +133,7 @@ async def install(hosts: tuple[Host, ...], topology: Topology, overlay: str) -> 
 
 
 async def renew(hosts: tuple[Host, ...], topology: Topology, overlay: str, tunnel: int = 0) -> None:
-    """Give every host other routes in place of those it has; `tunnel` is as in `add_tunnel`."""
+    """Replace the routes of every host; `tunnel` is as in `add_tunnel`."""
 
     async def one(host: Host) -> None:
         batch = add(drop(Batch(), overlay), host.name, topology, overlay)

@@ -1,4 +1,4 @@
-"""Keys and certificates for one install of an overlay's store: who has none of them gets no answer from it.
+"""Keys and certificates for one installation of an overlay's store, which answers only their owners.
 
 They are made on this machine, with a certificate authority whose key is forgotten at once. On hosts they lie
 in a folder that only root can read, and they go with the overlay.
@@ -36,7 +36,7 @@ def key_of(certificate: str) -> str:
 
 
 def write(batch: Batch, overlay: str, files: Mapping[str, bytes]) -> Batch:
-    """Write files, each readable by root alone; keys stand in no log."""
+    """Write files, each readable by root alone; keys are in no log."""
     place = folder(overlay)
     batch.run(["mkdir", "-p", "-m", "700", place])
     for name, data in files.items():

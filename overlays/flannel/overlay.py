@@ -239,7 +239,7 @@ class Flannel(Overlay):
         await self.install((*self.hosts, host), self.topology)
 
     async def leave(self, host: Host) -> None:
-        """Take a host off, and its lease out of the store: the others then drop their routes to it."""
+        """Remove a host, and its lease from the store: the others then drop their routes to it."""
         assert self._store is not None, "it is installed"
         if host is self._store.host:
             raise OverlayError(

@@ -159,7 +159,7 @@ class Libnetwork(Overlay):
         await self.add_network(NETWORK, self.settings["subnet"])
 
     async def _remove_ingress(self) -> None:
-        """Take away the network for published ports, which every node would attach itself to first.
+        """Remove the network for published ports, which every node would attach itself to first.
 
         While nodes did, attaching an endpoint to another network failed now and then (Docker 20.10).
         """
@@ -204,7 +204,7 @@ class Libnetwork(Overlay):
             await self.on_hosts(lambda host: self._gossips(host, timeout))
 
     async def _gossips(self, host: Host, timeout: float) -> None:
-        """Return once a daemon's gossip knows all the others: what comes from a stranger is dropped."""
+        """Return once a daemon's gossip knows all the others; it drops packets from unknown daemons."""
         async with self._diagnosed(host):
             await until(lambda: self._strangers(host), timeout, f"libnetwork on {host.name}: its gossip")
 
@@ -253,7 +253,7 @@ class Libnetwork(Overlay):
         return ""
 
     async def _outside(self, host: Host) -> str:
-        """Return why a daemon is no part of the cluster, by its own words."""
+        """Return the daemon's own reason why it is not part of the cluster."""
         answer = await docker_api.call(host, "GET", "info")
         state = answer.json["Swarm"] if answer.ok else {"Error": answer.message}
         return "" if state.get("LocalNodeState") == "active" else state["Error"] or "not in the cluster"

@@ -220,7 +220,7 @@ class Nebula(BridgedOverlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        """Give the hosts other routes; with relays, daemons start anew, as they have other neighbours."""
+        """Give the hosts other routes; with relays, daemons restart, because they have other neighbours."""
         routes.refuse_gap(self.name, topology, self.hosts)
         await self.reroute(topology, PORT)
         if self.settings["relays"] == "on":

@@ -19,7 +19,7 @@ _CERTIFICATE = re.compile(
 
 
 def certificates(printed: str) -> list[str]:
-    """Return the certificates that stand one after the other."""
+    """Return the certificates of a text that has several, one after the other."""
     return _CERTIFICATE.findall(printed)
 
 

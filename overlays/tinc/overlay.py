@@ -72,7 +72,8 @@ class Tinc(BridgedOverlay):
         return public_key((await batch.run(["cat", own]).on(host)).stdout)
 
     def configuration(self, host: Host) -> str:
-        """Return the text of ``tinc.conf``: whom to connect to, and a tap device for Ethernet frames.
+        """Return the text of ``tinc.conf``: the neighbours to connect to, and a tap device for Ethernet
+        frames.
 
         Of two neighbours the later one connects. When both do so at one moment each takes the
         other's connection for a second one and closes the first, and both are gone.
@@ -96,7 +97,7 @@ class Tinc(BridgedOverlay):
         return f"{address}IndirectData = yes\n{cipher}{key}"
 
     def _own(self, name: str) -> IPv4Address:
-        """Return the one address of a host's daemon, whichever way others come to know it.
+        """Return the one address of a host's daemon, the same for all others.
 
         Where there is a way round, a daemon may hear of a neighbour from afar before its own connection
         is up, and keeps sending datagrams to the address that was seen there, on another link.
@@ -169,7 +170,7 @@ class Tinc(BridgedOverlay):
         return {name: status.dump(text) for name, text in (await self.on_hosts(self._nodes)).items()}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Return per host whom it reaches by way of another one: whom its daemon hands the packets to."""
+        """Return, per host, the hosts that it reaches through another one, from its daemon's next hops."""
         name_of = {node(h.name): h.name for h in self.hosts}
         return {
             host: {

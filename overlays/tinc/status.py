@@ -24,7 +24,7 @@ BEGIN, END = "Nodes:", "End of nodes."
 
 @dataclass(frozen=True)
 class TincNode:
-    """A node as another one sees it; `nexthop` is whom packets to it are handed to."""
+    """A node as another one sees it; `nexthop` is the next hop for its packets."""
 
     name: str
     cipher: int

@@ -35,7 +35,9 @@ def carrier(report: Report, peer: str) -> str:
 
 
 def summary(carriers: Mapping[str, str]) -> str:
-    """Return ``10 fastdp``, or ``8 fastdp, AMS→192.168.1.2 sleeve, …``: who is not of the best kind."""
+    """Return ``10 fastdp``, or ``8 fastdp, AMS→192.168.1.2 sleeve, …``: the connections that are not of the
+    best kind.
+    """
     best = next((mode for mode in ("fastdp", "sleeve") if mode in carriers.values()), "")
     odd = [f"{ends} {mode}" for ends, mode in carriers.items() if mode != best]
     return ", ".join([*([f"{len(carriers) - len(odd)} {best}"] if best else []), *odd])

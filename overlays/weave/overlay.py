@@ -104,7 +104,7 @@ class Weave(RelayingOverlay):
 
     @property
     def mtu(self) -> int:
-        """The MTU of endpoints (bytes): what was asked, or the most that fits through every link."""
+        """The MTU of endpoints (bytes): the requested one, or the maximum that fits through every link."""
         if asked := int(self.settings["mtu"]):
             return asked
         least = min(link.mtu for link in self.topology.links)
@@ -127,7 +127,7 @@ class Weave(RelayingOverlay):
         await self.on_hosts(lambda host: self._install(host, copies))
 
     async def _adopt_password(self, hosts: Sequence[Host]) -> None:
-        """Go on with the password that routers run with: it stands in their own environment only."""
+        """Continue with the password of running routers, which is only in their own environment."""
         if self.settings["encryption"] == "off":
             return
         answers = await together(
@@ -190,7 +190,7 @@ class Weave(RelayingOverlay):
         await self.on_hosts(lambda host: self._ready(host, timeout, healing))
 
     async def _ready(self, host: Host, timeout: float, healing: asyncio.Lock) -> None:
-        """Ask until a router lacks nothing; one that gossip has passed by is started anew.
+        """Ask until a router is ready; restart one that gossip did not reach.
 
         Routers tell of a new connection once, and not to every neighbour, and repeat it after 30 s.
         To a router that starts, its neighbours tell all they know at once: so one of them must know
@@ -210,7 +210,7 @@ class Weave(RelayingOverlay):
         await until(lacking, timeout, f"weave on {host.name}: a complete mesh")
 
     async def _heal(self, host: Host) -> None:
-        """Start a router anew if a neighbour of it knows a route that it lacks."""
+        """Restart a router if a neighbour knows a route that it does not have."""
         own, *others = await together(self._report(one) for one in (host, *self.neighbours(host)))
         known = {name for report in others for name in status.parse(report or {}).routes}
         if own and known - set(status.parse(own).routes):
@@ -256,7 +256,9 @@ class Weave(RelayingOverlay):
         return reports
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Return per host whom it reaches by way of another one: Via ≠ Dest in its router's own report."""
+        """Return, per host, the hosts that it reaches through another one: Via ≠ Dest in its router's own
+        report.
+        """
         nick = {router.mac(self.number(h)): h.name for h in self.hosts}
         return {
             host: {nick[dest]: nick[via] for dest, via in report.multihop().items()}
@@ -287,7 +289,7 @@ class Weave(RelayingOverlay):
         await self.on_hosts(lambda host: self._meet(host, before[host], set(self._peers(host))))
 
     async def _meet(self, host: Host, before: set[str], after: set[str]) -> None:
-        """Tell a router whom it has lost and whom it got as a neighbour."""
+        """Tell a router its lost and its new neighbours."""
         for what, peers in (("forget", before - after), ("connect", after - before)):
             for peer in sorted(peers):
                 await self._tell(host, what, peer)

@@ -71,7 +71,7 @@ async def counters(host: Host) -> dict[str, int]:
 
 
 async def delete(host: Host) -> None:
-    """Take the datapath away, where there is one."""
+    """Remove the datapath, if there is one."""
     await host.run(["perl", "-", "delete", NAME], stdin=_PERL.encode(), check=False)
 
 

@@ -1,4 +1,4 @@
-"""The Weave router's program, its command, and its copy for a kernel that lacks `dummy` links."""
+"""The Weave router's program, its command, and its copy for a kernel without `dummy` links."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class WireGuard(BridgedOverlay):
     modes = ("kernel", "user")
     options = (
         Option("mode", "auto", ("auto", *modes), "who encrypts; auto is the kernel where it can"),
-        Option("topology", "mesh", ("mesh", "neighbours"), "whom a host has a tunnel to"),
+        Option("topology", "mesh", ("mesh", "neighbours"), "the hosts at the other ends of a host's tunnels"),
         Option("mtu", "1420", (), "bytes; 1440 is the most that fits on links of 1500", number=True),
         Option("subnet", "10.70.0.0/16", (), "addresses of endpoints; every host has a /24 of it"),
     )
@@ -208,7 +208,7 @@ class WireGuard(BridgedOverlay):
         return {name: result.stdout for name, result in results.items()}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Return per host whom it reaches by way of another one: whose key the packets are encrypted for."""
+        """Return, per host, the hosts that it reaches through another one, from the keys of the peers."""
         peer_of = {key: name for name, key in self._keys.items()}
         behind = {self.part(name): name for name in self._keys}
         shown = await self.on_hosts(lambda host: self._show(host, "allowed-ips"))

@@ -18,7 +18,7 @@ ASKED = ("getself", "getpeers", "getpaths")
 
 @dataclass(frozen=True)
 class YggdrasilNode:
-    """A node by its own words; `peers` are their addresses by port, `paths` lists of ports by address."""
+    """A node's own status; `peers` are their addresses by port, `paths` lists of ports by address."""
 
     address: str = ""
     coords: tuple[int, ...] = ()
@@ -26,13 +26,13 @@ class YggdrasilNode:
     paths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def next_hop(self, address: str) -> str | None:
-        """Return the peer whom packets for an address are handed to; None while no path is known."""
+        """Return the next hop for an address; None while no path is known."""
         path = self.paths.get(address)
         return self.peers.get(path[0]) if path else None
 
 
 def documents(printed: str) -> list[Any]:
-    """Return the JSON documents that stand one after the other; one that is cut off is left out."""
+    """Return the JSON documents of a text, one after the other; leave out a truncated one."""
     decoder, found, at = json.JSONDecoder(), list[Any](), 0
     while (start := printed.find("{", at)) >= 0:
         try:

@@ -95,7 +95,7 @@ class Yggdrasil(BridgedOverlay):
         await self._start_all()
 
     async def _start_all(self) -> None:
-        """Start the nodes by number: whoever connects then finds the other one listening.
+        """Start the nodes by number, so that a node that connects finds the other one listening.
 
         Once, nodes that were told again to connect while they did so had no path to a far one for a minute.
         """
@@ -111,7 +111,7 @@ class Yggdrasil(BridgedOverlay):
         return (await batch.run([*COMMAND, "-address"]).on(host)).stdout.strip()
 
     def configuration(self, host: Host) -> str:
-        """Return a node's configuration but for its keys: whom to connect to, and nobody else.
+        """Return a node's configuration without its keys: only the neighbours to connect to.
 
         Of two neighbours the later one connects. It is told so once more while it is not connected
         (`_lacking`): by itself it tries again only after a minute.
@@ -156,7 +156,7 @@ class Yggdrasil(BridgedOverlay):
         await self.wait_for(self._lacking, timeout, "its paths")
 
     async def _lacking(self, host: Host) -> str:
-        """Return whom a node is not connected to, and whom it knows no path to; a packet makes it look."""
+        """Return a node's missing connections and missing paths; a packet makes it look for a path."""
         node = await self._node(host)
         if not node.address:
             await self.check_daemon(host, DAEMON)
@@ -210,7 +210,9 @@ class Yggdrasil(BridgedOverlay):
         return {name: admin.documents(answer.stdout) for name, answer in answers.items()}
 
     async def multihop_proof(self) -> Mapping[str, Mapping[str, str]]:
-        """Return per host whom it reaches by way of another one: behind whose port its paths begin."""
+        """Return, per host, the hosts that it reaches through another one, from the first port of its
+        paths.
+        """
         await self.ready(PROOF)
         name_of = {address: name for name, address in self._addresses.items()}
         proof: dict[str, dict[str, str]] = {}
@@ -230,7 +232,7 @@ class Yggdrasil(BridgedOverlay):
         await self.ready()
 
     async def rewire(self, topology: Topology) -> None:
-        """Start nodes anew whose neighbours are others now."""
+        """Restart the nodes whose neighbours have changed."""
         routes.refuse_gap(self.name, topology, self.hosts)
         before = {host: self.configuration(host) for host in self.hosts}
         self.topology = topology
@@ -239,7 +241,7 @@ class Yggdrasil(BridgedOverlay):
         await self.install(self.hosts, topology)
 
     async def leave(self, host: Host) -> None:
-        """Take a host off; the others forget its address, and no longer try to connect to it."""
+        """Remove a host; the others forget its address, and no longer try to connect to it."""
         neighbours = self.neighbours(host)
         await super().leave(host)
 

@@ -176,6 +176,6 @@ def test_a_daemon_that_is_killed_ends_its_sample_and_leaves_nothing_behind(
     before, struck = run.samples
     assert before.verdict.state == "valid"
     assert (struck.outcome, struck.verdict.state) == ("failed", "broken")
-    assert f"{daemon} on {killed[0]} no longer runs; its last words: " in str(struck.error)
+    assert f"{daemon} on {killed[0]} no longer runs; the end of its log: " in str(struck.error)
     assert run.manifest.overlays["fake"].state == "failed"
     assert f"{daemon} on {killed[0]}" in run.manifest.overlays["fake"].reason

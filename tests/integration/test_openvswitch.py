@@ -83,7 +83,7 @@ def test_a_secure_switch_passes_only_what_a_flow_lets_through(net: Any) -> None:
     s1.start([net.addController("c0")])
     assert net.ping([h1, h2]) == 0.0
     # and what it cannot have is named
-    with pytest.raises(LabError, match="inband=True cannot be had"):
+    with pytest.raises(LabError, match="inband=True is not supported"):
         net.addSwitch("s2", cls=OVSSwitch, inband=True)
     with pytest.raises(CommandError, match="OpenFlow99"):
         net.addSwitch("s2", cls=OVSSwitch, protocols="OpenFlow99")

@@ -399,8 +399,13 @@ STOP = "start-stop-daemon --stop --retry 3 --pidfile /run/lab/daemons"
         ("wireguard:mode=user", "AMS", f"{STOP}/wireguard-go.pid", "wireguard-go on AMS no longer runs"),
         ("yggdrasil", "AMS", f"{STOP}/yggdrasil.pid", "yggdrasil on AMS no longer|no connection to AMS"),
         ("nebula", "AMS", f"{STOP}/nebula.pid", r"nebula on AMS no longer|no tunnel to .*AMS"),
-        ("weave:mode=sleeve", "AMS", f"{STOP}/weaver.pid", "weaver on AMS no longer runs; its last words: "),
-        ("flannel", "AMS", f"{STOP}/flanneld.pid", "flanneld on AMS no longer runs; its last words: "),
+        (
+            "weave:mode=sleeve",
+            "AMS",
+            f"{STOP}/weaver.pid",
+            "weaver on AMS no longer runs; the end of its log: ",
+        ),
+        ("flannel", "AMS", f"{STOP}/flanneld.pid", "flanneld on AMS no longer runs; the end of its log: "),
         ("libnetwork:mode=kv", "PRG", f"{STOP}/etcd-libnetwork.pid", "etcd-libnetwork on PRG no longer runs"),
         (
             "libnetwork:mode=swarm",

@@ -229,7 +229,7 @@ def test_capacity_tries_rates_on_one_lab_and_says_what_it_found(docker_daemon: N
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=240)
     # one line for the one overlay; progress is not in it
     assert done.stdout, done.stderr
-    for phase in ("a packet between every two endpoints", "warm-up"):
+    for phase in ("a packet between every pair of endpoints", "warm-up"):
         assert f"underlay: {phase}: done" in done.stderr, "brought up as a run brings it up"
     found = json.loads(done.stdout)
     tried = [trial["rate"] for trial in found["trials"]]

@@ -164,7 +164,7 @@ def relabelling_changes_only_names(topology: Topology) -> None:
     graph = nx.relabel_nodes(nx.Graph(topology.graph), names)
     for _, _, edge in graph.edges(data=True):
         edge["from"] = {names[host]: own for host, own in edge["from"].items()}
-    # a schedule speaks of links by names, which are made of those of their hosts
+    # a schedule refers to links by names, which are made of those of their hosts
     graph.graph.pop("schedule", None)
     other = Topology(
         graph, name=topology.name, description=topology.description, separate_parts=topology.separate_parts

@@ -136,7 +136,7 @@ def seed() -> object:
 
 
 def nap() -> object:
-    """Poll a socket that can always be written to, and read the clock, until 100 ms have gone by."""
+    """Poll a socket that can always be written to, and one with nothing to read, for 100 ms each."""
     ours, _theirs = socket.socketpair()
     end, turns = time.monotonic() + 100 * MS, 0
     while time.monotonic() < end:
@@ -146,7 +146,18 @@ def nap() -> object:
     for _ in range(1000):  # something done in between is no spinning
         select.select([], [ours], [], 1)
         os.getppid()
-    return {"turns": turns, "spins": spins, "later": int(knob("spins")) - spins}
+    later = int(knob("spins")) - spins
+    end, looks = time.monotonic() + 100 * MS, 0
+    while time.monotonic() < end:
+        select.select([ours], [], [], 0)
+        looks += 1
+    looked = int(knob("spins")) - spins - later
+    for _ in range(100):  # a few looks for work, as runtimes take them, are no spinning
+        for _ in range(10):
+            select.select([ours], [], [], 0)
+        os.getppid()
+    few = int(knob("spins")) - spins - later - looked
+    return {"turns": turns, "spins": spins, "later": later, "looks": looks, "looked": looked, "few": few}
 
 
 def price() -> object:

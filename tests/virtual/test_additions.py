@@ -102,6 +102,9 @@ def test_a_loop_that_only_polls_sleeps_and_one_that_works_does_not(kernel: Kerne
     assert 4000 < found["turns"] <= 5000  # of 100 ms, at 20 us a turn and two clock reads
     assert found["spins"] >= found["turns"] - 1
     assert found["later"] == 0
+    assert 4000 < found["looks"] <= 5016
+    assert found["looked"] >= found["looks"] - 17
+    assert found["few"] == 0
 
 
 def test_each_call_of_a_process_with_a_price_costs_it(kernel: Kernel, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def run_argv(spec: ContainerSpec) -> list[str]:
 
 
 def run_env(spec: ContainerSpec) -> dict[str, str]:
-    """Build the environment for `run_argv`: values of variables, which are nobody else's to read."""
+    """Build the environment for `run_argv`: values of variables, which other users must not read."""
     return {k: v for k, v in spec.env.items() if _by_name(k)}
 
 
@@ -98,7 +98,7 @@ class Started:
 
 
 async def start(specs: Sequence[ContainerSpec], run: RunCommand) -> dict[str, Started]:
-    """Start containers side by side; what became of each is keyed by its name.
+    """Start containers in parallel; returns the outcome of each by name.
 
     Raises:
         HostError: a container ended at once; the message has the end of its log.
@@ -144,7 +144,7 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
 
 
 async def _ping(socket: Path) -> bool:
-    """Ask the daemon once; False while nobody listens."""
+    """Ask the daemon once; False while it does not listen."""
     try:
         reader, writer = await asyncio.open_unix_connection(str(socket))
     except (FileNotFoundError, ConnectionRefusedError):

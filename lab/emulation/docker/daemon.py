@@ -1,4 +1,4 @@
-"""The machine's Docker daemon: somebody's, or one that the lab starts and takes away again.
+"""The machine's Docker daemon: an existing one, or one that the lab starts and removes again.
 
 The lab's own daemon leaves the machine's network alone: no bridge, no iptables rule, no
 sysctl. While a process uses a daemon it holds a shared lock; the last one to leave, when no
@@ -58,7 +58,7 @@ class DaemonPaths:
 
 @dataclass(frozen=True)
 class ExistingPaths:
-    """Paths that were there before the daemon was started; what it leaves beside them is taken away."""
+    """Paths from before the start of the daemon; new paths beside them are removed."""
 
     paths: frozenset[str]
 
@@ -78,7 +78,7 @@ class ExistingPaths:
         replace(folder / BEFORE_FILE, json.dumps(sorted(self.paths)))
 
     def delete_others(self, unmount: Sequence[Path], delete: Sequence[Path]) -> None:
-        """Take away what was not there before: mounts below `unmount`, the paths `delete`, control groups.
+        """Remove the new objects: mounts below `unmount`, the paths `delete`, control groups.
 
         Only empty control groups go: one with a process in it is somebody's.
         """
@@ -167,7 +167,7 @@ class Daemon:
             raise
 
     def revive(self) -> None:
-        """Start the lab's own daemon again where it died in use: what it ran is still to be removed.
+        """Start the lab's own daemon again if it died in use, because its containers must still be removed.
 
         Raises:
             MachineError: it did not start.
@@ -203,14 +203,14 @@ class Daemon:
                 self._start()
 
     def serves(self) -> bool:
-        """Tell if a daemon answers, whoever started it."""
+        """Tell if a daemon answers, the lab's own or another."""
         try:
             return get(self.paths.socket, "/_ping", START_PATIENCE)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
     def _has_containers(self) -> bool:
-        """Tell if any container runs: somebody else's, for no lab has a record.
+        """Tell if any container runs; it is not a lab's, because no lab has a record.
 
         A daemon that died says nothing, and its containers go on: each has a process beside it.
         """

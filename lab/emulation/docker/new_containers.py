@@ -28,7 +28,7 @@ class NewContainers:
         return [plan.name for plan in self.plans]
 
     async def start(self, state: LabState, run: RunCommand) -> list[tuple[HostRecord, Mapping[str, str]]]:
-        """Start all of them; returns what is to be recorded of each, and the variables of its commands.
+        """Start all of them; returns the record of each, and the variables of its commands.
 
         Raises:
             HostError: a container ended at once.
@@ -70,5 +70,5 @@ class NewContainers:
                 )
 
     async def undo(self, state: LabState, run: RunCommand) -> None:
-        """Take away what there is of these hosts, also of such that no record knows."""
+        """Remove the existing parts of these hosts, also of hosts without a record."""
         await cleanup.remove_containers(state, [plan.container.name for plan in self.plans], run)

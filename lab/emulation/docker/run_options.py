@@ -1,7 +1,7 @@
 """Containernet's parameters of a container as options of ``docker run``. Nothing is ignored.
 
 `KNOWN` has every parameter that becomes options, `ELSEWHERE` those that the network itself
-acts on, `REFUSED` those that cannot be had, each with the reason. Anything else is an error
+acts on, `REFUSED` those that are not supported, each with the reason. Anything else is an error
 that names it. The table in ``docs/reference/containernet.md`` is made from these three.
 """
 
@@ -57,9 +57,9 @@ def translate(name: str, params: Mapping[str, Any]) -> RunOptions:
 
 def _check_known(name: str, key: str, value: Any) -> None:
     if key in REFUSED and (value or key not in HARMLESS):
-        raise TopologyError(f"host {name!r}: {key}={value!r} cannot be had: {REFUSED[key]}")
+        raise TopologyError(f"host {name!r}: {key}={value!r} is not supported: {REFUSED[key]}")
     if key == "network_mode" and value not in ("none", ""):
-        raise TopologyError(f"host {name!r}: network_mode={value!r} cannot be had: {NETWORK_MODE}")
+        raise TopologyError(f"host {name!r}: network_mode={value!r} is not supported: {NETWORK_MODE}")
     known = {*KNOWN, *ELSEWHERE, *REFUSED}
     if key not in known:
         near = nearest(key, sorted(known))
@@ -172,16 +172,16 @@ def _settings(option: str) -> Options:
 KNOWN: dict[str, tuple[Options, str]] = {
     "cpus": (
         lambda v: cpu_argv(float(v)),
-        "share of the processors, 1.0 is one of them; dealt out in turns of 5 ms",
+        "share of the processors, 1.0 is one processor; accounted in periods of 5 ms",
     ),
     "cpu_quota": (_flag("cpu-quota", int), "µs of processor time in a period"),
     "cpu_period": (_flag("cpu-period", int), "µs; the period of `cpu_quota`"),
     "cpu_shares": (_flag("cpu-shares", int), "weight against other containers when all are busy"),
     "cpuset_cpus": (_flag("cpuset-cpus"), "processors to run on: `'0,2'`, `'0-3'`"),
     "mem_limit": (_flag("memory"), "bytes, or with a unit: `'64m'`"),
-    "memory": (_flag("memory"), "the lab's own word for `mem_limit`"),
+    "memory": (_flag("memory"), "the lab's own name for `mem_limit`"),
     "memswap_limit": (_flag("memory-swap"), "memory and swap together; where the kernel accounts for swap"),
-    "volumes": (volumes, "`['/outside:/inside:ro']`; `/outside` has to be there, named volumes are refused"),
+    "volumes": (volumes, "`['/outside:/inside:ro']`; `/outside` must exist, named volumes are refused"),
     "tmpfs": (_tmpfs, "`['/inside:size=3G,uid=1000']`"),
     "devices": (lambda v: [f"--device={_device(word)}" for word in _several(v)], "`['/dev/net/tun']`"),
     "sysctls": (_settings("sysctl"), "`{'net.ipv4.ip_forward': 1}`"),
@@ -199,9 +199,9 @@ KNOWN: dict[str, tuple[Options, str]] = {
 
 #: Parameters that are acted on elsewhere, and what they mean.
 ELSEWHERE = {
-    "dimage": "the image; pulled where it is missing and a registry answers. Without it: the lab's own kind "
-    "of host, with a Docker daemon inside",
-    "dcmd": "the first process, in place of the image's ENTRYPOINT and CMD; default: an idle `sh`, or the "
+    "dimage": "the image; pulled if it is missing and a registry answers. Default: the lab's own kind of "
+    "host, with a Docker daemon inside",
+    "dcmd": "the first process, instead of the image's ENTRYPOINT and CMD; default: an idle `sh`, or the "
     "image's own command where it has no `sh`",
     "build_params": "builds the image first; as docker-py's `images.build`: `path`, `dockerfile`, `tag`, …",
     "environment": "`{'NAME': 'value'}` or `['NAME=value']`",
@@ -217,14 +217,14 @@ ELSEWHERE = {
     "mac": "hardware address of the first interface",
     "defaultRoute": "`'via 10.0.0.254'` or an interface's name",
     "rm": "accepted: names carry the lab's id, so no older container has this one",
-    "site": "the lab's own: the site that the host stands at",
+    "site": "the lab's own parameter: the site of the host",
 }
 
 NETWORK_MODE = (
     "a container's network is the lab's links and nothing else; leave it out, and use port_bindings to "
     "reach a service from this machine"
 )
-#: Parameters that cannot be had, and why; those of `HARMLESS` may be given as False or empty.
+#: Parameters that are not supported, and why; those of `HARMLESS` may be given as False or empty.
 REFUSED = {
     "privileged": "no container of a lab is privileged; ask for what it needs with cap_add and devices",
     "device_requests": "graphics processors are not passed on",

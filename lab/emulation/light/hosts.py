@@ -34,7 +34,7 @@ STARTER = (sys.executable, "-P", "-S", "-m", "lab.emulation.light.starter")
 
 
 def image_roots(emit: Emit) -> Mapping[str, Path]:
-    """Return the root file systems of the images by tag; Docker is started only if they have to be exported.
+    """Return the root file systems of the images by tag; Docker starts only if they must be exported.
 
     Raises:
         MachineError: they are not there and cannot be made.
@@ -83,7 +83,7 @@ def _variables(state: LabState, name: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class NewLightHosts:
-    """Light hosts of a topology that are to be made; `files` are the root file systems by tag."""
+    """New light hosts of a topology; `files` are the root file systems by tag."""
 
     topology: Topology
     specs: Sequence[HostSpec]
@@ -96,7 +96,7 @@ class NewLightHosts:
         return [spec.name for spec in self.specs]
 
     async def start(self, state: LabState, run: RunCommand) -> list[tuple[HostRecord, Mapping[str, str]]]:
-        """Start all of them by one process; returns what is to be recorded of each, and its variables.
+        """Start all of them by one process; returns the record of each, and its variables.
 
         Raises:
             HostError: one could not be made; has the kernel's words.
@@ -131,7 +131,7 @@ class NewLightHosts:
         """Return at once: a host that was started has nothing to wait for."""
 
     async def undo(self, state: LabState, run: RunCommand) -> None:
-        """Take away what there is of these hosts, also of such that no record knows."""
+        """Remove the existing parts of these hosts, also of hosts without a record."""
         await cleanup.end_processes(state, self.names)
 
 

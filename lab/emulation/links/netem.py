@@ -53,7 +53,7 @@ def add_commands(link: LinkState, direction: str) -> list[str]:
 
 
 def change_commands(link: LinkState, direction: str) -> list[str]:
-    """Return the `tc` lines that set one direction anew; packets under way keep their times."""
+    """Return the `tc` lines that set one direction again; packets under way keep their times."""
     return [netem_command("change", link, direction), *htb.rate_commands("change", link, direction)]
 
 

@@ -14,7 +14,7 @@ SHARE = 0.5
 
 
 def available() -> int:
-    """Return the bytes of memory that can be had without swapping."""
+    """Return the bytes of memory that are available without swapping."""
     rows = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
     return int(rows["MemAvailable"].split()[0]) << 10
 
@@ -37,7 +37,7 @@ def check(links: Iterable[LinkState], free: int | None = None) -> None:
         raise ShaperError(
             f"{name}: its packets under way and in its queues need {_size(most)} of memory when it is full"
             f"{f', all links {_size(total)}' if most != total else ''}; half of the {_size(free)} that are "
-            f"free can be had: give a smaller delay, rate or queue"
+            f"free are available: give a smaller delay, rate or queue"
         )
 
 

@@ -168,7 +168,7 @@ class Shaper(ABC):
 
     @abstractmethod
     async def _replace(self, before: LinkState, after: LinkState, states: Mapping[str, LinkState]) -> None:
-        """Shape a running link anew, and store all states; what fails half way is undone."""
+        """Shape a running link again, and store all states; undo the change on a failure."""
 
     async def _switch(self, states: Mapping[str, LinkState]) -> None:
         """Store new states, and do what the shaper still has to do for them."""

@@ -1,4 +1,4 @@
-"""The store of what is asked of a lab's links: files that any process can take up, and a lock on them."""
+"""The store of the requested states of a lab's links: files that any process can read, and a lock on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LinkStore:
 
     @property
     def states(self) -> dict[str, LinkState]:
-        """Every link by its name, read anew: another process may have changed one."""
+        """Every link by its name, read again: another process may have changed one."""
         return self._read(CURRENT)
 
     @property
@@ -53,7 +53,7 @@ class LinkStore:
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Hold the lock: no other process, nor another task of this one, changes a link meanwhile."""
+        """Hold the lock: no other process, nor another task of this one, changes a link during this."""
         with (self.folder / "lines.lock").open("w") as lock:
             while True:
                 try:

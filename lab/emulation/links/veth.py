@@ -93,7 +93,7 @@ class Fabric:
         await netns.batch("ip", self.namespace, [f"link set {link.bridge} up" for link in links], self.run)
 
     async def clear_links(self, links: Sequence[LinkSpec | LinkState]) -> None:
-        """Take away what there is of links: whole, half built, and those whose ports went with a host."""
+        """Remove links: complete ones, half built ones, and those whose ports were removed with a host."""
         argv = netns.inside(self.namespace, ["ip", "-force", "-batch", "-"])
         # the hosts' interfaces go with the ports
         devices = [name for n in (link.number for link in links) for name in (f"br{n}", f"{n}a", f"{n}b")]

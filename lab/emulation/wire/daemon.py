@@ -60,7 +60,7 @@ class Control:
 
 
 def handle(loop: WireLoop, request: bytes) -> dict[str, Any]:
-    """Do what a request asks and return the status; what makes no sense is answered by an ``error``."""
+    """Execute a request and return the status; an invalid request gets an ``error``."""
     try:
         order = json.loads(request)
         if order["do"] == "set":
@@ -127,7 +127,7 @@ def same_namespace(name: str) -> bool:
 
 
 def serve(folder: Path, name: str, ready: int) -> None:
-    """Be the wire of the namespace whose path is `name`; say so on the descriptor `ready`."""
+    """Be the wire of the namespace whose path is `name`; report readiness on the descriptor `ready`."""
     os.setsid()
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -134,7 +134,7 @@ class WireLoop:
             self._set_queue(spec, max(0, spec.delay - lead))
 
     def _set_queue(self, spec: QueueSpec, delay: int) -> None:
-        """Make a queue, or set it anew."""
+        """Make a queue, or set it again."""
         number = spec.number
         if number not in self.queues:
             waiting = partial(self._backlog.waiting, spec.port, number)

@@ -251,7 +251,9 @@ class Queue:
                 self._hold(now - self._age(slot, 1, wall) + delay, packet, 1)
 
     def _decide(self, verdict: int, packet: int) -> bool:
-        """Accept or drop one packet at once, whatever is before it; False when that could not be said."""
+        """Accept or drop one packet at once, without regard to earlier ones; False when the verdict could
+        not be sent.
+        """
         header = attribute(NFQA_VERDICT_HDR, struct.pack(">II", verdict, packet))
         try:
             self._socket.send(message(NFQNL_MSG_VERDICT, NLM_F_REQUEST, self.number, header))

@@ -43,7 +43,7 @@ BRIDGED = tuple(
 
 
 class ProbeError(Exception):
-    """The wire cannot be had here; says why, in a few words."""
+    """The wire is not available here; the text is the reason, in a few words."""
 
 
 def run(argv: Sequence[str], stdin: bytes, otherwise: str) -> None:
@@ -116,7 +116,7 @@ def open_ends() -> tuple[socket.socket, socket.socket]:
 
 
 def crossing(sender: socket.socket, receiver: socket.socket, number: int) -> int | None:
-    """Return how long a frame takes over the link, ns; None when it does not arrive."""
+    """Return the time of a frame over the link, ns; None when it does not arrive."""
     wanted = frame(number)
     sent = time.clock_gettime_ns(time.CLOCK_REALTIME)
     sender.send(wanted)
@@ -146,7 +146,7 @@ def start_wire() -> int:
     os.close(writer)
     word = os.read(reader, 256)
     if word != b"+":
-        raise ProbeError(f"netfilter queues cannot be had ({word.decode() or 'no word'})")
+        raise ProbeError(f"netfilter queues are not available ({word.decode() or 'no word'})")
     return pid
 
 

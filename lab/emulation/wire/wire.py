@@ -37,7 +37,7 @@ def start_command(lab_namespace: str, folder: Path) -> list[str]:
 async def try_out(
     run: RunCommand, frames: int = probe.FRAMES, marked: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Try a wire for real; return ``variant`` and ``lead`` (ns), or a ``reason`` why it cannot be had.
+    """Test a real wire; return ``variant`` and ``lead`` (ns), or a ``reason`` why it is not available.
 
     `marked` is the variable by which the clean-up of a lab finds the attempt.
 
@@ -104,7 +104,7 @@ class Wire(Shaper):
         await self._run(netns.inside(self._namespace, ["tee", *probe.BRIDGED]), stdin=b"1\n")
         facts = await try_out(self._run, marked=self._marked)
         if "reason" in facts:
-            raise ShaperError(f"the wire cannot be had: {facts['reason']}")
+            raise ShaperError(f"the wire is not available: {facts['reason']}")
         self._facts.write_text(json.dumps(facts))
         for family in iptables.families():
             argv = netns.inside(self._namespace, iptables.restore(facts["variant"], family))
@@ -176,7 +176,7 @@ class Wire(Shaper):
         return facts
 
     async def _switch(self, states: Mapping[str, LinkState]) -> None:
-        """Store other states and go there: the daemon holds a queue before packets come to it."""
+        """Store other states and apply them: the daemon holds a queue before packets arrive in it."""
         before = self.states
         await super()._switch(states)
         kept = [link for name, link in before.items() if name in states]

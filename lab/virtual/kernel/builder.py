@@ -1,4 +1,4 @@
-"""Building the kernel: what that needs of this machine, and make with its progress."""
+"""Building the kernel: its requirements on this machine, and make with its progress."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def compiler() -> str:
 
 
 def lacking() -> list[str]:
-    """Return the packages that lack for a build, in the order of `NEEDED`."""
+    """Return the packages that are missing for a build, in the order of `NEEDED`."""
     return list(dict.fromkeys(package for name, package in NEEDED.items() if not shutil.which(name)))
 
 
@@ -99,7 +99,7 @@ def build(source: Source, path: Path, scratch: Path, emit: Emit) -> Path:
     emit(
         Note(
             f"building the kernel of virtual time from {source}: about {minutes():.0f} minutes on {cores} "
-            f"processor{'s' * (cores > 1)}, and {DISK / 1e9:.0f} GB of disk meanwhile; this is done once"
+            f"processor{'s' * (cores > 1)}, and {DISK / 1e9:.0f} GB of disk during that; this is done once"
         )
     )
     tree = unpack(path, scratch, UNUSED)
@@ -117,7 +117,7 @@ def build(source: Source, path: Path, scratch: Path, emit: Emit) -> Path:
 
 
 def facts(made: Path) -> dict[str, str]:
-    """Return what is to be known of a kernel that was built."""
+    """Return the facts about a kernel that was built."""
     release = (made / "release").read_text().strip()
     return {"release": release, "compiler": compiler(), "sha256": sha256(made / PROGRAM)}
 

@@ -14,7 +14,7 @@ ADDITIONS = Path(__file__).resolve().parent.parent / "additions"
 
 @dataclass(frozen=True)
 class Edit:
-    """One change of one file: text beside an anchor, or in its place (`instead`)."""
+    """One change of one file: text beside an anchor, or instead of it (`instead`)."""
 
     file: str
     anchor: str

@@ -88,7 +88,7 @@ def obtain(source: Source, folder: Path, run: Run | None = None) -> Path:
     """Return the file with the source, checked; `folder` is where apt may put its lists and the package.
 
     Raises:
-        MachineError: it cannot be had, or is not what was pinned.
+        MachineError: it is not available, or is not what was pinned.
     """
     path = source.file or _download(source, folder, run or _run)
     if (found := sha256(path)) != source.sha256:
@@ -100,7 +100,7 @@ def obtain(source: Source, folder: Path, run: Run | None = None) -> Path:
 
 
 def obtain_first(sources: Sequence[Source], folder: Path, emit: Emit) -> tuple[Source, Path]:
-    """Return the first source that can be had, with its file.
+    """Return the first available source, with its file.
 
     Raises:
         MachineError: none can; the message says for each why, and what to do.
@@ -112,9 +112,9 @@ def obtain_first(sources: Sequence[Source], folder: Path, emit: Emit) -> tuple[S
         except MachineError as error:
             refused.append(f"{source}: {error}")
             if source is not sources[-1]:
-                emit(Note(f"{source} cannot be had ({error}); trying another version"))
+                emit(Note(f"{source} is not available ({error}); trying another version"))
     raise MachineError(
-        f"no source of the kernel of virtual time can be had. {'; '.join(refused)}. Download one of these "
+        f"no source of the kernel of virtual time is available. {'; '.join(refused)}. Download one of these "
         f"packages from an archive of Debian's old packages and name the file in {VARIABLE}"
     )
 
@@ -190,7 +190,7 @@ def _ran(argv: list[str], path: Path) -> None:
     done = _run(argv)
     if done.returncode:
         said = (done.stderr.strip() or "nothing").splitlines()[-1][:200]
-        raise MachineError(f"{path.name} cannot be unpacked: {said}; check the disk's room, and get it anew")
+        raise MachineError(f"{path.name} cannot be unpacked: {said}; check the disk's room, and get it again")
 
 
 def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[str]:

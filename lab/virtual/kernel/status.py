@@ -47,14 +47,14 @@ def parse(printed: str) -> Status | None:
 
 
 class Standstill:
-    """Tells how long virtual time has stood still, from answers of a kernel and the moments they came."""
+    """Computes how long virtual time did not move, from a kernel's answers and their moments."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
         self._since = 0.0
 
     def observe(self, status: Status, wall: float) -> float:
-        """Take an answer that came at `wall` (s, any clock), and return for how long (s) time has stood.
+        """Add an answer that came at `wall` (s, any clock), and return for how long (s) time has not moved.
 
         Another process that runs at the same virtual time begins anew: starting many programs takes
         no virtual time, and is no standstill.

@@ -39,7 +39,7 @@ async def test_a_circuit_is_cut_at_both_ends_and_always_mended(monkeypatch: pyte
         for host in catalog.topology("ring").hosts
     }
     # when nobody answers, which is no measurement
-    with pytest.raises(MeasureError, match="no answer before the circuit was cut"):
+    with pytest.raises(MeasureError, match="no answer before the link was cut"):
         await experiment.measure(cell, found)
     # then every rule that was set is gone
     assert cell.params["cut"] == "AMS:eth1+PRG:eth1"
@@ -66,5 +66,5 @@ def test_dark_time_is_beside_latency_with_sites_in_the_order_of_the_ring(tmp_pat
     svg = files[0].read_text()
     places = [svg.index(f">to {site}</text>") for site in ("PRG", "BRA", "LJU", "MIL")]
     assert places == sorted(places)
-    assert ">nobody answers, s</text>" in svg
+    assert ">outage, s</text>" in svg
     assert ">of the links alone</text>" in svg

@@ -10,14 +10,24 @@ from scripts import include_code
 from tests.paths import ROOT
 
 GUIDE = ROOT / "docs/how-to/new-overlay.md"
+EXAMPLE = "tests/thirdparty/lab_example"
 
 
-def test_the_guide_has_the_whole_file_as_it_is() -> None:
-    include_code.main(["--check", str(GUIDE)])
-    blocks = [block.partition("```")[0] for block in GUIDE.read_text().split("```python\n")[1:]]
+@pytest.mark.parametrize(
+    ("page", "file"),
+    [
+        ("new-overlay", "overlays/wireguard/overlay.py"),
+        ("new-experiment", f"{EXAMPLE}/experiment.py"),
+        ("new-topology", f"{EXAMPLE}/topology.py"),
+    ],
+)
+def test_a_guide_has_the_whole_file_as_it_is(page: str, file: str) -> None:
+    guide = ROOT / f"docs/how-to/{page}.md"
+    include_code.main(["--check", str(guide)])
+    code = guide.read_text().partition(f"<!-- code {file} -->")[2]
+    blocks = [block.partition("\n```\n")[0] for block in code.split("-->\n```python\n")[1:]]
     lines = [line for block in blocks for line in block.splitlines() if line]
-    file = (ROOT / "overlays/wireguard/overlay.py").read_text().splitlines()
-    assert lines == [line for line in file if line]
+    assert lines == [line for line in (ROOT / file).read_text().splitlines() if line]
 
 
 def test_a_page_whose_file_has_changed_is_found(tmp_path: Path) -> None:

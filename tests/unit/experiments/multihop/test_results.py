@@ -95,9 +95,9 @@ def test_a_sum_of_segments_that_do_not_count_is_marked(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("weave",), values=exact, verdict=judged)
     sums = [row[2] for row in rows(table(run), "sum")]
     assert sums[0] == "21.75 ± 0.00 (+0.00)"
-    assert sums[1] == "26.45 ± 0.00 (+0.00) (a segment is not valid)"
+    assert sums[1] == "26.45 ± 0.00 (+0.00) (a link is not valid)"
     svg = Multihop().figures(run, tmp_path / "figures")[0].read_text()
-    assert "cumulative sum of segments" in svg
+    assert "cumulative sum of links" in svg
     assert "no valid sample" in svg
 
 
@@ -147,7 +147,7 @@ def test_figures_15_and_16_are_drawn_in_every_form(tmp_path: Path) -> None:
         for form in ("svg", "pdf", "png", "txt")
     ]
     latency, _, throughput = (f.read_text() for f in files if f.suffix == ".svg")
-    for words in ("overall latency", "cumulative sum of segments", "published 2016", "asked of the links"):
+    for words in ("overall latency", "cumulative sum of links", "published 2016", "asked of the links"):
         assert f">{words}</text>" in latency
     for words in (
         "TCP received",

@@ -105,7 +105,7 @@ def test_what_stands_in_for_an_overlay_that_cannot_be_had_is_measured_and_said(
     if lacks:
         assert list(plan.overlays) == ["underlay", "weave", "libnetwork", "yggdrasil", "tinc"]
         assert said == [
-            "weave cannot be had: no router's program is here; yggdrasil and tinc are measured in its place"
+            "weave is not available: no router's program is here; yggdrasil and tinc are measured instead"
         ]
     else:
         assert list(plan.overlays) == ["underlay", "weave", "libnetwork"]

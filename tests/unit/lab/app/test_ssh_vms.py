@@ -28,5 +28,5 @@ async def test_a_stand_ins_own_key_is_in_no_argv_and_no_trace(tmp_path: Path) ->
     assert b"PRIVATE KEY" in fed[0]
     text = (tmp_path / "trace.sh").read_text()
     assert "PRIVATE KEY" not in text
-    assert "the ssh host key of AMS stood in the next input" in text
+    assert "the ssh host key of AMS was in the next input" in text
     assert "authorized_keys" in text

@@ -143,7 +143,7 @@ def test_a_class_that_was_made_from_the_labs_stays_and_one_from_mininets_is_refu
 
     known = {"TCLink": containernet.TCLink}
     assert net._lab_class(Own, known, containernet.Link) is Own
-    with pytest.raises(LabError, match="'Foreign' cannot be had here; use Link of"):
+    with pytest.raises(LabError, match="'Foreign' is not supported here; use Link of"):
         net._lab_class(Foreign, known, containernet.Link)
 
 

@@ -33,12 +33,12 @@ def test_a_datapath_has_the_number_that_mininet_gives_it(name: str, dpid: Any, d
     [
         ({"dpid": "core"}, "dpid='core' is no number"),
         ({"dpid": "1" * 17}, "16 hexadecimal digits"),
-        ({"failMode": "open"}, "failMode='open' cannot be had"),
-        ({"datapath": "dpdk"}, "datapath='dpdk' cannot be had"),
-        ({"inband": True}, "inband=True cannot be had"),
+        ({"failMode": "open"}, "failMode='open' is not supported"),
+        ({"datapath": "dpdk"}, "datapath='dpdk' is not supported"),
+        ({"inband": True}, "inband=True is not supported"),
         ({"listenPort": 6634}, "listenPort=6634"),
         ({"colour": "red"}, "colour='red'"),
-        ({"failMode": "secure", "stp": True}, "stp=True cannot be had with failMode='secure'"),
+        ({"failMode": "secure", "stp": True}, "stp=True is not supported with failMode='secure'"),
     ],
 )
 def test_what_a_switch_cannot_have_is_named_and_starts_nothing(

@@ -23,7 +23,7 @@ def test_without_its_programs_there_is_a_bridge_and_it_is_said(
     assert backend.done[0].startswith("ip link add s1 type bridge")
     with pytest.raises(LabError, match=r"protocols='OpenFlow13' .* install openvswitch-switch"):
         switch("s2", protocols="OpenFlow13")
-    with pytest.raises(LabError, match="switch s1: dpctl cannot be had: it is a Linux bridge"):
+    with pytest.raises(LabError, match="switch s1: dpctl is not supported: it is a Linux bridge"):
         s1.dpctl("dump-flows")
 
 

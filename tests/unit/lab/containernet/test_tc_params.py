@@ -54,7 +54,7 @@ def test_parameters_of_a_link_become_a_shape(params: dict[str, Any], shape: Shap
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"use_hfsc": True}, "use_hfsc=True cannot be had"),
+        ({"use_hfsc": True}, "use_hfsc=True is not supported"),
         ({"enable_ecn": True}, "enable_ecn=True"),
         ({"enable_red": True}, "enable_red=True"),
         ({"speedup": 10}, "speedup=10.*params1 and params2"),

@@ -33,5 +33,5 @@ def test_side_file_holds_what_the_language_cannot() -> None:
 
 
 def test_side_file_that_speaks_of_something_else_is_refused() -> None:
-    with pytest.raises(DslError, match="speaks of l9, which its document does not have"):
+    with pytest.raises(DslError, match="names l9, which its document does not have"):
         dsl.parse(dsl.export(two_hosts()), sidecar={"links": {"l9": {"rtt": 3.0}}})

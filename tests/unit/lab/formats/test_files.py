@@ -50,7 +50,7 @@ def test_a_document_is_read_with_its_side_file(tmp_path: Path) -> None:
     [
         ("lab: 2", "chain.lab.yaml:1: lab: input should be 1"),
         ("lab: 1\nhosts: {hostA: {nam: x}}", "chain.lab.yaml:2: hosts.hostA.nam: not known here"),
-        ("lab: 1\nhosts: {hostZ: {name: x}}", "speaks of hostZ, which its document does not have"),
+        ("lab: 1\nhosts: {hostZ: {name: x}}", "names hostZ, which its document does not have"),
         ("lab: 1\nhosts: {hostA: {name: x}, hostB: {name: x}}", "gives one name to two hosts: x"),
         ("lab: 1\nlinks: {AtoB: {rtt: 1, jitter: 3}}", "jitter 3 ms is more than"),
         ("lab: [", "chain.lab.yaml:2:1: did not find expected node content"),
@@ -101,7 +101,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     cases = {
         "gone.dsl": "cannot be read: No such file or directory",
         "bytes.dsl": "is not UTF-8 text: byte 4 is 0xff",
-        "odd.txt": "what the name ends in says nothing",
+        "odd.txt": "the ending of the name is not known",
         "x.lab.yaml": "is the side file of a document; name the .dsl file beside it",
     }
     written(tmp_path, "odd.txt", "hello")

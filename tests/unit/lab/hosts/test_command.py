@@ -104,7 +104,7 @@ async def test_a_secret_of_an_input_is_a_variable_in_a_trace_that_can_be_replaye
     text = (tmp_path / "trace.sh").read_text()
     assert "sesame" not in text
     assert "a\nb" not in text
-    assert "the swarm join token stood in the next input and is not kept here" in text
+    assert "the swarm join token was in the next input and is not kept here" in text
     # and it ends where one is missing, and does the same again with them
     for path in (out, tmp_path / "after"):
         path.unlink()
@@ -112,7 +112,7 @@ async def test_a_secret_of_an_input_is_a_variable_in_a_trace_that_can_be_replaye
     given = {"LAB_SECRET_SWARM_JOIN_TOKEN": "sesame"}
     without = await run(replay, check=False, env=given)
     assert without.status != 0
-    assert "LAB_SECRET_SSH_KEY_OF_AMS: the ssh key of AMS stood in the next input" in without.stderr
+    assert "LAB_SECRET_SSH_KEY_OF_AMS: the ssh key of AMS was in the next input" in without.stderr
     assert not out.exists()
     assert not (tmp_path / "after").exists()
     await run(replay, env={**given, "LAB_SECRET_SSH_KEY_OF_AMS": "a\nb"})

@@ -106,7 +106,7 @@ def test_a_full_disk_is_told_and_what_was_written_is_whole(tmp_path: Path) -> No
                 for _ in range(1):
                     Capture([SPOT], [one], Writer(file, "x.pcapng"), Limits(packets=6)).run()
         except FileError as error:
-            status = 0 if "what it has is whole" in str(error) else 2
+            status = 0 if "until now are complete" in str(error) else 2
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -128,7 +128,7 @@ def test_a_reader_that_goes_away_ends_it_without_an_error() -> None:
     with packets(1) as one, open(writer, "wb", buffering=0) as file:
         capture = Capture([SPOT], [one], Writer(file, "-"), Limits(packets=1))
         capture.run()
-    assert capture.why == "nobody reads it any more"
+    assert capture.why == "no program reads it any more"
 
 
 def test_a_link_is_captured_at_both_its_ends_or_at_one() -> None:

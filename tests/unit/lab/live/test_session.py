@@ -137,7 +137,7 @@ async def test_an_overlay_comes_up_as_for_a_run_and_its_record_names_its_logs(
     events: list[Event] = []
     session = await a_session(lab, events)
     assert len(asked) == 5 * 4 / 2
-    steps = ["install", "ready", "endpoints", "a packet between every two endpoints"]
+    steps = ["install", "ready", "endpoints", "a packet between every pair of endpoints"]
     assert [event.step for event in events if isinstance(event, StepDone)] == [f"spoken: {s}" for s in steps]
     (recorded,) = lab.record.overlays
     assert recorded.logs == ("dockerd", "spokend")

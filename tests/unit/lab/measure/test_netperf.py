@@ -29,8 +29,8 @@ def test_times_are_round_trips_in_ms() -> None:
     ("name", "said"),
     [
         ("server-absent.txt", "could not establish the control connection"),
-        ("server-killed.txt", "its last words: "),
-        ("client-killed.txt", "its last words: nothing"),
+        ("server-killed.txt", "the end of its output: "),
+        ("client-killed.txt", "the end of its output: nothing"),
         ("link-lost.txt", "remote error 101"),
         ("no-transaction.txt", "got not one answer"),
         ("datagram-lost.txt", "lost a datagram and measured nothing in the last 17"),

@@ -55,9 +55,9 @@ def test_an_answer_while_the_circuit_is_being_mended_came_over_it() -> None:
     [
         (outage.record(answers(5.0), 1.0, 2.9, 3.0), "no answer before"),
         (outage.record(answers(0.5), 1.0, 2.9, 3.0), "no answer after"),
-        (outage.record(RECORDED, 1.0, 2.9, 3.0)[:50], "no whole record"),
-        ("{}", "no whole record"),
-        ("[]", "no whole record"),
+        (outage.record(RECORDED, 1.0, 2.9, 3.0)[:50], "no complete record"),
+        ("{}", "no complete record"),
+        ("[]", "no complete record"),
     ],
 )
 def test_what_is_no_failure_of_a_circuit_is_an_error(raw: str, said: str) -> None:

@@ -20,9 +20,11 @@ def test_ping_has_round_trips_and_losses_and_without_an_answer_is_no_measurement
     assert ping.argv("192.0.2.1", 5)[-3:] == ["-c", "50", "192.0.2.1"]
     with pytest.raises(MeasureError, match="got not one answer"):
         ping.parse((OUTPUTS / "no-answer.txt").read_text())
-    with pytest.raises(MeasureError, match="no summary; its last words: ping: connect: Network is unreach"):
+    with pytest.raises(
+        MeasureError, match="no summary; the end of its output: ping: connect: Network is unreach"
+    ):
         ping.parse("ping: connect: Network is unreachable\n")
-    with pytest.raises(MeasureError, match="no summary; its last words: nothing"):
+    with pytest.raises(MeasureError, match="no summary; the end of its output: nothing"):
         ping.parse("")
 
 

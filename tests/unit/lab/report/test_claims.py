@@ -71,7 +71,7 @@ def test_tcp_at_the_links_limit_tells_nothing_of_overlays(tmp_path: Path) -> Non
     run = made_up(tmp_path / "bound", "throughput", values, 0.0005)
     (claim,) = [c for c in load("throughput").claims if "of some overlays" in c.text]
     assert claim.answer(run).verdict == OPEN
-    assert "all that the link can" in claim.answer(run).text
+    assert "the maximum of the link" in claim.answer(run).text
     # and below it the same shares do
     half = made_up(tmp_path / "free", "throughput", lambda cell: rate(values(cell)["sent_mbps"] / 2), 5e-4)
     assert claim.answer(half).verdict == REFUTED

@@ -86,7 +86,7 @@ async def test_every_step_is_told_and_timed() -> None:
         "install",
         "ready",
         "endpoints",
-        "a packet between every two endpoints",
+        "a packet between every pair of endpoints",
         "preparation",
         "warm-up",
     ]
@@ -102,7 +102,7 @@ async def test_every_step_is_told_and_timed() -> None:
 async def test_a_lab_to_work_in_has_nothing_to_prepare_and_to_warm_up() -> None:
     lab, overlay, phases = fake_lab(), FakeOverlay(), bring_up.Phases("o", lambda event: None)
     await bring_up.bring_up(overlay, lab.hosts, lab.topology, phases)
-    assert list(phases.timing)[-1] == "a packet between every two endpoints"
+    assert list(phases.timing)[-1] == "a packet between every pair of endpoints"
 
 
 async def test_endpoints_that_do_not_reach_each_other_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +132,8 @@ def test_hosts_of_parts_that_do_not_touch_are_no_pair() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (OverlayError("fake: PRG does not answer"), "could not be taken off every host: fake: PRG does"),
-        (TimeoutError(), "could not be taken off every host: no end within 20 s"),
+        (OverlayError("fake: PRG does not answer"), "could not be removed from every host: fake: PRG does"),
+        (TimeoutError(), "could not be removed from every host: no end within 20 s"),
     ],
 )
 async def test_what_fails_while_an_overlay_is_rolled_back_is_told_and_raises_nothing(
@@ -156,4 +156,4 @@ async def test_an_uninstall_that_does_not_end_is_told_with_its_limit(
     await roll_back(Endless(), Phases("fake", events.append), limit)
 
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert notes == [f"fake could not be taken off every host: {reason}"]
+    assert notes == [f"fake could not be removed from every host: {reason}"]

@@ -24,7 +24,7 @@ def test_it_is_said_before_a_run_that_daemons_in_a_row_cannot_carry_a_gigabit(
 
     assert said("weave").startswith(
         "weave at 1000 Mbit/s: 6 daemons in a row that carry packets in user space need 9.0 processors at "
-        "least, and this machine has 2;"
+        "least, and this machine has 2."
     )
     assert "6 daemons" in said("tinc")
     assert "2 daemons" in said("flannel:backend=udp")

@@ -149,7 +149,7 @@ class Dying(FakeOverlay):
 
     async def check(self) -> None:
         if self.dead():
-            raise OverlayError("fake: faked on PRG no longer runs; its last words: adieu")
+            raise OverlayError("fake: faked on PRG no longer runs; the end of its log: adieu")
 
 
 class Long(FakeExperiment):
@@ -172,7 +172,7 @@ async def test_a_daemon_that_dies_ends_the_sample_at_once_and_is_named(tmp_path:
     assert monotonic() - start < 5
     assert one.verdict.state == "valid"
     assert (two.outcome, two.verdict.state) == ("failed", "broken")
-    assert two.error == "fake: faked on PRG no longer runs; its last words: adieu"
+    assert two.error == "fake: faked on PRG no longer runs; the end of its log: adieu"
     # and the overlay is given up and taken off, and the next one is measured
     assert run.manifest.overlays["dying"].state == "failed"
     assert "faked on PRG no longer runs" in run.manifest.overlays["dying"].reason

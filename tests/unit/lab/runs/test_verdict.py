@@ -102,7 +102,7 @@ def test_the_reason_is_in_words() -> None:
     assert said(busy=1.0, nice=0.6) == [
         "the machine's CPUs were 100% busy, 60% with programs of low priority"
     ]
-    assert said(dropped=7) == ["the machine dropped 7 packets that no CPU took up in time"]
+    assert said(dropped=7) == ["the machine dropped 7 packets because no CPU was free in time"]
     assert said(clock={"set_ms": -3600000.0}) == [
         "this machine's clock was set -3600000 ms during the sample"
     ]
@@ -129,7 +129,7 @@ def test_the_worst_state_is_taken_and_every_reason_is_kept() -> None:
     found = verdict(2.0, {**FINE, "busy": 0.99, "hosts": hosts}, {"l ab": {**LINK, "unasked": 3}})
     assert found.state == "emulator-bound"
     assert found.reasons == [
-        "link l ab dropped 3 packets that nobody asked it to drop",
+        "link l ab dropped 3 packets that it was not told to drop",
         "the machine's CPUs were 99% busy",
         "AMS was held at its CPU quota 50% of the time",
     ]

@@ -34,7 +34,7 @@ MOVE = "move that cable, or name the right interface in the inventory"
             {("AMS", "eth1"): ("PRG", "eth1")},
             ": its ends see each other and pass no packets; look for a filter (iptables) on either",
         ),
-        ({}, " is dead: nobody answers behind either end; look at both cables, and at the circuit"),
+        ({}, " is dead: no answer from either end; check both cables, and the link between them"),
     ],
 )
 def test_a_link_that_is_not_right_is_a_sentence_with_its_cable(found: Any, sentence: str) -> None:

@@ -143,7 +143,7 @@ async def test_with_a_damaged_survey_nothing_is_removed_and_it_is_said(
     before = host.files()
     done = await given_back(host)
     assert host.files() == before
-    assert "nothing was taken away" in done.left[0]
+    assert "nothing was removed" in done.left[0]
     assert f"delete {FOLDER}" in done.left[0]
 
 
@@ -151,7 +151,7 @@ async def test_a_damaged_survey_is_not_taken_for_the_first(host: Rooted) -> None
     await prepare(host)
     stored = host.path(restore.BEFORE)
     stored.write_bytes(cut_before_paths(stored.read_bytes()))
-    with pytest.raises(HostError, match=r"AMS: the survey of what was there .* is damaged"):
+    with pytest.raises(HostError, match=r"AMS: the survey of the machine's first state.* is damaged"):
         await restore.keep_first_survey(host, await survey.survey(host))
 
 

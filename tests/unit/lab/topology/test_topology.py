@@ -22,7 +22,9 @@ def test_parts_that_do_not_touch_have_to_be_meant() -> None:
     made = graph()
     made.add_node("c", site="MIL")
 
-    assert refused(made) == ("it is in 2 parts that do not touch (that of c is apart) and does not say so",)
+    assert refused(made) == (
+        "it is in 2 parts without a link between them (that of c is separate) and separate_parts is not set",
+    )
     topology = Topology(made, name="x", separate_parts=True)
     with pytest.raises(TopologyError, match="no path from a to c: they are in separate parts"):
         topology.path("a", "c")

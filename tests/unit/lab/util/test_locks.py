@@ -68,5 +68,5 @@ def test_who_waited_for_a_lab_that_was_taken_down_is_told() -> None:
             made.forget()
             first.stdin.close()  # type: ignore[union-attr]
 
-        with pytest.raises(LabError, match="taken down meanwhile"), lab_lock(folder, "class", told):
+        with pytest.raises(LabError, match="removed by another command"), lab_lock(folder, "class", told):
             time.sleep(0)

@@ -156,7 +156,7 @@ async def test_a_wire_that_cannot_be_had_is_a_sentence_and_no_table_is_set(
     daemon = Daemon()
     shaper = made(tmp_path, daemon, monkeypatch)
     monkeypatch.setattr(wire, "try_out", try_out)
-    with pytest.raises(ShaperError, match="the wire cannot be had: it does not hold packets"):
+    with pytest.raises(ShaperError, match="the wire is not available: it does not hold packets"):
         await shaper.prepare()
     assert daemon.told == [(["tee", *wire.probe.BRIDGED], "1\n")]
     assert await wire.Wire.probe(daemon.run) == "it does not hold packets"

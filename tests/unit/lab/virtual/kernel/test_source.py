@@ -92,7 +92,7 @@ def test_the_next_version_is_tried_and_if_none_is_left_all_are_named(
     chosen, path = source.obtain_first([WANTED, second], tmp_path, said.append)
     assert (chosen, path.read_bytes()) == (second, DATA)
     assert next(note.text for note in said if isinstance(note, Note)).startswith(
-        "linux-source-9 9.1-1 (somewhere) cannot be had"
+        "linux-source-9 9.1-1 (somewhere) is not available"
     )
     monkeypatch.setattr(source, "_run", Apt(tmp_path, fails="update"))
     with pytest.raises(MachineError, match=r"9.1-1 .*9.0-1 .*name the file in LAB_LINUX_SOURCE"):

@@ -27,6 +27,10 @@
 /* The clock has steps of 256 ns, so a sleeper wakes up to two of them late (ns). */
 #define LATE 512
 
+/* A poll that ends so soon after the last one (ns) did not wait; so many of them that found nothing are a loop. */
+#define AT_ONCE 10000
+#define EMPTY_POLLS 16u
+
 /* A thread that polls for nothing sleeps so long (ns); 0: never. */
 static unsigned int spin_ns = 20000;
 module_param(spin_ns, uint, 0644);
@@ -189,9 +193,13 @@ static void charge_for(int nr, long ret)
 /*
  * A thread that polls again although its last poll said "ready", and that has only read the clock in
  * between, would poll for ever at 256 ns a clock read: computing takes no time here. It sleeps instead.
+ * So does one that has polled many times in a row without waiting, and found nothing: iperf3 waits so for
+ * the results of a UDP test. A runtime may look for work several times in one moment, so it is many.
  */
 static void nap_if_spinning(int nr, long ret)
 {
+	struct thread_struct *thread = &current->thread;
+	unsigned int empty = 0;
 	bool ready = false;
 
 	switch (nr) {
@@ -200,12 +208,16 @@ static void nap_if_spinning(int nr, long ret)
 	case __NR_select: case __NR_pselect6: case __NR_poll: case __NR_ppoll:
 	case __NR_epoll_wait: case __NR_epoll_pwait: case __NR_epoll_pwait2:
 		ready = ret > 0;
+		if (ret == 0 && now_ns() - thread->lab_polled < AT_ONCE)
+			empty = min(thread->lab_empty + 1, EMPTY_POLLS);
+		if (((ready && thread->lab_ready) || empty == EMPTY_POLLS) && spin_ns) {
+			spins++;
+			sleep_until(ns_to_ktime(now_ns() + spin_ns));
+		}
+		thread->lab_polled = now_ns();
 	}
-	if (ready && current->thread.lab_ready && spin_ns) {
-		spins++;
-		sleep_until(ns_to_ktime(now_ns() + spin_ns));
-	}
-	current->thread.lab_ready = ready;
+	thread->lab_ready = ready;
+	thread->lab_empty = empty;
 }
 
 void lab_upcall_received(void)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from lab.containernet import Containernet, Docker, LinuxBridge, OVSSwitch, RemoteController, TCLink
 from lab.errors import CommandError, HostError, LabError, TopologyError, UnknownName
-from tests.integration.inventory import inventory
+from tests.integration.inventory import command_lines, inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "lab/gtsperf"
@@ -364,11 +365,20 @@ def test_ctrl_c_at_the_prompt_ends_the_command_and_not_the_network(nothing_left:
     script = subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, text=True, bufsize=1, **pipes)
     assert script.stdin is not None
     assert script.stdout is not None
-    script.stdin.write("d1 echo begun; sleep 60\n")
-    while "begun" not in (line := script.stdout.readline()):
-        assert line, "the script ended"
-    script.send_signal(signal.SIGINT)
-    said, _ = script.communicate("d1 echo still there\nexit\n", timeout=40)
+    try:
+        script.stdin.write("d1 echo begun; sleep 6001\n")
+        while "begun" not in (line := script.stdout.readline()):
+            assert line, "the script ended"
+        # between two commands, the shell itself gets the Ctrl-C, and then begins the next one
+        deadline = time.monotonic() + 30
+        while not any(words.startswith("sleep 6001") for words in command_lines()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        script.send_signal(signal.SIGINT)
+        said, _ = script.communicate("d1 echo still there\nexit\n", timeout=40)
+    finally:
+        script.kill()
+        script.wait()
     assert script.returncode == 0, said
     assert "still there" in said
 

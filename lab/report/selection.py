@@ -107,9 +107,12 @@ def _by_bring_up(entries: Iterable[SampleValue]) -> dict[int, list[float]]:
 
 
 def figure(sample: Sample, value: str) -> float | None:
-    """Return a value of a sample; for a collapse, 0 if the value is a rate."""
+    """Return a value of a sample; for a collapse, 0 if the value is a rate.
+
+    The name of the value is empty for a cell of which each sample collapsed.
+    """
     if sample.collapsed:
-        return 0.0 if value.split()[0].endswith(RATES) else None
+        return 0.0 if value.partition(" ")[0].endswith(RATES) else None
     return sample.values.get(value)
 
 

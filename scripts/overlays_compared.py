@@ -55,40 +55,41 @@ A number is a mean, ± its standard deviation. The 95 % interval follows where s
 bring-ups count, as the bring-up is what repeats an experiment. Where samples do not count, the page says how
 many do, and the mean of all of them.
 """
-#: What two processors leave open, which must stand beside the numbers.
+#: The limits of the numbers, which the page names beside them.
 LIMITS = """
 ## What this machine cannot tell
 
-- **Which overlay is fastest on a fast link.** All hosts share two processors. In the table of hops the links
-  are slow, so that the links set the pace; in the table of encryption each host has a quarter of a processor,
-  so that the overlay's own work sets it. What stands in `CPU` is the comparison that carries over.
-- **What hardware adds.** Links are emulated. No network card takes over checksums, segments or encryption.
-- **What other kernels do.** This one has no WireGuard and no ESP: WireGuard ran as `wireguard-go` in user
-  space, and libnetwork without encryption. The kernel's WireGuard is in the table of failures alone, where
-  time is virtual and its work free.
+- **The fastest overlay on a fast link.** All hosts share two processors. In the tables of hops the links are
+  slow, so the links set the pace. In the table of encryption each host has a quarter of a processor, so the
+  overlay's own work sets it. The column `CPU` is the comparison that holds on other machines, too.
+- **The effect of hardware.** Links are emulated. No network card computes checksums, cuts TCP's segments or
+  encrypts.
+- **Other kernels.** The machine's kernel has no WireGuard and no ESP. So WireGuard ran as `wireguard-go` in
+  user space, and libnetwork without encryption. The kernel's WireGuard is in the table of failures alone,
+  where its work is free.
 - **A ratio of two overlays whose intervals overlap.** Three bring-ups are few.
 """
 RESOURCES = """
 ## Bring-up and memory
 
-Six hosts in a chain, from the first command to a packet between every two endpoints. Memory is that of the
-processes that must run on a host for the overlay, the mean of the hosts. For libnetwork these include
-Docker's own daemon, which the hosts have in any case.
+Six hosts in a chain, from the first command to a packet between every pair of endpoints. Memory is that of
+the processes that must run on a host for the overlay, the mean of the hosts. For libnetwork these include
+Docker's own daemon, which the hosts run in any case.
 
 """
 ENCRYPTION = """
-## Encryption, and what a gigabit costs
+## Encryption, and the price of a gigabit
 
 Two hosts, one stream of TCP, a quarter of a processor for each host. CPU is the time of all processes of both
-hosts for a gigabit that was received; what the kernel does in interrupts is not in it. Those that always
-encrypt stand beside the underlay, which is the price of the whole overlay.
+hosts for each gigabit that was received. It does not include the kernel's work in interrupts. Overlays that
+always encrypt are compared with the underlay, so this is the price of the whole overlay.
 
 """
 FAILURES = """
 ## When a link fails
 
 A ring of the same five links. The first host pings its neighbour, and the link between them is cut for
-{:g} s. {}An overlay without a way round is dark until the link is back.
+{:g} s. {}An overlay that finds no other way is dark until the link is back.
 
 """
 VIRTUAL = """Time was virtual: the processor costs nothing, and the daemons' timers are exact. libnetwork does
@@ -176,7 +177,7 @@ def _with_interval(found: Estimate | None, value: float) -> str:
 
 
 def _by_hops(view: MultihopSamples, heading: str, metric: str, value: str, digits: int) -> str:
-    """Return a table of one value by overlay and hops; "" where nobody measured it."""
+    """Return a table of one value by overlay and hops; "" without samples."""
     names = _own(view.run)
     groups = {(name, t): view.group(name, metric, t, value) for name in names for t in view.targets}
     there = [t for t in view.targets if any(groups[name, t].entries for name in names)]
@@ -219,7 +220,7 @@ def _cpu(run: StoredRun, overlay: str) -> Group:
 
 
 def _failure(run: StoredRun) -> str:
-    """Return how long nobody answered when a link failed, and which overlays found another way."""
+    """Return the time without an answer when a link failed, and which overlays found another way."""
     rows = []
     for name in _own(run):
         found = select(run.samples, name, FAILURE, "around")

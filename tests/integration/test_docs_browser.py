@@ -52,8 +52,7 @@ def test_every_page_loads_without_complaint_and_asks_the_network_for_nothing(
     assert {url.split(":", 1)[0] for url in tab.requests} <= {"file", "data", "blob"}
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_fits_and_can_be_read(tab: browser.Tab, site: Path, page: str, width: int, dark: bool) -> None:
     tab.open(site / page, width, 900, dark)

@@ -48,11 +48,19 @@ def test_a_drill_tells_how_long_a_link_was_dark(nothing_left: None) -> None:
 
 
 def test_a_network_of_the_zoo_has_the_round_trips_of_its_places(nothing_left: None) -> None:
-    said = run("topology_zoo.py", "--count", "4")
-    found = rows(said, "from")
-    assert len(found) == 21
-    for a, b, hops, expected, measured, _ in found:
-        assert abs(float(measured) - float(expected)) < 0.5 * int(hops) + 0.02 * float(expected), (a, b)
+    off: set[tuple[str, str]] = set()
+    for attempt in range(3):  # other work on the machine only adds to a round trip
+        found = rows(run("topology_zoo.py", "--count", "4"), "from")
+        assert len(found) == 21
+        now = {
+            (a, b)
+            for a, b, hops, expected, measured, _ in found
+            if abs(float(measured) - float(expected)) > 0.5 * int(hops) + 0.02 * float(expected)
+        }
+        off = now & off if attempt else now
+        if not off:
+            break
+    assert not off
 
 
 def test_a_script_of_containernets(nothing_left: None) -> None:

@@ -23,6 +23,8 @@ UDP_2016, UDP_IPERF2 = 8192, 1470
 COUNTED = ("bytes", "packets", "lost_packets")
 #: Words of errors of iperf3 that are about a host or the tool, and not about what went over the network.
 NO_TRAFFIC = ("unable to set", "not set correctly", "not supported", "busy running", "interrupt")
+#: A server that still ends the test before resets the next client: an answer, so the network carries traffic.
+RESET = "Connection reset by peer"
 #: How far (s) the last of them may reach over the end, as the two ends' clocks do not begin together.
 EDGE = 0.1
 
@@ -177,7 +179,9 @@ def _report(raw: str) -> dict[str, Any]:
         raise MeasureError(NAME, "printed JSON that is no report", raw)
     if "error" in report:
         said = str(report["error"]).removeprefix("error - ")
-        traffic = not any(words in said for words in NO_TRAFFIC)
+        start = report.get("start")
+        begun = isinstance(start, dict) and bool(start.get("connected"))
+        traffic = not any(words in said for words in NO_TRAFFIC) and (begun or RESET not in said)
         raise MeasureError(NAME, f"said {said!r}", raw, traffic=traffic)
     return report
 

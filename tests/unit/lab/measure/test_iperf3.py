@@ -55,6 +55,7 @@ def test_a_second_to_which_iperf3_gives_the_omitted_one_too_counts_once() -> Non
         ("congestion-unknown.json", False),
         ("window-refused.json", False),
         ("server-busy.json", False),
+        ("server-reset.json", False),
         ("server-killed.json", True),
         ("unreachable.json", True),
     ],

@@ -78,7 +78,7 @@ def _write(runs: Sequence[StoredRun], page: Path) -> None:
                 folder = Path(stack.enter_context(TemporaryDirectory()))
             with guarded(str(run.path), RunError):
                 drawn = experiment.figures(run, folder) if run.samples else ()
-            parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+            parts.append(RunSection(run, experiment, drawn))
         only = parts[0].experiment
         claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
         with guarded(", ".join(str(part.run.path) for part in parts), RunError):

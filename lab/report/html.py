@@ -36,7 +36,7 @@ SAMPLE_COLUMNS = ("cell", "bring-up", "repetition", "value", "measured", "verdic
 
 @dataclass(frozen=True)
 class RunSection:
-    """A run with its experiment, and the figures that were drawn of it (SVG)."""
+    """A run with its experiment, and the files of its figures, of which a page takes the SVG ones."""
 
     run: StoredRun
     experiment: PresentedExperiment
@@ -44,9 +44,9 @@ class RunSection:
 
 
 def write(run: StoredRun, experiment: PresentedExperiment, folder: Path, figures: Sequence[Path]) -> Path:
-    """Write ``report.html`` with these figures, of which it takes the SVG files; return its path."""
+    """Write ``report.html`` with these figures; return its path."""
     page = folder / PAGE
-    files.replace(page, render(run, experiment, [file for file in figures if file.suffix == ".svg"]))
+    files.replace(page, render(run, experiment, figures))
     return page
 
 
@@ -103,7 +103,7 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "present": sum(sample.ok for sample in run.samples),
         "not_measured": captions.not_measured(run),
         "tables": experiment.tables(run) if run.samples else [],
-        "figures": [captioned(file) for file in part.figures],
+        "figures": [captioned(file) for file in part.figures if file.suffix == ".svg"],
         "cells": rows(run),
         "samples": [sample_row(sample) for sample in run.samples[:MOST_SAMPLES]],
         "left_out": max(len(run.samples) - MOST_SAMPLES, 0),

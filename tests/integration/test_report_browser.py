@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.skipif(
     browser.program() is None, reason="needs Chromium: apt-get install chromium-headless-shell"
 )
 PHONE = 390
+#: The checker of accessibility, and the SHA-256 of its package.
 AXE = "axe-core@4.10.3"
+AXE_HASH = "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def _report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             calibration={link.name: {"asked_ms": link.rtt, "median_ms": link.rtt} for link in topology.links},
         )
         drawn = experiment.figures(run, folder / f"figures{number}")
-        parts.append(RunSection(run, experiment, [file for file in drawn if file.suffix == ".svg"]))
+        parts.append(RunSection(run, experiment, drawn))
     path = folder / "report.html"
     path.write_text(render_all(parts, all_claims()))
     return path
@@ -181,7 +184,9 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         pytest.skip(f"needs {AXE} from npm")
-    with tarfile.open(folder / done.stdout.split()[-1]) as archive:
+    package = folder / done.stdout.split()[-1]
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == AXE_HASH
+    with tarfile.open(package) as archive:
         script = archive.extractfile("package/axe.min.js")
         assert script is not None
         return script.read().decode()

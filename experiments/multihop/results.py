@@ -219,19 +219,14 @@ def _latency(view: MultihopSamples) -> Figure:
 def _added(view: MultihopSamples) -> Figure:
     def added(name: str, target: str) -> Mean | None:
         asked = view.topology.rtt(view.first, target)
-        samples = (s for s in view.run.samples if (s.overlay, s.metric) == (name, LATENCY) and s.ok)
-        own = [s for s in samples if s.params.get("from") == view.first and s.params.get("to") == target]
-        return mean(Group.by(own, lambda sample: _less(sample.values.get("mean_ms"), asked)))
+        measured = view.group(name, LATENCY, target, "mean_ms").entries
+        return mean(Group([one._replace(value=one.value - asked) for one in measured]))
 
     title = "Latency added to the requested latency of the links"
     return _figure(
         view, title, "added to the round trip, ms",
         lambda name: [PanelSeries("added latency", [added(name, target) for target in view.targets])],
     )  # fmt: skip
-
-
-def _less(value: float | None, other: float) -> float | None:
-    return None if value is None else value - other
 
 
 def _throughputs(view: MultihopSamples) -> Figure:

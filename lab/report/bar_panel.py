@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.report.looks import ACROSS, BLACK, CROSS, GREY, LIMIT, Look
+from lab.report.looks import ACROSS, BLACK, CROSS, DOT, GREY, LIMIT, Look
 from lab.report.panels import Mean, Panel
 
 if TYPE_CHECKING:
@@ -66,12 +66,10 @@ def _samples(ax: Axes, place: float, width: float, one: Mean) -> None:
     """Samples side by side, so that none hides another; first those that count."""
     from matplotlib.patheffects import withStroke
 
-    count, split = len(one.valid) + len(one.invalid), len(one.valid)
-    step = width * 0.7 / max(count, 2)
-    at = [place + (n - (count - 1) / 2) * step for n in range(count)]
-    dots: Any = {"s": 6, "facecolor": "white", "edgecolor": BLACK, "linewidths": 0.6}
+    step = width * 0.7 / max(len(one.valid) + len(one.invalid), 2)
+    dots, crosses = ([place + part for part in parts] for parts in one.side_by_side(step))
     halo = [withStroke(linewidth=1.6, foreground="white")]
-    if one.valid:
-        ax.scatter(one.valid, at[:split], zorder=5, **dots)
-    if one.invalid:
-        ax.scatter(one.invalid, at[split:], zorder=5, color=BLACK, path_effects=halo, **CROSS)
+    if dots:
+        ax.scatter(one.valid, dots, edgecolor=BLACK, **DOT)
+    if crosses:
+        ax.scatter(one.invalid, crosses, color=BLACK, path_effects=halo, **CROSS)

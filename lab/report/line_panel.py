@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lab.report.looks import CROSS, LIMIT, PUBLISHED, Look
+from lab.report.looks import CROSS, DOT, LIMIT, PUBLISHED, Look
 from lab.report.panels import Mean, Panel, PanelSeries
 
 if TYPE_CHECKING:
@@ -68,14 +68,12 @@ def _line(ax: Axes, places: Sequence[float], series: PanelSeries, look: Look, be
 
 def _samples(ax: Axes, place: float, one: Mean, look: Look, beside: Beside) -> None:
     """Samples side by side; first those that count."""
-    count, split = len(one.valid) + len(one.invalid), len(one.valid)
-    step = min(SPREAD, APART / max(count, 1))
-    at = [beside(place, (n - (count - 1) / 2) * step) for n in range(count)]
-    dots: Any = {"s": 6, "facecolor": "white", "edgecolor": look.colour, "linewidths": 0.6}
-    if one.valid:
-        ax.scatter(at[:split], one.valid, zorder=5, **dots)
-    if one.invalid:
-        ax.scatter(at[split:], one.invalid, zorder=5, color=look.colour, **CROSS)
+    step = min(SPREAD, APART / max(len(one.valid) + len(one.invalid), 1))
+    dots, crosses = ([beside(place, part) for part in parts] for parts in one.side_by_side(step))
+    if dots:
+        ax.scatter(dots, one.valid, edgecolor=look.colour, **DOT)
+    if crosses:
+        ax.scatter(crosses, one.invalid, color=look.colour, **CROSS)
 
 
 def _limits(panel: Panel) -> Sequence[Sequence[float | None]]:

@@ -18,7 +18,8 @@ HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "++++", "||||", "//")
 #: The limit of a link, or what was asked; and what a study published.
 LIMIT: Any = {"ls": DASHES, "lw": 1.0, "color": GREY, "zorder": 2.5}
 PUBLISHED: Any = {"ls": "", "marker": "D", "ms": 4, "mfc": "none", "mec": BLACK, "mew": 0.9, "zorder": 6}
-CROSS: Any = {"marker": "x", "s": 9, "linewidths": 0.8}
+DOT: Any = {"s": 6, "facecolor": "white", "linewidths": 0.6, "zorder": 5}
+CROSS: Any = {"marker": "x", "s": 9, "linewidths": 0.8, "zorder": 5}
 ACROSS: Any = {"color": BLACK, "lw": 2.0, "solid_capstyle": "butt", "zorder": 6}
 NOT_VALID, NONE_VALID = "sample that is not valid", "no valid sample"
 

@@ -38,6 +38,12 @@ class Mean:
         """All values that the scale must contain."""
         return (self.value, *self.valid, *self.invalid)
 
+    def side_by_side(self, step: float) -> tuple[Sequence[float], Sequence[float]]:
+        """Return the distances of samples from the middle: of those that count, then of those that do not."""
+        count, split = len(self.valid) + len(self.invalid), len(self.valid)
+        at = [(n - (count - 1) / 2) * step for n in range(count)]
+        return at[:split], at[split:]
+
 
 def mean(group: Group) -> Mean | None:
     """Return the mean of a group of samples; None of none."""
@@ -111,8 +117,9 @@ class Figure:
 
     def shows(self, marks: Literal["published", "limits"]) -> bool:
         """Return True where a mark of this kind is within the scale of its panel."""
+        tops = {panel.y: self.scale(panel.y).top for panel in self.panels}
         return any(
-            value is not None and (panel.log or value <= self.scale(panel.y).top)
+            value is not None and (panel.log or value <= tops[panel.y])
             for panel in self.panels
             for series in panel.series
             for value in getattr(series, marks)

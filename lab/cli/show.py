@@ -10,7 +10,6 @@ import typer
 from lab.cli import former, graph
 from lab.cli.options import LargestComponent, Sites, TopologyName
 from lab.cli.topologies import read_topology
-from lab.draw.geometry import Layout
 from lab.topology import Topology
 
 
@@ -19,7 +18,6 @@ def command(
     site: Sites = None,
     largest_component: LargestComponent = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", hidden=True)] = None,
-    layout: Annotated[Layout | None, typer.Option("--layout", hidden=True)] = None,
     force: Annotated[bool, typer.Option("--force", hidden=True)] = False,
 ) -> None:
     """Show a topology as a table: hosts, links, addresses and expected round trips.
@@ -30,7 +28,7 @@ def command(
     """
     if output is not None:
         former.tell("show -o", "graph -o")
-        graph.command(topology, output, layout, force, site, largest_component)
+        graph.command(topology, output, None, force, site, largest_component)
         return
     _print(read_topology(topology, site, largest_component, switches=True))
 

@@ -68,8 +68,9 @@ class Picture(NamedTuple):
 
 def picture(topology: Topology, layout: Layout | None = None) -> Picture:
     """Lay out the hosts, links and labels of a topology; by structure where not all places are known."""
-    if layout is None:
-        layout = Layout.MAP if all(host.site for host in topology.hosts) else Layout.STRUCTURE
+    if any(not host.site for host in topology.hosts):
+        layout = Layout.STRUCTURE
+    layout = layout or Layout.MAP
     if len(topology.links) > MOST or len(topology.hosts) > MOST:
         return _crowd(topology, layout)
     hosts = _spread(topology, _beside) if layout == Layout.MAP else _by_structure(topology)
@@ -118,12 +119,6 @@ def _on_map(topology: Topology) -> dict[str, Point]:
 
 def _spread(topology: Topology, place: Callable[[Point, int, int], Point]) -> dict[str, Point]:
     """Draw the hosts of one site around its place."""
-    if any(not host.site for host in topology.hosts):  # a ring, for hosts without a place
-        middle, share = Point(WIDTH / 2, (HEIGHT - TOP) / 2), 2 * pi / len(topology.hosts)
-        radius = HEIGHT / 2 - TOP - MARGIN
-        return {
-            host.name: _round(middle, radius, pi / 2 - share * n) for n, host in enumerate(topology.hosts)
-        }
     sites = _on_map(topology)
     at_site = defaultdict(list)
     for host in topology.hosts:

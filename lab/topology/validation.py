@@ -119,6 +119,7 @@ def _site_faults(sites: Mapping[str, Any]) -> Iterator[str]:
 
 
 def is_place(place: Any) -> bool:
+    """Return True for a pair of latitude and longitude (degrees)."""
     if not isinstance(place, (list, tuple)) or len(place) != 2:
         return False
     return all(_number(x) for x in place) and abs(place[0]) <= 90 and abs(place[1]) <= 180

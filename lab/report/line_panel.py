@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from math import nan
 from typing import TYPE_CHECKING
 
 from lab.report.looks import CROSS, DOT, LIMIT, PUBLISHED, Look
@@ -59,10 +60,11 @@ def _line(ax: Axes, places: Sequence[float], series: PanelSeries, look: Look, be
         face = "white" if one.doubtful else look.colour
         ax.plot(x, one.value, look.marker, mfc=face, mec=look.colour, mew=0.9, zorder=4)
         _samples(ax, x, one, look, beside)
-    bounds = [(x, one.low, one.high) for x, one in there if one.low is not None and one.high is not None]
-    at, low, high = ([bound[n] for bound in bounds] for n in range(3))
-    ax.fill_between(at, low, high, color=look.colour, alpha=0.22, lw=0)
-    for x, least, most in bounds:
+    # of a place without an interval they are no numbers: the band ends before it, and begins again after it
+    low = [nan if one is None or one.low is None else one.low for one in series.means]
+    high = [nan if one is None or one.high is None else one.high for one in series.means]
+    ax.fill_between(places, low, high, color=look.colour, alpha=0.22, lw=0)
+    for x, least, most in zip(places, low, high, strict=True):
         ax.plot((x, x), (least, most), color=look.colour, lw=0.8, zorder=2.8)
 
 

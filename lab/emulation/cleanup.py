@@ -31,6 +31,7 @@ from lab.errors import LabError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.util import paths
+from lab.util.locks import machine_lock_if_free
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
@@ -113,15 +114,22 @@ async def remove_containers(state: LabState, names: Sequence[str], run: RunComma
 async def remove_orphans(run: RunCommand = command.run) -> list[str]:
     """Remove containers of labs of which there is no record any more, by their labels alone.
 
+    And those that a build of an image left when Docker was killed.
+
     Raises:
         MachineError: Docker does not answer, or one could not be removed.
     """
+    from lab.images.builders import BUILD  # slow to import
+
     form = f'{{{{.Names}}}} {{{{.Label "{MARK_LABEL}"}}}}'
     labelled = await _labelled({FOLDER_LABEL: str(paths.STATE)}, run, form)
     # read after that: a lab that began meanwhile has a record, and none of these containers
     known = {state.mark for state in labs()} | {record.mark for record in registry.records()}
     pairs = (line.split() for line in labelled)
-    return await _remove([pair[0] for pair in pairs if len(pair) == 2 and pair[1] not in known], run)
+    there = [pair[0] for pair in pairs if len(pair) == 2 and pair[1] not in known]
+    with machine_lock_if_free("images") as free:  # else a build is under way
+        there += await _labelled({BUILD: str(paths.STATE)}, run) if free else []
+        return await _remove(there, run)
 
 
 async def _labelled(labels: Mapping[str, str], run: RunCommand, form: str = "{{.Names}}") -> list[str]:

@@ -16,7 +16,10 @@ from lab.emulation.cleanup import processes
 from lab.emulation.ownership import FOLDER_LABEL, LABEL, MARK_LABEL
 from lab.emulation.registry import HostRecord, Record, read, records
 from lab.errors import MachineError
+from lab.events import silent
 from lab.hosts.host import Result
+from lab.images.builders import BUILD
+from lab.util.locks import machine_lock
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -182,6 +185,18 @@ async def test_containers_of_a_lab_without_a_record_are_removed_by_their_labels_
     lost.forget()
     assert await cleanup.remove_orphans(docker) == ["container gone"]
     assert docker.left == ["up", "other", "foreign"]
+
+
+async def test_the_container_of_a_build_that_was_killed_goes_and_one_of_a_build_under_way_stays(
+    own_folders: Path,
+) -> None:
+    """A killed Docker daemon leaves one, and nothing else of the lab is known of it."""
+    step, done = {BUILD: str(own_folders / "state")}, {BUILD: "done"}
+    docker = LabelledDocker(step=step, users=done, other={BUILD: "/another/folder"})
+    with machine_lock("images", silent, "building images"):
+        assert await cleanup.remove_orphans(docker) == []
+    assert await cleanup.remove_orphans(docker) == ["container step"]
+    assert docker.left == ["users", "other"]
 
 
 async def test_what_a_restart_left_of_a_lab_in_the_records_is_not_taken_for_lost() -> None:

@@ -202,3 +202,8 @@ def test_mounts_are_told_by_their_places(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "mounts").write_text("/dev/vda / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n")
     monkeypatch.setattr(ownership, "MOUNTS", tmp_path / "mounts")
     assert ownership.mount_points() == ["/", "/run"]
+
+
+def test_control_groups_are_those_of_the_process_and_none_where_it_is_gone() -> None:
+    assert ownership.control_groups(os.getpid()) == Path("/proc/self/cgroup").read_text() != ""
+    assert ownership.control_groups(0) == ""

@@ -97,6 +97,20 @@ def test_no_parameter_is_in_two_tables() -> None:
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
     assert run_options.table() in ROOT.joinpath("docs", "reference", "containernet.md").read_text()
+    assert run_options.markdown("t", {"b": "x", "a": "y"}, {"d": "no d", "c": "no c"}).splitlines() == [
+        "| `t` |  | meaning, or why not |",
+        "| --- | --- | --- |",
+        "| `a` | yes | y |",
+        "| `b` | yes | x |",
+        "| `c` | no | no c |",
+        "| `d` | no | no d |",
+    ]
+
+
+@pytest.mark.parametrize("way", ["shared", "slave", "private", "rshared", "rslave", "rprivate"])
+def test_mounts_of_a_volume_spread_in_each_of_dockers_ways(way: str) -> None:
+    mount = f"--mount=type=bind,source=/a,target=/b,bind-propagation={way}"
+    assert list(translate("d1", {"volumes": [f"/a:/b:{way}"]}).options) == [mount]
 
 
 @pytest.mark.parametrize("mode", ["none", ""])

@@ -180,3 +180,10 @@ def test_the_mtu_of_a_link_is_kept() -> None:
     large = LinkState("A-B", 5, Shape(10.0, rate=50.0, loss=1.0, jitter=0.25, mtu=9000), Shape(10.0))
     said = htb.Rates(rates().qdiscs, {10: (50.0, htb.burst(large.ab))})
     assert netem.read_shape(large, "ab", said).mtu == 9000
+
+
+def test_what_the_disciplines_do_not_tell_is_as_it_was_asked() -> None:
+    asked = LINE.changed(("ab",), distribution="pareto", queue=90_000, jitter=0.25)
+    said = rates()
+    said.qdiscs["5b", "bfifo"]["options"]["limit"] = 90_000
+    assert netem.read_shape(asked, "ab", said) == asked.ab

@@ -115,3 +115,15 @@ def test_what_chance_does_is_the_process_own_work_and_is_read_back() -> None:
     got = protocol.read_shape(line, "ab", said, RATES, [table(), table()])
     assert (got.jitter, got.distribution, got.reorder) == (2.0, "uniform", 3.0)
     assert (got.loss, got.burst) == (pytest.approx(5.0), 4.0)
+
+
+def test_quantiles_are_the_bounds_of_their_classes_and_no_more_than_the_latest() -> None:
+    assert protocol.quantiles([0, 0, 0], [10, 20], 0) == {}
+    # half of them, and 99 in 100, are within a class when that many are counted
+    assert protocol.quantiles([1, 1, 0], [1_000_000, 2_000_000], 1_500_000) == {
+        "max": 1.5,
+        "p50": 1.0,
+        "p99": 1.5,
+    }
+    assert protocol.quantiles([99, 0, 1], [1_000_000, 2_000_000], 9_000_000)["p99"] == 1.0
+    assert protocol.quantiles([98, 0, 2], [1_000_000, 2_000_000], 9_000_000)["p99"] == 9.0

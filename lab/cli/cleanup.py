@@ -55,9 +55,15 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     lost = [record for record in records() if record.rebooted and record.lab_id not in known]
     daemon = Daemon()
     containers = any(state.owned("container") for state in states)
-    if containers or any(one.damaged or not all(host.light for host in one.hosts) for one in lost):
-        await asyncio.to_thread(daemon.ensure)
-    done, failed = await cleanup.remove_all(states)
+    kept = any(one.damaged or not all(host.light for host in one.hosts) for one in lost)
+    failed = list[LabError]()
+    if containers or kept or daemon.died():
+        try:
+            await asyncio.to_thread(daemon.ensure)
+        except LabError as error:  # what is no container goes all the same
+            failed.append(error)
+    done, others = await cleanup.remove_all(states)
+    failed += others
     for record in lost:
         try:
             done += await cleanup.remove_lost(record)

@@ -1,4 +1,4 @@
-"""Programs of this machine that run for minutes: they end with the thread that starts them, however that ends."""
+"""Programs that run for minutes: they end with the thread that starts them, however that ends."""
 
 from __future__ import annotations
 

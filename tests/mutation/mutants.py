@@ -2,7 +2,8 @@
 
 A fault is a piece of the text replaced by another, so that it can be shown, and lines keep their numbers.
 Docstrings, types, decorators, and the words of errors and events are left alone: tests need not fix those.
-So are figures that a module gives a name (`PATIENCE = 10.0`): a test could only repeat them.
+So are figures that a module gives a name (`PATIENCE = 10.0`), and how long a command may take
+(`timeout=60`): a test could only repeat them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ PAIRS |= {other: name for name, other in PAIRS.items()}
 #: Calls that tell somebody something, and waits between two looks.
 TELLING = frozenset({"emit", "_emit", "Note", "step", "words", "append_words", "suppress"})
 TELLING |= {"debug", "info", "warning", "overload", "cast", "TypeVar", "sleep"}
+#: The argument that says how long something may take.
+PATIENCE = "timeout"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def _bare(statement: ast.stmt) -> bool:
     """Tell a docstring, and a name for a figure."""
     value = statement.value if isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign) else None
     at_the_left = isinstance(statement, ast.Assign | ast.AnnAssign) and statement.col_offset == 0
+    if at_the_left and isinstance(value, ast.Subscript):  # a name for a type
+        return True
     number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
     return isinstance(value, ast.Constant) and (isinstance(statement, ast.Expr) or (at_the_left and number))
 
@@ -152,6 +157,8 @@ def _inside(node: ast.AST) -> Iterator[ast.expr]:
         yield node
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "target", "ctx"):
+            continue
+        if isinstance(node, ast.keyword) and node.arg == PATIENCE and isinstance(node.value, ast.Constant):
             continue
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ast.AST):
@@ -233,7 +240,7 @@ def _constant(node: ast.Constant) -> Iterator[str]:
 
 def _call(node: ast.Call) -> Iterator[ast.expr]:
     for n, given in enumerate(node.keywords):
-        if given.arg:
+        if given.arg and given.arg != PATIENCE:
             yield ast.Call(node.func, node.args, node.keywords[:n] + node.keywords[n + 1 :])
 
 

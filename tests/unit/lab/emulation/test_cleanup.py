@@ -324,3 +324,10 @@ async def test_one_lab_that_fails_does_not_keep_the_others() -> None:
     done, failed = await cleanup.remove_all([stays, goes], Kernel(sap_0="Operation not permitted"))
     assert (done, [type(one) for one in failed]) == (["link sap-1"], [MachineError])
     assert [one.lab_id for one in ownership.labs()] == [stays.lab_id]
+
+
+async def test_both_records_of_a_lab_go_when_all_else_has_gone() -> None:
+    state = ownership.LabState.create()
+    Record(state.lab_id, "class").save()
+    assert await cleanup.remove(state, Docker([])) == []
+    assert (read(state.lab_id), ownership.labs()) == (None, [])

@@ -16,7 +16,11 @@ from tests.paths import ROOT
 
 #: A build: it starts another program in a session of its own, mounts something, and takes long.
 BUILD = "setsid sleep 1000 & mount -t tmpfs x place && echo > began; wait"
-CALLER = f"import subprocess; from lab.util import attached; subprocess.run(attached.argv(['sh', '-c', {BUILD!r}]))"
+CALLER = f"""
+import subprocess
+from lab.util import attached
+subprocess.run(attached.argv(["sh", "-c", {BUILD!r}]))
+"""
 #: Namespaces need no root in a user namespace.
 AS_ROOT = ["unshare", "--user", "--map-root-user"]
 

@@ -30,6 +30,7 @@ async def test_containers_are_recorded_before_they_are_started(
         return Result(tuple(argv), 0, f"id {os.getpid()}\n" * 2 if argv[1] == "inspect" else "", "", 0.0)
 
     new = NewContainers(plans(state, point_to_point.topology(), Path("/seed")))
+    state.shared(1).mkdir(parents=True)  # of one that went
     made = await new.start(state, docker)
     assert recorded[0] == [f"lab-{state.lab_id}-{name}" for name in new.names]
     assert [(record.name, record.light) for record, _ in made] == [("AMS", False), ("BRA", False)]

@@ -79,6 +79,14 @@ def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said:
         translate("d1", params)
 
 
+def test_a_list_says_what_a_mapping_does() -> None:
+    assert (
+        run_options.pairs(["A=1=2", "B="])
+        == run_options.pairs({"A": "1=2", "B": ""})
+        == {"A": "1=2", "B": ""}
+    )
+
+
 def test_capabilities_start_from_dockers_default_and_a_network() -> None:
     assert translate("d1", {}).capabilities == CONTAINER_CAPABILITIES
     assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (

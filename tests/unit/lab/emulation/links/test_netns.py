@@ -97,14 +97,14 @@ def test_work_is_done_inside_each_namespace_and_this_thread_stays(tmp_path: Path
     before = HERE.readlink()
     keeper = subprocess.Popen(["unshare", "--net", "sleep", "100"])
     try:
-        there = f"/proc/{keeper.pid}/ns/net"
+        there = Path(f"/proc/{keeper.pid}/ns/net")
         deadline = monotonic() + 10
-        while os.readlink(there) == str(before) and monotonic() < deadline:
+        while there.readlink() == before and monotonic() < deadline:
             pass
-        seen = netns.in_each({"there": there, "here": "/proc/self/ns/net"}, lambda name: HERE.readlink())
+        seen = netns.in_each({"there": str(there), "here": "/proc/self/ns/net"}, lambda name: HERE.readlink())
         with netns.entered(keeper.pid):
             inside = HERE.readlink()
-        assert (str(seen["there"]), seen["here"], inside) == (os.readlink(there), before, seen["there"])
+        assert (seen["there"], seen["here"], inside) == (there.readlink(), before, there.readlink())
         assert HERE.readlink() == before != inside
         with pytest.raises(OSError, match="setns"), netns.entered("/proc/self/ns/uts"):
             pass

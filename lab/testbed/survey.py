@@ -244,9 +244,8 @@ async def host_facts(host: CommandRunner) -> HostFacts:
     """
     said = await host.run(["unshare", "--net", "sh"], stdin=facts_script().encode(), check=False)
     if MARK not in said.stdout:
-        raise HostError(
-            f"{host.name}: it makes no network namespace to try links in: {said.stderr.strip() or 'it said nothing'}"
-        )
+        words = said.stderr.strip() or "it said nothing"
+        raise HostError(f"{host.name}: it makes no network namespace to try links in: {words}")
     return parse_facts(said.stdout)
 
 

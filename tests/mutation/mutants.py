@@ -137,7 +137,7 @@ def _bare(statement: ast.stmt) -> bool:
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
     """Yield the expressions of a statement itself, without types, decorators and targets."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from (value for value in [*statement.args.defaults, *statement.args.kw_defaults] if value)
+        yield from (value for name, value in _defaults(statement.args) if name != PATIENCE)
     elif not isinstance(statement, ast.ClassDef | ast.Try):
         for name, value in ast.iter_fields(statement):
             if name in ("targets", "target", "annotation", "body", "orelse", "finalbody", "handlers"):
@@ -147,6 +147,14 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
                     yield one.context_expr
                 elif isinstance(one, ast.expr):
                     yield one
+
+
+def _defaults(given: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the parameters that have a default, with it."""
+    by_place = zip([*given.posonlyargs, *given.args][::-1], given.defaults[::-1], strict=False)
+    for parameter, value in [*by_place, *zip(given.kwonlyargs, given.kw_defaults, strict=True)]:
+        if value:
+            yield parameter.arg, value
 
 
 def _inside(node: ast.AST) -> Iterator[ast.expr]:

@@ -88,7 +88,7 @@ def test_faults_of_each_kind_are_found_and_can_be_parsed(tmp_path: Path) -> None
 FIGURE = 10.0
 Type = Callable[[int], "words"]
 @decorated(1)
-def f(x: int = 3) -> bool:
+def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     """Words."""
     emit(Note("words"))
     if not x and x < 2:
@@ -114,7 +114,9 @@ def f(x: int = 3) -> bool:
         'return [x + 1, f"{x}", None is x] → return None',
     }
     assert not [
-        mutant for mutant in found if mutant.before in ("10.0", "7", '"words"', "1") and mutant.line < 10
+        mutant
+        for mutant in found
+        if mutant.before in ("10.0", "5.5", "7", '"words"', "1") and mutant.line < 10
     ]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ class Docker:
         if argv[1] == "ps":
             out = "\n".join(self.left)
         elif argv[1] == "inspect":
-            out = "0\n" * (len(argv) - 4)
+            out = "".join(f"0 id-{name}\n" for name in argv[4:])
         elif argv[1] == "rm" and self.said:
             status = 1
         elif argv[1] == "rm":
@@ -331,3 +332,36 @@ async def test_both_records_of_a_lab_go_when_all_else_has_gone() -> None:
     Record(state.lab_id, "class").save()
     assert await cleanup.remove(state, Docker([])) == []
     assert (read(state.lab_id), ownership.labs()) == (None, [])
+
+
+def waiting(argv: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, stdin=subprocess.PIPE)
+
+
+async def test_what_docker_keeps_beside_a_container_goes_with_it_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Docker daemon that was killed had lost sight of six of them."""
+    program = tmp_path / "containerd-shim-runc-v2"
+    shutil.copy("/bin/sh", program)
+    wait = ["-c", "read word"]
+    argvs = [[str(program), *wait, "-id", f"id-{name}"] for name in ("removed", "recorded", "other")]
+    running = [waiting(argv) for argv in [*argvs, ["sh", *wait, "-id", "id-removed"]]]
+    try:
+        monkeypatch.setattr(cleanup, "SHIM_PATIENCE", 0.05)
+        deadline = monotonic() + 10
+        while len(cleanup.shims(["id-removed", "id-recorded", "id-other"])) < 3 and monotonic() < deadline:
+            pass
+        state = ownership.LabState.create()
+        state.record("container", "removed")
+        record = Record(state.lab_id, "class")
+        record.hosts = [HostRecord("h", 1, "AMS", (), "recorded", "id-recorded", 1, 1)]
+        record.save()
+        done = await cleanup.remove(state, Docker(["removed"]))
+        assert [words.split(" ")[0] for words in done] == ["container", "process", "process"]
+        assert [process.wait(10) for process in running[:2]] == [-9, -9]
+        assert [process.poll() for process in running[2:]] == [None, None]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()

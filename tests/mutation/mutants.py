@@ -130,8 +130,16 @@ def _bare(statement: ast.stmt) -> bool:
     at_the_left = isinstance(statement, ast.Assign | ast.AnnAssign) and statement.col_offset == 0
     if at_the_left and isinstance(value, ast.Subscript):  # a name for a type
         return True
-    number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
-    return isinstance(value, ast.Constant) and (isinstance(statement, ast.Expr) or (at_the_left and number))
+    if at_the_left and value is not None and _figure(value):
+        return True
+    return isinstance(value, ast.Constant) and isinstance(statement, ast.Expr)
+
+
+def _figure(node: ast.expr) -> bool:
+    """Tell a number, and a sum or product of numbers."""
+    if isinstance(node, ast.BinOp):
+        return _figure(node.left) and _figure(node.right)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:

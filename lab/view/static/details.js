@@ -1,6 +1,6 @@
 // What is chosen: a link with both directions, a host with its daemons, or the path between two hosts.
 
-import { MEANING, METRICS, SIGNS, bytes, el, number, over, part, say, standing } from "./format.js";
+import { MEANING, METRICS, SIGNS, bytes, el, moment, number, over, part, say, standing } from "./format.js";
 import { daemonText } from "./tables.js";
 
 const EVERY = ["rate", "rtt", "loss", "queue"];
@@ -26,8 +26,14 @@ export class Details {
   }
 
   nothing(lab) {
-    const words = lab ? "Choose a link or a host in the picture or in a table: its values, and what can be done with it, are shown here. Two hosts, one after the other, show the path between them." : "No lab has sent anything yet.";
-    return el("div", { class: "card" }, el("h2", {}, "Details"), el("p", { class: "quiet" }, words));
+    const words = lab ? "Choose a link or a host, here, in the picture or in a table. Two hosts, one after the other, show the path between them." : "No lab has sent anything yet.";
+    const list = el("ul", { class: "plainly looks" }), events = el("ul", { class: "plainly" });
+    this.writers.push((model, now) => {
+      const found = now ? faults(now) : [];
+      fill(list, found.length ? found.slice(0, 8) : [{ text: "✓ Every link keeps to what was asked, and every daemon runs." }], this.actions.choose);
+      fill(events, model.events.slice(0, 5).map(event => ({ text: `${moment(event.t, now?.clock === "virtual")} ${event.text}`, state: event.level === "info" ? "" : "no" })), this.actions.choose);
+    });
+    return el("div", { class: "card" }, el("h2", {}, "Details"), el("p", { class: "quiet" }, words), ...(lab ? [el("h3", {}, "Needs a look"), list, el("h3", {}, "Last events"), events] : []));
   }
 
   card(title, kind) {
@@ -126,6 +132,24 @@ export class Details {
     } }, "Ping");
     return el("p", { class: "row" }, button, " ", said);
   }
+}
+
+/** Links that do not keep to what was asked, and daemons that have ended. */
+function faults(lab) {
+  const links = [...lab.links.values()].filter(link => ["no", "down"].includes(standing(link)));
+  const hosts = [...lab.hosts.values()].filter(host => host.daemons.some(one => one.state !== "runs"));
+  return [
+    ...hosts.map(host => ({ open: ["host", host.name], name: host.name, text: ` ${host.daemons.filter(one => one.state !== "runs").map(daemonText).join(", ")}`, state: "no" })),
+    ...links.map(link => ({ open: ["link", link.id], name: link.id, text: ` ${SIGNS[standing(link)]} ${link.why || MEANING[standing(link)]}`, state: "no" })),
+  ];
+}
+
+/** Write a list anew where its text differs. */
+function fill(list, items, choose) {
+  const key = items.map(item => `${item.name ?? ""}${item.text}`).join("\n");
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...items.map(item => el("li", {}, item.open ? el("button", { type: "button", class: "link", click: () => choose(...item.open) }, item.name) : null, el("span", { class: item.state ?? "" }, item.text))));
 }
 
 /** The rates of the last moments, and what was asked as a dashed line. */

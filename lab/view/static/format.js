@@ -8,7 +8,7 @@ export function el(tag, given = {}, ...children) {
     else if (value === true) made.setAttribute(name, "");
     else if (value !== false && value != null) made.setAttribute(name, value);
   }
-  made.append(...children.flat().filter(child => child != null));
+  made.append(...children.flat(Infinity).filter(child => child != null));
   return made;
 }
 
@@ -57,7 +57,13 @@ export const METRICS = {
 export function over(metric, direction, asked, back) {
   const { measured, asked: wanted } = METRICS[metric];
   const limit = wanted(asked, back);
-  return `${number(measured(direction))} / ${limit == null ? "no limit" : number(limit)}`;
+  return `${steady(measured(direction), metric === "queue")} / ${limit == null ? "no limit" : number(limit)}`;
+}
+
+/** A number that is measured again and again keeps its digits, so that it does not jump. */
+function steady(value, whole) {
+  if (!value || whole || Math.abs(value) >= 99.95) return number(value);
+  return value.toFixed(Math.abs(value) >= 9.995 ? 1 : 2);
 }
 
 /** The part of the asked value that was measured, 0 to 1; null where one is not known. */

@@ -21,7 +21,7 @@ export class Player {
       mark.style.left = `${(100 * (one.t - source.first)) / length}%`;
       marks.append(mark);
     }
-    place.replaceChildren(this.button, el("div", { class: "line" }, marks, this.slider), this.said, el("label", { class: "choice" }, this.speed));
+    place.replaceChildren(this.button, el("div", { class: "line" }, marks, this.slider), this.said, this.speed);
     place.hidden = false;
     this.show();
   }

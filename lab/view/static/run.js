@@ -56,6 +56,7 @@ export class RunPart {
       for (const cell of run.cells) rows.set(cellText(cell), [...(rows.get(cellText(cell)) ?? []), cell]);
       const box = (cell, n) => { const made = el("i", { class: "sample planned", role: "img" }); this.boxes.set(sampleKey(cell.id, n), made); return made; };
       const body = [...rows].map(([text, cells]) => el("tr", {}, el("th", { scope: "row" }, text), overlays.map(overlay => el("td", {}, cells.filter(cell => cell.overlay === overlay).map(cell => el("span", { class: "boxes" }, Array.from({ length: run.repetitions }, (_, n) => box(cell, n + 1))))))));
+      this.grid.style.setProperty("--across", Math.min(run.repetitions, 10));
       this.grid.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, el("td"), overlays.map(one => el("th", { scope: "col" }, one)))), el("tbody", {}, body)));
     }
     for (const [sample, box] of this.boxes) {

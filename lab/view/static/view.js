@@ -208,10 +208,11 @@ addEventListener("keydown", event => { if (event.key === "Escape" && !at("shell"
 const says = () => say(at("metric-says"), SAYS[shown.metric] ?? METRICS[shown.metric].says);
 says();
 
-const THEMES = { "": "as the system", light: "light", dark: "dark" };
+const THEMES = { "": "◐ system", light: "○ light", dark: "● dark" };
 function theme(name) {
   document.documentElement.dataset.theme = name;
-  say(at("theme"), `Theme: ${THEMES[name]}`);
+  say(at("theme"), THEMES[name]);
+  at("theme").setAttribute("aria-label", `colours: ${name || "as the system"}; change them`);
   picture.ask();
   try { localStorage.setItem("lab-theme", name); } catch { /* a file may have no storage */ }
 }

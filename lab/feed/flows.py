@@ -140,15 +140,18 @@ def short(value: float) -> float | int:
 
 
 def asked(state: LinkState) -> AskedLink:
-    """Return what was asked of a link, as the feed has it."""
-    return {"ab": _asked(state.ab), "ba": _asked(state.ba), "down": state.down}
+    """Return the settings of a link, as the feed has them."""
+    forth, back = _asked(state.ab, state.down), _asked(state.ba, state.down)
+    return {"asked": forth} if forth == back else {"asked": forth, "asked_back": back}
 
 
-def _asked(shape: Shape) -> Asked:
+def _asked(shape: Shape, down: bool) -> Asked:
     return {
         "delay_ms": shape.delay,
         "rate_mbit_s": shape.rate,
         "loss_percent": shape.loss,
         "jitter_ms": shape.jitter,
         "queue_bytes": shape.queue_bytes if shape.rate else None,
+        "queue_packets": shape.queue_bytes // shape.packet if shape.rate else None,
+        "down": down,
     }

@@ -45,32 +45,36 @@ class Asked(TypedDict):
     loss_percent: float
     jitter_ms: float
     queue_bytes: int | None
-
-
-class AskedLink(TypedDict):
-    """The settings of a link: from a to b, from b to a, and if it was set down."""
-
-    ab: Asked
-    ba: Asked
+    queue_packets: int | None
     down: bool
 
 
+class AskedLink(TypedDict):
+    """The settings of a link from a to b, and from b to a where they differ."""
+
+    asked: Asked
+    asked_back: NotRequired[Asked]
+
+
 class TopologyHost(TypedDict):
-    """A host of a topology; `place` is latitude and longitude (degrees), `cpus` its quota of processors."""
+    """A host of a topology; `place` is latitude and longitude (degrees), `cpus` its quota of processors.
+
+    `at` has its position in the picture, by layout (``structure`` or ``map``): points, down and to the right.
+    """
 
     name: str
     site: NotRequired[str]
     place: NotRequired[list[float]]
+    at: NotRequired[dict[str, list[float]]]
     cpus: NotRequired[float | None]
 
 
-class TopologyLink(TypedDict):
+class TopologyLink(AskedLink):
     """A link of a topology, between hosts `a` and `b`."""
 
     id: str
     a: str
     b: str
-    asked: AskedLink
 
 
 class TopologyObject(TypedDict):

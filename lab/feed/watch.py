@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from lab.draw.geometry import HEIGHT, Layout
+from lab.draw.layout import has_map, places
 from lab.emulation import registry
 from lab.emulation.registry import OverlayRecord, Record
 from lab.emulation.shaper_choice import find as find_shaper
@@ -109,7 +111,7 @@ class LabWatch:
         states = links.states if links else {}
         ends = {link["name"]: link for link in record.links}
         shown = [
-            {"id": name, "a": ends[name]["a"], "b": ends[name]["b"], "asked": flows.asked(link)}
+            {"id": name, "a": ends[name]["a"], "b": ends[name]["b"], **flows.asked(link)}
             for name, link in states.items()
             if name in ends
         ]
@@ -159,9 +161,12 @@ def hosts(record: Record) -> Iterator[Plain]:
     topology = Topology.from_dict(record.topology) if record.topology else None
     known = {host.name: host for host in topology.hosts} if topology else {}
     sites = topology.sites if topology else {}
+    at = positions(topology) if topology else {}
     for host in record.hosts:
         place = sites.get(host.site)
         shown: Plain = {"name": host.name}
+        if host.name in at:
+            shown["at"] = at[host.name]
         if host.site:
             shown["site"] = host.site
         if place is not None:
@@ -169,6 +174,16 @@ def hosts(record: Record) -> Iterator[Plain]:
         if host.name in known:
             shown["cpus"] = known[host.name].cpus
         yield shown
+
+
+def positions(topology: Topology) -> dict[str, dict[str, list[float]]]:
+    """Return the positions of hosts in a picture, by layout, in points from the upper left corner."""
+    layouts = [Layout.STRUCTURE, *([Layout.MAP] if has_map(topology) else [])]
+    found: dict[str, dict[str, list[float]]] = {host.name: {} for host in topology.hosts}
+    for layout in layouts:
+        for name, point in places(topology, layout).items():
+            found[name][layout.value] = [round(point.x, 1), round(HEIGHT - point.y, 1)]
+    return found
 
 
 def overlay(record: OverlayRecord, ended: set[str]) -> Plain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from urllib.parse import parse_qs
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -38,7 +38,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await WebSocketClose(code=1008, reason=fault)(scope, receive, send)
         else:
-            await PlainTextResponse(f"{fault}\n", status_code=403)(scope, receive, send)
+            await JSONResponse({"error": fault}, status_code=403)(scope, receive, send)
 
     def fault(self, scope: Scope) -> str:
         """Return the reason why a request is refused; "" for one that may pass."""

@@ -1,39 +1,89 @@
-"""The page: its files, which are served as they are, and the facts that the server puts into it."""
+"""The page that shows labs and runs: the form that is served, and one file that holds a recording."""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import json
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-#: Where the page wants the facts.
-PLACE = "<!-- LAB -->"
-STATIC = files("lab.view") / "static"
+from lab.errors import LabError
+
+STATIC = Path(__file__).parent / "static"
+#: What a served page may load. xterm.js makes an element for its styles, so styles may be in the page.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_SAVED_POLICY = (
+    "default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; img-src blob: data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+_DATA = '<script type="application/json" id="{name}">{data}</script>'
+_SETTINGS = _DATA.format(name="page", data="{}")
+_STYLE = '<link rel="stylesheet" href="static/view.css">'
+_SCRIPT = '<script type="module" src="static/view.js"></script>'
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
 
 
-def index() -> str:
-    """Return the page's own HTML."""
-    return (STATIC / "index.html").read_text("utf-8")
+def live(control: bool = False) -> str:
+    """Return the HTML for a server that has `STATIC` at ``static/``; with `control`, it can change labs."""
+    settings = _DATA.format(name="page", data=_safe({"mode": "live", "control": control}))
+    return _replaced(_read("index.html"), {_SETTINGS: settings})
 
 
-def with_facts(html: str, facts: dict[str, Any], nonce: str) -> str:
-    """Return the page with the facts as ``window.LAB``, in a script that the policy allows by `nonce`."""
-    script = f'<script nonce="{nonce}">window.LAB = {in_script(facts)};</script>'
-    return html.replace(PLACE, script, 1)
+def saved(lines: Iterable[bytes]) -> str:
+    """Return one HTML file that plays a recording: objects of the feed, one a line, in order.
+
+    Raises:
+        LabError: the recording is empty.
+    """
+    recording = b"\n".join(line.strip() for line in lines if line.strip())
+    if not recording:
+        raise LabError("The recording has no objects, so there is nothing to show; record a run first.")
+    packed = base64.b64encode(gzip.compress(recording, mtime=0)).decode()
+    script = "".join(_modules("view.js", set()))
+    policy = _SAVED_POLICY.format(script=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode())
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    data = [
+        _DATA.format(name="page", data=_safe({"mode": "recorded", "control": False})),
+        _DATA.format(name="recording", data=_safe({"encoding": "gzip, base64", "data": packed})),
+    ]
+    parts = {
+        _SETTINGS: "\n".join(data),
+        _STYLE: f"{policy}\n<style>\n{_read('view.css')}</style>",
+        _SCRIPT: f'<script type="module">{script}</script>',
+    }
+    return _replaced(_read("index.html"), parts)
 
 
-def in_script(value: Any) -> str:
-    """Return a value as JSON that is harmless inside a script: no name in it can end that."""
-    text = json.dumps(value, ensure_ascii=True)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _modules(name: str, done: set[str]) -> Iterator[str]:
+    """A module after those that it imports, all as parts of one: their top-level names differ."""
+    done.add(name)
+    text = _read(name)
+    for other in _IMPORT.findall(text):
+        if other not in done:
+            yield from _modules(other, done)
+    yield f"// {name}\n" + re.sub(r"^export ", "", _IMPORT.sub("", text), flags=re.MULTILINE)
 
 
-def static_file(path: str) -> Traversable | None:
-    """Return a file of the page; None where there is no such file below the folder."""
-    found = STATIC
-    for part in path.split("/"):
-        if part in ("", ".", "..") or part.startswith("."):
-            return None
-        found = found / part
-    return found if found.is_file() else None
+def _replaced(page: str, parts: dict[str, str]) -> str:
+    for old, new in parts.items():
+        head, found, rest = page.partition(old)
+        if not found:
+            raise LabError(f"The page's own file {STATIC / 'index.html'} lacks {old!r}; install lab again.")
+        page = head + new + rest
+    return page
+
+
+def _safe(data: Any) -> str:
+    """JSON that ends no script element, whatever is in it."""
+    return json.dumps(data).replace("<", "\\u003c")
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")

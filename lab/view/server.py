@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from lab.errors import LabError, UnknownName
 from lab.feed.hub import Hub
@@ -24,12 +23,6 @@ from lab.view.guard import Guard
 
 #: A comment is sent so often (s) while there is nothing new, so that a browser that has gone is noticed.
 BEAT = 15.0
-POLICY = (
-    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class PageServer:
 
         routes = [
             Route("/", self._index),
-            Route("/static/{path:path}", _static),
+            Mount("/static", StaticFiles(directory=page.STATIC)),
             Route("/events", partial(_events, hub)),
             *self.routes,
         ]
@@ -79,17 +72,13 @@ class PageServer:
         return app
 
     async def _index(self, _: Request) -> Response:
-        nonce = secrets.token_urlsafe(16)
-        facts = {"mode": "live", "control": self.control, "token": self.token}
-        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce)}
-        return HTMLResponse(page.with_facts(page.index(), facts, nonce), headers=headers)
-
-
-async def _static(request: Request) -> Response:
-    path = request.path_params["path"]
-    if (file := page.static_file(path)) is None:
-        return Response("there is no such file", status_code=404, media_type="text/plain")
-    return Response(file.read_bytes(), media_type=mimetypes.guess_type(path)[0] or "application/octet-stream")
+        headers = {
+            "Content-Security-Policy": page.POLICY,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HTMLResponse(page.live(self.control), headers=headers)
 
 
 async def _events(hub: Hub, _: Request) -> Response:

@@ -182,7 +182,7 @@ async def _end_shims(containers: Collection[str]) -> list[str]:
     left = [shim for shim in there if shim.alive()]
     for shim in left:
         shim.kill()
-    return [f"process {shim.pid}, of a container that is gone" for shim in left]
+    return [f"process {shim.pid} (Docker's, beside a removed container)" for shim in left]
 
 
 def shims(containers: Collection[str]) -> list[Process]:

@@ -108,6 +108,7 @@ def test_packets_go_singly_where_single_ones_are_hit(name: str) -> None:
 
 def test_each_direction_has_its_own_number_bridge_and_shape() -> None:
     line = LinkState("A-B", 3, Shape(1.0), Shape(2.0))
+    assert LinkState("A-B", 3) == LinkState("A-B", 3, Shape(), Shape(), "", "", "", "", 0.0, False)
     assert line.bridge == "br3"
     assert [line.direction_number(d) for d in DIRECTIONS] == [6, 7]
     assert [line.shape(d).delay for d in DIRECTIONS] == [1.0, 2.0]

@@ -207,3 +207,12 @@ def test_mounts_are_told_by_their_places(tmp_path: Path, monkeypatch: pytest.Mon
 def test_control_groups_are_those_of_the_process_and_none_where_it_is_gone() -> None:
     assert ownership.control_groups(os.getpid()) == Path("/proc/self/cgroup").read_text() != ""
     assert ownership.control_groups(0) == ""
+
+
+def test_only_root_looks_into_the_folder_of_a_lab_and_a_new_one_owns_nothing() -> None:
+    made = LabState.create()
+    assert made.folder.stat().st_mode & 0o777 == 0o700
+    assert made.owned() == []
+    made.forget()
+    assert made.owned("container") == []
+    assert labs() == []

@@ -82,8 +82,8 @@ def test_every_question_is_asked_with_its_mark_and_its_errors() -> None:
     assert lines[0] == f"echo '{MARK} machine'; uname -rm 2>&1"
     assert sum(line.startswith(f"echo '{MARK} ") for line in lines) == len(QUESTIONS)
     assert QUESTIONS["programs"] == (
-        "which docker dockerd etcd etcdctl tincd wg ip iptables ethtool tcpdump weaver flanneld iperf3 netperf "
-        "stress-ng wireguard-go yggdrasil yggdrasilctl nebula nebula-cert"
+        "which docker dockerd etcd etcdctl tincd wg ip iptables ethtool tcpdump weaver flanneld iperf3 "
+        "netperf stress-ng wireguard-go yggdrasil yggdrasilctl nebula nebula-cert"
     )
     assert QUESTIONS["docker"] == "docker version --format '{{.Server.Version}}'"
     assert "ip -force -batch -" in QUESTIONS["links"]

@@ -41,8 +41,10 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 PAIRS = {"a": "b", "min": "max", "any": "all", "SIGTERM": "SIGKILL", "LOCK_SH": "LOCK_EX", "source": "target"}
 PAIRS |= {other: name for name, other in PAIRS.items()}
 #: Calls that tell somebody something, and waits between two looks.
-TELLING = frozenset({"emit", "_emit", "Note", "step", "words", "append_words", "suppress"})
+TELLING = frozenset({"emit", "_emit", "Note", "Missing", "step", "words", "append_words", "suppress"})
 TELLING |= {"debug", "info", "warning", "overload", "cast", "TypeVar", "sleep"}
+#: The place of the description of an option.
+HELP = 3
 #: The argument that says how long something may take.
 PATIENCE = "timeout"
 
@@ -132,6 +134,8 @@ def _bare(statement: ast.stmt) -> bool:
         return True
     if at_the_left and value is not None and _figure(value):
         return True
+    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "summary":
+        return True
     return isinstance(value, ast.Constant) and isinstance(statement, ast.Expr)
 
 
@@ -171,7 +175,7 @@ def _inside(node: ast.AST) -> Iterator[ast.expr]:
         return
     if isinstance(node, ast.expr):
         yield node
-    for name, value in ast.iter_fields(node):
+    for name, value in ast.iter_fields(_without_help(node)):
         if name in ("annotation", "target", "ctx"):
             continue
         if isinstance(node, ast.keyword) and node.arg == PATIENCE and isinstance(node.value, ast.Constant):
@@ -179,6 +183,13 @@ def _inside(node: ast.AST) -> Iterator[ast.expr]:
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ast.AST):
                 yield from _inside(one)
+
+
+def _without_help(node: ast.AST) -> ast.AST:
+    """Leave out the description of an option, which stands at this place."""
+    if isinstance(node, ast.Call) and _called(node) == "Option":
+        return ast.Call(node.func, [*node.args[:HELP], *node.args[HELP + 1 :]], node.keywords)
+    return node
 
 
 def _called(call: ast.Call) -> str:

@@ -88,6 +88,7 @@ def test_faults_of_each_kind_are_found_and_can_be_parsed(tmp_path: Path) -> None
 FIGURE = 10.0
 FIGURE = 1 << 20
 Type = Callable[[int], "words"]
+summary = ("words")
 @decorated(1)
 def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     """Words."""
@@ -95,6 +96,7 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     if not x and x < 2:
         raise ValueError("words", 7)
     go(x, check=False, timeout=7)
+    Option("key", "default", ("value",), "words")
     é, y = [a for a in "ab" if a], x.a
     return [x + 1, f"{x}", None is x]
 '''
@@ -117,7 +119,7 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     assert not [
         mutant
         for mutant in found
-        if mutant.before in ("10.0", "20", "1 << 20", "5.5", "7", '"words"', "1") and mutant.line < 11
+        if mutant.before in ("10.0", "20", "1 << 20", "5.5", "7", '"words"', "1") and mutant.line < 15
     ]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))

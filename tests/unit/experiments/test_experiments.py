@@ -65,7 +65,9 @@ def test_both_profiles_say_why_and_paper_is_as_long_as_it_was(name: str) -> None
     minutes = sum(cell.repetitions * cell.duration for cell in grid(experiment)) / 60
     assert minutes < 6, "quick is minutes for each overlay"
     assert min(paper.seconds.values()) >= 120
-    assert quick.repetitions.keys() == quick.seconds.keys() == paper.repetitions.keys()
+    assert quick.repetitions.keys() == quick.seconds.keys()
+    assert quick.repetitions.keys() <= paper.repetitions.keys()
+    assert quick.repetitions.keys() == paper.repetitions.keys() or quick.left_out, "what is left out is said"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,7 +24,7 @@ from topologies.common import STUDIED, check_size, place, with_measured_rtts
 def topology(sites: Sequence[str] = STUDIED, rate: float | None = None, loss: float = 0) -> Topology:
     """A full mesh of these sites.
 
-    Every link has `rate` in Mbit/s, None for no limit, and each direction loses `loss` percent of its packets.
+    Every link has `rate` in Mbit/s, None for no limit. Each direction loses `loss` percent of its packets.
     """
     check_size("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
     graph = with_measured_rtts(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)

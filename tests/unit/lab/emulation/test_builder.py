@@ -230,3 +230,21 @@ async def test_of_links_that_fail_beside_others_nothing_stays() -> None:
         await Builder(lab, Netem, no_command, silent).add(hosts, [new])
     assert (cleared, hosts.done[-1]) == ([new.name], "undo")
     assert new not in lab.links
+
+
+@pytest.mark.parametrize("opened", [True, False])
+async def test_to_remove_no_link_asks_nothing_of_the_kernel(opened: bool) -> None:
+    lab = RunningLab.of(a_lab(), no_command)
+    before = list(lab.links)
+
+    class Links:
+        async def clear_links(self, links: Sequence[LinkSpec]) -> None:
+            raise AssertionError(links)
+
+    lab.fabric = Links() if opened else None  # type: ignore[assignment]
+    build = Builder(lab, Netem, no_command, silent)
+    await build.remove_links([])
+    assert lab.links == before
+    if not opened:  # such as those of a lab whose first link could not be made
+        await build.remove_links(before[:1])
+        assert lab.links == before[1:]

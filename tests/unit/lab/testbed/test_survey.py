@@ -203,3 +203,16 @@ async def test_a_machine_that_answers_nothing_is_told_by_its_last_words() -> Non
     for out, err, said in (("", "a\nb", "b"), ("out", "", "out"), ("", "", "it said nothing")):
         with pytest.raises(HostError, match=f"AMS: it answers no questions: {said}; the lab"):
             await survey.survey(Odd(out, err))
+
+
+@pytest.mark.parametrize(
+    ("rows", "free"),
+    [
+        ([], 0),
+        (["/dev/vda 9 9 4096 1% /"], 4),
+        (["/dev/vda 9 9 - 1% /", "/dev/vdb 9 9 2048 1% /x", "/dev/vdc 9 9"], 2),
+    ],
+)
+def test_room_is_that_of_the_fullest_disk_that_is_told(rows: list[str], free: int) -> None:
+    text = "".join(f"{row}\n" for row in ["Filesystem 1024-blocks Used Available", *rows])
+    assert Survey({"disk": text}).free_mib == free

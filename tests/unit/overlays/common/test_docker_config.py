@@ -105,3 +105,9 @@ def test_docker_is_told_by_its_control_and_by_a_signal() -> None:
         docker_config.reload().script
         == Batch().run(signal_argv("HUP", "/var/run/docker.pid", "dockerd")).script
     )
+
+
+def test_an_empty_file_that_was_there_is_there_again() -> None:
+    text, backup = docker_config.changed("{}", {"mtu": 1450})
+    assert json.loads(docker_config.restored(text, backup)[1]) == {}
+    assert docker_config.changed(" \n", {"mtu": 1450})[1] == docker_config.changed("", {"mtu": 1450})[1]

@@ -306,3 +306,17 @@ def schema() -> str:
         "title": "An object of the feed of lab events",
     }
     return json.dumps({**head, **found}, indent=2) + "\n"
+
+
+def loads(line: bytes) -> Plain:
+    """Return the object of a line, without looking further than at its kind and its version.
+
+    Raises:
+        ValueError: it is no object of this version of the feed.
+    """
+    plain = json.loads(line)
+    if not isinstance(plain, dict) or plain.get("v") != VERSION or not isinstance(plain.get("kind"), str):
+        raise ValueError(f"{line[:40]!r} is no object of version {VERSION} of the feed")
+    if not isinstance(plain.get("t"), int | float):
+        raise ValueError(f"{line[:40]!r} has no time")
+    return plain

@@ -141,7 +141,7 @@ async def measure_on(
 def _recorded(
     folder: RunFolder, prepared: PreparedLab, request: RunRequest, plan: RunPlan, emit: Emit
 ) -> AbstractContextManager[Emit]:
-    """Return the recording of a run, as a context; that of a box is made by the process outside."""
+    """Return the recording of a run, as a context. A box makes none: the process outside records."""
     if request.clock == "virtual":
         return nullcontext(emit)
     cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]

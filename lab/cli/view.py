@@ -42,6 +42,7 @@ def command(
     from lab.view import questions
     from lab.view.control import refused
     from lab.view.control import routes as orders_of_page
+    from lab.view.figures import FigureSource
     from lab.view.listen import ADDRESS, bound, serve
     from lab.view.server import PageServer
 
@@ -51,7 +52,8 @@ def command(
     orders = orders_of_page() if control else refused()
     lab = source.lab if isinstance(source, LabSource) else ""
     answers = [*questions.routes(), *orders]
-    server = PageServer([source], token, number, interval, control, lab, answers)
+    figures = FigureSource((lambda: source.run) if isinstance(source, LabSource) else (lambda: source))
+    server = PageServer([source, figures], token, number, interval, control, lab, answers)
     print(f"http://{ADDRESS}:{number}/?token={token}", flush=True)
     wait(serve(server.app(), listening))
 
@@ -59,10 +61,16 @@ def command(
 def _save(what: str, output: Path, force: bool) -> None:
     from lab.errors import UsageError
     from lab.feed.named import is_run, lines_of
+    from lab.feed.objects import loads
+    from lab.runs.run_folder import read
     from lab.util.files import write
+    from lab.view.figures import stored
     from lab.view.page import saved
 
     if not is_run(what):
         raise UsageError("--output is for a run: name its folder, as in: lab view results/RUN -o run.html")
-    write({output: saved(lines_of(Path(what))).encode()}, force=force)
+    folder = Path(what)
+    lines = list(lines_of(folder))
+    lines += stored(folder, read(folder).manifest.run, float(loads(lines[-1])["t"])) if lines else []
+    write({output: saved(lines).encode()}, force=force)
     print(output)

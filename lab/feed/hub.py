@@ -72,6 +72,8 @@ class Pending:
         old = self._items.pop(key, None)
         if old is not None and item.plain["kind"] == "links":
             item = Item(merged(old.plain, item.plain))
+        elif old is not None and item.plain["kind"] == "run":  # its grid was told only at first
+            item = Item({**old.plain, **item.plain})
         self._items[key] = item
         if self._single > KEPT:
             self._drop_oldest()

@@ -29,6 +29,11 @@ class RunSource:
         #: True while a sample is measured.
         self.measuring = False
 
+    @property
+    def run(self) -> str:
+        """The id of the run, by its manifest."""
+        return read(self.folder).manifest.run
+
     def look(self) -> Sequence[Plain]:
         """Return what is new in the run."""
         if self._reader is None:
@@ -60,6 +65,11 @@ class LabSource:
         """The name of the lab."""
         return self._watch.name
 
+    @property
+    def run(self) -> RunSource | None:
+        """The run that is, or was last, measured on the lab while this looked."""
+        return self._run
+
     def look(self) -> Sequence[Plain]:
         """Return what is new. While a sample is measured, nothing is sent over the links."""
         return [*self._of_run(), *self._watch.look()]
@@ -86,7 +96,7 @@ def is_run(what: str) -> bool:
     return bool(what) and (Path(what) / MANIFEST).exists()
 
 
-def source_of(what: str) -> FeedSource:
+def source_of(what: str) -> LabSource | RunSource:
     """Return the news of a lab, or of the run in a folder.
 
     Raises:

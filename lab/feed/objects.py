@@ -180,18 +180,21 @@ class RunCell(TypedDict):
 
 
 class RunObject(Head):
-    """A run: its grid, and how far it is. A slot of the grid is a cell, a bring-up and a repetition."""
+    """A run: how far it is, and at first its grid, which stays.
+
+    A slot of the grid is a cell, a bring-up and a repetition.
+    """
 
     kind: Literal["run"]
     run: str
     experiment: str
     state: Literal["planned", "running", "done", "interrupted", "failed"]
-    cells: list[RunCell]
-    repetitions: int
-    bring_ups: int
     done: int
     total: int
     seconds_left: float | None
+    cells: NotRequired[list[RunCell]]
+    repetitions: NotRequired[int]
+    bring_ups: NotRequired[int]
     folder: NotRequired[str]
     lab: NotRequired[str]
 

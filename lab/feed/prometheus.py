@@ -41,7 +41,7 @@ WAY = ("lab", "link", "from", "to")
 
 
 class FeedCollector(Collector):
-    """Gives the latest state of a hub to whoever scrapes it."""
+    """Gives the latest state of a hub as metrics."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

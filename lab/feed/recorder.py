@@ -37,7 +37,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begin with the run itself."""
-        self._write([self._teller.now()])
+        self._write([self._teller.begin()])
         if self._watch is not None:
             self._thread.start()
 

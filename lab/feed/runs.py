@@ -32,18 +32,24 @@ class RunTeller:
             "run": manifest.run,
             "experiment": manifest.experiment,
             "state": "running",
-            "cells": [run_cell(cell) for cell in cells],
-            "repetitions": max((cell.repetitions for cell in cells), default=0),
-            "bring_ups": manifest.bring_ups,
             "done": done,
             "total": total,
             "seconds_left": None,
+        }
+        self._grid = {
+            "cells": [run_cell(cell) for cell in cells],
+            "repetitions": max((cell.repetitions for cell in cells), default=0),
+            "bring_ups": manifest.bring_ups,
             "folder": str(folder),
             **({"lab": lab} if lab else {}),
         }
 
+    def begin(self) -> Plain:
+        """Return the run with its grid."""
+        return stamped("run", **self._run, **self._grid)
+
     def now(self, **changes: Any) -> Plain:
-        """Return the run as it is now, after some changes."""
+        """Return the run as it is now, after some changes; its grid stays."""
         self._run |= changes
         return stamped("run", **self._run)
 

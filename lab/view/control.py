@@ -78,7 +78,7 @@ def number(asked: Mapping[str, Any], name: str) -> float | None:
 
 
 class Captures:
-    """Captures of this server, in a folder that goes with it."""
+    """Captures of this server, in a folder that it removes at its end."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lab-view-")
@@ -138,7 +138,7 @@ def routes() -> list[BaseRoute]:
 
 
 def refused() -> list[BaseRoute]:
-    """Return the same routes for a page without control: each says so."""
+    """Return the same routes for a page without control: each refuses."""
     return [
         Route(path, _refuse, methods=["GET", "POST"]) for path in ("/link", "/capture", "/capture/{name}")
     ]

@@ -77,6 +77,13 @@ def test_a_lab_that_is_told_anew_begins_without_its_old_links() -> None:
     ]
 
 
+def test_the_grid_of_a_run_stays_for_those_who_come_later() -> None:
+    pending = Pending()
+    pending.add(Item({"kind": "run", "run": "x", "done": 1, "cells": ["a"]}))
+    pending.add(Item({"kind": "run", "run": "x", "done": 2}))
+    assert [item.plain for item in pending.all()] == [{"kind": "run", "run": "x", "done": 2, "cells": ["a"]}]
+
+
 async def test_a_new_reader_gets_the_latest_state_first_then_the_news() -> None:
     hub = Hub()
     hub.publish([links([(0, 0, 1, "")]), event(1)])

@@ -1,4 +1,4 @@
-"""Counts of links with the wire: what a rule of the packet filter loses is what came in and did not come on."""
+"""Counts of links with the wire: those that chance loses came in, and did not come on."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ const COLOURS = ["ink", "quiet", "panel", "track", "good", "bad", "open", "accen
 export class Picture {
   /** `chosen(kind, name)` is called for a click, `spoken(text)` for what the keyboard came to. */
   constructor(canvas, chosen, spoken) {
-    Object.assign(this, { canvas, chosen, spoken, lab: null, metric: "rate", layout: "structure", zoom: 1, pan: [0, 0], choice: null, hover: null, cursor: null, paths: [] });
+    Object.assign(this, { canvas, chosen, spoken, lab: null, metric: "rate", layout: "structure", zoom: 1, pan: [0, 0], choice: null, hover: null, cursor: null, paths: [], ink: null });
     this.pen = canvas.getContext("2d");
     this.listen();
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -41,6 +41,12 @@ export class Picture {
     this.pan = pan;
     this.canvas.style.touchAction = this.zoom > 1 ? "none" : "pan-y";
     this.lines = null;
+    this.ask();
+  }
+
+  /** The page's colours, read again after they were switched. */
+  recolour() {
+    this.ink = null;
     this.ask();
   }
 
@@ -138,7 +144,7 @@ export class Picture {
     pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     if (!lab || !canvas.clientWidth) return;
     if (!this.lines || this.drawn !== lab.changed) this.place();
-    this.ink = this.colours();
+    this.ink ??= this.colours();
     pen.lineJoin = "round";
     for (const path of this.paths.filter(one => one.kind === "underlay")) this.underlay(path);
     this.links();

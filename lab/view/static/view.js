@@ -213,11 +213,11 @@ function theme(name) {
   document.documentElement.dataset.theme = name;
   say(at("theme"), THEMES[name]);
   at("theme").setAttribute("aria-label", `colours: ${name || "as the system"}; change them`);
-  picture.ask();
+  picture.recolour();
   try { localStorage.setItem("lab-theme", name); } catch { /* a file may have no storage */ }
 }
 at("theme").addEventListener("click", () => { const names = Object.keys(THEMES); theme(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => picture.ask());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => picture.recolour());
 let kept = "";
 try { kept = localStorage.getItem("lab-theme") ?? ""; } catch { /* as above */ }
 theme(kept in THEMES ? kept : "");

@@ -223,7 +223,7 @@ export class Picture {
 
   host(name, [x, y]) {
     const { pen, ink, radius } = this, host = this.lab.hosts.get(name) ?? { daemons: [] };
-    const dead = host.daemons.some(one => one.state !== "runs"), gone = host.state === "gone";
+    const dead = host.daemons.some(one => one.state !== "runs"), gone = host.up === false;
     const circle = new Path2D();
     circle.arc(x, y, radius, 0, 7);
     pen.fillStyle = this.crowd ? (dead ? ink.bad : ink.host) : ink.panel;

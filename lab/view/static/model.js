@@ -76,7 +76,7 @@ function takeLinks(model, object) {
     names.forEach((name, n) => { direction[name] = row[n + 2]; });
     const others = old.directions.filter(one => one.from !== direction.from);
     const state = row[keeps] === 1 ? "yes" : row[keeps] === 0 ? "no" : "unknown";
-    touched.set(number, { ...old, keeps: state, why: object.why[number] ?? (state === old.keeps ? old.why : ""), directions: [...others, direction] });
+    touched.set(number, { ...old, keeps: state, why: object.why[number] ?? "", directions: [...others, direction] });
   }
   for (const changed of touched.values()) {
     lab.links.set(changed.id, changed);

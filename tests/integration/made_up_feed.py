@@ -22,7 +22,8 @@ def _at(second: float, kind: str, **values: Any) -> dict[str, Any]:
 
 def lab(second: float = 0, name: str = "made-up", **changes: Any) -> dict[str, Any]:
     """A chain of three hosts; `changes` are to what is asked of its first link."""
-    asked = {"delay_ms": 5, "rate_mbit_s": 50, "loss_percent": 0, "queue_packets": 100}
+    asked = {"delay_ms": 5, "rate_mbit_s": 50, "loss_percent": 0, "jitter_ms": 0, "down": False}
+    asked |= {"queue_packets": 100, "queue_bytes": 150_000}
     hosts = [{"name": host, "at": {"structure": [n * 150, 0]}} for n, host in enumerate(HOSTS)]
     links = [
         {"id": f"{a}-{b}", "a": a, "b": b, "asked": asked | (changes if a == "AMS" else {})}

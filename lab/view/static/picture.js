@@ -168,7 +168,7 @@ export class Picture {
         const track = lane(n ? line.toReversed() : line, HOST + 5, APART);
         add(state === "yes" ? this.ink.track : this.ink[state], state === "yes" ? LANE : state === "down" ? 3 : 2, DASHES[state], track);
         const share = part(this.metric, link.directions.find(one => one.from === from) ?? {}, n ? asked_back : asked, n ? asked : asked_back);
-        if (share && state !== "down") add(this.ink[state], LANE, state === "no" ? DASHES.no : [], first(track, Math.max(share, 0.02)));
+        if (share > 0.002 && state !== "down") add(this.ink[state], LANE, state === "no" ? DASHES.no : [], first(track, Math.max(share, 0.02)));
       });
       if (this.choice?.kind === "link" && this.choice.name === id) add(this.ink.accent, 1.5, [], lane(line, HOST + 5, APART + LANE + 2)), add(this.ink.accent, 1.5, [], lane(line, HOST + 5, -APART - LANE - 2));
     }

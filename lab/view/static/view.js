@@ -183,6 +183,7 @@ function write() {
   const { model } = source;
   draw();
   const now = lab(), latest = run();
+  at("main").hidden = !now && !latest;
   header(model, now);
   tiles(model, now);
   details.show(model, now, shown.choice, shown.pair);

@@ -46,7 +46,7 @@ async def serve(app: Starlette, listening: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that at a signal ends its streams of events first, which would go on for ever."""
+    """A server that at a signal ends its streams of events first, as these have no end."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
         super().__init__(config)

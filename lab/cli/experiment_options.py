@@ -44,6 +44,9 @@ class ExperimentOptions:
     weaver: Annotated[str | None, typer.Option(help="Weave router to use instead of LAB_WEAVER.")] = None
     resume: Annotated[Path | None, typer.Option(help="Continue this run folder.")] = None
     results: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("results")
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Record links and hosts, for 'lab view'.")
+    ] = True
 
     def request(self, experiment: str, verb: str, **more: Any) -> RunRequest:
         """Return the request for a run, with `more` fields of it from the verb's own options.

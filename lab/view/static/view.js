@@ -76,7 +76,7 @@ const tables = { links: new Rows("Links", LINK_COLUMNS, choose), hosts: new Rows
 const runPart = new RunPart();
 const TABS = [["run", "Run", runPart.part], ["links", "Links", tables.links.part], ["hosts", "Hosts", tables.hosts.part], ["overlays", "Overlays", tables.overlays.part], ["events", "Events", tables.events.part]];
 for (const [name, title, part] of TABS) {
-  at("tabs").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, click: () => tab(name) }, title));
+  at("tabs").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, click: () => { shown.byHand = true; tab(name); } }, title));
   at("panels").append(el("div", { role: "tabpanel", id: name, "aria-labelledby": `tab-${name}`, tabindex: -1 }, part));
 }
 at("tabs").addEventListener("keydown", event => {
@@ -188,7 +188,8 @@ function write() {
   tiles(model, now);
   details.show(model, now, shown.choice, shown.pair);
   at("tab-run").hidden = !latest;
-  if (!shown.tab || (shown.tab === "run" && !latest)) return void tab(latest ? "run" : "links");
+  const wanted = latest ? "run" : "links";
+  if (shown.tab !== wanted && (!shown.byHand || (shown.tab === "run" && !latest))) return void tab(wanted);
   if (shown.tab === "run") runPart.update(latest);
   if (shown.tab === "events") tables.events.update(model.events.length ? eventRows(model.events.filter(one => !one.lab || one.lab === shown.lab), now?.clock === "virtual") : [], "Nothing has happened yet.");
   if (!now) return;

@@ -13,7 +13,7 @@ from lab.emulation.ownership import LabState
 from lab.errors import LabError
 from lab.events import Emit, Event, SampleDone, SampleStarted
 from lab.feed.objects import Plain
-from lab.feed.recording import Recording
+from lab.feed.recording import RecordingFile
 from lab.feed.runs import RunTeller
 from lab.feed.watch import LabWatch
 from lab.runs.experiment import Cell
@@ -25,10 +25,10 @@ INTERVAL = 1.0
 RUN = "run"
 
 
-class Recorder:
+class RunRecorder:
     """Writes the recording of one run. A recording that fails ends, and does not disturb the run."""
 
-    def __init__(self, recording: Recording, teller: RunTeller, watch: LabWatch | None) -> None:
+    def __init__(self, recording: RecordingFile, teller: RunTeller, watch: LabWatch | None) -> None:
         self._recording, self._teller, self._watch = recording, teller, watch
         self._lock, self._over = Lock(), Stop()
         self._thread = Thread(target=self._look_again, daemon=True)
@@ -103,7 +103,7 @@ def recorded(
     name = watch.name if watch else ""
     done = sum(sample.measured for sample in folder.samples)
     teller = RunTeller(folder.manifest, folder.path, cells, done, name)
-    recorder = Recorder(Recording(folder.path), teller, watch)
+    recorder = RunRecorder(RecordingFile(folder.path), teller, watch)
 
     def both(event: Event) -> None:
         recorder.hear(event)

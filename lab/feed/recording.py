@@ -23,7 +23,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 1 << 20
 
 
-class Recording:
+class RecordingFile:
     """Writes a recording, after all that is there. Others can read it after `flush`.
 
     Raises:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lab.errors import RunError
 from lab.feed import recording
-from lab.feed.recording import NAME, Recording, RecordingReader
+from lab.feed.recording import NAME, RecordingFile, RecordingReader
 
 
 def event(number: int) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def event(number: int) -> dict[str, Any]:
 
 
 def write(folder: Path, first: int, count: int) -> None:
-    made = Recording(folder)
+    made = RecordingFile(folder)
     for number in range(first, first + count):
         made.write([event(number)])
         made.flush()
@@ -29,7 +29,7 @@ def write(folder: Path, first: int, count: int) -> None:
 
 
 def test_a_recording_is_read_while_it_grows(tmp_path: Path) -> None:
-    made = Recording(tmp_path)
+    made = RecordingFile(tmp_path)
     reader = RecordingReader(tmp_path)
     assert list(reader.read()) == []
     made.write([event(1), event(2)])

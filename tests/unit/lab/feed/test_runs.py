@@ -114,7 +114,7 @@ def test_a_recording_that_cannot_be_written_does_not_stop_the_run(
 
     heard: list[Event] = []
     with new_folder(tmp_path) as folder, recorded(folder, [CELL], "", heard.append, measure=True) as emit:
-        monkeypatch.setattr(recorder.Recording, "write", full)
+        monkeypatch.setattr(recorder.RecordingFile, "write", full)
         for event in EVENTS:
             emit(event)
     assert heard == list(EVENTS)

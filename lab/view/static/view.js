@@ -115,7 +115,7 @@ function tiles(model, now) {
   const links = [...(now?.links.values() ?? [])].map(standing), count = state => links.filter(one => one === state).length;
   const wrong = [["does not", "do not", count("no")]].filter(([, , n]) => n).map(([one, many, n]) => `! ${n} ${n === 1 ? one : many}`);
   const others = [count("down") ? `✕ ${count("down")} down` : null, count("unknown") ? `? ${count("unknown")} not known` : null];
-  tile("links", now ? `${count("yes")} of ${links.length} keep` : null, [...wrong, ...others].filter(Boolean).join(", ") || "✓ to what was asked of them", count("no") || count("down") ? "no" : "");
+  tile("links", links.length ? `${count("yes")} of ${links.length} keep` : null, [...wrong, ...others].filter(Boolean).join(", ") || "✓ to what was asked of them", count("no") || count("down") ? "no" : "");
   const hosts = [...(now?.hosts.values() ?? [])], daemons = hosts.flatMap(host => host.daemons), ended = daemons.filter(one => one.state !== "runs").length;
   tile("hosts", now ? String(hosts.length) : null, daemons.length ? `${ended ? `! ${ended} of ${daemons.length} daemons ended` : `✓ ${daemons.length} ${daemons.length === 1 ? "daemon runs" : "daemons run"}`}` : "no daemons", ended ? "no" : "");
   const overlays = [...(now?.overlays.values() ?? [])].filter(one => one.overlay !== "underlay");

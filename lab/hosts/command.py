@@ -21,6 +21,7 @@ from typing import Protocol, Unpack
 
 from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.host import CommandOptions, Result, Secret
+from lab.util import invoker
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -135,6 +136,7 @@ class Trace:
         self._inner = inner
         try:
             self._file = path.open("w", buffering=1)
+            invoker.give_file(self._file.fileno(), path.parent)
         except OSError as error:
             raise FileError(f"the trace cannot be written to {path}: {error.strerror}") from error
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")

@@ -84,12 +84,13 @@ def good_for(findings: Sequence[Finding]) -> Iterator[str]:
     yield "Labs can be built here" + (", as root." if state.get("root") != "ok" else ".")
     there = [name.removeprefix("overlay ") for name, word in state.items() if _is(name, word, "overlay ")]
     yield f"Experiments: {', '.join(plugins.names('experiments'))}, on {', '.join(there)}."
-    if shapers := [name.removeprefix("shaper ") for name, word in state.items() if _is(name, word, "shaper ")]:
+    shapers = [name.removeprefix("shaper ") for name, word in state.items() if _is(name, word, "shaper ")]
+    if shapers:
         yield f"Links are shaped by {shapers[0]}."
     if carried := measured():
         yield f"Measured here: {'; '.join(carried)}."
     else:
-        yield "How many Mbit/s it carries was not measured yet: 'sudo lab capacity multihop' does that."
+        yield "How many Mbit/s it carries was not measured yet: 'sudo lab capacity EXPERIMENT' does that."
     yield f"{_free_memory():.1f} GiB of memory are free for hosts."
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def ids() -> tuple[int, int] | None:
-    """Return the user's and the group's id of who called sudo; None if nobody but root is at work."""
+    """Return the user's and the group's id of who called sudo; None without sudo."""
     if os.geteuid() != 0:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How long things are waited for, on a machine that is much slower than others."""
+"""Deadlines on a machine that is much slower than others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file system for a virtual machine: a Docker daemon's store with the lab's images, and the lab's seed and root file systems.
+"""A file system for a virtual machine: a Docker daemon's store with the images, and what labs start from.
 
 Made on the machine in seconds, where the guest's emulated processors would take minutes.
 """

@@ -37,7 +37,7 @@ INVENTORY = {
     "connection": "nmcli -t -f NAME,DEVICE,STATE connection show --active | grep mine",
     "of labs": "ls /run/lab /var/lib/lab/labs 2>/dev/null; pgrep -af 'lab[.]' | cut -d' ' -f2-",
 }
-BUSYBOX = "FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT [\"/bin/busybox\"]\n"
+BUSYBOX = 'FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT ["/bin/busybox"]\n'
 COMPOSE = """\
 services:
   web:
@@ -59,7 +59,8 @@ results: list[dict[str, object]] = []
 
 
 def say(*words: object) -> None:
-    print(time.strftime("%H:%M:%S"), *words, flush=True)
+    sys.stdout.write(" ".join((time.strftime("%H:%M:%S"), *map(str, words))) + "\n")
+    sys.stdout.flush()
 
 
 def sh(command: str, timeout: float = 1200, check: bool = True, cwd: Path | None = None) -> str:
@@ -74,7 +75,8 @@ def sh(command: str, timeout: float = 1200, check: bool = True, cwd: Path | None
         ["bash", "-o", "pipefail", "-c", command], cwd=where, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False,
     )  # fmt: skip
-    print("".join(f"    {line}\n" for line in done.stdout.splitlines()[-25:]), end="", flush=True)
+    sys.stdout.write("".join(f"    {line}\n" for line in done.stdout.splitlines()[-25:]))
+    sys.stdout.flush()
     if check and done.returncode:
         raise RuntimeError(f"status {done.returncode}: {command[:120]}: {done.stdout[-400:]}")
     return done.stdout
@@ -198,8 +200,8 @@ def containernet() -> str:
 
 
 def rehearse() -> str:
-    words = "multihop --topology point_to_point --overlay underlay --repetitions 1 --bringups 1 --cells latency"
-    return lab(f"testbed rehearse {words}", timeout=2400)[-300:]
+    words = "--topology point_to_point --overlay underlay --repetitions 1 --bringups 1 --cells latency"
+    return lab(f"testbed rehearse multihop {words}", timeout=2400)[-300:]
 
 
 def restarted() -> str:

@@ -30,9 +30,12 @@ PARTS = ("doctor", "by hand", "multihop", "killed", "containernet", "reloaded", 
 #: Few samples where all is slow.
 MULTIHOP = {
     True: "",
-    False: "--topology linear:sites=AMS+PRG+BRA --overlay underlay --overlay wireguard --repetitions 1 --bringups 1 --cells latency",
+    False: "--topology linear:sites=AMS+PRG+BRA --overlay underlay --overlay wireguard --repetitions 1 "
+    "--bringups 1 --cells latency",
 }
 FAILED, TIMED_OUT = 1, 124
+#: systemd's own patience with services and devices.
+TIMEOUTS = ("timeout_start", "device_timeout")
 
 
 def argv(booted: system.System, folder: Path, disk: Path, memory: str, processors: int) -> list[str]:
@@ -44,7 +47,7 @@ def argv(booted: system.System, folder: Path, disk: Path, memory: str, processor
         *("-accel", "kvm" if vm.hardware() else "tcg,thread=multi", "-cpu", "max"),
         *("-smp", str(processors), "-m", memory, "-display", "none", "-serial", "stdio", "-monitor", "none"),
         *("-no-reboot", "-nodefaults", "-kernel", str(booted.kernel), "-initrd", str(booted.initrd)),
-        *("-append", f"{words} systemd.default_timeout_start_sec=3600 systemd.default_device_timeout_sec=3600"),
+        *("-append", f"{words} {' '.join(f'systemd.default_{kind}_sec=3600' for kind in TIMEOUTS)}"),
         *("-drive", f"file={booted.disk},if=virtio,format=raw,snapshot=on"),
         *("-drive", f"file={disk},if=virtio,format=raw,snapshot=on"),
         *("-virtfs", f"local,path={folder / 'given'},mount_tag=given,readonly=on,{share}"),
@@ -56,14 +59,16 @@ def argv(booted: system.System, folder: Path, disk: Path, memory: str, processor
 def boot(command: list[str], log: Path, seconds: float) -> int:
     """Run the machine until it switches itself off; what it prints is shown and kept."""
     start = time.monotonic()
-    with log.open("wb") as kept, subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as box:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    with log.open("wb") as kept, subprocess.Popen(command, **pipes) as box:  # type: ignore[call-overload]
         watch = subprocess.Popen(["sleep", str(seconds)])
         try:
             assert box.stdout
             for line in box.stdout:
                 kept.write(line)
                 kept.flush()
-                sys.stdout.write(f"{time.monotonic() - start:6.0f} s  {line.decode(errors='replace').rstrip()}\n")
+                words = line.decode(errors="replace").rstrip()
+                sys.stdout.write(f"{time.monotonic() - start:6.0f} s  {words}\n")
                 sys.stdout.flush()
                 if watch.poll() is not None:
                     return TIMED_OUT
@@ -82,9 +87,10 @@ def told(report: Path) -> int:
         sys.stderr.write(f"run.py: the machine left no report; {report.parent / 'console.log'} tells more\n")
         return FAILED
     for name, value in stored["machine"].items():
-        print(f"{name:<16} {value}")
+        sys.stdout.write(f"{name:<16} {value}\n")
     for one in stored["parts"]:
-        print(f"{one['state']:<7} {one['seconds']:>8.1f} s  {one['part']:<13} {one['said'][-160:]!r}")
+        said = " ".join(one["said"][-160:].split())
+        sys.stdout.write(f"{one['state']:<7} {one['seconds']:>8.1f} s  {one['part']:<13} {said}\n")
     ended = report / "done"
     return FAILED if not ended.exists() or ended.read_text() else 0
 
@@ -103,7 +109,8 @@ def main() -> int:
     booted = system.build(asked.system)
     folder, fast = booted.disk.parent, vm.hardware()
     given.gather(booted, folder / "given", asked.weaver)
-    order = {"parts": asked.only or PARTS, "patience": PATIENCE[fast], "multihop": asked.multihop or MULTIHOP[fast]}
+    words = asked.multihop or MULTIHOP[fast]
+    order = {"parts": asked.only or PARTS, "patience": PATIENCE[fast], "multihop": words}
     (folder / "given" / "order.json").write_text(json.dumps(order))
     shutil.rmtree(folder / "report", ignore_errors=True)
     (folder / "report").mkdir()

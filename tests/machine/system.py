@@ -98,8 +98,9 @@ def _archive(root: Path, place: Path) -> None:
         subprocess.run(["chroot", root, *argv], check=True, stdout=subprocess.DEVNULL)
     for file in (root / "var/cache/apt/archives").glob("*.deb"):
         shutil.move(file, place / file.name)
-    with (place / "Packages").open("wb") as index:
-        subprocess.run(["dpkg-scanpackages", "-m", "."], cwd=place, stdout=index, check=True, stderr=subprocess.DEVNULL)
+    scan = ["dpkg-scanpackages", "-m", "."]
+    listed = subprocess.run(scan, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    (place / "Packages").write_bytes(listed.stdout)
 
 
 def _customise(root: Path) -> None:

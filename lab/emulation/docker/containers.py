@@ -141,7 +141,8 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
         log = await log_tail(container, run)
-        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {patient(PATIENCE):g} s: {log}") from error
+        passed = f"{patient(PATIENCE):g} s"
+        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {passed}: {log}") from error
 
 
 async def _ping(socket: Path) -> bool:

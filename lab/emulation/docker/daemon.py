@@ -165,7 +165,7 @@ class Daemon:
         fcntl.flock(self._using, fcntl.LOCK_SH)
         try:
             self._start_unless_one_serves()
-            settings.check(self.paths.socket)
+            settings.check(self.paths.socket, self._ask)
         except BaseException:
             self.release()
             raise
@@ -212,6 +212,9 @@ class Daemon:
             return get(self.paths.socket, "/_ping", patient(START_PATIENCE))[0] == 200
         except (OSError, http.client.HTTPException):
             return False
+
+    def _ask(self, path: str) -> bytes:
+        return get(self.paths.socket, path, patient(START_PATIENCE))[1]
 
     def _has_containers(self) -> bool:
         """Tell if any container runs; it is not a lab's, because no lab has a record.

@@ -9,21 +9,18 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lab.errors import MachineError
-from lab.util.patience import patient
 
-#: How long a daemon that answers may take to tell its settings (s).
-TELLS = 30.0
 REMEDY = "use Docker's own daemon, run by root: apt-get install docker.io"
 
 
 def parsed(text: str | bytes) -> Mapping[str, Any]:
-    """Return what a daemon or its client said in JSON; nothing where that is none."""
+    """Return what a daemon or its client said in JSON; {} for other text."""
     try:
         said = json.loads(text)
     except ValueError:
@@ -33,8 +30,8 @@ def parsed(text: str | bytes) -> Mapping[str, Any]:
 
 def of_podman(info: Mapping[str, Any]) -> bool:
     """Return True for what Podman says: as a service its name is in the version, its client has own keys."""
-    parts = info.get("Components") or ()
-    return "ociRuntime" in (info.get("host") or {}) or any("Podman" in str(part.get("Name")) for part in parts)
+    names = [str(part.get("Name")) for part in info.get("Components") or ()]
+    return "ociRuntime" in (info.get("host") or {}) or any("Podman" in name for name in names)
 
 
 def faults(info: Mapping[str, Any]) -> Iterator[str]:
@@ -65,17 +62,17 @@ def elsewhere(socket: Path, environment: Mapping[str, str] = os.environ) -> str:
     return f"DOCKER_HOST is {given}, and a lab needs the daemon at {socket} of this machine; unset it"
 
 
-def check(socket: Path) -> None:
+def check(socket: Path, ask: Callable[[str], bytes]) -> None:
     """Check, before anything is built, that a lab can work with the daemon at a socket.
+
+    `ask` returns the daemon's answer to a path of its interface.
 
     Raises:
         MachineError: it cannot; says why and what to do.
     """
-    from lab.emulation.docker.daemon import get
-
     said: dict[str, Any] = {}
     for path in ("/version", "/info"):
         with suppress(OSError, http.client.HTTPException):
-            said |= parsed(get(socket, path, patient(TELLS))[1])
+            said |= parsed(ask(path))
     if found := next(filter(None, (elsewhere(socket), *faults(said))), ""):
         raise MachineError(found)

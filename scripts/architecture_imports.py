@@ -22,7 +22,7 @@ PACKAGES = ("lab", "overlays", "experiments", "topologies")
 FLOORS: tuple[dict[str, str], ...] = (
     {"lab": "python -m lab"},
     {"lab.cli": "verbs, printing", "lab.api": "Lab, in Python"},
-    {"lab.app": "use cases"},
+    {"lab.app": "use cases", "lab.view": "a page, served or saved"},
     {
         "lab.doctor": "checks this machine",
         "lab.containernet": "Mininet’s calls",

@@ -1,0 +1,113 @@
+"""The same system without its own kernel: its files and programs in namespaces of this machine.
+
+For machines without KVM: what is tried is the distribution's Docker, Python, sudo, iptables and programs, at full
+speed. What is not: systemd, NetworkManager, cgroup v2 and netem, unless this machine's kernel has them.
+
+    unshare … python here.py FOLDER     (see `command`)
+
+FOLDER has `root` (the system), `given`, `report` and `store.ext4`. All that is made here goes with the namespaces.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+USER = "user"
+NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
+#: The group of all containers, beside those of this machine's own Docker.
+GROUP = "/machine-test"
+DOCKERD = f"""\
+#!/bin/sh
+# stop | start | restart of the system's Docker, as a service of systemd's would do it
+if [ "$1" != start ] && [ -e /run/docker.pid ]; then
+    kill "$(cat /run/docker.pid)"
+    while [ -e /run/docker.pid ]; do sleep 0.1; done
+fi
+if [ "$1" != stop ]; then
+    setsid dockerd --cgroup-parent {GROUP} --exec-opt native.cgroupdriver=cgroupfs >>/var/log/docker.log 2>&1 </dev/null &
+    for _ in $(seq 600); do docker info >/dev/null 2>&1 && exit 0; sleep 0.1; done
+    tail -5 /var/log/docker.log; exit 1
+fi
+"""
+
+
+def command(folder: Path) -> list[str]:
+    """The command that runs all of it in namespaces, which end with it."""
+    return ["unshare", *NAMESPACES, sys.executable, "-u", __file__, str(folder)]
+
+
+def run(*argv: str | Path) -> None:
+    subprocess.run(argv, check=True)
+
+
+def mounted(folder: Path) -> Path:
+    """Mount the system: its files with a folder over them, the kernel's own, and what it is given."""
+    root, above = folder / "here" / "root", folder / "here"
+    shutil.rmtree(above, ignore_errors=True)
+    for path in (root, above / "files", above / "work"):
+        path.mkdir(parents=True)
+    run("mount", "--make-rprivate", "/")
+    layers = f"lowerdir={folder / 'root'},upperdir={above / 'files'},workdir={above / 'work'}"
+    run("mount", "-t", "overlay", "-o", layers, "overlay", root)
+    for kind, target in (("proc", "proc"), ("sysfs", "sys"), ("tmpfs", "run"), ("tmpfs", "tmp")):
+        run("mount", "-t", kind, kind, root / target)
+    (root / "tmp").chmod(0o1777)
+    for source, target in (("/sys/fs/cgroup", "sys/fs/cgroup"), ("/dev", "dev")):
+        run("mount", "--rbind", source, root / target)
+    (root / "mnt/store").mkdir(parents=True)
+    run("mount", "-o", "loop", folder / "store.ext4", root / "mnt/store")
+    bound = {
+        "given": (folder / "given", "mnt/given"),
+        "report": (folder / "report", "mnt/report"),
+        "docker": (root / "mnt/store/docker", "var/lib/docker"),
+        "lab": (root / "mnt/store/lab", "var/lib/lab"),
+    }
+    for source, name in bound.values():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        run("mount", "--bind", source, root / name)
+    return root
+
+
+def inside(root: Path, argv: Sequence[str], user: str = "root", check: bool = True) -> int:
+    """Run a command in the system, as a user of it."""
+    home = "/root" if user == "root" else f"/home/{user}"
+    environment = {"PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/bin", "HOME": home, "LANG": "C.UTF-8"}
+    identity = [] if user == "root" else [f"--userspec={user}:{user}", "--groups=sudo"]
+    full = ["chroot", *identity, str(root), "env", "-C", home, *argv]
+    return subprocess.run(full, env={**environment, "PYTHONUNBUFFERED": "1"}, check=check).returncode
+
+
+def main() -> int:
+    root = mounted(Path(sys.argv[1]))
+    for argv in (
+        ["ip", "link", "set", "lo", "up"],
+        ["ip", "link", "add", "mine0", "type", "bridge"],
+        ["ip", "address", "add", "10.99.0.1/24", "dev", "mine0"],
+        ["ip", "link", "set", "mine0", "up"],
+        ["hostname", "machine"],
+    ):
+        run(*argv)
+    (root / "usr/local/sbin/dockerd-service").write_text(DOCKERD)
+    (root / "usr/local/sbin/dockerd-service").chmod(0o755)
+    inside(root, ["nft", "-f", "/etc/nftables.conf"], check=False)  # not every kernel has nf_tables
+    inside(root, ["dockerd-service", "start"])
+    try:
+        return inside(root, ["python3", "/mnt/given/inside.py"], USER, check=False)
+    finally:
+        inside(root, ["dockerd-service", "stop"], check=False)
+        for group in Path("/sys/fs/cgroup").glob(f"*{GROUP}"):
+            for path in [*sorted(group.rglob("*"), reverse=True), group]:
+                if path.is_dir():
+                    try:
+                        path.rmdir()
+                    except OSError:
+                        continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """The same system without its own kernel: its files and programs in namespaces of this machine.
 
-For machines without KVM: what is tried is the distribution's Docker, Python, sudo, iptables and programs, at full
-speed. What is not: systemd, NetworkManager, cgroup v2 and netem, unless this machine's kernel has them.
+For machines without KVM: it tries the distribution's Docker, Python, sudo, iptables and programs, at full speed.
+It does not try systemd and NetworkManager, nor cgroup v2 and netem where this machine's kernel has none.
 
     unshare … python here.py FOLDER     (see `command`)
 
@@ -29,7 +29,8 @@ if [ "$1" != start ] && [ -e /run/docker.pid ]; then
     while [ -e /run/docker.pid ]; do sleep 0.1; done
 fi
 if [ "$1" != stop ]; then
-    setsid dockerd --cgroup-parent {GROUP} --exec-opt native.cgroupdriver=cgroupfs >>/var/log/docker.log 2>&1 </dev/null &
+    setsid dockerd --cgroup-parent {GROUP} --exec-opt native.cgroupdriver=cgroupfs \\
+        >>/var/log/docker.log 2>&1 </dev/null &
     for _ in $(seq 600); do docker info >/dev/null 2>&1 && exit 0; sleep 0.1; done
     tail -5 /var/log/docker.log; exit 1
 fi

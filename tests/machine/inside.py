@@ -37,12 +37,12 @@ INVENTORY = {
     "connection": "nmcli -t -f NAME,DEVICE,STATE connection show --active | grep mine",
     "of labs": "ls /run/lab /var/lib/lab/labs 2>/dev/null; pgrep -af 'lab[.]' | cut -d' ' -f2-",
 }
-BUSYBOX = 'FROM scratch\nCOPY busybox /bin/busybox\nENTRYPOINT ["/bin/busybox"]\n'
+OF_SYSTEMD = ("services", "connection")
 COMPOSE = """\
 services:
   web:
     image: bystander
-    command: httpd -f -p 80 -h /bin
+    command: httpd -f -p 80 -h /
     ports: ["8081:80"]
     restart: always
 """
@@ -87,9 +87,16 @@ def lab(words: str, **more: object) -> str:
     return sh(f"sudo LAB_PATIENCE={ORDER['patience']} .venv/bin/lab {words}", **more)  # type: ignore[arg-type]
 
 
+def restart_docker() -> None:
+    service = "systemctl restart docker" if ORDER["systemd"] else "dockerd-service restart"
+    sh(f"sudo {service}", timeout=900)
+
+
 def inventory() -> dict[str, str]:
     found = {}
     for name, command in INVENTORY.items():
+        if name in OF_SYSTEMD and not ORDER["systemd"]:
+            continue
         done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, text=True, check=False)
         found[name] = done.stdout
     return found
@@ -106,7 +113,6 @@ class Bystanders:
         folder = HOME / "bystander"
         folder.mkdir(exist_ok=True)
         shutil.copy("/bin/busybox", folder)
-        (folder / "Dockerfile").write_text(BUSYBOX)
         (folder / "compose.yaml").write_text(COMPOSE)
         sh("tar -c busybox | sudo docker import -c 'ENTRYPOINT [\"/busybox\"]' - bystander", cwd=folder)
         run = "sudo docker run -d --restart always --name bystander -p 8080:80 bystander httpd -f -p 80 -h /"
@@ -207,7 +213,7 @@ def rehearse() -> str:
 def restarted() -> str:
     """Docker stopped while a lab is up: the lab says so, and goes without a rest."""
     lab("up point_to_point --name three")
-    sh("sudo systemctl restart docker", timeout=600)
+    restart_docker()
     said = lab("ps", check=False)
     lab("down three")
     return said[-300:]
@@ -233,13 +239,14 @@ def settings() -> str:
     }.items():
         text = json.dumps(words)
         sh(f"sudo mkdir -p /etc/docker; echo '{text}' | sudo tee /etc/docker/daemon.json")
-        sh("sudo systemctl restart docker", timeout=900)
+        restart_docker()
         if name == "data-root":
             sh("sudo docker import -c 'CMD [\"x\"]' /dev/null lab/none", check=False)
         done = lab("up point_to_point --name five", check=False)
         told.append(f"{name}: {done.strip().splitlines()[-1] if done.strip() else 'nothing'}")
         lab("down five", check=False)
-    sh("sudo rm /etc/docker/daemon.json; sudo systemctl restart docker", timeout=900)
+    sh("sudo rm /etc/docker/daemon.json")
+    restart_docker()
     return "; ".join(told)
 
 
@@ -297,7 +304,7 @@ def machine() -> dict[str, str]:
         "kernel": "uname -r",
         "docker": "sudo docker info --format '{{.ServerVersion}}, {{.Driver}}, cgroup v{{.CgroupVersion}}, "
         "{{.CgroupDriver}}'",
-        "systemd": "systemctl --version | head -1",
+        "init": "ps -o comm= -p 1; systemctl --version | head -1",
         "python": "python3 --version",
         "virtualisation": "systemd-detect-virt",
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,12 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernels"))
 import store
 import vm
 
-from tests.machine import given, system
+from tests.machine import given, here, system
 
 #: How much longer than on a machine things may take that are waited for.
 PATIENCE = {True: 1, False: 30}
 #: What is tried; a rehearsal builds an image with packages of its own, and needs its archive.
 PARTS = ("doctor", "by hand", "multihop", "killed", "containernet", "reloaded", "restarted", "settings")
+OF_SYSTEMD = ("reloaded",)
 #: Few samples where all is slow.
 MULTIHOP = {
     True: "",
@@ -104,20 +106,27 @@ def main() -> int:
     parser.add_argument("--multihop", help="arguments of the experiment")
     parser.add_argument("--memory", default="5G")
     parser.add_argument("--processors", type=int, default=2)
+    parser.add_argument("--here", action="store_true", help="on this kernel, in namespaces, without systemd")
     parser.add_argument("--hours", type=float, default=3.0, help="after which the machine is ended")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     booted = system.build(asked.system)
-    folder, fast = booted.disk.parent, vm.hardware()
+    folder, fast = booted.disk.parent, vm.hardware() or asked.here
     given.gather(booted, folder / "given", asked.weaver)
     words = asked.multihop or MULTIHOP[fast]
-    order = {"parts": asked.only or PARTS, "patience": PATIENCE[fast], "multihop": words}
+    parts = asked.only or [part for part in PARTS if not (asked.here and part in OF_SYSTEMD)]
+    order = {"parts": parts, "patience": PATIENCE[fast], "multihop": words, "systemd": not asked.here}
     (folder / "given" / "order.json").write_text(json.dumps(order))
     shutil.rmtree(folder / "report", ignore_errors=True)
     (folder / "report").mkdir()
     (folder / "report").chmod(0o777)
     vm.BUILD.mkdir(parents=True, exist_ok=True)
     disk = store.disk(vm.BUILD)
-    command = argv(booted, folder, disk, asked.memory, asked.processors)
+    if asked.here:
+        subprocess.run(["cp", "--sparse=always", disk, folder / "store.ext4"], check=True)
+        command = here.command(folder)
+    else:
+        command = argv(booted, folder, disk, asked.memory, asked.processors)
     status = boot(command, folder / "console.log", asked.hours * 3600)
     return told(folder / "report") or status
 

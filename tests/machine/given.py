@@ -35,10 +35,14 @@ def gather(system: System, folder: Path, weaver: str = "") -> Path:
 
 
 def wheels(version: str, folder: Path) -> None:
-    """Fetch the locked packages for a version of Python."""
+    """Fetch the locked packages for a version of Python, if these are not there."""
     folder.mkdir(exist_ok=True)
+    mark, wanted = folder / "locks", "".join((ROOT / lock).read_text() for lock in LOCKS) + version
+    if mark.exists() and mark.read_text() == wanted:
+        return
     where = [word for platform in PLATFORMS for word in ("--platform", platform)]
     only = ["--only-binary=:all:", "--no-deps", "--require-hashes", "--python-version", version, *where]
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", *only, "--dest", folder]
     for lock in LOCKS:
         subprocess.run([*argv, "-r", lock], cwd=ROOT, check=True)
+    mark.write_text(wanted)

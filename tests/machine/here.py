@@ -1,11 +1,11 @@
 """The same system without its own kernel: its files and programs in namespaces of this machine.
 
-For machines without KVM: it tries the distribution's Docker, Python, sudo, iptables and programs, at full speed.
+For machines without KVM. It tries the distribution's Docker, Python, sudo, iptables and programs, at full speed.
 It does not try systemd and NetworkManager, nor cgroup v2 and netem where this machine's kernel has none.
 
     unshare … python here.py FOLDER     (see `command`)
 
-FOLDER has `root` (the system), `given`, `report` and `store.ext4`. All that is made here goes with the namespaces.
+FOLDER has `root` (the system), `given`, `report` and `store.ext4`. What is made here goes with the namespaces.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
 """The same system without its own kernel: its files and programs in namespaces of this machine.
 
-For machines without KVM. It tries the distribution's Docker, Python, sudo, iptables and programs, at full speed.
+For machines without KVM. It tries the distribution's Docker, Python, sudo, iptables and programs, fast.
 It does not try systemd and NetworkManager, nor cgroup v2 and netem where this machine's kernel has none.
 
     unshare … python here.py FOLDER     (see `command`)
 
-FOLDER has `root` (the system), `given`, `report` and `store.ext4`. What is made here goes with the namespaces.
+FOLDER has `root` (the system), `given`, `report` and `store.ext4`. All of it goes with the namespaces.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -77,10 +76,11 @@ def mounted(folder: Path) -> Path:
 def inside(root: Path, argv: Sequence[str], user: str = "root", check: bool = True) -> int:
     """Run a command in the system, as a user of it."""
     home = "/root" if user == "root" else f"/home/{user}"
-    environment = {"PATH": os.defpath + ":/usr/sbin:/sbin:/usr/local/bin", "HOME": home, "LANG": "C.UTF-8"}
+    programs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    environment = {"PATH": programs, "HOME": home, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     identity = [] if user == "root" else [f"--userspec={user}:{user}", "--groups=sudo"]
     full = ["chroot", *identity, str(root), "env", "-C", home, *argv]
-    return subprocess.run(full, env={**environment, "PYTHONUNBUFFERED": "1"}, check=check).returncode
+    return subprocess.run(full, env=environment, check=check).returncode
 
 
 def main() -> int:

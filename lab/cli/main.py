@@ -37,6 +37,7 @@ PANELS = {
         *("capture", "calibrate", "cleanup"),
     ),
     "Experiments": ("run", "emulate", "capacity", "packetcost"),
+    "See it": ("view",),
     "Results": ("results", "report"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

@@ -13,7 +13,7 @@ from tests.paths import ROOT
 #: Wheels of Linux on this kind of processor, for the guest's Python, which this machine need not have.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64")
 LOCKS = ("requirements-build.lock", "requirements.lock")
-INSIDE = ROOT / "tests" / "machine" / "inside.py"
+SCRIPTS = [Path(__file__).with_name(name) for name in ("inside.py", "here.py")]
 
 
 def gather(system: System, folder: Path, weaver: str = "") -> Path:
@@ -29,7 +29,7 @@ def gather(system: System, folder: Path, weaver: str = "") -> Path:
     wheels(SYSTEMS[system.name][1], folder / "wheels")
     shutil.rmtree(folder / "apt", ignore_errors=True)
     shutil.copytree(system.archive, folder / "apt")
-    for file in (INSIDE, *((Path(weaver),) if weaver else ())):
+    for file in (*SCRIPTS, *((Path(weaver),) if weaver else ())):
         shutil.copy(file, folder)
     return folder
 

@@ -10,13 +10,18 @@ FOLDER has `root` (the system), `given`, `report` and `store.ext4`. All of it go
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 USER = "user"
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: How this file goes on in the system, and where this machine's root is until then.
+SECOND, OLD = ("/usr/bin/python3", "/mnt/given/here.py", "second"), "mnt/old"
 NAMESPACES = ("--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc")
 #: The group of all containers, beside those of this machine's own Docker.
 GROUP = "/machine-test"
@@ -73,18 +78,30 @@ def mounted(folder: Path) -> Path:
     return root
 
 
-def inside(root: Path, argv: Sequence[str], user: str = "root", check: bool = True) -> int:
-    """Run a command in the system, as a user of it."""
-    home = "/root" if user == "root" else f"/home/{user}"
-    programs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    environment = {"PATH": programs, "HOME": home, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
-    identity = [] if user == "root" else [f"--userspec={user}:{user}", "--groups=sudo"]
-    full = ["chroot", *identity, str(root), "env", "-C", home, *argv]
-    return subprocess.run(full, env=environment, check=check).returncode
+def pivot(root: Path) -> None:
+    """Make the system the root of these namespaces, and go on in it with its own Python.
+
+    A mere chroot is not enough: who enters a container of it by its namespace would be in this machine's root.
+    """
+    (root / OLD).mkdir(exist_ok=True)
+    os.chdir(root)
+    os.execvp("sh", ["sh", "-c", f"pivot_root . {OLD} && exec chroot . {' '.join(SECOND)}"])
 
 
-def main() -> int:
-    root = mounted(Path(sys.argv[1]))
+def as_user(argv: Sequence[str]) -> int:
+    """Run a command as the user, and return its status."""
+    identity = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups"]
+    home = f"/home/{USER}"
+    environment = {"PATH": PROGRAMS, "HOME": home, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    return subprocess.run([*identity, *argv], cwd=home, env=environment, check=False).returncode
+
+
+def second() -> int:
+    """What is done in the system: its network, its Docker, and what the user does."""
+    os.environ["PATH"] = PROGRAMS
+    run("umount", "--lazy", f"/{OLD}")
+    if list(Path("/", OLD).iterdir()):
+        raise SystemExit("here.py: this machine's files are still in sight; nothing was started")
     for argv in (
         ["ip", "link", "set", "lo", "up"],
         ["ip", "link", "add", "mine0", "type", "bridge"],
@@ -93,21 +110,26 @@ def main() -> int:
         ["hostname", "machine"],
     ):
         run(*argv)
-    (root / "usr/local/sbin/dockerd-service").write_text(DOCKERD)
-    (root / "usr/local/sbin/dockerd-service").chmod(0o755)
-    inside(root, ["nft", "-f", "/etc/nftables.conf"], check=False)  # not every kernel has nf_tables
-    inside(root, ["dockerd-service", "start"])
+    service = Path("/usr/local/sbin/dockerd-service")
+    service.write_text(DOCKERD)
+    service.chmod(0o755)
+    subprocess.run(["nft", "-f", "/etc/nftables.conf"], check=False)  # not every kernel has nf_tables
+    run(service, "start")
     try:
-        return inside(root, ["python3", "/mnt/given/inside.py"], USER, check=False)
+        return as_user(["python3", "/mnt/given/inside.py"])
     finally:
-        inside(root, ["dockerd-service", "stop"], check=False)
+        subprocess.run([service, "stop"], check=False)
         for group in Path("/sys/fs/cgroup").glob(f"*{GROUP}"):
-            for path in [*sorted(group.rglob("*"), reverse=True), group]:
-                if path.is_dir():
-                    try:
-                        path.rmdir()
-                    except OSError:
-                        continue
+            for path in [*sorted((p for p in group.rglob("*") if p.is_dir()), reverse=True), group]:
+                with suppress(OSError):
+                    path.rmdir()
+
+
+def main() -> int:
+    if sys.argv[1:] == list(SECOND[2:]):
+        return second()
+    pivot(mounted(Path(sys.argv[1])))
+    return 1
 
 
 if __name__ == "__main__":

@@ -32,9 +32,11 @@ OF_SYSTEMD = ("reloaded",)
 #: Few samples where all is slow.
 MULTIHOP = {
     True: "",
-    False: "--topology linear:sites=AMS+PRG+BRA --overlay underlay --overlay wireguard --repetitions 1 "
+    False: "--topology linear:sites=AMS+PRG+BRA --overlay underlay --overlay tinc --repetitions 1 "
     "--bringups 1 --cells latency",
 }
+#: More room for the guest's images and stores.
+ROOM = "6G"
 FAILED, TIMED_OUT = 1, 124
 #: systemd's own patience with services and devices.
 TIMEOUTS = ("timeout_start", "device_timeout")
@@ -123,7 +125,10 @@ def main() -> int:
     vm.BUILD.mkdir(parents=True, exist_ok=True)
     disk = store.disk(vm.BUILD)
     if asked.here:
-        subprocess.run(["cp", "--sparse=always", disk, folder / "store.ext4"], check=True)
+        own = folder / "store.ext4"
+        subprocess.run(["cp", "--sparse=always", disk, own], check=True)
+        subprocess.run(["truncate", f"--size=+{ROOM}", own], check=True)
+        subprocess.run(["resize2fs", own], check=True, capture_output=True)
         command = here.command(folder)
     else:
         command = argv(booted, folder, disk, asked.memory, asked.processors)

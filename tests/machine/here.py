@@ -81,7 +81,7 @@ def mounted(folder: Path) -> Path:
 def pivot(root: Path) -> None:
     """Make the system the root of these namespaces, and go on in it with its own Python.
 
-    A mere chroot is not enough: who enters a container of it by its namespace would be in this machine's root.
+    A chroot is not enough: who enters a container of it by its namespace would see this machine's root.
     """
     (root / OLD).mkdir(exist_ok=True)
     os.chdir(root)

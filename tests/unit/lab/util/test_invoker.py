@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,16 +23,22 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give fi
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def open_folder() -> Iterator[Path]:
+    """A folder that all users can enter: pytest's own are for root alone."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the user who has called sudo."""
     monkeypatch.setenv("SUDO_UID", str(USER))
     monkeypatch.setenv("SUDO_GID", str(GROUP))
-    folder = tmp_path / "home"
+    folder = open_folder / "home"
     folder.mkdir()
     os.chown(folder, USER, GROUP)
-    # pytest's own folders are for root alone
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o755)
     return folder
 
 
@@ -70,9 +79,9 @@ def test_a_run_and_what_is_drawn_of_it_belong_to_who_called_sudo(home: Path) -> 
 
 @pytest.mark.parametrize("words", [("report",), ("results", "--csv"), ("report", "--claims")])
 def test_a_run_of_root_is_read_by_another_who_gets_the_files_where_he_is(
-    home: Path, tmp_path: Path, words: tuple[str, ...]
+    home: Path, open_folder: Path, words: tuple[str, ...]
 ) -> None:
-    run = recorded_run(tmp_path / "of-root")
+    run = recorded_run(open_folder / "of-root")
     before = sorted(run.rglob("*"))
     done = as_user(home, [python_of_all(home), "-P", "-m", "lab", words[0], str(run), *words[1:]])
     assert done.returncode == 0, done.stderr
@@ -82,8 +91,8 @@ def test_a_run_of_root_is_read_by_another_who_gets_the_files_where_he_is(
     assert made == (set() if "--claims" in words else {wanted[words[0]]})
 
 
-def test_a_folder_of_root_gives_nothing_away(home: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "of-root"
+def test_a_folder_of_root_gives_nothing_away(home: Path, open_folder: Path) -> None:
+    folder = open_folder / "of-root"
     folder.mkdir()
     files.replace(folder / "file", "text")
     files.make_folder(folder / "new")
@@ -91,8 +100,8 @@ def test_a_folder_of_root_gives_nothing_away(home: Path, tmp_path: Path) -> None
     assert owners(folder) == {(0, 0)}
 
 
-def test_neither_links_nor_files_with_two_names_lead_out_of_the_folder(home: Path, tmp_path: Path) -> None:
-    secret, other = tmp_path / "secret", tmp_path / "other"
+def test_neither_links_nor_files_with_two_names_lead_out_of_the_folder(home: Path, open_folder: Path) -> None:
+    secret, other = open_folder / "secret", open_folder / "other"
     secret.write_text("root's")
     other.mkdir()
     (home / "hard").hardlink_to(secret)

@@ -145,9 +145,11 @@ function header(model, now) {
   document.body.classList.toggle("stale", Boolean(words));
 }
 
+/** The map, where places are known and most hosts have one of their own; else the structure. */
 function prefer(now) {
-  const mapped = Boolean(now?.topology.hosts.length) && now.topology.hosts.every(host => host.at?.map);
-  const layout = mapped ? (shown.layout ?? "map") : "structure";
+  const hosts = now?.topology.hosts ?? [], mapped = Boolean(hosts.length) && hosts.every(host => host.at?.map);
+  const apart = new Set(hosts.map(host => host.site)).size >= 0.8 * hosts.length;
+  const layout = mapped ? (shown.layout ?? (apart ? "map" : "structure")) : "structure";
   at("by-map").disabled = !mapped;
   for (const name of ["map", "structure"]) at(`by-${name}`).setAttribute("aria-pressed", String(layout === name));
   return layout;

@@ -173,7 +173,7 @@ def furnish(folder: Path, archive: Path) -> Path:
     mounts = {Path(line.split()[1]) for line in Path("/proc/self/mounts").read_text().splitlines()}
     below = {path for path in mounts if SYS in path.parents}
     own, images = folder / "state", folder / "docker"
-    for path in (own, images, *(own / name for name in SHARED)):
+    for path in (own, images, *(own / name for name in (*SHARED, "labs"))):
         path.mkdir()
     (own / "images.tar").touch()
     run("mount", "--make-rprivate", "/")

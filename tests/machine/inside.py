@@ -35,7 +35,7 @@ INVENTORY = {
     "services": "systemctl list-units --type=service --state=running,failed --plain --no-legend "
     "| awk '{print $1,$3,$4}' | grep -vE 'user@|apt|man-db|systemd-hostnamed|dispatcher|tmpfiles' | sort",
     "connection": "nmcli -t -f NAME,DEVICE,STATE connection show --active | grep mine",
-    "of labs": "ls /run/lab /var/lib/lab/labs 2>/dev/null; pgrep -af 'lab[.]' | cut -d' ' -f2-",
+    "of labs": "find /run/lab /var/lib/lab/labs -type f 2>/dev/null | sort; pgrep -af 'lab[.]' | cut -d' ' -f2-",
 }
 OF_SYSTEMD = ("services", "connection")
 COMPOSE = """\

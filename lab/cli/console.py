@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Stop
@@ -224,18 +224,21 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
     return 1 if sentences else 0
 
 
-def read_runs(paths: Sequence[Path]) -> list[StoredRun]:
-    """Read the runs in these folders; one that cannot be read is named and left out.
+def read_runs(paths: Sequence[Path], stack: ExitStack) -> list[StoredRun]:
+    """Read the runs in these folders and packs; one that cannot be read is named and left out.
+
+    The files of packs go when the stack is closed.
 
     Raises:
         RunError: not one of them can be read.
     """
-    from lab.runs.run_folder import read
+    from lab.runs.pack import runs_in
 
-    runs, errors = [], []
+    runs: list[StoredRun] = []
+    errors = []
     for path in paths:
         try:
-            runs.append(read(path))
+            runs += stack.enter_context(runs_in(path))
         except RunError as error:
             errors.append(error)
     if errors and not runs:

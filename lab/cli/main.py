@@ -36,7 +36,7 @@ PANELS = {
         *("capture", "calibrate", "cleanup"),
     ),
     "Experiments": ("run", "emulate", "capacity", "packetcost"),
-    "Results": ("results", "report"),
+    "Results": ("results", "report", "pack", "verify", "reproduce"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),
     "This machine": ("doctor", "images"),

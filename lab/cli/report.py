@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders. Several are compared.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders and packs. Several runs are compared.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page. Default: report.html in the folder of a single run."),
+        typer.Option("--output", "-o", help="The page. Default: report.html, in the folder of a single run."),
     ] = None,
     claims: Annotated[
         bool, typer.Option("--claims", help="Print only the answers to the studies' claims.")
@@ -41,11 +41,13 @@ def command(
 
     if claims and output:
         raise UsageError("--claims prints a table and writes no page; leave out -o")
-    found = read_runs(runs)
-    if claims:
-        sys.exit(_answer(found))
-    page = output or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
-    _write(found, page)
+    with ExitStack() as stack:
+        found = read_runs(runs, stack)
+        if claims:
+            sys.exit(_answer(found))
+        own = len(runs) == 1 and runs[0].is_dir()
+        page = output or (runs[0] / "report.html" if own else Path("report.html"))
+        write_page(found, page)
     typer.echo(page)
 
 
@@ -63,7 +65,12 @@ def _answer(runs: Sequence[StoredRun]) -> ExitCode:
     return ExitCode.CANNOT_TELL if all(row.answer.verdict == OPEN for row in rows) else ExitCode.DONE
 
 
-def _write(runs: Sequence[StoredRun], page: Path) -> None:
+def write_page(runs: Sequence[StoredRun], page: Path) -> None:
+    """Draw the figures of runs, and write one page of them.
+
+    Raises:
+        RunError: a run has what no page can be made of.
+    """
     from lab.app.request import all_claims, load_experiment
     from lab.report.html import RunSection, render_all
     from lab.util import files

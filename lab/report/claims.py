@@ -134,6 +134,8 @@ class Claim:
     file: Path | None = None
     #: What here differs from the study, so that no answer would be about its claim; empty for nothing.
     differs: str = ""
+    #: Its name in that file.
+    id: str = ""
 
     def answer(self, run: StoredRun) -> Answer:
         """Answer the claim from the samples of this run; one that depends on which of them count is none."""

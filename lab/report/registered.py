@@ -128,6 +128,7 @@ def _claim(file: Path, entry: RegisteredClaim, statistics: Mapping[str, Statisti
         entry.every_mode,
         file,
         entry.differs,
+        entry.id,
     )
 
 

@@ -22,7 +22,8 @@ PACKAGES = ("lab", "overlays", "experiments", "topologies")
 FLOORS: tuple[dict[str, str], ...] = (
     {"lab": "python -m lab"},
     {"lab.cli": "verbs, printing", "lab.api": "Lab, in Python"},
-    {"lab.app": "use cases"},
+    {"lab.app": "use cases", "lab.view": "a page, served or saved"},
+    {"lab.feed": "events and counts, as a stream"},
     {
         "lab.doctor": "checks this machine",
         "lab.containernet": "Mininet’s calls",
@@ -37,7 +38,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {
         "lab.emulation": "hosts and links, made on this machine",
-        "lab.runs": "measures, stores, judges",
+        "lab.runs": "measures, judges",
         "lab.formats": "topology files",
     },
     {

@@ -36,6 +36,7 @@ PANELS = {
         *("capture", "calibrate", "cleanup"),
     ),
     "Experiments": ("run", "emulate", "capacity", "packetcost"),
+    "See it": ("view",),
     "Results": ("results", "report", "pack", "verify", "reproduce"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

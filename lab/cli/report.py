@@ -71,6 +71,7 @@ def write_page(runs: Sequence[StoredRun], page: Path) -> None:
     Raises:
         RunError: a run has what no page can be made of.
     """
+    from lab.app.questions import answered
     from lab.app.request import all_claims, load_experiment
     from lab.report.html import RunSection, render_all
     from lab.util import files
@@ -89,4 +90,4 @@ def write_page(runs: Sequence[StoredRun], page: Path) -> None:
         only = parts[0].experiment
         claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
         with guarded(", ".join(str(part.run.path) for part in parts), RunError):
-            files.put(page, render_all(parts, claims))
+            files.put(page, render_all(parts, claims, answered(runs)))

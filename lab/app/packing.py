@@ -119,14 +119,20 @@ def _members(run: StoredRun, experiment: PresentedExperiment) -> Iterator[tuple[
 
 
 def _manifest(run: StoredRun) -> str:
-    """Return a run's manifest without the place of the lab on its machine, and the ids of its boots."""
+    """Return a run's manifest without the folders of its machine in commands, and without its boots."""
     sessions = [
-        one.model_copy(
-            update={"command": [Path(word).name for word in one.command[:1]] + one.command[1:], "boot": ""}
-        )
+        one.model_copy(update={"command": [_without_folder(word) for word in one.command], "boot": ""})
         for one in run.manifest.sessions
     ]
     return run.manifest.model_copy(update={"sessions": sessions}).model_dump_json(indent=2) + "\n"
+
+
+def _without_folder(word: str) -> str:
+    """Return a word of a command; the lab's own program is ``lab`` wherever it lies."""
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    return "lab" if path.parts[-2:] == ("lab", "__main__.py") else path.name
 
 
 def _made(run: StoredRun, experiment: PresentedExperiment) -> Iterator[tuple[str, str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lab.errors import LabError, RunError
 from lab.report import captions
 from lab.report.claims import OPEN, REPRODUCED, Answer, CheckResult, Claim, ScorecardRow, Verdict, decide
 from lab.report.registered import Question, QuestionPart
 from lab.runs.run_folder import StoredRun
+from lab.util.documents import guarded
 
 #: Numbers of one claim in a sentence; the others are in the evidence.
 MOST_NUMBERS = 3
@@ -70,9 +72,18 @@ def _part(part: QuestionPart, claims: ById, runs: Sequence[StoredRun]) -> PartAn
 def _row(experiment: str, claim: Claim, runs: Sequence[StoredRun]) -> ScorecardRow:
     """Answer a claim in the first run that decides it, or else in the first one of its experiment."""
     own = [run for run in runs if run.manifest.experiment == experiment and run.samples]
-    rows = [ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims) for run in own]
+    rows = [row for run in own if (row := _answered(claim, run))]
     missing = ScorecardRow(claim, "", Answer(OPEN, [CheckResult(OPEN, f"there is no run of {experiment}")]))
     return next((row for row in rows if row.answer.verdict != OPEN), rows[0] if rows else missing)
+
+
+def _answered(claim: Claim, run: StoredRun) -> ScorecardRow | None:
+    """Answer a claim in a run; None where nothing can be made of it, which may be an old one of any kind."""
+    try:
+        with guarded(str(run.path), RunError):
+            return ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims)
+    except LabError:
+        return None
 
 
 def numbers_of(row: ScorecardRow) -> str:

@@ -99,6 +99,15 @@ def test_the_first_run_that_decides_answers_and_no_run_says_what_would_tell(run:
     assert part.evidence == ["cannot be told: claim one: there is no run of throughput"]
 
 
+def test_a_run_of_which_nothing_can_be_made_does_not_answer(run: StoredRun) -> None:
+    def checks(_: StoredRun) -> Checks:
+        raise KeyError("a metric of before")
+
+    broken = replace(claim("one", REPRODUCED, "1 [1–1]"), checks=checks)
+    (part,) = answer(asked(claims=["one"], reproduced="So."), {"one": ("throughput", broken)}, [run]).parts
+    assert part.sentence.startswith("The cause cannot be told: there is no run of throughput")
+
+
 def test_evidence_says_if_the_claim_is_another_one_than_before_its_run(
     run: StoredRun, tmp_path: Path
 ) -> None:

@@ -78,7 +78,7 @@ def _row(experiment: str, claim: Claim, runs: Sequence[StoredRun]) -> ScorecardR
 
 
 def _answered(claim: Claim, run: StoredRun) -> ScorecardRow | None:
-    """Answer a claim in a run; None where nothing can be made of it, which may be an old one of any kind."""
+    """Answer a claim in a run; None if it is an old one or a broken one that gives no answer."""
     try:
         with guarded(str(run.path), RunError):
             return ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims)

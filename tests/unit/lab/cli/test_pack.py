@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.paths import FIXTURES
 from tests.unit.command_line import Lab
 from tests.unit.synthetic import carrying, recorded_run, throughput_run
 
@@ -103,3 +104,14 @@ def test_a_run_that_others_made_needs_root_to_be_measured_again(
     status, _, err = lab("reproduce", file)
     assert status == 1
     assert "reproduce needs root: sudo" in err
+
+
+def test_a_pack_of_the_first_version_opens_beside_one_of_today(file: Path, lab: Lab) -> None:
+    first = FIXTURES / "packs" / "version-1.pack.zip"
+    assert lab("verify", first)[0] == 0
+    status, out, _ = lab("results", first)
+    assert status == 0
+    assert "18.57 ± 0.42" in out
+    out = lab("report", "--claims", first, file)[1]
+    assert "7fc5f0" in out
+    assert "5ynth1" in out

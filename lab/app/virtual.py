@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +23,7 @@ from lab.app.run import begun, open_folder
 from lab.emulation.registry import NONE
 from lab.errors import RunError
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted, from_json, step
+from lab.feed.recorder import recorded
 from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
@@ -59,7 +61,9 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         if warning := _too_long(request, plan):
             emit(Note(warning))
         heard = logging(folder.path / "log", emit)
-        await VirtualRun(request, plan, made, folder, heard).carry_out()
+        cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
+        with recorded(folder, cells, "", heard, measure=False) as told:
+            await VirtualRun(request, plan, made, folder, told).carry_out()
         return Outcome(folder.manifest.overlays, ()).status, folder.path
 
 
@@ -227,13 +231,13 @@ class VirtualRun:
         match event:
             case SampleStarted(cell, repetition, repetitions):
                 self._since[block] = monotonic()
-                where = f"{cell} in box {block.name}"
-                self._emit(SampleStarted(where, repetition, repetitions, self._done, self._total, 0.0))
+                so_far, box = (self._done, self._total, 0.0), f"box {block.name}"
+                self._emit(SampleStarted(cell, repetition, repetitions, *so_far, block.number, box))
             case SampleDone(cell, repetition):
                 self._done += 1
                 took = round(monotonic() - self._since.get(block, monotonic()), 2)
                 self._wall.setdefault(block, {})[f"{cell} #{repetition}"] = took
-                self._emit(event)
+                self._emit(replace_fields(event, bring_up=block.number))
             case Note(text):
                 self._emit(Note(f"{block.name}: {text}"))
 

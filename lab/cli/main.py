@@ -36,7 +36,7 @@ PANELS = {
         *("capture", "calibrate", "cleanup"),
     ),
     "Experiments": ("run", "emulate", "capacity", "packetcost"),
-    "See it": ("view",),
+    "See it": ("view", "events"),
     "Results": ("results", "report", "pack", "verify", "reproduce"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

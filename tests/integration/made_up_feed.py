@@ -22,7 +22,8 @@ def _at(second: float, kind: str, **values: Any) -> dict[str, Any]:
 
 def lab(second: float = 0, name: str = "made-up", **changes: Any) -> dict[str, Any]:
     """A chain of three hosts; `changes` are to what is asked of its first link."""
-    asked = {"delay_ms": 5, "rate_mbit_s": 50, "loss_percent": 0, "queue_packets": 100}
+    asked = {"delay_ms": 5, "rate_mbit_s": 50, "loss_percent": 0, "jitter_ms": 0, "down": False}
+    asked |= {"queue_packets": 100, "queue_bytes": 150_000}
     hosts = [{"name": host, "at": {"structure": [n * 150, 0]}} for n, host in enumerate(HOSTS)]
     links = [
         {"id": f"{a}-{b}", "a": a, "b": b, "asked": asked | (changes if a == "AMS" else {})}
@@ -32,28 +33,27 @@ def lab(second: float = 0, name: str = "made-up", **changes: Any) -> dict[str, A
     return _at(second, "lab", lab=name, state="up", topology=topology, shaper="netem", clock="real")
 
 
-def link(second: float, a: str, b: str, late: bool = False) -> dict[str, Any]:
-    """Values of one link."""
-    values = {
-        "rate_mbit_s": 12.5,
-        "packets_s": 1000,
-        "rtt_ms": 14.2 if late else 10.02,
-        "loss_percent": 0,
-        "queue_packets": 3,
-        "queue_bytes": 4500,
-        "drops": 0,
-        "lateness_ms": 0.04,
-    }
-    directions = [{"from": one, "to": other, **values} for one, other in ((a, b), (b, a))]
-    why = "the round trip is 42 % longer than asked" if late else ""
-    keeps = "no" if late else "yes"
-    return _at(second, "link", lab="made-up", id=f"{a}-{b}", directions=directions, keeps=keeps, why=why)
+def links(second: float, late: bool = False) -> dict[str, Any]:
+    """Figures of both links; the first may be late."""
+    columns = (
+        "link dir rate_mbit_s packets_s rtt_ms loss_percent queue_packets queue_bytes drops lateness_ms keeps"
+    )
+    rows: list[list[Any]] = []
+    for number, wrong in enumerate((late, False)):
+        rtt, keeps = (14.2, 0) if wrong else (10.02, 1)
+        rows += [[number, way, 12.5, 1000, rtt, 0, 3, 4500, 0, 0.04, keeps] for way in (0, 1)]
+    why = {"0": "was asked for 10 ms and has 14.2"} if late else {}
+    return _at(second, "links", lab="made-up", columns=columns.split(), rows=rows, why=why)
 
 
 def host(second: float, name: str, dead: bool = False) -> dict[str, Any]:
     """Values of one host, and its daemon."""
-    daemons = [{"name": "router", "state": "killed" if dead else "runs", "pid": 4711}]
-    cpu = {"cpu_percent": 40, "cpu_quota_percent": 100}
+    daemons = [
+        {"name": "router", "state": "ended", "said": "killed"}
+        if dead
+        else {"name": "router", "state": "runs"}
+    ]
+    cpu = {"up": True, "cpu_percent": 40, "cpu_quota_percent": 100}
     memory = {"memory_bytes": 2e8, "memory_limit_bytes": 1 << 30}
     return _at(second, "host", lab="made-up", host=name, daemons=daemons, **cpu, **memory)
 
@@ -68,13 +68,15 @@ def overlay() -> dict[str, Any]:
 
 
 def _run(second: float, done: int) -> Iterator[dict[str, Any]]:
-    cells = [{"id": f"c{n}", "overlay": "tunnels", "labels": {"hops": f"{n} hops"}} for n in (1, 2)]
-    words = {"run": "r1", "experiment": "made-up", "state": "running", "repetitions": 3}
+    cells = [
+        {"id": f"c{n}", "overlay": "tunnels", "labels": {"hops": f"{n}"}, "repetitions": 3} for n in (1, 2)
+    ]
+    words = {"run": "r1", "experiment": "made-up", "state": "running", "repetitions": 3, "bring_ups": 1}
     yield _at(second, "run", cells=cells, done=done, total=6, seconds_left=60, **words)
     if done:
         counts = done != 2
         verdict = {"counts": counts, "words": ["valid"], "sentences": [] if counts else [f"{EVIL} was busy."]}
-        words = {"run": "r1", "overlay": "tunnels", "repetition": (done + 1) // 2}
+        words = {"run": "r1", "overlay": "tunnels", "repetition": (done + 1) // 2, "bring_up": 1}
         yield _at(second, "sample", cell=f"c{1 + (done + 1) % 2}", state="measured", verdict=verdict, **words)
 
 
@@ -85,7 +87,7 @@ def recording() -> list[dict[str, Any]]:
         verdict = {"counts": second < LATE, "sentences": [f"Second {second}."]}
         words = {"cpu_percent": 20, "load": 0.5, "memory_free_bytes": 1 << 33, "verdict_now": verdict}
         objects.append(_at(second, "machine", **words))
-        objects += [link(second, HOSTS[0], HOSTS[1], second >= LATE), link(second, HOSTS[1], HOSTS[2])]
+        objects.append(links(second, second >= LATE))
         objects += [host(second, name, name == "PRG" and second >= DEAD) for name in HOSTS]
         if second % 4 == 0:
             objects += _run(second, second // 4)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lab.feed.objects import adapter
 from lab.view.page import saved
 from tests.integration import browser, made_up_feed
 from tests.integration.made_up_feed import DEAD, EVIL, LATE
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.skipif(
     browser.program() is None, reason="needs Chromium: apt-get install chromium-headless-shell"
 )
 PHONE = 390
+NAME = f"view-{os.getpid()}"
+LAB = (sys.executable, "-m", "lab")
 BODY = "document.body.innerText"
 
 
@@ -41,6 +48,11 @@ def seek(tab: browser.Tab, second: float) -> None:
     slider = "document.querySelector('#player input')"
     tab.value(f"{slider}.value = {second}; {slider}.dispatchEvent(new Event('input'))")
     tab.until(f"document.querySelector('#tiles').textContent.includes('Second {int(second)}.')")
+
+
+def test_the_feed_that_is_made_up_is_one_by_the_schema() -> None:
+    for one in made_up_feed.recording():
+        adapter().validate_python(one)
 
 
 def test_a_saved_file_plays_and_asks_the_network_for_nothing(tab: browser.Tab, page: Path) -> None:
@@ -130,3 +142,77 @@ def test_colours_can_be_switched(tab: browser.Tab, page: Path) -> None:
     assert tab.value(ground) != light
     tab.value("document.getElementById('theme').click()")
     assert tab.value(ground) == light
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The page of a lab that is up: three light hosts with an overlay that has a daemon on each."""
+    lab(
+        "up",
+        "linear:sites=AMS+PRG+BRA",
+        "--name",
+        NAME,
+        "--rate",
+        "50",
+        "--daemons",
+        "none",
+        "--overlay",
+        "wireguard",
+    )
+    server = subprocess.Popen([*LAB, "view", NAME], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait(20)
+        subprocess.run([*LAB, "down", NAME], cwd=ROOT, check=False, capture_output=True)
+
+
+def lab(*argv: str) -> str:
+    """Run a verb to its end, and return what it said."""
+    done = subprocess.run([*LAB, *argv], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def live(tab: browser.Tab, address: str) -> None:
+    tab.complaints.clear()
+    tab.open(address)
+    tab.until("document.getElementById('state').textContent === '● live'")
+    tab.until("document.querySelector('#links tbody button')")
+
+
+def test_a_change_of_a_link_is_seen_within_two_seconds(tab: browser.Tab, address: str) -> None:
+    live(tab, address)
+    row = "document.querySelector('#links tbody tr').innerText"
+    tab.until("document.querySelectorAll('#links td.yes').length === 4", 20)
+    lab("link", "AMS-PRG", "--lab", NAME, "--rate", "7", "--delay", "33ms")
+    assert tab.until(f"{row}.includes('/ 7') && {row}.includes('/ 66')") < 2
+    assert tab.complaints == []
+
+
+def test_a_daemon_that_was_killed_is_seen(tab: browser.Tab, address: str) -> None:
+    live(tab, address)
+    tab.value("document.getElementById('tab-hosts').click()")
+    tab.until("document.querySelectorAll('#hosts tbody tr').length === 3")
+    lab("exec", "PRG", "--lab", NAME, "--", "pkill", "-9", "wireguard-go")
+    tab.until("document.querySelector('#hosts td.no')?.innerText === '! wireguard-go ended'")
+    tab.until("document.getElementById('tiles').innerText.includes('1 of 3 daemons ended')")
+    tab.value("document.getElementById('tab-links').click()")
+
+
+def test_without_leave_to_control_the_page_has_no_sliders(tab: browser.Tab, address: str) -> None:
+    live(tab, address)
+    tab.value("document.querySelector('#links tbody button').click()")
+    tab.until("document.getElementById('details').innerText.includes('PRG → AMS')")
+    assert not tab.value("document.querySelectorAll('#details input, #details form').length")
+
+
+def test_a_wrong_token_is_refused_and_a_lab_that_goes_is_said(tab: browser.Tab, address: str) -> None:
+    tab.open(address[:-3])
+    assert "token" in tab.value(BODY)
+    live(tab, address)
+    lab("down", NAME)
+    tab.until("document.getElementById('notice').innerText.includes('is gone')")
+    assert tab.value("document.querySelectorAll('#links tbody tr').length") == 4, "its last values stay"

@@ -79,10 +79,10 @@ export class Details {
 
   host(start, name) {
     const card = this.card(name, "host"), cpu = el("dd"), memory = el("dd"), cpuBar = el("i"), memoryBar = el("i");
-    const daemons = el("ul", { class: "plainly" }), ends = el("p", { class: "quiet" });
+    const why = el("p", { class: "standing no" }), daemons = el("ul", { class: "plainly" }), ends = el("p", { class: "quiet" });
     const links = [...start.links.values()].filter(link => link.a === name || link.b === name).slice(0, 12);
     card.append(
-      el("dl", { class: "values" }, el("dt", {}, "CPU"), cpu, el("dd", { class: "gauge", "aria-hidden": "true" }, cpuBar), el("dt", {}, "memory"), memory, el("dd", { class: "gauge", "aria-hidden": "true" }, memoryBar)),
+      why, el("dl", { class: "values" }, el("dt", {}, "CPU"), cpu, el("dd", { class: "gauge", "aria-hidden": "true" }, cpuBar), el("dt", {}, "memory"), memory, el("dd", { class: "gauge", "aria-hidden": "true" }, memoryBar)),
       el("h3", {}, "Daemons"), daemons, ends,
       el("h3", {}, "Links"), el("p", { class: "chips" }, links.map(link => el("button", { type: "button", class: "chip", click: () => this.actions.choose("link", link.id) }, link.id))),
     );
@@ -95,9 +95,10 @@ export class Details {
       cpuBar.className = share > 0.9 ? "no" : "yes";
       memoryBar.style.width = limit ? `${100 * Math.min(1, host.memory_bytes / limit)}%` : "0";
       memoryBar.className = "yes";
-      const texts = host.daemons.length ? host.daemons.map(one => [daemonText(one) + (one.pid ? ` (pid ${one.pid})` : ""), one.state]) : [["none", "runs"]];
+      const texts = host.daemons.length ? host.daemons.map(one => [daemonText(one) + (one.said ? `: ${one.said}` : ""), one.state]) : [["none", "runs"]];
       if (daemons.textContent !== texts.map(([text]) => text).join("")) daemons.replaceChildren(...texts.map(([text, state]) => el("li", { class: state === "runs" ? "" : "no" }, text)));
       const found = [...lab.overlays.values()].flatMap(one => one.endpoints.filter(end => end.host === name).map(end => `${end.name} ${end.address} (${one.overlay})`));
+      say(why, host.up === false ? `✕ ${host.why ?? "The host does not run."}` : "");
       say(ends, found.length ? `Endpoints: ${found.join(", ")}` : "");
     });
     if (this.actions.control) card.append(this.actions.control.host(this, name));

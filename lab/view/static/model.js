@@ -3,7 +3,7 @@
 const EVENTS = 500, MOMENTS = 120;
 
 function newLab(name) {
-  return { name, state: "up", topology: { name: "", hosts: [], links: [] }, links: new Map(), hosts: new Map(), overlays: new Map(), pings: [], shaper: null, clock: null, changed: 0 };
+  return { name, state: "up", topology: { name: "", hosts: [], links: [] }, links: new Map(), ids: [], hosts: new Map(), overlays: new Map(), pings: [], shaper: null, clock: null, changed: 0 };
 }
 
 export class Model {
@@ -55,38 +55,32 @@ function takeLab(model, object) {
   lab.changed += 1;
   const old = lab.links;
   lab.links = new Map(object.topology.links.map(link => [link.id, { directions: [], keeps: "unknown", why: "", ...old.get(link.id), asked: {}, asked_back: undefined, ...link }]));
+  lab.ids = [...lab.links.keys()];
   const names = new Set(object.topology.hosts.map(host => host.name));
   lab.hosts = new Map([...lab.hosts].filter(([name]) => names.has(name)));
   for (const host of object.topology.hosts) lab.hosts.set(host.name, { daemons: [], ...lab.hosts.get(host.name), ...host, host: host.name });
 }
 
-function takeLink(model, object) {
-  const lab = model.lab(object.lab), old = lab.links.get(object.id);
-  if (!old) return;
-  const { v, t, kind, lab: _, ...values } = object;
-  lab.links.set(object.id, { ...old, ...values });
-  remember(model, object.lab, object.id, values.directions ?? old.directions);
-}
-
-/** Columns of a row: one direction of one link, by the link's place in the topology. */
+/** A row for each direction that has news: the number of its link, 0 for a to b, and its figures. */
 function takeLinks(model, object) {
-  const lab = model.lab(object.lab), touched = new Map(), KEEPS = { 1: "yes", 0: "no" };
-  const link = number => { const id = lab.topology.links[number]?.id; return id === undefined ? undefined : touched.get(id) ?? lab.links.get(id); };
+  const lab = model.lab(object.lab), touched = new Map();
+  const names = object.columns.slice(2), keeps = object.columns.indexOf("keeps");
+  const link = number => touched.get(number) ?? lab.links.get(lab.ids[number]);
   for (const [number, asked] of Object.entries(object.asked ?? {})) {
-    const old = link(number);
-    if (old) touched.set(old.id, { ...old, asked_back: undefined, ...asked });
+    if (link(number)) touched.set(number, { ...link(number), asked_back: undefined, ...asked });
   }
   for (const row of object.rows) {
-    const { link: number, dir, keeps, ...values } = Object.fromEntries(object.columns.map((name, n) => [name, row[n]]));
-    const old = link(number);
+    const number = String(row[0]), old = link(number);
     if (!old) continue;
-    const [from, to] = dir ? [old.b, old.a] : [old.a, old.b];
-    const others = old.directions.filter(one => one.from !== from);
-    touched.set(old.id, { ...old, keeps: KEEPS[keeps] ?? "unknown", why: object.why[number] ?? "", directions: [...others, { from, to, ...values }] });
+    const direction = { from: row[1] ? old.b : old.a };
+    names.forEach((name, n) => { direction[name] = row[n + 2]; });
+    const others = old.directions.filter(one => one.from !== direction.from);
+    const state = row[keeps] === 1 ? "yes" : row[keeps] === 0 ? "no" : "unknown";
+    touched.set(number, { ...old, keeps: state, why: object.why[number] ?? "", directions: [...others, direction] });
   }
-  for (const [id, one] of touched) {
-    lab.links.set(id, one);
-    remember(model, object.lab, id, one.directions);
+  for (const changed of touched.values()) {
+    lab.links.set(changed.id, changed);
+    remember(model, object.lab, changed.id, changed.directions);
   }
 }
 
@@ -113,18 +107,17 @@ function takeRun(model, object) {
   Object.assign(model.run(object.run), values, { at: object.t });
 }
 
-export const sampleKey = (cell, repetition) => `${cell}\n${repetition}`;
+export const sampleKey = sample => [sample.cell, sample.bring_up ?? 1, sample.repetition].join("\n");
 
 function takeSample(model, object) {
   const run = model.run(object.run);
-  run.samples.set(sampleKey(object.cell, object.repetition), object);
-  run.current = object.state === "running" ? object : run.current?.cell === object.cell ? null : run.current;
+  run.samples.set(sampleKey(object), object);
+  run.current = object.state === "running" ? object : run.current && sampleKey(run.current) === sampleKey(object) ? null : run.current;
   if (object.state !== "running") run.last = [object, ...run.last].slice(0, 6);
 }
 
 const TAKES = {
   lab: takeLab,
-  link: takeLink,
   links: takeLinks,
   host: takeHost,
   overlay: takeOverlay,

@@ -10,7 +10,7 @@ const COLOURS = ["ink", "quiet", "panel", "track", "good", "bad", "open", "accen
 export class Picture {
   /** `chosen(kind, name)` is called for a click, `spoken(text)` for what the keyboard came to. */
   constructor(canvas, chosen, spoken) {
-    Object.assign(this, { canvas, chosen, spoken, lab: null, metric: "rate", layout: "structure", zoom: 1, pan: [0, 0], choice: null, hover: null, cursor: null, paths: [] });
+    Object.assign(this, { canvas, chosen, spoken, lab: null, metric: "rate", layout: "structure", zoom: 1, pan: [0, 0], choice: null, hover: null, cursor: null, paths: [], ink: null });
     this.pen = canvas.getContext("2d");
     this.listen();
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -41,6 +41,12 @@ export class Picture {
     this.pan = pan;
     this.canvas.style.touchAction = this.zoom > 1 ? "none" : "pan-y";
     this.lines = null;
+    this.ask();
+  }
+
+  /** The page's colours, read again after they were switched. */
+  recolour() {
+    this.ink = null;
     this.ask();
   }
 
@@ -138,7 +144,7 @@ export class Picture {
     pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
     if (!lab || !canvas.clientWidth) return;
     if (!this.lines || this.drawn !== lab.changed) this.place();
-    this.ink = this.colours();
+    this.ink ??= this.colours();
     pen.lineJoin = "round";
     for (const path of this.paths.filter(one => one.kind === "underlay")) this.underlay(path);
     this.links();
@@ -162,7 +168,7 @@ export class Picture {
         const track = lane(n ? line.toReversed() : line, HOST + 5, APART);
         add(state === "yes" ? this.ink.track : this.ink[state], state === "yes" ? LANE : state === "down" ? 3 : 2, DASHES[state], track);
         const share = part(this.metric, link.directions.find(one => one.from === from) ?? {}, n ? asked_back : asked, n ? asked : asked_back);
-        if (share && state !== "down") add(this.ink[state], LANE, state === "no" ? DASHES.no : [], first(track, Math.max(share, 0.02)));
+        if (share > 0.002 && state !== "down") add(this.ink[state], LANE, state === "no" ? DASHES.no : [], first(track, Math.max(share, 0.02)));
       });
       if (this.choice?.kind === "link" && this.choice.name === id) add(this.ink.accent, 1.5, [], lane(line, HOST + 5, APART + LANE + 2)), add(this.ink.accent, 1.5, [], lane(line, HOST + 5, -APART - LANE - 2));
     }
@@ -217,7 +223,7 @@ export class Picture {
 
   host(name, [x, y]) {
     const { pen, ink, radius } = this, host = this.lab.hosts.get(name) ?? { daemons: [] };
-    const dead = host.daemons.some(one => one.state !== "runs"), gone = host.state === "gone";
+    const dead = host.daemons.some(one => one.state !== "runs"), gone = host.up === false;
     const circle = new Path2D();
     circle.arc(x, y, radius, 0, 7);
     pen.fillStyle = this.crowd ? (dead ? ink.bad : ink.host) : ink.panel;

@@ -12,7 +12,7 @@ export function sampleState(sample) {
   return sample.verdict?.counts === false ? "not" : "counts";
 }
 
-const cellText = cell => Object.values(cell.labels ?? {}).join(", ") || cell.id;
+const cellText = cell => Object.entries(cell.labels ?? {}).map(pair => pair.join(" ")).join(", ") || cell.id;
 
 /** How far a run is, in a few words. */
 export function progress(run) {
@@ -48,31 +48,36 @@ export class RunPart {
 
   /** A row for each set of labels, a column for each overlay, a box for each repetition. */
   cells(run) {
-    const key = `${run.run}\n${run.repetitions}\n${run.cells.map(cell => cell.id).join("\n")}`;
+    const key = `${run.run}\n${run.bring_ups}\n${run.repetitions}\n${run.cells.map(cell => cell.id).join("\n")}`;
     if (key !== this.key) {
       this.key = key;
       this.boxes = new Map();
       const overlays = [...new Set(run.cells.map(cell => cell.overlay))], rows = new Map();
       for (const cell of run.cells) rows.set(cellText(cell), [...(rows.get(cellText(cell)) ?? []), cell]);
-      const box = (cell, n) => { const made = el("i", { class: "sample planned", role: "img" }); this.boxes.set(sampleKey(cell.id, n), made); return made; };
-      const body = [...rows].map(([text, cells]) => el("tr", {}, el("th", { scope: "row" }, text), overlays.map(overlay => el("td", {}, cells.filter(cell => cell.overlay === overlay).map(cell => el("span", { class: "boxes" }, Array.from({ length: run.repetitions }, (_, n) => box(cell, n + 1))))))));
-      this.grid.style.setProperty("--across", Math.min(run.repetitions, 10));
+      const across = Math.min(10, Math.max(...run.cells.map(cell => cell.repetitions ?? run.repetitions)));
+      const box = (cell, n, most) => {
+        const made = el("i", { class: "sample planned", role: "img" }), slot = { cell: cell.id, bring_up: Math.floor(n / most) + 1, repetition: (n % most) + 1 };
+        this.boxes.set(sampleKey(slot), { made, slot });
+        return made;
+      };
+      const all = cell => { const most = cell.repetitions ?? run.repetitions; return Array.from({ length: most * (run.bring_ups ?? 1) }, (_, n) => box(cell, n, most)); };
+      const body = [...rows].map(([text, cells]) => el("tr", {}, el("th", { scope: "row" }, text), overlays.map(overlay => el("td", {}, cells.filter(cell => cell.overlay === overlay).map(cell => el("span", { class: "boxes" }, all(cell)))))));
+      this.grid.style.setProperty("--across", across);
       this.grid.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, el("td"), overlays.map(one => el("th", { scope: "col" }, one)))), el("tbody", {}, body)));
     }
-    for (const [sample, box] of this.boxes) {
-      const found = run.samples.get(sample), state = sampleState(found);
-      if (box.className === `sample ${state}`) continue;
-      box.className = `sample ${state}`;
-      say(box, BOXES[state]);
-    }
-    for (const [sample, box] of this.boxes) {
-      const words = `repetition ${sample.split("\n")[1]}: ${STATES[sampleState(run.samples.get(sample))]}${reasons(run.samples.get(sample))}`;
-      if (box.title !== words) { box.title = words; box.setAttribute("aria-label", words); }
+    for (const [key, { made, slot }] of this.boxes) {
+      const sample = run.samples.get(key), state = sampleState(sample);
+      const words = `${run.bring_ups > 1 ? `bring-up ${slot.bring_up}, ` : ""}repetition ${slot.repetition}: ${STATES[state]}${reasons(sample)}`;
+      if (made.title === words) continue;
+      made.className = `sample ${state}`;
+      made.title = words;
+      made.setAttribute("aria-label", words);
+      say(made, BOXES[state]);
     }
   }
 
   verdicts(run) {
-    const key = run.last.map(one => sampleKey(one.cell, one.repetition)).join("\n") + run.done;
+    const key = run.last.map(sampleKey).join("\n") + run.done;
     if (this.shown === key) return;
     this.shown = key;
     this.last.replaceChildren(...run.last.map(sample => {

@@ -92,7 +92,7 @@ export function overlayRows(lab) {
   return [...lab.overlays.values()].map(one => {
     const hops = (one.routes ?? []).map(route => route.hops).filter(hop => hop != null);
     const most = Math.max(...hops), least = Math.min(...hops);
-    return { key: one.overlay, cells: [one.overlay, one.state ?? "", one.mode ?? "–", one.encrypted == null ? "–" : one.encrypted ? "yes" : "no", { text: one.endpoints.map(end => `${end.name} ${end.address} on ${end.host}`).join(", ") || "–", state: "wrap" }, one.routes ? String(one.routes.length) : "–", hops.length ? (least === most ? `${most}` : `${least} to ${most}`) : "–"] };
+    return { key: one.overlay, cells: [one.overlay, one.state === "broken" ? { text: "! broken", state: "no" } : `✓ ${one.state ?? ""}`, one.mode ?? "–", one.encrypted == null ? "–" : one.encrypted ? "yes" : "no", { text: one.endpoints.map(end => `${end.name} ${end.address} on ${end.host}`).join(", ") || "–", state: "wrap" }, one.routes ? String(one.routes.length) : "–", hops.length ? (least === most ? `${most}` : `${least} to ${most}`) : "–"] };
   });
 }
 

@@ -119,7 +119,7 @@ function tiles(model, now) {
   const hosts = [...(now?.hosts.values() ?? [])], daemons = hosts.flatMap(host => host.daemons), ended = daemons.filter(one => one.state !== "runs").length;
   tile("hosts", now ? String(hosts.length) : null, daemons.length ? `${ended ? `! ${ended} of ${daemons.length} daemons ended` : `✓ ${daemons.length} ${daemons.length === 1 ? "daemon runs" : "daemons run"}`}` : "no daemons", ended ? "no" : "");
   const overlays = [...(now?.overlays.values() ?? [])].filter(one => one.overlay !== "underlay");
-  tile("overlays", overlays.length ? overlays.map(one => one.overlay).join(", ") : null, overlays.map(one => [one.mode, one.encrypted ? "encrypted" : null, one.state].filter(Boolean).join(", ")).join("; "));
+  tile("overlays", overlays.length ? overlays.map(one => one.overlay).join(", ") : null, overlays.map(one => [one.mode, one.encrypted ? "encrypted" : null, one.state].filter(Boolean).join(", ")).join("; "), overlays.some(one => one.state === "broken") ? "no" : "");
   const machine = model.machine, verdict = machine?.verdict_now;
   tile("machine", machine ? `CPU ${number(machine.cpu_percent)} %` : null, machine ? `load ${number(Array.isArray(machine.load) ? machine.load[0] : machine.load)}, ${bytes(machine.memory_free_bytes)} free` : "");
   tile("verdict", verdict ? (verdict.counts ? "✓ would count" : "! would not count") : null, (verdict?.sentences ?? []).join(" "), verdict?.counts === false ? "no" : "");
@@ -183,6 +183,7 @@ function write() {
   const { model } = source;
   draw();
   const now = lab(), latest = run();
+  at("main").hidden = !now && !latest;
   header(model, now);
   tiles(model, now);
   details.show(model, now, shown.choice, shown.pair);
@@ -213,11 +214,11 @@ function theme(name) {
   document.documentElement.dataset.theme = name;
   say(at("theme"), THEMES[name]);
   at("theme").setAttribute("aria-label", `colours: ${name || "as the system"}; change them`);
-  picture.ask();
+  picture.recolour();
   try { localStorage.setItem("lab-theme", name); } catch { /* a file may have no storage */ }
 }
 at("theme").addEventListener("click", () => { const names = Object.keys(THEMES); theme(names[(names.indexOf(document.documentElement.dataset.theme ?? "") + 1) % names.length]); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => picture.ask());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => picture.recolour());
 let kept = "";
 try { kept = localStorage.getItem("lab-theme") ?? ""; } catch { /* as above */ }
 theme(kept in THEMES ? kept : "");

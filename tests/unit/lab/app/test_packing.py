@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
+from experiments.common.claims import FILES
 from lab import catalog
 from lab.app import packing
 from lab.errors import PackError
@@ -38,7 +39,7 @@ def test_a_pack_has_what_one_must_know_and_nothing_of_the_users_machine(tmp_path
         assert names - raws == {
             *("manifest.json", "samples.jsonl", "packages.txt", "topology.yaml"),
             *("claims.json", "tables.json", "cells.csv", "ro-crate-metadata.json"),
-            *(f"claims/{name}.yaml" for name in ("hermans-de-niet", "ours", "weerasinghe-abel", "zismer")),
+            *(f"claims/{file.name}" for file in FILES),
         }
         (tmp_path / "topology.yaml").write_bytes(archive.read(f"runs/{run.name}/topology.yaml"))
         answers = json.loads(archive.read(f"runs/{run.name}/claims.json"))["answers"]

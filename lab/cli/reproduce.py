@@ -64,9 +64,10 @@ def _compared(theirs: StoredRun, ours: StoredRun) -> ExitCode:
     from lab.cli.report import write_page
     from lab.errors import RunError
     from lab.report import comparison, reproduction
+    from lab.util import files
     from lab.util.documents import guarded
 
-    page = ours.path / "reproduction.html"
+    page = files.within(ours.path, "reproduction.html")
     with guarded(str(theirs.path), RunError):
         found = reproduction.pairs(load_experiment(ours.manifest.experiment).claims, theirs, ours)
         tables = [*comparison.tables([theirs, ours]), reproduction.table(found, theirs, ours)]

@@ -22,9 +22,7 @@ def command(
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="The file. Default: samples.csv in the run folder; of a pack, here."
-        ),
+        typer.Option("--output", "-o", help="The file. Default: samples.csv in the run folder, or here."),
     ] = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Compute every value again from the raw outputs.")
@@ -38,6 +36,7 @@ def command(
     Example: python -m lab results results/multihop-… --csv
     """
     from lab.runs.pack import is_pack, runs_in
+    from lab.util import files
     from lab.util.documents import guarded, printable
 
     if csv and parquet:
@@ -48,9 +47,9 @@ def command(
         if kind and output and len(runs) > 1:
             raise UsageError(f"{run} has {len(runs)} runs, which -o would write into one file; leave it out")
         for found in runs:
-            folder = Path() if is_pack(run) else found.path
-            name = f"{found.path.name}.{kind}" if is_pack(run) else f"samples.{kind}"
-            sentences += _told(found, kind, reparse, output or folder / name)
+            own = Path(f"{found.path.name}.{kind}")
+            place = own if is_pack(run) else files.within(found.path, f"samples.{kind}")
+            sentences += _told(found, kind, reparse, output or place)
     for sentence in sentences:
         print(printable(sentence), file=sys.stderr)
     sys.exit(1 if sentences else 0)

@@ -35,7 +35,7 @@ from tests.paths import ROOT
 PATIENCE, TIMES = 10.0, 4.0
 #: No trial takes longer (s) on an idle machine.
 LONGEST = 60.0
-COPIED = ("lab", "overlays", "experiments", "topologies", "tests", "scripts", "images", "pyproject.toml")
+COPIED = ("lab", "overlays", "experiments", "topologies", "tests", "scripts", "pyproject.toml")
 CAUGHT, SURVIVED, UNREACHED = "caught", "survived", "reached by no test"
 CLOCK = "caught by the clock"
 #: What takes long to import and is none of ours.

@@ -37,7 +37,16 @@ def main() -> None:
         step.loud("pins", [*compiled, "--extra=dev", "-o", str(lock)])
         step.loud(
             "pins of the tests",
-            [*compiled, "--extra=tables", "--extra=docs", "--extra=spread", "-c", str(lock), "-o", str(tests)],
+            [
+                *compiled,
+                "--extra=tables",
+                "--extra=docs",
+                "--extra=spread",
+                "-c",
+                str(lock),
+                "-o",
+                str(tests),
+            ],
         )
         (ROOT / "requirements-tests.lock").write_text(pins_beside(lock.read_text(), tests.read_text()))
     (ROOT / "requirements-build.lock").write_text(pins_of(lock.read_text(), BUILDERS))

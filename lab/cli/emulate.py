@@ -13,14 +13,17 @@ import typer
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import (
     Boxes,
+    Certificates,
     ClockName,
     Costs,
     Daemons,
     DryRun,
     ExperimentName,
     IgnoreCalibration,
+    Insecure,
     KeepUp,
     LargestComponent,
+    On,
     OnLab,
     PromptFirst,
     RateOrAuto,
@@ -35,6 +38,7 @@ from lab.topology import sites
 
 if TYPE_CHECKING:
     from lab.app.request import RunRequest
+    from lab.spread.clusters import Where
 
 
 @takes_experiment_options
@@ -57,6 +61,9 @@ def command(
     boxes: Boxes = 0,
     lab: OnLab = "",
     keep: KeepUp = False,
+    on: On = "",
+    certificates: Certificates = None,
+    insecure: Insecure = False,
 ) -> None:
     """Run an experiment on an emulated network on this machine.
 
@@ -80,11 +87,43 @@ def command(
     )
     request = as_stored(asked)
     _refuse_in_virtual_time(request)
+    where = _where(request, on, certificates, insecure)
     if dry_run:
         show_plan(request)
         return
-    need_root("emulate", experiment)
-    sys.exit(_run_attached(request) if lab else _run(request))
+    if where is None or on.startswith("local:"):
+        need_root("emulate", experiment)
+    sys.exit(_run_attached(request) if lab else _run(request, where))
+
+
+def _where(request: RunRequest, on: str, certificates: Path | None, insecure: bool) -> Where | None:
+    """Return the machines that a run is spread over; None for this machine alone, which needs no Dask.
+
+    Raises:
+        UsageError: the run is asked for something that it cannot have on several machines.
+        RunError: a plain scheduler on a network, or certificates that cannot be used.
+    """
+    if not on:
+        if certificates or insecure:
+            raise UsageError("--certificates and --insecure are for a run over machines; give --on with them")
+        return None
+    given = {
+        "--lab": request.lab,
+        "--keep": request.keep,
+        "--prompt": request.prompt,
+        "--trace": request.trace,
+        "--boxes": request.boxes,
+        "--rate auto": request.rate == "auto" and request.clock == "real",
+    }
+    if names := [name for name, value in given.items() if value]:
+        raise UsageError(f"{names[0]} is for a run on one machine; leave it or --on out")
+    from lab.spread import require
+    from lab.spread.clusters import Where
+
+    require()
+    where = Where(on, certificates, insecure)
+    where.check()
+    return where
 
 
 def _refuse_in_virtual_time(request: RunRequest) -> None:
@@ -143,8 +182,10 @@ def as_stored(request: RunRequest) -> RunRequest:
     )
 
 
-def _run(request: RunRequest) -> int:
+def _run(request: RunRequest, where: Where | None) -> int:
     """Build, measure, show, remove; returns the exit status."""
+    from functools import partial
+
     from rich.console import Console
 
     from lab.app import run, virtual
@@ -153,10 +194,14 @@ def _run(request: RunRequest) -> int:
 
     plan = plan_run(request, tell)
     emulate = virtual.emulate if request.clock == "virtual" else run.emulate
+    if where is not None:
+        from lab.spread import run as spread
+
+        emulate = partial(spread.emulate, where=where)
     # Mininet's prompt and a live display cannot share a terminal
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:
-        status, folder = wait(emulate(request, plan, emit), "everything was removed")
+        status, folder = wait(emulate(request, plan, emit=emit), "everything was removed")
     return max(status, show_results(plan.experiment, folder))
 
 

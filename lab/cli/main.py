@@ -35,7 +35,7 @@ PANELS = {
         *("up", "down", "ps", "link", "exec", "shell", "prompt", "logs", "ping-all"),
         *("capture", "calibrate", "cleanup"),
     ),
-    "Experiments": ("run", "emulate", "capacity", "packetcost"),
+    "Experiments": ("run", "emulate", "worker", "capacity", "packetcost"),
     "Results": ("results", "report"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

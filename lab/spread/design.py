@@ -81,10 +81,6 @@ class Design:
         self._had.setdefault(machine, Counter())[block.overlay] += 1
         self._out.add(block)
 
-    def is_out(self, block: Block) -> bool:
-        """Tell if a block is under way."""
-        return block in self._out
-
     def done(self, block: Block) -> None:
         """Note that a block is measured, or given up."""
         self._out.discard(block)

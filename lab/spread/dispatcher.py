@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lab.errors import LabError, RunError
+from lab.errors import RunError
 from lab.events import Emit, Note
 from lab.runs.plan import Block
 from lab.spread.design import Design
@@ -25,12 +25,25 @@ if TYPE_CHECKING:
 
 #: How often the scheduler is asked which workers it has (s), and how long it may take to answer (s).
 POLL, ANSWER = 1.0, 30.0
-#: How long a run waits for a machine when it has none (s).
-PATIENCE = 300.0
-#: So many errors of one block, and so many losses of its machine, end the attempts at it.
-FAILURES, LOSSES = 3, 10
-#: After so many blocks in a row that failed on it, a machine gets no more.
-STRIKES = 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a run's patience.
+
+    Attributes:
+        patience: how long it waits for a machine when it has none (s).
+        failures: so many errors of one block end the attempts at it.
+        losses: more losses of the machine that measures it do so, too.
+        strikes: after so many blocks in a row that failed on it, a machine gets no more.
+        poll: how often it looks for machines that came or went (s).
+    """
+
+    patience: float = 300.0
+    failures: int = 3
+    losses: int = 10
+    strikes: int = 2
+    poll: float = POLL
 
 
 @dataclass
@@ -42,6 +55,7 @@ class Place:
     slots: int = 1
     admitted: bool = False
     asked: asyncio.Task[None] | None = None
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
     running: dict[Block, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -75,23 +89,14 @@ class Dispatcher:
         design: of the run: which machine gets which block.
         job: the run.
         emit: told of machines that come, go, and get no more.
-        patience: how long the run waits when it has no machine (s).
-        losses: so often a block is given to another machine after its own was lost.
+        limits: of its patience.
     """
 
     def __init__(
-        self,
-        client: Client,
-        design: Design,
-        job: Job,
-        emit: Emit,
-        *,
-        patience: float = PATIENCE,
-        losses: int = LOSSES,
-        poll: float = POLL,
+        self, client: Client, design: Design, job: Job, emit: Emit, limits: Limits = Limits()
     ) -> None:
         self._client, self._design, self._job, self._emit = client, design, job, emit
-        self._patience, self._most_losses, self._poll = patience, losses, poll
+        self._limits = limits
         self._places: dict[str, Place] = {}
         #: Machines that get no more blocks, by name, with the reason.
         self.refused: dict[str, str] = {}
@@ -100,6 +105,7 @@ class Dispatcher:
         self._strikes: dict[str, int] = {}
         self._freed = asyncio.Event()
         self._error: Exception | None = None
+        self._forgetting: set[asyncio.Task[None]] = set()
         self._alone = monotonic()
 
     async def run(self, adopted: Collection[tuple[Block, str, str]] = ()) -> None:
@@ -123,7 +129,7 @@ class Dispatcher:
                 self._give()
                 self._freed.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._freed.wait(), self._poll)
+                    await asyncio.wait_for(self._freed.wait(), self._limits.poll)
         finally:
             await self._leave()
 
@@ -133,6 +139,7 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._forgetting)
 
     async def _look(self) -> None:
         """Find out which workers there are: admit new ones, and take the blocks of lost ones back."""
@@ -152,10 +159,10 @@ class Dispatcher:
         elif self._places:
             why = "; ".join(f"{name}: {reason}" for name, reason in sorted(self.refused.items()))
             raise RunError(f"no machine is left that may measure ({why}); go on with --resume and others")
-        elif monotonic() - self._alone > self._patience:
+        elif monotonic() - self._alone > self._limits.patience:
             raise RunError(
-                f"the scheduler has had no machine for {self._patience:g} s; start 'lab worker' on one and "
-                "go on with --resume"
+                f"the scheduler has had no machine for {self._limits.patience:g} s; start 'lab worker' on one "
+                "and go on with --resume"
             )
 
     async def _admit(self, place: Place) -> None:
@@ -203,23 +210,36 @@ class Dispatcher:
         """Let a machine measure a block, and store what comes of it."""
         try:
             key, future = await self._ask(block, place, key)
+            # Dask goes on to wait for a result that was lost with its worker, also when it is cancelled
+            result = asyncio.ensure_future(_result(future))
+            gone = asyncio.ensure_future(place.gone.wait())
             try:
-                result = await future
-            except asyncio.CancelledError:
-                raise
-            except FutureCancelled:
-                self._lost(block, place, "its task was cancelled")
-            except Exception as error:  # of the worker's, whatever it was: the block is measured elsewhere
-                self._failed(block, place, error)
-            else:
-                self._stored(block, place, self._job.store(block, place, result))
+                await asyncio.wait([result, gone], return_when=asyncio.FIRST_COMPLETED)
+                self._settle(block, place, result)
             finally:
-                await asyncio.shield(self._forget(key, future))
-        except (LabError, OSError) as error:
+                result.cancel()
+                gone.cancel()
+                self._forget_soon(key, future)
+        except Exception as error:  # of this side, whatever it was: it ends the run
             self._error = error
         finally:
             place.running.pop(block, None)
             self._freed.set()
+
+    def _settle(self, block: Block, place: Place, result: asyncio.Task[Any]) -> None:
+        """Do what follows from the end of an attempt."""
+        if not result.done() or result.cancelled():
+            self._lost(block, place, "its machine is gone")
+        elif isinstance(error := result.exception(), FutureCancelled):
+            self._lost(block, place, "its task was cancelled")
+        elif error is not None:
+            self._failed(block, place, error)
+        else:
+            reason = self._job.store(block, place, result.result())
+            self._strikes[place.name] = 0
+            self._design.done(block)
+            if reason:
+                self.refuse(place.name, reason)
 
     async def _ask(self, block: Block, place: Place, key: str) -> tuple[str, Future[Any]]:
         """Return the task of a block, a new one or that of this key."""
@@ -229,12 +249,6 @@ class Dispatcher:
         future = self._submit(key, data, share, place)
         await self._client.publish_dataset(future, name=key)
         return key, future
-
-    def _stored(self, block: Block, place: Place, reason: str) -> None:
-        self._strikes[place.name] = 0
-        self._design.done(block)
-        if reason:
-            self.refuse(place.name, reason)
 
     def _submit(self, key: str, data: Any, share: float, place: Place) -> Future[Any]:
         return self._client.submit(
@@ -247,6 +261,11 @@ class Dispatcher:
             pure=False,
         )
 
+    def _forget_soon(self, key: str, future: Future[Any]) -> None:
+        task = asyncio.ensure_future(self._forget(key, future))
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
+
     async def _forget(self, key: str, future: Future[Any]) -> None:
         """Let the scheduler and the worker forget a task; one that still runs is ended by its worker."""
         with suppress(Exception):  # the scheduler may be gone, and then there is nothing to forget
@@ -256,18 +275,20 @@ class Dispatcher:
                     await self._client.cancel([future])
         future.release()
 
-    def _failed(self, block: Block, place: Place, error: Exception) -> None:
+    def _failed(self, block: Block, place: Place, error: BaseException) -> None:
         reason = str(error) or type(error).__name__
         self._emit(Note(f"{block.name} on machine {place.name}: {reason}; it is measured again"))
         self._job.lost(block, place, reason)
         self._failures[block] = self._failures.get(block, 0) + 1
         self._strikes[place.name] = self._strikes.get(place.name, 0) + 1
-        if self._failures[block] >= FAILURES:
+        if self._failures[block] >= self._limits.failures:
             self._give_up(block, reason)
         else:
             self._design.give_back(block, place.name)
-        if self._strikes[place.name] >= STRIKES:
-            self.refuse(place.name, f"{STRIKES} blocks in a row failed there, the last one so: {reason}")
+        if self._strikes[place.name] >= self._limits.strikes:
+            self.refuse(
+                place.name, f"{self._limits.strikes} blocks in a row failed there, the last one so: {reason}"
+            )
 
     def _give_up(self, block: Block, reason: str) -> None:
         self._design.done(block)
@@ -278,19 +299,20 @@ class Dispatcher:
         self._emit(Note(f"machine {place.name} is gone"))
         if place.asked:
             place.asked.cancel()
-        for block, task in list(place.running.items()):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            if self._design.is_out(block):  # else its result had come just before
-                self._lost(block, place, "its machine is gone")
+        place.gone.set()
+        await asyncio.gather(*place.running.values())
 
     def _lost(self, block: Block, place: Place, reason: str) -> None:
         self._losses[block] = self._losses.get(block, 0) + 1
         self._job.lost(block, place, reason)
-        if self._losses[block] > self._most_losses:
+        if self._losses[block] > self._limits.losses:
             self._give_up(block, f"its machine was lost {self._losses[block]} times")
         else:
             self._design.give_back(block, place.name, elsewhere=False)
+
+
+async def _result(future: Future[Any]) -> Any:
+    return await future
 
 
 async def workers(client: Client) -> dict[str, str]:

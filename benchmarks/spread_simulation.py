@@ -34,14 +34,14 @@ from lab.runs import run_folder
 from lab.runs.plan import Block, blocks
 from lab.runs.run_folder import StoredRun
 from lab.spread.design import Design
-from lab.spread.dispatcher import Dispatcher, Limits, Place
+from lab.spread.dispatcher import Dispatcher, Place, SpreadLimits
 
 DATA = Path(__file__).resolve().parents[1] / "docs" / "data"
 OVERLAYS = ("weave", "flannel", "libnetwork", "tinc", "wireguard")
 #: One block in so many is a straggler, and takes so many times as long; machines differ by a share.
 STRAGGLERS, TIMES, DIFFER = 50, 3.0, 0.1
 #: So often at most a block ends in an error of its own.
-PATIENT = Limits(patience=60, failures=10**6, losses=10**6, strikes=10**6, poll=0.2)
+PATIENT = SpreadLimits(patience=60, failures=10**6, losses=10**6, strikes=10**6, poll=0.2)
 
 
 async def pretend(seconds: float, error: str) -> float:

@@ -89,7 +89,7 @@ class BlockRun(ABC):
         return states[block.overlay].state == "not obtainable"
 
     def _keep(self, block: Block, times: Mapping[str, Any], last: str) -> None:
-        """Note that a block is whole, or that its overlay failed; `last` is what was said last."""
+        """Note that a block is whole, or that its overlay failed; `last` is its last message."""
         folder = folder_of(block, self._folder.path)
         run = inner_run(folder)
         state = self._state(block, run, last)
@@ -111,7 +111,7 @@ class BlockRun(ABC):
         self._folder.save()
 
     def _state(self, block: Block, run: StoredRun | None, last: str) -> OverlayState:
-        """Return the state of the block's overlay: from the run of the block, or else what was said last."""
+        """Return the state of the block's overlay: from the block's run, or else from its last message."""
         if run is None:
             fresh = described(self._plan.overlays[block.overlay])
             return fresh.model_copy(update={"state": "failed", "reason": last or "the block said nothing"})

@@ -135,7 +135,7 @@ def learn(manifest: Manifest, run: StoredRun) -> None:
 
 
 def new_folder(folder: Path) -> Path:
-    """Make a block's folder anew: one that is there is of a box that did not come to its end."""
+    """Make a block's folder; one of an attempt that did not end is removed before."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / in_box.RUNS).mkdir(parents=True)
     return folder

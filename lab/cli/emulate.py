@@ -75,7 +75,7 @@ def command(
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": ignore_calibration}
     around = {"trace": trace, "prompt": prompt, "lab": lab, "keep": keep}
-    asked = options.request(
+    given = options.request(
         experiment,
         "emulate",
         topology=topology,
@@ -85,14 +85,11 @@ def command(
         **around,
         **_clock(clock, daemons, cost or (), boxes),
     )
-    request = as_stored(asked)
-    _refuse_in_virtual_time(request)
+    request = as_stored(given)
     where = _where(request, on, certificates, insecure)
     if dry_run:
         show_plan(request)
         return
-    if where is None or on.startswith("local:"):
-        need_root("emulate", experiment)
     sys.exit(_run_attached(request) if lab else _run(request, where))
 
 
@@ -103,6 +100,7 @@ def _where(request: RunRequest, on: str, certificates: Path | None, insecure: bo
         UsageError: the run is asked for something that it cannot have on several machines.
         RunError: a plain scheduler on a network, or certificates that cannot be used.
     """
+    _refuse_in_virtual_time(request)
     if not on:
         if certificates or insecure:
             raise UsageError("--certificates and --insecure are for a run over machines; give --on with them")
@@ -192,6 +190,8 @@ def _run(request: RunRequest, where: Where | None) -> int:
     from lab.app.request import plan_run
     from lab.cli.console import progress, show_results
 
+    if where is None or where.on.startswith("local:"):
+        need_root("emulate", request.experiment)
     plan = plan_run(request, tell)
     emulate = virtual.emulate if request.clock == "virtual" else run.emulate
     if where is not None:
@@ -213,6 +213,7 @@ def _run_attached(request: RunRequest) -> int:
     from lab.emulation.registry import find
     from lab.live.session import Session
 
+    need_root("emulate", request.experiment)
     if request.topology or request.rate is not None or request.resume:
         raise UsageError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
     record = find(request.lab)

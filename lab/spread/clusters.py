@@ -1,4 +1,4 @@
-"""Where a run is spread: a scheduler that runs already, workers on this machine, by SSH, or by Slurm."""
+"""The machines of a spread run: a scheduler that runs already, or workers here, by SSH, or by Slurm."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Where:
 
     @asynccontextmanager
     async def client(self, emit: Emit) -> AsyncIterator[tuple[Client, int]]:
-        """Connect, or start what has to be started; yields the client and the number of machines to expect.
+        """Connect, or start a cluster; yields the client and the number of machines to expect.
 
         Raises:
             RunError: the scheduler does not answer, or the cluster does not start.

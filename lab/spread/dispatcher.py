@@ -2,7 +2,7 @@
 
 It uses Dask's own means: a task per block, bound to a worker, that takes the worker's lab as a resource; its
 result; and a data set of that name while it runs. The data set keeps the task wanted when the client dies, so
-that a client which resumes the run finds what went on meanwhile.
+that a client which resumes the run finds its blocks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lab.errors import RunError
 from lab.events import Emit, Note
 from lab.runs.plan import Block
+from lab.spread import tasks
 from lab.spread.design import Design
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ POLL, ANSWER = 1.0, 30.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits of a run's patience.
+class SpreadLimits:
+    """SpreadLimits of a run's patience.
 
     Attributes:
         patience: how long it waits for a machine when it has none (s).
@@ -75,7 +76,7 @@ class Job(Protocol):
         """Put a block's result on disk; returns why its machine gets no more, "" if it does."""
 
     def lost(self, block: Block, place: Place, reason: str) -> None:
-        """Note that an attempt came to nothing."""
+        """Note that an attempt failed."""
 
     def give_up(self, block: Block, reason: str) -> None:
         """Note that a block is not tried any more."""
@@ -93,7 +94,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, client: Client, design: Design, job: Job, emit: Emit, limits: Limits = Limits()
+        self, client: Client, design: Design, job: Job, emit: Emit, limits: SpreadLimits = SpreadLimits()
     ) -> None:
         self._client, self._design, self._job, self._emit = client, design, job, emit
         self._limits = limits
@@ -161,8 +162,8 @@ class Dispatcher:
             raise RunError(f"no machine is left that may measure ({why}); go on with --resume and others")
         elif monotonic() - self._alone > self._limits.patience:
             raise RunError(
-                f"the scheduler has had no machine for {self._limits.patience:g} s; start 'lab worker' on one "
-                "and go on with --resume"
+                f"the scheduler has had no machine for {self._limits.patience:g} s; "
+                "start 'lab worker' on one, and go on with --resume"
             )
 
     async def _admit(self, place: Place) -> None:
@@ -182,7 +183,7 @@ class Dispatcher:
         self._freed.set()
 
     def refuse(self, name: str, reason: str) -> None:
-        """Give a machine no more blocks; what it measures now comes to its end."""
+        """Give a machine no more blocks; it finishes those that it measures now."""
         if name not in self.refused:
             self.refused[name] = reason
             self._emit(Note(f"machine {name} gets no more blocks: {reason}"))
@@ -233,7 +234,9 @@ class Dispatcher:
         elif isinstance(error := result.exception(), FutureCancelled):
             self._lost(block, place, "its task was cancelled")
         elif error is not None:
-            self._failed(block, place, error)
+            self._failed(block, place, str(error) or type(error).__name__)
+        elif said := tasks.error_of(result.result()):
+            self._failed(block, place, said)
         else:
             reason = self._job.store(block, place, result.result())
             self._strikes[place.name] = 0
@@ -267,7 +270,7 @@ class Dispatcher:
         task.add_done_callback(self._forgetting.discard)
 
     async def _forget(self, key: str, future: Future[Any]) -> None:
-        """Let the scheduler and the worker forget a task; one that still runs is ended by its worker."""
+        """Let the scheduler and the worker forget a task; the worker ends one that still runs."""
         with suppress(Exception):  # the scheduler may be gone, and then there is nothing to forget
             async with asyncio.timeout(ANSWER):
                 await self._client.unpublish_dataset(key)
@@ -275,8 +278,7 @@ class Dispatcher:
                     await self._client.cancel([future])
         future.release()
 
-    def _failed(self, block: Block, place: Place, error: BaseException) -> None:
-        reason = str(error) or type(error).__name__
+    def _failed(self, block: Block, place: Place, reason: str) -> None:
         self._emit(Note(f"{block.name} on machine {place.name}: {reason}; it is measured again"))
         self._job.lost(block, place, reason)
         self._failures[block] = self._failures.get(block, 0) + 1
@@ -327,7 +329,7 @@ async def workers(client: Client) -> dict[str, str]:
             found = await client.scheduler.identity()
     except (OSError, TimeoutError) as error:
         raise RunError(
-            f"the scheduler does not answer any more ({error or 'no answer'}); what was measured is kept: "
+            f"the scheduler does not answer any more ({error or 'no answer'}); all samples are kept: "
             "start it and its workers again, and go on with --resume"
         ) from error
     return {address: str(one["name"]) for address, one in found["workers"].items()}

@@ -17,7 +17,7 @@ from lab.hosts import command
 from lab.images import roots
 from lab.runs import capacity_estimate
 from lab.runs.environment import environment
-from lab.spread.messages import Inquiry, Machine
+from lab.spread.messages import Inquiry, WorkerMachine
 from lab.topology import Topology
 from lab.util.files import sha256
 from lab.util.version import version
@@ -35,14 +35,14 @@ async def examine() -> list[str]:
     return [f"{one.name}: {one.found}; {one.remedy}" for one in found if one.state == "missing"]
 
 
-async def describe(name: str, inquiry: Inquiry) -> Machine:
-    """Describe this machine, with what it lacks for the blocks of a run."""
+async def describe(name: str, inquiry: Inquiry) -> WorkerMachine:
+    """Describe this machine, and name what is missing on it for the blocks of a run."""
     order = inquiry.order
     made = kernel.find() if order.clock == "virtual" else None
     here = environment({"lab": version()})
     missing = [] if order.clock == "virtual" else await examine()
     images, lacking = await _images(order)
-    return Machine(
+    return WorkerMachine(
         name=name,
         lab=version(),
         kernel=here["kernel"],
@@ -59,7 +59,7 @@ async def describe(name: str, inquiry: Inquiry) -> Machine:
     )
 
 
-def differences(one: Machine, other: Machine) -> list[str]:
+def differences(one: WorkerMachine, other: WorkerMachine) -> list[str]:
     """Return in words in what another machine differs from one, of what must be the same in a run."""
     found = [
         f"{words} is {getattr(other, name) or 'none'}, elsewhere {getattr(one, name) or 'none'}"
@@ -75,7 +75,7 @@ def differences(one: Machine, other: Machine) -> list[str]:
 
 
 async def _images(order: BlockOrder) -> tuple[dict[str, str], list[str]]:
-    """Return the images of this machine by digest, and what lacks."""
+    """Return the images of this machine by digest, and what is missing."""
     if order.daemons == NONE:
         there = {"root file systems": roots.inputs()} if roots.find() else {}
         return there, [] if there else ["root file systems: not exported; lab images build"]

@@ -26,7 +26,7 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Machine(_Message):
+class WorkerMachine(_Message):
     """A machine as it describes itself; `missing` says what a lab lacks on it."""
 
     name: Word
@@ -60,8 +60,7 @@ class Work(_Message):
     key: Word
     topic: Word
     order: BlockOrder
-    #: What the worker must have (`Machine.versions`, `Machine.lab`): it checks again, as it may have changed.
-    versions: dict[str, str]
+    #: The client's version of the lab: the worker's may have changed since it was asked.
     lab: str
 
 

@@ -35,7 +35,7 @@ from lab.spread import tasks
 from lab.spread.clusters import Where
 from lab.spread.design import Design
 from lab.spread.dispatcher import ANSWER, Dispatcher, Place, workers
-from lab.spread.messages import Done, Machine, Work, read, unpack_folder, unpack_sample
+from lab.spread.messages import Done, Work, WorkerMachine, read, unpack_folder, unpack_sample
 from lab.spread.surveys import Surveys, inquiry, most_common, unfit
 from lab.util.files import make_folder
 from lab.util.files import replace as write_whole
@@ -70,7 +70,7 @@ async def emulate(request: RunRequest, plan: RunPlan, where: Where, emit: Emit) 
             return Outcome(folder.manifest.overlays, failed).status, folder.path
 
 
-def new_manifest(request: RunRequest, plan: RunPlan, reference: Machine) -> Manifest:
+def new_manifest(request: RunRequest, plan: RunPlan, reference: WorkerMachine) -> Manifest:
     """Return the manifest of a run that begins now, on machines like this one."""
     if request.clock == "virtual":  # whose samples do not depend on the machine
         return virtual.new_manifest(request, plan, reference.box, reference.box_kernel)
@@ -105,7 +105,7 @@ class SpreadRun(BlockRun):
         folder: RunFolder,
         emit: Emit,
         surveys: Surveys,
-        reference: Machine,
+        reference: WorkerMachine,
     ) -> None:
         super().__init__(request, plan, folder, emit)
         self._surveys, self._reference = surveys, reference
@@ -172,7 +172,7 @@ class SpreadRun(BlockRun):
             if claim["key"] in names and claim["address"] in there:
                 names.discard(claim["key"])
                 self._current[claim["key"]] = block, there[claim["address"]]
-                self._emit(Note(f"{block.name} went on meanwhile on machine {there[claim['address']]}"))
+                self._emit(Note(f"machine {there[claim['address']]} still measures {block.name}"))
                 found.append((block, claim["address"], claim["key"]))
             else:
                 self._put_aside(block)
@@ -206,8 +206,7 @@ class SpreadRun(BlockRun):
         write_whole(self._beside(block, CLAIM), json.dumps(claim), sync=True)
         self._current[key] = block, place.name
         order = BlockOrder.of(self._request, self._plan, block.overlay, block.seed)
-        need = {"versions": self._reference.versions, "lab": self._reference.lab}
-        sent = Work(key=key, topic=self._topic, order=order, **need)  # type: ignore[arg-type]
+        sent = Work(key=key, topic=self._topic, order=order, lab=self._reference.lab)
         self._emit(Note(f"{block.name} goes to machine {place.name}"))
         share = 1.0 if order.clock == "real" else 0.999 / place.slots
         return key, sent.model_dump_json(), share
@@ -252,7 +251,7 @@ class SpreadRun(BlockRun):
         limited, measured = self._limited[name], self._measured[name]
         if measured < ENOUGH or limited <= TOO_MANY * measured:
             return ""
-        return f"{limited} of its {measured} samples were limited by the machine (emulator-bound)"
+        return f"it limited {limited} of its {measured} samples (emulator-bound)"
 
     def _adopted(self, block: Block, sample: Sample, raw: str) -> Sample:
         adopted = super()._adopted(block, sample, raw)

@@ -82,7 +82,7 @@ def check(address: str, certificates: Path | None, insecure: bool) -> Security |
         raise UsageError(f"{address} is plain, and certificates are for tls://…; give one of the two")
     if not insecure and not loopback(host):
         raise RunError(
-            f"{address} is a plain scheduler on a network: whoever reaches it commands its workers; "
+            f"{address} is a plain scheduler on a network, and all who reach it command its workers; "
             "use tls:// with --certificates, or add --insecure where only you reach it"
         )
     return None

@@ -3,7 +3,7 @@
     python -m lab.spread.session
 
 It reads one line of JSON per block from its input: the block's folder, and a processor for a box. It prints
-events, a line each, and then `Ended`. The lab stays up between blocks of one run, as in a run on one
+events, a line each, and then `BlockEnd`. The lab stays up between blocks of one run, as in a run on one
 machine. It is removed when a block needs another lab, when nothing comes for `IDLE`, and when the input ends:
 so it is removed as well when the worker is killed.
 """
@@ -27,6 +27,7 @@ from lab.emulation.emulation import Emulation
 from lab.errors import LabError
 from lab.events import Event, Note, to_json
 from lab.util.signals import cancel_on_signal
+from lab.virtual import beats
 
 #: The command that starts it.
 ARGV = (sys.executable, "-m", "lab.spread.session")
@@ -35,8 +36,8 @@ IDLE = 60.0
 
 
 @dataclass(frozen=True)
-class Ended:
-    """The end of a block: `error` is empty unless it has to be measured elsewhere; times are in s."""
+class BlockEnd:
+    """The end of a block: `error` is empty if it was measured; times are in s."""
 
     error: str = ""
     seconds: Mapping[str, float] | None = None
@@ -47,7 +48,7 @@ class Ended:
         return json.dumps({"ended": asdict(self)})
 
     @classmethod
-    def read(cls, line: str) -> Ended | None:
+    def read(cls, line: str) -> BlockEnd | None:
         """Read a line that `line` wrote; None for any other."""
         try:
             return cls(**json.loads(line)["ended"])
@@ -80,15 +81,15 @@ class Call:
 
 def say(event: Event) -> None:
     """Print an event for the worker."""
-    print(to_json(event), flush=True)  # noqa: T201  the output is the channel to the worker
+    beats.say(to_json(event))
 
 
-def end(ended: Ended) -> None:
+def end(ended: BlockEnd) -> None:
     """Print the end of a block for the worker."""
-    print(ended.line(), flush=True)  # noqa: T201
+    beats.say(ended.line())
 
 
-class Session:
+class LabSession:
     """Blocks one after the other, with a lab that stays up between them."""
 
     def __init__(self, calls: asyncio.Queue[Call | None]) -> None:
@@ -101,7 +102,7 @@ class Session:
             try:
                 call = await self._virtual(call) if call.order.clock == "virtual" else await self._real(call)
             except LabError as error:
-                end(Ended(str(error)))
+                end(BlockEnd(str(error)))
                 return
 
     async def _next(self) -> Call | None:
@@ -116,7 +117,7 @@ class Session:
         made = await asyncio.to_thread(boxes.prepare, list(plan.overlays.values()), say)
         ears = virtual.Ears(say)
         ended = await virtual.boot(made, order, call.folder, call.cpu, ears.hear)
-        end(Ended("", virtual.times_of(ended), ears.last))
+        end(BlockEnd("", virtual.times_of(ended), ears.last))
         return await self._next()
 
     async def _real(self, call: Call | None) -> Call | None:
@@ -151,7 +152,7 @@ async def _measure(call: Call, prepared: PreparedLab, timing: dict[str, float]) 
 
     request, plan = call.order.plan(call.folder / in_box.RUNS)
     await measure_on(prepared, request, plan, dict(timing), tell)
-    end(Ended("", {"wall": round(loop.time() - start, 2)}, last))
+    end(BlockEnd("", {"wall": round(loop.time() - start, 2)}, last))
 
 
 def _lab_of(order: BlockOrder) -> Any:
@@ -165,7 +166,7 @@ async def serve() -> None:
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     calls: asyncio.Queue[Call | None] = asyncio.Queue()
-    work = asyncio.ensure_future(Session(calls).run())
+    work = asyncio.ensure_future(LabSession(calls).run())
 
     async def listen() -> None:
         while line := await lines.readline():

@@ -15,7 +15,7 @@ from lab.spread import tasks
 from lab.spread.clusters import JOIN
 from lab.spread.dispatcher import POLL, workers
 from lab.spread.machine import differences
-from lab.spread.messages import Inquiry, Machine, read
+from lab.spread.messages import Inquiry, WorkerMachine, read
 from lab.util.version import version
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def inquiry(request: RunRequest, plan: RunPlan) -> Inquiry:
     return Inquiry(order=BlockOrder.of(request, plan, first, request.seed or 0), overlays=names)
 
 
-def most_common(machines: Mapping[str, Machine]) -> Machine:
+def most_common(machines: Mapping[str, WorkerMachine]) -> WorkerMachine:
     """Return the machine that the others must be like: one of the largest group of equal ones.
 
     Raises:
@@ -42,7 +42,7 @@ def most_common(machines: Mapping[str, Machine]) -> Machine:
     return max(fit.values(), key=lambda one: sum(not differences(one, other) for other in fit.values()))
 
 
-def unfit(reference: Machine, machine: Machine) -> list[str]:
+def unfit(reference: WorkerMachine, machine: WorkerMachine) -> list[str]:
     """Return in words why a machine gets no blocks of a run with this reference."""
     found = [*machine.missing, *differences(reference, machine)]
     if machine.lab != version():
@@ -55,9 +55,9 @@ class Surveys:
 
     def __init__(self, client: Client, inquiry: Inquiry) -> None:
         self.client, self._inquiry = client, inquiry
-        self._known: dict[str, Machine] = {}
+        self._known: dict[str, WorkerMachine] = {}
 
-    async def of(self, address: str) -> Machine:
+    async def of(self, address: str) -> WorkerMachine:
         """Return the description of the machine at an address.
 
         Raises:
@@ -78,10 +78,12 @@ class Surveys:
                 raise RunError(
                     f"the worker {address} did not describe its machine within {JOIN:g} s"
                 ) from None
-            self._known[address] = read(Machine, answer, f"the answer of {address}")
+            if error := tasks.error_of(answer):
+                raise RunError(error)
+            self._known[address] = read(WorkerMachine, answer, f"the answer of {address}")
         return self._known[address]
 
-    async def first(self, count: int, emit: Emit) -> dict[str, Machine]:
+    async def first(self, count: int, emit: Emit) -> dict[str, WorkerMachine]:
         """Wait for so many machines, for some time, and return the descriptions of those that are there.
 
         Raises:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from lab.errors import RunError
 
 
 async def carry_out(work: str) -> dict[str, Any]:
-    """Measure one block (`lab.spread.messages.Work` as JSON) on the worker that runs this, and return `Done`.
+    """Measure one block (`lab.spread.messages.Work` as JSON) on the worker that runs this; returns `Done`.
 
-    Raises:
-        RunError: the block has to be measured elsewhere; says why.
+    An error is returned too, as text: a worker does not load what Dask makes of exceptions.
     """
-    result: dict[str, Any] = await _worker().carry_out(work)
-    return result
+    return await _answer(_worker().carry_out(work))
 
 
 async def survey(inquiry: str) -> dict[str, Any]:
     """Describe the machine of the worker that runs this, for the blocks of an `Inquiry` as JSON."""
-    result: dict[str, Any] = await _worker().survey(inquiry)
-    return result
+    return await _answer(_worker().survey(inquiry))
+
+
+async def _answer(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return await work
+    except Exception as error:  # whatever it was: the client decides what follows
+        return {"error": str(error) or type(error).__name__}
+
+
+def error_of(answer: Any) -> str:
+    """Return the error that a task answered with; "" for another answer."""
+    return str(answer["error"]) if isinstance(answer, dict) and set(answer) == {"error"} else ""
 
 
 def _worker() -> Any:

@@ -136,8 +136,8 @@ class LabWorker(Worker):
             if folder.is_dir() and folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    async def _measure(self, asked: Work, call: session.Call) -> session.Ended:
-        """Let a session carry a block out, tell the client what happens, and end it if nobody wants it."""
+    async def _measure(self, asked: Work, call: session.Call) -> session.BlockEnd:
+        """Let a session carry a block out, and tell the client of it; end it if the client lets it go."""
         boxed = asked.order.clock == "virtual"
         process = _Process(self._home) if boxed else self._session or _Process(self._home)
         self._session = self._session if boxed else process
@@ -155,7 +155,7 @@ class LabWorker(Worker):
         try:
             await asyncio.wait([wanted, work], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                return session.Ended("the client wants it no more")
+                return session.BlockEnd("the client wants it no more")
             ended = work.result()
             stays = not boxed and not ended.error
             return ended
@@ -215,7 +215,7 @@ class _Process:
         self._log = home / "session.log"
         self._process: asyncio.subprocess.Process | None = None
 
-    async def carry_out(self, call: session.Call, tell: Any) -> session.Ended:
+    async def carry_out(self, call: session.Call, tell: Any) -> session.BlockEnd:
         """Let it measure a block; `tell` is called with its events."""
         try:
             while True:
@@ -225,14 +225,14 @@ class _Process:
                 if ended is not None:
                     return ended
                 if not (old and silent):
-                    return session.Ended(f"the process of the lab ended: {self._last_words()}")
+                    return session.BlockEnd(f"the process of the lab ended: {self._last_words()}")
                 await process.wait()  # it had waited long enough, and just then the block came
         except (OSError, ValueError) as error:
-            return session.Ended(f"the process of the lab cannot be used: {error}")
+            return session.BlockEnd(f"the process of the lab cannot be used: {error}")
 
     async def _one(
         self, process: asyncio.subprocess.Process, call: session.Call, tell: Any
-    ) -> tuple[session.Ended | None, bool]:
+    ) -> tuple[session.BlockEnd | None, bool]:
         """Return the end of a block, None if the process ended, and if it said nothing at all."""
         assert process.stdin is not None
         assert process.stdout is not None
@@ -242,7 +242,7 @@ class _Process:
             await process.stdin.drain()
         while line := await process.stdout.readline():
             text, silent = line.decode(errors="replace"), False
-            if ended := session.Ended.read(text):
+            if ended := session.BlockEnd.read(text):
                 return ended, silent
             if event := from_json(text):
                 tell(event)

@@ -128,7 +128,9 @@ async def _local(on: str, emit: Emit) -> AsyncIterator[tuple[str, None, int]]:
     count = local_workers(on)
     if count > 1:
         emit(Note(f"{count} workers share this machine; samples in real time may be limited by it"))
-    async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
+    async with Scheduler(
+        host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0"
+    ) as scheduler:
         workers: list[asyncio.subprocess.Process] = []
         try:
             for number in range(count):

@@ -55,6 +55,7 @@ class LabWorker(Worker):
         restrict()
         cpus = len(os.sched_getaffinity(0))
         fixed = {"nthreads": cpus + 2, "resources": {LAB: 1}, "dashboard": False}
+        more = {"dashboard_address": "127.0.0.1:0", **more}
         super().__init__(address, **{"name": machine.default_name(), **more, **fixed})
         for name in REFUSED:
             self.handlers.pop(name, None)

@@ -34,7 +34,9 @@ async def describe(name: str, inquiry: Inquiry) -> WorkerMachine:
 async def main(address: str, name: str, folder: str) -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     machine.describe = describe
+    other = os.environ.get("LAB_TEST_SESSION")  # of a benchmark
     session.ARGV = (sys.executable, "-m", "tests.unit.lab.spread.fake_session")
+    session.ARGV = (sys.executable, other, "pretend") if other else session.ARGV
     worker = await LabWorker(address, name=name, folder=folder, checked=False)
     await worker.finished()  # type: ignore[no-untyped-call]
 

@@ -105,6 +105,14 @@ class Fleet:
             self.until(lambda: next((self.folder / "results").glob("multihop-*"), None), "run folder")
         )
 
+    def pid(self, name: str) -> int:
+        """Return the number of a process."""
+        return self._processes[name].pid
+
+    def alive(self, name: str) -> bool:
+        """Tell if a process runs."""
+        return self._processes[name].poll() is None
+
     def close(self) -> None:
         for process in self._processes.values():
             if process.poll() is None:

@@ -152,7 +152,7 @@ def test_a_killed_client_finds_what_went_on_meanwhile(fleet: Fleet) -> None:
     fleet.worker("a", LAB_TEST_SECONDS="0.3")
     fleet.joined("a")
     fleet.client(2)
-    fleet.wait_for("client", r"\[2/20\]|mean|1\d\d\.00 ms")
+    fleet.wait_for("client", r"    ok")
     fleet.kill("client")
     path = fleet.run()
     assert not run_folder.read(path).manifest.complete

@@ -18,16 +18,19 @@ from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Checks, compare, measured
-from lab.report.selection import select
+from lab.report.claims import Band, Check, Checks, check_group, compare, measured, undecided
+from lab.report.selection import Group, select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
+from lab.topology.specs import LinkSpec
 
 TIMES = {LATENCY: Times(3, 1), TCP: Times(3, 1, 1), UDP_SMALL: Times(3, 1, 1)}
 TWO_OF_FIVE = "a rate that two cores carry between two of five hosts, forwarded in user space"
 CIRCUIT = ("from", "to")
+#: Percent of the packets: one in 100,000 (claim vm-tcp-by-loss).
+LOSS = 0.001
 
 
 def published_latency(overlay: str, place: Place, _: Series) -> float | None:
@@ -70,7 +73,33 @@ def _apart(run: StoredRun, band: Band, pairs: Sequence[tuple[str, str]]) -> Chec
     return [compared(one, other, circuit) for one, other in pairs for circuit in circuits]
 
 
-CLAIMS = common.of("mesh", {"added": added, "apart": apart})
+def tcp_of_2016(run: StoredRun, band: Band) -> Checks:
+    """Check the control's TCP on every link that was measured in 2016, each published row on its own.
+
+    Can be told of links that lose packets as `LOSS` says.
+    """
+    links = Topology.from_dict(run.manifest.topology).links
+    if any(link.loss != LOSS for link in links):
+        return [undecided(f"links must lose {LOSS:g} % of the packets: --topology full_mesh:loss={LOSS:g}")]
+    return [
+        check_group(
+            f"{link.a}–{link.b}, machines of {row.instance}", band, _by(run, link, row.tcp), unit="times"
+        )
+        for link in links
+        for row in of_circuit(THROUGHPUTS, CONTROL, link.a, link.b)
+        if row.tcp is not None
+    ]
+
+
+def _by(run: StoredRun, link: LinkSpec, published: float) -> Group:
+    """The control's TCP on a link as multiples of a published throughput (Mbit/s)."""
+    group = select(
+        run.samples, CONTROL, TCP, "received_mbps", **dict(zip(CIRCUIT, (link.a, link.b), strict=True))
+    )
+    return Group([one._replace(value=one.value / published) for one in group.entries])
+
+
+CLAIMS = common.of("mesh", {"added": added, "apart": apart, "tcp_of_2016": tcp_of_2016})
 
 
 class Mesh(Traffic):

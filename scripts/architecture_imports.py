@@ -23,7 +23,8 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"lab": "python -m lab"},
     {"lab.cli": "verbs, printing", "lab.api": "Lab, in Python"},
     {"lab.spread": "runs over machines"},
-    {"lab.app": "use cases"},
+    {"lab.app": "use cases", "lab.view": "a page, served or saved"},
+    {"lab.feed": "events and counts, as a stream"},
     {
         "lab.doctor": "checks this machine",
         "lab.containernet": "Mininet’s calls",
@@ -38,7 +39,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     },
     {
         "lab.emulation": "hosts and links, made on this machine",
-        "lab.runs": "measures, stores, judges",
+        "lab.runs": "measures, judges",
         "lab.formats": "topology files",
     },
     {

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 #: What builds a package that is served as source only.
 BUILDERS = ("setuptools==",)
+#: What only the tests and the documentation need, beside what every set-up installs.
+EXTRAS = ("--extra=tables", "--extra=docs", "--extra=spread")
 #: No address of an index gets into the files: every machine uses its own.
 OPTIONS = (
     *("--quiet", "--no-config", "--generate-hashes", "--strip-extras", "--allow-unsafe"),
@@ -37,16 +39,7 @@ def main() -> None:
         step.loud("pins", [*compiled, "--extra=dev", "-o", str(lock)])
         step.loud(
             "pins of the tests",
-            [
-                *compiled,
-                "--extra=tables",
-                "--extra=docs",
-                "--extra=spread",
-                "-c",
-                str(lock),
-                "-o",
-                str(tests),
-            ],
+            [*compiled, *EXTRAS, "-c", str(lock), "-o", str(tests)],
         )
         (ROOT / "requirements-tests.lock").write_text(pins_beside(lock.read_text(), tests.read_text()))
     (ROOT / "requirements-build.lock").write_text(pins_of(lock.read_text(), BUILDERS))

@@ -6,9 +6,7 @@ makes these archives of run folders first. Every number on the page is one of th
 
 from __future__ import annotations
 
-import io
 import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,15 +24,15 @@ from lab.report import captions
 from lab.report.selection import NOTHING, Group, SampleValue, interval, measured_overlays, select, text
 from lab.report.statistics import Estimate, contrast, ratio
 from lab.runs import run_folder
-from lab.runs.run_folder import MANIFEST, SAMPLES, StoredRun
+from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
+from scripts import kept_runs
+from scripts.kept_runs import DATA, FIGURES, ROOT, table
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA, PAGE = ROOT / "docs/data", ROOT / "docs/explanation/overlays-compared.md"
+PAGE = ROOT / "docs/explanation/overlays-compared.md"
 #: The runs that the page is made of: the experiment, and the clock where it is virtual.
 RUNS = ("multihop", "encryption", "paths-virtual")
 #: The figures that are made of them: the name of a figure of the experiment, and that in `FIGURES`.
-FIGURES = ROOT / "docs/figures"
 DRAWN = {
     "fig15-latency": "multihop-latency",
     "fig15-added": "multihop-added",
@@ -129,7 +127,7 @@ def _about(view: MultihopSamples) -> str:
         said = [mode.get(key, NOTHING) for key in ("mode", "encryption", "mtu")]
         headers = f"{1500 - int(mode['mtu'])}" if mode.get("mtu", "").isdigit() else NOTHING
         rows.append([name, view.run.manifest.overlays[name].hops or NOTHING, *said, headers])
-    return _table(["overlay", "a hop is", "mode", "encryption", "MTU, bytes", "1500 less the MTU"], rows)
+    return table(["overlay", "a hop is", "mode", "encryption", "MTU, bytes", "1500 less the MTU"], rows)
 
 
 def _resources(run: StoredRun) -> str:
@@ -139,7 +137,7 @@ def _resources(run: StoredRun) -> str:
         seconds = Group([SampleValue(one.bring_up, one.seconds) for one in noted])
         memory = [(one.bring_up, fmean(one.memory.values()) / 2**20) for one in noted if one.memory]
         rows.append([name, text(seconds, 1), text(Group([SampleValue(*pair) for pair in memory]), 1)])
-    return _table(["overlay", "bring-up, s", "memory, MiB a host"], rows)
+    return table(["overlay", "bring-up, s", "memory, MiB a host"], rows)
 
 
 def _hops(view: MultihopSamples) -> str:
@@ -152,7 +150,7 @@ def _hops(view: MultihopSamples) -> str:
             _by_hops(view, "UDP received, Mbit/s", UDP, "received_mbps", 1),
             "\n### What a hop adds to the round trip\n\n",
             f"The round trip over the most hops less that of the {CONTROL}, by the hops.\n\n",
-            _table(["overlay", "ms a hop [95 % interval]"], _added(view)),
+            table(["overlay", "ms a hop [95 % interval]"], _added(view)),
         ]
     )
 
@@ -185,7 +183,7 @@ def _by_hops(view: MultihopSamples, heading: str, metric: str, value: str, digit
         return ""
     columns = [f"{view.topology.hops(view.first, target)} ({target})" for target in there]
     rows = [[name, *(text(groups[name, target], digits) for target in there)] for name in names]
-    return f"\n### {heading}\n\n{_table(['overlay, by hops', *columns], rows)}"
+    return f"\n### {heading}\n\n{table(['overlay, by hops', *columns], rows)}"
 
 
 def _encryption(run: StoredRun) -> str:
@@ -202,7 +200,7 @@ def _encryption(run: StoredRun) -> str:
             beside = f"{share} of {CONTROLS[name]}"
         rows.append([captions.with_mode(run, name), text(group, 0), text(_cpu(run, name), 1), beside])
     columns = ["overlay", "TCP received, Mbit/s", "CPU, s a Gbit", "throughput as a share"]
-    return ENCRYPTION + _table(columns, rows)
+    return ENCRYPTION + table(columns, rows)
 
 
 def _cpu(run: StoredRun, overlay: str) -> Group:
@@ -230,7 +228,7 @@ def _failure(run: StoredRun) -> str:
     away = run.manifest.profile["seconds"].get(FAILURE, 0)
     clock = VIRTUAL if run.manifest.clock == "virtual" else ""
     columns = ["overlay", "found another way", "dark, s", "longest silence at the return, s"]
-    return FAILURES.format(away, clock) + _table(columns, rows)
+    return FAILURES.format(away, clock) + table(columns, rows)
 
 
 def _conditions(name: str, run: StoredRun) -> str:
@@ -242,40 +240,16 @@ def _conditions(name: str, run: StoredRun) -> str:
     return f"\n## Conditions: {name}\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def keep(folder: Path, data: Path = DATA) -> Path:
-    """Make an archive of the manifest and samples of a run; the same run gives the same bytes."""
-    run = run_folder.read(folder)
-    data.mkdir(parents=True, exist_ok=True)
-    clock = "-virtual" if run.manifest.clock == "virtual" else ""
-    target = data / f"overlays-{run.manifest.experiment}{clock}.tar.xz"
-
-    plain = run.manifest.model_copy(update={"sessions": []})  # commands have the paths of one machine
-    files = {MANIFEST: plain.model_dump_json(indent=1).encode(), SAMPLES: (folder / SAMPLES).read_bytes()}
-    with tarfile.open(target, "w:xz") as archive:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return target
+    """Make an archive of a run, named by its experiment, and by its clock where that is virtual."""
+    manifest = run_folder.read(folder).manifest
+    clock = "-virtual" if manifest.clock == "virtual" else ""
+    return kept_runs.keep(folder, f"overlays-{manifest.experiment}{clock}", data)
 
 
 def stored(data: Path = DATA) -> Runs:
     """Read the runs that are kept."""
-    return {name: _unpacked(data / f"overlays-{name}.tar.xz") for name in RUNS}
-
-
-def _unpacked(path: Path) -> StoredRun:
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
-        for name in (MANIFEST, SAMPLES):
-            content = archive.extractfile(name)
-            assert content is not None, f"{name} in {path} is no file"
-            (Path(folder) / name).write_bytes(content.read())
-        return run_folder.read(Path(folder))
+    return {name: kept_runs.stored(f"overlays-{name}", data) for name in RUNS}
 
 
 def figures(runs: Runs, target: Path = FIGURES) -> list[Path]:

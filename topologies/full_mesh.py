@@ -21,9 +21,15 @@ from lab.topology.addressing import DENSE_LINKS
 from topologies.common import STUDIED, check_size, place, with_measured_rtts
 
 
-def topology(sites: Sequence[str] = STUDIED, rate: float | None = None) -> Topology:
-    """A full mesh of these sites; `rate` in Mbit/s for every link, None for no limit."""
+def topology(sites: Sequence[str] = STUDIED, rate: float | None = None, loss: float = 0) -> Topology:
+    """A full mesh of these sites.
+
+    Every link has `rate` in Mbit/s, None for no limit. Each direction loses `loss` percent of its packets.
+    """
     check_size("the number of sites in a mesh", len(sites), 2, isqrt(2 * DENSE_LINKS))
     graph = with_measured_rtts(place(nx.complete_graph(len(sites)), sites, rate), HERMANS)
     graph.graph["routing"] = "hops"
+    if loss:
+        for _, _, edge in graph.edges(data=True):
+            edge["loss"] = loss
     return Topology(graph, name="full_mesh", description=f"Full mesh between {len(sites)} sites")

@@ -21,7 +21,13 @@ from lab.runs.experiment import Cell, Profile
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-TIMES = {LATENCY: Times(3, 2), SEGMENT: Times(3, 2), TCP: Times(3, 2, 3), UDP: Times(3, 1, 1)}
+TIMES = {LATENCY: Times(3, 2), TCP: Times(3, 2, 2), UDP: Times(3, 1, 1)}
+#: Numbers of hops that ``quick`` measures besides the most: what the claims of the thesis are about.
+FEW_HOPS = (1, 2)
+LEFT_OUT = (
+    "quick measures over one, two and the most hops; --profile paper measures over each number of hops, "
+    "and the latency of every single link"
+)
 
 
 class Multihop(Traffic):
@@ -35,14 +41,21 @@ class Multihop(Traffic):
     overlays = ("underlay", "weave", "libnetwork")
     #: They relay too, as Weave's routers do.
     instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil", "tinc")}
-    profiles = link_bound(TIMES, 10, FIVE_HOPS, paper(*TIMES, cpus=None))
+    profiles = link_bound(TIMES, 10, FIVE_HOPS, paper(*TIMES, SEGMENT, cpus=None), LEFT_OUT)
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency(), SEGMENT: latency(), TCP: tcp(), UDP: udp()}
 
     def cells(self, topology: Topology, overlay: str, profile: Profile) -> Sequence[Cell]:
-        """Reach every host from the first by latency, TCP and UDP; take the latency of every link."""
+        """Reach hosts from the first by latency, TCP and UDP: every one, and every link by latency as well,
+        or those of `FEW_HOPS` and the farthest where the profile does not measure single links.
+        """
         first, others = topology.hosts[0].name, targets(topology)
+        whole = SEGMENT in profile.repetitions
+        if not whole:
+            hops = {other: topology.hops(first, other) for other in others}
+            others = [other for other in others if hops[other] in (*FEW_HOPS, max(hops.values()))]
         pairs = {metric: [(first, other) for other in others] for metric in (LATENCY, TCP, UDP)}
-        pairs[SEGMENT] = [(link.a, link.b) for link in topology.links]
+        if whole:
+            pairs[SEGMENT] = [(link.a, link.b) for link in topology.links]
         return [
             self.cell(overlay, metric, profile, **{"from": a, "to": b, "hops": topology.hops(a, b)})
             for metric, ends in pairs.items()

@@ -65,8 +65,9 @@ class MultihopSamples:
 
     @cached_property
     def targets(self) -> Sequence[str]:
-        """The hosts that are reached, by the number of hops."""
-        return targets(self.topology)
+        """The hosts of which there are samples, by the number of hops."""
+        reached = {s.params.get("to") for s in self.run.samples if s.params.get("from") == self.first}
+        return [target for target in targets(self.topology) if target in reached]
 
     @cached_property
     def overlays(self) -> Sequence[str]:
@@ -207,10 +208,8 @@ def _latency(view: MultihopSamples) -> Figure:
         found = [view.cumulative(name, target) for target in view.targets]
         sums = [Mean(one.summary.mean, doubtful=one.doubtful) if one else None for one in found]
         overall = [mean(view.group(name, LATENCY, target, "mean_ms")) for target in view.targets]
-        return [
-            PanelSeries("overall latency", overall, published, asked),
-            PanelSeries("cumulative sum of links", sums),
-        ]
+        measured = [PanelSeries("overall latency", overall, published, asked)]
+        return [*measured, PanelSeries("cumulative sum of links", sums)] if any(sums) else measured
 
     words = ("requested of the links", "Dashed: the sum of the requested round trips of the links.")
     return _figure(view, "Latency over several hops", "round trip, ms", series, *words)

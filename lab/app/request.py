@@ -94,13 +94,16 @@ class RunPlan:
         return self.profile.rate_source == "capacity" and self.profile.rate is None
 
     def conditions(self) -> str:
-        """Return in words the rate of the links (Mbit/s) and the CPUs per host, with the reason for them."""
+        """Return in words the rate of the links (Mbit/s) and the CPUs per host, with the reason for them, and
+        what the profile leaves out.
+        """
         rate, cpus, why = self.profile.rate, self.profile.cpus, self.profile.why
         if self.rate_to_be_found:
             return why
         words = f"{rate:g} Mbit/s per link" if rate else "the topology's own rates"
         words += f", {cpus:g} CPUs per host" if cpus else ""
-        return words + (f" ({why})" if why else "")
+        words += f" ({why})" if why else ""
+        return "; ".join(filter(None, [words, self.profile.left_out]))
 
     def cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
         """Return the cells of each overlay; with `only`, those that have one of its words in their key."""

@@ -36,6 +36,7 @@ PANELS = {
         *("capture", "calibrate", "cleanup"),
     ),
     "Experiments": ("run", "emulate", "worker", "capacity", "packetcost"),
+    "See it": ("view",),
     "Results": ("results", "report"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

@@ -68,12 +68,9 @@ class Picture(NamedTuple):
 
 def picture(topology: Topology, layout: Layout | None = None) -> Picture:
     """Lay out the hosts, links and labels of a topology; by structure where not all places are known."""
-    if any(not host.site for host in topology.hosts):
-        layout = Layout.STRUCTURE
-    layout = layout or Layout.MAP
-    if len(topology.links) > MOST or len(topology.hosts) > MOST:
-        return _crowd(topology, layout)
-    hosts = _spread(topology, _beside) if layout == Layout.MAP else _by_structure(topology)
+    hosts = places(topology, layout)
+    if _is_crowd(topology):
+        return _crowd(topology, hosts)
     lines = [_line(hosts, link.a, link.b) for link in topology.links]
     title = _title(topology)
     taken = [title.box, *(Box(x, y, 2 * RADIUS + 2, 2 * RADIUS + 2) for x, y in hosts.values())]
@@ -85,9 +82,24 @@ def picture(topology: Topology, layout: Layout | None = None) -> Picture:
     return Picture(title, RADIUS, THICKNESS, hosts, lines, host_labels, link_labels)
 
 
-def _crowd(topology: Topology, layout: Layout) -> Picture:
+def places(topology: Topology, layout: Layout | None = None) -> dict[str, Point]:
+    """Return each host's place, in points from the lower left corner; as `picture` does."""
+    if layout == Layout.STRUCTURE or not has_map(topology):
+        return _by_structure(topology)
+    return _spread(topology, _around if _is_crowd(topology) else _beside)
+
+
+def has_map(topology: Topology) -> bool:
+    """Return True where the places of all hosts are known."""
+    return all(host.site for host in topology.hosts)
+
+
+def _is_crowd(topology: Topology) -> bool:
+    return len(topology.links) > MOST or len(topology.hosts) > MOST
+
+
+def _crowd(topology: Topology, hosts: dict[str, Point]) -> Picture:
     """Small hosts, thin straight lines and no labels: work that grows with what there is, no faster."""
-    hosts = _spread(topology, _around) if layout == Layout.MAP else _by_structure(topology)
     lines: list[Line] = [(hosts[link.a], hosts[link.b]) for link in topology.links]
     title = _title(topology, f"; more than {MOST} hosts or links, so without labels")
     return Picture(title, RADIUS / 3, THICKNESS / 5, hosts, lines, [], [])

@@ -109,7 +109,7 @@ def _sweep_targets(
 def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, float]:
     """Seconds of CPU by host that has a control group, and bytes by port of the lab's namespace."""
     counters = {
-        f"cpu {name}": read_cpu(folders(_membership(host), host.container_id)).seconds
+        f"cpu {name}": read_cpu(folders(membership(host), host.container_id)).seconds
         for name, host in living.items()
         if not host.light
     }
@@ -121,7 +121,8 @@ def _counters(record: Record, living: Mapping[str, HostRecord]) -> dict[str, flo
     return counters
 
 
-def _membership(host: HostRecord) -> str:
+def membership(host: HostRecord) -> str:
+    """The control groups of a host's first process, as the kernel lists them; "" where it has ended."""
     with suppress(OSError):
         return Path(f"/proc/{host.pid}/cgroup").read_text()
     return ""
@@ -137,7 +138,7 @@ def _host(
     status: dict[str, Any] = {"name": host.name, "site": host.site, "addresses": list(host.addresses)}
     if host.name not in living:
         return {**status, "up": False, "why": end_of(host)}
-    used = None if host.light else memory(_membership(host), host.container_id)
+    used = None if host.light else memory(membership(host), host.container_id)
     return {
         **status,
         "up": True,
@@ -172,13 +173,17 @@ def dead_daemons(host: HostRecord) -> list[str]:
     dead = []
     for file in host_files.names(host.process, PIDS, ".pid"):
         name = file.removesuffix(".pid")
-        if not name.startswith("watch-") and _ended(host, name):
-            words = _last_words(host_files.read_end(host.process, f"{LOGS}/{name}.log"))
-            dead.append(f"{name} died: {words}")
+        if not name.startswith("watch-") and ended(host, name):
+            dead.append(f"{name} died: {last_words_of(host, name)}")
     return dead
 
 
-def _ended(host: HostRecord, name: str) -> bool:
+def last_words_of(host: HostRecord, name: str) -> str:
+    """The last line of a daemon's log on a host."""
+    return _last_words(host_files.read_end(host.process, f"{LOGS}/{name}.log"))
+
+
+def ended(host: HostRecord, name: str) -> bool:
     """True when the process whose id a daemon's file has is gone, or is another one by now."""
     pid = host_files.read_end(host.process, f"{PIDS}/{name}.pid").strip()
     if not pid.isdigit():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+#: Bytes that version 1 shows where there is no limit, and more.
+UNLIMITED = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,28 @@ def _below(membership: str, container: str, root: Path, wanted: set[str]) -> Ite
             yield (root / controllers).joinpath(*parts[1 : depth + 1])
 
 
+def memory_places(membership: str, container: str, root: Path = ROOT) -> tuple[Path, ...]:
+    """Return the folders of a container's memory figures; see `folders`."""
+    return tuple(_below(membership, container, root, {"memory"}))
+
+
 def memory(membership: str, container: str, root: Path = ROOT) -> int | None:
     """Return the memory (bytes) that a container uses, without the kernel's file cache."""
-    for folder in _below(membership, container, root, {"memory"}):
+    return memory_in(memory_places(membership, container, root))
+
+
+def memory_limit(places: Iterable[Path]) -> int | None:
+    """Return the memory (bytes) that a container may use; None without a limit."""
+    for folder in places:
+        text = read_text(folder / "memory.max") or read_text(folder / "memory.limit_in_bytes")
+        if text.strip().isdigit() and int(text) < UNLIMITED:
+            return int(text)
+    return None
+
+
+def memory_in(places: Iterable[Path]) -> int | None:
+    """Return the memory (bytes) that is used in these folders, without the kernel's file cache."""
+    for folder in places:
         used = read_text(folder / "memory.current") or read_text(folder / "memory.usage_in_bytes")
         if used:
             stat = _pairs(folder / "memory.stat")

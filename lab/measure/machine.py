@@ -141,13 +141,18 @@ class MachineRecorder:
         return {name: read_cpu(folders).seconds for name, folders in self._hosts.items()}
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(
-            monotonic(),
-            read_ticks(self._proc),
-            _pressures(self._proc / "pressure"),
-            {name: read_cpu(folders) for name, folders in self._hosts.items()},
-            parse_dropped(read_text(self._proc / "net" / "softnet_stat")),
-        )
+        return snapshot(self._hosts, self._proc)
+
+
+def snapshot(hosts: Mapping[str, tuple[Path, ...]] | None = None, proc: Path = Path("/proc")) -> Snapshot:
+    """Return the counters of this machine now, with the CPU of hosts by their cgroup's folders."""
+    return Snapshot(
+        monotonic(),
+        read_ticks(proc),
+        _pressures(proc / "pressure"),
+        {name: read_cpu(folders) for name, folders in (hosts or {}).items()},
+        parse_dropped(read_text(proc / "net" / "softnet_stat")),
+    )
 
 
 def read_ticks(proc: Path = Path("/proc")) -> dict[str, int]:

@@ -194,6 +194,8 @@ def environment(run: StoredRun) -> Iterator[tuple[str, str]]:
     """List what the figures depend on, as pairs of text."""
     manifest = run.manifest
     yield "links", captions.rate(run) + (f" ({why})" if (why := manifest.profile.get("why")) else "")
+    if left_out := manifest.profile.get("left_out"):
+        yield "not measured", left_out
     yield "shaper", manifest.shaper
     fixed = manifest.seed is None
     yield "order of cells", "fixed" if fixed else f"random, seed {manifest.seed}"

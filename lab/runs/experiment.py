@@ -27,7 +27,8 @@ class Profile:
     `repetitions` says. `repetitions`, `seconds` (s, of measuring) and `warmup` (s, run and thrown away)
     are by metric; `rate` (Mbit/s) is that of the links and `cpus` the CPUs of each host, where the
     profile sets them, and `why` says why. `rate_source` is who chose the rate: the profile, the
-    user, or the search for the highest that this machine carries (`lab.runs.capacity`).
+    user, or the search for the highest that this machine carries (`lab.runs.capacity`). `left_out` says
+    what this profile does not measure and another one does.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Profile:
     bring_ups: int = 1
     #: Congestion control of TCP's senders: the default of 2016, which is not that of every kernel today.
     congestion: str = "cubic"
+    left_out: str = ""
 
     def in_one_bring_up(self) -> Profile:
         """Return a profile with as many samples of each cell, all in one bring-up."""

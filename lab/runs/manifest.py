@@ -90,6 +90,7 @@ class StoredProfile(BaseModel):
     rate_source: Literal["profile", "user", "capacity"] = "profile"
     bring_ups: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     congestion: Annotated[str, Field(pattern="^[a-z0-9_]*$")] = ""
+    left_out: str = ""
 
 
 class Manifest(BaseModel):
@@ -158,6 +159,7 @@ class Manifest(BaseModel):
         if self.profile:
             self.profile.setdefault("bring_ups", self.bring_ups)
             self.profile.setdefault("congestion", "")
+            self.profile.setdefault("left_out", "")
         return self
 
     @field_validator("environment")

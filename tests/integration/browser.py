@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,8 +66,8 @@ class Tab:
                 found: dict[str, Any] = answer["result"]
                 return found
 
-    def open(self, path: Path, width: int = 1200, height: int = 900, dark: bool = False) -> None:
-        """Load a file and wait until it has loaded."""
+    def open(self, page: Path | str, width: int = 1200, height: int = 900, dark: bool = False) -> None:
+        """Load a file, or an address, and wait until it has loaded."""
         phone = width < 500
         self.ask(
             "Emulation.setDeviceMetricsOverride",
@@ -78,7 +79,7 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media="screen", features=[scheme])
         self._seen.clear()
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while "Page.loadEventFired" not in self._seen:
             self._receive()
 
@@ -88,9 +89,17 @@ class Tab:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
+    def until(self, expression: str, seconds: float = 10.0) -> float:
+        """Wait until an expression is true on the page, and return how long it took (s)."""
+        begun = time.monotonic()
+        while not self.value(f"Boolean({expression})"):
+            assert time.monotonic() < begun + seconds, f"not within {seconds} s: {expression}"
+            time.sleep(0.05)
+        return time.monotonic() - begun
+
     def press(self, key: str) -> None:
         """A key of the keyboard, down and up."""
-        code = {"Tab": 9, "Enter": 13, "ArrowRight": 39}[key]
+        code = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}[key]
         text = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
             words = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code}

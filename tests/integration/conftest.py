@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -16,6 +18,9 @@ from tests.paths import ROOT
 
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
 CONTRACT = "contract"
+#: The checker of accessibility, and the SHA-256 of its package.
+AXE = "axe-core@4.10.3"
+AXE_HASH = "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,3 +78,20 @@ def nothing_left(docker_daemon: None) -> Iterator[None]:
     yield
     after = inventory()
     assert after == before
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, the checker of accessibility by Deque; from npm, where there is one."""
+    folder = tmp_path_factory.mktemp("axe")
+    argv = ["npm", "pack", AXE, "--silent", f"--cache={folder / 'cache'}"]
+    try:
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip(f"needs {AXE} from npm")
+    package = folder / done.stdout.split()[-1]
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == AXE_HASH
+    with tarfile.open(package) as archive:
+        script = archive.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()

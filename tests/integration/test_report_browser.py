@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +19,6 @@ pytestmark = pytest.mark.skipif(
     browser.program() is None, reason="needs Chromium: apt-get install chromium-headless-shell"
 )
 PHONE = 390
-#: The checker of accessibility, and the SHA-256 of its package.
-AXE = "axe-core@4.10.3"
-AXE_HASH = "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292"
 
 
 @pytest.fixture(scope="module")
@@ -173,23 +167,6 @@ def test_headings_are_in_order_and_everything_has_a_name(tab: browser.Tab, page:
     assert tab.value("[...document.querySelectorAll('input')].every(i => i.labels.length)")
     groups = tab.value("[...document.querySelectorAll('[role=group]')].map(e => e.ariaLabel)")
     assert all(groups)
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, the checker of accessibility by Deque; from npm, where there is one."""
-    folder = tmp_path_factory.mktemp("axe")
-    argv = ["npm", "pack", AXE, "--silent", f"--cache={folder / 'cache'}"]
-    try:
-        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip(f"needs {AXE} from npm")
-    package = folder / done.stdout.split()[-1]
-    assert hashlib.sha256(package.read_bytes()).hexdigest() == AXE_HASH
-    with tarfile.open(package) as archive:
-        script = archive.extractfile("package/axe.min.js")
-        assert script is not None
-        return script.read().decode()
 
 
 @pytest.mark.parametrize("dark", [False, True])

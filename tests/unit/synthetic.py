@@ -12,7 +12,7 @@ from typing import Any
 from experiments.multihop.experiment import Multihop
 from experiments.throughput import Throughput
 from lab import catalog
-from lab.runs.experiment import Cell, Experiment
+from lab.runs.experiment import Cell, Experiment, Profile
 from lab.runs.manifest import Manifest, OverlayState, RunSession
 from lab.runs.run_folder import RunFolder, StoredRun
 from lab.runs.sample import Sample, Verdict
@@ -49,16 +49,17 @@ def synthetic(
     facts: Mapping[str, str] | None = None,
     facts_of: Callable[[Cell], Mapping[str, str]] | None = None,
     machine: Mapping[str, Any] | None = None,
+    profile: Profile | None = None,
     **more: Any,
 ) -> StoredRun:
-    """Write a run folder below `path` and return what it holds.
+    """Write a run folder below `path` and return what it holds; `profile` is ``quick`` if none is given.
 
     With `repetitions`, every one of so many samples of a cell has a bring-up of its own, if `bring_ups`
     does not say how many there are, each with so many samples.
     """
     topology = topology or linear(rate=20)
     experiment = experiment or Multihop()
-    profile = experiment.profiles["quick"]
+    profile = profile or experiment.profiles["quick"]
     if bring_ups is None:
         bring_ups, repetitions = (repetitions, 1) if repetitions else (profile.bring_ups, None)
     profile = replace(profile, bring_ups=bring_ups)

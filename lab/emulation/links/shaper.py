@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lab.emulation.links import netns, queue_memory, readback
+from lab.emulation.links.gauge import Gauge
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
 from lab.emulation.links.store import LinkStore
 from lab.emulation.ownership import Process
@@ -149,6 +150,14 @@ class Shaper(ABC):
     @abstractmethod
     async def counters(self) -> Mapping[str, Mapping[str, Counters]]:
         """Return counts per link name and direction. Raises ShaperError when a part that counts is dead."""
+
+    def gauge(self) -> Gauge:
+        """Return what reads the counts of all links at once, without starting a program.
+
+        Raises:
+            ShaperError: the lab's namespace, or a part of the shaper, is gone.
+        """
+        return Gauge(self._namespace)
 
     async def cost(self) -> Mapping[str, float]:
         """Return what the shaper itself used (``cpu_seconds`` …); empty when the kernel does the work."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,13 +18,13 @@ from lab.emulation.links import gso, htb, netns
 from lab.emulation.links.link import DIRECTIONS, LinkState
 from lab.emulation.links.shaper import Shaper, Shapes
 from lab.emulation.ownership import LabState, Process
-from lab.emulation.wire import daemon, iptables, probe, protocol, rps
+from lab.emulation.wire import iptables, probe, protocol, rps
+from lab.emulation.wire.ask import ANSWER_SECONDS, ask
+from lab.emulation.wire.gauge import WireGauge
 from lab.errors import CommandError, ShaperError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.measure.link_counters import Counters
-
-ANSWER_SECONDS = 10.0
 
 
 def start_command(lab_namespace: str, folder: Path) -> list[str]:
@@ -47,24 +46,6 @@ async def try_out(
     argv = ["unshare", "--net", sys.executable, "-P", "-S", "-m", "lab.emulation.wire.probe", str(frames)]
     facts: dict[str, Any] = json.loads((await run(argv, env={**netns.OWN_MODULES, **(marked or {})})).stdout)
     return facts
-
-
-def ask(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Send one request to a wire's daemon and return its answer.
-
-    Raises:
-        OSError: nobody answers.
-        ShaperError: the wire could not do it.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-        client.settimeout(ANSWER_SECONDS)
-        client.setsockopt(socket.SOL_SOCKET, daemon.SO_SNDBUFFORCE, daemon.LARGEST)
-        client.connect(str(folder / daemon.SOCKET))
-        client.send(json.dumps(request).encode())
-        answer: dict[str, Any] = json.loads(client.recv(daemon.LARGEST))
-    if "error" in answer:
-        raise ShaperError(f"the wire could not {request['do']}: {answer['error']}")
-    return answer
 
 
 class Wire(Shaper):
@@ -151,6 +132,9 @@ class Wire(Shaper):
             link.name: {d: protocol.read_counters(link, d, status, rates) for d in DIRECTIONS}
             for link in links
         }
+
+    def gauge(self) -> WireGauge:
+        return WireGauge(self._namespace, self._folder, int(self._read_facts()["pid"]))
 
     async def cost(self) -> Mapping[str, float]:
         status = await self._status()

@@ -71,8 +71,9 @@ def made_up(path: Path, name: str, truth: Truth, spread: float = 0.005, **more: 
 
 
 def answers(run: StoredRun) -> dict[str, Answer]:
-    """The answers of all claims that something measures, by their texts."""
-    found = {claim.text: claim.answer(run) for claim in load(run.manifest.experiment).claims}
+    """The answers of all claims of the studies that something measures, by their texts."""
+    theirs = [claim for claim in load(run.manifest.experiment).claims if not claim.source.startswith("ours")]
+    found = {claim.text: claim.answer(run) for claim in theirs}
     return {text: answer for text, answer in found.items() if not answer.text.startswith("not measured here")}
 
 

@@ -36,15 +36,15 @@ DOCS = ROOT / "docs" / "reference" / "experiments"
 NAMES = plugins.own_names("experiments")
 #: Those that a lab of hosts is built for; others have a verb of their own.
 ON_HOSTS = [name for name in NAMES if not load_experiment(name).verb]
-#: What the issue asks for.
-ASKED = {
+#: One for each question of the studies, and of those that followed.
+QUESTIONS = {
     *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),
     *("multihop", "offload", "packetcost", "paths", "streaming", "throughput", "window"),
 }
 
 
-def test_all_experiments_that_were_asked_for_are_there() -> None:
-    assert set(NAMES) == ASKED
+def test_every_question_has_its_experiment() -> None:
+    assert set(NAMES) == QUESTIONS
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +65,9 @@ def test_both_profiles_say_why_and_paper_is_as_long_as_it_was(name: str) -> None
     minutes = sum(cell.repetitions * cell.duration for cell in grid(experiment)) / 60
     assert minutes < 6, "quick is minutes for each overlay"
     assert min(paper.seconds.values()) >= 120
-    assert quick.repetitions.keys() == quick.seconds.keys() == paper.repetitions.keys()
+    assert quick.repetitions.keys() == quick.seconds.keys()
+    assert quick.repetitions.keys() <= paper.repetitions.keys()
+    assert quick.repetitions.keys() == paper.repetitions.keys() or quick.left_out, "what is left out is said"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -61,7 +61,7 @@ def test_every_overlay_has_a_row_with_what_was_measured(runs: Runs) -> None:
     assert row(text, "What they are", "tinc")[:2] == ["overlay", "test"]
     assert row(text, "Bring-up", "tinc") == ["2.5 ± 0.0 [2.5–2.5]", "4.0 ± 0.0 [4.0–4.0]"]
     assert [cell.split()[0] for cell in row(text, "Round trip, ms", "tinc")] == [
-        f"{11 * hops}.00" for hops in (1, 2, 3, 4, 5)
+        f"{11 * hops}.00" for hops in (1, 2, 5)
     ]
     assert row(text, "What a hop adds", "tinc") == ["1.00 [1.00–1.00]"]
     assert row(text, "When a link fails", "tinc")[:2] == ["1 of 1", "12.5"]

@@ -47,7 +47,7 @@ def test_links_and_hosts_are_as_the_lab_has_them() -> None:
 
     assert {link.rate for link in planned.topology.links} == {33}
     assert (planned.profile.rate, planned.profile.cpus) == (None, None)
-    assert planned.conditions() == "the topology's own rates (as lab class has them)"
+    assert planned.conditions().startswith("the topology's own rates (as lab class has them); quick measures")
 
 
 def test_what_leaves_nothing_to_measure_is_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from lab import catalog, plugins
 from lab.draw import layout
 from lab.draw.geometry import HEIGHT, WIDTH, Box, Layout, Point, distance
-from lab.draw.layout import picture
+from lab.draw.layout import has_map, picture, places
 from lab.topology import Topology
 
 SHIPPED = plugins.names("topologies")
@@ -75,6 +75,12 @@ def test_without_a_word_hosts_are_on_the_map_and_by_structure_where_a_place_is_n
     monkeypatch.setitem(vars(ring), "hosts", hosts)
     monkeypatch.setattr(layout, "host_label", lambda topology, name: [name])
     assert picture(ring).hosts == picture(ring, Layout.STRUCTURE).hosts
+
+
+@pytest.mark.parametrize("wanted", list(Layout))
+def test_places_are_those_of_the_picture(shipped: Topology, wanted: Layout) -> None:
+    assert has_map(shipped)
+    assert places(shipped, wanted) == picture(shipped, wanted).hosts
 
 
 def test_many_hosts_are_drawn_without_labels_and_the_title_says_so() -> None:

@@ -16,7 +16,7 @@ import pytest
 from lab.emulation.links import htb
 from lab.emulation.links.link import LinkState, Shape
 from lab.emulation.ownership import Process
-from lab.emulation.wire import iptables, protocol, wire
+from lab.emulation.wire import daemon, iptables, protocol, wire
 from lab.errors import CommandError, ShaperError
 from lab.hosts.host import Result
 
@@ -201,7 +201,7 @@ def test_a_request_is_answered_or_refused(tmp_path: Path, answer: dict[str, Any]
         line.close()
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
-        server.bind(str(tmp_path / wire.daemon.SOCKET))
+        server.bind(str(tmp_path / daemon.SOCKET))
         server.listen()
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()

@@ -1,0 +1,1 @@
+"""The page that shows a lab or a run in a browser, and its server."""

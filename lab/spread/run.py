@@ -25,6 +25,7 @@ from lab.app.run import begun, open_folder
 from lab.errors import RunError
 from lab.events import Emit, Note, SampleDone, from_json
 from lab.report import captions
+from lab.runs import run_folder
 from lab.runs.event_log import logging
 from lab.runs.manifest import MachineState, Manifest
 from lab.runs.plan import Block
@@ -74,13 +75,14 @@ def new_manifest(request: RunRequest, plan: RunPlan, reference: WorkerMachine) -
     """Return the manifest of a run that begins now, on machines like this one."""
     if request.clock == "virtual":  # whose samples do not depend on the machine
         return virtual.new_manifest(request, plan, reference.box, reference.box_kernel)
+    before = request.resume and run_folder.read(request.resume).manifest
     return begun(
         plan.experiment,
         plan.topology,
         plan.profile,
         only=list(request.only),
         rate=plan.profile.rate,
-        shaper=request.shaper,
+        shaper=before.shaper if before else request.shaper,  # each machine has its own
         clock=request.clock,
         seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
         on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",

@@ -50,9 +50,9 @@ class Bench:
 
     def start(self, name: str, *argv: str, space: str = "") -> None:
         """Start a program, in a network namespace if one is named."""
-        before = ["ip", "netns", "exec", space] if space else []
+        before = ["nsenter", f"--net=/run/netns/{space}"] if space else []
         with (self.folder / f"{name}.out").open("ab") as out:
-            environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "10s"}
+            environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "20s"}
             self.running[name] = subprocess.Popen(
                 [*before, sys.executable, *argv], cwd=ROOT, stdout=out, stderr=out, env=environment
             )

@@ -43,7 +43,10 @@ class Note:
 
 @dataclass(frozen=True)
 class SampleStarted:
-    """A repetition of a cell starts; `done` of `total` samples are there, `left` (s) is the estimate."""
+    """A repetition of a cell starts; `done` of `total` samples are there, `left` (s) is the estimate.
+
+    `bring_up` counts from 1; `where` is in words where it happens, "" for here.
+    """
 
     cell: str
     repetition: int
@@ -51,17 +54,27 @@ class SampleStarted:
     done: int
     total: int
     left: float
+    bring_up: int = 1
+    where: str = ""
+
+    @property
+    def named(self) -> str:
+        """The cell, and where it is measured."""
+        return f"{self.cell} in {self.where}" if self.where else self.cell
 
 
 @dataclass(frozen=True)
 class SampleDone:
-    """A repetition was measured and is on disk."""
+    """A repetition was measured and is on disk; `reasons` are those of its verdict."""
 
     cell: str
     repetition: int
     outcome: str
     verdict: str
     values: dict[str, Any] = field(default_factory=dict)
+    bring_up: int = 1
+    collapsed: bool = False
+    reasons: list[str] = field(default_factory=list)
 
 
 Event = StepStarted | StepDone | StepFailed | Note | SampleStarted | SampleDone

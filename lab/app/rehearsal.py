@@ -157,4 +157,5 @@ def options_of_run(request: RunRequest, plan: RunPlan) -> list[str]:
     }
     words = [word for key, value in given.items() if value is not None for word in (key, str(value))]
     words += [word for name in request.overlays for word in ("--overlay", name)]
+    words += [] if request.record else ["--skip-recording"]
     return words + [word for text in request.only for word in ("--cells", text)]

@@ -70,6 +70,8 @@ class RunRequest:
     clock: Clock = "real"
     #: What work costs in virtual time (µs); see `lab.virtual.cost`.
     costs: Mapping[str, float] = field(default_factory=dict)
+    #: Record links, hosts and the machine beside the samples (`lab.feed.recorder`).
+    record: bool = True
     #: Boxes side by side at most; 0: one for every processor.
     boxes: int = 0
 

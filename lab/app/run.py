@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AbstractContextManager, AsyncExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from lab.emulation.links.calibration import calibrate
 from lab.emulation.registry import NONE
 from lab.errors import LabError
 from lab.events import Emit, Event, Note, StepDone, step
+from lab.feed.recorder import recorded
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.measure.machine import NothingToRecord
@@ -47,6 +48,8 @@ class PreparedLab:
     calibration: dict[str, dict[str, float]]
     #: Called with the run's folder once it exists.
     on_folder: Callable[[Path], None] = lambda _: None
+    #: The id of the emulated lab; "" for real machines, and in virtual time.
+    lab: str = ""
 
 
 async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, Path]:
@@ -101,6 +104,7 @@ async def prepare_emulated(
         emulation.shaper.name,
         {**environment(await emulation.versions()), "daemons": emulation.daemons},
         calibration,
+        lab="" if request.clock == "virtual" else emulation.lab_id,
     )
 
 
@@ -117,20 +121,31 @@ async def measure_on(
         prepared.on_folder(folder.path)
         emit(Note(f"results go to {folder.path}"))
         try:
-            outcome = await run_experiment(
-                plan.experiment,
-                prepared.target,
-                plan.overlays,
-                plan.profile,
-                folder,
-                emit=logging(folder.path / "log", emit),
-                keep_installed=plan.keep_installed,
-            )
+            with _recorded(folder, prepared, request, plan, logging(folder.path / "log", emit)) as told:
+                outcome = await run_experiment(
+                    plan.experiment,
+                    prepared.target,
+                    plan.overlays,
+                    plan.profile,
+                    folder,
+                    emit=told,
+                    keep_installed=plan.keep_installed,
+                )
         except asyncio.CancelledError:
             if not request.lab:  # whose run cannot be resumed
                 emit(Note(f"samples are kept; the same command with --resume {folder.path} goes on"))
             raise
     return outcome.status, folder.path
+
+
+def _recorded(
+    folder: RunFolder, prepared: PreparedLab, request: RunRequest, plan: RunPlan, emit: Emit
+) -> AbstractContextManager[Emit]:
+    """Return the recording of a run, as a context. A box makes none: the process outside records."""
+    if request.clock == "virtual":
+        return nullcontext(emit)
+    cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
+    return recorded(folder, cells, prepared.lab, emit, measure=request.record)
 
 
 def timed(emit: Emit, timing: dict[str, float]) -> Emit:

@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from lab.app import boxes, in_box
@@ -22,7 +23,13 @@ from lab.app.blocks import BlockRun, folder_of
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
 from lab.app.run import begun, open_folder
 from lab.emulation.registry import NONE
+<<<<<<< HEAD
 from lab.events import Emit, Note, from_json, step
+=======
+from lab.errors import RunError
+from lab.events import Emit, Event, Note, SampleDone, SampleStarted, from_json, step
+from lab.feed.recorder import recorded
+>>>>>>> main
 from lab.report import captions
 from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest
@@ -50,7 +57,9 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
         if warning := too_long(request, plan, request.boxes or len(os.sched_getaffinity(0))):
             emit(Note(warning))
         heard = logging(folder.path / "log", emit)
-        await VirtualRun(request, plan, made, folder, heard).carry_out()
+        cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
+        with recorded(folder, cells, "", heard, measure=False) as told:
+            await VirtualRun(request, plan, made, folder, told).carry_out()
         return Outcome(folder.manifest.overlays, ()).status, folder.path
 
 
@@ -146,6 +155,7 @@ def times_of(ended: Ended) -> dict[str, float]:
     return {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
 
 
+<<<<<<< HEAD
 async def boot(made: Kernel, order: BlockOrder, folder: Path, cpu: int, hear: Callable[[str], None]) -> Ended:
     """Carry out one block in a box, in this folder; `hear` is called with every line that it prints.
 
@@ -155,6 +165,22 @@ async def boot(made: Kernel, order: BlockOrder, folder: Path, cpu: int, hear: Ca
     (folder / in_box.PLAN).write_text(order.model_dump_json())
     box = BoxProcess(made, folder, cpu, order.seed + 1, hear)
     return await box.run(boxes.order(["-m", in_box.__name__, first.INSIDE], order.costs))
+=======
+    def heard(self, block: Block, event: Event) -> None:
+        """Pass an event of a box on, with the numbers of the whole run."""
+        match event:
+            case SampleStarted(cell, repetition, repetitions):
+                self._since[block] = monotonic()
+                so_far, box = (self._done, self._total, 0.0), f"box {block.name}"
+                self._emit(SampleStarted(cell, repetition, repetitions, *so_far, block.number, box))
+            case SampleDone(cell, repetition):
+                self._done += 1
+                took = round(monotonic() - self._since.get(block, monotonic()), 2)
+                self._wall.setdefault(block, {})[f"{cell} #{repetition}"] = took
+                self._emit(replace_fields(event, bring_up=block.number))
+            case Note(text):
+                self._emit(Note(f"{block.name}: {text}"))
+>>>>>>> main
 
 
 @dataclass

@@ -126,7 +126,7 @@ class _Screen:
         passed = monotonic() - since
         last = self._last.get(event.cell)
         return (
-            f"  [{event.done + 1}/{event.total}] {event.cell}  {passed:.0f} s\n"
+            f"  [{event.done + 1}/{event.total}] {event.named}  {passed:.0f} s\n"
             f"    repetition {event.repetition} of {event.repetitions}"
             + (f", last {last}" if last else "")
             + f", about {duration(max(event.left - passed, 0))} left"

@@ -44,6 +44,9 @@ class ExperimentOptions:
     weaver: Annotated[str | None, typer.Option(help="Weave router to use instead of LAB_WEAVER.")] = None
     resume: Annotated[Path | None, typer.Option(help="Continue this run folder.")] = None
     results: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("results")
+    skip_recording: Annotated[
+        bool, typer.Option("--skip-recording", help="Do not record links and hosts for 'lab view'.")
+    ] = False
 
     def request(self, experiment: str, verb: str, **more: Any) -> RunRequest:
         """Return the request for a run, with `more` fields of it from the verb's own options.
@@ -57,6 +60,7 @@ class ExperimentOptions:
         given["overlays"] = tuple(given.pop("overlay") or ())
         given["only"] = tuple(given.pop("cells") or ())
         given["on_fallback"] = given.pop("on_mode_change")
+        given["record"] = not given.pop("skip_recording")
         return RunRequest(experiment, verb=verb, **given)
 
 

@@ -32,15 +32,45 @@ def command(
 
     Example: sudo python -m lab view class
     """
-    from lab.view.listen import ADDRESS, bound, serve
-    from lab.view.sources import sources_of
+    from lab.feed.named import LabSource, is_run, source_of
 
-    need_root("view", what)
-    sources = sources_of(what)
+    if output is not None:
+        _save(what, output, force)
+        return
+    if not is_run(what):
+        need_root("view", what)
+    from lab.view import questions
+    from lab.view.control import refused
+    from lab.view.control import routes as orders_of_page
+    from lab.view.figures import FigureSource
+    from lab.view.listen import ADDRESS, bound, serve
     from lab.view.server import PageServer
 
+    source = source_of(what)
     listening = bound(port)
     number, token = listening.getsockname()[1], secrets.token_urlsafe(24)
-    server = PageServer(sources, token, number, interval, control)
+    orders = orders_of_page() if control else refused()
+    lab = source.lab if isinstance(source, LabSource) else ""
+    answers = [*questions.routes(), *orders]
+    figures = FigureSource((lambda: source.run) if isinstance(source, LabSource) else (lambda: source))
+    server = PageServer([source, figures], token, number, interval, control, lab, answers)
     print(f"http://{ADDRESS}:{number}/?token={token}", flush=True)
     wait(serve(server.app(), listening))
+
+
+def _save(what: str, output: Path, force: bool) -> None:
+    from lab.errors import UsageError
+    from lab.feed.named import is_run, lines_of
+    from lab.feed.objects import loads
+    from lab.runs.run_folder import read
+    from lab.util.files import write
+    from lab.view.figures import stored
+    from lab.view.page import saved
+
+    if not is_run(what):
+        raise UsageError("--output is for a run: name its folder, as in: lab view results/RUN -o run.html")
+    folder = Path(what)
+    lines = list(lines_of(folder))
+    lines += stored(folder, read(folder).manifest.run, float(loads(lines[-1])["t"])) if lines else []
+    write({output: saved(lines).encode()}, force=force)
+    print(output)

@@ -72,6 +72,8 @@ class Pending:
         old = self._items.pop(key, None)
         if old is not None and item.plain["kind"] == "links":
             item = Item(merged(old.plain, item.plain))
+        elif old is not None and item.plain["kind"] == "run":  # its grid was told only at first
+            item = Item({**old.plain, **item.plain})
         self._items[key] = item
         if self._single > KEPT:
             self._drop_oldest()
@@ -141,11 +143,11 @@ class Hub:
     def __init__(self) -> None:
         self._state = Pending()
         self._readers: set[Reader] = set()
+        self._watched = asyncio.Event()
 
-    @property
-    def watched(self) -> bool:
-        """True while someone reads."""
-        return bool(self._readers)
+    async def readers(self) -> None:
+        """Return when someone reads."""
+        await self._watched.wait()
 
     def publish(self, objects: Iterable[Plain]) -> None:
         """Give objects to all readers, and keep the latest state."""
@@ -161,11 +163,14 @@ class Hub:
         for item in self._state.all():
             reader.put(item)
         self._readers.add(reader)
+        self._watched.set()
         return reader
 
     def leave(self, reader: Reader) -> None:
         """Forget a reader."""
         self._readers.discard(reader)
+        if not self._readers:
+            self._watched.clear()
 
     def latest(self) -> list[Plain]:
         """Return the latest state of everything."""

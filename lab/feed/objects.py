@@ -180,18 +180,21 @@ class RunCell(TypedDict):
 
 
 class RunObject(Head):
-    """A run: its grid, and how far it is. A slot of the grid is a cell, a bring-up and a repetition."""
+    """A run: how far it is, and at first its grid, which stays.
+
+    A slot of the grid is a cell, a bring-up and a repetition.
+    """
 
     kind: Literal["run"]
     run: str
     experiment: str
     state: Literal["planned", "running", "done", "interrupted", "failed"]
-    cells: list[RunCell]
-    repetitions: int
-    bring_ups: int
     done: int
     total: int
     seconds_left: float | None
+    cells: NotRequired[list[RunCell]]
+    repetitions: NotRequired[int]
+    bring_ups: NotRequired[int]
     folder: NotRequired[str]
     lab: NotRequired[str]
 
@@ -306,3 +309,17 @@ def schema() -> str:
         "title": "An object of the feed of lab events",
     }
     return json.dumps({**head, **found}, indent=2) + "\n"
+
+
+def loads(line: bytes) -> Plain:
+    """Return the object of a line, without looking further than at its kind and its version.
+
+    Raises:
+        ValueError: it is no object of this version of the feed.
+    """
+    plain = json.loads(line)
+    if not isinstance(plain, dict) or plain.get("v") != VERSION or not isinstance(plain.get("kind"), str):
+        raise ValueError(f"{line[:40]!r} is no object of version {VERSION} of the feed")
+    if not isinstance(plain.get("t"), int | float):
+        raise ValueError(f"{line[:40]!r} has no time")
+    return plain

@@ -27,13 +27,15 @@ class FeedSource(Protocol):
 async def pump(sources: Sequence[FeedSource], hub: Hub, interval: float) -> None:
     """Look at all sources once an interval (s), and publish their news, until cancelled.
 
-    An error of a source is an event of the feed; the source is asked again.
+    An error of a source is an event of the feed; the source is asked again. While nobody reads, no source is
+    looked at.
     """
     said: dict[int, str] = {}
     loop = asyncio.get_running_loop()
     due = loop.time()
     try:
         while True:
+            await hub.readers()
             for number, source in enumerate(sources):
                 hub.publish(await asyncio.to_thread(_looked, source, number, said))
             due = max(due + interval, loop.time())

@@ -42,12 +42,12 @@ def line(event: Event) -> str:
             return f"{step}: failed after {duration(seconds)}"
         case Note(text):
             return text
-        case SampleStarted(cell, repetition, repetitions, done, total, left):
+        case SampleStarted(_, repetition, repetitions, done, total, left):
             return (
-                f"[{done + 1}/{total}] {cell}, repetition {repetition} of {repetitions}, "
+                f"[{done + 1}/{total}] {event.named}, repetition {repetition} of {repetitions}, "
                 f"about {duration(left)} left"
             )
-        case SampleDone(cell, _, _, verdict):
+        case SampleDone(_, _, _, verdict):
             marked = "" if verdict == "valid" else f" ({verdict})"
             return f"    {telling(event)}{marked}"
     raise TypeError(event)

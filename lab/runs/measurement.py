@@ -94,7 +94,15 @@ class Sampler:
         progress = self.progress
         number, asked = task.repetition, task.cell.repetitions
         self.emit(
-            SampleStarted(task.cell.key, number, asked, progress.measured, progress.total, progress.left)
+            SampleStarted(
+                task.cell.key,
+                number,
+                asked,
+                progress.measured,
+                progress.total,
+                progress.left,
+                task.bring_up,
+            )
         )
         recorded = await self._record(task)
         sample = self._sample(task, recorded)

@@ -144,7 +144,16 @@ class OverlayRun:
         self.progress.add(stored, took)
         self.failures[stored.cell] += not stored.measured
         self.emit(
-            SampleDone(stored.cell, stored.repetition, stored.outcome, stored.verdict.state, stored.values)
+            SampleDone(
+                stored.cell,
+                stored.repetition,
+                stored.outcome,
+                stored.verdict.state,
+                stored.values,
+                stored.bring_up,
+                stored.collapsed,
+                stored.verdict.reasons,
+            )
         )
         return stored
 

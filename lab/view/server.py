@@ -34,6 +34,7 @@ class PageServer:
         token: 128 bits or more from `secrets`; who has it may look, and with `control` change.
         port: where the server listens, for the check of the Host header.
         control: show the controls of the page.
+        lab: the name of the lab that questions and orders are about; "" for a page without one.
         routes: answers to questions and orders of the page.
     """
 
@@ -42,6 +43,7 @@ class PageServer:
     port: int
     interval: float = 1.0
     control: bool = False
+    lab: str = ""
     routes: Sequence[BaseRoute] = ()
 
     def app(self) -> Starlette:
@@ -68,7 +70,7 @@ class PageServer:
             middleware=[Middleware(Guard, token=self.token, port=self.port)],
             exception_handlers={LabError: _lab_error},
         )
-        app.state.hub = hub
+        app.state.hub, app.state.lab = hub, self.lab
         return app
 
     async def _index(self, _: Request) -> Response:

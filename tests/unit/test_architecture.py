@@ -129,6 +129,7 @@ NAMED = {
     "lab.cli.packetcost": "the verb of one experiment",
     "lab.cli.experiment_options": "the environment variable that names a Weave router",
     "lab.doctor": "programs that this machine may lack",
+    "lab.view.questions": "the path over the links, a field of an answer",
     "lab.hosts.facts": "programs that a host may lack",
     "lab.testbed.survey": "what overlays leave on a real machine, found also when none is at hand",
 }

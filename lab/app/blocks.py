@@ -11,6 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -173,13 +174,13 @@ class BlockRun(ABC):
         match event:
             case SampleStarted(cell, repetition, repetitions):
                 self._since[block] = monotonic()
-                where = f"{cell} in {self._where(block)}"
-                self._emit(SampleStarted(where, repetition, repetitions, self._done, self._total, 0.0))
+                so_far, where = (self._done, self._total, 0.0), self._where(block)
+                self._emit(SampleStarted(cell, repetition, repetitions, *so_far, block.number, where))
             case SampleDone(cell, repetition):
                 self._done += 1
                 took = round(monotonic() - self._since.get(block, monotonic()), 2)
                 self._wall.setdefault(block, {})[f"{cell} #{repetition}"] = took
-                self._emit(event)
+                self._emit(replace_fields(event, bring_up=block.number))
             case Note(text):
                 self._emit(Note(f"{block.name}: {text}"))
 

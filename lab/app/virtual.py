@@ -14,7 +14,6 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from lab.app import boxes, in_box
@@ -23,13 +22,8 @@ from lab.app.blocks import BlockRun, folder_of
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
 from lab.app.run import begun, open_folder
 from lab.emulation.registry import NONE
-<<<<<<< HEAD
 from lab.events import Emit, Note, from_json, step
-=======
-from lab.errors import RunError
-from lab.events import Emit, Event, Note, SampleDone, SampleStarted, from_json, step
 from lab.feed.recorder import recorded
->>>>>>> main
 from lab.report import captions
 from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest
@@ -155,7 +149,6 @@ def times_of(ended: Ended) -> dict[str, float]:
     return {"wall": round(ended.wall, 2), "virtual": round(ended.virtual, 3)}
 
 
-<<<<<<< HEAD
 async def boot(made: Kernel, order: BlockOrder, folder: Path, cpu: int, hear: Callable[[str], None]) -> Ended:
     """Carry out one block in a box, in this folder; `hear` is called with every line that it prints.
 
@@ -165,22 +158,6 @@ async def boot(made: Kernel, order: BlockOrder, folder: Path, cpu: int, hear: Ca
     (folder / in_box.PLAN).write_text(order.model_dump_json())
     box = BoxProcess(made, folder, cpu, order.seed + 1, hear)
     return await box.run(boxes.order(["-m", in_box.__name__, first.INSIDE], order.costs))
-=======
-    def heard(self, block: Block, event: Event) -> None:
-        """Pass an event of a box on, with the numbers of the whole run."""
-        match event:
-            case SampleStarted(cell, repetition, repetitions):
-                self._since[block] = monotonic()
-                so_far, box = (self._done, self._total, 0.0), f"box {block.name}"
-                self._emit(SampleStarted(cell, repetition, repetitions, *so_far, block.number, box))
-            case SampleDone(cell, repetition):
-                self._done += 1
-                took = round(monotonic() - self._since.get(block, monotonic()), 2)
-                self._wall.setdefault(block, {})[f"{cell} #{repetition}"] = took
-                self._emit(replace_fields(event, bring_up=block.number))
-            case Note(text):
-                self._emit(Note(f"{block.name}: {text}"))
->>>>>>> main
 
 
 @dataclass

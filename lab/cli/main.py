@@ -35,13 +35,8 @@ PANELS = {
         *("up", "down", "ps", "link", "exec", "shell", "prompt", "logs", "ping-all"),
         *("capture", "calibrate", "cleanup"),
     ),
-<<<<<<< HEAD
     "Experiments": ("run", "emulate", "worker", "capacity", "packetcost"),
-    "See it": ("view",),
-=======
-    "Experiments": ("run", "emulate", "capacity", "packetcost"),
     "See it": ("view", "events"),
->>>>>>> main
     "Results": ("results", "report"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),

@@ -24,6 +24,7 @@ from lab.app.request import RunPlan, RunRequest
 from lab.app.run import begun, open_folder
 from lab.errors import RunError
 from lab.events import Emit, Note, SampleDone, from_json
+from lab.feed.recorder import recorded
 from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
@@ -65,8 +66,9 @@ async def emulate(request: RunRequest, plan: RunPlan, where: Where, emit: Emit) 
             emit(Note(f"results go to {folder.path}"))
             emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
             heard = logging(folder.path / "log", emit)
-            run = SpreadRun(request, plan, folder, heard, surveys, reference)
-            await run.carry_out()
+            cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
+            with recorded(folder, cells, "", heard, measure=False) as told:
+                await SpreadRun(request, plan, folder, told, surveys, reference).carry_out()
             failed = [] if folder.manifest.complete else ["blocks"]
             return Outcome(folder.manifest.overlays, failed).status, folder.path
 
@@ -291,7 +293,7 @@ class SpreadRun(BlockRun):
 
     def _where(self, block: Block) -> str:
         machine = next((name for one, name in self._current.values() if one == block), "")
-        return f"{block.name} on machine {machine}"
+        return f"machine {machine}"
 
     def _message(self, received: tuple[float, Any]) -> None:
         """Take a message of a worker: an event, or a sample, which is put on disk at once."""

@@ -132,16 +132,20 @@ def trouble(bench: Bench) -> Path:
     bench.scheduler()
     bench.worker("near", bench.folder / "of-near")
     bench.worker("far", bench.folder / "of-far", SPACE)
-    for name in ("near", "far"):
+    small = bench.folder / "small"
+    small.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small))
+    bench.worker("full", small)
+    for name in ("near", "far", "full"):
         bench.until(name, "waits for blocks")
-    tell("scheduler and two workers are there")
+    tell("scheduler and two workers are there, and one without room")
     bench.client()
     bench.until("client", r"underlay #\d: links|underlay #\d: multihop", 2)
     bench.kill("near")
     tell("worker near was killed while it measured")
     bench.until("client", "machine near is gone")
     bench.worker("near", bench.folder / "of-near")
-    bench.until("client", "goes to machine near", 2)
+    bench.until("client", "machine near measures", 2)
     tell("worker near is back, and measures")
     sh("ip", "link", "set", "lab-near", "down")
     tell("the network of worker far is gone")
@@ -149,12 +153,8 @@ def trouble(bench: Bench) -> Path:
     sh("ip", "link", "set", "lab-near", "up")
     bench.until("far", "waits for blocks", 2)
     tell("worker far came back by itself")
-    small = bench.folder / "small"
-    small.mkdir()
-    sh("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small))
-    bench.worker("full", small)
     bench.until("client", r"on machine full: .*it is measured again")
-    tell("worker full has no room, and its block goes elsewhere")
+    tell("worker full had no room, and its blocks went elsewhere")
     bench.kill("client")
     tell("the client was killed")
     path = next((bench.folder / "spread").iterdir())
@@ -177,7 +177,7 @@ def trouble(bench: Bench) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--bringups", type=int, default=5)
+    parser.add_argument("--bringups", type=int, default=6)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=None)
     asked = parser.parse_args()

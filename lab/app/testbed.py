@@ -130,6 +130,7 @@ async def prepare(booked: BookedTestbed, emit: Emit, *, persist: bool, dry_run: 
 async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emit: Emit) -> tuple[int, Path]:
     """Measure on real machines that are prepared; returns the exit status and the run's folder."""
     from lab.app import run  # imports what emulates, which no other verb here needs
+    from lab.emulation.ownership import LabState
 
     if request.resume is None:
         try_to_write(request.results)
@@ -145,6 +146,7 @@ async def measure(request: RunRequest, plan: RunPlan, booked: BookedTestbed, emi
             {**bed.facts(), "clocks": plane.clocks},
             {name: dict(row) for name, row in plane.rtts.items()},
             on_folder=lambda path: bed.log_output(path / HOSTS),
+            lab=stand_ins.lab_id if (stand_ins := LabState.around()) else "",
         )
         hosts = bed.hosts.values()
         names = list(plan.overlays)

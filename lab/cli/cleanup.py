@@ -11,6 +11,7 @@ from lab.cli.process import need_root
 from lab.errors import LabError
 
 if TYPE_CHECKING:
+    from lab.emulation.docker.daemon import Daemon
     from lab.emulation.ownership import LabState
 
 
@@ -53,11 +54,11 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
             typer.echo(_why_left(state))
     known = {state.lab_id for state in labs()}
     lost = [record for record in records() if record.rebooted and record.lab_id not in known]
-    daemon = Daemon()
-    containers = any(state.owned("container") for state in states)
-    if containers or any(one.damaged or not all(host.light for host in one.hosts) for one in lost):
-        await asyncio.to_thread(daemon.ensure)
-    done, failed = await cleanup.remove_all(states)
+    daemon, needed = Daemon(), any(state.owned("container") for state in states)
+    needed |= any(one.damaged or not all(host.light for host in one.hosts) for one in lost)
+    failed = await asyncio.to_thread(_start, daemon, needed=needed)
+    done, others = await cleanup.remove_all(states)
+    failed += others
     for record in lost:
         try:
             done += await cleanup.remove_lost(record)
@@ -69,6 +70,16 @@ async def _clean(everything: bool) -> tuple[list[str], list[LabError]]:
     if await asyncio.to_thread(daemon.release):
         done.append("the Docker daemon that a lab had started")
     return done, failed
+
+
+def _start(daemon: Daemon, *, needed: bool) -> list[LabError]:
+    """Start Docker where it is needed, or a lab's own has died, and return why it does not start."""
+    if needed or daemon.died():
+        try:
+            daemon.ensure()
+        except LabError as error:  # what is no container is removed all the same
+            return [error]
+    return []
 
 
 def _why_left(state: LabState) -> str:

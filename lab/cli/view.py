@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cli.process import need_root, wait
+from lab.cli.process import need_root
 
 
 def command(
@@ -55,7 +56,7 @@ def command(
     figures = FigureSource((lambda: source.run) if isinstance(source, LabSource) else (lambda: source))
     server = PageServer([source, figures], token, number, interval, control, lab, answers)
     print(f"http://{ADDRESS}:{number}/?token={token}", flush=True)
-    wait(serve(server.app(), listening))
+    asyncio.run(serve(server.app(), listening))
 
 
 def _save(what: str, output: Path, force: bool) -> None:

@@ -16,7 +16,7 @@ from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.links.link import LinkState, Wiring
 from lab.emulation.links.shaper import Shaper
 from lab.emulation.links.veth import Fabric
-from lab.emulation.ownership import LabState, mount_points
+from lab.emulation.ownership import LabState, labs, mount_points
 from lab.emulation.registry import DOCKER, HostRecord, Record, claim
 from lab.emulation.shaper_choice import check_links
 from lab.emulation.shaper_choice import find as find_shaper
@@ -233,7 +233,9 @@ class Builder:
             shaper = self._kind(lab.state.lab_id, folder, self._run)
             lab.record.shaper = shaper.name
             lab.fabric = Fabric(lab.state.lab_id, shaper, self._run)
-            if NETNS_MOUNT not in mount_points():
+            others = (other.owned("mount") for other in labs())
+            # of labs that use it the last one takes it away
+            if NETNS_MOUNT not in mount_points() or any(NETNS_MOUNT in mounts for mounts in others):
                 lab.state.record("mount", NETNS_MOUNT)
             lab.state.record("namespace", lab.fabric.namespace)
             await lab.fabric.create()

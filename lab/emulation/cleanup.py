@@ -10,10 +10,12 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 from lab.emulation import registry
+from lab.emulation.docker.daemon import SHIM
 from lab.emulation.ownership import (
     FOLDER_LABEL,
     LABEL,
@@ -31,11 +33,14 @@ from lab.errors import LabError, MachineError
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.util import paths
+from lab.util.locks import machine_lock_if_free
 
 #: How long the last processes of a lab may take to go after SIGKILL (s).
 PATIENCE = 10.0
 #: And each of them longer (s): the kernel takes hundreds of hosts down one after the other.
 EACH = 0.1
+#: How long the process that Docker keeps beside a container may outlive it (s).
+SHIM_PATIENCE = 2.0
 #: Where `ip netns` keeps namespaces by name.
 NAMESPACES = Path("/run/netns")
 #: So many of Docker's clients remove containers side by side.
@@ -48,7 +53,8 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     Raises:
         MachineError: something could not be removed; the record stays for another try.
     """
-    containers = state.owned("container")
+    containers, record = state.owned("container"), registry.read(state.lab_id)
+    recorded = [host.container_id for host in record.hosts if host.container_id] if record else []
     done = await remove_containers(state, containers, run)
     done += await end_processes(state)
     done += await _remove_namespaces(state.owned("namespace"), run)
@@ -56,6 +62,7 @@ async def remove(state: LabState, run: RunCommand = command.run) -> list[str]:
     done += await _unmount(state.owned("mount"), run)
     # Docker may still have been making one when its command was killed
     done += await remove_containers(state, containers, run)
+    done += await _end_shims(recorded)
     registry.forget(state.lab_id)
     state.forget()
     return done
@@ -113,15 +120,22 @@ async def remove_containers(state: LabState, names: Sequence[str], run: RunComma
 async def remove_orphans(run: RunCommand = command.run) -> list[str]:
     """Remove containers of labs of which there is no record any more, by their labels alone.
 
+    And those that a build of an image left when Docker was killed.
+
     Raises:
         MachineError: Docker does not answer, or one could not be removed.
     """
+    from lab.images.builders import BUILD  # slow to import
+
     form = f'{{{{.Names}}}} {{{{.Label "{MARK_LABEL}"}}}}'
     labelled = await _labelled({FOLDER_LABEL: str(paths.STATE)}, run, form)
     # read after that: a lab that began meanwhile has a record, and none of these containers
     known = {state.mark for state in labs()} | {record.mark for record in registry.records()}
     pairs = (line.split() for line in labelled)
-    return await _remove([pair[0] for pair in pairs if len(pair) == 2 and pair[1] not in known], run)
+    there = [pair[0] for pair in pairs if len(pair) == 2 and pair[1] not in known]
+    with machine_lock_if_free("images") as free:  # else a build is under way
+        there += await _labelled({BUILD: str(paths.STATE)}, run) if free else []
+        return await _remove(there, run)
 
 
 async def _labelled(labels: Mapping[str, str], run: RunCommand, form: str = "{{.Names}}") -> list[str]:
@@ -146,15 +160,41 @@ async def _remove(there: Sequence[str], run: RunCommand) -> list[str]:
     if not there:
         return []
     shown = await run(["docker", "inspect", "--format", "{{.State.Pid}} {{.Id}}", *there], check=False)
-    for line in shown.stdout.splitlines():
-        pid, _, container = line.partition(" ")
+    pairs = [line.split(" ") for line in shown.stdout.splitlines()]
+    for pid, container in pairs:
         process = Process.of(int(pid))
         if container in control_groups(process.pid):  # else it has ended, and another has its number
             process.kill()
     # Docker's client takes longer to start than a container to be removed
     parts = [there[n::AT_ONCE] for n in range(min(AT_ONCE, len(there)))]
     await asyncio.gather(*(_delete(part, run) for part in parts))
-    return [f"container {name}" for name in there]
+    return [f"container {name}" for name in there] + await _end_shims([container for _, container in pairs])
+
+
+async def _end_shims(containers: Collection[str]) -> list[str]:
+    """End the process that Docker keeps beside a container, where it outlives the container.
+
+    A Docker daemon that is killed and started again on a busy machine can lose sight of it.
+    """
+    there, deadline = shims(containers), monotonic() + SHIM_PATIENCE
+    while any(shim.alive() for shim in there) and monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    left = [shim for shim in there if shim.alive()]
+    for shim in left:
+        shim.kill()
+    return [f"process {shim.pid} (Docker's, beside a removed container)" for shim in left]
+
+
+def shims(containers: Collection[str]) -> list[Process]:
+    """Find the processes that Docker keeps beside containers of these ids."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            process = Process.of(int(file.parent.name))
+            program, *words = file.read_bytes().decode(errors="replace").split("\0")
+            if Path(program).name.startswith(SHIM) and not set(containers).isdisjoint(words):
+                found.append(process)
+    return found
 
 
 async def _delete(names: Sequence[str], run: RunCommand) -> None:

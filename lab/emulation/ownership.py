@@ -158,6 +158,13 @@ class LabState:
         """The labels by which clean-up finds a container of the lab, also without its record."""
         return {LABEL: self.lab_id, MARK_LABEL: self.mark, FOLDER_LABEL: str(paths.STATE)}
 
+    @classmethod
+    def around(cls) -> LabState | None:
+        """Return the lab that this process was started for, as a rehearsal starts a run; None for no lab."""
+        mark = os.environ.get(VARIABLE, "")
+        state = cls(mark.partition("-")[0]) if mark else None
+        return state if state is not None and state.folder.is_dir() and state.mark == mark else None
+
     def shared(self, number: int) -> Path:
         """The folder that the host of this number shares with this machine: its Docker's socket is there."""
         return self.folder / "hosts" / str(number)

@@ -130,6 +130,10 @@ class Reader:
         self.pending.add(item)
         self._news.set()
 
+    def wake(self) -> None:
+        """Let `take` return, though there may be nothing new."""
+        self._news.set()
+
     async def take(self) -> list[Item]:
         """Return all that is new, and wait for it."""
         await self._news.wait()
@@ -144,6 +148,8 @@ class Hub:
         self._state = Pending()
         self._readers: set[Reader] = set()
         self._watched = asyncio.Event()
+        #: True when there is nothing more to come.
+        self.over = False
 
     async def readers(self) -> None:
         """Return when someone reads."""
@@ -171,6 +177,12 @@ class Hub:
         self._readers.discard(reader)
         if not self._readers:
             self._watched.clear()
+
+    def end(self) -> None:
+        """Let all readers go."""
+        self.over = True
+        for reader in self._readers:
+            reader.wake()
 
     def latest(self) -> list[Plain]:
         """Return the latest state of everything."""

@@ -86,8 +86,13 @@ def _end_fault(a: str, b: str, graph: nx.Graph[Any], found: models.Loaded) -> st
         what = f"a second link between {a} and {b}; a topology has one at most"
     if not what:
         return ""
-    rows = [number for number, row in enumerate(found.data["links"]) if row.get("between") == [a, b]]
+    rows = [number for number, row in enumerate(found.data["links"]) if _between(row) == [a, b]]
     return f"{found.source}{found.place(('links', rows[-1], 'between'))}: {what}"
+
+
+def _between(row: Any) -> Any:
+    """Return the ends that are written for a link; a faulty one may be anything."""
+    return row.get("between") if isinstance(row, dict) else None
 
 
 def _place(fault: str, found: models.Loaded) -> str:
@@ -98,8 +103,8 @@ def _place(fault: str, found: models.Loaded) -> str:
     if len(about) == 1:
         path = ["hosts", about[0]]
     elif len(about) == 2:
-        rows = [set(row.get("between", ())) for row in data["links"]]
-        path = ["links", rows.index(set(about))]
+        rows = [_between(row) for row in data["links"]]
+        path = ["links", next(n for n, ends in enumerate(rows) if ends in (list(about), list(about)[::-1]))]
     elif change and not any("trace" in row for row in data["schedule"]):
         path = ["schedule", int(change[1]) - 1]
     values = reduce(lambda inner, step: inner[step], path, data)

@@ -6,12 +6,15 @@ out of reach yesterday may be there today.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import docker
 import requests
@@ -21,12 +24,15 @@ from urllib3.exceptions import HTTPError
 from lab.errors import MachineError
 from lab.events import Emit, Note
 from lab.images import apt
-from lab.util.paths import STATE
+from lab.util import attached, paths
 
 SOURCES = Path(__file__).resolve().parents[2] / "images"
 #: How a build by Docker fails: by itself, by Docker's word, or because its daemon ended meanwhile.
 BUILD_FAILURES = (BuildError, APIError, requests.RequestException, HTTPError)
 REGISTRY_PATIENCE = 10  # s
+#: The label of a build by Docker: until it is done, its value is the folder that has the lock of builds.
+BUILD = "lab.build"
+FROM = re.compile(r"^FROM .*$", re.MULTILINE)
 #: Files that no program needs; dpkg leaves them out while it unpacks.
 EXCLUDED_DOCS = ("man", "doc", "locale", "info", "i18n", "lintian", "bash-completion")
 
@@ -73,19 +79,48 @@ def registry_refusal(client: docker.DockerClient, base: str = f"debian:{apt.PREF
         client.api.timeout = patience
 
 
-def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mapping[str, str]) -> None:
-    """`docker build`; on the host's network, because the lab's own daemon has no bridge."""
-    try:
+def scratch_folder() -> Path:
+    """Return the folder in which an image is made without a registry; a killed build leaves it."""
+    return paths.STATE / "images"
+
+
+def docker_build(
+    client: docker.DockerClient,
+    context: Path,
+    dockerfile: str,
+    tag: str,
+    labels: Mapping[str, str],
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """Run `docker build` on the host's network, because the lab's own daemon has no bridge.
+
+    A daemon that is killed leaves the container of a step behind. It has a label that no finished image has.
+
+    Raises:
+        Exception: one of `BUILD_FAILURES`.
+    """
+    mark = f"\nLABEL {BUILD}={json.dumps(str(paths.STATE))}"
+    marked = FROM.sub(lambda line: line[0] + mark, (context / dockerfile).read_text())
+    with NamedTemporaryFile("w", prefix="Dockerfile.") as file:
+        file.write(marked)
+        file.flush()
         client.images.build(
-            path=str(SOURCES),
-            dockerfile=f"{image.role}/Dockerfile",
-            tag=image.tag,
-            buildargs={"SUITE": apt.PREFERRED},
-            labels={**labels, "lab.suite": apt.PREFERRED, "lab.way": "Dockerfile"},
+            path=str(context),
+            dockerfile=file.name,
+            tag=tag,
+            buildargs=dict(arguments or {}),
+            labels={**labels, BUILD: "done"},
             network_mode="host",
             rm=True,
             forcerm=True,
         )
+
+
+def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mapping[str, str]) -> None:
+    every = {**labels, "lab.suite": apt.PREFERRED, "lab.way": "Dockerfile"}
+    suite = {"SUITE": apt.PREFERRED}
+    try:
+        docker_build(client, SOURCES, f"{image.role}/Dockerfile", image.tag, every, suite)
     except BUILD_FAILURES as error:
         raise MachineError(
             f"docker build of {image.tag} failed: {last_line(str(error))}; try again"
@@ -95,7 +130,7 @@ def _build_with_docker(client: docker.DockerClient, image: Image, labels: Mappin
 def _build_with_mmdebstrap(
     client: docker.DockerClient, image: Image, labels: Mapping[str, str], emit: Emit
 ) -> None:
-    tag, scratch = image.tag, STATE / "images"
+    tag, scratch = image.tag, scratch_folder()
     if not shutil.which("mmdebstrap"):
         raise MachineError(
             f"cannot build {tag}: no image registry in reach and no mmdebstrap; apt-get install mmdebstrap"
@@ -137,7 +172,8 @@ def mmdebstrap(role: str, packages: Sequence[str], served: apt.Sources, root: Pa
 
 
 def _run(argv: Sequence[str], tag: str, **env: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, **env})
+    attached_argv, environment = attached.argv(argv), {**os.environ, **env}
+    done = subprocess.run(attached_argv, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise MachineError(
             f"cannot build {tag}: {argv[0]} ended with status {done.returncode}: {last_line(done.stderr)}; "

@@ -10,7 +10,7 @@ from docker.errors import ImageNotFound
 from lab.errors import MachineError
 from lab.events import Emit, step
 from lab.images import HOST, INPUTS
-from lab.images.builders import BUILD_FAILURES, SOURCES, last_line
+from lab.images.builders import BUILD_FAILURES, SOURCES, docker_build, last_line
 from lab.util.locks import machine_lock
 
 #: A host with sshd and sudo: the stand-in for a virtual machine.
@@ -47,9 +47,7 @@ def _labels(client: docker.DockerClient) -> dict[str, str]:
 
 def _build(client: docker.DockerClient, labels: dict[str, str]) -> None:
     try:
-        client.images.build(
-            path=str(FOLDER), tag=REHEARSAL, labels=labels, network_mode="host", rm=True, forcerm=True
-        )
+        docker_build(client, FOLDER, "Dockerfile", REHEARSAL, labels)
     except BUILD_FAILURES as error:
         raise MachineError(
             f"{REHEARSAL} cannot be built: {last_line(str(error))}; "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lab import images
 from lab.errors import MachineError
 from lab.events import Emit, step
-from lab.images.builders import Image
+from lab.images.builders import Image, scratch_folder
 from lab.util import paths
 from lab.util.files import name_whole
 from lab.util.locks import machine_lock, machine_lock_if_free
@@ -77,9 +77,12 @@ def remove() -> list[str]:
 
 
 def remove_interrupted(docker: Callable[[], AbstractContextManager[DockerClient]]) -> list[str]:
-    """Delete what an export left that was killed, and return the names; not one under way."""
+    """Delete what a killed export or build left, and return the names; not one under way."""
     done = []
     with machine_lock_if_free("images") as free:
+        if free and (scratch := scratch_folder()).exists():
+            shutil.rmtree(scratch)
+            done.append(str(scratch))
         if free and (left := sorted(place().glob(f"*{PARTIAL}"))):
             with docker() as client:
                 done += [name for image in images.IMAGES for name in _remove_container(client, image)]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import monotonic, sleep
 from typing import Any
 
@@ -200,7 +200,8 @@ def _last_words(text: str) -> str:
 
 def _containers(record: Record, host: HostRecord) -> dict[str, str] | None:
     """The containers on a host and what Docker says of each; None where it does not answer."""
-    with suppress(OSError, ValueError, HTTPException):
+    # what a host's daemon says may be anything
+    with suppress(OSError, ValueError, HTTPException, LookupError, TypeError, AttributeError):
         wanted = any(end["host"] == host.name for end in endpoints(record))
         path = "/containers/json?all=1" if wanted else "/_ping"
         reply = daemon.get(record.state.shared(host.number) / "docker.sock", path, DOCKER_PATIENCE)[1]
@@ -221,15 +222,13 @@ def _dead_endpoints(record: Record, host: HostRecord, there: Mapping[str, str] |
 
 def endpoint_state(host: HostRecord, script: str) -> str:
     """The state of an endpoint that is a process on a host: its folder, where the script is, says which."""
-    root = Path(f"/proc/{host.pid}/root")
-    try:
-        pid, started = (root / script.lstrip("/")).with_name("process").read_text().split()
-    except (OSError, ValueError):
+    words = host_files.read_end(host.process, str(PurePosixPath(script).with_name("process"))).split()
+    if len(words) != 2 or not words[0].isdecimal():
         return "gone: it was removed"
-    with suppress(OSError, IndexError):
-        fields = (root / "proc" / pid / "stat").read_text().rpartition(")")[2].split()
-        if fields[19] == started and fields[0] not in "ZX":
-            return "running"
+    pid, started = words
+    fields = host_files.read_end(host.process, f"/proc/{pid}/stat").rpartition(")")[2].split()
+    if len(fields) > 19 and fields[19] == started and fields[0] not in "ZX":
+        return "running"
     return "died: its process has ended"
 
 

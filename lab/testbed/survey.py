@@ -237,8 +237,15 @@ async def survey(host: CommandRunner) -> Survey:
 
 
 async def host_facts(host: CommandRunner) -> HostFacts:
-    """Ask what overlays have to know of a machine; kinds of link are tried in a throw-away namespace."""
+    """Ask what overlays have to know of a machine; kinds of link are tried in a throw-away namespace.
+
+    Raises:
+        HostError: it makes none.
+    """
     said = await host.run(["unshare", "--net", "sh"], stdin=facts_script().encode(), check=False)
+    if MARK not in said.stdout:
+        words = said.stderr.strip() or "it said nothing"
+        raise HostError(f"{host.name}: it makes no network namespace to try links in: {words}")
     return parse_facts(said.stdout)
 
 

@@ -92,7 +92,7 @@ async def stream(hub: Hub) -> AsyncIterator[str]:
     """Yield server-sent events until the reader goes. A slow reader gets the last state of each thing."""
     reader = hub.join()
     try:
-        while True:
+        while not hub.over:
             try:
                 items = await asyncio.wait_for(reader.take(), BEAT)
             except TimeoutError:

@@ -48,7 +48,7 @@ async def _shell(socket: WebSocket) -> None:
     finally:
         os.close(terminal)
     await _end(shell)
-    with suppress(RuntimeError):  # it is closed already
+    with suppress(RuntimeError, WebSocketDisconnect):  # it is closed already
         await socket.close()
 
 

@@ -23,6 +23,7 @@ from time import monotonic
 from typing import IO
 
 from lab.errors import BoxError
+from lab.util import attached
 from lab.virtual import first
 from lab.virtual.beats import BEAT
 from lab.virtual.kernel import Kernel, command, status
@@ -79,9 +80,8 @@ class Ended:
 
 def argv(folder: Path, cpu: int, kernel: Sequence[str]) -> list[str]:
     """Return the command that boots a kernel on one processor, in namespaces that end with this process."""
-    own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     inside = ["sh", "-c", ENTER, "sh", str(folder), first.FOLDER]
-    return ["setpriv", "--pdeathsig", "KILL", *own, *inside, "taskset", "-c", str(cpu), *kernel]
+    return attached.argv([*inside, "taskset", "-c", str(cpu), *kernel])
 
 
 def missing_programs() -> list[str]:

@@ -89,7 +89,9 @@ class Page:
 
     def __init__(self, *options: str) -> None:
         argv = [sys.executable, "-m", "lab", "view", NAME, *options]
-        self.process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
         assert self.process.stdout is not None
         address = self.process.stdout.readline().strip()
         self.host, _, self.token = address.removeprefix("http://").partition("/?token=")
@@ -103,8 +105,14 @@ class Page:
         return answer
 
     def end(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(20) is not None
+        """End the server while a page reads its events; it says nothing."""
+        assert self.process.stdout is not None
+        with closing(HTTPConnection(self.host, timeout=10)) as line:
+            line.request("GET", f"/events?token={self.token}")
+            line.getresponse()
+            self.process.terminate()
+            assert self.process.wait(20) == 0
+        assert self.process.stdout.read() == ""
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +157,16 @@ def test_a_shell_runs_in_the_host_and_ends_with_it(page: Page) -> None:
                 said += piece if isinstance(piece, bytes) else piece.encode()
     assert b"24 97" in said
     assert b"192.168." in said
+
+
+def test_a_shell_whose_page_has_gone_ends(page: Page, record: Record) -> None:
+    address = f"ws://{page.host}/shell?lab={NAME}&host=BRA&token={page.token}"
+    with connect(address, origin=f"http://{page.host}") as socket:  # type: ignore[arg-type]
+        socket.send(b"sleep 4321\n")
+    deadline = time.monotonic() + PATIENCE
+    while subprocess.run(["pgrep", "-f", "sleep 4321"], capture_output=True, check=False).stdout:
+        assert time.monotonic() < deadline, "its program still runs"
+        time.sleep(0.2)
 
 
 def test_a_lab_that_goes_while_the_page_is_open_is_told_and_the_page_stays() -> None:

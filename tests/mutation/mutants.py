@@ -2,7 +2,8 @@
 
 A fault is a piece of the text replaced by another, so that it can be shown, and lines keep their numbers.
 Docstrings, types, decorators, and the words of errors and events are left alone: tests need not fix those.
-So are figures that a module gives a name (`PATIENCE = 10.0`): a test could only repeat them.
+So are figures that a module gives a name (`PATIENCE = 10.0`), and how long a command may take
+(`timeout=60`): a test could only repeat them.
 """
 
 from __future__ import annotations
@@ -40,8 +41,12 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 PAIRS = {"a": "b", "min": "max", "any": "all", "SIGTERM": "SIGKILL", "LOCK_SH": "LOCK_EX", "source": "target"}
 PAIRS |= {other: name for name, other in PAIRS.items()}
 #: Calls that tell somebody something, and waits between two looks.
-TELLING = frozenset({"emit", "_emit", "Note", "step", "words", "append_words", "suppress"})
+TELLING = frozenset({"emit", "_emit", "Note", "Missing", "step", "words", "append_words", "suppress"})
 TELLING |= {"debug", "info", "warning", "overload", "cast", "TypeVar", "sleep"}
+#: The place of the description of an option.
+HELP = 3
+#: The argument that says how long something may take.
+PATIENCE = "timeout"
 
 
 @dataclass(frozen=True)
@@ -125,14 +130,26 @@ def _bare(statement: ast.stmt) -> bool:
     """Tell a docstring, and a name for a figure."""
     value = statement.value if isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign) else None
     at_the_left = isinstance(statement, ast.Assign | ast.AnnAssign) and statement.col_offset == 0
-    number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
-    return isinstance(value, ast.Constant) and (isinstance(statement, ast.Expr) or (at_the_left and number))
+    if at_the_left and isinstance(value, ast.Subscript):  # a name for a type
+        return True
+    if at_the_left and value is not None and _figure(value):
+        return True
+    if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "summary":
+        return True
+    return isinstance(value, ast.Constant) and isinstance(statement, ast.Expr)
+
+
+def _figure(node: ast.expr) -> bool:
+    """Tell a number, and a sum or product of numbers."""
+    if isinstance(node, ast.BinOp):
+        return _figure(node.left) and _figure(node.right)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
     """Yield the expressions of a statement itself, without types, decorators and targets."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        yield from (value for value in [*statement.args.defaults, *statement.args.kw_defaults] if value)
+        yield from (value for name, value in _defaults(statement.args) if name != PATIENCE)
     elif not isinstance(statement, ast.ClassDef | ast.Try):
         for name, value in ast.iter_fields(statement):
             if name in ("targets", "target", "annotation", "body", "orelse", "finalbody", "handlers"):
@@ -144,18 +161,35 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
                     yield one
 
 
+def _defaults(given: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the parameters that have a default, with it."""
+    by_place = zip([*given.posonlyargs, *given.args][::-1], given.defaults[::-1], strict=False)
+    for parameter, value in [*by_place, *zip(given.kwonlyargs, given.kw_defaults, strict=True)]:
+        if value:
+            yield parameter.arg, value
+
+
 def _inside(node: ast.AST) -> Iterator[ast.expr]:
     """Yield an expression and all in it; texts with values in them have no places of their own."""
     if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and _called(node) in TELLING):
         return
     if isinstance(node, ast.expr):
         yield node
-    for name, value in ast.iter_fields(node):
+    for name, value in ast.iter_fields(_without_help(node)):
         if name in ("annotation", "target", "ctx"):
+            continue
+        if isinstance(node, ast.keyword) and node.arg == PATIENCE and isinstance(node.value, ast.Constant):
             continue
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ast.AST):
                 yield from _inside(one)
+
+
+def _without_help(node: ast.AST) -> ast.AST:
+    """Leave out the description of an option, which stands at this place."""
+    if isinstance(node, ast.Call) and _called(node) == "Option":
+        return ast.Call(node.func, [*node.args[:HELP], *node.args[HELP + 1 :]], node.keywords)
+    return node
 
 
 def _called(call: ast.Call) -> str:
@@ -233,7 +267,7 @@ def _constant(node: ast.Constant) -> Iterator[str]:
 
 def _call(node: ast.Call) -> Iterator[ast.expr]:
     for n, given in enumerate(node.keywords):
-        if given.arg:
+        if given.arg and given.arg != PATIENCE:
             yield ast.Call(node.func, node.args, node.keywords[:n] + node.keywords[n + 1 :])
 
 

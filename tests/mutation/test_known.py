@@ -86,13 +86,17 @@ def test_every_fault_that_was_missed_once_is_caught() -> None:
 def test_faults_of_each_kind_are_found_and_can_be_parsed(tmp_path: Path) -> None:
     source = '''"""Words."""
 FIGURE = 10.0
+FIGURE = 1 << 20
+Type = Callable[[int], "words"]
+summary = ("words")
 @decorated(1)
-def f(x: int = 3) -> bool:
+def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     """Words."""
     emit(Note("words"))
     if not x and x < 2:
         raise ValueError("words", 7)
-    go(x, check=False)
+    go(x, check=False, timeout=7)
+    Option("key", "default", ("value",), "words")
     é, y = [a for a in "ab" if a], x.a
     return [x + 1, f"{x}", None is x]
 '''
@@ -103,8 +107,8 @@ def f(x: int = 3) -> bool:
         "not x and x < 2 → (not x or x < 2)",
         "not x and x < 2 → (x < 2)",
         "x < 2 → (x <= 2)",
-        "go(x, check=False) → pass",
-        "go(x, check=False) → (go(x))",
+        "go(x, check=False, timeout=7) → pass",
+        "go(x, check=False, timeout=7) → (go(x, timeout=7))",
         "False → True",
         "[a for a in \"ab\" if a] → ([a for a in 'ab'])",
         "x.a → (x.b)",
@@ -113,7 +117,9 @@ def f(x: int = 3) -> bool:
         'return [x + 1, f"{x}", None is x] → return None',
     }
     assert not [
-        mutant for mutant in found if mutant.before in ("10.0", "7", '"words"', "1") and mutant.line < 9
+        mutant
+        for mutant in found
+        if mutant.before in ("10.0", "20", "1 << 20", "5.5", "7", '"words"', "1") and mutant.line < 15
     ]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))

@@ -175,6 +175,10 @@ class Daemon:
         if self._using is not None and ExistingPaths.read(self.paths.record) is not None:
             self._start_unless_one_serves()
 
+    def died(self) -> bool:
+        """Tell if a daemon that a lab started serves no longer; its containers may go on."""
+        return ExistingPaths.read(self.paths.record) is not None and not self.serves()
+
     def release(self) -> bool:
         """Use the daemon no longer; returns whether it was stopped.
 

@@ -107,7 +107,7 @@ class Shape(Impairments):
         if self.burst is None:
             return None
         back = 1 / self.burst
-        return (back * self.loss / (100 - self.loss) if self.loss < 100 else 1.0), back
+        return back * self.loss / (100 - self.loss), back  # bursts at a loss of 100 percent are refused
 
 
 @dataclass(frozen=True)

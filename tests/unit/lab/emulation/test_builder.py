@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.emulation import builder
 from lab.emulation.builder import Builder, RunningLab, new_lab
 from lab.emulation.links.link import Wiring
 from lab.emulation.links.netem import Netem
@@ -76,6 +77,23 @@ async def test_the_namespace_of_the_links_is_recorded_before_it_is_made() -> Non
     assert Path(lab.state.folder, "shaper").is_dir()
 
 
+@pytest.mark.parametrize(("mounted", "of_a_lab"), [(False, False), (True, True), (True, False)])
+async def test_the_folder_of_namespaces_is_the_last_labs_to_unmount_unless_somebody_else_mounted_it(
+    monkeypatch: pytest.MonkeyPatch, mounted: bool, of_a_lab: bool
+) -> None:
+    """It stayed for ever where the lab that had made it went before another."""
+
+    async def run(argv: Sequence[str], **_: Any) -> Result:
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    monkeypatch.setattr(builder, "mount_points", lambda: [builder.NETNS_MOUNT] * mounted)
+    first, second = new_lab("one"), new_lab("two")
+    if of_a_lab:
+        first.state.record("mount", builder.NETNS_MOUNT)
+    await Builder(second, Netem, run, silent).open_fabric()
+    assert second.state.owned("mount") == [builder.NETNS_MOUNT] * (of_a_lab or not mounted)
+
+
 class Hosts:
     """Two hosts that are to be made; `fails` is the step that goes wrong."""
 
@@ -130,6 +148,10 @@ async def test_of_hosts_that_fail_beside_others_nothing_stays(others: bool, undo
     with pytest.raises(LabError, match="ready failed"):
         await build.add(hosts, [])
     assert ("undo" in hosts.done) is undone
+    if others:
+        stored = read(lab.record.lab_id)
+        assert stored is not None
+        assert [host.name for host in stored.hosts] == [record.hosts[2].name]
     assert list(lab.hosts) == ([record.hosts[2].name] if undone else hosts.names)
 
 
@@ -180,21 +202,49 @@ async def test_links_are_built_between_the_first_processes_of_their_ends(
     assert (lab.links, hosts.done) == ([spec], ["ready"])
 
 
-@pytest.mark.parametrize("mounted", [True, False])
-async def test_the_place_of_namespaces_is_the_labs_own_where_nobody_mounted_it(
-    mounted: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def run(argv: Sequence[str], **_: Any) -> Result:
-        return Result(tuple(argv), 0, "", "", 0.0)
-
-    monkeypatch.setattr("lab.emulation.builder.mount_points", lambda: ["/run/netns"] if mounted else ["/"])
-    lab = new_lab("mine")
-    await Builder(lab, Netem, run, silent).open_fabric()
-    assert lab.state.owned("mount") == ([] if mounted else ["/run/netns"])
-
-
 def test_a_lab_without_links_has_no_shaper() -> None:
     lab = new_lab("mine")
     assert lab.link_states == {}
     with pytest.raises(LabError, match="lab mine has no links"):
         _ = lab.shaper
+
+
+async def test_of_links_that_fail_beside_others_nothing_stays() -> None:
+    """Those that were built half way are taken away as well."""
+    lab = RunningLab.of(a_lab(), no_command)
+    new, cleared = lab.links.pop(), list[str]()
+
+    class Links:
+        shaper = Netem("x", Path("/nowhere"))
+
+        async def add_links(self, wirings: Sequence[Wiring]) -> None:
+            raise LabError("no veth")
+
+        async def clear_links(self, links: Sequence[LinkSpec]) -> None:
+            cleared.extend(link.name for link in links)
+
+    lab.fabric = Links()  # type: ignore[assignment]
+    hosts = Hosts(lab.record)
+    hosts.record = Record("none", "none")
+    with pytest.raises(LabError, match="no veth"):
+        await Builder(lab, Netem, no_command, silent).add(hosts, [new])
+    assert (cleared, hosts.done[-1]) == ([new.name], "undo")
+    assert new not in lab.links
+
+
+@pytest.mark.parametrize("opened", [True, False])
+async def test_to_remove_no_link_asks_nothing_of_the_kernel(opened: bool) -> None:
+    lab = RunningLab.of(a_lab(), no_command)
+    before = list(lab.links)
+
+    class Links:
+        async def clear_links(self, links: Sequence[LinkSpec]) -> None:
+            raise AssertionError(links)
+
+    lab.fabric = Links() if opened else None  # type: ignore[assignment]
+    build = Builder(lab, Netem, no_command, silent)
+    await build.remove_links([])
+    assert lab.links == before
+    if not opened:  # such as those of a lab whose first link could not be made
+        await build.remove_links(before[:1])
+        assert lab.links == before[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ from lab.emulation.cleanup import processes
 from lab.emulation.ownership import FOLDER_LABEL, LABEL, MARK_LABEL
 from lab.emulation.registry import HostRecord, Record, read, records
 from lab.errors import MachineError
+from lab.events import silent
 from lab.hosts.host import Result
+from lab.images.builders import BUILD
+from lab.util.locks import machine_lock
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -33,7 +37,7 @@ class Docker:
         if argv[1] == "ps":
             out = "\n".join(self.left)
         elif argv[1] == "inspect":
-            out = "0\n" * (len(argv) - 4)
+            out = "".join(f"0 id-{name}\n" for name in argv[4:])
         elif argv[1] == "rm" and self.said:
             status = 1
         elif argv[1] == "rm":
@@ -184,6 +188,18 @@ async def test_containers_of_a_lab_without_a_record_are_removed_by_their_labels_
     assert docker.left == ["up", "other", "foreign"]
 
 
+async def test_the_container_of_a_build_that_was_killed_goes_and_one_of_a_build_under_way_stays(
+    own_folders: Path,
+) -> None:
+    """A killed Docker daemon leaves one, and nothing else of the lab is known of it."""
+    step, done = {BUILD: str(own_folders / "state")}, {BUILD: "done"}
+    docker = LabelledDocker(step=step, users=done, other={BUILD: "/another/folder"})
+    with machine_lock("images", silent, "building images"):
+        assert await cleanup.remove_orphans(docker) == []
+    assert await cleanup.remove_orphans(docker) == ["container step"]
+    assert docker.left == ["users", "other"]
+
+
 async def test_what_a_restart_left_of_a_lab_in_the_records_is_not_taken_for_lost() -> None:
     state = ownership.LabState.create()
     Record(state.lab_id, "class", boot="another", mark=state.mark).save()
@@ -309,3 +325,43 @@ async def test_one_lab_that_fails_does_not_keep_the_others() -> None:
     done, failed = await cleanup.remove_all([stays, goes], Kernel(sap_0="Operation not permitted"))
     assert (done, [type(one) for one in failed]) == (["link sap-1"], [MachineError])
     assert [one.lab_id for one in ownership.labs()] == [stays.lab_id]
+
+
+async def test_both_records_of_a_lab_go_when_all_else_has_gone() -> None:
+    state = ownership.LabState.create()
+    Record(state.lab_id, "class").save()
+    assert await cleanup.remove(state, Docker([])) == []
+    assert (read(state.lab_id), ownership.labs()) == (None, [])
+
+
+def waiting(argv: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, stdin=subprocess.PIPE)
+
+
+async def test_what_docker_keeps_beside_a_container_goes_with_it_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Docker daemon that was killed had lost sight of six of them."""
+    program = tmp_path / "containerd-shim-runc-v2"
+    shutil.copy("/bin/sh", program)
+    wait = ["-c", "read word"]
+    argvs = [[str(program), *wait, "-id", f"id-{name}"] for name in ("removed", "recorded", "other")]
+    running = [waiting(argv) for argv in [*argvs, ["sh", *wait, "-id", "id-removed"]]]
+    try:
+        monkeypatch.setattr(cleanup, "SHIM_PATIENCE", 0.05)
+        deadline = monotonic() + 10
+        while len(cleanup.shims(["id-removed", "id-recorded", "id-other"])) < 3 and monotonic() < deadline:
+            pass
+        state = ownership.LabState.create()
+        state.record("container", "removed")
+        record = Record(state.lab_id, "class")
+        record.hosts = [HostRecord("h", 1, "AMS", (), "recorded", "id-recorded", 1, 1)]
+        record.save()
+        done = await cleanup.remove(state, Docker(["removed"]))
+        assert [words.split(" ")[0] for words in done] == ["container", "process", "process"]
+        assert [process.wait(10) for process in running[:2]] == [-9, -9]
+        assert [process.poll() for process in running[2:]] == [None, None]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()

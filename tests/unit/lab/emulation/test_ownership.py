@@ -159,7 +159,11 @@ def test_the_mark_of_a_lab_cannot_be_guessed_and_outlives_its_folder() -> None:
 
 
 def test_the_start_time_of_a_process_is_that_of_the_kernel() -> None:
-    with subprocess.Popen(["sh", "-c", "exec -a 'a) b' sleep 60 2>/dev/null || exec sleep 60"]) as other:
+    odd = ["sh", "-c", "printf 'a) b' > /proc/$$/comm; read word"]
+    with subprocess.Popen(odd, stdin=subprocess.PIPE) as other:
+        begun = monotonic()
+        while ") b" not in Path(f"/proc/{other.pid}/comm").read_text():
+            assert monotonic() < begun + 10
         ticks = Path(f"/proc/{other.pid}/stat").read_text().rsplit(")", 1)[1].split()
         assert start_time(other.pid) == int(ticks[19]) > 0
         other.kill()
@@ -202,3 +206,17 @@ def test_mounts_are_told_by_their_places(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "mounts").write_text("/dev/vda / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n")
     monkeypatch.setattr(ownership, "MOUNTS", tmp_path / "mounts")
     assert ownership.mount_points() == ["/", "/run"]
+
+
+def test_control_groups_are_those_of_the_process_and_none_where_it_is_gone() -> None:
+    assert ownership.control_groups(os.getpid()) == Path("/proc/self/cgroup").read_text() != ""
+    assert ownership.control_groups(0) == ""
+
+
+def test_only_root_looks_into_the_folder_of_a_lab_and_a_new_one_owns_nothing() -> None:
+    made = LabState.create()
+    assert made.folder.stat().st_mode & 0o777 == 0o700
+    assert made.owned() == []
+    made.forget()
+    assert made.owned("container") == []
+    assert labs() == []

@@ -9,7 +9,7 @@ import networkx as nx
 import pytest
 
 from lab.emulation.links.link import LinkState, Wiring
-from lab.emulation.reconcile import Difference, difference
+from lab.emulation.reconcile import Difference, Reshaping, difference
 from lab.topology import Topology
 from topologies import ring
 
@@ -140,3 +140,9 @@ def test_a_host_of_another_site_is_another_host_and_a_link_of_it_as_well() -> No
     change = compare(graph)
     assert change.hosts_removed == ("PRG",)
     assert [host.site for host in change.hosts_added] == ["CPH"]
+
+
+def test_a_change_of_links_names_values_and_those_that_are_none() -> None:
+    values = {"ab": {"rate": None, "burst": None, "distribution": "pareto", "loss": 2.50}}
+    change = Difference(RUNNING, reshaped=(Reshaping("x", values),))
+    assert change.summary() == ["~ link x (ab): rate=none, burst=none, distribution=pareto, loss=2.5"]

@@ -76,3 +76,8 @@ async def test_a_build_in_a_thread_ends_when_its_caller_is_cancelled(tmp_path: P
 def test_status_and_output_come_back(tmp_path: Path) -> None:
     done = attached.run(["sh", "-c", "echo out; echo err >&2; exit 7"], cwd=tmp_path, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
+
+
+def test_a_program_that_has_ended_is_running_no_longer(tmp_path: Path) -> None:
+    attached.run(["true"], cwd=tmp_path, timeout=20)
+    assert attached._running == set()

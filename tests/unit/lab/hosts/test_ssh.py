@@ -119,8 +119,27 @@ async def test_sudo_that_does_not_let_in_is_a_sentence(status: int, stderr: str,
         await SshHost("AMS", "AMS", (), run, sudo=True).run(["id"], check=False)
 
 
-async def test_a_command_that_fails_under_sudo_is_not_taken_for_sudo() -> None:
+@pytest.mark.parametrize(
+    ("status", "stderr"),
+    [
+        (1, "ping: unknown host\n"),
+        (127, "sh: 1: tool: not found\n"),
+        (127, "sh: 1: sudo is broken\n"),
+        (1, "sudo: tool: command not found\n"),
+        (1, "tool: no password, no terminal\n"),
+        (1, "sudo: a password is required\ntool: no\n"),
+    ],
+)
+async def test_a_command_that_fails_under_sudo_is_not_taken_for_sudo(status: int, stderr: str) -> None:
     async def run(argv: Any, **_: Any) -> Result:
-        return Result(tuple(argv), 1, "", "ping: unknown host\n", 0.0)
+        return Result(tuple(argv), status, "", stderr, 0.0)
 
-    assert (await SshHost("AMS", "AMS", (), run, sudo=True).run(["ping"], check=False)).status == 1
+    assert (await SshHost("AMS", "AMS", (), run, sudo=True).run(["ping"], check=False)).status == status
+
+
+@pytest.mark.parametrize(("sudo", "status"), [(False, 1), (True, 0)])
+async def test_words_of_sudo_are_only_looked_for_where_sudo_failed(sudo: bool, status: int) -> None:
+    async def run(argv: Any, **_: Any) -> Result:
+        return Result(tuple(argv), status, "", "sudo: a password is required\n", 0.0)
+
+    assert (await SshHost("AMS", "AMS", (), run, sudo=sudo).run(["x"], check=False)).status == status

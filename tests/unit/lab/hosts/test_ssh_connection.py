@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.errors import HostLost, HostUnreachable
+from lab.hosts import ssh_connection
 from lab.hosts.ssh import SshHost
 from lab.hosts.ssh_connection import CHANNELS, SshConnection, SshSettings
 from tests.unit.sshd import Server, serving
@@ -236,3 +237,58 @@ async def test_an_agent_that_has_not_the_key_is_named(tmp_path: Path, agent: Pat
     async with serving(tmp_path) as server:
         said = await _refusal(server, keys=())
     assert "user 'tester' is let in with none of the agent's and the user's keys; correct user" in said
+
+
+class Process:
+    """A command at the far end, as asyncssh has it."""
+
+    def __init__(self, exit_status: int | None, gone: bool = False) -> None:
+        self.exit_status, self.gone, self.did = exit_status, gone, list[str]()
+
+    def send_signal(self, name: str) -> None:
+        self.did.append(name)
+        if self.gone:
+            raise OSError("no channel")
+
+    def close(self) -> None:
+        self.did.append("close")
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "gone", "did"),
+    [(None, False, ["TERM", "close"]), (None, True, ["TERM", "close"]), (0, False, ["close"])],
+)
+def test_a_command_that_nobody_waits_for_is_told_to_end(
+    exit_status: int | None, gone: bool, did: list[str]
+) -> None:
+    process = Process(exit_status, gone)
+    ssh_connection._end(process)
+    ssh_connection._end(None)
+    assert process.did == did
+
+
+async def test_a_connection_that_dropped_is_forgotten_and_one_that_stands_is_used_again(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        for _ in range(2):
+            await host(line).run(["true"])
+        (first,) = line._open
+        assert line.user == first.ssh.get_extra_info("username")
+        first.ssh.abort()
+        await first.ssh.wait_closed()
+        await host(line).run(["true"])
+        (second,) = line._open
+        assert (second is first, len(server.connections)) == (False, 2)
+        await line.close()
+        assert (line._open, line.user) == ([], "")
+
+
+def test_a_connection_that_was_lost_is_told_with_the_command_and_not_what_goes_before_it() -> None:
+    line = SshConnection(SshSettings("AMS", "a.example", user="eva"))
+    words = f"sudo -n -- env -i -C / timeout -k 2 60 tool {'x' * 200}"
+    assert str(line._lost(words)) == (
+        f"AMS: the connection to {line.settings.where} was lost while 'tool {'x' * 115}' ran; "
+        "see whether the machine is up, then go on"
+    )

@@ -116,7 +116,9 @@ def test_what_a_killed_export_left_is_cleaned_up(tmp_path: Path) -> None:
     partial = roots.place() / "abc.partial"
     partial.mkdir(parents=True)
     (roots.place() / "whole").mkdir()
-    assert roots.remove_interrupted(docker.serving) == ["container lab-root-host", str(partial)]
+    (tmp_path / "images/half").mkdir(parents=True)  # of a build without a registry
+    left = [str(tmp_path / "images"), "container lab-root-host", str(partial)]
+    assert roots.remove_interrupted(docker.serving) == left
     assert (docker.there, [path.name for path in roots.place().iterdir()]) == (
         ["lab-root-of-somebody"],
         ["whole"],

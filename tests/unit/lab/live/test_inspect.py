@@ -5,6 +5,7 @@ The host is this process.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,22 @@ def test_an_endpoint_without_docker_is_told_by_its_first_process(
         (tmp_path / "process").write_text(f"{process.pid} {process.started}\n")
 
     assert inspect.endpoint_state(host, str(tmp_path / "endpoint")) == state
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "words"])
+def test_what_a_host_put_in_place_of_the_file_of_an_endpoint_is_not_followed(
+    kind: str, tmp_path: Path
+) -> None:
+    """A link led to a file of this machine, and `lab ps` waited for ever for a pipe."""
+    (tmp_path / "there").write_text(f"{ME.pid} {ME.started}\n")
+    if kind == "link":
+        (tmp_path / "process").symlink_to(tmp_path / "there")
+    elif kind == "pipe":
+        os.mkfifo(tmp_path / "process")
+    else:
+        (tmp_path / "process").write_text(f"../{ME.pid} {ME.started}\n")
+    host = lab_record(AMS=ME, PRG=ME).hosts[0]
+    assert inspect.endpoint_state(host, str(tmp_path / "endpoint")) == "gone: it was removed"
 
 
 @pytest.fixture

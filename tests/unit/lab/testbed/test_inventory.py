@@ -11,6 +11,7 @@ import yaml
 
 from lab import catalog
 from lab.errors import FileError, InventoryError
+from lab.hosts.ssh_connection import SshSettings
 from lab.testbed import inventory
 from lab.testbed.inventory import Inventory, check, read, template
 from tests.paths import ROOT
@@ -41,7 +42,10 @@ def test_a_whole_inventory_is_read(tmp_path: Path) -> None:
     assert way.known_hosts == tmp_path / "known"
     assert not way.accept_new
     assert way.jump is not None
-    assert (way.jump.address, way.jump.port, way.jump.user) == ("gate.example", 2222, "me")
+    jump = SshSettings(
+        "jump host me@gate.example:2222", "gate.example", 2222, "me", way.keys, None, way.known_hosts
+    )
+    assert way.jump == jump
     assert found.ssh_settings("AMS", tmp_path).user == "lab"
 
 
@@ -129,3 +133,20 @@ def test_no_field_holds_a_secret() -> None:
     words = json.dumps(Inventory.model_json_schema()).lower()
     assert 'password":' not in words
     assert "passphrase" not in words
+
+
+@pytest.mark.parametrize(
+    ("jump", "address", "port", "user"),
+    [
+        ("gate.example", "gate.example", None, "lab"),
+        ("[2001:db8::1]:22", "2001:db8::1", 22, "lab"),
+        ("eva@192.0.2.9", "192.0.2.9", None, "eva"),
+    ],
+)
+def test_a_jump_host_has_the_login_of_the_others_unless_it_names_one(
+    tmp_path: Path, jump: str, address: str, port: int | None, user: str
+) -> None:
+    text = f"topology: point_to_point\nssh: {{user: lab, jump: '{jump}'}}\nhosts: {{A: {{address: a}}}}\n"
+    way = read(written(tmp_path, text)).ssh_settings("A", tmp_path, accept_new=True).jump
+    assert way is not None
+    assert (way.address, way.port, way.user, way.accept_new) == (address, port, user, True)

@@ -68,6 +68,16 @@ def test_a_port_that_leads_nowhere_is_named() -> None:
         port_mapping.fill_in_auto(CHAIN, {}, asked, {("AMS", "ens4"): ("PRG", "ens6")})
 
 
+def test_an_interface_that_is_another_port_already_is_not_given_again() -> None:
+    wiring = {
+        ("AMS", "ens1"): ("PRG", "ens9"),
+        ("PRG", "ens8"): ("AMS", "ens2"),
+        ("AMS", "ens3"): ("BRA", "x"),
+    }
+    found = port_mapping._leading_to("AMS", "PRG", wiring, ["ens1"])
+    assert (found, port_mapping._leading_to("AMS", "PRG", wiring, [])) == (["ens2"], ["ens1", "ens2"])
+
+
 def test_machines_may_name_their_interfaces_as_they_like() -> None:
     told = CHAIN.with_interfaces({"PRG": {"eth1": "ens4", "eth2": "ens5"}, "AMS": {"eth1": "eth1"}})
     assert told.link("AMS-PRG").interface("PRG") == "ens4"

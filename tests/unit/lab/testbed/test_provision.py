@@ -165,3 +165,16 @@ def test_an_image_that_is_not_there_or_cannot_be_packed_is_told(
     assert provision.endpoint_id() == ""
     with pytest.raises(MachineError, match="this machine has none to send"), provision.packed_image():
         pass
+
+
+async def test_a_script_that_ends_with_empty_lines_is_told_by_its_last_line_with_words() -> None:
+    there = Machine(sh=(1, "on out\n", "E: one\n  \n \n x\n\t\n."[:-1]))
+    with pytest.raises(HostError, match="there:  x; give it"):
+        await provision.provision(there, Survey(ANSWERS))  # type: ignore[arg-type]
+
+
+def test_a_machine_whose_docker_has_no_endpoint_image_has_no_id_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker(tmp_path, "echo; exit 1", monkeypatch)
+    assert provision.endpoint_id() == ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 from lab.errors import HostError
+from lab.hosts.daemons import LOGS
+from lab.hosts.facts import MARK
 from lab.runs.verdict import verdict
-from lab.testbed.recorder import HostsRecorder, parse, timeline
+from lab.testbed.recorder import SAMPLING_LOOP, HostsRecorder, parse, timeline
 from tests.unit.here import Here
 
 
@@ -50,3 +53,67 @@ def test_a_busy_host_is_part_of_what_is_measured_and_its_neighbours_are_not() ->
     stolen = verdict(2.0, {"hosts": {"AMS": {"busy": 0.5, "steal": 0.2}}}, {})
     assert stolen.state == "emulator-bound"
     assert stolen.reasons == ["20% of the CPU time of AMS was taken by its machine's neighbours"]
+
+
+class Recorded(Here):
+    """A host with a program that writes down CPU time; `gone` from a moment on."""
+
+    def __init__(self, name: str, log: str = "", gone: bool = False) -> None:
+        super().__init__(name)
+        self.log, self.gone, self.did = log, gone, list[Any]()
+
+    async def start(self, name: str, argv: Any, **_: Any) -> None:
+        self.did.append((name, list(argv)))
+        if self.gone:
+            raise HostError("gone")
+
+    async def stop(self, name: str) -> None:
+        self.did.append(name)
+        if self.gone:
+            raise HostError("gone")
+
+    async def get(self, path: str) -> bytes:
+        self.did.append(path)
+        return self.log.encode()
+
+    async def run(self, argv: Any, **more: Any) -> Any:
+        self.did += [list(argv)] if argv[0] == "rm" else []
+        return await super().run(["true"] if argv[0] == "rm" else argv, **more)
+
+
+async def test_cpu_over_time_is_written_down_by_a_program_that_goes_again() -> None:
+    lines = "10.0 cpu 0 0 0 1000 0 0 0 0\n10.5 cpu 25 0 0 1025 0 0 0 0\n"
+    ams, prg = Recorded("AMS", lines), Recorded("PRG", gone=True)
+    recorder = HostsRecorder({"AMS": ams, "PRG": prg}, interval=0.5)
+    await recorder.start()
+    record = await recorder.stop()
+    file = f"{LOGS}/timeline.log"
+    assert ams.did == [
+        ("timeline", ["sh", "-c", SAMPLING_LOOP.format(interval=0.5)]),
+        "timeline",
+        file,
+        ["rm", "-f", file],
+    ]
+    assert prg.did[1:] == ["timeline"]
+    assert record["timeline"] == timeline({"AMS": lines, "PRG": ""})
+    assert record.keys() >= {"seconds", "hosts"}
+
+
+def test_the_program_writes_uptime_and_processor_time_line_by_line() -> None:
+    script = SAMPLING_LOOP.format(interval=0.01)
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as loop:
+        assert loop.stdout
+        lines = [loop.stdout.readline() for _ in range(3)]
+        loop.kill()
+    found = timeline({"here": "".join(lines)})
+    assert len(found["at_s"]) == len(found["hosts"]["here"]) == 2
+    assert all(line.split()[1] == "cpu" for line in lines)
+
+
+def test_of_pressure_and_drops_what_the_kernel_tells_is_read() -> None:
+    some = "some avg10=0.00 avg60=0.00 avg300=0.00 total=250000\n"
+    found = parse(
+        f"cpu 1 0 1 8 0 0 0 0\n{MARK}\n{some}{MARK}\n{MARK}\n00000000 00000002 0\n00000000 0000000a 0\n"
+    )
+    assert found.pressure.keys() == {"pressure"}
+    assert found.dropped == 12

@@ -147,3 +147,54 @@ def test_the_start_of_a_process_is_the_kernels_and_that_of_none_is_0() -> None:
             assert monotonic() < deadline
         assert reservation._start_time(odd.pid) == start_time(odd.pid)
         odd.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("claim", "busy", "keeper"),
+    [
+        (None, None, None),
+        (OTHER, None, OTHER),
+        (OTHER, replace(OTHER, pid=1), OTHER),
+        (None, OTHER, OTHER),
+        (Holder.me(), OTHER, OTHER),
+        (Holder.me(), None, None),
+    ],
+)
+def test_another_person_or_another_command_that_runs_keeps_a_host(
+    claim: Holder | None, busy: Holder | None, keeper: Holder | None
+) -> None:
+    mine = Holder.me("testbed run")
+    assert reservation._other(mine, {reservation.CLAIM: claim, reservation.BUSY: busy}) == keeper
+    assert reservation._other(mine, {reservation.CLAIM: claim, reservation.BUSY: mine}) == (
+        keeper if claim is OTHER else None
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "out", "err", "words"),
+    [
+        (1, "", "sh: one\nsh: no space\n", "no lock can be written to .*: sh: no space; is its disk full"),
+        (1, "", "", ".*: it said nothing; is its disk full"),
+        (0, "\nx", "", "the lock in .* is empty"),
+        (0, "x\n ", "", "the lock in .* is empty"),
+    ],
+)
+async def test_a_lock_that_was_not_written_is_told(status: int, out: str, err: str, words: str) -> None:
+    class Full(Told):
+        async def run(self, argv: Sequence[str], *, check: bool = True, **_: Any) -> Result:
+            assert not (status and check)
+            return Result(tuple(argv), status, out, err, 0.0)
+
+    with pytest.raises(HostError, match=f"AMS: {words}"):
+        await reservation.acquire([Full("AMS", OTHER, OTHER)])
+
+
+async def test_what_is_released_is_asked_of_every_host_and_may_fail() -> None:
+    hosts = [Told(name, OTHER, OTHER) for name in ("AMS", "PRG")]
+    mine = Holder.me("testbed run")
+    await reservation.release(hosts, mine, claim=True)
+    await reservation.release(hosts[:1], mine, claim=False)
+    (_, both, check), (_, one, _) = hosts[0].ran
+    assert f"rm -f {reservation.CLAIM} {reservation.BUSY} || :" in both
+    assert f"rm -f {reservation.BUSY} || :" in one
+    assert (len(hosts[1].ran), check) == (1, False)

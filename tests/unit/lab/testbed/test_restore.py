@@ -166,8 +166,9 @@ async def test_names_are_read_each_once_and_one_that_was_cut_stands_alone(host: 
     host.write(restore.TOUCHED, "eth1\neth")
     await restore.append_names(host, restore.TOUCHED, ["eth2", "eth1"])
     assert await restore.read_names(host, restore.TOUCHED) == ["eth1", "eth", "eth2"]
-    await restore.write_names(host, restore.OVERLAYS, ["weave"])
-    assert await restore.read_names(host, restore.OVERLAYS) == ["weave"]
+    for names in (["weave", "tinc"], ["weave"], []):
+        await restore.write_names(host, restore.OVERLAYS, names)
+        assert await restore.read_names(host, restore.OVERLAYS) == names
     assert await restore.read_names(host, f"{FOLDER}/none") == []
 
 

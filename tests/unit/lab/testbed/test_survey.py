@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lab.errors import HostError
+from lab.hosts.facts import facts_script
 from lab.hosts.host import Result
 from lab.testbed import survey
 from lab.testbed.survey import Survey
 from tests.unit.here import Here
-from tests.unit.lab.testbed.machines import ANSWERS
+from tests.unit.lab.testbed.machines import ADDRESSES, ANSWERS, interface
 
 
 def test_the_answers_of_a_machine_are_read() -> None:
@@ -94,3 +96,123 @@ def test_settings_of_a_new_docker_are_its_own_and_other_files_are_not() -> None:
     before = Survey({**ANSWERS, "docker": ""})
     after = Survey({**ANSWERS, "files": "/etc/docker/key.json\n/usr/local/lib/lab/x\n"})
     assert survey.differences(before, after) == ["files: still there: /usr/local/lib/lab/x"]
+
+
+@pytest.mark.parametrize(
+    "question", ["iptables", "networks", "routes", "interfaces", "sysctls", "images", "paths"]
+)
+def test_what_docker_makes_by_itself_is_no_difference_where_it_is_new(question: str) -> None:
+    """And one where Docker was there before, or is on none of the two."""
+    said = "net.ipv4.ip_forward = 1\n" if question == "sysctls" else "new thing\n"
+    said = "present /etc/docker\n" if question == "paths" else said
+    said = json.dumps([*ADDRESSES, {**ADDRESSES[1], "ifname": "br-1"}]) if question == "interfaces" else said
+    after = Survey({**ANSWERS, question: said})
+    none = Survey({**ANSWERS, "docker": ""})
+    assert survey.differences(none, after) == []
+    assert survey.differences(none, Survey({**after.answers, "docker": ""}))
+    assert survey.differences(Survey(ANSWERS), after)
+    assert survey.differences(Survey(ANSWERS), Survey({**after.answers, "docker": ""}))
+
+
+def test_a_machine_that_says_little_has_facts_without_values() -> None:
+    assert Survey({}).as_facts() == {
+        "system": "",
+        "kernel": "",
+        "cpus": "",
+        "cpu": "",
+        "memory_mib": "",
+        "docker": "",
+        "sysctls": {},
+    }
+    said = {**ANSWERS, "machine": "6.1.0-18 x86_64\n4\nmodel name\t: A: CPU\nMemTotal:  2048000 kB\n"}
+    facts = Survey(said).as_facts()
+    assert (facts["kernel"], facts["cpus"], facts["cpu"], facts["memory_mib"]) == (
+        "6.1.0-18",
+        "4",
+        "A: CPU",
+        2000,
+    )
+    assert Survey({**ANSWERS, "machine": "6.1.0 x86_64\n4\nan odd\nmachine\n"}).as_facts()["memory_mib"] == (
+        "an odd machine"
+    )
+
+
+def test_interfaces_are_read_whole_and_with_what_they_do_not_say() -> None:
+    full = {
+        **ADDRESSES[1],
+        "flags": ["UP", "LOWER_UP"],
+        "master": "br0",
+        "addr_info": [
+            {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
+            {"family": "inet", "local": "192.168.1.1", "prefixlen": 24},
+            {"family": "inet", "local": "10.0.0.1", "prefixlen": 8},
+        ],
+    }
+    found = Survey({"interfaces": json.dumps([full, {"ifname": "odd"}, {}])}).interfaces
+    assert found["eth1"] == survey.Interface(
+        "eth1", "52:54:00:00:00:01", 1500, True, True, "ether", ("192.168.1.1/24", "10.0.0.1/8"), "br0"
+    )
+    assert found["odd"] == survey.Interface("odd", "", 0, False, False, "", ())
+    assert list(found) == ["eth1", "odd"]
+    assert Survey({"interfaces": "no JSON"}).interfaces == {} == Survey({}).interfaces
+
+
+@pytest.mark.parametrize(
+    ("more", "physical"),
+    [
+        ({}, True),
+        ({"kind": "loopback"}, False),
+        ({"master": "br0"}, False),
+        *(
+            ({"name": f"{kind}1"}, False)
+            for kind in ("docker", "br-", "veth", "weave", "flannel", "vxlan", "tap")
+        ),
+        ({"name": "lab0"}, False),
+    ],
+)
+def test_a_port_is_ethernet_and_of_nobodys_making(more: dict[str, str], physical: bool) -> None:
+    assert (
+        interface(more.get("name", "eth1"), **{k: v for k, v in more.items() if k != "name"}).physical
+        is physical
+    )
+
+
+async def test_kinds_of_link_are_tried_where_they_go_again() -> None:
+    ran = list[Any]()
+
+    class Asked(Here):
+        async def run(self, argv: Any, **more: Any) -> Result:
+            ran.append((list(argv), more))
+            return Result(tuple(argv), 1, "", "", 0.0)
+
+    with pytest.raises(HostError, match="makes no network namespace to try links in: it said nothing"):
+        await survey.host_facts(Asked())
+    assert ran == [(["unshare", "--net", "sh"], {"stdin": facts_script().encode(), "check": False})]
+
+
+async def test_a_machine_that_answers_nothing_is_told_by_its_last_words() -> None:
+    class Odd(Here):
+        def __init__(self, out: str, err: str) -> None:
+            super().__init__("AMS")
+            self.words = out, err
+
+        async def run(self, argv: Any, **more: Any) -> Result:
+            assert not more["check"]
+            return Result(tuple(argv), 1, *self.words, 0.0)
+
+    for out, err, said in (("", "a\nb", "b"), ("out", "", "out"), ("", "", "it said nothing")):
+        with pytest.raises(HostError, match=f"AMS: it answers no questions: {said}; the lab"):
+            await survey.survey(Odd(out, err))
+
+
+@pytest.mark.parametrize(
+    ("rows", "free"),
+    [
+        ([], 0),
+        (["/dev/vda 9 9 4096 1% /"], 4),
+        (["/dev/vda 9 9 - 1% /", "/dev/vdb 9 9 2048 1% /x", "/dev/vdc 9 9"], 2),
+    ],
+)
+def test_room_is_that_of_the_fullest_disk_that_is_told(rows: list[str], free: int) -> None:
+    text = "".join(f"{row}\n" for row in ["Filesystem 1024-blocks Used Available", *rows])
+    assert Survey({"disk": text}).free_mib == free

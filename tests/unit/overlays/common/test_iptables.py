@@ -6,6 +6,7 @@ import re
 
 from overlays.common import iptables
 from overlays.weave.overlay import RULES
+from tests.unit.fakes import FakeHost
 
 
 class TestNetfilter:
@@ -43,3 +44,20 @@ COMMIT
 
     def test_nothing_of_ours_is_nothing_to_do(self) -> None:
         assert iptables.removal(self.SAVED, re.compile("flannel")) == ""
+
+
+async def test_rules_of_ours_go_in_one_transaction_and_no_other_is_flushed() -> None:
+    host = FakeHost("AMS", lambda argv: (0, TestNetfilter.SAVED))
+    await iptables.remove(host, RULES)  # type: ignore[arg-type]
+    assert host.ran == [("iptables-save",), ("iptables-restore", "--noflush")]
+    assert host.fed == [iptables.removal(TestNetfilter.SAVED, RULES)]
+    none = FakeHost("AMS", lambda argv: (0, TestNetfilter.SAVED))
+    await iptables.remove(none, re.compile("flannel"))  # type: ignore[arg-type]
+    assert none.ran == [("iptables-save",)]
+
+
+def test_each_table_is_a_transaction_of_its_own_and_chains_of_the_kernel_stay() -> None:
+    saved = "*nat\n:MINE - [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0] MINE\n-A INPUT -j MINE\nCOMMIT\n"
+    assert iptables.removal(saved, re.compile("MINE")) == (
+        "*nat\n-F MINE\n-X MINE\nCOMMIT\n*filter\n-D INPUT -j MINE\nCOMMIT\n"
+    )

@@ -139,3 +139,15 @@ async def test_a_daemon_that_does_not_answer_in_time_is_told(
             server.bind(str(tmp_path / "socket"))  # and nobody listens there
         with pytest.raises(HostTimeout, match=r"h: its Docker daemon gave no answer in 0.05 s: no disk"):
             await containers.docker_answers(tmp_path / "socket", "h", "c", Docker(log=("no disk", "")))
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "said"),
+    [("one\ntwo\n", "", "one / two"), ("", " no room \n", "no room"), ("", "\n", "it said nothing")],
+)
+async def test_the_last_words_of_a_container_are_one_line(out: str, err: str, said: str) -> None:
+    async def run(argv: Sequence[str], **options: Any) -> Result:
+        assert (list(argv), options) == (["docker", "logs", "--tail", "3", "c"], {"check": False})
+        return Result(tuple(argv), 0, out, err, 0.0)
+
+    assert await containers.log_tail("c", run) == said

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -248,6 +249,16 @@ def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path
     assert Daemon(paths=own).release()
 
 
+def test_a_daemon_of_a_lab_that_serves_no_longer_is_known_to_have_died(own: DaemonPaths) -> None:
+    assert Daemon(paths=own).died()
+    server = Server(own.socket, "OK")
+    assert not Daemon(paths=own).died()
+    server.close()
+    own.socket.unlink()
+    (own.record / daemon.BEFORE_FILE).unlink()
+    assert not Daemon(paths=own).died(), "no lab had started one"
+
+
 @pytest.mark.parametrize("alive", [True, False])
 def test_a_containerd_that_ended_with_its_daemon_is_forgotten(
     own: DaemonPaths, monkeypatch: pytest.MonkeyPatch, alive: bool
@@ -269,3 +280,54 @@ def test_a_daemon_that_does_not_start_again_ends_no_container(
     with pytest.raises(MachineError, match="Docker did not start: no storage driver"):
         Daemon(paths=own).ensure()
     assert own.record.exists()
+
+
+@pytest.mark.parametrize("own_paths", [True, False])
+def test_a_docker_that_systemd_has_switched_off_is_its_users_to_start(
+    own: DaemonPaths, docker_command: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_paths: bool
+) -> None:
+    """One with folders of its own has nothing to do with that."""
+    shutil.rmtree(own.record)
+    monkeypatch.setattr(daemon, "SYSTEMD", tmp_path)
+    if not own_paths:
+        monkeypatch.setattr(daemon, "DaemonPaths", lambda: own)
+    said = "Docker did not start" if own_paths else "systemctl start docker"
+    with pytest.raises(MachineError, match=said):
+        Daemon(paths=own).ensure()
+
+
+def test_the_files_of_a_daemon_and_its_groups_are_noted_where_they_are_there(own: DaemonPaths) -> None:
+    shutil.rmtree(own.record)
+    there = [own.exec, own.socket, own.pidfile, daemon.CGROUPS / "cpu/docker"]
+    for path in there:
+        path.mkdir(parents=True)
+    Daemon(paths=own)._record_existing_paths()
+    noted = ExistingPaths.read(own.record)
+    assert noted is not None
+    assert noted.paths >= {str(path) for path in there}
+    assert str(own.data) not in noted.paths
+
+
+def test_a_client_talks_to_the_socket_of_the_daemon(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr("docker.DockerClient", lambda **options: asked.append(options))
+    daemon.client(own)
+    daemon.client()
+    assert asked == [{"base_url": f"unix://{path}"} for path in (own.socket, "/var/run/docker.sock")]
+
+
+def test_serving_holds_the_daemon_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+    monkeypatch.setattr(Daemon, "ensure", lambda self: done.append("ensure"))
+    monkeypatch.setattr(Daemon, "release", lambda self: done.append("release"))
+    monkeypatch.setattr(daemon, "client", lambda: "client")
+    with daemon.serving() as there:
+        assert (there, done) == ("client", ["ensure"])
+    assert done == ["ensure", "release"]
+
+
+def test_a_process_that_is_gone_has_no_name() -> None:
+    assert daemon._comm(0) == ""
+    assert daemon._comm(os.getpid()) == Path("/proc/self/comm").read_text().strip()

@@ -79,6 +79,14 @@ def test_what_cannot_be_had_is_named_with_a_reason(params: dict[str, Any], said:
         translate("d1", params)
 
 
+def test_a_list_says_what_a_mapping_does() -> None:
+    assert (
+        run_options.pairs(["A=1=2", "B="])
+        == run_options.pairs({"A": "1=2", "B": ""})
+        == {"A": "1=2", "B": ""}
+    )
+
+
 def test_capabilities_start_from_dockers_default_and_a_network() -> None:
     assert translate("d1", {}).capabilities == CONTAINER_CAPABILITIES
     assert translate("d1", {"cap_add": ["net_admin", "CAP_SYS_PTRACE"]}).capabilities == (
@@ -97,6 +105,20 @@ def test_no_parameter_is_in_two_tables() -> None:
 
 def test_the_documentation_has_every_parameter_and_what_becomes_of_it() -> None:
     assert run_options.table() in ROOT.joinpath("docs", "reference", "containernet.md").read_text()
+    assert run_options.markdown("t", {"b": "x", "a": "y"}, {"d": "no d", "c": "no c"}).splitlines() == [
+        "| `t` |  | meaning, or why not |",
+        "| --- | --- | --- |",
+        "| `a` | yes | y |",
+        "| `b` | yes | x |",
+        "| `c` | no | no c |",
+        "| `d` | no | no d |",
+    ]
+
+
+@pytest.mark.parametrize("way", ["shared", "slave", "private", "rshared", "rslave", "rprivate"])
+def test_mounts_of_a_volume_spread_in_each_of_dockers_ways(way: str) -> None:
+    mount = f"--mount=type=bind,source=/a,target=/b,bind-propagation={way}"
+    assert list(translate("d1", {"volumes": [f"/a:/b:{way}"]}).options) == [mount]
 
 
 @pytest.mark.parametrize("mode", ["none", ""])

@@ -56,3 +56,10 @@ async def test_a_bridge_that_something_else_switched_is_told(links: Links, kerne
     kernel.stuck = True
     with pytest.raises(ShaperError, match="could not be set up"):
         await links.set_up("AMS-PRG")
+
+
+async def test_a_namespace_without_bridges_has_none_up(links: Links, kernel: Kernel) -> None:
+    """`ip -j` says nothing at all where there is nothing."""
+    kernel.silent = True
+    with pytest.raises(ShaperError, match="AMS-PRG was up, and is no longer"):
+        await links.check()

@@ -71,6 +71,14 @@ def test_another_rate_or_queue_is_handed_on_for_comparison() -> None:
     assert htb.read_rate(slower, LINE, "ab") == (21.75, 9000)
 
 
+def test_the_bucket_of_another_rate_is_not_compared_and_one_of_the_same_is_within_a_rounding() -> None:
+    """A rate that is not as asked is told by its own words."""
+    other = CLASSES.replace("rate 50Mbit", "rate 20Mbit").replace("burst 12500b", "burst 90Kb")
+    assert htb.read_rate(htb.parse(QDISCS, other), LINE, "ab") == (20.0, None)
+    near = CLASSES.replace("burst 12500b", f"burst {12500 * (1 + htb.ROUNDING / 2):.0f}b")
+    assert htb.read_rate(htb.parse(QDISCS, near), LINE, "ab") == (50.0, None)
+
+
 def test_a_bucket_holds_two_packets_also_of_a_slow_link() -> None:
     slow = Shape(10.0, rate=0.1)
     assert htb.burst(slow) == 2 * slow.packet == 3028

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.emulation.links.link import DIRECTIONS, LinkState, Shape, Wiring
+from lab.emulation.links.link import DIRECTIONS, LEAST_HELD, OVERHEAD, WIDEST, LinkState, Shape, Wiring
 from lab.errors import ShaperError, UnknownName
 from tests.unit.lab.emulation.links.fakes import SPEC
 
@@ -81,3 +81,34 @@ def test_a_change_leaves_the_other_parameters_and_the_other_direction() -> None:
         line.changed(DIRECTIONS, los=1.0)
     with pytest.raises(ShaperError):
         line.changed(DIRECTIONS, delay=-1.0)
+
+
+def test_a_direction_holds_what_is_under_way_twice_and_four_deviations_of_jitter() -> None:
+    assert Shape(delay=50.0, rate=1000.0).held == LEAST_HELD
+    fast = Shape(delay=500.0, rate=10_000.0, jitter=25.0)
+    assert fast.held == round(2 * 10_000e6 / 8 * (0.5 + WIDEST * 0.025) / 1514)
+    assert Shape(delay=500.0).held == LEAST_HELD
+
+
+def test_memory_is_that_of_packets_under_way_and_of_a_full_queue() -> None:
+    assert Shape(delay=8.0, rate=100.0, queue=50_000).memory == round(OVERHEAD * (100_000 + 50_000))
+    assert Shape(delay=8.0, queue=50_000).memory == 0
+
+
+def test_a_shaper_needs_what_is_asked_and_no_distribution_by_itself() -> None:
+    assert Shape(delay=5.0, loss=1.0, distribution="pareto").needed == {"delay", "loss"}
+    assert Shape().needed == frozenset()
+
+
+@pytest.mark.parametrize("name", ["loss", "duplicate", "corrupt", "reorder"])
+def test_packets_go_singly_where_single_ones_are_hit(name: str) -> None:
+    assert Shape(delay=5.0, **{name: 1.0}).by_packet  # type: ignore[arg-type]
+    assert not Shape(delay=5.0, jitter=1.0, rate=5.0).by_packet
+
+
+def test_each_direction_has_its_own_number_bridge_and_shape() -> None:
+    line = LinkState("A-B", 3, Shape(1.0), Shape(2.0))
+    assert LinkState("A-B", 3) == LinkState("A-B", 3, Shape(), Shape(), "", "", "", "", 0.0, False)
+    assert line.bridge == "br3"
+    assert [line.direction_number(d) for d in DIRECTIONS] == [6, 7]
+    assert [line.shape(d).delay for d in DIRECTIONS] == [1.0, 2.0]

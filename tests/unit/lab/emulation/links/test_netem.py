@@ -180,3 +180,39 @@ def test_the_mtu_of_a_link_is_kept() -> None:
     large = LinkState("A-B", 5, Shape(10.0, rate=50.0, loss=1.0, jitter=0.25, mtu=9000), Shape(10.0))
     said = htb.Rates(rates().qdiscs, {10: (50.0, htb.burst(large.ab))})
     assert netem.read_shape(large, "ab", said).mtu == 9000
+
+
+def test_what_the_disciplines_do_not_tell_is_as_it_was_asked() -> None:
+    asked = LINE.changed(("ab",), distribution="pareto", queue=90_000, jitter=0.25)
+    said = rates()
+    said.qdiscs["5b", "bfifo"]["options"]["limit"] = 90_000
+    assert netem.read_shape(asked, "ab", said) == asked.ab
+
+
+QDISCS = """[
+ {"kind":"netem","handle":"2:","dev":"5b","root":true,"options":{"limit":100000,
+  "delay":{"delay":0.01,"jitter":0.00025,"correlation":0},"loss-random":{"loss":0.01,"correlation":0},
+  "rate":{"rate":125000000000}},"bytes":7,"packets":3,"drops":12},
+ {"kind":"htb","handle":"1:","dev":"5b","parent":"2:1","options":{"direct_packets_stat":0},
+  "bytes":900,"packets":9,"drops":2},
+ {"kind":"bfifo","handle":"3:","dev":"5b","parent":"1:a","options":{"limit":250000},"drops":2},
+ {"kind":"netem","handle":"2:","dev":"5a","root":true,"options":{"limit":100000,
+  "delay":{"delay":0.01,"jitter":0,"correlation":0},"rate":{"rate":125000000000}},"drops":0},
+ {"kind":"htb","handle":"1:","dev":"5a","parent":"2:1","options":{"direct_packets_stat":0},
+  "bytes":8,"packets":4,"drops":0},
+ {"kind":"bfifo","handle":"3:","dev":"5a","parent":"1:b","options":{"limit":67108864},"drops":0}]"""
+CLASSES = """class htb 1:a root leaf 3: prio 0 rate 50Mbit ceil 50Mbit burst 12500b cburst 12500b
+
+class htb 1:b root leaf 3: prio 0 rate 100Gbit ceil 100Gbit burst 25000000b cburst 25000000b
+"""
+
+
+async def test_all_links_are_read_and_counted_in_both_directions(tmp_path: Path) -> None:
+    async def run(argv: Any, **_: Any) -> Result:
+        return Result(tuple(argv), 0, QDISCS if "qdisc" in argv else CLASSES, "", 0.0)
+
+    made = netem.Netem("x", tmp_path, run)
+    await made._switch({LINE.name: LINE})
+    assert await made._read([LINE]) == {"A-B": {"ab": LINE.ab, "ba": LINE.ba}}
+    counted = (await made.counters())["A-B"]
+    assert [(counted[d].packets, counted[d].bytes) for d in ("ab", "ba")] == [(9, 900), (4, 8)]

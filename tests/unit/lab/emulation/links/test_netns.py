@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -77,3 +79,35 @@ def test_a_namespace_that_is_gone_is_left_out() -> None:
     namespaces = {"here": "/proc/self/ns/net", "gone": "/run/netns/lab-that-never-was"}
 
     assert netns.in_each(namespaces, lambda name: name.upper()) == {"here": "HERE"}
+
+
+async def test_an_error_that_names_no_command_passes_as_it_is() -> None:
+    failed = CommandError("this machine", ["tc"], 1, "", "tc: not found")
+
+    async def run(argv: Sequence[str], **_: Any) -> Any:
+        raise failed
+
+    with pytest.raises(CommandError) as caught:
+        await netns.batch("tc", "lab-x", ["qdisc show"], run)
+    assert caught.value is failed
+
+
+@needs_root
+def test_work_is_done_inside_each_namespace_and_this_thread_stays(tmp_path: Path) -> None:
+    before = HERE.readlink()
+    keeper = subprocess.Popen(["unshare", "--net", "sleep", "100"])
+    try:
+        there = Path(f"/proc/{keeper.pid}/ns/net")
+        deadline = monotonic() + 10
+        while there.readlink() == before and monotonic() < deadline:
+            pass
+        seen = netns.in_each({"there": str(there), "here": "/proc/self/ns/net"}, lambda name: HERE.readlink())
+        with netns.entered(keeper.pid):
+            inside = HERE.readlink()
+        assert (seen["there"], seen["here"], inside) == (there.readlink(), before, there.readlink())
+        assert HERE.readlink() == before != inside
+        with pytest.raises(OSError, match="setns"), netns.entered("/proc/self/ns/uts"):
+            pass
+    finally:
+        keeper.kill()
+        keeper.wait()

@@ -35,3 +35,36 @@ def test_every_field_is_compared(got: Shape, field: str) -> None:
 def test_the_largest_rounding_is_none_too_large_by_the_error_of_floats() -> None:
     asked = LinkState("c16-c49", 1, Shape(4.06), Shape())
     readback.compare(asked, "ab", Shape(4.057999999999999))
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        # a share of a thousandth of what was asked
+        (Shape(10.0, rate=1000.0), Shape(10.0, rate=1000.9)),
+        (Shape(loss=5.0, burst=400.0), Shape(loss=5.0, burst=400.3)),
+        # the queue of a shape that names none is known in bytes
+        (Shape(10.0, rate=50.0), Shape(10.0, rate=50.0, queue=Shape(10.0, rate=50.0).queue_bytes)),
+    ],
+)
+def test_what_rounding_explains_is_no_difference(asked: Shape, got: Shape) -> None:
+    readback.compare(LinkState("A-B", 1, asked, Shape()), "ab", got)
+
+
+@pytest.mark.parametrize(
+    ("asked", "got", "said"),
+    [
+        (Shape(10.0, rate=1000.0), Shape(10.0, rate=1001.1), "rate was set to 1000.0 Mbit/s"),
+        (Shape(loss=5.0, burst=400.0), Shape(loss=5.0, burst=400.5), "burst was set to 400.0 packets"),
+        (Shape(10.0), Shape(10.003), "delay was set to 10.0 ms"),
+        (Shape(loss=5.0), Shape(loss=5.0002), "loss was set to 5.0 %"),
+        (
+            Shape(10.0, rate=50.0, queue=90_000),
+            Shape(10.0, rate=50.0, queue=90_001),
+            "queue was set to 90000",
+        ),
+    ],
+)
+def test_more_than_rounding_is_told(asked: Shape, got: Shape, said: str) -> None:
+    with pytest.raises(ShaperError, match=f"A-B .ba.: {said}"):
+        readback.compare(LinkState("A-B", 1, Shape(), asked), "ba", got)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,3 +37,19 @@ def test_a_link_is_remembered_as_it_was_made_until_it_is_gone(tmp_path: Path) ->
     again = replace(made, number=9)
     links.save({"AMS-PRG": again})
     assert links.find("AMS-PRG", initial=True) == again
+
+
+async def test_one_waits_for_the_lock_of_another(tmp_path: Path) -> None:
+    order, began = list[str](), asyncio.Event()
+
+    async def hold(word: str) -> None:
+        async with store.LinkStore(tmp_path).locked():
+            order.append(f"{word} in")
+            began.set()
+            await asyncio.sleep(0)
+            order.append(f"{word} out")
+
+    first = asyncio.ensure_future(hold("a"))
+    await began.wait()
+    await asyncio.wait_for(asyncio.gather(first, hold("b")), 20)
+    assert order == ["a in", "a out", "b in", "b out"]

@@ -130,7 +130,9 @@ async def test_removing_takes_the_interfaces_before_the_shaper_forgets() -> None
 
 
 async def test_destroying_what_is_gone_changes_nothing() -> None:
-    await make(Journal(missing=True)).destroy()
+    journal = Journal(missing=True)
+    await make(journal).destroy()
+    assert journal.steps == ["close", "ip netns del lab-x <<< "]
 
 
 async def test_the_lab_is_prepared_before_any_link(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import time
@@ -112,3 +113,69 @@ def test_the_queue_whose_packet_is_due_first_says_when_to_look_again(wire: loop.
     assert wire._release(10) == 20
     assert wire._release(20) == 40
     assert not wire._receive([(wire._timer.fd, select.EPOLLIN)], 1, 1)
+
+
+def test_a_queue_is_dropped_whole_and_one_that_is_held_up_by_nothing(wire: loop.WireLoop) -> None:
+    wire.set([spec(1, 5), spec(2, 5)], lead=0)
+    gone = wire.queues[2]
+    wire._holding.add(gone)
+    wire.set([spec(1, 5)], lead=0)
+    assert (list(wire.queues), list(wire._by_fd.values()), set(wire._holding)) == (
+        [1],
+        [wire.queues[1]],
+        set(),
+    )
+
+
+def test_what_varies_a_queue_is_made_anew_only_where_it_changed(wire: loop.WireLoop) -> None:
+    varied = spec(1, 5)._replace(variation={"jitter": 1000, "distribution": "normal"})
+    wire.set([varied], lead=0)
+    first = wire.queues[1].variation
+    assert first is not None
+    wire.set([varied], lead=0)
+    assert wire.queues[1].variation is first
+    wire.set([spec(1, 5)], lead=0)
+    assert wire.queues[1].variation is None
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_priority_is_told_as_it_was_given(
+    wire: loop.WireLoop, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    asked = list[tuple[object, ...]]()
+
+    def schedule(*given: object) -> None:
+        asked.append(given)
+        if not allowed:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
+    monkeypatch.setattr(loop._libc, "prctl", lambda *given: asked.append(given))
+    try:
+        wire.set_realtime_priority()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert (wire.realtime, asked[0]) == (allowed, (loop.PR_SET_TIMERSLACK, 1, 0, 0, 0))
+    assert asked[1] == (0, os.SCHED_FIFO, os.sched_param(loop.PRIORITY))
+
+
+def test_the_loop_sleeps_until_a_packet_is_due_and_ends_when_told(wire: loop.WireLoop) -> None:
+    """Nothing else wakes it: the timer of the queue that is due first does."""
+    wire.set([spec(1, 5)], lead=0)
+    queue, released = wire.queues[1], list[int]()
+    due = time.monotonic_ns() + 30_000_000
+
+    def release(now: int) -> int | None:
+        released.append(now)
+        if now < due:
+            return due
+        wire.running = False
+        return None
+
+    queue.release = release  # type: ignore[method-assign]
+    os.write(queue.writer, b"x")  # type: ignore[attr-defined]
+    wire.run()
+    assert due <= released[-1] < due + 5_000_000_000
+    assert released[0] < due
+    assert wire.looks == len(released) >= 2

@@ -115,3 +115,33 @@ def test_what_chance_does_is_the_process_own_work_and_is_read_back() -> None:
     got = protocol.read_shape(line, "ab", said, RATES, [table(), table()])
     assert (got.jitter, got.distribution, got.reorder) == (2.0, "uniform", 3.0)
     assert (got.loss, got.burst) == (pytest.approx(5.0), 4.0)
+
+
+def test_quantiles_are_the_bounds_of_their_classes_and_no_more_than_the_latest() -> None:
+    assert protocol.quantiles([0, 0, 0], [10, 20], 0) == {}
+    # half of them, and 99 in 100, are within a class when that many are counted
+    assert protocol.quantiles([1, 1, 0], [1_000_000, 2_000_000], 1_500_000) == {
+        "max": 1.5,
+        "p50": 1.0,
+        "p99": 1.5,
+    }
+    assert protocol.quantiles([99, 0, 1], [1_000_000, 2_000_000], 9_000_000)["p99"] == 1.0
+    assert protocol.quantiles([98, 0, 2], [1_000_000, 2_000_000], 9_000_000)["p99"] == 9.0
+
+
+def test_what_is_varied_is_asked_by_its_name_and_read_back_by_it() -> None:
+    shape = Shape(10.0, jitter=2.0, distribution="pareto", reorder=3.0, rate=50.0)
+    asked = {"jitter": 2_000_000, "distribution": "pareto", "reorder": 0.03}
+    assert protocol.variation(shape) == asked
+    assert protocol.variation(Shape(10.0)) == {}
+    bursts = Shape(loss=5.0, burst=4.0)
+    assert protocol.variation(bursts) == dict(zip(("begins", "ends"), bursts.gilbert or (), strict=True))
+    line = LinkState("A-B", 5, shape, Shape())
+    got = protocol.read_shape(line, "ab", status(vary={**asked, "distribution": "normal"}), RATES, [table()])
+    assert (got.jitter, got.distribution, got.reorder) == (2.0, "normal", 3.0)
+
+
+def test_a_wire_that_does_not_tell_of_drops_had_none() -> None:
+    said = status()
+    del said["queues"]["10"]["full"], said["queues"]["10"]["lost"]
+    assert protocol.read_counters(LINE, "ab", said, RATES).unexpected == 0

@@ -45,6 +45,9 @@ MOST_SECONDS, MOST_SHARE, MOST_MEMORY = 2.0, 0.03, 500
 PER_BLOCK = 250
 
 
+spread.TOO_MANY = 1.0  # other work on a machine limits samples, and is no subject here
+
+
 def request(results: Path, blocks: int, daemons: str = "none", duration: float = 2.0) -> RunRequest:
     """Return the request for so many blocks on two hosts."""
     return RunRequest(

@@ -113,4 +113,4 @@ def test_a_worker_that_is_killed_with_its_lab_returns_and_removes_the_rest(progr
     assert {s.on for s in run.samples} <= {"one", "two"}
     assert run.manifest.machines["two"].calibration
     page = (run.path / "report.html").read_text()
-    assert "machines of this run" in page
+    assert f"machines of run {run.manifest.run}" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -210,3 +211,20 @@ def test_the_scheduler_s_death_ends_the_run_and_it_can_be_resumed(fleet: Fleet) 
     fleet.client(3, path, "again")
     assert fleet.status("again") == 0, fleet.output("again")
     check(path, 3)
+
+
+def test_a_worker_runs_no_function_of_another_client(fleet: Fleet, tmp_path: Path) -> None:
+    from distributed import Client
+
+    fleet.worker("a")
+    fleet.joined("a")
+    made = [tmp_path / name for name in ("by-task", "by-run")]
+    with Client(fleet.address, set_as_default=False) as client:
+        client.submit(os.mkdir, str(made[0]), pure=False)
+        with pytest.raises(Exception, match="subscriptable|run"):  # there is no such handler
+            client.run(os.mkdir, str(made[1]))
+        fleet.wait_for("a", r"refuses posix\.mkdir")
+    assert not any(path.exists() for path in made)
+    fleet.client(1)  # and it still measures
+    assert fleet.status() == 0, fleet.output("client")
+    check(fleet.run(), 1)

@@ -10,14 +10,17 @@ FLANNELD = LAB_FLANNELD="$${LAB_FLANNELD:-$$($(VENV)/python -c 'from overlays.fl
 UNIT_TESTS := tests/unit tests/property tests/mutation
 UML_TESTS := -m pytest -sv -p no:cacheprovider -o timeout=900
 
-.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels bench fuzz mutants chaos architecture docs docs-data lock clean
+.PHONY: help multihop test setup setup-tests setup-kernels venv images lint test-unit test-integration test-netem test-virtual test-kernels test-machine test-pythons dist bench fuzz mutants chaos architecture docs docs-data lock clean
 
 help:
 	@sed -n '2,3s/^#   //p' $(MAKEFILE_LIST)
 	@echo 'make setup      system packages, .venv and images, nothing else'
-	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | bench | fuzz | mutants | chaos | architecture | docs | docs-data | lock | clean'
+	@echo 'make lint | test-unit | test-integration | test-virtual | test-kernels | test-machine | test-pythons | dist | bench | fuzz | mutants | chaos | architecture | docs | docs-data | lock | clean'
 
-multihop: setup
+multihop:
+	@echo 'multihop: sets up what is missing, then builds six sites on this machine, puts one overlay after the'
+	@echo 'other on them, measures, and removes everything. Ctrl-C ends it at any time, and removes what it made.'
+	@$(PYTHON) scripts/setup.py
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
 # those without root side by side; those that measure time one after the other
@@ -105,6 +108,20 @@ docs: venv
 # the page and the figures of the documentation that are made of the runs in docs/data
 docs-data: venv
 	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
+
+# a whole system with systemd in a virtual machine; an hour or more without KVM; ARGS="--only doctor"
+SYSTEM ?= debian13
+test-machine: setup-kernels
+	@$(VENV)/python -m tests.machine.run $(SYSTEM) $(ARGS)
+
+# the tests that need no root on other Pythons, in environments of their own: PYTHONS='python3.12 python3.13'
+PYTHONS ?= python3.12 python3.13 python3.14
+test-pythons: venv
+	@$(VENV)/python -m scripts.pythons $(PYTHONS) $(if $(ARGS),-- $(ARGS))
+
+# a source archive and a wheel of it, in dist
+dist: venv
+	@$(VENV)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: venv
 	@$(PYTHON) scripts/lock.py

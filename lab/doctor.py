@@ -7,11 +7,13 @@ import importlib.metadata
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from lab.emulation.docker import settings
+from lab.emulation.docker.daemon import DaemonPaths
 from lab.emulation.shaper_choice import SHAPERS
 from lab.errors import MachineError
 from lab.hosts import command
@@ -26,6 +28,8 @@ DISK = 4 * 2**30
 #: Controllers with which Docker bounds containers; `cpu` is what holds a host to its share.
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 NEEDS_ROOT = "needs root to tell"
+#: Where `--fix-sudo` may put its link: distributions leave these alone, but for the last.
+SUDO_FOLDERS = ("/usr/local/bin", "/usr/local/sbin", "/usr/bin")
 #: Programs without which no lab is built, and the package of each.
 NEEDED = {
     "docker": "docker.io",
@@ -75,7 +79,7 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
         shapers(run, is_root),
         link_kinds(run, is_root),
         open_vswitch(run),
-        disk(),
+        disk(run),
         virtual_time(),
     )
     remedy = "labs and images need it: sudo python -m lab …"
@@ -87,7 +91,7 @@ async def python() -> list[Finding]:
     """Look for the lab's Python packages, and for another distribution's `lab` in the way."""
     owners = importlib.metadata.packages_distributions().get("lab", [])
     # a distribution that is itself named `lab`; ours is `overlay-lab`
-    return [_packages(), _clash(owners, _installed("lab"))]
+    return [_packages(), _containernet(), _clash(owners, _installed("lab"))]
 
 
 def _packages() -> Finding:
@@ -101,6 +105,12 @@ def _packages() -> Finding:
     return _finding("Python packages", not lacking, found, "make setup")
 
 
+def _containernet() -> Finding:
+    remedy = "pip install 'overlay-lab[containernet]', for scripts for Containernet, and for its prompt"
+    there = _installed("mininet")
+    return _finding("mininet", there, "there" if there else "not installed", remedy, "optional")
+
+
 def _installed(name: str) -> bool:
     try:
         return bool(importlib.metadata.version(name))
@@ -112,6 +122,38 @@ def _clash(owners: Sequence[str], other: bool) -> Finding:
     others = sorted({owner for owner in owners if owner != "overlay-lab"} | ({"lab"} if other else set()))
     found = f"{', '.join(others)} brings it too" if others else "no other distribution has this name"
     return _finding("name 'lab'", not others, found, f"pip uninstall {' '.join(others)}")
+
+
+def sudo_finds_lab(path: str, program: Path) -> Finding:
+    """Look for the lab on the path that sudo gives, which is this process's own below sudo."""
+    found = shutil.which("lab", path=path)
+    if found and Path(found).resolve() == program.resolve():
+        return Finding("sudo lab", "ok", found)
+    if found:
+        return Finding("sudo lab", "optional", f"{found} is another program", f"sudo {program}")
+    remedy = f"sudo {program} doctor --fix-sudo"
+    return Finding("sudo lab", "optional", "sudo does not find the lab by its name", remedy)
+
+
+def fix_sudo(path: str, program: Path) -> Path:
+    """Link the lab's program into the first of sudo's folders for programs that the administrator keeps.
+
+    Raises:
+        MachineError: there is no such folder, or another program has the name.
+    """
+    before = sudo_finds_lab(path, program)
+    if before.state == "ok":
+        return Path(before.found)
+    folders = [Path(name) for name in path.split(":") if name in SUDO_FOLDERS and Path(name).is_dir()]
+    if not folders or before.remedy == f"sudo {program}":
+        why = before.found if folders else f"sudo's path has none of {', '.join(SUDO_FOLDERS)}"
+        raise MachineError(f"no link to {program} can be made: {why}; type sudo {program}")
+    link = folders[0] / "lab"
+    try:
+        link.symlink_to(program)
+    except OSError as error:
+        raise MachineError(f"{link} cannot be made: {error.strerror}; type sudo {program}") from error
+    return link
 
 
 async def programs() -> list[Finding]:
@@ -138,14 +180,23 @@ async def docker(run: RunCommand, is_root: bool) -> list[Finding]:
     """Find out whether a daemon serves, or could be started, and with which storage."""
     if not shutil.which("docker"):
         return []
-    done = await run(["docker", "info", "--format", "{{.ServerVersion}} {{.Driver}}"], check=False)
-    if done.status == 0 and done.stdout.strip():
-        version, driver = done.stdout.split()[:2]
-        tried, remedy = driver in ("overlay2", "overlayfs"), "overlay2 is what the lab was tried on"
-        return [_finding("Docker", tried, f"{version}, {driver}", remedy, "optional")]
+    done = await run(["docker", "info", "--format", "{{json .}}"], check=False)
+    if (said := settings.parsed(done.stdout)) and (said.get("ServerVersion") or settings.of_podman(said)):
+        return [_docker_answers(said)]
     if "permission denied" in done.stderr.lower() and not is_root:
         return [Finding("Docker", "unknown", NEEDS_ROOT)]
     return [_docker_off()]
+
+
+def _docker_answers(info: Mapping[str, Any]) -> Finding:
+    """Return what a daemon is that answers, and the first of its settings with which no lab can be built."""
+    for sentence in (settings.elsewhere(DaemonPaths().socket), *settings.faults(info)):
+        if sentence:
+            found, _, remedy = sentence.partition("; ")
+            return Finding("Docker", "missing", found, remedy)
+    version, driver = info["ServerVersion"], info.get("Driver", "")
+    tried, remedy = driver in ("overlay2", "overlayfs"), "overlay2 is what the lab was tried on"
+    return _finding("Docker", tried, f"{version}, {driver}", remedy, "optional")
 
 
 def _docker_off() -> Finding:
@@ -220,9 +271,11 @@ async def open_vswitch(run: RunCommand) -> list[Finding]:
     return [_finding("Open vSwitch", there, found, remedy, "optional")]
 
 
-async def disk(folders: Sequence[Path] = (Path("/var/lib/docker"), STATE)) -> list[Finding]:
+async def disk(run: RunCommand, folders: Sequence[Path] = (STATE,)) -> list[Finding]:
     """Measure the room for images and stores, on each disk that holds them."""
-    return [_room(folder) for folder in folders]
+    done = await run(["docker", "info", "--format", "{{.DockerRootDir}}"], check=False)
+    of_docker = Path(done.stdout.strip() or DaemonPaths().data)  # a user's setting
+    return [_room(folder) for folder in (of_docker, *folders)]
 
 
 def _room(folder: Path) -> Finding:

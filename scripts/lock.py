@@ -36,7 +36,7 @@ def main() -> None:
         )
         lock, tests = ROOT / "requirements.lock", Path(folder, "tests.lock")
         compiled = [str(python), "-m", "piptools", "compile", *OPTIONS, "pyproject.toml"]
-        step.loud("pins", [*compiled, "--extra=dev", "-o", str(lock)])
+        step.loud("pins", [*compiled, "--extra=containernet", "--extra=dev", "-o", str(lock)])
         step.loud(
             "pins of the tests",
             [*compiled, *EXTRAS, "-c", str(lock), "-o", str(tests)],

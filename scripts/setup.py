@@ -24,6 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOG, LOCK = ROOT / "build" / "setup.log", ROOT / "build" / "setup.lock"
+#: Of what runs beside other steps.
+APT_LOG = LOG.with_name("apt.log")
+#: Folders with modules, which Python compiles as root when root uses them.
+MODULES = ("lab", "overlays", "experiments", "topologies", "scripts", "tests/thirdparty")
 #: Written last into the environment, with a hash of what went into it; and first, while it is made.
 INSTALLED, INSTALLING = VENV / ".lab-installed", VENV / ".lab-installing"
 INPUTS = ("requirements-build.lock", "requirements.lock", "pyproject.toml")
@@ -91,12 +95,32 @@ def main(arguments: list[str]) -> None:
 def install(packages: list[str], example: bool) -> None:
     """Install what lacks, alone in this folder."""
     keep = [step.hold_lock(LOCK)]
-    if packages:
-        install_packages(packages)
+    apt = install_packages(packages, keep) if packages else None
+    if apt and "python3-venv" in packages:
+        apt = apt.wait()
     if not venv_is_current():
         install_venv(keep)
     if example and not example_is_current():
         install_example(keep)
+    if apt:
+        apt.wait()
+    give_back()
+
+
+def give_back() -> None:
+    """Give what root made here to who called sudo: `.venv`, compiled modules, and the log."""
+    sys.path.append(str(ROOT))
+    from lab.util import invoker
+
+    compiled = [path for name in MODULES for path in (ROOT / name).rglob("__pycache__")]
+    for folder in (VENV, *ROOT.glob("*.egg-info"), *EXAMPLE.glob("*.egg-info"), *compiled):
+        if folder.is_dir():
+            invoker.give_folder(folder)
+    for path in (LOG.parent, LOG, APT_LOG, LOCK):  # the folder has file systems of root's, too
+        if path.exists():
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            invoker.give_file(handle, path.parent)
+            os.close(handle)
 
 
 def announce(packages: list[str], environment: bool, everything: bool) -> None:
@@ -111,6 +135,8 @@ def announce(packages: list[str], environment: bool, everything: bool) -> None:
     )
     if everything:
         step.say("  images: lab/host and lab/gtsperf, some 600 MiB, where they are missing or out of date")
+    if not environment:
+        step.say("  All of it takes some four minutes on two cores, and seconds the next time.")
 
 
 def missing_packages(everything: bool, tests: bool = False, kernels: bool = False) -> list[str]:
@@ -146,8 +172,8 @@ def has_venv() -> bool:
     return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 
-def install_packages(packages: list[str]) -> None:
-    """`apt-get update` and `install`, without a question."""
+def install_packages(packages: list[str], keep: list[int]) -> step.Beside:
+    """`apt-get update`, then `install` without a question, beside what needs none of its packages."""
     if not shutil.which("apt-get"):
         step.fail(f"there is no apt-get here: install {' '.join(packages)} by hand, then run this again")
     quietly = {
@@ -168,7 +194,7 @@ def install_packages(packages: list[str]) -> None:
         "--no-install-recommends",
         *packages,
     ]
-    step.quiet(f"apt-get install {' '.join(packages)}", argv, LOG, quietly)
+    return step.Beside(f"apt-get install {' '.join(packages)}", argv, APT_LOG, quietly, keep)
 
 
 def venv_is_current() -> bool:

@@ -71,11 +71,42 @@ def quiet(
     if live:
         print("\r\033[K", end="")
     if status:
-        lines = log.read_text(errors="replace")[begin:].splitlines()[-SHOWN_OF_A_FAILURE:]
-        fail(
-            "\n".join([*(f"    {line}" for line in lines), f"{name}: failed; the whole log is {log}"]), status
-        )
+        _show_failure(name, log, begin, status)
     say(f"    {name}: done in {seconds(start)}")
+
+
+class Beside:
+    """A quiet command that runs beside the next steps; `wait` shows how it ended."""
+
+    def __init__(
+        self, name: str, argv: list[str], log: Path, env: dict[str, str], keep: Sequence[int] = ()
+    ) -> None:
+        say(f"==> {name}, beside the next steps")
+        self._name, self._log, self._start = name, log, monotonic()
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                pass_fds=keep,
+            )
+
+    def wait(self) -> None:
+        """Return once it has ended; end this process with its status if it failed."""
+        live = sys.stdout.isatty()
+        words = f"{self._name}: "
+        status = _wait(self._process, lambda: _beat(self._start, words + _last(self._log, 0), live), PLAIN)
+        if status:
+            _show_failure(self._name, self._log, 0, status)
+        say(f"    {self._name}: done in {seconds(self._start)}")
+
+
+def _show_failure(name: str, log: Path, begin: int, status: int) -> NoReturn:
+    """Show the end of what a command printed, and end this process with its status."""
+    lines = log.read_text(errors="replace")[begin:].splitlines()[-SHOWN_OF_A_FAILURE:]
+    fail("\n".join([*(f"    {line}" for line in lines), f"{name}: failed; the whole log is {log}"]), status)
 
 
 def _wait(process: subprocess.Popen[bytes], beat, every: float) -> int:  # type: ignore[no-untyped-def]

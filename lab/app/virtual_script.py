@@ -16,6 +16,8 @@ from pathlib import Path
 from lab.app import boxes
 from lab.errors import LabError
 from lab.events import Emit
+from lab.util import invoker
+from lab.util.files import make_folder
 from lab.virtual import beats, first
 from lab.virtual.box import BoxProcess
 
@@ -41,10 +43,13 @@ def run(costs: Mapping[str, float], seed: int, emit: Emit) -> int:
     if os.geteuid() != 0:
         raise LabError("virtual time needs root: run the script with sudo")
     made = boxes.prepare((), emit)
-    KEPT.mkdir(exist_ok=True)
+    make_folder(KEPT)
     folder = Path(tempfile.mkdtemp(prefix=f"{script.stem}-virtual-", dir=KEPT)).resolve()
     (folder / "kept").mkdir()
     box = BoxProcess(made, folder, max(os.sched_getaffinity(0)), seed + 1, beats.say)
     argv = [str(script.resolve()), *sys.argv[1:]]
     order = boxes.order(argv, costs, Path.cwd(), **{RESULTS: f"{first.INSIDE}/kept"})
-    return asyncio.run(box.run(order)).status
+    try:
+        return asyncio.run(box.run(order)).status
+    finally:
+        invoker.give_folder(folder)

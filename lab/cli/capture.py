@@ -15,6 +15,7 @@ import typer
 from lab.cli.options import LabOption
 from lab.cli.process import need_root
 from lab.errors import FileError, LabError
+from lab.util import invoker
 
 if TYPE_CHECKING:
     from lab.emulation.registry import Record
@@ -79,6 +80,7 @@ def _target(name: str) -> Iterator[BinaryIO]:
         return
     try:
         with Path(name).open("xb", buffering=0) as target:
+            invoker.give_file(target.fileno(), Path(name).parent)
             yield target
     except FileExistsError as error:
         raise FileError(f"{name} is there already; give another name") from error

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ from lab.errors import UnknownName, UsageError
 from lab.topology import sites
 
 if TYPE_CHECKING:
-    from lab.app.request import RunRequest
+    from lab.app.request import RunPlan, RunRequest
     from lab.spread.clusters import Where
 
 
@@ -192,7 +193,9 @@ def _run(request: RunRequest, where: Where | None) -> int:
 
     if where is None or where.on.startswith("local:"):
         need_root("emulate", request.experiment)
-    plan = plan_run(request, tell)
+    plan, begin = plan_run(request, tell), monotonic()
+    if request.resume is None:
+        print(f"{plan.experiment.name}: {expected(plan, request)}", flush=True)
     emulate = virtual.emulate if request.clock == "virtual" else run.emulate
     if where is not None:
         from lab.spread import run as spread
@@ -202,7 +205,22 @@ def _run(request: RunRequest, where: Where | None) -> int:
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:
         status, folder = wait(emulate(request, plan, emit=emit), "everything was removed")
-    return max(status, show_results(plan.experiment, folder))
+    measured = monotonic()
+    status = max(status, show_results(plan.experiment, folder))
+    print(f"\n{parts(folder, monotonic() - measured, monotonic() - begin)}")
+    return status
+
+
+def parts(folder: Path, drawing: float, whole: float) -> str:
+    """Return in one line how long each part of a run took; `drawing` and `whole` (s) are this command's."""
+    from lab.runs.event_log import duration
+    from lab.runs.run_folder import read
+
+    timing = read(folder).manifest.timing
+    # some steps of a bring-up run side by side, and so their sum can be more than the time that passed
+    times = {name: sum(phases.values()) for name, phases in timing.items() if isinstance(phases, dict)}
+    told = [f"{name} {duration(seconds)}" for name, seconds in times.items()]
+    return f"times: {', '.join([*told, f'figures and page {duration(drawing)}'])}; in all {duration(whole)}"
 
 
 def _run_attached(request: RunRequest) -> int:
@@ -224,12 +242,28 @@ def _run_attached(request: RunRequest) -> int:
     return max(status, show_results(plan.experiment, folder))
 
 
+def expected(plan: RunPlan, request: RunRequest) -> str:
+    """Return in two sentences what a run measures, and for how long."""
+    from lab.runs.progress import OVERHEAD
+
+    grid = plan.measurable_cells(request.only)
+    cells = [cell for of_overlay in grid.values() for cell in of_overlay]
+    times = plan.profile.bring_ups
+    seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
+    whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    often = f", {times} times each" if times > 1 else ""
+    return (
+        f"{counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}\n"
+        f"about {counted(round(whole), 'minute')} with the start of the tools, "
+        f"and the time to bring up {counted(len(grid), 'overlay')}{often}"
+    )
+
+
 def show_plan(request: RunRequest) -> None:
     """Print the cells of a run and the time that they take; nothing is built."""
     from lab.app.capacity import warn_of_overload
     from lab.app.request import plan_run
     from lab.events import Note
-    from lab.runs.progress import OVERHEAD
 
     plan = plan_run(request, tell)
     for name, overlay in plan.overlays.items():
@@ -239,14 +273,6 @@ def show_plan(request: RunRequest) -> None:
     cells = [cell for of_overlay in grid.values() for cell in of_overlay]
     for cell in cells:
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
-    times = plan.profile.bring_ups
-    seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
-    whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
-    print(f"{counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}")
-    often = f", {times} times each" if times > 1 else ""
-    print(
-        f"about {counted(round(whole), 'minute')} with the start of the tools, "
-        f"and the time to bring up {counted(len(grid), 'overlay')}{often}"
-    )
+    print(expected(plan, request))
     if request.clock == "real":
         warn_of_overload(plan, lambda event: print(event.text) if isinstance(event, Note) else None)

@@ -23,6 +23,7 @@ import lab.cli
 from lab.cli import former
 from lab.cli.former import Verb
 from lab.errors import ExitCode, LabError, UnknownName, UsageError
+from lab.util import invoker
 from lab.util.documents import printable
 
 #: How the module of a verb differs from those that verbs share; to import all of them takes far longer.
@@ -122,6 +123,8 @@ def _root(
 
 def run() -> None:
     """Run the command line; a `LabError` becomes one line on stderr and its exit status."""
+    if invoker.ids():  # root's files in the folders of modules would be in his way
+        sys.dont_write_bytecode = True
     try:
         app()
     except LabError as error:

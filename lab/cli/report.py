@@ -22,7 +22,9 @@ def command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders. Several are compared.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page. Default: report.html in the folder of a single run."),
+        typer.Option(
+            "--output", "-o", help="The page. Default: report.html in the folder of a single run, or here."
+        ),
     ] = None,
     claims: Annotated[
         bool, typer.Option("--claims", help="Print only the answers to the studies' claims.")
@@ -38,15 +40,22 @@ def command(
     Example: python -m lab report results/* -o report.html
     """
     from lab.cli.console import read_runs
+    from lab.util import files
 
     if claims and output:
         raise UsageError("--claims prints a table and writes no page; leave out -o")
     found = read_runs(runs)
     if claims:
         sys.exit(_answer(found))
-    page = output or (runs[0] / "report.html" if len(runs) == 1 else Path("report.html"))
+    page = output or (files.within(runs[0], "report.html") if len(runs) == 1 else Path("report.html"))
     _write(found, page)
     typer.echo(page)
+
+
+def _can_draw(folder: Path) -> bool:
+    """Return True if figures can be written beside a run; it may be root's, or an archive."""
+    figures = folder / "figures"
+    return os.access(figures if figures.exists() else folder, os.W_OK)
 
 
 def _answer(runs: Sequence[StoredRun]) -> ExitCode:
@@ -74,7 +83,7 @@ def _write(runs: Sequence[StoredRun], page: Path) -> None:
         for run in runs:
             experiment = load_experiment(run.manifest.experiment)
             folder = run.path / "figures"
-            if not os.access(run.path, os.W_OK):  # root's, or an archive: the page holds the figures anyway
+            if not _can_draw(run.path):  # the page holds the figures anyway
                 folder = Path(stack.enter_context(TemporaryDirectory()))
             with guarded(str(run.path), RunError):
                 drawn = experiment.figures(run, folder) if run.samples else ()

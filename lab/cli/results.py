@@ -21,7 +21,8 @@ def command(
         bool, typer.Option("--parquet", help="Write the samples as Parquet (needs pyarrow).")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file. Default: samples.csv in the run folder.")
+        Path | None,
+        typer.Option("--output", "-o", help="The file. Default: samples.csv in the run folder, or here."),
     ] = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Compute every value again from the raw outputs.")
@@ -55,6 +56,7 @@ def _told(found: StoredRun, csv: bool, parquet: bool, reparse: bool, output: Pat
     from lab.cli.console import result_tables, show
     from lab.report import export
     from lab.runs import run_folder_check
+    from lab.util import files
 
     experiment = load_experiment(found.manifest.experiment)
     differences: list[str] = []
@@ -64,7 +66,7 @@ def _told(found: StoredRun, csv: bool, parquet: bool, reparse: bool, output: Pat
         differences = [sentence for _, sentence in pairs if sentence]
         print(f"{len(pairs)} samples parsed again, {len(differences)} of them not as stored", file=sys.stderr)
     if csv or parquet:
-        path = output or found.path / f"samples.{'csv' if csv else 'parquet'}"
+        path = output or files.within(found.path, f"samples.{'csv' if csv else 'parquet'}")
         (export.write_csv if csv else export.write_parquet)(found.samples, path)
         print(path)
     else:

@@ -8,10 +8,18 @@ Everything that such a script names is here. What is different, and every parame
 becomes of it, is in ``docs/reference/containernet.md``.
 """
 
-from mininet.log import debug, error, info, output, setLogLevel, warn
-from mininet.topo import LinearTopo, MinimalTopo, SingleSwitchTopo, Topo
-from mininet.topolib import TreeTopo
-from mininet.util import dumpNetConnections, dumpNodeConnections, irange
+from lab.errors import MachineError
+
+try:
+    from mininet.log import debug, error, info, output, setLogLevel, warn
+    from mininet.topo import LinearTopo, MinimalTopo, SingleSwitchTopo, Topo
+    from mininet.topolib import TreeTopo
+    from mininet.util import dumpNetConnections, dumpNodeConnections, irange
+except ModuleNotFoundError as missing:
+    raise MachineError(
+        f"the package {missing.name} is missing, of which Containernet's calls and prompt are made; "
+        "pip install 'overlay-lab[containernet]', or 'make setup' in a checkout"
+    ) from missing
 
 from lab.containernet.docker_node import Docker
 from lab.containernet.links import Intf, Link, TCIntf, TCLink

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from lab.events import silent
 from lab.util import paths
 from lab.util.files import make_folder, replace
 from lab.util.locks import machine_lock
+from lab.util.version import number
 
 #: Daemons that the hosts of a lab may have: a Docker daemon each, or none (then they are light hosts).
 DAEMONS = DOCKER, NONE = ("docker", "none")
@@ -88,6 +90,7 @@ class Record:
 
     `daemons` is one of `DAEMONS`; `mark` is what its processes and containers carry (see `ownership`).
     `damaged` says what is wrong with a file that cannot be read: nothing else is known then but the id.
+    `version` is that of the lab that wrote it; "" in a record that was written before there was this field.
     """
 
     lab_id: str
@@ -101,6 +104,7 @@ class Record:
     links: list[dict[str, Any]] = field(default_factory=list)
     overlays: list[OverlayRecord] = field(default_factory=list)
     mark: str = ""
+    version: str = field(default_factory=number)
     damaged: str = ""
 
     @property
@@ -141,10 +145,19 @@ def read(lab_id: str) -> Record | None:
         overlays = [
             OverlayRecord(**_with_tuples({"logs": None, **one}, *tuples)) for one in stored["overlays"]
         ]
-        return Record(**{**stored, "hosts": hosts, "overlays": overlays})
+        return Record(**{"version": "", **stored, "hosts": hosts, "overlays": overlays})
     except (ValueError, TypeError, KeyError, AttributeError):
-        how = "is not whole" if text.strip() else "is empty"
+        how = _other_version(text) or ("is not whole" if text.strip() else "is empty")
         return Record(lab_id, lab_id, created="", damaged=f"{path} {how}")
+
+
+def _other_version(text: str) -> str:
+    """Say which other version of the lab wrote a record that this one cannot read; else nothing."""
+    with suppress(ValueError, TypeError, KeyError):
+        wrote, reads = str(json.loads(text)["version"]), number()
+        if wrote != reads:
+            return f"was written by version {wrote} of the lab, and this is {reads}"
+    return ""
 
 
 def _with_tuples(row: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Stop
 from threading import Lock, Thread
+from time import thread_time
 
 from lab.emulation.ownership import LabState
 from lab.errors import LabError
-from lab.events import Emit, Event, SampleDone, SampleStarted
+from lab.events import Emit, Event, Note, SampleDone, SampleStarted
 from lab.feed.objects import Plain
 from lab.feed.recording import RecordingFile
 from lab.feed.runs import RunTeller
@@ -19,8 +20,8 @@ from lab.feed.watch import LabWatch
 from lab.runs.experiment import Cell
 from lab.runs.run_folder import RunFolder
 
-#: Seconds between two looks at the lab.
-INTERVAL = 1.0
+#: Seconds between two looks at the lab, at least; and the part of a processor that they take at most.
+INTERVAL, SHARE = 1.0, 0.01
 #: The file of a lab's folder that names the run folder of the run that measures on it.
 RUN = "run"
 
@@ -65,10 +66,11 @@ class RunRecorder:
     def _look_again(self) -> None:
         assert self._watch is not None, "something to look at"
         while True:
+            start = thread_time()
             with suppress(LabError, OSError):
                 self._write(self._watch.look())
             self._flush()
-            if self._over.wait(INTERVAL):
+            if self._over.wait(max(INTERVAL, (thread_time() - start) / SHARE)):
                 return
 
     def _write(self, objects: Sequence[Plain]) -> None:
@@ -92,6 +94,8 @@ def recorded(
 ) -> Iterator[Emit]:
     """Record a run while this lasts; yields an `Emit` that is told of everything.
 
+    A run that cannot be recorded is measured all the same, and a note says why.
+
     Args:
         folder: the run's folder, which gets the recording.
         cells: the cells that are measured.
@@ -99,11 +103,12 @@ def recorded(
         emit: what is told of everything as well.
         measure: record links, hosts and the machine; else only the run itself.
     """
-    watch = LabWatch(lab) if lab and measure else None
-    name = watch.name if watch else ""
-    done = sum(sample.measured for sample in folder.samples)
-    teller = RunTeller(folder.manifest, folder.path, cells, done, name)
-    recorder = RunRecorder(RecordingFile(folder.path), teller, watch)
+    try:
+        recorder = _recorder(folder, cells, lab if measure else "")
+    except (LabError, OSError) as error:
+        emit(Note(f"this run is not recorded: {error}"))
+        yield emit
+        return
 
     def both(event: Event) -> None:
         recorder.hear(event)
@@ -120,6 +125,17 @@ def recorded(
         raise
     finally:
         recorder.stop(state)
+        if recorder.trouble:
+            emit(Note(recorder.trouble))
+
+
+def _recorder(folder: RunFolder, cells: Sequence[Cell], lab: str) -> RunRecorder:
+    """Return what records a run, and the lab of this id where there is one."""
+    recording = RecordingFile(folder.path)
+    watch = LabWatch(lab) if lab else None
+    done = sum(sample.measured for sample in folder.samples)
+    teller = RunTeller(folder.manifest, folder.path, cells, done, watch.name if watch else "")
+    return RunRecorder(recording, teller, watch)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from typing import Protocol, Unpack
 
 from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.host import CommandOptions, Result, Secret
+from lab.util import invoker
+from lab.util.patience import patient
 
 #: The name under which this machine itself stands in errors and traces.
 MACHINE = "this machine"
@@ -68,7 +70,7 @@ async def run(
         CommandError: `check` is set and the status is not zero, or there is no such program.
         HostTimeout: it had not ended after `timeout` seconds.
     """
-    start = monotonic()
+    start, timeout = monotonic(), patient(timeout)
     try:
         process = _spawn(argv, stdin, env)
     except FileNotFoundError as error:
@@ -115,7 +117,7 @@ def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | No
 
 def with_deadline(argv: Sequence[str], timeout: float) -> list[str]:
     """Put `argv` under coreutils' timeout: the far end kills it even when this end is gone."""
-    return ["timeout", "-k", "2", f"{timeout:g}", *argv]
+    return ["timeout", "-k", "2", f"{patient(timeout):g}", *argv]
 
 
 def without_deadline(argv: Sequence[str]) -> Sequence[str]:
@@ -135,6 +137,7 @@ class Trace:
         self._inner = inner
         try:
             self._file = path.open("w", buffering=1)
+            invoker.give_file(self._file.fileno(), path.parent)
         except OSError as error:
             raise FileError(f"the trace cannot be written to {path}: {error.strerror}") from error
         self._file.write("#!/bin/sh\n# Every command of one run, in the order in which it ended.\n")

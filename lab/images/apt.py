@@ -63,16 +63,22 @@ def sources() -> Sources:
         raise MachineError(
             f"cannot build images from the apt sources of {distribution or 'this system'}: use Debian"
         )
-    lines = source_lines(_targets(), distribution, codename, codename)
+    lines = lines_of(codename)
     if not lines:
         raise MachineError(
             f"apt knows no repository of {distribution} {codename}; check /etc/apt/sources.list.d"
         )
     if distribution == "debian" and codename != PREFERRED:
-        preferred = Sources(PREFERRED, source_lines(_targets(), distribution, codename, PREFERRED))
+        preferred = Sources(PREFERRED, lines_of(PREFERRED))
         if _serves(preferred):
             return preferred
     return Sources(codename, lines)
+
+
+def lines_of(suite: str) -> tuple[str, ...]:
+    """The machine's own sources with the name of another suite, which they may have or not."""
+    distribution, codename = machine()
+    return source_lines(_targets(), distribution, codename, suite)
 
 
 def mirror() -> str | None:

@@ -26,7 +26,7 @@ from lab.events import Emit, Note
 from lab.images import apt
 from lab.util import attached, paths
 
-SOURCES = Path(__file__).resolve().parents[2] / "images"
+SOURCES = Path(__file__).with_name("sources")
 #: How a build by Docker fails: by itself, by Docker's word, or because its daemon ended meanwhile.
 BUILD_FAILURES = (BuildError, APIError, requests.RequestException, HTTPError)
 REGISTRY_PATIENCE = 10  # s

@@ -18,7 +18,7 @@ from lab.report import bar_panel, line_panel
 from lab.report.looks import legend, looks
 from lab.report.panels import Figure, Panel
 from lab.util.documents import legal_xml
-from lab.util.files import replace
+from lab.util.files import make_folder, replace
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -49,7 +49,7 @@ def canvas(
 
     if path.parent.is_symlink():
         raise RunError(f"{path.parent} is a link, through which the lab does not write; remove it")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     files = [path.with_suffix(f".{form}") for form in FORMS]
     # the style and matplotlib's own defaults: what a user has set for others does not change a figure
     with mpl.rc_context(fname=STYLE):

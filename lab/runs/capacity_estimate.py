@@ -60,6 +60,17 @@ def remember(name: str, topology: Topology, capacity: Capacity, folder: Path = S
         replace(folder / FILE, json.dumps(entries[-KEPT:], indent=1))
 
 
+def measured(folder: Path = STATE) -> list[str]:
+    """Return a sentence for each capacity that was measured on this kernel and these processors."""
+    here = {"kernel": platform.release(), "processors": os.cpu_count()}
+    return [
+        f"{entry['of'].get('overlay')} over {len(entry['of'].get('cpus') or ())} hosts carried "
+        f"{entry['rate']:g} Mbit/s on {entry['on']} ({entry['why']})"
+        for entry in _entries(folder)
+        if isinstance(entry["of"], dict) and here.items() <= entry["of"].items()
+    ]
+
+
 def _recorded(name: str, topology: Topology, rate: float, folder: Path) -> str:
     for entry in _entries(folder):
         if entry.get("of") == _conditions(name, topology) and rate > entry["rate"]:

@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from lab.errors import RunError
 from lab.runs.manifest import SCHEMA as MANIFEST_SCHEMA
 from lab.runs.manifest import Manifest, RunSession
 from lab.runs.sample import SCHEMA, Sample
+from lab.util import invoker
 from lab.util.documents import MIB, Bounds, content, decoded, guarded, shown
 from lab.util.files import make_folder, replace, sync_folder
 
@@ -65,7 +66,7 @@ def try_to_write(results: Path) -> None:
         RunError: they cannot.
     """
     try:
-        results.mkdir(parents=True, exist_ok=True)
+        make_folder(results)
         with tempfile.TemporaryFile(dir=results):
             pass
     except OSError as error:
@@ -96,6 +97,7 @@ class RunFolder:
         try:
             make_folder(results)
             path.mkdir()
+            invoker.give_folder(path)
             make_folder(path / RAW)
             sync_folder(results)
         except OSError as error:
@@ -217,11 +219,13 @@ class RunFolder:
             ) from error
 
     def close(self) -> None:
-        """Let go of the folder; a kill does the same."""
+        """Let go of the folder, which belongs to who ran this with sudo; a kill does the first."""
         for file in (self._file, self._lock):
             if file is not None:
                 file.close()
         self._file = self._lock = None
+        with suppress(OSError):  # it was removed meanwhile
+            invoker.give_back(self.path)
 
     def __enter__(self) -> RunFolder:
         return self

@@ -1,4 +1,4 @@
-"""Installation of a machine: packages and files of `images/provision.sh`, and the endpoint image."""
+"""Installation of a machine: packages and files of the images' `provision.sh`, and the endpoint image."""
 
 from __future__ import annotations
 

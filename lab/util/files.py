@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all, and that do not vanish under another."""
+"""Files that are there whole or not at all, and that do not vanish under another.
+
+What root writes in a folder of who ran it with sudo belongs to that person (see `invoker`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.errors import FileError, MachineError
+from lab.util import invoker
 
 
 def write(files: Mapping[Path, bytes], *, force: bool = False) -> None:
@@ -89,6 +93,7 @@ def make_folder(folder: Path) -> None:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
+        invoker.give_folder(path)
         sync_folder(path.parent)
 
 
@@ -121,6 +126,13 @@ def put(path: Path, data: str | bytes) -> None:
         replace(path, data)
 
 
+def within(folder: Path, name: str) -> Path:
+    """Return the path of a file in a folder; of one here, named after both, if the folder is read-only."""
+    if os.access(folder, os.W_OK) or not folder.is_dir():
+        return folder / name
+    return Path(f"{folder.resolve().name}-{name}")
+
+
 @contextmanager
 def _temporary(path: Path, data: bytes, mode: int, *, sync: bool = False) -> Iterator[Path]:
     """A file with the data and these permissions, beside `path`; removed at the end if still there."""
@@ -131,6 +143,7 @@ def _temporary(path: Path, data: bytes, mode: int, *, sync: bool = False) -> Ite
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)
+            invoker.give_file(file.fileno(), path.parent)
             if sync:
                 os.fsync(file.fileno())
         yield temporary

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from lab.errors import OverlayError
+from lab.util.patience import patient
 
 #: Between two questions (s). A question enters the host, which costs more than this.
 INTERVAL = 0.1
@@ -18,6 +19,7 @@ async def until(probe: Callable[[], Awaitable[str]], timeout: float, what: str) 
     Raises:
         OverlayError: it still had something to say after `timeout` (s).
     """
+    timeout = patient(timeout)
     end = monotonic() + timeout
     while words := await probe():
         if monotonic() > end:

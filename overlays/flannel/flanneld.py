@@ -17,7 +17,7 @@ from lab.util.files import name_whole
 from lab.util.paths import cache_folder
 from overlays.common import binaries
 
-MODULE = Path(__file__).resolve().parent.parent.parent / "images" / "flannel"
+MODULE = Path(__file__).with_name("module")
 PACKAGE = "github.com/flannel-io/flannel"
 IMAGES = ("ghcr.io/flannel-io/flannel:v0.28.9",)
 IN_IMAGE = "/opt/bin/flanneld"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -159,14 +160,28 @@ def address() -> Iterator[str]:
         "--overlay",
         "wireguard",
     )
-    server = subprocess.Popen([*LAB, "view", NAME], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with served() as found:
+        yield found
+    subprocess.run([*LAB, "down", NAME], cwd=ROOT, check=False, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def control(address: str) -> Iterator[str]:
+    """Another page of this lab, which can change it."""
+    with served("--control") as found:
+        yield found
+
+
+@contextmanager
+def served(*argv: str) -> Iterator[str]:
+    """A server of the page; its address."""
+    server = subprocess.Popen([*LAB, "view", NAME, *argv], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
     finally:
         server.terminate()
         server.wait(20)
-        subprocess.run([*LAB, "down", NAME], cwd=ROOT, check=False, capture_output=True)
 
 
 def lab(*argv: str) -> str:
@@ -207,6 +222,55 @@ def test_without_leave_to_control_the_page_has_no_sliders(tab: browser.Tab, addr
     tab.value("document.querySelector('#links tbody button').click()")
     tab.until("document.getElementById('details').innerText.includes('PRG → AMS')")
     assert not tab.value("document.querySelectorAll('#details input, #details form').length")
+
+
+def test_two_hosts_show_the_paths_that_packets_take_and_a_ping(tab: browser.Tab, address: str) -> None:
+    live(tab, address)
+    tab.value("document.getElementById('tab-hosts').click()")
+    tab.until("document.querySelectorAll('#hosts tbody button').length === 3")
+    for number, title in ((0, "host AMS"), (2, "path AMS → BRA")):
+        tab.value(f"document.querySelectorAll('#hosts tbody button')[{number}].click()")
+        tab.until(f"document.getElementById('details').innerText.includes('{title}')")
+    tab.until("document.querySelector('.paths').innerText.includes('underlay: AMS → PRG → BRA (2 hops)')", 20)
+    tab.value("[...document.querySelectorAll('#details button')].find(b => b.textContent === 'Ping').click()")
+    tab.until("/^[0-9.]+ ms$/.test(document.querySelector('#details output').textContent)")
+    tab.value("document.getElementById('tab-links').click()")
+
+
+def test_control_changes_a_link_as_it_is_read_back(tab: browser.Tab, control: str) -> None:
+    live(tab, control)
+    tab.value("document.querySelector('#links tbody button').click()")
+    slider = "document.querySelector('#details .field input')"
+    tab.until(slider)
+    tab.value(f"{slider}.value = 40; {slider}.dispatchEvent(new Event('change'))")
+    tab.until("document.querySelector('.readback').textContent.startsWith('Read back: delay 40 ms')")
+    tab.until("document.querySelector('#links tbody tr').innerText.includes('/ 80')")
+    assert tab.complaints == []
+
+
+def test_packets_are_captured_and_a_shell_answers(tab: browser.Tab, control: str) -> None:
+    live(tab, control)
+    tab.value("document.querySelector('#links tbody button').click()")
+    tab.until("document.querySelector('.capture button')")
+    tab.value("document.querySelector('.capture input').value = 1")
+    tab.value("document.querySelector('.capture button').click()")
+    tab.until("document.querySelector('.capture a')", 20)
+    bytes_of_file = "fetch(document.querySelector('.capture a').href).then(r => r.arrayBuffer())"
+    assert tab.value(f"{bytes_of_file}.then(b => new DataView(b).getUint32(0, true))") == 0x0A0D0D0A, "pcapng"
+    tab.value(
+        "document.querySelector('#details .chip')?.click(); document.getElementById('tab-hosts').click()"
+    )
+    tab.until("document.querySelector('#hosts tbody button')")
+    tab.value("document.querySelector('#hosts tbody button').click()")
+    shell = "[...document.querySelectorAll('#details button')].find(b => b.textContent === 'Open a shell')"
+    tab.until(shell)
+    tab.value(f"{shell}.click()")
+    tab.until("document.querySelector('.xterm-rows')?.innerText.includes('#')", 20)
+    tab.ask("Input.insertText", text="echo $((6 * 7))-$(hostname)")
+    tab.press("Enter")
+    tab.until("document.querySelector('.xterm-rows').innerText.includes('42-AMS')")
+    tab.value("document.getElementById('shell-close').click(); document.getElementById('tab-links').click()")
+    assert tab.complaints == []
 
 
 def test_a_wrong_token_is_refused_and_a_lab_that_goes_is_said(tab: browser.Tab, address: str) -> None:

@@ -1,4 +1,4 @@
-"""A file system for a virtual machine: a Docker daemon's store with the lab's images, and the lab's seed.
+"""A file system for a virtual machine: a Docker daemon's store with the images, and what labs start from.
 
 Made on the machine in seconds, where the guest's emulated processors would take minutes.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lab.emulation.docker.daemon import Daemon
 from lab.emulation.docker.image_store import endpoint_store, image_ids
+from lab.images import roots
 
 IMAGES = ("lab/host", "lab/gtsperf")
 #: Bytes beside what is in it; unwritten ones take no room.
@@ -54,9 +55,10 @@ def _make(folder: Path, file: Path) -> None:
             subprocess.run(["docker", f"--host={host}", "load", "-q"], stdin=saving.stdout, check=True)
             if saving.wait():
                 raise subprocess.CalledProcessError(saving.returncode, "docker save")
-        seed = endpoint_store()
         (tree / "lab" / "seed").mkdir(parents=True)
-        subprocess.run(["cp", "-a", seed, tree / "lab" / "seed"], check=True)
+        subprocess.run(["cp", "-a", endpoint_store(), tree / "lab" / "seed"], check=True)
+        if roots.find():
+            subprocess.run(["cp", "-a", roots.place(), tree / "lab"], check=True)
         size = int(subprocess.run(["du", "-sb", tree], capture_output=True, check=True).stdout.split()[0])
         with file.open("wb") as image:
             image.truncate(size + size // 4 + ROOM)

@@ -24,8 +24,8 @@ KNOWN = {
     ),
     "a container that Docker was still making stays": (
         "lab/emulation/cleanup.py",
-        "    done += await remove_containers(state, containers, run)\n    registry.forget",
-        "    registry.forget",
+        "    done += await remove_containers(state, containers, run)\n    done += await _end_shims",
+        "    done += await _end_shims",
     ),
     "Docker is stopped under a lab that stands": (
         "lab/emulation/docker/daemon.py",

@@ -35,9 +35,11 @@ from tests.paths import ROOT
 PATIENCE, TIMES = 10.0, 4.0
 #: No trial takes longer (s) on an idle machine.
 LONGEST = 60.0
-COPIED = ("lab", "overlays", "experiments", "topologies", "tests", "scripts", "images", "pyproject.toml")
+COPIED = ("lab", "overlays", "experiments", "topologies", "tests", "scripts", "pyproject.toml")
 CAUGHT, SURVIVED, UNREACHED = "caught", "survived", "reached by no test"
 CLOCK = "caught by the clock"
+#: What pytest ends with when it has run the tests.
+PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
 #: What takes long to import and is none of ours.
 SLOW = (
     "asyncssh",
@@ -165,13 +167,13 @@ class Trials:
 
             def work() -> object:
                 watch.begin()
-                self._pytest(files(file), watch)
-                return dict(watch.reached), watch.failing
+                status = self._pytest(files(file), watch)
+                return status in (PASSED, FAILED), dict(watch.reached), watch.failing
 
             in_time, said, answer = in_child(work, 5 * LONGEST)
-            if not in_time or answer is None:
+            if not in_time or not answer or not answer[0]:
                 raise RuntimeError(f"the tests of {file} do not end without a fault:\n{said[-2000:]}")
-            reached, failing = answer
+            _, reached, failing = answer
             for name in sorted(failing):
                 sys.stderr.write(f"left out, as it fails in the cage: {name}\n")
             self._baselines[file] = Baseline(monotonic() - began, reached, frozenset(failing))

@@ -459,7 +459,7 @@ PAGES = ("docs/explanation/architecture.md", "CONTRIBUTING.md")
 
 def misnamed(page: str, root: Path) -> list[str]:
     """Return the files and folders that a page names and that are not there."""
-    folders = "|".join([*PACKAGES, "tests", "docs", "scripts", "images", "benchmarks"])
+    folders = "|".join([*PACKAGES, "tests", "docs", "scripts", "benchmarks"])
     whole = {
         name for name in re.findall(rf"`((?:{folders})/[^`\s]*)`", page) if not re.search(r"NAME|<", name)
     }
@@ -548,7 +548,7 @@ def test_no_shell_strings_on_hosts() -> None:
 def test_no_container_is_privileged() -> None:
     words = [
         str(path.relative_to(ROOT))
-        for package in (*PACKAGES, "images", "scripts")
+        for package in (*PACKAGES, "scripts")
         for path in (ROOT / package).rglob("*")
         if path.is_file()
         and path.suffix in (".py", ".sh", "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.errors import HostError, HostTimeout
 from lab.hosts.command import RunCommand
 from lab.util.concurrency import together
+from lab.util.patience import patient
 
 #: System calls that a host does not get: found by trying, as its capabilities were. Docker's own profile
 #: would refuse some that the daemon inside needs (keyctl).
@@ -134,13 +135,14 @@ async def docker_answers(socket: Path, host: str, container: str, run: RunComman
         HostTimeout: no answer within `PATIENCE`; the message has the end of the container's log.
     """
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patient(PATIENCE)):
             # a look costs next to nothing, and a hundred hosts are looked at
             while not (socket.exists() and await _ping(socket)):
                 await asyncio.sleep(0.01)
     except TimeoutError as error:
         log = await log_tail(container, run)
-        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {PATIENCE:g} s: {log}") from error
+        passed = f"{patient(PATIENCE):g} s"
+        raise HostTimeout(f"{host}: its Docker daemon gave no answer in {passed}: {log}") from error
 
 
 async def _ping(socket: Path) -> bool:

@@ -25,11 +25,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
+from lab.emulation.docker import settings
 from lab.emulation.ownership import RUN, Process, labs, mount_points, processes_with, start_time
 from lab.errors import MachineError
 from lab.events import Emit, Note, silent, step
 from lab.util.files import replace
 from lab.util.paths import STATE
+from lab.util.patience import patient
 
 #: How long a daemon may take until it serves, and until it has ended (s).
 START_PATIENCE = 60.0
@@ -152,7 +154,8 @@ class Daemon:
         """Return once a daemon serves; one is started only where none does.
 
         Raises:
-            MachineError: there is no Docker, systemd has it switched off, or it did not start.
+            MachineError: there is no Docker, systemd has it switched off, it did not start, or a lab cannot
+                work with its settings.
         """
         if self._using is not None:
             return
@@ -162,6 +165,7 @@ class Daemon:
         fcntl.flock(self._using, fcntl.LOCK_SH)
         try:
             self._start_unless_one_serves()
+            settings.check(self.paths.socket, self._ask)
         except BaseException:
             self.release()
             raise
@@ -209,9 +213,12 @@ class Daemon:
     def serves(self) -> bool:
         """Tell if a daemon answers, the lab's own or another."""
         try:
-            return get(self.paths.socket, "/_ping", START_PATIENCE)[0] == 200
+            return get(self.paths.socket, "/_ping", patient(START_PATIENCE))[0] == 200
         except (OSError, http.client.HTTPException):
             return False
+
+    def _ask(self, path: str) -> bytes:
+        return get(self.paths.socket, path, patient(START_PATIENCE))[1]
 
     def _has_containers(self) -> bool:
         """Tell if any container runs; it is not a lab's, because no lab has a record.
@@ -266,7 +273,7 @@ class Daemon:
 
     def _wait_until_it_serves(self, process: subprocess.Popen[bytes]) -> None:
         """It opens its socket at once and answers when it is ready: one blocking request."""
-        deadline = monotonic() + START_PATIENCE
+        deadline = monotonic() + patient(START_PATIENCE)
         while not self.serves():
             if process.poll() is not None or monotonic() > deadline:
                 lines = (self.paths.record / "log").read_text(errors="replace").strip().splitlines()
@@ -310,7 +317,7 @@ def _comm(pid: int) -> str:
 
 def _end(processes: Sequence[Process], how: signal.Signals, patience: float) -> None:
     """Send a signal and wait until the processes are gone, or the patience is used up (s)."""
-    deadline = monotonic() + patience
+    deadline = monotonic() + patient(patience)
     handles = []
     for process in processes:
         with suppress(ProcessLookupError):

@@ -82,7 +82,7 @@ export class Control {
     await loaded();
     say(document.getElementById("shell-title"), `Shell on ${name}`);
     dialog.showModal();
-    const terminal = new globalThis.Terminal({ cursorBlink: false, fontSize: 14, screenReaderMode: true }), fit = new globalThis.FitAddon.FitAddon();
+    const terminal = new globalThis.Terminal({ cursorBlink: false, fontSize: 14 }), fit = new globalThis.FitAddon.FitAddon();
     terminal.loadAddon(fit);
     place.replaceChildren();
     terminal.open(place);

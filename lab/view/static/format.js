@@ -62,7 +62,8 @@ export function over(metric, direction, asked, back) {
 
 /** A number that is measured again and again keeps its digits, so that it does not jump. */
 function steady(value, whole) {
-  if (!value || whole || Math.abs(value) >= 99.95) return number(value);
+  if (value != null && Math.abs(value) < 0.005) return "0";
+  if (value == null || whole || Math.abs(value) >= 99.95) return number(value);
   return value.toFixed(Math.abs(value) >= 9.995 ? 1 : 2);
 }
 

@@ -33,7 +33,7 @@ export class Picture {
     this.canvas.width = Math.round(clientWidth * ratio);
     this.canvas.height = Math.round(clientHeight * ratio);
     this.lines = null;
-    this.ask();
+    this.draw(); // at once: a canvas of a new size is empty
   }
 
   move(zoom, pan = this.pan) {

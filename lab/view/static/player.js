@@ -3,6 +3,8 @@
 import { el, moment, say, span } from "./format.js";
 
 const SPEEDS = [1, 2, 5, 10, 30, 60, 300];
+/** Milliseconds from a step to the next: the feed has one a second. */
+const TICK = 100;
 
 export class Player {
   constructor(place, source, changed) {
@@ -30,22 +32,22 @@ export class Player {
     this.playing = !this.playing;
     if (this.playing && this.source.time >= this.source.last) this.to(this.source.first);
     this.before = performance.now();
-    if (this.playing) requestAnimationFrame(now => this.step(now));
+    if (this.playing) setTimeout(() => this.step(), TICK);
     this.show();
   }
 
-  step(now) {
+  step() {
     if (!this.playing) return;
+    const now = performance.now();
     const time = this.source.time + ((now - this.before) / 1000) * Number(this.speed.value);
     this.before = now;
     if (time >= this.source.last) this.playing = false;
     this.to(Math.min(time, this.source.last));
-    if (this.playing) requestAnimationFrame(next => this.step(next));
+    if (this.playing) setTimeout(() => this.step(), TICK);
   }
 
   to(time) {
-    this.source.seek(time);
-    this.changed();
+    if (this.source.seek(time)) this.changed();
     this.show();
   }
 

@@ -54,15 +54,15 @@ export class RunPart {
       this.boxes = new Map();
       const overlays = [...new Set(run.cells.map(cell => cell.overlay))], rows = new Map();
       for (const cell of run.cells) rows.set(cellText(cell), [...(rows.get(cellText(cell)) ?? []), cell]);
-      const across = Math.min(10, Math.max(...run.cells.map(cell => cell.repetitions ?? run.repetitions)));
-      const box = (cell, n, most) => {
-        const made = el("i", { class: "sample planned", role: "img" }), slot = { cell: cell.id, bring_up: Math.floor(n / most) + 1, repetition: (n % most) + 1 };
+      const most = Math.max(...run.cells.map(cell => cell.repetitions ?? run.repetitions)), all = most * (run.bring_ups ?? 1);
+      const box = (cell, n, per) => {
+        const made = el("i", { class: "sample planned", role: "img" }), slot = { cell: cell.id, bring_up: Math.floor(n / per) + 1, repetition: (n % per) + 1 };
         this.boxes.set(sampleKey(slot), { made, slot });
         return made;
       };
-      const all = cell => { const most = cell.repetitions ?? run.repetitions; return Array.from({ length: most * (run.bring_ups ?? 1) }, (_, n) => box(cell, n, most)); };
-      const body = [...rows].map(([text, cells]) => el("tr", {}, el("th", { scope: "row" }, text), overlays.map(overlay => el("td", {}, cells.filter(cell => cell.overlay === overlay).map(cell => el("span", { class: "boxes" }, all(cell)))))));
-      this.grid.style.setProperty("--across", across);
+      const boxes = (cell, per = cell.repetitions ?? run.repetitions) => Array.from({ length: per * (run.bring_ups ?? 1) }, (_, n) => box(cell, n, per));
+      const body = [...rows].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })).map(([text, cells]) => el("tr", {}, el("th", { scope: "row" }, text), overlays.map(overlay => el("td", {}, cells.filter(cell => cell.overlay === overlay).map(cell => el("span", { class: "boxes" }, boxes(cell)))))));
+      this.grid.style.setProperty("--across", Math.min(10, all > 10 ? most : all));
       this.grid.replaceChildren(el("table", {}, el("thead", {}, el("tr", {}, el("td"), overlays.map(one => el("th", { scope: "col" }, one)))), el("tbody", {}, body)));
     }
     for (const [key, { made, slot }] of this.boxes) {

@@ -35,9 +35,9 @@ export class Recorded {
     this.seek(this.first);
   }
 
-  /** Go to a moment; backwards from the nearest copy. */
+  /** Go to a moment; backwards from the nearest copy. Returns if the state is another one. */
   seek(time) {
-    const count = this.count(time);
+    const count = this.count(time), before = this.next;
     if (count < this.next) {
       const [at, model] = this.copies.findLast(([n]) => n <= count);
       this.model = model.copy();
@@ -48,6 +48,7 @@ export class Recorded {
       if (this.next % Recorded.EVERY === 0 && this.copies.at(-1)[0] < this.next) this.copies.push([this.next, this.model.copy()]);
     }
     this.time = time;
+    return this.next !== before;
   }
 
   /** The number of objects up to a moment, by halving. */

@@ -76,7 +76,7 @@ const tables = { links: new Rows("Links", LINK_COLUMNS, choose), hosts: new Rows
 const runPart = new RunPart();
 const TABS = [["run", "Run", runPart.part], ["links", "Links", tables.links.part], ["hosts", "Hosts", tables.hosts.part], ["overlays", "Overlays", tables.overlays.part], ["events", "Events", tables.events.part]];
 for (const [name, title, part] of TABS) {
-  at("tabs").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, click: () => tab(name) }, title));
+  at("tabs").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": name, click: () => { shown.byHand = true; tab(name); } }, title));
   at("panels").append(el("div", { role: "tabpanel", id: name, "aria-labelledby": `tab-${name}`, tabindex: -1 }, part));
 }
 at("tabs").addEventListener("keydown", event => {
@@ -115,7 +115,7 @@ function tiles(model, now) {
   const links = [...(now?.links.values() ?? [])].map(standing), count = state => links.filter(one => one === state).length;
   const wrong = [["does not", "do not", count("no")]].filter(([, , n]) => n).map(([one, many, n]) => `! ${n} ${n === 1 ? one : many}`);
   const others = [count("down") ? `✕ ${count("down")} down` : null, count("unknown") ? `? ${count("unknown")} not known` : null];
-  tile("links", now ? `${count("yes")} of ${links.length} keep` : null, [...wrong, ...others].filter(Boolean).join(", ") || "✓ to what was asked of them", count("no") || count("down") ? "no" : "");
+  tile("links", links.length ? `${count("yes")} of ${links.length} keep` : null, [...wrong, ...others].filter(Boolean).join(", ") || "✓ to what was asked of them", count("no") || count("down") ? "no" : "");
   const hosts = [...(now?.hosts.values() ?? [])], daemons = hosts.flatMap(host => host.daemons), ended = daemons.filter(one => one.state !== "runs").length;
   tile("hosts", now ? String(hosts.length) : null, daemons.length ? `${ended ? `! ${ended} of ${daemons.length} daemons ended` : `✓ ${daemons.length} ${daemons.length === 1 ? "daemon runs" : "daemons run"}`}` : "no daemons", ended ? "no" : "");
   const overlays = [...(now?.overlays.values() ?? [])].filter(one => one.overlay !== "underlay");
@@ -188,7 +188,8 @@ function write() {
   tiles(model, now);
   details.show(model, now, shown.choice, shown.pair);
   at("tab-run").hidden = !latest;
-  if (!shown.tab || (shown.tab === "run" && !latest)) return void tab(latest ? "run" : "links");
+  const wanted = latest ? "run" : "links";
+  if (shown.tab !== wanted && (!shown.byHand || (shown.tab === "run" && !latest))) return void tab(wanted);
   if (shown.tab === "run") runPart.update(latest);
   if (shown.tab === "events") tables.events.update(model.events.length ? eventRows(model.events.filter(one => !one.lab || one.lab === shown.lab), now?.clock === "virtual") : [], "Nothing has happened yet.");
   if (!now) return;

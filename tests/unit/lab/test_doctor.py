@@ -11,6 +11,7 @@ import pytest
 
 from lab import doctor
 from lab.doctor import Finding
+from lab.errors import MachineError
 from lab.hosts.host import Result
 
 V1 = """\
@@ -65,8 +66,10 @@ def test_no_control_groups_at_all_stop_the_lab() -> None:
 @pytest.mark.parametrize(
     ("answer", "root", "state"),
     [
-        ((0, "20.10.24 overlay2\n", ""), True, "ok"),
-        ((0, "20.10.24 vfs\n", ""), True, "optional"),
+        ((0, '{"ServerVersion": "20.10.24", "Driver": "overlay2"}', ""), True, "ok"),
+        ((0, '{"ServerVersion": "20.10.24", "Driver": "vfs"}', ""), True, "optional"),
+        ((0, '{"ServerVersion": "26.1", "SecurityOptions": ["name=rootless"]}', ""), False, "missing"),
+        ((0, '{"host": {"ociRuntime": {"name": "crun"}}}', ""), False, "missing"),
         ((1, "", "permission denied while trying to connect"), False, "unknown"),
     ],
 )
@@ -135,4 +138,29 @@ def test_another_distribution_of_the_name_is_noticed(owners: list[str], other: b
 
 def test_a_full_disk_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 2**30}))
-    assert only(doctor.disk([tmp_path / "not" / "there"])).state == "missing"
+    found = asyncio.run(doctor.disk(Answers(info=(0, "/srv/docker\n", "")), [tmp_path / "not" / "there"]))
+    assert [finding.state for finding in found] == ["missing", "missing"]
+    assert found[0].name == "disk of /srv/docker", "where Docker says that its images are"
+
+
+def test_the_name_is_made_known_to_sudo_once_and_never_takes_that_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_, program = tmp_path / "bin", tmp_path / "venv" / "lab"
+    bin_.mkdir()
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(doctor, "SUDO_FOLDERS", (str(tmp_path / "none"), str(bin_)))
+    path = f"{tmp_path}/none:{bin_}"
+    assert "--fix-sudo" in doctor.sudo_finds_lab(path, program).remedy
+    assert doctor.fix_sudo(path, program) == bin_ / "lab"
+    assert doctor.sudo_finds_lab(path, program).state == "ok"
+    assert doctor.fix_sudo(path, program) == bin_ / "lab"
+    (bin_ / "lab").unlink()
+    (bin_ / "lab").write_text("#!/bin/sh\n")
+    (bin_ / "lab").chmod(0o755)
+    with pytest.raises(MachineError, match="is another program"):
+        doctor.fix_sudo(path, program)
+    with pytest.raises(MachineError, match="has none of"):
+        doctor.fix_sudo("/sbin", program)

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from lab.app.request import RunRequest
-from lab.cli.emulate import as_stored, show_plan
+from lab.cli.emulate import as_stored, parts, show_plan
 from lab.runs import capacity_estimate
 from lab.runs.run_folder import RunFolder
 from overlays.weave import router
 from tests.paths import FIXTURES
 from tests.unit.command_line import Lab
 from tests.unit.fakes import manifest
+from tests.unit.synthetic import recorded_run
 
 FIXTURES = FIXTURES / "dsl"
 
@@ -63,9 +64,9 @@ def test_a_dry_run_leaves_out_an_overlay_that_cannot_be_had_and_says_why(
 ) -> None:
     monkeypatch.setattr(router, "program", lambda: None)
     show_plan(RunRequest("multihop", overlays=("all",), only=("hops=5",)))
-    first, *lines = capsys.readouterr().out.splitlines()
-    assert first.startswith("weave is left out: no Weave router's program is here; put ")
-    assert not [line for line in lines if line.startswith("weave")]
+    lines = capsys.readouterr().out.splitlines()
+    (left_out,) = (line for line in lines if line.startswith("weave"))
+    assert left_out.startswith("weave is left out: no Weave router's program is here; put ")
     assert any(line.startswith("underlay/tcp/") for line in lines)
 
 
@@ -96,3 +97,15 @@ def test_a_dry_run_in_virtual_time_counts_bring_ups_and_knows_no_limit_of_the_ma
     once, thrice = (lab(*words, "--bringups", n)[1].splitlines()[-2:] for n in (1, 3))
     assert "daemons in a row" not in once[-1]
     assert float(thrice[0].split()[2]) == pytest.approx(3 * float(once[0].split()[2]), abs=0.21)
+
+
+def test_the_end_says_how_long_each_part_took(tmp_path: Path) -> None:
+    path = recorded_run(tmp_path)
+    with RunFolder.resume(path) as folder:
+        folder.manifest.timing.update(
+            {"bring-up": {"hosts": 20.0, "links": 4.0}, "underlay": {"samples": 65.0}}
+        )
+        folder.save()
+    assert parts(path, 3.0, 100.0) == (
+        "times: bring-up 24 s, underlay 1:05 min, figures and page 3.0 s; in all 1:40 min"
+    )

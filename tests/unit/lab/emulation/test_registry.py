@@ -15,6 +15,7 @@ from lab.emulation.registry import claim, find, find_any, read, records
 from lab.errors import LabError, UnknownName
 from lab.live.inspect import look
 from lab.util import paths
+from lab.util.version import number
 from tests.unit.lab_record import a_lab
 from tests.unit.power_cuts import PowerCuts
 
@@ -36,6 +37,21 @@ def test_a_record_of_before_is_of_hosts_with_docker(own_folders: Path) -> None:
     assert again is not None
     assert again.daemons == "docker"
     assert not any(host.light for host in again.hosts)
+
+
+def test_a_record_of_another_version_that_cannot_be_read_says_whose_it_is(own_folders: Path) -> None:
+    made = a_lab()
+    file = own_folders / "state" / "labs" / f"{made.lab_id}.json"
+    stored = json.loads(file.read_text())
+    assert stored["version"] == number()
+    # a newer one has a field that this one does not know
+    file.write_text(json.dumps({**stored, "version": "99.0", "new": 1}))
+    with pytest.raises(LabError, match=r"written by version 99\.0 of the lab, and this is .*'lab down"):
+        find(made.lab_id)
+    # one of before has no version, and is read as it is
+    del stored["version"]
+    file.write_text(json.dumps(stored))
+    assert find(made.lab_id).version == ""
 
 
 def test_a_lab_is_found_by_name_by_id_and_by_being_the_only_one() -> None:

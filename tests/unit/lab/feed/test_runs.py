@@ -117,7 +117,18 @@ def test_a_recording_that_cannot_be_written_does_not_stop_the_run(
         monkeypatch.setattr(recorder.RecordingFile, "write", full)
         for event in EVENTS:
             emit(event)
-    assert heard == list(EVENTS)
+    assert heard == [*EVENTS, Note("the recording ended: No space left on device")]
+
+
+def test_a_run_whose_recording_cannot_begin_is_measured_all_the_same(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    with new_folder(tmp_path) as folder:
+        (folder.path / NAME).write_bytes(b"no gzip")
+        with recorded(folder, [CELL], "no such lab", heard.append, measure=True) as emit:
+            emit(EVENTS[0])
+    assert isinstance(heard[0], Note)
+    assert heard[0].text.startswith("this run is not recorded: ")
+    assert heard[1:] == [EVENTS[0]]
 
 
 def test_a_run_without_a_recording_is_told_from_its_samples(tmp_path: Path) -> None:

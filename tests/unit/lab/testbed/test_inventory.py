@@ -13,7 +13,7 @@ from lab import catalog
 from lab.errors import FileError, InventoryError
 from lab.hosts.ssh_connection import SshSettings
 from lab.testbed import inventory
-from lab.testbed.inventory import Inventory, check, read, template
+from lab.testbed.inventory import TO_FILL_IN, Inventory, check, read, template
 from tests.paths import ROOT
 
 CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
@@ -150,3 +150,16 @@ def test_a_jump_host_has_the_login_of_the_others_unless_it_names_one(
     way = read(written(tmp_path, text)).ssh_settings("A", tmp_path, accept_new=True).jump
     assert way is not None
     assert (way.address, way.port, way.user, way.accept_new) == (address, port, user, True)
+
+
+def test_hosts_that_are_missing_unknown_or_without_an_address_are_named(tmp_path: Path) -> None:
+    text = WHOLE.replace("AMS:", "AMX:").replace(
+        "BRA: {address: bra.example", f"BRA: {{address: {TO_FILL_IN}"
+    )
+    far = text.replace("hosts:\n", "hosts:\n  Q: {address: 192.0.2.9}\n")
+    with pytest.raises(InventoryError) as caught:
+        check(read(written(tmp_path, far)), CHAIN, "inventory.yaml")
+    assert str(caught.value) == (
+        "inventory.yaml: host AMS of topology linear is missing; Q is no host of topology linear; "
+        "AMX is no host of topology linear; did you mean AMS?; BRA has no address yet"
+    )

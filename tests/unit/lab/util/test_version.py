@@ -30,3 +30,9 @@ def test_the_commit_is_named_and_changes_are_marked(tmp_path: Path) -> None:
     assert version(tmp_path) == f"{installed('overlay-lab')}, commit {commit}"
     (tmp_path / "file").write_text("two")
     assert version(tmp_path).endswith(f"commit {commit}+")
+
+
+def test_what_was_built_has_the_commit_that_was_stored_in_it(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "commit.txt").write_text("0123456+\n")
+    assert version(tmp_path).endswith(", commit 0123456+")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from lab import catalog
 from lab.errors import OverlayError
 from lab.hosts.daemons import PIDS
+from lab.hosts.host import Result
 from overlays.common.etcd import Etcd
 from overlays.flannel.overlay import (
     AGAIN,
@@ -88,3 +90,15 @@ class TestFlannel:
     def test_the_backend_is_always_said(self) -> None:
         for backend in Flannel.modes:
             assert Flannel(backend=backend).configuration()["Backend"]["Type"] == backend
+
+
+@pytest.mark.parametrize(
+    ("err", "said"), [("curl: refused\n", "curl: refused"), ("", "flanneld does not answer yet")]
+)
+async def test_a_flanneld_that_does_not_answer_yet_is_waited_for(err: str, said: str) -> None:
+    class Host(FakeHost):
+        async def run(self, argv: Sequence[str], **_: Any) -> Result:
+            return Result(tuple(argv), 7, "", err, 0.0)
+
+    host = Host("AMS")
+    assert await flannel(host)._lacking(host) == said

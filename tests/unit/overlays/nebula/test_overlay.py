@@ -106,3 +106,28 @@ async def test_private_keys_stay_where_they_are_made() -> None:
 def test_what_a_host_lacks() -> None:
     lacking = parse("nebula").prerequisites(HostFacts("6.1", "x86_64", ()))
     assert [missing.what for missing in lacking] == ["the program nebula", "the device /dev/net/tun"]
+
+
+@pytest.mark.parametrize(("spec", "again"), [("nebula:relays=on", True), ("nebula", False)])
+async def test_with_relays_other_links_start_the_daemons_again(
+    spec: str, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay, hosts = await installed(spec)
+    stopped, rerouted, installs = list[str](), list[Any](), list[Any]()
+
+    async def reroute(topology: Any, port: Any) -> None:
+        rerouted.append((topology, port))
+
+    async def install(hosts: Any, topology: Any) -> None:
+        installs.append((list(hosts), topology))
+
+    async def stop(self: FakeHost, name: str) -> None:
+        stopped.append(f"{self.name} {name}")
+
+    monkeypatch.setattr(overlay, "reroute", reroute)
+    monkeypatch.setattr(overlay, "install", install)
+    monkeypatch.setattr(FakeHost, "stop", stop)
+    await overlay.rewire(CHAIN)
+    assert rerouted == [(CHAIN, nebula.PORT)]
+    assert installs == ([(hosts, CHAIN)] if again else [])
+    assert stopped == ([f"{host.name} nebula" for host in hosts] if again else [])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from overlays.weave import router as weaver
 from overlays.weave import status as weave_status
 from tests.paths import FIXTURES
@@ -35,3 +37,39 @@ class TestWeaveStatus:
     def test_encryption_is_read_from_the_connection(self) -> None:
         assert [c.encrypted for c in self.report("encrypted").connections] == [True]
         assert [c.mtu for c in self.report("encrypted").connections] == [1414]
+
+
+def connection(**more: object) -> dict[str, object]:
+    attributes = {"name": "fastdp", "mtu": 1376, **more}
+    return {"Address": "192.0.2.1:6783", "State": "established", "Attrs": attributes, "Info": "x"}
+
+
+@pytest.mark.parametrize(
+    ("mtu", "ready", "said"),
+    [
+        (60_000, True, ""),
+        (60_001, True, "the path MTU is not verified yet"),
+        (1376, False, "not ready"),
+        (60_001, False, "the path MTU is not verified yet"),
+    ],
+)
+def test_a_router_is_ready_when_the_paths_are_measured_and_it_says_so(
+    mtu: int, ready: bool, said: str
+) -> None:
+    report = weave_status.parse({"Ready": ready, "Router": {"Connections": [connection(mtu=mtu)]}})
+    assert report.lacking(["192.0.2.1"], [], "fastdp") == said
+
+
+def test_a_report_that_says_little_has_connections_without_values() -> None:
+    assert weave_status.parse({}) == weave_status.Report("", "", False, (), {})
+    (one,) = weave_status.parse({"Router": {"Connections": [{}]}}).connections
+    assert one == weave_status.Connection("", "", "", 0, False, "")
+    assert not one.established
+
+
+def test_a_neighbour_that_is_not_connected_is_told_with_its_state() -> None:
+    row = {**connection(), "State": "failed"}
+    report = weave_status.parse({"Ready": True, "Router": {"Connections": [row]}})
+    assert report.lacking(["192.0.2.1", "192.0.2.2"], [], "sleeve") == (
+        "192.0.2.1 failed: x; 192.0.2.2 not connected"
+    )

@@ -221,10 +221,7 @@ def test_a_worker_runs_no_function_of_another_client(fleet: Fleet, tmp_path: Pat
     made = [tmp_path / name for name in ("by-task", "by-run")]
     with Client(fleet.address, set_as_default=False) as client:
         client.submit(os.mkdir, str(made[0]), pure=False)
-        with pytest.raises(Exception, match="subscriptable|run"):  # there is no such handler
+        with pytest.raises(Exception, match=r"subscriptable|run"):  # there is no such handler
             client.run(os.mkdir, str(made[1]))
         fleet.wait_for("a", r"refuses posix\.mkdir")
     assert not any(path.exists() for path in made)
-    fleet.client(1)  # and it still measures
-    assert fleet.status() == 0, fleet.output("client")
-    check(fleet.run(), 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 from lab.emulation.links.calibration import ABOVE, DEVIATIONS, TOLERANCE_MS, TOLERANCE_SHARE
 from lab.emulation.links.gauge import Flow, added
 from lab.emulation.links.link import DIRECTIONS, LinkState, Shape
-from lab.feed.objects import Asked, AskedLink, Row
+from lab.feed.objects import COLUMNS, Asked, AskedLink, Row
 from lab.runs.verdict import LATE_MEAN_MS
 
 #: Readings over which a loss is counted: the parts of one reading are some microseconds apart, in which
@@ -21,6 +21,8 @@ LEAST_PACKETS = 20
 #: Round trips in a row that must be wrong: one alone may have waited for a processor.
 WRONG = 3
 YES, NO = 1, 0
+#: The place of the lateness in a row.
+LATENESS = COLUMNS.index("lateness_ms")
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,15 @@ def row(number: int, direction: int, got: Measured, rtt: float | None, keeps: in
         None if got.late is None else round(got.late, 3),
         keeps,
     ]
+
+
+def with_lateness(got: Measured, told: Row | None) -> Measured:
+    """Return a direction with the lateness that was last told, where packets passed and none is known yet.
+
+    The wire is not asked at every look.
+    """
+    late = told[LATENESS] if told is not None and got.late is None and got.packets else None
+    return got if late is None else replace(got, late=float(late))
 
 
 def short(value: float) -> float | int:

@@ -102,6 +102,7 @@ class LinkWatch:
         keeps, sentence = history.judge(state, got, rtt)
         changed = sentence != history.why
         for direction, one in enumerate(got):
+            one = flows.with_lateness(one, history.told[direction])
             fresh = flows.row(number, direction, one, rtt, keeps)
             old = history.told[direction]
             if changed or old is None or old[_FIGURES] != fresh[_FIGURES]:

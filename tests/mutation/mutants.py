@@ -140,9 +140,9 @@ def _bare(statement: ast.stmt) -> bool:
 
 
 def _figure(node: ast.expr) -> bool:
-    """Tell a number, and a sum or product of numbers."""
+    """Tell a number, and a sum or product of numbers and of names of such."""
     if isinstance(node, ast.BinOp):
-        return _figure(node.left) and _figure(node.right)
+        return all(isinstance(side, ast.Name) or _figure(side) for side in (node.left, node.right))
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 

@@ -86,7 +86,7 @@ def test_every_fault_that_was_missed_once_is_caught() -> None:
 def test_faults_of_each_kind_are_found_and_can_be_parsed(tmp_path: Path) -> None:
     source = '''"""Words."""
 FIGURE = 10.0
-FIGURE = 1 << 20
+FIGURE = 1 << 20 * OTHER
 Type = Callable[[int], "words"]
 summary = ("words")
 @decorated(1)
@@ -119,7 +119,7 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     assert not [
         mutant
         for mutant in found
-        if mutant.before in ("10.0", "20", "1 << 20", "5.5", "7", '"words"', "1") and mutant.line < 15
+        if mutant.before in ("10.0", "20", "1 << 20 * OTHER", "5.5", "7", '"words"', "1") and mutant.line < 15
     ]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))

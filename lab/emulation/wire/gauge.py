@@ -19,6 +19,8 @@ from lab.errors import ShaperError
 
 #: The part of the daemon's time that questions may take; it answers one in this many times that.
 SHARE = 1000
+#: Seconds between two questions at most: an answer may wait for a processor here, and not there.
+LONGEST = 5.0
 
 
 class Late(NamedTuple):
@@ -72,7 +74,7 @@ class WireGauge(Gauge):
     def _ask(self) -> None:
         start = monotonic()
         answer = ask(self._folder, {"do": "late"})["late"]
-        self._again = start + (monotonic() - start) * SHARE
+        self._again = start + min(LONGEST, (monotonic() - start) * SHARE)
         self._late = {int(number): Late(*counts) for number, counts in answer.items()}
 
     def _counted(

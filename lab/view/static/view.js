@@ -1,6 +1,6 @@
 // The page: one source of objects, and the parts that show its state.
 
-import { METRICS, bytes, el, moment, number, say, standing } from "./format.js";
+import { bytes, el, moment, number, say, standing } from "./format.js";
 import { Live, Recorded, recording } from "./source.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
@@ -145,9 +145,11 @@ function header(model, now) {
   document.body.classList.toggle("stale", Boolean(words));
 }
 
+/** The map, where places are known and most hosts have one of their own; else the structure. */
 function prefer(now) {
-  const mapped = Boolean(now?.topology.hosts.length) && now.topology.hosts.every(host => host.at?.map);
-  const layout = mapped ? (shown.layout ?? "map") : "structure";
+  const hosts = now?.topology.hosts ?? [], mapped = Boolean(hosts.length) && hosts.every(host => host.at?.map);
+  const apart = new Set(hosts.map(host => host.site)).size >= 0.8 * hosts.length;
+  const layout = mapped ? (shown.layout ?? (apart ? "map" : "structure")) : "structure";
   at("by-map").disabled = !mapped;
   for (const name of ["map", "structure"]) at(`by-${name}`).setAttribute("aria-pressed", String(layout === name));
   return layout;
@@ -185,6 +187,7 @@ function write() {
   const now = lab(), latest = run();
   at("main").hidden = !now && !latest;
   header(model, now);
+  says();
   tiles(model, now);
   details.show(model, now, shown.choice, shown.pair);
   at("tab-run").hidden = !latest;
@@ -201,14 +204,17 @@ function write() {
 // --- what the reader sets
 
 at("lab").addEventListener("change", event => { shown.lab = event.target.value; choose(null, null); });
-at("metric").addEventListener("change", event => { shown.metric = event.target.value; says(); changed(); });
+at("metric").addEventListener("change", event => { shown.metric = event.target.value; changed(); render(); });
 for (const name of ["map", "structure"]) at(`by-${name}`).addEventListener("click", () => { shown.layout = name; picture.move(1, [0, 0]); changed(); });
 at("zoom-in").addEventListener("click", () => picture.move(picture.zoom * 1.4));
 at("zoom-out").addEventListener("click", () => picture.move(picture.zoom / 1.4));
 at("zoom-fit").addEventListener("click", () => picture.move(1, [0, 0]));
 addEventListener("keydown", event => { if (event.key === "Escape" && !at("shell").open && event.target !== at("canvas")) choose(null, null); });
-const says = () => say(at("metric-says"), SAYS[shown.metric] ?? METRICS[shown.metric].says);
-says();
+/** How the picture is read: bars and discs, or widths where there are many hosts. */
+function says() {
+  const what = SAYS[shown.metric];
+  say(at("reading"), picture.crowd ? `The wider a line, the more of it: ${what}.` : `A bar grows from the sender: ${what}. The disc of a host: CPU, of its quota.`);
+}
 
 const THEMES = { "": "◐ system", light: "○ light", dark: "● dark" };
 function theme(name) {

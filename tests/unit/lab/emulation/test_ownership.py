@@ -220,3 +220,16 @@ def test_only_root_looks_into_the_folder_of_a_lab_and_a_new_one_owns_nothing() -
     made.forget()
     assert made.owned("container") == []
     assert labs() == []
+
+
+def test_a_process_that_was_started_for_a_lab_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = LabState.create()
+    monkeypatch.delenv(ownership.VARIABLE, raising=False)
+    assert LabState.around() is None
+    monkeypatch.setenv(ownership.VARIABLE, state.mark)
+    found = LabState.around()
+    assert found is not None
+    assert found.lab_id == state.lab_id
+    monkeypatch.setenv(ownership.VARIABLE, f"{state.lab_id}-of-another-lab")
+    assert LabState.around() is None
+    state.forget()

@@ -82,6 +82,14 @@ def test_settings_of_the_way_back_are_told_only_where_they_differ() -> None:
     assert flows.asked(other)["asked"]["down"] is True
 
 
+def test_the_lateness_that_was_last_told_stays_while_packets_pass() -> None:
+    told, unknown = flows.row(0, 0, GOOD, None, 1), replace(GOOD, late=None)
+    assert flows.with_lateness(unknown, told).late == GOOD.late
+    assert flows.with_lateness(replace(GOOD, late=0.2), told).late == 0.2
+    assert flows.with_lateness(replace(unknown, packets=0.0), told).late is None
+    assert flows.with_lateness(unknown, None).late is None
+
+
 def test_a_row_has_short_figures() -> None:
     row = flows.row(7, 1, replace(GOOD, rate=12.3456789, packets=2000.0), None, None)
     assert row == [7, 1, 12.35, 2000, None, 0.0, 0, 0, 0, 0.05, None]

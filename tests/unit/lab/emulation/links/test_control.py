@@ -9,6 +9,7 @@ import pytest
 from lab.emulation.links.control import Links
 from lab.emulation.links.link import Wiring
 from lab.errors import ShaperError, UnknownName
+from lab.topology.schedule import Change
 from tests.unit.lab.emulation.links import fakes
 from tests.unit.lab.emulation.links.fakes import Kernel, StoredShaper
 
@@ -63,3 +64,20 @@ async def test_a_namespace_without_bridges_has_none_up(links: Links, kernel: Ker
     kernel.silent = True
     with pytest.raises(ShaperError, match="AMS-PRG was up, and is no longer"):
         await links.check()
+
+
+async def test_each_change_of_a_schedule_is_carried_out(
+    links: Links, shaper: StoredShaper, kernel: Kernel
+) -> None:
+    def state() -> tuple[bool, bool, float | None, float | None]:
+        link = shaper.states["AMS-PRG"]
+        return kernel.up, link.down, link.ab.rate, link.ba.rate
+
+    await links.carry_out(Change(1.0, "AMS-PRG", "set", "PRG", (("rate", 5.0),)))
+    assert state() == (True, False, 200.0, 5.0)
+    await links.carry_out(Change(2.0, "AMS-PRG", "down"))
+    assert state() == (False, True, 200.0, 5.0)
+    await links.carry_out(Change(3.0, "AMS-PRG", "up"))
+    assert state() == (True, False, 200.0, 5.0)
+    await links.carry_out(Change(4.0, "AMS-PRG", "reset"))
+    assert state() == (True, False, 200.0, 200.0)

@@ -29,7 +29,8 @@ from lab.live.ping_all import Pair
 from lab.live.session import Session
 from lab.report import export
 from lab.runs import run_folder
-from lab.runs.sample import CLOCKS, Clock
+from lab.runs.pack import runs_in
+from lab.runs.sample import CLOCKS, Clock, Sample
 from lab.topology import Topology
 from lab.util.event_loop import EventLoopThread
 from lab.util.locks import lab_lock
@@ -46,17 +47,21 @@ def results(*runs: str | Path) -> Any:
     ``lab.results("results/multihop-…").query("valid").groupby("overlay")["value.mean_ms"].mean()``
 
     Args:
-        runs: run folders, one or several. The column ``run`` tells their samples apart.
+        runs: run folders and packs, one or several. The column ``run`` tells their samples apart.
 
     Raises:
-        RunError: a folder holds no run, or one of another schema.
+        RunError: a folder holds no run, or one of another schema; or a pack is none.
         MachineError: pandas is not installed.
     """
     try:
         import pandas
     except ImportError:
         raise MachineError("lab.results needs pandas; pip install pandas, or use lab results --csv") from None
-    return pandas.DataFrame(export.rows([one for run in runs for one in run_folder.read(Path(run)).samples]))
+    samples: list[Sample] = []
+    for run in runs:
+        with runs_in(Path(run)) as found:
+            samples += [sample for one in found for sample in one.samples]
+    return pandas.DataFrame(export.rows(samples))
 
 
 def emulate(

@@ -186,3 +186,7 @@ class BoxError(LabError, RuntimeError):
 
 class RunError(LabError, RuntimeError):
     """A run folder that cannot be read, resumed or written."""
+
+
+class PackError(RunError):
+    """An archive that is no pack of runs, or not a whole one."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from experiments.common import claims
 from lab.errors import MeasureError
 from lab.hosts.host import Endpoint
-from lab.measure import iperf3, netperf, tool, tool_servers
+from lab.measure import iperf3, netperf, receive_errors, tool, tool_servers
 from lab.report import charts
 from lab.report.charts import Chart
 from lab.report.presentation import PresentedExperiment
@@ -21,6 +21,8 @@ from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 LATENCY, TCP, UDP, UDP_SMALL = "latency", "tcp", "udp", "udp1470"
+#: The fact of a sample: datagrams that found the receiving socket's buffer full.
+OVERFLOW = "receive_buffer_errors"
 #: The control, the three overlays of 2016, and the one that relays in user space on every machine.
 OVERLAYS = ("underlay", "libnetwork", "flannel", "weave", "tinc")
 #: First letters of the hosts of an overlay's own pair, where there are four; others use the first pair.
@@ -34,6 +36,8 @@ class Tool:
     argv: Callable[[str, Cell], list[str]]
     parse: Callable[[str], Mapping[str, float]]
     facts: Callable[[str], Mapping[str, str]] = lambda raw: {}
+    #: Count the datagrams that the target's program was too slow to take, as the fact `OVERFLOW`.
+    counts_overflow: bool = False
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint], **facts: str) -> Reading:
         """Run the tool between the endpoints that a cell's `from` and `to` name; add `facts` to the reading.
@@ -43,7 +47,10 @@ class Tool:
         """
         source, target = endpoints[cell.params["from"]], endpoints[cell.params["to"]]
         argv = self.argv(target.address_for(cell.params["from"]), cell)
+        before = await receive_errors.read(target) if self.counts_overflow else None
         result = await tool.execute(source, argv, cell.duration)
+        if before is not None and (after := await receive_errors.read(target)) is not None:
+            facts[OVERFLOW] = str(after - before)
         raw = result.stdout if result.status == 0 else tool.output(result)
         try:
             values = self.parse(raw)
@@ -74,7 +81,7 @@ def udp(datagram: int | None = None) -> Tool:
         offered = cell.rate or iperf3.UDP_OFFERED
         return iperf3.udp_argv(to, cell.seconds, cell.warmup, offered=offered, datagram=datagram)
 
-    return Tool(argv, iperf3.parse_udp, iperf3.facts)
+    return Tool(argv, iperf3.parse_udp, iperf3.facts, counts_overflow=True)
 
 
 def latency() -> Tool:

@@ -128,6 +128,13 @@ def across_the_mtu(run: StoredRun, band: Band) -> Checks:
     ]
 
 
+def encapsulated(run: StoredRun, band: Band) -> Checks:
+    """Compare the control's datagrams that fit one packet everywhere to each overlay's."""
+    rows = partial(counts, run, metric=UDP, size=FITS)
+    unit = f"of the {CONTROL}'s"
+    return [check(name, band, rows(CONTROL), rows(name), unit) for name in overlays(run)]
+
+
 def as_published(run: StoredRun, _: Band) -> Checks:
     """Compare the control's datagrams of 1470 bytes to each overlay's; the band is that of the links."""
     rows = partial(counts, run, metric=UDP, size=PROFILED_SIZE)
@@ -179,6 +186,7 @@ CLAIMS = common.of(
         "offload_gains": offload_gains,
         "without_offload": without_offload,
         "across_the_mtu": across_the_mtu,
+        "encapsulated": encapsulated,
         "as_published": as_published,
         "openvswitch_costs": openvswitch_costs,
         "exact": exact,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.report.claims import Claim
     from lab.report.presentation import PresentedExperiment
     from lab.runs.experiment import Cell, Experiment, Profile
+    from lab.runs.manifest import Manifest
     from lab.topology import Topology
     from overlays.base import Overlay
 
@@ -192,15 +193,26 @@ def _shaped_topology(request: RunRequest, experiment: Experiment, profile: Profi
 
 def _resumed_plan(experiment: PresentedExperiment, path: Path, verb: str) -> RunPlan:
     """Return the plan with which a run folder was begun: a resumed run has the same conditions."""
-    from lab.runs.experiment import Profile
     from lab.runs.run_folder import read
-    from lab.topology import Topology
 
     manifest = read(path).manifest
     if manifest.experiment != experiment.name:
         raise RunError(
             f"{path} is a run of {manifest.experiment!r}; resume it with '{verb} {manifest.experiment}'"
         )
+    return stored_plan(experiment, manifest)
+
+
+def stored_plan(experiment: PresentedExperiment, manifest: Manifest) -> RunPlan:
+    """Return the plan that a run was made by, as its manifest has it.
+
+    Raises:
+        UnknownName: no overlay has the name of one of its.
+        TopologyError: this version cannot read its topology.
+    """
+    from lab.runs.experiment import Profile
+    from lab.topology import Topology
+
     return RunPlan(
         experiment,
         Topology.from_dict(manifest.topology),

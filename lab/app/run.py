@@ -6,11 +6,12 @@ The two differ only in how the hosts are made (`PreparedLab`).
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,11 @@ from lab.feed.recorder import recorded
 from lab.hosts import command
 from lab.hosts.command import RunCommand
 from lab.measure.machine import NothingToRecord
-from lab.runs.environment import boot, environment
+from lab.runs.environment import PACKAGES_FILE, boot, environment, installed
 from lab.runs.event_log import logging
 from lab.runs.experiment import Experiment, Profile
 from lab.runs.manifest import Manifest, RunSession, check_same
-from lab.runs.run_folder import RunFolder, read, try_to_write
+from lab.runs.run_folder import READ_BACK, RunFolder, read, try_to_write
 from lab.runs.runner import described, run_experiment
 from lab.runs.target import RunTarget
 from lab.topology import Topology
@@ -48,6 +49,8 @@ class PreparedLab:
     calibration: dict[str, dict[str, float]]
     #: Called with the run's folder once it exists.
     on_folder: Callable[[Path], None] = lambda _: None
+    #: Texts for the run's folder, by the names of their files.
+    files: Mapping[str, str] = field(default_factory=dict)
     #: The id of the emulated lab; "" for real machines, and in virtual time.
     lab: str = ""
 
@@ -104,8 +107,16 @@ async def prepare_emulated(
         emulation.shaper.name,
         {**environment(await emulation.versions()), "daemons": emulation.daemons},
         calibration,
+        files={READ_BACK: await _read_back(emulation)},
         lab="" if request.clock == "virtual" else emulation.lab_id,
     )
+
+
+async def _read_back(emulation: Emulation) -> str:
+    """Return the settings of all links as the kernel reports them, as JSON: by link and direction."""
+    found = await emulation.shaper.read_back_all()
+    shapes = {link: {way: asdict(shape) for way, shape in ways.items()} for link, ways in found.items()}
+    return json.dumps({"shaper": emulation.shaper.name, "links": shapes}, indent=1) + "\n"
 
 
 async def measure_on(
@@ -119,6 +130,8 @@ async def measure_on(
         folder.manifest.timing["bring-up"] = timing
         folder.save()
         prepared.on_folder(folder.path)
+        for name, text in prepared.files.items():
+            folder.store(name, text)
         emit(Note(f"results go to {folder.path}"))
         try:
             with _recorded(folder, prepared, request, plan, logging(folder.path / "log", emit)) as told:
@@ -204,7 +217,9 @@ def this_session() -> RunSession:
 def open_folder(request: RunRequest, manifest: Manifest, emit: Emit) -> RunFolder:
     """Return a new run folder, or the one to go on with, after a check that the conditions are the same."""
     if request.resume is None:
-        return RunFolder.create(request.results, manifest)
+        folder = RunFolder.create(request.results, manifest)
+        folder.store(PACKAGES_FILE, installed())
+        return folder
     stored = read(request.resume).manifest
     same = {"only": stored.only, "seed": stored.seed}
     check_same(stored, manifest.model_copy(update=same))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Stop
@@ -29,6 +29,7 @@ from lab.util.documents import printable
 
 if TYPE_CHECKING:
     from lab.report.presentation import PresentedExperiment
+    from lab.report.questions import QuestionAnswer
     from lab.runs.run_folder import StoredRun
 
 #: How often a step that takes long is heard of in a pipe (s).
@@ -198,7 +199,8 @@ def result_tables(experiment: PresentedExperiment, run: StoredRun) -> Sequence[T
 
     tables = list(experiment.tables(run))
     if run.samples and experiment.claims:
-        tables.append(scorecard_table(scorecard({experiment.name: experiment.claims}, [run])))
+        rows = scorecard({experiment.name: experiment.claims}, [run])
+        tables.append(scorecard_table(rows, alone=not tables))
     return tables
 
 
@@ -207,35 +209,57 @@ def show_results(experiment: PresentedExperiment, path: Path) -> int:
 
     The run is held against its manifest; standard error says what is not whole.
     """
+    from lab.app.questions import answered
     from lab.report.html import write
     from lab.runs.run_folder import read
     from lab.runs.run_folder_check import faults
 
     run = read(path)
     files = list(experiment.figures(run, path / "figures")) if run.samples else []
-    files.append(write(run, experiment, path, files))
+    questions = answered([run]) if run.samples else []
+    files.append(write(run, experiment, path, files, questions))
     for table in result_tables(experiment, run):
         print()
         show(table)
     print("", *(file for file in files if file.suffix in (".svg", ".html")), sep="\n")
+    show_questions(questions)
     sentences = faults(run, experiment)
     for sentence in sentences:
         print(printable(sentence), file=sys.stderr)
     return 1 if sentences else 0
 
 
-def read_runs(paths: Sequence[Path]) -> list[StoredRun]:
-    """Read the runs in these folders; one that cannot be read is named and left out.
+def show_questions(questions: Sequence[QuestionAnswer], console: Console | None = None) -> None:
+    """Print the questions of studies with their answers, a sentence for each part, and the evidence."""
+    console = console or Console(highlight=False)
+
+    def say(words: str, style: str = "") -> None:
+        console.print(Text(printable(words), style), soft_wrap=not console.is_terminal)
+
+    for one in questions:
+        say(f"\n{one.question.text} ({one.question.source})", "bold")
+        for part in one.parts:
+            say(f"  {part.sentence}")
+        for part in one.parts:
+            for words in part.evidence:
+                say(f"  - {words}", "dim")
+
+
+def read_runs(paths: Sequence[Path], stack: ExitStack) -> list[StoredRun]:
+    """Read the runs in these folders and packs; one that cannot be read is named and left out.
+
+    The files of packs go when the stack is closed.
 
     Raises:
         RunError: not one of them can be read.
     """
-    from lab.runs.run_folder import read
+    from lab.runs.pack import runs_in
 
-    runs, errors = [], []
+    runs: list[StoredRun] = []
+    errors = []
     for path in paths:
         try:
-            runs.append(read(path))
+            runs += stack.enter_context(runs_in(path))
         except RunError as error:
             errors.append(error)
     if errors and not runs:

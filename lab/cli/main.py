@@ -38,7 +38,7 @@ PANELS = {
     ),
     "Experiments": ("run", "emulate", "worker", "capacity", "packetcost"),
     "See it": ("view", "events"),
-    "Results": ("results", "report"),
+    "Results": ("results", "report", "pack", "verify", "reproduce"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),
     "Real machines": ("testbed",),
     "This machine": ("doctor", "images"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders. Several are compared.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders and packs. Several runs are compared.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -44,11 +44,13 @@ def command(
 
     if claims and output:
         raise UsageError("--claims prints a table and writes no page; leave out -o")
-    found = read_runs(runs)
-    if claims:
-        sys.exit(_answer(found))
-    page = output or (files.within(runs[0], "report.html") if len(runs) == 1 else Path("report.html"))
-    _write(found, page)
+    with ExitStack() as stack:
+        found = read_runs(runs, stack)
+        if claims:
+            sys.exit(_answer(found))
+        own = len(runs) == 1 and runs[0].is_dir()
+        page = output or (files.within(runs[0], "report.html") if own else Path("report.html"))
+        write_page(found, page)
     typer.echo(page)
 
 
@@ -72,7 +74,13 @@ def _answer(runs: Sequence[StoredRun]) -> ExitCode:
     return ExitCode.CANNOT_TELL if all(row.answer.verdict == OPEN for row in rows) else ExitCode.DONE
 
 
-def _write(runs: Sequence[StoredRun], page: Path) -> None:
+def write_page(runs: Sequence[StoredRun], page: Path) -> None:
+    """Draw the figures of runs, and write one page of them.
+
+    Raises:
+        RunError: a run has what no page can be made of.
+    """
+    from lab.app.questions import answered
     from lab.app.request import all_claims, load_experiment
     from lab.report.html import RunSection, render_all
     from lab.util import files
@@ -91,4 +99,4 @@ def _write(runs: Sequence[StoredRun], page: Path) -> None:
         only = parts[0].experiment
         claims = all_claims() if len(parts) > 1 else {only.name: only.claims}
         with guarded(", ".join(str(part.run.path) for part in parts), RunError):
-            files.put(page, render_all(parts, claims))
+            files.put(page, render_all(parts, claims, answered(runs)))

@@ -163,7 +163,7 @@ def end_of(host: HostRecord) -> str:
     status, code, memory_ran_out, when = done.stdout.split(maxsplit=3)
     if status == "running":
         return "its container was restarted outside the lab"
-    reason = {"137": "it was killed", "143": "it was status to end"}.get(code, f"it ended with status {code}")
+    reason = {"137": "it was killed", "143": "a signal ended it"}.get(code, f"it ended with status {code}")
     more = ", as it ran out of memory" if memory_ran_out == "true" else ""
     return f"{reason}{more}, at {when.split('.')[0]}"
 

@@ -24,7 +24,12 @@ CONTROL = "underlay"
 #: The control and the overlays of 2016; none of them was encrypted.
 STUDIED = (CONTROL, "libnetwork", "flannel", "weave")
 #: Modes of these overlays that the studies did not measure, and what they had instead.
-OTHER_MODES = {("weave", "sleeve"): "the studies' Weave used its fast datapath"}
+OTHER_MODES = {
+    (
+        "weave",
+        "sleeve",
+    ): "the studies' Weave used its fast datapath, which a kernel with Open vSwitch has, or --clock virtual"
+}
 
 
 def studied(overlay: str) -> bool:

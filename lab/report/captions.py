@@ -119,17 +119,25 @@ def label(run: StoredRun, overlay: str) -> str:
     return ", ".join([name, *words]) + (f" ({shown})" if shown else "")
 
 
+#: States of an overlay that was not measured completely, in words.
+LACKING = {
+    "not obtainable": "not obtainable here",
+    "failed": "failed",
+    "pending": "not measured to its end",
+}
+
+
+def lacking(run: StoredRun) -> list[str]:
+    """Return half a sentence, without the reason, for every overlay that was not measured completely."""
+    overlays = run.manifest.overlays.items()
+    return [f"{name}: {LACKING[one.state]}" for name, one in overlays if one.state in LACKING]
+
+
 def not_measured(run: StoredRun) -> list[str]:
     """Return a sentence, with the reason, for every overlay that was not measured completely."""
-    sentences = []
-    for name, overlay in run.manifest.overlays.items():
-        if overlay.state == "not obtainable":
-            sentences.append(f"{name}: not obtainable here: {overlay.reason}; {overlay.remedy}")
-        elif overlay.state == "failed":
-            sentences.append(f"{name}: failed: {overlay.reason}")
-        elif overlay.state == "pending":
-            sentences.append(f"{name}: not measured to its end")
-    return sentences
+    overlays = [one for one in run.manifest.overlays.values() if one.state in LACKING]
+    reasons = ("; ".join(filter(None, (one.reason, one.remedy))) for one in overlays)
+    return [": ".join(filter(None, pair)) for pair in zip(lacking(run), reasons, strict=True)]
 
 
 def verdicts(run: StoredRun) -> list[str]:

@@ -88,6 +88,8 @@ class CheckResult:
     label: str = ""
 
 
+#: What would tell where no sample counts.
+SLOWER = "a lower --rate, a quiet machine, or --clock virtual would tell"
 #: The checks of a claim, and the results of those that are decided already.
 Checks = Sequence[Check | CheckResult]
 
@@ -134,6 +136,8 @@ class Claim:
     file: Path | None = None
     #: What here differs from the study, so that no answer would be about its claim; empty for nothing.
     differs: str = ""
+    #: Its name in that file.
+    id: str = ""
 
     def answer(self, run: StoredRun) -> Answer:
         """Answer the claim from the samples of this run; one that depends on which of them count is none."""
@@ -152,7 +156,7 @@ class Claim:
     def _answer(self, run: StoredRun) -> Answer:
         checks = self.checks(run)
         if not checks:
-            missing = "; ".join(captions.not_measured(run))
+            missing = "; ".join(captions.lacking(run))
             return Answer(OPEN, [undecided(missing or "the run has no samples for it")])
         wide = 1 - (1 - CONFIDENCE) / len(checks)
         inside, outside = (CONFIDENCE, wide) if self.need == "all" else (wide, CONFIDENCE)
@@ -190,7 +194,7 @@ def judge(check: Check, inside: float = CONFIDENCE, outside: float = CONFIDENCE)
     unit = f" {check.unit}" if check.unit else ""
     number = f"{found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}"
     words = f"{check.label}: {number}, claimed {check.band}"
-    words += "" if verdict != OPEN else ", which the interval does not decide"
+    words += "" if verdict != OPEN else ", which the interval does not decide; more bring-ups would"
     return CheckResult(verdict, words, number, check.label)
 
 
@@ -228,7 +232,10 @@ def lacking(group: Group, what: str) -> str:
     if len(group.blocks) >= ENOUGH_FOR_INTERVAL:
         return ""
     if group.invalid and not group.valid:
-        return f"{what} has no valid sample of {len(group.invalid)}: this machine or the overlay set the pace"
+        words = (
+            f"{what} has no valid sample of {len(group.invalid)}: this machine or the overlay set the pace"
+        )
+        return f"{words}; {SLOWER}"
     if not group.valid:
         return f"{what} was not measured"
     return f"{what} has valid samples of {len(group.blocks)} bring-ups, {ENOUGH_FOR_INTERVAL} are needed"
@@ -324,6 +331,8 @@ class ScorecardRow:
     run: str
     answer: Answer
     stored: Mapping[str, str] | None = None
+    #: Sentences about what the run lacks, with the reasons.
+    lacking: Sequence[str] = ()
 
     @property
     def evidence(self) -> str:
@@ -351,15 +360,24 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
             by = claim.command or f"emulate {name}"
             missing = Answer(OPEN, [undecided(f"no run of {name}; make one with '{by}'")])
             rows += [
-                ScorecardRow(claim, run.manifest.run, claim.answer(run), run.manifest.claims)
+                ScorecardRow(
+                    claim,
+                    run.manifest.run,
+                    claim.answer(run),
+                    run.manifest.claims,
+                    captions.not_measured(run),
+                )
                 for run in own_runs
             ]
             rows += [] if own_runs else [ScorecardRow(claim, "", missing)]
     return rows
 
 
-def scorecard_table(rows: Sequence[ScorecardRow]) -> Table:
-    """Make a table of the scorecard: the answer, what was measured, the evidence or the reason."""
+def scorecard_table(rows: Sequence[ScorecardRow], *, alone: bool = True) -> Table:
+    """Make a table of the scorecard: the answer, what was measured, the evidence or the reason.
+
+    Reasons for what runs lack are below it once where it stands `alone`; other tables of a run have them.
+    """
     counts = Counter(row.answer.verdict for row in rows)
     words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
     sections = [
@@ -369,5 +387,7 @@ def scorecard_table(rows: Sequence[ScorecardRow]) -> Table:
         )
         for row in rows
     ]
+    lacks = {sentence: row.run for row in rows for sentence in row.lacking} if alone else {}
     notes = ["intervals of 95 %, wider where one of several checks decides alone"]
+    notes += [f"run {run}: {sentence}" for sentence, run in lacks.items()]
     return Table(f"scorecard: {words}", ["answer", "run", "measured", "evidence"], sections, notes)

@@ -59,6 +59,15 @@ def _conditions(run: StoredRun) -> Iterator[tuple[str, str]]:
     yield "rate, Mbit/s", str(manifest.rate)
     yield "shaper", manifest.shaper
     yield "profile", str(manifest.profile.get("name"))
+    yield "CPUs per host", str(manifest.profile.get("cpus"))
+    yield "clock", manifest.clock
+    yield (
+        "work costs, µs",
+        ", ".join(f"{name} {price:g}" for name, price in manifest.costs.items()) or "nothing",
+    )
+    yield "seed", str(manifest.seed)
+    yield "bring-ups", str(manifest.bring_ups)
+    yield "samples that count", f"{sum(s.valid for s in run.samples)} of {len(run.samples)}"
     yield from _flat("", manifest.environment)
 
 

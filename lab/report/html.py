@@ -16,6 +16,7 @@ from lab.report import captions, comparison, ratios
 from lab.report.cell_stats import COLUMNS, main_value, rows
 from lab.report.claims import Claim, Verdict, scorecard
 from lab.report.presentation import PresentedExperiment
+from lab.report.questions import QuestionAnswer
 from lab.report.statistics import ENOUGH_FOR_INTERVAL
 from lab.report.tables import Section, Table
 from lab.runs.run_folder import StoredRun
@@ -43,19 +44,35 @@ class RunSection:
     figures: Sequence[Path] = ()
 
 
-def write(run: StoredRun, experiment: PresentedExperiment, folder: Path, figures: Sequence[Path]) -> Path:
-    """Write ``report.html`` with these figures; return its path."""
+def write(
+    run: StoredRun,
+    experiment: PresentedExperiment,
+    folder: Path,
+    figures: Sequence[Path],
+    questions: Sequence[QuestionAnswer] = (),
+) -> Path:
+    """Write ``report.html`` with these figures and answers; return its path."""
     page = folder / PAGE
-    files.replace(page, render(run, experiment, figures))
+    files.replace(page, render(run, experiment, figures, questions))
     return page
 
 
-def render(run: StoredRun, experiment: PresentedExperiment, figures: Sequence[Path]) -> str:
+def render(
+    run: StoredRun,
+    experiment: PresentedExperiment,
+    figures: Sequence[Path],
+    questions: Sequence[QuestionAnswer] = (),
+) -> str:
     """Render the page of one run, with the claims of its experiment."""
-    return render_all([RunSection(run, experiment, figures)], {experiment.name: experiment.claims})
+    parts = [RunSection(run, experiment, figures)]
+    return render_all(parts, {experiment.name: experiment.claims}, questions)
 
 
-def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]]) -> str:
+def render_all(
+    parts: Sequence[RunSection],
+    claims: Mapping[str, Sequence[Claim]],
+    questions: Sequence[QuestionAnswer] = (),
+) -> str:
     """Render the page of several runs, and of claims by experiment; everything from a run is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -74,6 +91,7 @@ def render_all(parts: Sequence[RunSection], claims: Mapping[str, Sequence[Claim]
         first=FIRST_FIGURES,
         measured=any(run.samples for run in runs),
         chapters=[_chapter(part) for part in parts],
+        questions=questions,
         comparisons=list(comparison.tables(runs)),
         scorecard=sorted(answered, key=lambda row: get_args(Verdict).index(row.answer.verdict)),
         counts={

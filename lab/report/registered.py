@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from math import inf
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lab.errors import ClaimsError
 from lab.formats import yaml_loader
@@ -64,12 +65,57 @@ class RegisteredClaim(BaseModel):
     differs: str = ""
 
 
+class QuestionPart(BaseModel):
+    """One sentence of the answer to a question, for each outcome of the claims that decide it.
+
+    A sentence has their numbers: ``{id}`` those of one claim, ``{found}`` those of all that decide.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    #: The subject of the sentence that says that it cannot be told.
+    subject: Words
+    claims: Annotated[list[Words], Field(min_length=1)]
+    need: Need = "all"
+    reproduced: Words
+    refuted: Annotated[Words, Field(alias="not reproduced")]
+    #: Half a sentence on what would tell.
+    tell: Words
+
+    @model_validator(mode="after")
+    def _known_numbers(self) -> QuestionPart:
+        """Refuse a sentence with the number of something else than its claims."""
+        for text in (self.reproduced, self.refuted):
+            if others := {name for _, name, _, _ in Formatter().parse(text) if name} - {
+                *self.claims,
+                "found",
+            }:
+                raise ValueError(f"{{{min(others)}}} is none of its claims")
+        return self
+
+
+class Question(BaseModel):
+    """A question that claims answer, part by part."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Words
+    text: Words
+    source: Words
+    #: The experiments whose runs end with its answer.
+    after: Annotated[list[Words], Field(min_length=1)]
+    parts: Annotated[list[QuestionPart], Field(min_length=1)]
+
+
 class ClaimsFile(BaseModel):
-    """The claims of one study."""
+    """The claims of one study, and the questions that they answer."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     study: Words
+    #: Packs of stored runs, relative to the file: they answer where there is no other run.
+    stored: list[Words] = []
+    questions: list[Question] = []
     claims: list[RegisteredClaim]
 
 
@@ -128,6 +174,7 @@ def _claim(file: Path, entry: RegisteredClaim, statistics: Mapping[str, Statisti
         entry.every_mode,
         file,
         entry.differs,
+        entry.id,
     )
 
 

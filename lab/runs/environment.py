@@ -7,13 +7,15 @@ import platform
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
 from lab.measure.cgroups import read_text
 
 PACKAGES = ("overlay-lab", "networkx", "numpy", "scipy", "matplotlib", "docker", "mininet")
+#: The file of a run folder with every package that was installed (`installed`).
+PACKAGES_FILE = "packages.txt"
 #: Kernel settings that throughput depends on; read in the machine's own network namespace,
 #: from which a new one takes its defaults.
 SYSCTLS = (
@@ -51,6 +53,12 @@ def packages() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             installed[name] = version(name)
     return installed
+
+
+def installed() -> str:
+    """Return every Python package that is installed here, with its version, one in a line."""
+    found = {(one.name or "").lower(): one.version for one in distributions()}
+    return "".join(f"{name}=={number}\n" for name, number in sorted(found.items()) if name)
 
 
 def boot(proc: Path = Path("/proc")) -> str:

@@ -32,6 +32,8 @@ from lab.util.files import make_folder, replace, sync_folder
 MANIFEST, SAMPLES, RAW, LOCK, LOG = "manifest.json", "samples.jsonl", "raw", "lock", "log"
 #: The folder of what commands on real hosts printed, a file per host.
 HOSTS = "hosts"
+#: The file with the settings of the links, as the kernel reported them before the first sample.
+READ_BACK = "read-back.json"
 MANIFEST_SIZE = Bounds("manifest", size=16 * MIB)
 #: A sample takes some 4 kB: a hundred thousand of them.
 SAMPLES_SIZE = Bounds("file of samples", size=400 * MIB)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.errors import RunError
+from lab.errors import LabError, RunError
 from lab.runs.experiment import Experiment, Profile
 from lab.runs.progress import Progress
 from lab.runs.run_folder import StoredRun
@@ -52,8 +52,15 @@ def _cells(run: StoredRun, experiment: Experiment) -> Iterator[str]:
     """Cells without all their samples, of the available overlays."""
     manifest = run.manifest
     names = [name for name, state in manifest.overlays.items() if state.state != "not obtainable"]
-    topology = Topology.from_dict(manifest.topology)
-    grid = plan_cells(experiment, topology, names, Profile(**manifest.profile), manifest.only)
+    try:
+        topology = Topology.from_dict(manifest.topology)
+        grid = plan_cells(experiment, topology, names, Profile(**manifest.profile), manifest.only)
+    except LabError as error:
+        yield f"its cells are not known to this version: {error}"
+        return
+    except KeyError as error:  # of another version, or of somebody's own hand
+        yield f"its profile has nothing of the metric {error}, which {manifest.experiment} measures"
+        return
     for name, cells in grid.items():
         progress = Progress(cells, run.samples, bring_ups=manifest.bring_ups)
         for number in range(1, manifest.bring_ups + 1):

@@ -147,7 +147,7 @@ def content(
         LabError: what `refuse` makes: it cannot be read, it is too large, or it lies outside `beneath`.
     """
     try:
-        with _opened(file, pipes) as handle:
+        with opened(file, pipes) as handle:
             if beneath is not None and not _real(handle, file).is_relative_to(beneath.resolve()):
                 raise refuse(f"{printable(file)} leads out of {beneath}; that is not followed")
             data = _bytes(handle, bounds.size + 1)
@@ -163,8 +163,12 @@ def content(
 
 
 @contextmanager
-def _opened(file: Path, pipes: bool) -> Iterator[int]:
-    """A descriptor of the file; opening a pipe does not wait, and devices are refused."""
+def opened(file: Path, pipes: bool = False) -> Iterator[int]:
+    """Give a descriptor of a file; opening a pipe does not wait, and devices are refused.
+
+    Raises:
+        OSError: it cannot be opened, or it is no regular file.
+    """
     allowed = (stat.S_ISREG, stat.S_ISFIFO, stat.S_ISCHR, stat.S_ISSOCK) if pipes else (stat.S_ISREG,)
     mode = file.stat().st_mode
     if stat.S_ISDIR(mode):

@@ -246,6 +246,41 @@ def test_the_verbs_work_on_a_light_lab(nothing_left: None) -> None:
         assert lab("down", "light").returncode == 0
 
 
+def test_a_packed_run_is_measured_again_as_it_was(nothing_left: None, tmp_path: Path) -> None:
+    small = [
+        "--overlay",
+        "underlay",
+        "--bringups",
+        "1",
+        "--repetitions",
+        "1",
+        "--duration",
+        "1",
+        "--rate",
+        "5",
+    ]
+    where = ["--daemons", "none", "--cells", "udp1470", "--seed", "7", "--results", str(tmp_path / "theirs")]
+    first = lab("emulate", "throughput", *small, *where)
+    assert first.returncode == 0, first.stderr
+    (theirs,) = (tmp_path / "theirs").iterdir()
+    link = json.loads((theirs / "read-back.json").read_text())["links"]["AMS-BRA"]
+    assert (link["ab"]["rate"], link["ab"]["delay"]) == (5.0, 8.85)
+    assert re.search(r"^numpy==\d", (theirs / "packages.txt").read_text(), re.MULTILINE)
+    file = tmp_path / "theirs.pack.zip"
+    assert lab("pack", str(theirs), "-o", str(file)).returncode == 0
+    assert lab("verify", str(file)).returncode == 0
+    again = lab("reproduce", str(file), "--results", str(tmp_path / "ours"))
+    (ours,) = (tmp_path / "ours").iterdir()
+    one, other = (json.loads((run / "manifest.json").read_text()) for run in (theirs, ours))
+    for what in ("topology", "profile", "seed", "only", "rate", "shaper", "clock", "bring_ups"):
+        assert other[what] == one[what], what
+    # no claim can be told of one overlay in one bring-up
+    assert again.returncode == 3, again.stdout + again.stderr
+    row = re.search(r"^underlay/udp1470/\S+ +(\d\.\d\d).* +(\d\.\d\d)", again.stdout, re.MULTILINE)
+    assert row, again.stdout
+    assert all(4.0 < float(figure) < 5.0 for figure in row.groups()), row[0]
+
+
 async def test_what_needs_docker_is_refused_in_one_sentence(nothing_left: None) -> None:
     with pytest.raises(TopologyError, match="has no CPU share without Docker"):
         await Emulation(linear.topology().with_cpus(0.5), daemons="none").up()

@@ -35,7 +35,8 @@ INVENTORY = {
     "services": "systemctl list-units --type=service --state=running,failed --plain --no-legend "
     "| awk '{print $1,$3,$4}' | grep -vE 'user@|apt|man-db|systemd-hostnamed|dispatcher|tmpfiles' | sort",
     "connection": "nmcli -t -f NAME,DEVICE,STATE connection show --active | grep mine",
-    "of labs": "ls /run/lab /var/lib/lab/labs 2>/dev/null; pgrep -af 'lab[.]' | cut -d' ' -f2-",
+    "of labs": "find /run/lab /var/lib/lab/labs -type f 2>/dev/null | sort; "
+    "pgrep -af 'lab[.]' | cut -d' ' -f2-",
 }
 OF_SYSTEMD = ("services", "connection")
 COMPOSE = """\
@@ -234,14 +235,12 @@ def settings() -> str:
     for name, words in {
         "live-restore": {"live-restore": True},
         "iptables false": {"iptables": False},
-        "data-root": {"data-root": "/home/docker"},
+        "data-root": {"data-root": "/mnt/store/docker"},
         "userns-remap": {"userns-remap": "default"},
     }.items():
         text = json.dumps(words)
         sh(f"sudo mkdir -p /etc/docker; echo '{text}' | sudo tee /etc/docker/daemon.json")
         restart_docker()
-        if name == "data-root":
-            sh("sudo docker import -c 'CMD [\"x\"]' /dev/null lab/none", check=False)
         done = lab("up point_to_point --name five", check=False)
         told.append(f"{name}: {done.strip().splitlines()[-1] if done.strip() else 'nothing'}")
         lab("down five", check=False)

@@ -6,15 +6,17 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import ZipFile
 
 import networkx as nx
 
 from lab import catalog, dsl
+from lab.app import packing
 from lab.draw import labels, summary
 from lab.errors import LabError
 from lab.formats import files, lab_yaml, node_link
 from lab.report import captions
-from lab.runs import run_folder, run_folder_check
+from lab.runs import pack, run_folder, run_folder_check
 from lab.testbed import inventory
 from lab.topology import Topology, schedule
 from lab.util.documents import Unforeseen
@@ -84,6 +86,49 @@ def _run(name: str, data: bytes, folder: Path) -> None:
         run_folder_check.raw_fault(folder, sample)
 
 
+def _pack(data: bytes, folder: Path) -> None:
+    (folder / "x.pack.zip").write_bytes(data)
+    with pack.opened(folder / "x.pack.zip") as whole:
+        for run in whole.runs:
+            captions.conditions(run)
+        packing.verify(whole)
+
+
+def _packed(name: str, data: bytes, folder: Path) -> None:
+    """Read a pack whose checksums are right, with these data in the place of one of its files."""
+    files = {f"runs/x/{other}": text for other, text in PACKED.items()} | {name: data}
+    description = files.pop(pack.METADATA, None)
+    pack.write(folder / "x.zip", files.items(), _described)
+    if description is not None:
+        with ZipFile(folder / "x.zip", "w") as archive:
+            for other, text in {**files, pack.METADATA: description}.items():
+                archive.writestr(other, text)
+    _pack((folder / "x.zip").read_bytes(), folder)
+
+
+def _described(files: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+    root = {"@id": "./", "@type": "Dataset", "conformsTo": {"@id": f"{pack.PROFILE}{pack.VERSION}"}}
+    return {"@graph": [root, *({"@id": name, "@type": "File", **facts} for name, facts in files.items())]}
+
+
+def _made_pack() -> tuple[bytes, bytes]:
+    """Return a small pack, and its description."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "x.zip"
+        pack.write(file, [(f"runs/x/{name}", text) for name, text in PACKED.items()], _described)
+        with ZipFile(file) as archive:
+            return file.read_bytes(), archive.read(pack.METADATA)
+
+
+def _fitting(manifest: bytes) -> bytes:
+    """Return a manifest whose profile has the metrics of its experiment."""
+    stored = json.loads(manifest)
+    stored["profile"].update(
+        {"repetitions": dict.fromkeys(METRICS, 1), "seconds": dict.fromkeys(METRICS, 1.0)}
+    )
+    return json.dumps(stored).encode()
+
+
 def _profile() -> dict[str, object]:
     return {"name": "quick", "repetitions": {"x": 2}, "seconds": {"x": 1.0}, "warmup": {}, "why": "so"}
 
@@ -104,7 +149,9 @@ def _made_run() -> dict[str, bytes]:
     return {"manifest.json": json.dumps({**manifest, **more}).encode(), "samples.jsonl": (lines * 2).encode()}
 
 
-RUN = _made_run()
+RUN, METRICS = _made_run(), ("tcp", "udp", "udp1470")
+ANSWER = {"id": "a", "text": "b", "source": "c", "verdict": "reproduced", "evidence": "d"}
+PACKED = {**RUN, pack.CLAIMS: json.dumps({"answers": [ANSWER]}).encode()}
 
 
 def _graphs() -> Mapping[str, bytes]:
@@ -148,6 +195,10 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "manifest": [RUN["manifest.json"]],
         "samples": [RUN["samples.jsonl"]],
+        "pack": [_made_pack()[0]],
+        "crate": [_made_pack()[1]],
+        "packed": [_fitting(RUN["manifest.json"])],
+        "answers": [PACKED[pack.CLAIMS]],
     }
 
 
@@ -163,6 +214,10 @@ READERS: Mapping[str, Callable[[bytes, Path], None]] = {
     "inventory": _inventory,
     "manifest": lambda data, folder: _run("manifest.json", data, folder),
     "samples": lambda data, folder: _run("samples.jsonl", data, folder),
+    "pack": _pack,
+    "crate": lambda data, folder: _packed(pack.METADATA, data, folder),
+    "packed": lambda data, folder: _packed("runs/x/manifest.json", data, folder),
+    "answers": lambda data, folder: _packed(f"runs/x/{pack.CLAIMS}", data, folder),
 }
 
 

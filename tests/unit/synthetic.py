@@ -136,6 +136,17 @@ def throughput_run(path: Path, carried: float, **more: object) -> StoredRun:
     )
 
 
+def carrying(path: Path, share: float, spread: float = 0.5, run: str = "mine01", **more: Any) -> StoredRun:
+    """A run of throughput in which Weave carries this share of the control's 100 Mbit/s."""
+
+    def values(cell: Cell, _: Topology, chance: random.Random) -> dict[str, float]:
+        mean = 100 * (share if cell.overlay == "weave" else 1)
+        return {"received_mbps": mean + chance.gauss(0, spread)}
+
+    known = {"topology": catalog.topology("point_to_point"), "mode": {"mode": "fastdp"}, "run": run}
+    return synthetic(path, experiment=Throughput(), values=values, **known, **more)
+
+
 #: A real report of iperf3 for each metric of throughput.
 REPORTS = {"tcp": "tcp.json", "udp": "udp-8192.json", "udp1470": "udp-1470.json"}
 

@@ -130,14 +130,22 @@ class Shaper(ABC):
         """
         return (await self._compare([self._store.find(link)]))[link]
 
+    async def read_back_all(self) -> Mapping[str, Mapping[str, Shape]]:
+        """Return, by link, what `read_back` returns of one.
+
+        Raises:
+            ShaperError: as `read_back`.
+        """
+        async with self._store.locked():  # no link is half changed meanwhile
+            return await self._compare(list(self.states.values()))
+
     async def check(self) -> None:
         """Check that the shaper is alive and that every link is still as it was set.
 
         Raises:
             ShaperError: names what is not.
         """
-        async with self._store.locked():  # no link is half changed meanwhile
-            await self._compare(list(self.states.values()))
+        await self.read_back_all()
 
     async def _compare(self, links: Sequence[LinkState]) -> Shapes:
         """Return the shapes that links read back as, after comparing them with the requested ones."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 from rich.console import Console
 
+from lab.app.request import load_experiment
 from lab.cli import console as drawing
-from lab.cli.console import progress, show
+from lab.cli.console import progress, show, show_results
 from lab.events import StepDone, StepStarted
 from lab.report.tables import Section, Table
+from tests.unit.synthetic import synthetic
 from tests.unit.told import EVENTS, LINES
 
 
@@ -59,3 +62,23 @@ def test_a_table_on_a_terminal_has_every_cell(width: int) -> None:
     show(table, Console(file=file, force_terminal=True, width=width, color_system=None))
     for words in ("title", "heading", "two [2–3]", "alone", "note"):
         assert words in file.getvalue()
+
+
+def test_the_main_job_ends_with_its_questions_and_their_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = synthetic(tmp_path)
+    show_results(load_experiment("multihop"), run.path)
+    out = capsys.readouterr().out
+    ending = out[out.index("report.html") :].splitlines()[2:]
+    questions = [number for number, line in enumerate(ending) if line.endswith("research question 1)")]
+    assert questions == [0]
+    first = ending[: ending.index("", 1)]
+    assert [line[:4] for line in first[1:]] == ["  Wh", "  Su", "  - ", "  - ", "  - "]
+    assert "'lab emulate throughput' would tell." in first[1]
+    assert "times (libnetwork from 1422 to 1470 bytes)" in first[2]
+    assert (
+        ending[len(first) + 1] == "Why does TCP drop after the first hop? (Zismer 2016, research question 2)"
+    )
+    assert ending[-1].startswith("  - ")
+    assert "Why does TCP drop after the first hop?" in (run.path / "report.html").read_text()

@@ -48,3 +48,8 @@ async def test_commands_get_into_an_endpoint_by_docker_or_by_its_script(
     assert there.ran[0][1] == {"timeout": 3}
     assert (endpoint.name, endpoint.interface) == ("AMS/e1", "eth0")
     assert [endpoint.address_for(name) for name in ("PRG", "BRA")] == ["10.0.1.1", "10.0.0.1"]
+
+
+def test_output_that_is_no_text_is_read_all_the_same() -> None:
+    result = Result.of(["x"], 0, b"a\xff", b"\xfeb", 0.0)
+    assert (result.argv, result.stdout, result.stderr) == (("x",), "a\ufffd", "\ufffdb")

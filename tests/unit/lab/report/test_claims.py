@@ -10,6 +10,8 @@ import pytest
 
 from lab import catalog
 from lab.app.request import all_claims, load_experiment
+from lab.cli.console import lines, result_tables
+from lab.report import html
 from lab.report.claims import (
     OPEN,
     REFUTED,
@@ -260,4 +262,11 @@ def test_an_overlay_that_cannot_be_had_is_the_reason(tmp_path: Path) -> None:
     run = synthetic(tmp_path, ("underlay",), overlays={"underlay": {"state": "ok"}, "weave": state})
     for claim in experiment.claims:
         assert claim.answer(run).verdict == OPEN
-        assert "weave: not obtainable here: no router" in claim.answer(run).text
+        assert "weave: not obtainable here" in claim.answer(run).text
+    # and the reason, with the remedy, once
+    rows = scorecard({"multihop": experiment.claims}, [run])
+    assert str(scorecard_table(rows)).count("no router; get one") == 1
+    assert "no router" not in str(scorecard_table(rows, alone=False))
+    tables = "\n".join(line for table in result_tables(experiment, run) for line in lines(table))
+    assert tables.count("no router; get one") == 1
+    assert html.render(run, experiment, []).count("no router; get one") == 1

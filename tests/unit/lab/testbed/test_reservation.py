@@ -198,3 +198,15 @@ async def test_what_is_released_is_asked_of_every_host_and_may_fail() -> None:
     assert f"rm -f {reservation.CLAIM} {reservation.BUSY} || :" in both
     assert f"rm -f {reservation.BUSY} || :" in one
     assert (len(hosts[1].ran), check) == (1, False)
+
+
+async def test_what_was_taken_on_free_hosts_goes_again_where_another_host_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = Holder.me("testbed run")
+    monkeypatch.setattr(Holder, "me", lambda *_: mine)
+    free, used = Told("AMS", mine, mine), Told("PRG", OTHER, mine)
+    with pytest.raises(HostsLocked, match="PRG: in use by eva"):
+        await reservation.acquire([free, used])
+    assert free.ran[1][0] == ["rm", "-f", reservation.CLAIM, reservation.BUSY]
+    assert used.ran[1][0] == ["rm", "-f", reservation.BUSY]

@@ -64,6 +64,7 @@ async def test_links_are_stored_when_they_are_shaped_and_forgotten_when_they_are
     await made.apply([TWO])
     assert dict(made.states) == {"A-B": ONE, "B-C": TWO}
     assert await made.read_back("A-B") == made.kernel["A-B"]
+    assert await made.read_back_all() == made.kernel
     await made.remove(["A-B"])
     assert dict(Obedient(tmp_path).states) == {"B-C": TWO}
 

@@ -58,8 +58,8 @@ def results(*runs: str | Path) -> Any:
     except ImportError:
         raise MachineError("lab.results needs pandas; pip install pandas, or use lab results --csv") from None
     samples: list[Sample] = []
-    for run in runs:
-        with runs_in(Path(run)) as found:
+    for path in runs:
+        with runs_in(Path(path)) as found:
             samples += [sample for one in found for sample in one.samples]
     return pandas.DataFrame(export.rows(samples))
 

@@ -217,7 +217,7 @@ def test_a_place_where_no_run_can_be_stored_is_refused(tmp_path: Path) -> None:
 
     try_to_write(tmp_path / "new" / "results")
     assert list((tmp_path / "new" / "results").iterdir()) == []
-    with pytest.raises(RunError, match=r"no run folder can be made in .*/file: File exists; see --results"):
+    with pytest.raises(RunError, match=r"can be made in .*/file: Not a directory; see --results"):
         try_to_write(tmp_path / "file")
 
 

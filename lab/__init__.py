@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lab.api import Lab as Lab
+    from lab.api import emulate as emulate
     from lab.api import results as results
 
-__all__ = ["Lab", "results"]
+__all__ = ["Lab", "emulate", "results"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return `Lab` or `results` when it is asked for: to import the package alone must cost nothing."""
+    """Return one of these names when it is asked for: to import the package alone must cost nothing."""
     if name in __all__:
         from lab import api
 

@@ -7,7 +7,7 @@ works in a notebook too, where one runs already.
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import networkx as nx
 
 from lab import catalog
-from lab.app import attached, virtual_script
+from lab.app import attached, run, virtual, virtual_script
 from lab.app.handles import LabEndpoint, LabHost, LabLink, lab_endpoints
 from lab.app.ping_all import ping_endpoints
-from lab.app.request import RunRequest, load_experiment
+from lab.app.request import RunRequest, load_experiment, plan_run
 from lab.emulation.registry import DOCKER, NONE, read
 from lab.errors import LabError, MachineError, UnknownName
 from lab.events import Emit, silent
@@ -58,10 +58,52 @@ def results(*runs: str | Path) -> Any:
     except ImportError:
         raise MachineError("lab.results needs pandas; pip install pandas, or use lab results --csv") from None
     samples: list[Sample] = []
-    for run in runs:
-        with runs_in(Path(run)) as found:
+    for path in runs:
+        with runs_in(Path(path)) as found:
             samples += [sample for one in found for sample in one.samples]
     return pandas.DataFrame(export.rows(samples))
+
+
+def emulate(
+    experiment: str,
+    *,
+    on: str = "",
+    certificates: str | Path | None = None,
+    insecure: bool = False,
+    emit: Emit = silent,
+    **request: Any,
+) -> run_folder.StoredRun:
+    """Run an experiment on labs of its own, as ``lab emulate`` does, and return the stored run.
+
+    Args:
+        experiment: its name.
+        on: machines to spread it over, as ``--on`` has them; this machine alone by default.
+        certificates: the folder of TLS certificates, for ``tls://``.
+        insecure: accept a plain scheduler on a network.
+        emit: told of every step; see `lab.events`.
+        request: other fields of `lab.app.request.RunRequest`, e.g. ``overlays=("weave",)``, ``bring_ups=5``.
+
+    Raises:
+        LabError: the run cannot be made; what was measured is kept.
+    """
+    asked = RunRequest(experiment, **request)
+    work: Callable[..., Coroutine[Any, Any, tuple[int, Path]]]
+    work = virtual.emulate if asked.clock == "virtual" else run.emulate
+    if on:
+        from lab.spread import require
+        from lab.spread import run as spread
+        from lab.spread.clusters import Where
+
+        require()
+        where = Where(on, Path(certificates) if certificates else None, insecure)
+        where.check()
+        work = partial(spread.emulate, where=where)
+    loop = EventLoopThread()
+    try:
+        _, folder = loop.call(work(asked, plan_run(asked, emit), emit=emit))
+    finally:
+        loop.stop()
+    return run_folder.read(folder)
 
 
 def _topology(network: Network) -> Topology:

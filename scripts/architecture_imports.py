@@ -22,6 +22,7 @@ PACKAGES = ("lab", "overlays", "experiments", "topologies")
 FLOORS: tuple[dict[str, str], ...] = (
     {"lab": "python -m lab"},
     {"lab.cli": "verbs, printing", "lab.api": "Lab, in Python"},
+    {"lab.spread": "runs over machines"},
     {"lab.app": "use cases", "lab.view": "a page, served or saved"},
     {"lab.feed": "events and counts, as a stream"},
     {

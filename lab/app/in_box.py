@@ -9,65 +9,31 @@ go to the console, a line each.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from lab.app.request import RunPlan, RunRequest, load_experiment
+from lab.app.block_order import BlockOrder
+from lab.app.request import RunPlan, RunRequest
 from lab.app.run import emulate
 from lab.errors import LabError
 from lab.events import Event, Note, to_json
-from lab.runs.experiment import Profile
-from lab.topology import Topology
 from lab.virtual import beats
-from overlays import registry
 
 PLAN, RUNS = "plan.json", "runs"
 
 
 def write(folder: Path, request: RunRequest, plan: RunPlan, overlay: str, seed: int) -> None:
     """Write the plan of one block: one overlay, measured once."""
-    stored = {
-        "experiment": plan.experiment.name,
-        "topology": plan.topology.to_dict(),
-        "profile": {**asdict(plan.profile), "bring_ups": 1},
-        "overlay": overlay,
-        "only": list(request.only),
-        "on_fallback": request.on_fallback,
-        "accept_links": request.accept_links,
-        "costs": dict(request.costs),
-        "seed": seed,
-    }
-    (folder / PLAN).write_text(json.dumps(stored))
+    (folder / PLAN).write_text(BlockOrder.of(request, plan, overlay, seed).model_dump_json())
 
 
 def read(folder: Path) -> tuple[RunRequest, RunPlan]:
-    """Read the plan that `write` wrote."""
-    stored: Mapping[str, Any] = json.loads((folder / PLAN).read_text())
-    overlay = str(stored["overlay"])
-    plan = RunPlan(
-        load_experiment(stored["experiment"]),
-        Topology.from_dict(stored["topology"]),
-        Profile(**stored["profile"]),
-        {overlay: registry.parse(overlay)},
-        daemons="none",
-    )
-    same = ("on_fallback", "accept_links", "seed")
-    request = RunRequest(
-        stored["experiment"],
-        overlays=(overlay,),
-        only=tuple(stored["only"]),
-        costs=stored["costs"],
-        clock="virtual",
-        daemons="none",
-        shaper="netem",
-        results=folder / RUNS,
-        **{name: stored[name] for name in same},
-    )
-    return request, plan
+    """Read the plan that `write` wrote.
+
+    Raises:
+        RunError: it is none.
+    """
+    return BlockOrder.read((folder / PLAN).read_bytes()).plan(folder / RUNS)
 
 
 def say(event: Event) -> None:

@@ -14,14 +14,17 @@ import typer
 from lab.cli.experiment_options import ExperimentOptions, takes_experiment_options
 from lab.cli.options import (
     Boxes,
+    Certificates,
     ClockName,
     Costs,
     Daemons,
     DryRun,
     ExperimentName,
     IgnoreCalibration,
+    Insecure,
     KeepUp,
     LargestComponent,
+    On,
     OnLab,
     PromptFirst,
     RateOrAuto,
@@ -36,6 +39,7 @@ from lab.topology import sites
 
 if TYPE_CHECKING:
     from lab.app.request import RunPlan, RunRequest
+    from lab.spread.clusters import Where
 
 
 @takes_experiment_options
@@ -58,6 +62,9 @@ def command(
     boxes: Boxes = 0,
     lab: OnLab = "",
     keep: KeepUp = False,
+    on: On = "",
+    certificates: Certificates = None,
+    insecure: Insecure = False,
 ) -> None:
     """Run an experiment on an emulated network on this machine.
 
@@ -69,7 +76,7 @@ def command(
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": ignore_calibration}
     around = {"trace": trace, "prompt": prompt, "lab": lab, "keep": keep}
-    asked = options.request(
+    given = options.request(
         experiment,
         "emulate",
         topology=topology,
@@ -79,13 +86,43 @@ def command(
         **around,
         **_clock(clock, daemons, cost or (), boxes),
     )
-    request = as_stored(asked)
-    _refuse_in_virtual_time(request)
+    request = as_stored(given)
+    where = _where(request, on, certificates, insecure)
     if dry_run:
         show_plan(request)
         return
-    need_root("emulate", experiment)
-    sys.exit(_run_attached(request) if lab else _run(request))
+    sys.exit(_run_attached(request) if lab else _run(request, where))
+
+
+def _where(request: RunRequest, on: str, certificates: Path | None, insecure: bool) -> Where | None:
+    """Return the machines that a run is spread over; None for this machine alone, which needs no Dask.
+
+    Raises:
+        UsageError: the run is asked for something that it cannot have on several machines.
+        RunError: a plain scheduler on a network, or certificates that cannot be used.
+    """
+    _refuse_in_virtual_time(request)
+    if not on:
+        if certificates or insecure:
+            raise UsageError("--certificates and --insecure are for a run over machines; give --on with them")
+        return None
+    given = {
+        "--lab": request.lab,
+        "--keep": request.keep,
+        "--prompt": request.prompt,
+        "--trace": request.trace,
+        "--boxes": request.boxes,
+        "--rate auto": request.rate == "auto" and request.clock == "real",
+    }
+    if names := [name for name, value in given.items() if value]:
+        raise UsageError(f"{names[0]} is for a run on one machine; leave it or --on out")
+    from lab.spread import require
+    from lab.spread.clusters import Where
+
+    require()
+    where = Where(on, certificates, insecure)
+    where.check()
+    return where
 
 
 def _refuse_in_virtual_time(request: RunRequest) -> None:
@@ -144,22 +181,30 @@ def as_stored(request: RunRequest) -> RunRequest:
     )
 
 
-def _run(request: RunRequest) -> int:
+def _run(request: RunRequest, where: Where | None) -> int:
     """Build, measure, show, remove; returns the exit status."""
+    from functools import partial
+
     from rich.console import Console
 
     from lab.app import run, virtual
     from lab.app.request import plan_run
     from lab.cli.console import progress, show_results
 
+    if where is None or where.on.startswith("local:"):
+        need_root("emulate", request.experiment)
     plan, begin = plan_run(request, tell), monotonic()
     if request.resume is None:
         print(f"{plan.experiment.name}: {expected(plan, request)}", flush=True)
     emulate = virtual.emulate if request.clock == "virtual" else run.emulate
+    if where is not None:
+        from lab.spread import run as spread
+
+        emulate = partial(spread.emulate, where=where)
     # Mininet's prompt and a live display cannot share a terminal
     console = Console(force_terminal=False, highlight=False) if request.prompt else None
     with progress(console) as emit:
-        status, folder = wait(emulate(request, plan, emit), "everything was removed")
+        status, folder = wait(emulate(request, plan, emit=emit), "everything was removed")
     measured = monotonic()
     status = max(status, show_results(plan.experiment, folder))
     print(f"\n{parts(folder, monotonic() - measured, monotonic() - begin)}")
@@ -186,6 +231,7 @@ def _run_attached(request: RunRequest) -> int:
     from lab.emulation.registry import find
     from lab.live.session import Session
 
+    need_root("emulate", request.experiment)
     if request.topology or request.rate is not None or request.resume:
         raise UsageError("--topology, --rate and --resume are for a lab that is made; --lab has one that is")
     record = find(request.lab)

@@ -36,7 +36,7 @@ PANELS = {
         *("up", "down", "ps", "link", "exec", "shell", "prompt", "logs", "ping-all"),
         *("capture", "calibrate", "cleanup"),
     ),
-    "Experiments": ("run", "emulate", "capacity", "packetcost"),
+    "Experiments": ("run", "emulate", "worker", "capacity", "packetcost"),
     "See it": ("view", "events"),
     "Results": ("results", "report", "pack", "verify", "reproduce"),
     "Topologies": ("list", "show", "graph", "validate", "export", "export-dsl"),

@@ -121,3 +121,16 @@ PromptFirst = Annotated[bool, typer.Option("--prompt", help="Open the mininet> p
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print the cells and how long they take. Do nothing.")
 ]
+On: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Spread the run over machines: tcp://HOST:PORT, tls://HOST:PORT, local:N, ssh:FILE, slurm:N.",
+    ),
+]
+Certificates: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder of TLS certificates ('lab worker --make-certificates').")
+]
+Insecure: TypeAlias = Annotated[
+    bool, typer.Option("--insecure", help="Accept a plain scheduler on a network that only you reach.")
+]

@@ -127,6 +127,7 @@ def _chapter(part: RunSection) -> dict[str, Any]:
         "left_out": max(len(run.samples) - MOST_SAMPLES, 0),
         "ratios": ratios.table(run),
         "calibration": calibration(run),
+        "machines": machines(run),
         "picture": picture(run),
         "verdicts": list(verdicts(run)),
         "reasons": reasons(run),
@@ -244,6 +245,23 @@ def calibration(run: StoredRun) -> Table:
     rows = [[name, *(flat(row.get(key, "–")) for key in columns)] for name, row in found.items()]
     sections = [Section("measured before the first sample", rows)] if rows else []
     return Table("calibration of the links", ["link", *columns], sections)
+
+
+def machines(run: StoredRun) -> Table:
+    """Make a table of the machines of a run over several, with their shares of valid samples."""
+    placed, rows = run.manifest.placed, []
+    for name, one in sorted(run.manifest.machines.items()):
+        own = [s for s in run.samples if placed.get(f"{s.overlay} #{s.bring_up}") == name]
+        measured = [sample for sample in own if sample.measured]
+        share = f"{100 * sum(s.valid for s in measured) / len(measured):.0f} %" if measured else "–"
+        blocks = sum(machine == name for machine in placed.values())
+        capacity = f"{one.cpus} × {one.cpu or 'processor'}, {one.memory_mib} MiB"
+        capacity += f", carries {one.capacity}" if one.capacity else ""
+        state = f"{one.state}: {one.reason}" if one.reason else one.state
+        shaper = one.shaper or run.manifest.shaper
+        rows.append([name, capacity, shaper, one.kernel, str(blocks), str(len(own)), share, state])
+    columns = ["machine", "capacity", "shaper", "kernel", "blocks", "samples", "valid", "state"]
+    return Table("machines", columns, [Section("machines of this run", rows)] if rows else [])
 
 
 def flat(value: Any) -> str:

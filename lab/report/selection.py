@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from lab.report.statistics import Estimate, Summary, summary
+from lab.report.statistics import Estimate, Summary, summary, without_machines
 from lab.runs.run_folder import StoredRun
 from lab.runs.sample import Sample
 
@@ -19,11 +19,15 @@ Blocks = Sequence[Sequence[float]]
 
 
 class SampleValue(NamedTuple):
-    """One sample's figure, the bring-up in which it was measured, and if its verdict lets it count."""
+    """One sample's figure, the bring-up in which it was measured, and if its verdict lets it count.
+
+    `machine` is the machine of a run over several; empty for a run on one.
+    """
 
     bring_up: int
     value: float
     counts: bool = True
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Group:
         measured = [sample for sample in samples if sample.measured]
         found = [(sample, figure(sample)) for sample in measured]
         return cls(
-            [SampleValue(s.bring_up, value, s.valid) for s, value in found if value is not None],
+            [SampleValue(s.bring_up, value, s.valid, s.on) for s, value in found if value is not None],
             sum(sample.collapsed and value is None for sample, value in found),
         )
 
@@ -70,8 +74,11 @@ class Group:
 
     @property
     def means(self) -> Sequence[float]:
-        """The means of the bring-ups, of values that count: what is independent of each other."""
-        return [fmean(block) for block in self.blocks]
+        """The means of the bring-ups, of values that count: what is independent of each other.
+
+        Where machines measured them, they are without the machines' own part.
+        """
+        return without_machines([fmean(block) for block in self.blocks], self._machines(counting=True))
 
     @property
     def doubtful(self) -> bool:
@@ -81,12 +88,17 @@ class Group:
     @property
     def summary(self) -> Summary | None:
         """Statistics of the values that count, or, marked as such, of all samples; None if there are none."""
-        return summary(self.blocks) or self.of_all
+        return summary(self.blocks, self._machines(counting=True)) or self.of_all
 
     @property
     def of_all(self) -> Summary | None:
         """Statistics of all values, also of those that do not count."""
-        return summary(list(_by_bring_up(self.entries).values()))
+        return summary(list(_by_bring_up(self.entries).values()), self._machines(counting=False))
+
+    def _machines(self, *, counting: bool) -> list[str]:
+        """Return the machine of every bring-up, in the order of `blocks`; none for a run on one machine."""
+        on = {e.bring_up: e.machine for e in self.entries if e.counts or not counting}
+        return [on[number] for number in sorted(on)] if any(on.values()) else []
 
     @property
     def mark(self) -> str:

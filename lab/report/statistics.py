@@ -6,6 +6,7 @@ of these. Everything that scipy has is scipy's. Every interval is of 95 % unless
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
@@ -49,13 +50,17 @@ class Estimate:
     high: float
 
 
-def summary(blocks: Sequence[Sequence[float]]) -> Summary | None:
-    """Summarise samples by block; None when there are none."""
+def summary(blocks: Sequence[Sequence[float]], machines: Sequence[str] = ()) -> Summary | None:
+    """Summarise samples by block; None when there are none.
+
+    With the machine of each block, the interval of the mean is without the differences between machines
+    (`without_machines`); `sd` and `between` have them in it.
+    """
     filled = [block for block in blocks if block]
     values = [value for block in filled for value in block]
     if not values:
         return None
-    means, n = [fmean(block) for block in filled], len(values)
+    means, n = without_machines([fmean(block) for block in filled], machines), len(values)
     found = location(means)
     between, within = components(filled)
     return Summary(
@@ -69,6 +74,34 @@ def summary(blocks: Sequence[Sequence[float]]) -> Summary | None:
         between,
         within,
     )
+
+
+def without_machines(means: Sequence[float], machines: Sequence[str]) -> list[float]:
+    """Return the means of blocks without what their machines have of their own.
+
+    The model is that of a block design (Montgomery, *Design and Analysis of Experiments*, chapter 4): a mean,
+    the effect of the machine, and what is left. Their mean is the mean of the machines' means. What is left
+    is widened so that Student's interval of N such values is that of the model: pooled within M machines,
+    with N − M degrees of freedom, also where machines measured unequally often. The means stay as they are
+    for one machine, for machines that are not known, and where fewer than two degrees of freedom would be
+    left: then the differences between machines are in the interval.
+    """
+    n, of = len(means), Counter(machines)
+    freedom = n - len(of)
+    if len(of) < 2 or len(machines) != n or freedom < ENOUGH_FOR_INTERVAL - 1:
+        return list(means)
+    own = {name: fmean(m for m, on in zip(means, machines, strict=True) if on == name) for name in of}
+    centre = fmean(own.values())
+    left = [mean - own[on] for mean, on in zip(means, machines, strict=True)]
+    unequal = sqrt(n * sum(1 / count for count in of.values())) / len(of)
+    wider = unequal * sqrt((n - 1) / freedom) * _t(freedom) / _t(n - 1)
+    return [centre + wider * one for one in left]
+
+
+def _t(freedom: int) -> float:
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def components(blocks: Sequence[Sequence[float]]) -> tuple[float | None, float | None]:

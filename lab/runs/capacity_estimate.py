@@ -42,6 +42,12 @@ def warning(name: str, overlay: Overlay, topology: Topology, folder: Path = STAT
     return _recorded(name, topology, rate, folder) or _modelled(name, overlay, topology, rate)
 
 
+def recorded(name: str, topology: Topology, folder: Path = STATE) -> float | None:
+    """Return the rate (Mbit/s) that this machine was found to carry for an overlay and a network."""
+    of = _conditions(name, topology)
+    return next((float(entry["rate"]) for entry in _entries(folder) if entry.get("of") == of), None)
+
+
 def remember(name: str, topology: Topology, capacity: Capacity, folder: Path = STATE) -> None:
     """Keep a capacity for later runs, if the file can be written."""
     if capacity.rate is None:

@@ -47,6 +47,26 @@ class Resources(BaseModel):
     memory: dict[str, int] = {}
 
 
+class MachineState(BaseModel):
+    """A machine of a run that is spread over several: what it is, and whether it measures.
+
+    ``ok``; ``refused``: it did not fit, and measured nothing; ``excluded``: it got no more blocks after some
+    time. `reason` says why.
+    """
+
+    state: Literal["ok", "refused", "excluded"] = "ok"
+    reason: str = ""
+    kernel: str = ""
+    cpus: int = 0
+    cpu: str = ""
+    memory_mib: int = 0
+    shaper: str = ""
+    #: What is known about the rate that it carries, in words.
+    capacity: str = ""
+    sysctls: dict[str, str] = {}
+    calibration: dict[str, Any] = {}
+
+
 class RunSession(BaseModel):
     """One command that worked on the run; the first made it, the others resumed it."""
 
@@ -110,6 +130,9 @@ class Manifest(BaseModel):
     timing: dict[str, Any] = {}
     #: By overlay; of a bring-up that was repeated, the last.
     resources: dict[str, list[Resources]] = {}
+    #: Of a run over several machines: these by name, and the machine of each block by the block's name.
+    machines: dict[str, MachineState] = {}
+    placed: dict[str, str] = {}
     sessions: list[RunSession] = []
 
     @field_validator("profile")

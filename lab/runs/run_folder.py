@@ -156,10 +156,15 @@ class RunFolder:
 
     def adopt(self, sample: Sample) -> None:
         """Put a sample on disk whose raw output lies in this folder already."""
-        assert self._file is not None, "the folder is closed"
-        with self._writing(sample):
-            _write(self._file, sample.line().encode())
+        self.write_down([sample])
         self.samples.append(sample)
+
+    def write_down(self, samples: Sequence[Sample]) -> None:
+        """Put samples on disk at once, as `adopt`, and do not keep them in memory: there may be many."""
+        assert self._file is not None, "the folder is closed"
+        if samples:
+            with self._writing(samples[0]):
+                _write(self._file, "".join(sample.line() for sample in samples).encode())
 
     @contextmanager
     def _writing(self, sample: Sample) -> Iterator[None]:

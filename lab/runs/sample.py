@@ -72,6 +72,11 @@ class Sample(BaseModel):
     raw_sha256: str | None = None
 
     @property
+    def on(self) -> str:
+        """The machine that measured it, in a run over several; empty in other runs, and in virtual time."""
+        return str(self.machine.get("name", ""))
+
+    @property
     def ok(self) -> bool:
         """True when the tool measured; the verdict says what that is worth."""
         return self.outcome == "ok"

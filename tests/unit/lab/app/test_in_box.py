@@ -33,7 +33,7 @@ def test_errors_are_notes_and_a_last_beat_follows_them(
     asked = RunRequest("multihop", overlays=("tinc",), clock="virtual")
     in_box.write(tmp_path, asked, plan_run(asked), "tinc", 9)
     plan = tmp_path / in_box.PLAN
-    plan.write_text(plan.read_text().replace('"overlay": "tinc"', '"overlay": "tincc"'))
+    plan.write_text(plan.read_text().replace('"overlay":"tinc"', '"overlay":"tincc"'))
 
     assert in_box.main(tmp_path) == 2
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from lab.app import in_box, virtual
+from lab.app.blocks import folder_of
 from lab.app.request import RunPlan, RunRequest, plan_run
-from lab.app.virtual import folder_of
 from lab.errors import BoxError, LabError
 from lab.events import Event, Note, SampleDone, to_json
 from lab.runs import run_folder, run_folder_check

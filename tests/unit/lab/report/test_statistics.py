@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
+from math import sqrt
 from statistics import fmean
 
 import numpy as np
@@ -22,6 +24,7 @@ from lab.report.statistics import (
     spread,
     summary,
     total,
+    without_machines,
 )
 
 NUMBERS = st.lists(st.floats(0.1, 1e4), min_size=3, max_size=30)
@@ -252,3 +255,41 @@ def test_the_median_does_not_follow_an_outlier() -> None:
 def test_sums_add_means_and_variances() -> None:
     assert total([Summary(3, 20.0, 0.3), Summary(5, 5.0, 0.4)]) == Summary(3, 25.0, pytest.approx(0.5))
     assert total([Summary(3, 20.0, 0.3), Summary(1, 5.0)]).sd is None
+
+
+def blocks_of_machines(chance: random.Random, counts: Sequence[int]) -> tuple[list[float], list[str]]:
+    """Means of blocks on machines that differ by ten times what blocks differ by."""
+    own = [chance.gauss(0, 10) for _ in counts]
+    shift = fmean(own)  # so that the mean over these machines is known
+    names = [str(number) for number, count in enumerate(counts) for _ in range(count)]
+    return [100 + own[int(name)] - shift + chance.gauss(0, 1) for name in names], names
+
+
+@pytest.mark.parametrize("counts", [(3, 3), (5, 5, 5, 5), (2, 6), (10, 3, 4)])
+def test_an_interval_without_machines_has_the_true_mean_in_95_of_100_draws(counts: tuple[int, ...]) -> None:
+    chance, times, hits, plain, widths = random.Random(5), 2000, 0, 0, []
+    for _ in range(times):
+        means, names = blocks_of_machines(chance, counts)
+        found = location(without_machines(means, names))
+        assert found is not None
+        hits += found.low <= 100 <= found.high
+        widths.append(found.high - found.low)
+        whole = location(means)
+        assert whole is not None
+        plain += whole.high - whole.low
+    assert hits / times == pytest.approx(0.95, abs=0.015)
+    assert sum(widths) < plain / 3  # what machines differ by is not in it
+
+
+def test_machines_are_left_in_where_an_interval_without_them_would_have_no_ground() -> None:
+    assert without_machines([1.0, 2.0, 3.0], ["a", "b", "c"]) == [1.0, 2.0, 3.0]
+    assert without_machines([1.0, 2.0, 3.0], ["a", "a", "b"]) == [1.0, 2.0, 3.0]
+    assert without_machines([1.0, 2.0, 3.0], ["a"] * 3) == [1.0, 2.0, 3.0]
+    assert without_machines([1.0, 2.0, 3.0], []) == [1.0, 2.0, 3.0]
+
+
+def test_a_summary_of_two_machines_is_the_mean_of_their_means() -> None:
+    found = summary([[10.0], [10.2], [9.8], [20.0], [20.2], [19.8]], ["a", "a", "a", "b", "b", "b"])
+    assert found is not None
+    assert found.mean == pytest.approx(15.0)
+    assert found.low == pytest.approx(15.0 - 2.776 * 0.2 / sqrt(6), abs=1e-3)

@@ -150,7 +150,7 @@ def sweep() -> None:
     """Delete the folders of machines that are no more."""
     with alone():
         for folder in LANES.glob("lane-*"):
-            with suppress(OSError), (folder / "lock").open() as lock:
+            with suppress(OSError), (folder / "lock").open("a") as lock:  # gone where a deletion was cut off
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
 

@@ -48,6 +48,9 @@ def test_a_record_of_another_version_that_cannot_be_read_says_whose_it_is(own_fo
     file.write_text(json.dumps({**stored, "version": "99.0", "new": 1}))
     with pytest.raises(LabError, match=r"written by version 99\.0 of the lab, and this is .*'lab down"):
         find(made.lab_id)
+    # one of this version that cannot be read is damaged, and no other version is named
+    file.write_text(json.dumps({**stored, "new": 1}))
+    assert find_any(made.lab_id).damaged.endswith("is not whole")
     # one of before has no version, and is read as it is
     del stored["version"]
     file.write_text(json.dumps(stored))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -80,6 +81,15 @@ async def test_a_trace_is_a_script_that_does_the_same_again(tmp_path: Path) -> N
     assert "on AMS: status 0" in text
     assert "on PRG: status 4" in text
     assert "on PRG: status 1" in text
+
+
+async def test_a_trace_says_to_the_millisecond_when_a_command_began(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    await trace(["true"], on="AMS")
+    trace.close()
+    text = (tmp_path / "trace.sh").read_text()
+    began = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
+    assert re.search(rf"^# {began} on AMS: status 0, ", text, re.MULTILINE)
 
 
 async def test_a_trace_names_secrets_and_does_not_tell_them(tmp_path: Path) -> None:

@@ -157,6 +157,16 @@ def test_a_secret_that_arrives_in_two_pieces_is_none_of_the_lines(tmp_path: Path
     assert lines[1:] == ["1 out 1 word: ***", "1 out ***", "1 end not ended"]
 
 
+def test_bytes_that_are_no_text_leave_a_mark_and_hide_no_line(tmp_path: Path) -> None:
+    log = CommandLog(tmp_path / "AMS.log")
+    with log.command(["cat"], None) as command:
+        command.add(OUT, b"\xff\xfe\nnext\n")
+    log.close()
+    lines = without_times((tmp_path / "AMS.log").read_text())
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert lines[1:] == [f"1 out {mark}{mark}", "1 out next", "1 end not ended"]
+
+
 def test_a_full_disk_is_told_once_and_stops_no_command() -> None:
     said: list[Event] = []
     log = CommandLog(Path("/dev/full"), said.append)

@@ -56,6 +56,8 @@ WINDOW, WINDOWS = 10.0, 3
 AIMS, LARGEST = {6: 2.0, 100: 5.0}, 200_000
 LINKS = 2000
 METRICS = ("tcp", "udp", "latency")
+#: Share of the samples without a page that must count, or else nothing is told about those with one.
+LEAST_VALID = 0.5
 
 
 class Viewer:
@@ -245,13 +247,16 @@ def table(found: Sequence[tuple[str, Sample]]) -> bool:
         print(f"{words}: {row[True]} of {row.total()} samples count ({row[True] / max(row.total(), 1):.0%})")
     worse = [[rows[kind][True], rows[kind][False]] for kind in ("page", "none")]
     chance = float(fisher_exact(worse, "less").pvalue)
-    print(f"fewer with a page: p = {chance:.3f} (one-sided); {_word(chance > 0.05)}")
+    # where hardly a sample counts anyway, a page can spoil none: that is no finding
+    told = rows["none"][True] >= LEAST_VALID * rows["none"].total()
+    word = _word(chance > 0.05) if told else "cannot be told: too few samples count without a page either"
+    print(f"fewer with a page: p = {chance:.3f} (one-sided); {word}")
     for metric in METRICS:
         print(f"    {metric}: " + ", ".join(f"{kind} {_middle(found, kind, metric)}" for kind in rows))
     reasons = Counter(_reason(sample) for kind, sample in found if kind == "page" and not sample.valid)
     for reason, count in reasons.most_common(3):
         print(f"    {count} × {reason}")
-    return chance > 0.05
+    return told and chance > 0.05
 
 
 def _reason(sample: Sample) -> str:

@@ -23,12 +23,13 @@ multihop:
 	@$(PYTHON) scripts/setup.py
 	@$(VENV)/python -m lab emulate multihop $(ARGS)
 
-# those without root side by side; those that measure time one after the other
+# those that measure time one after the other, all else side by side
 test: setup-tests lint
-	@status=0; echo '==> tests: unit, property, mutation'; \
+	@nice -n 19 $(VENV)/python -m tests.lanes fetch > build/fetch.log 2>&1 & \
+	status=0; echo '==> tests: unit, property, mutation'; \
 	$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS) || status=1; \
 	echo '==> tests: integration, virtual time'; \
-	$(VENV)/python -m pytest tests/integration tests/virtual $(ARGS) || status=1; exit $$status
+	$(VENV)/python -m tests.lanes $(ARGS) || status=1; exit $$status
 
 setup:
 	@$(PYTHON) scripts/setup.py
@@ -54,7 +55,7 @@ test-unit: venv
 	@$(VENV)/python -m pytest -n auto $(UNIT_TESTS) $(ARGS)
 
 test-integration: setup-tests
-	@$(VENV)/python -m pytest tests/integration $(ARGS)
+	@$(VENV)/python -m tests.lanes $(ARGS)
 
 # netem, on Debian's user-mode Linux: some minutes, and it needs no image; ARGS=--steady beside other work
 test-netem: setup-tests

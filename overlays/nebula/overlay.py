@@ -183,7 +183,7 @@ class Nebula(BridgedOverlay):
 
     async def _tunnels(self, host: Host) -> dict[str, str]:
         """Return by name how a host's tunnels go, by its daemon's log."""
-        asked = ["grep", "-F", status.RECEIVED, log_file(DAEMON)]
+        asked = ["grep", "-F", "-e", status.RECEIVED, "-e", status.CLOSED, log_file(DAEMON)]
         found = status.tunnels((await host.run(asked, check=False)).stdout)
         names = {str(self._vpn(other.name)): other.name for other in self.hosts}
         return {names[address]: way for address, way in found.items() if address in names}

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 RECEIVED = "Handshake message received"
+#: What a daemon writes when the one at the other end says that it ends.
+CLOSED = "Close tunnel received"
 DIRECT, RELAYED = "direct", "relayed"
 _CERTIFICATE = re.compile(
     r"-----BEGIN NEBULA CERTIFICATE-----.*?-----END NEBULA CERTIFICATE-----\n", re.DOTALL
@@ -25,11 +27,14 @@ def certificates(printed: str) -> list[str]:
 
 def tunnels(log: str) -> dict[str, str]:
     """Return by a host's address in the overlay how the tunnel to it goes: `DIRECT` or `RELAYED`."""
-    return {
-        line["vpnIp"]: DIRECT if line.get("udpAddr") else RELAYED
-        for line in _lines(log)
-        if line.get("msg") == RECEIVED and "vpnIp" in line
-    }
+    found: dict[str, str] = {}
+    for line in _lines(log):
+        said, address = str(line.get("msg")), line.get("vpnIp")
+        if said == RECEIVED and address:
+            found[address] = DIRECT if line.get("udpAddr") else RELAYED
+        elif said.startswith(CLOSED):
+            found.pop(str(address), None)
+    return found
 
 
 def _lines(log: str) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,8 @@ DAEMON = "tincd"
 COMMAND = ["tincd", f"--config={FOLDER}", "--no-detach", "--debug=1"]
 PIDFILE, LOG = pidfile(DAEMON), log_file(DAEMON)
 KEY_BITS = 2048
+#: Bytes of an Ethernet frame's header.
+ETHERNET = 14
 #: Addresses of the daemons themselves, one per host, on no link.
 DAEMONS = IPv4Network("10.62.0.0/16")
 
@@ -96,6 +98,11 @@ class Tinc(BridgedOverlay):
         cipher = "Cipher = aes-256-cbc\nDigest = sha256\n" if encrypted else "Cipher = none\nDigest = none\n"
         return f"{address}IndirectData = yes\n{cipher}{key}"
 
+    @property
+    def _frame(self) -> int:
+        """The longest frame (bytes) that the tap device takes."""
+        return int(self.settings["mtu"]) + ETHERNET
+
     def _own(self, name: str) -> IPv4Address:
         """Return the one address of a host's daemon, the same for all others.
 
@@ -124,7 +131,7 @@ class Tinc(BridgedOverlay):
         await batch.on(host)
 
     async def ready(self, timeout: float = 60.0) -> None:
-        """Return once every hop runs over UDP with its path MTU known: before that tinc sends over TCP."""
+        """Return once every hop is known to carry all frames over UDP: before that tinc sends over TCP."""
         await self.wait_for(self._lacking, timeout, "its mesh")
 
     async def _lacking(self, host: Host) -> str:
@@ -139,7 +146,7 @@ class Tinc(BridgedOverlay):
         if not status.nodes(nodes).keys() >= set(names):
             # connect now: it waits for 5 s, then 10, …
             await host.run(signal_argv("ALRM", PIDFILE, "tincd"), check=False)
-        return status.lacking(nodes, names, [node(other.name) for other in others])
+        return status.lacking(nodes, self._frame, names, [node(other.name) for other in others])
 
     async def _nodes(self, host: Host, before: Batch | None = None) -> str:
         """Return the list of nodes that a daemon writes to its log when it is asked for it."""
@@ -154,7 +161,7 @@ class Tinc(BridgedOverlay):
     async def mode(self) -> Mapping[str, str]:
         nodes = await self.on_hosts(self._nodes)
         hops = [(host.name, n) for host in self.hosts for n in self._hops(host, nodes[host.name])]
-        odd = [f"{name}→{n.name}: {n.lacking}" for name, n in hops if n.lacking]
+        odd = [f"{name}→{n.name}: {lacking}" for name, n in hops if (lacking := n.lacking(self._frame))]
         return {
             "mode": "switch",
             "connections": ", ".join([f"{len(hops) - len(odd)} over UDP", *odd]),

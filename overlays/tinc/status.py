@@ -4,7 +4,7 @@ A line of tinc 1.0:
 `` AMS at 192.168.1.1 port 655 cipher 0 digest 0 maclength 4 compression 0 options d status 003a
 nexthop AMS via PRG pmtu 1468 (min 1468 max 1468)``
 The path MTU counts the inner Ethernet header. It is found by probes over UDP, so a known
-least one means that UDP works; until then the daemon sends over its TCP connection.
+least one means that UDP works; larger frames the daemon sends over its TCP connection.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ class TincNode:
     least: int
     most: int
 
-    @property
-    def lacking(self) -> str:
-        """The part of the direct way to this node that is not settled yet; "" when all is."""
+    def lacking(self, frame: int) -> str:
+        """Return the part of the direct way to this node that is not settled yet; "" when all is.
+
+        It is once frames of so many bytes pass over UDP, or all that the path carries. The last bytes of a
+        path MTU are found by chance, in seconds.
+        """
         if not self.status & REACHABLE:
             return f"{self.name} is not reachable"
         if not (self.status & VALID_KEY and self.least):
             return f"UDP to {self.name} is not confirmed"
-        if self.least != self.most:
+        if self.least < min(frame, self.most):
             return f"the path MTU to {self.name} is between {self.least} and {self.most}"
         return ""
 
@@ -69,9 +72,9 @@ def nodes(log: str) -> dict[str, TincNode]:
     }
 
 
-def lacking(log: str, neighbours: Iterable[str], names: Iterable[str]) -> str:
+def lacking(log: str, frame: int, neighbours: Iterable[str], names: Iterable[str]) -> str:
     """Return what is missing until every neighbour is settled and everybody can be reached, or ""."""
     seen = nodes(log)
-    words = [seen[n].lacking if n in seen else f"{n} is unknown" for n in neighbours]
+    words = [seen[n].lacking(frame) if n in seen else f"{n} is unknown" for n in neighbours]
     words += [f"{n} is not reachable" for n in names if n not in seen or not seen[n].status & REACHABLE]
     return "; ".join(dict.fromkeys(filter(None, words)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
+from time import monotonic
 from typing import Any
 
 from lab.hosts.host import Host, HostFacts
@@ -43,6 +44,8 @@ NO_REDIRECTS = (
 REDIRECTS_AGAIN = f"[ ! -e {FOLDER}/redirects ] || cat {FOLDER}/redirects > {ALL}"
 #: How long wireguard-go may take to make its device (s).
 START = 10.0
+#: How long (s) the later host of two leaves the first packet to the other: longer than a round trip.
+TURN = 1.0
 NO_WG = Missing("the program wg", "apt-get install wireguard-tools")
 NO_KERNEL = Missing("the link kind 'wireguard' in its kernel", "load the wireguard module, or use mode=user")
 NO_PROGRAM = Missing(
@@ -165,15 +168,23 @@ class WireGuard(BridgedOverlay):
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Return once every host has shaken hands with all its peers, which it does for a first packet."""
-        await self.wait_for(self._lacking, timeout, "its handshakes")
+        began = monotonic()
+        await self.wait_for(
+            lambda host: self._lacking(host, both=monotonic() - began > TURN), timeout, "its handshakes"
+        )
 
-    async def _lacking(self, host: Host) -> str:
-        """Return the peers without a handshake; a packet to each provokes it."""
+    async def _lacking(self, host: Host, *, both: bool) -> str:
+        """Return the peers without a handshake; a packet to each provokes it.
+
+        Of two hosts the earlier one sends it, until `both` may: when both begin a handshake at one moment,
+        each drops the other's answer to its own, and they try again after 5 s.
+        """
         shown, peers = await self._show(host, "latest-handshakes"), set(self._onward[host.name].values())
         missing = [h for h in self.hosts if h.name in peers and shown.get(self._keys[h.name], ["0"]) == ["0"]]
         batch = Batch()
         for other in missing:
-            batch.attempt(["ping", "-c1", "-W1", str(self._own_address(other))])
+            if both or self.number(host) < self.number(other):
+                batch.attempt(["ping", "-c1", "-W1", str(self._own_address(other))])
         await batch.on(host)
         return f"no handshake with {', '.join(other.name for other in missing)}" if missing else ""
 

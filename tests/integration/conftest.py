@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import subprocess
 import sys
-import tarfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
 
+from tests.integration import axe as axe_core
 from tests.integration.inventory import inventory
 from tests.paths import ROOT
 
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
 CONTRACT = "contract"
-#: The checker of accessibility, and the SHA-256 of its package.
-AXE = "axe-core@4.10.3"
-AXE_HASH = "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons: dict[str, str] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(outcome, []):
-            if spec := dict(report.user_properties).get(CONTRACT):
+            if spec := dict(getattr(report, "user_properties", ())).get(CONTRACT):
                 counts[spec][outcome] += 1
                 if outcome == "skipped":
                     reasons[spec] = report.longrepr[2].removeprefix("Skipped: ")
@@ -81,17 +77,8 @@ def nothing_left(docker_daemon: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, the checker of accessibility by Deque; from npm, where there is one."""
-    folder = tmp_path_factory.mktemp("axe")
-    argv = ["npm", "pack", AXE, "--silent", f"--cache={folder / 'cache'}"]
-    try:
-        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip(f"needs {AXE} from npm")
-    package = folder / done.stdout.split()[-1]
-    assert hashlib.sha256(package.read_bytes()).hexdigest() == AXE_HASH
-    with tarfile.open(package) as archive:
-        script = archive.extractfile("package/axe.min.js")
-        assert script is not None
-        return script.read().decode()
+def axe() -> str:
+    """The script of axe-core, the checker of accessibility by Deque."""
+    if (package := axe_core.fetch()) is None:
+        pytest.skip(f"needs {axe_core.AXE} from npm")
+    return axe_core.script(package)

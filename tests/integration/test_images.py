@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -28,16 +29,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonPaths]:
-    """Room for a second Docker daemon beside the machine's own; no lab on the machine counts."""
+def paths(monkeypatch: pytest.MonkeyPatch) -> Iterator[DaemonPaths]:
+    """Room for a second Docker daemon beside the machine's own; no lab on the machine counts.
+
+    Its path is short: that of a Unix socket has at most 108 bytes.
+    """
     monkeypatch.setattr("lab.emulation.docker.daemon.labs", list)
-    paths = DaemonPaths(
-        *(tmp_path / name for name in ("d.sock", "data", "exec", "d.pid")),
-        record=tmp_path / "record",
-        locks=tmp_path / "locks",
-    )
-    yield paths
-    Daemon(paths=paths).release()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = DaemonPaths(
+            *(folder / name for name in ("d.sock", "data", "exec", "d.pid")),
+            record=folder / "record",
+            locks=folder / "locks",
+        )
+        yield paths
+        Daemon(paths=paths).release()
 
 
 def settings_of_the_network() -> dict[str, list[str]]:

@@ -38,6 +38,8 @@ from lab.hosts.command import run
 from lab.topology import LinkSpec, schedule
 from lab.topology.impairments import DISTRIBUTIONS
 
+pytestmark = pytest.mark.timed
+
 LAB, A, B, C = "lnkt", "lnkt-a", "lnkt-b", "lnkt-c"
 OWN = {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 LINK = LinkSpec(
@@ -236,25 +238,38 @@ async def largest_packet() -> int:
     return round(await crossing(watch, send))
 
 
-@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-async def test_jitter_has_the_spread_and_the_form_that_were_asked(
-    shaper: Shaper, hosts: None, distribution: str
-) -> None:
+async def test_jitter_has_the_spread_and_the_form_that_were_asked(shaper: Shaper, hosts: None) -> None:
     # in a box whose processor others use as well, the last tenth is theirs
     shares = (0.1, 0.3, 0.5, 0.7) if IN_A_BOX else (0.1, 0.3, 0.5, 0.7, 0.9)
-    asked = [40.0 + 3.0 * netem_tables.quantile(distribution, share) for share in shares]
-    errors = []
-    async with links(shaper, replace(LINK, rate=None)):
-        await shaper.change("A-B", directions=["ab"], jitter=3.0, distribution=distribution)
+    specs = {distribution: parallel(number) for number, distribution in enumerate(DISTRIBUTIONS, 1)}
+    errors: dict[str, list[float]] = {distribution: [] for distribution in specs}
+
+    async def look(distribution: str) -> None:
+        times = sorted(came(await ping(specs[distribution].address_b, count=300, spacing=12.0)))
+        asked = [40.0 + 3.0 * netem_tables.quantile(distribution, share) for share in shares]
+        got = [times[round(share * len(times))] for share in shares]
+        errors[distribution].append(max(abs(g - a) for g, a in zip(got, asked, strict=True)))
+
+    async with links(shaper, *specs.values()):
+        for distribution, spec in specs.items():
+            how = {"jitter": 3.0, "distribution": distribution}
+            await shaper.change(spec.name, directions=["ab"], **how)
         for _ in range(8):  # other work on the machine can only make a reading worse
-            times = sorted(came(await ping(count=300, spacing=12.0)))
-            got = [times[round(share * len(times))] for share in shares]
-            errors.append(max(abs(g - a) for g, a in zip(got, asked, strict=True)))
-            if errors[-1] < 0.8:
-                break
+            left = [name for name, found in errors.items() if not found or min(found) >= 0.8]
+            for some in [[one] for one in left] if IN_A_BOX else [left]:
+                await asyncio.gather(*map(look, some))
 
     # of 300 the share 0.9 of a normal distribution is known to 0.3 standard deviations, 0.9 ms
-    assert min(errors) < 1.0 + OWN_RTT, errors
+    assert max(map(min, errors.values())) < 1.0 + OWN_RTT, errors
+
+
+def parallel(number: int) -> LinkSpec:
+    """One of several links between A and B, without a rate."""
+    name, subnet, device = f"A-B{number}", f"192.168.{number}", f"eth{number}"
+    places = {"subnet": f"{subnet}.0/24", "address_a": f"{subnet}.1", "address_b": f"{subnet}.2"}
+    return replace(
+        LINK, name=name, number=number, rate=None, interface_a=device, interface_b=device, **places
+    )
 
 
 async def test_jitter_lets_no_packet_overtake_another(shaper: Shaper, hosts: None) -> None:
@@ -308,7 +323,7 @@ async def train(count: int, spacing: float = 1.0) -> list[tuple[int, float]]:
         "import socket,struct,json; s=socket.socket(2,2); s.setsockopt(1,33,1<<24); s.bind(('',9002))\n"
         "s.setsockopt(1,35,1); s.settimeout(20); print('up',flush=True); got=[]\n"
         "try:\n while True:\n  d,e,_,_=s.recvmsg(64,64); a,b=struct.unpack('=qq',e[0][2][:16])\n"
-        "  n,t=struct.unpack('=qq',d)\n  s.settimeout(2)\n  got.append((n,(a*10**9+b-t)/1e6))\n"
+        f"  n,t=struct.unpack('=qq',d)\n  s.settimeout({0.5 * SLOWER})\n  got.append((n,(a*10**9+b-t)/1e6))\n"
         "except TimeoutError: print(json.dumps(got))"
     )
     send = (

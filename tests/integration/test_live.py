@@ -83,6 +83,7 @@ def test_a_command_runs_in_a_host_and_in_an_endpoint(up: str) -> None:
         (["capture", "AMS-BRA", "--lab", NAME], "unknown link or host 'AMS-BRA'"),
         (["logs", "weave", "--lab", NAME], "unknown host or overlay 'weave'"),
     ],
+    ids=["host", "overlay", "lab", "nearly a lab", "link", "log"],
 )
 def test_what_is_not_there_is_told_with_the_nearest_name(up: str, argv: list[str], said: str) -> None:
     done = lab(*argv, check=False)
@@ -186,7 +187,8 @@ async def facts(session: Session, daemons: dict[str, list[str]]) -> dict[str, An
 
 @pytest.mark.parametrize(
     "spec",
-    ["underlay", "tinc", "flannel", "libnetwork:mode=kv", "libnetwork:mode=swarm", "weave:encryption=on"],
+    # daemons of its own, Docker's, and a secret; each other mode is taken up in its contract
+    ["tinc", "libnetwork:mode=swarm", "weave:encryption=on"],
 )
 async def test_an_overlay_is_taken_up_as_it_runs(spec: str, nothing_left: None) -> None:
     if missing := registry.parse(spec).obtainable():

@@ -39,8 +39,8 @@ def test_switches_of_open_vswitch_pass_what_their_flows_say(net: Any) -> None:
     net.addLink(s3, h3, delay="1ms")
     net.start()
     # then packets pass, at the pace of the link, and so does TCP, in both directions
-    ((_, _, result), *_) = net.pingFull([h1, h2])
-    assert 10.0 <= result[3] < 14.0
+    # (other work on the machine only adds to a round trip)
+    assert 10.0 <= min(net.pingFull([h1, h2])[0][2][3] for _ in range(5)) < 14.0
     assert net.pingAll() == 0.0
     for ends in ([h1, h2], [h3, h1]):
         received, _ = net.iperf(ends, seconds=1)

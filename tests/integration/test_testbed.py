@@ -25,6 +25,9 @@ import yaml
 
 from tests.integration.inventory import inventory
 
+# its hosts end and connections are cut in the middle of samples, at moments that other tests would move
+pytestmark = pytest.mark.timed
+
 ROOT = Path(__file__).resolve().parents[2]
 #: One cell of as many one-second samples as a test needs.
 CELL = ["multihop", "--overlay", "underlay", "--duration", "1", "--cells", "latency/from=AMS/hops=1"]

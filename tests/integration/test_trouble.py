@@ -16,7 +16,7 @@ from lab.emulation.emulation import Emulation
 from lab.errors import HostError, HostTimeout
 from lab.topology import Topology
 from tests.integration.inventory import inventory
-from tests.integration.test_emulate import SMALL, begin, lab, only_run, samples, wait_for_samples
+from tests.integration.test_emulate import SHORT_LINE, begin, lab, only_run, samples, wait_for_samples
 from topologies import point_to_point
 
 
@@ -45,7 +45,7 @@ def test_a_docker_daemon_that_dies_costs_no_sample_and_leaves_nothing(
     if ExistingPaths.read(DaemonPaths().record) is None:
         pytest.skip("the Docker daemon of this machine is not the lab's own, and so not a test's to kill")
     before = inventory()
-    command = begin("emulate", *SMALL, "--results", str(tmp_path / "r"))
+    command = begin("emulate", *SHORT_LINE, "--results", str(tmp_path / "r"))
     wait_for_samples(tmp_path / "r", 1, command)
     os.kill(int(DaemonPaths().pidfile.read_text()), signal.SIGKILL)
     said, _ = command.communicate(timeout=120)
@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_measured_can_be_read(
     docker_daemon: None, full_disk: Path
 ) -> None:
     before = inventory()
-    done = lab("emulate", *SMALL, "--results", str(full_disk))
+    done = lab("emulate", *SHORT_LINE, "--results", str(full_disk))
     assert done.returncode == 1, done.stdout
     assert "No space left on device" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

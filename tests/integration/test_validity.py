@@ -28,6 +28,8 @@ from lab.runs.sample import Sample
 from overlays.registry import parse
 from topologies import point_to_point
 
+pytestmark = pytest.mark.timed
+
 T = TypeVar("T")
 TOPOLOGY = point_to_point.topology(rate=200.0).with_cpus(0.1)
 ENDS = {"from": "AMS", "to": "BRA", "hops": 1}

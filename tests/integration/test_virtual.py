@@ -18,6 +18,8 @@ from lab.runs.run_folder import StoredRun
 from lab.virtual import kernel
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.timed
+
 QUICK = ("--bringups", "1", "--repetitions", "1", "--duration", "1")
 ONE_HOP = ("--cells", "latency/from=AMS/hops=1", "--cells", "tcp/from=AMS/hops=1")
 

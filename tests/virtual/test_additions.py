@@ -20,6 +20,8 @@ import pytest
 
 from lab.virtual.kernel import Kernel, command, find, status
 
+pytestmark = pytest.mark.timed
+
 GUEST = Path(__file__).resolve().with_name("guest.py")
 #: s of wall time within which each check ends on a busy machine, too
 PATIENCE = 120.0

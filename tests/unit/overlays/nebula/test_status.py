@@ -23,6 +23,14 @@ def test_the_last_handshake_counts() -> None:
     assert status.tunnels(f"{LOG}{line}\n{line.replace('10.91.0.1', '10.91.0.3')}\n")["10.91.0.3"] == "direct"
 
 
+def test_a_tunnel_that_the_other_end_closed_is_none_until_it_is_made_again() -> None:
+    """A host that had left, and joined again, waited for a tunnel that its peers thought they had."""
+    line = next(line for line in LOG.splitlines() if status.RECEIVED in line)
+    closed = '{"level":"info","msg":"Close tunnel received, tearing down.","vpnIp":"10.91.0.1"}\n'
+    assert status.tunnels(f"{LOG}{closed}") == {"10.91.0.3": "relayed"}
+    assert status.tunnels(f"{LOG}{closed}{line}\n").keys() == {"10.91.0.1", "10.91.0.3"}
+
+
 def test_certificates_are_told_apart() -> None:
     one = "-----BEGIN NEBULA CERTIFICATE-----\nab\n-----END NEBULA CERTIFICATE-----\n"
     assert status.certificates(f"said\n{one}{one}") == [one, one]

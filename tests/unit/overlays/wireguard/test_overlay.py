@@ -16,6 +16,8 @@ from overlays.wireguard.overlay import WireGuard
 from tests.unit.fakes import FakeHost
 
 CHAIN = catalog.topology("linear")
+#: When a host shook hands with each: with all but AMS2, the latest host, and with all but AMS, the earliest.
+NOT_WITH_AMS2 = "".join(f"key-of-{host.name}=\t{6 - host.number}\n" for host in CHAIN.hosts)
 HANDSHAKES = "".join(f"key-of-{host.name}=\t{host.number - 1}\n" for host in CHAIN.hosts)
 
 
@@ -75,10 +77,22 @@ async def test_only_hosts_that_relay_tell_of_no_shorter_way(topology: str) -> No
 
 
 async def test_a_peer_without_a_handshake_is_named_and_sent_a_packet() -> None:
-    overlay, hosts = await installed("wireguard", HANDSHAKES)
-    with pytest.raises(OverlayError, match=r"wireguard on \w+: its handshakes .* no handshake with AMS"):
+    overlay, hosts = await installed("wireguard", NOT_WITH_AMS2)
+    with pytest.raises(OverlayError, match=r"wireguard on \w+: its handshakes .* no handshake with AMS2"):
         await overlay.ready(0)
-    assert "ping -c1 -W1 10.70.1.1" in hosts[1].fed[-1]
+    assert "ping -c1 -W1 10.70.6.1" in hosts[0].fed[-1]
+
+
+async def test_the_later_one_of_two_leaves_the_first_packet_to_the_other_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When both began a handshake at one moment, it took 5 s."""
+    overlay, hosts = await installed("wireguard", HANDSHAKES)
+    for turn, asked in ((10.0, False), (-1.0, True)):
+        monkeypatch.setattr(wireguard, "TURN", turn)
+        with pytest.raises(OverlayError, match=r"no handshake with AMS"):
+            await overlay.ready(0)
+        assert ("ping -c1 -W1 10.70.1.1" in hosts[1].fed[-1]) == asked
 
 
 async def test_the_mode_is_what_the_device_is() -> None:

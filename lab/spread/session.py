@@ -21,6 +21,7 @@ from typing import Any
 
 from lab.app import boxes, in_box, virtual
 from lab.app.block_order import BlockOrder
+from lab.app.blocks import inner_run
 from lab.app.request import RunPlan, RunRequest
 from lab.app.run import PreparedLab, measure_on, prepare_emulated, timed
 from lab.emulation.emulation import Emulation
@@ -117,7 +118,7 @@ class LabSession:
         made = await asyncio.to_thread(boxes.prepare, list(plan.overlays.values()), say)
         ears = virtual.Ears(say)
         ended = await virtual.boot(made, order, call.folder, call.cpu, ears.hear)
-        end(BlockEnd("", virtual.times_of(ended), ears.last))
+        end(BlockEnd(_torn(call.folder, ears.last), virtual.times_of(ended), ears.last))
         return await self._next()
 
     async def _real(self, call: Call | None) -> Call | None:
@@ -153,6 +154,16 @@ async def _measure(call: Call, prepared: PreparedLab, timing: dict[str, float]) 
     request, plan = call.order.plan(call.folder / in_box.RUNS)
     await measure_on(prepared, request, plan, dict(timing), tell)
     end(BlockEnd("", {"wall": round(loop.time() - start, 2)}, last))
+
+
+def _torn(folder: Path, last: str) -> str:
+    """Return why another machine must measure a block: its box ended early, as on a full disk; "" if not."""
+    run = inner_run(folder)
+    states = {} if run is None else run.manifest.overlays
+    failed = any(one.state in ("failed", "not obtainable") for one in states.values())
+    if failed or (run is not None and run.manifest.complete):
+        return ""
+    return f"the box ended before its block was measured: {last or 'it said nothing'}"
 
 
 def _lab_of(order: BlockOrder) -> Any:

@@ -106,18 +106,18 @@ def test_an_error_of_the_lab_sends_the_block_elsewhere(fleet: Fleet) -> None:
 
 
 def test_a_machine_on_which_every_block_fails_gets_no_more(fleet: Fleet) -> None:
-    fleet.worker("a")
+    fleet.worker("a", LAB_TEST_SECONDS="0.5")  # so that the other one gets its second block
     fleet.worker("bad", LAB_TEST_VERDICT="no verdict")  # no sample of it can be made
     fleet.joined("a", "bad")
-    fleet.client(3)
+    fleet.client(6)
     assert fleet.status() == 0, fleet.output("client")
-    run = check(fleet.run(), 3)
+    run = check(fleet.run(), 6)
     assert run.manifest.machines["bad"].state == "excluded"
     assert "machine bad gets no more blocks: 2 blocks in a row failed there" in fleet.output("client")
 
 
 def test_a_machine_that_limits_its_samples_is_named_and_gets_no_more(fleet: Fleet) -> None:
-    fleet.worker("a")
+    fleet.worker("a", LAB_TEST_SECONDS="0.3")
     fleet.worker("slow", LAB_TEST_VERDICT="emulator-bound")
     fleet.joined("a", "slow")
     fleet.client(6)

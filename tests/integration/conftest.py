@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -15,6 +16,8 @@ from tests.integration import axe as axe_core
 from tests.integration.inventory import inventory
 from tests.paths import ROOT
 
+# a script that a test hangs up ends, also where these tests were started with nohup
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 #: Under this name a report of the contract suite has the overlay and mode that it is about.
 CONTRACT = "contract"
 

@@ -131,3 +131,16 @@ async def test_with_relays_other_links_start_the_daemons_again(
     assert rerouted == [(CHAIN, nebula.PORT)]
     assert installs == ([(hosts, CHAIN)] if again else [])
     assert stopped == ([f"{host.name} nebula" for host in hosts] if again else [])
+
+
+async def test_a_host_that_joined_again_asks_for_the_tunnel_that_the_other_one_believes_it_has() -> None:
+    """The word of its end had not come through the relay; for a minute neither of the two sent a packet."""
+    overlay, hosts = await installed("nebula:relays=on")
+    line = '{"msg": "Handshake message received", "vpnIp": "10.91.0.4"}\n'
+    hosts[1].answer = lambda argv: (0, line if argv[0] == "grep" else "")
+    said = await overlay._lacking(hosts[3])
+    assert "no tunnel to" in said
+    sent = hosts[3].fed[-1]
+    assert "10.91.0.2" in sent, "the second host has a tunnel to the fourth"
+    assert "10.91.0.3" not in sent, "the third asks by itself"
+    assert "10.91.0.5" in sent

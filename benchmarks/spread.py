@@ -35,6 +35,7 @@ from lab.app import in_box, run
 from lab.app.request import RunPlan, RunRequest, plan_run
 from lab.events import Event, Note, SampleDone
 from lab.runs.run_folder import RunFolder, slug
+from lab.runs.sample import Verdict
 from lab.spread import run as spread
 from lab.spread.clusters import Where
 from lab.spread.session import BlockEnd, Call, end, say
@@ -184,7 +185,8 @@ def pretend() -> None:
                 one = recorded[number % len(recorded)]
                 name = f"raw/{slug(one.cell)}.{number}.txt"
                 (folder.path / name).write_text("x" * 2000)
-                rows.append(one.model_copy(update={"raw": name, "run": inner.run, "repetition": number + 1}))
+                own = {"raw": name, "run": inner.run, "repetition": number + 1, "verdict": Verdict()}
+                rows.append(one.model_copy(update=own))
             folder.write_down(rows)
             folder.save()
         say(SampleDone("cell", 1, "ok", "valid"))

@@ -47,8 +47,8 @@ def prepare(overlays: Sequence[Overlay], emit: Emit) -> Kernel:
 
 def compile_modules(root: Path = ROOT) -> None:
     """Compile the lab's modules, so that every box finds them alike: two runs of one seed, the first of
-    which compiled some, were apart by tenths of a microsecond. In a folder that is read-only, each box compiles
-    them for itself.
+    which compiled some, were apart by tenths of a microsecond. In a folder that is read-only, each box
+    compiles them for itself.
     """
     for package in PACKAGES:
         compileall.compile_dir(root / package, quiet=2)

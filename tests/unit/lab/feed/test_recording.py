@@ -68,6 +68,7 @@ def test_a_recording_that_was_cut_off_anywhere_keeps_what_was_whole(tmp_path: Pa
 @pytest.mark.parametrize(
     "data",
     [b"no gzip at all", gzip.compress(b"no json\n"), gzip.compress(b'{"v":2,"t":1,"kind":"event"}\n')],
+    ids=["no gzip", "no JSON", "another version"],
 )
 def test_a_file_that_is_no_recording_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(data)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lab.app.request import RunPlan, RunRequest, load_experiment
 from lab.errors import RunError
 from lab.runs.experiment import Profile
-from lab.runs.manifest import StoredProfile
+from lab.runs.manifest import Fallback, StoredProfile
 from lab.runs.sample import Clock
 from lab.topology import Topology
 from overlays import registry
@@ -30,7 +30,7 @@ class BlockOrder(BaseModel):
     profile: StoredProfile
     overlay: Name
     only: list[Name] = []
-    on_fallback: Literal["mark", "relaunch"] = "mark"
+    on_fallback: Fallback = "mark"
     accept_links: bool = False
     costs: dict[Name, Price] = {}
     seed: Annotated[int, Field(ge=0)]
@@ -48,7 +48,7 @@ class BlockOrder(BaseModel):
             profile=StoredProfile(**{**asdict(plan.profile), "bring_ups": 1}),
             overlay=overlay,
             only=list(request.only),
-            on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
+            on_fallback=request.on_fallback,
             accept_links=request.accept_links,
             costs=dict(request.costs),
             seed=seed,

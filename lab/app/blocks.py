@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import replace as replace_fields
 from pathlib import Path
@@ -18,10 +19,14 @@ from typing import Any
 
 from lab.app import in_box
 from lab.app.request import RunPlan, RunRequest
+from lab.app.run import open_folder
 from lab.errors import RunError
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted
+from lab.feed.recorder import recorded
+from lab.report import captions
 from lab.runs import run_folder
-from lab.runs.manifest import OverlayState
+from lab.runs.event_log import logging
+from lab.runs.manifest import Manifest, OverlayState
 from lab.runs.plan import Block, blocks
 from lab.runs.run_folder import RunFolder, StoredRun, slug
 from lab.runs.runner import described, not_obtainable
@@ -35,6 +40,19 @@ BLOCKS, WHOLE = "blocks", "block.json"
 def folder_of(block: Block, run: Path) -> Path:
     """Return a block's folder in that of the run."""
     return run / BLOCKS / f"{slug(block.overlay)}.{block.number}"
+
+
+@contextmanager
+def opened(
+    request: RunRequest, plan: RunPlan, manifest: Manifest, emit: Emit
+) -> Iterator[tuple[RunFolder, Emit]]:
+    """Open the folder of a run and record the run; yields the folder, and an `Emit` that records events."""
+    with open_folder(request, manifest, emit) as folder:
+        emit(Note(f"results go to {folder.path}"))
+        emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
+        heard = logging(folder.path / "log", emit)
+        with recorded(folder, plan.all_cells(request.only), "", heard, measure=False) as told:
+            yield folder, told
 
 
 def inner_run(folder: Path) -> StoredRun | None:
@@ -53,9 +71,8 @@ class BlockRun(ABC):
         self._request, self._plan, self._folder, self._emit = request, plan, folder, emit
         self._blocks = blocks(list(plan.overlays), folder.manifest.bring_ups, folder.manifest.seed or 0)
         self._collected: set[Block] = set()
-        self._total = folder.manifest.bring_ups * sum(
-            cell.repetitions for cells in plan.measurable_cells(request.only).values() for cell in cells
-        )
+        cells = plan.all_cells(request.only)
+        self._total = folder.manifest.bring_ups * sum(cell.repetitions for cell in cells)
         self._done = len(folder.samples)
         #: The raw output of samples that the folder has from before an interruption.
         self._there = {sample.raw for sample in folder.samples}

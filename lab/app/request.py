@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lab.report.claims import Claim
     from lab.report.presentation import PresentedExperiment
     from lab.runs.experiment import Cell, Experiment, Profile
-    from lab.runs.manifest import Manifest
+    from lab.runs.manifest import Fallback, Manifest
     from lab.topology import Topology
     from overlays.base import Overlay
 
@@ -59,7 +59,7 @@ class RunRequest:
     #: A Docker daemon on each host, or none: one of `lab.emulation.registry.DAEMONS`.
     daemons: str = DOCKER
     accept_links: bool = False
-    on_fallback: str = "mark"
+    on_fallback: Fallback = "mark"
     resume: Path | None = None
     results: Path = Path("results")
     trace: Path | None = None
@@ -119,6 +119,10 @@ class RunPlan:
         return {
             name: cells for name, cells in self.cells(only).items() if not self.overlays[name].obtainable()
         }
+
+    def all_cells(self, only: Sequence[str] = ()) -> list[Cell]:
+        """Return the cells of all overlays that this machine can supply, one overlay after the other."""
+        return [cell for cells in self.measurable_cells(only).values() for cell in cells]
 
 
 def plan_run(request: RunRequest, emit: Emit = silent) -> RunPlan:

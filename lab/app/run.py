@@ -157,8 +157,7 @@ def _recorded(
     """Return the recording of a run, as a context. A box makes none: the process outside records."""
     if request.clock == "virtual":
         return nullcontext(emit)
-    cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
-    return recorded(folder, cells, prepared.lab, emit, measure=request.record)
+    return recorded(folder, plan.all_cells(request.only), prepared.lab, emit, measure=request.record)
 
 
 def timed(emit: Emit, timing: dict[str, float]) -> Emit:
@@ -174,22 +173,33 @@ def timed(emit: Emit, timing: dict[str, float]) -> Emit:
 
 def new_manifest(request: RunRequest, plan: RunPlan, prepared: PreparedLab) -> Manifest:
     """Build the manifest of a run that begins now; a seed that is not given is drawn."""
-    return begun(
-        plan.experiment,
-        plan.topology,
-        plan.profile,
-        only=list(request.only),
-        rate=plan.profile.rate,
+    return begun_as_asked(
+        request,
+        plan,
         shaper=prepared.shaper,
-        clock=request.clock,
         costs=dict(request.costs),
-        seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
-        on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
-        overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
+        seed=seed_of(request),
+        on_fallback=request.on_fallback,
         environment=prepared.environment,
         calibration=prepared.calibration,
         accepted=list(prepared.target.accepted),
     )
+
+
+def seed_of(request: RunRequest) -> int:
+    """Return the seed that was asked for, or a drawn one."""
+    return request.seed if request.seed is not None else secrets.randbelow(2**31)
+
+
+def begun_as_asked(request: RunRequest, plan: RunPlan, **more: Any) -> Manifest:
+    """Build the manifest of a run on hosts that begins now, from what was asked and with `more` fields."""
+    asked = {
+        "only": list(request.only),
+        "rate": plan.profile.rate,
+        "clock": request.clock,
+        "overlays": {name: described(overlay) for name, overlay in plan.overlays.items()},
+    }
+    return begun(plan.experiment, plan.topology, plan.profile, **{**asked, **more})
 
 
 def begun(experiment: Experiment, topology: Topology, profile: Profile, **more: Any) -> Manifest:

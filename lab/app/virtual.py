@@ -18,18 +18,15 @@ from pathlib import Path
 
 from lab.app import boxes, in_box
 from lab.app.block_order import BlockOrder
-from lab.app.blocks import BlockRun, folder_of
+from lab.app.blocks import BlockRun, folder_of, opened
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
-from lab.app.run import begun, open_folder
+from lab.app.run import begun_as_asked
 from lab.emulation.registry import NONE
 from lab.events import Emit, Note, from_json, step
-from lab.feed.recorder import recorded
-from lab.report import captions
-from lab.runs.event_log import logging
 from lab.runs.manifest import Manifest
 from lab.runs.plan import Block
 from lab.runs.run_folder import RunFolder, StoredRun
-from lab.runs.runner import Outcome, described
+from lab.runs.runner import Outcome
 from lab.util.concurrency import together
 from lab.virtual import first, pace
 from lab.virtual.box import BoxProcess, Ended
@@ -45,15 +42,10 @@ async def emulate(request: RunRequest, plan: RunPlan, emit: Emit) -> tuple[int, 
     """
     made = await asyncio.to_thread(boxes.prepare, list(plan.overlays.values()), emit)
     manifest = new_manifest(request, plan, made.identity, f"{made.version}, user-mode, of {made.source}")
-    with open_folder(request, manifest, emit) as folder:
-        emit(Note(f"results go to {folder.path}"))
-        emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
+    with opened(request, plan, manifest, emit) as (folder, told):
         if warning := too_long(request, plan, request.boxes or len(os.sched_getaffinity(0))):
             emit(Note(warning))
-        heard = logging(folder.path / "log", emit)
-        cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
-        with recorded(folder, cells, "", heard, measure=False) as told:
-            await VirtualRun(request, plan, made, folder, told).carry_out()
+        await VirtualRun(request, plan, made, folder, told).carry_out()
         return Outcome(folder.manifest.overlays, ()).status, folder.path
 
 
@@ -74,18 +66,13 @@ def new_manifest(request: RunRequest, plan: RunPlan, identity: str, kernel: str)
         seed,
         identity,
     ]
-    return begun(
-        plan.experiment,
-        plan.topology,
-        plan.profile,
+    return begun_as_asked(
+        request,
+        plan,
         run=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:6],
-        only=list(request.only),
-        rate=plan.profile.rate,
         shaper="netem",
         seed=seed,
-        clock="virtual",
         costs=dict(request.costs),
-        overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
         environment={
             "kernel": kernel,
             "box": identity,

@@ -269,9 +269,7 @@ def show_plan(request: RunRequest) -> None:
     for name, overlay in plan.overlays.items():
         if missing := overlay.obtainable():
             print(f"{name} is left out: {missing.what}; {missing.remedy}")
-    grid = plan.measurable_cells(request.only)
-    cells = [cell for of_overlay in grid.values() for cell in of_overlay]
-    for cell in cells:
+    for cell in plan.all_cells(request.only):
         print(f"{cell.key}  {cell.repetitions} × {cell.duration:g} s")
     print(expected(plan, request))
     if request.clock == "real":

@@ -19,6 +19,8 @@ FIXED_ENVIRONMENT = ("kernel", "box", "machine", "sysctls", "versions")
 #: Packages whose versions were stored once, and that nothing of a run depends on.
 FORMER_PACKAGES = {"pyroute2"}
 
+#: What is done with a sample during which an overlay's mode changed.
+Fallback = Literal["mark", "relaunch"]
 #: How a profile says that its rate is that of a search (`lab.runs.capacity`).
 FOUND = "the highest that this machine was found to carry"
 
@@ -116,7 +118,7 @@ class Manifest(BaseModel):
     costs: dict[str, float] = {}
     #: How often every overlay is brought up, each time with a seed of its own.
     bring_ups: int = 1
-    on_fallback: Literal["mark", "relaunch"] = "mark"
+    on_fallback: Fallback = "mark"
     #: Of runs of before: repetitions of a cell at most, in place of samples that did not count.
     spares: int = 0
     overlays: dict[str, OverlayState] = {}

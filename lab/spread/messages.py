@@ -63,6 +63,10 @@ class Work(_Message):
     #: The client's version of the lab: the worker's may have changed since it was asked.
     lab: str
 
+    def share(self, cpus: int) -> float:
+        """Return how much of a machine the block takes: all of it; in virtual time, one of its processors."""
+        return 1.0 if self.order.clock == "real" else 0.999 / cpus
+
 
 class Done(_Message):
     """The end of a block: `folder` is its folder as an archive."""

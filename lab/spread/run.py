@@ -19,19 +19,16 @@ from typing import Any
 
 from lab.app import virtual
 from lab.app.block_order import BlockOrder
-from lab.app.blocks import BlockRun, folder_of
+from lab.app.blocks import BlockRun, folder_of, opened
 from lab.app.request import RunPlan, RunRequest
-from lab.app.run import begun, open_folder
+from lab.app.run import begun_as_asked, seed_of
 from lab.errors import RunError
 from lab.events import Emit, Note, SampleDone, from_json
-from lab.feed.recorder import recorded
-from lab.report import captions
 from lab.runs import run_folder
-from lab.runs.event_log import logging
 from lab.runs.manifest import MachineState, Manifest
 from lab.runs.plan import Block
 from lab.runs.run_folder import RunFolder, StoredRun, slug, try_to_write
-from lab.runs.runner import Outcome, described
+from lab.runs.runner import Outcome
 from lab.runs.sample import Sample
 from lab.spread import tasks
 from lab.spread.clusters import Where
@@ -62,13 +59,9 @@ async def emulate(request: RunRequest, plan: RunPlan, where: Where, emit: Emit) 
         surveys = Surveys(client, inquiry(request, plan))
         machines = await surveys.first(count, emit)
         reference = most_common(machines)
-        with open_folder(request, new_manifest(request, plan, reference), emit) as folder:
-            emit(Note(f"results go to {folder.path}"))
-            emit(Note(f"{plan.experiment.name} on {plan.topology.name}: {captions.rate(folder.run)}"))
-            heard = logging(folder.path / "log", emit)
-            cells = [cell for row in plan.measurable_cells(request.only).values() for cell in row]
-            with recorded(folder, cells, "", heard, measure=False) as told:
-                await SpreadRun(request, plan, folder, told, surveys, reference).carry_out()
+        manifest = new_manifest(request, plan, reference)
+        with opened(request, plan, manifest, emit) as (folder, told):
+            await SpreadRun(request, plan, folder, told, surveys, reference).carry_out()
             failed = [] if folder.manifest.complete else ["blocks"]
             return Outcome(folder.manifest.overlays, failed).status, folder.path
 
@@ -78,17 +71,12 @@ def new_manifest(request: RunRequest, plan: RunPlan, reference: WorkerMachine) -
     if request.clock == "virtual":  # whose samples do not depend on the machine
         return virtual.new_manifest(request, plan, reference.box, reference.box_kernel)
     before = request.resume and run_folder.read(request.resume).manifest
-    return begun(
-        plan.experiment,
-        plan.topology,
-        plan.profile,
-        only=list(request.only),
-        rate=plan.profile.rate,
+    return begun_as_asked(
+        request,
+        plan,
         shaper=before.shaper if before else request.shaper,  # each machine has its own
-        clock=request.clock,
-        seed=request.seed if request.seed is not None else secrets.randbelow(2**31),
-        on_fallback="relaunch" if request.on_fallback == "relaunch" else "mark",
-        overlays={name: described(overlay) for name, overlay in plan.overlays.items()},
+        seed=seed_of(request),
+        on_fallback=request.on_fallback,
         environment={
             "kernel": SEVERAL,
             "versions": {**reference.versions, "lab": reference.lab},
@@ -212,8 +200,7 @@ class SpreadRun(BlockRun):
         order = BlockOrder.of(self._request, self._plan, block.overlay, block.seed)
         sent = Work(key=key, topic=self._topic, order=order, lab=self._reference.lab)
         self._emit(Note(f"{block.name} goes to machine {place.name}"))
-        share = 1.0 if order.clock == "real" else 0.999 / place.slots
-        return key, sent.model_dump_json(), share
+        return key, sent.model_dump_json(), sent.share(place.slots)
 
     def store(self, block: Block, place: Place, result: Any) -> str:
         """Put a block's folder on disk, whole or not at all, and add its samples to the run."""

@@ -20,7 +20,6 @@ from typing import Any
 from distributed import Worker
 
 from lab.app import in_box, virtual
-from lab.app.block_order import BlockOrder
 from lab.errors import MachineError, RunError
 from lab.events import Event, SampleDone, from_json, to_json
 from lab.runs.run_folder import SAMPLES, slug
@@ -35,11 +34,6 @@ LAB = "lab"
 LOOK, LEAVE = 0.5, 60.0
 #: A line of a session's output is shorter than this (bytes).
 LINE = 2**20
-
-
-def share(order: BlockOrder, cpus: int) -> float:
-    """Return how much of a machine a block takes: all of it; in virtual time, one of its processors."""
-    return 1.0 if order.clock == "real" else 0.999 / cpus
 
 
 class LabWorker(Worker):
@@ -112,7 +106,7 @@ class LabWorker(Worker):
     @contextmanager
     def _busy(self, asked: Work) -> Iterator[int]:
         """Take the share of this machine that a block needs, and one of its processors."""
-        part = share(asked.order, len(os.sched_getaffinity(0)))
+        part = asked.share(len(os.sched_getaffinity(0)))
         if sum(self._taken.values()) + part > 1 or asked.key in self._taken:
             raise RunError(f"{self.name} measures {', '.join(self._taken)}; a second block would disturb it")
         self._taken[asked.key] = part

@@ -16,6 +16,7 @@ from lab.events import Event, Note, SampleDone, to_json
 from lab.runs import run_folder, run_folder_check
 from lab.runs.plan import Block
 from lab.runs.run_folder import RunFolder
+from lab.runs.runner import described
 from lab.runs.sample import Sample
 from lab.virtual.box import Ended
 from tests.unit.fakes import manifest
@@ -58,7 +59,7 @@ class FakeBox:
         }
         inner = manifest(run="inner", overlays={}, environment=seen_inside, complete=True)
         with RunFolder.create(asked.results, inner) as folder:
-            folder.manifest.overlays = {name: virtual.described(o) for name, o in plan.overlays.items()}
+            folder.manifest.overlays = {name: described(o) for name, o in plan.overlays.items()}
             for name in plan.overlays:
                 folder.manifest.overlays[name] = folder.manifest.overlays[name].model_copy(
                     update={"state": "ok"}

@@ -12,6 +12,7 @@ from lab.feed.flows import Measured
 from lab.feed.objects import Plain
 from lab.measure.cgroups import read_text
 from lab.measure.machine import difference, snapshot
+from lab.runs.sample import COUNTING
 from lab.runs.verdict import verdict
 
 
@@ -31,7 +32,7 @@ class MachineWatch:
             "load": round(os.getloadavg()[0], 2),
             "memory_free_bytes": free(read_text(Path("/proc/meminfo"))),
             "verdict_now": {
-                "counts": judged.state in ("valid", "host-bound"),
+                "counts": judged.state in COUNTING,
                 "sentences": list(judged.reasons),
             },
         }

@@ -14,11 +14,8 @@ from lab.runs.event_log import line
 from lab.runs.experiment import Cell
 from lab.runs.manifest import Manifest
 from lab.runs.run_folder import StoredRun
-from lab.runs.sample import Sample
+from lab.runs.sample import COUNTING, Sample
 from lab.topology import Topology
-
-#: Verdicts of samples that count.
-COUNT = ("valid", "host-bound")
 
 
 class RunTeller:
@@ -60,7 +57,7 @@ class RunTeller:
                 yield self._sample(event, state="running")
                 yield self.now(done=event.done, total=event.total, seconds_left=round(event.left, 1))
             case SampleDone():
-                counts = event.verdict in COUNT and state(event.outcome, event.collapsed) != "failed"
+                counts = event.verdict in COUNTING and state(event.outcome, event.collapsed) != "failed"
                 verdict = {"counts": counts, "words": [event.verdict], "sentences": list(event.reasons)}
                 yield self._sample(
                     event,
@@ -88,8 +85,12 @@ class RunTeller:
 
 def run_cell(cell: Cell) -> RunCell:
     """Return a cell as the feed has it."""
-    labels = {"metric": cell.metric, **{name: str(value) for name, value in cell.params.items()}}
+    labels = _labels(cell)
     return {"id": cell.key, "overlay": cell.overlay, "labels": labels, "repetitions": cell.repetitions}
+
+
+def _labels(one: Cell | Sample) -> dict[str, str]:
+    return {"metric": one.metric, **{name: str(value) for name, value in one.params.items()}}
 
 
 def state(outcome: str, collapsed: bool) -> str:
@@ -163,11 +164,10 @@ def _cells(samples: Sequence[Sample]) -> list[RunCell]:
     """Return the cells of samples; each has as many repetitions as were measured."""
     found: dict[str, RunCell] = {}
     for sample in samples:
-        labels = {"metric": sample.metric, **{name: str(value) for name, value in sample.params.items()}}
         fresh: RunCell = {
             "id": sample.cell,
             "overlay": sample.overlay,
-            "labels": labels,
+            "labels": _labels(sample),
             "repetitions": 0,
         }
         cell = found.setdefault(sample.cell, fresh)

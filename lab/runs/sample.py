@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA: Literal[1] = 1
 
 State = Literal["valid", "host-bound", "emulator-bound", "broken"]
+#: The verdicts of samples that count.
+COUNTING: frozenset[str] = frozenset({"valid", "host-bound"})
 Clock = Literal["real", "virtual"]
 CLOCKS: tuple[str, ...] = get_args(Clock)
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -94,7 +96,7 @@ class Sample(BaseModel):
         A host at its own CPU quota is part of what is emulated (the studies' VMs had one
         vCPU), so such a sample counts; it stays marked.
         """
-        return self.measured and self.verdict.state in ("valid", "host-bound")
+        return self.measured and self.verdict.state in COUNTING
 
     def line(self) -> str:
         """The sample as one line of JSON, with its newline."""

@@ -37,7 +37,7 @@ def parse_facts(answers: str) -> HostFacts:
         docker=parse_version(printed["docker"].strip() if printed["docker"][:1].isdigit() else ""),
         link_kinds=frozenset(kind for n, kind in enumerate(LINK_KINDS) if 2 * n + 1 not in failed),
         binaries=frozenset(path.rsplit("/", 1)[-1] for path in printed["programs"].split()),
-        features=frozenset(name for name, sign in FEATURES.items() if sign in printed[name]),
+        features=frozenset(name for name, sign in FEATURES.items() if sign in printed[name].split()),
     )
 
 
@@ -64,7 +64,7 @@ QUESTIONS = {
     "bridge-nf": "test -e /proc/sys/net/bridge/bridge-nf-call-iptables && echo yes",
     "ipv6": "test -e /proc/sys/net/ipv6 && echo yes",
 }
-#: What a question's answer has in it where the kernel has the feature.
+#: The word that a question's answer has in it where the kernel has the feature.
 FEATURES = {"openvswitch": "ID:", "esp": "yes", "tun": "yes", "bridge-nf": "yes", "ipv6": "yes"}
 
 

@@ -335,10 +335,10 @@ def _login_refused(settings: SshSettings) -> str:
 def _describe_failure(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT:g} s; check address, network and that the machine is up"
-    reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
-    if "Connect call failed" in reason:  # asyncio's own words; the kernel's are in the number
-        found = re.search(r"Errno (\d+)", str(error))
-        reason = os.strerror(int(found[1])) if found else "connection refused"
+    reason = getattr(error, "strerror", None) or str(error)
+    # asyncio's own words; the kernel's are in the number
+    if found := re.search(r"Errno (\d+)\] Connect call failed", str(error)):
+        reason = os.strerror(int(found[1]))
     return f"{reason}; check address and port in the inventory, and that sshd runs there"
 
 

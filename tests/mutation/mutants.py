@@ -1,7 +1,8 @@
 """Small faults to put into a module, one at a time: what a test of it should notice.
 
 A fault is a piece of the text replaced by another, so that it can be shown, and lines keep their numbers.
-Docstrings, types, decorators, and the words of errors and events are left alone: tests need not fix those.
+Docstrings, types, decorators, assertions (that of `zip(strict=True)` too), and the words of errors and events
+are left alone: tests need not fix those.
 So are figures that a module gives a name (`PATIENCE = 10.0`), and how long a command may take
 (`timeout=60`): a test could only repeat them.
 """
@@ -178,11 +179,19 @@ def _inside(node: ast.AST) -> Iterator[ast.expr]:
     for name, value in ast.iter_fields(_without_help(node)):
         if name in ("annotation", "target", "ctx"):
             continue
-        if isinstance(node, ast.keyword) and node.arg == PATIENCE and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.keyword) and (_asserts(node) or _patience(node)):
             continue
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, ast.AST):
                 yield from _inside(one)
+
+
+def _patience(given: ast.keyword) -> bool:
+    return given.arg == PATIENCE and isinstance(given.value, ast.Constant)
+
+
+def _asserts(given: ast.keyword) -> bool:
+    return given.arg == "strict" and isinstance(given.value, ast.Constant) and given.value.value is True
 
 
 def _without_help(node: ast.AST) -> ast.AST:
@@ -267,7 +276,7 @@ def _constant(node: ast.Constant) -> Iterator[str]:
 
 def _call(node: ast.Call) -> Iterator[ast.expr]:
     for n, given in enumerate(node.keywords):
-        if given.arg and given.arg != PATIENCE:
+        if given.arg and given.arg != PATIENCE and not _asserts(given):
             yield ast.Call(node.func, node.args, node.keywords[:n] + node.keywords[n + 1 :])
 
 

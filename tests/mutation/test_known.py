@@ -99,6 +99,7 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     Option("key", "default", ("value",), "words")
     é, y = [a for a in "ab" if a], x.a
     return [x + 1, f"{x}", None is x]
+    zip(x, y, strict=True)
 '''
     (tmp_path / "m.py").write_text(source)
     found = mutants.of(tmp_path, "m.py")
@@ -121,6 +122,7 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
         for mutant in found
         if mutant.before in ("10.0", "20", "1 << 20 * OTHER", "5.5", "7", '"words"', "1") and mutant.line < 15
     ]
+    assert [mutant.change for mutant in found if mutant.line == 16] == ["zip(x, y, strict=True) → pass"]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))
 

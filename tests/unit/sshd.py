@@ -102,7 +102,10 @@ class _Server(asyncssh.SSHServer):
             process.stdin.close()
             await asyncio.gather(_pass_on(process.stdout, stdout), _pass_on(process.stderr, stderr))
             await process.wait()
-            channel.exit(process.returncode if (process.returncode or 0) >= 0 else 255)
+            if (status := process.returncode or 0) < 0:
+                channel.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
+            else:
+                channel.exit(status)
         finally:
             self._sessions -= 1
 

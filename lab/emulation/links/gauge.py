@@ -26,6 +26,8 @@ REQUEST = struct.pack("=IHHIIBxxxiIII", _HEAD, RTM_GETQDISC, REQUEST_DUMP, 1, 0,
 HTB, NETEM, BFIFO = 1, 2, 3
 _WRAP = 1 << 32  # the kernel's counts of packets have 32 bits
 _RECEIVE = 1 << 17
+#: How long the kernel may take to answer (s).
+PATIENCE = 5.0
 _STATS = struct.Struct("=QIIIIIII")  # bytes, packets, drops, overlimits, bps, pps, qlen, backlog
 
 
@@ -141,7 +143,7 @@ class Gauge:
 def _socket() -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     made.bind((0, 0))
-    made.settimeout(5.0)
+    made.settimeout(PATIENCE)
     return made
 
 
@@ -164,9 +166,7 @@ def last(data: bytes) -> bool:
     at = 0
     while at + 16 <= len(data):
         length, kind = struct.unpack_from("=IH", data, at)
-        if kind in (NLMSG_DONE, NLMSG_ERROR):
-            return True
-        if length < 16:
+        if kind in (NLMSG_DONE, NLMSG_ERROR) or length < 16:
             return True
         at += length + -length % 4
     return not data
@@ -175,11 +175,11 @@ def last(data: bytes) -> bool:
 def _stats(data: bytes, at: int, end: int) -> Discipline | None:
     while at + 4 <= end:
         length, kind = struct.unpack_from("=HH", data, at)
+        if length < 4 or at + length > end:
+            return None
         if kind == TCA_STATS and length >= 4 + _STATS.size:
             count, packets, drops, _, _, _, waiting, waiting_bytes = _STATS.unpack_from(data, at + 4)
             return Discipline(count, packets, drops, waiting, waiting_bytes)
-        if length < 4:
-            return None
         at += length + -length % 4
     return None
 

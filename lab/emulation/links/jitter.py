@@ -33,7 +33,7 @@ class Variation:
         self.asked = dict(asked)
         self._chance = chance or Random()
         self._jitter = float(asked.get("jitter", 0))
-        self._begins, self._ends = float(asked.get("begins", 0)), float(asked.get("ends", 1))
+        self._begins, self._ends = (float(asked.get(word, 0)) for word in ("begins", "ends"))
         self._reorder = float(asked.get("reorder", 0))
         self._draw = self._sampler(str(asked.get("distribution", "normal")))
         self._bad = False

@@ -7,41 +7,37 @@ was given must be equal, in the same order, with the same input.
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import shlex
 import tarfile
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab import catalog
 from lab.errors import NotObtainable, OverlayError
 from lab.hosts import daemons
-from lab.hosts.command import FullEnvironment, Trace
+from lab.hosts.command import Trace
 from lab.hosts.container import ContainerHost
-from lab.hosts.facts import BINARIES, MARK, QUESTIONS
+from lab.hosts.facts import MARK
 from lab.hosts.first_process import FirstProcess
-from lab.hosts.host import Host, Result
+from lab.hosts.host import Endpoint, Host, HostFacts
 from lab.hosts.namespace import NamespaceHost
 from lab.hosts.ssh import SshHost
 from lab.topology import Topology
 from overlays import registry
+from overlays.base import Overlay
 from overlays.common import tls
 from overlays.flannel import flanneld
 from overlays.weave import router as weaver
 from tests.paths import FIXTURES
+from tests.unit.overlays.scripted import CHAIN, RING, TOKEN, Call, Script
 
-CHAIN = catalog.topology("linear")
 #: What a store and its clients have, in place of keys that differ each time.
 FILES = (*tls.CLIENTS, *tls.SERVERS)
 KEYS = {name: f"{'very-secret-word' if 'key' in name else name}\n".encode() for name in FILES}
-Call = tuple[tuple[str, ...], bytes | None, tuple[str, ...]]
 SPECS = (
     *("underlay", "weave", "weave:encryption=on", "weave:mode=auto", "tinc", "tinc:encryption=on"),
     *("flannel", "flannel:directrouting=on", "flannel:backend=udp", "flannel:backend=ipip"),
@@ -52,178 +48,21 @@ SPECS = (
 )
 
 
-class Script:
-    """Answers every command as a working host would, and keeps what it was asked.
-
-    `docker` is the version of every host's Docker daemon, empty for none.
-    """
-
-    def __init__(self, docker: str = "20.10.24") -> None:
-        self.calls: dict[str, list[Call]] = defaultdict(list)
-        self.docker = docker
-
-    def take(
-        self, host: str, argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None
-    ) -> Result:
-        self.calls[host].append((tuple(argv), stdin, tuple(sorted(env or ()))))
-        asked = " ".join(argv) + (stdin or b"").decode(errors="replace")
-        status, said = (0, facts(self.docker)) if MARK in asked else answer(host, asked)
-        return Result(tuple(argv), status, said, "", 0.0)
-
-    async def run_here(
-        self,
-        argv: Sequence[str],
-        *,
-        on: str = "",
-        timeout: float = 60.0,
-        check: bool = True,
-        stdin: bytes | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Result:
-        """In place of what runs a command: takes off what leads into a container, or to a machine."""
-        words = list(argv)
-        words = words[words.index("timeout") + 4 :]
-        return self.take(on, words, stdin, env.given if isinstance(env, FullEnvironment) else env)
-
-
-def answer(host: str, asked: str) -> tuple[int, str]:
-    """A status and an output for a command, by what occurs in it; the first match counts."""
-    answers: dict[str, tuple[int, str]] = {
-        "/endpoint make": (0, "10.9.8.7/16\n"),
-        "http://docker/containers/": api({"NetworkSettings": {"Networks": dict.fromkeys(NETWORKS, ADDRESS)}}),
-        "/report": (0, weave_report(host)),
-        "grep -H -s": (1, ""),
-        "cat /usr/local/lib/lab": (1, ""),
-        "--max-time 2 http": (0, '{"health":"true"}'),
-        "/v2/keys": (0, store()),
-        "/networks/lab": api({"Driver": "overlay"}),
-        "http://docker/info": api({"Swarm": {"LocalNodeState": "active", "Error": ""}}),
-        "http://docker/networks/ingress": (0, "\n404"),
-        "http://docker/_ping": (0, "OK\n200"),
-        "http://docker/networks/create": (0, "\n201"),
-        "clusterpeers": (0, known()),
-        "http://docker/nodes": api([READY] * len(CHAIN.hosts)),
-        "http://docker/swarm": api({"JoinTokens": {"Worker": TOKEN}}),
-        "/run/flannel/subnet.env": (0, f"FLANNEL_SUBNET={lease(host)}.1/24\nFLANNEL_MTU=1450\n"),
-        "ip route show root": (0, flannel_routes()),
-        "rsa_key": (0, "-----BEGIN RSA PUBLIC KEY-----\nx\n-----END RSA PUBLIC KEY-----\n"),
-        "USR2": (0, tinc_nodes(host)),
-        "nebula-cert sign": (0, NEBULA_CERTIFICATE * asked.count("nebula-cert sign")),
-        "Handshake message received": (0, nebula_log()),
-        "wg pubkey": (0, f"{wg_key(host)}\n"),
-        "latest-handshakes": (0, "".join(f"{wg_key(h.name)}\t1796070895\n" for h in CHAIN.hosts)),
-        "yggdrasilctl": (0, yggdrasil_node(host)),
-        "-address": (0, f"{yggdrasil_address(host)}\n"),
-        "-details link show wg-lab": (0, '[{"linkinfo": {"info_kind": "tun"}}]'),
-        "perl - show": (0, "hit:3 missed:2 lost:1\n"),
-    }
-    return next((said for part, said in answers.items() if part in asked), (0, ""))
-
-
-def api(said: Any) -> tuple[int, str]:
-    """What curl prints of an answer of Docker's."""
-    return 0, f"{json.dumps(said)}\n200"
-
-
-TOKEN = "SWMTKN-1-for-workers"
-READY = {"Status": {"State": "ready"}, "Description": {"Hostname": "AMS"}}
-ADDRESS = {"IPAddress": "10.9.8.7"}
-NETWORKS = (
-    "lab",
-    "bridge",
-    *(f"lab-{name}" for name in ("weave", "tinc", "wireguard", "yggdrasil", "nebula")),
-)
-
-
-def flannel_routes() -> str:
-    """Whatever the backend: a route to every host, and one to all by each tunnel that has one."""
-    tunnels = "".join(f"10.100.0.0/16 dev {device}\n" for device in ("flannel0", "flannel-wg"))
-    return tunnels + "".join(f"{lease(h.name)}.0/24 dev flannel.1\n" for h in CHAIN.hosts)
-
-
-def lease(host: str) -> str:
-    return f"10.100.{CHAIN.host(host).number}"
-
-
-def facts(docker: str) -> str:
-    said = {
-        "machine": "6.1.0 x86_64\n",
-        "docker": f"{docker}\n",
-        "programs": "".join(f"/usr/bin/{name}\n" for name in BINARIES),
-        "links": "",
-        "openvswitch": "ID: 0x1e\n",
-        "esp": "yes\n",
-        "tun": "yes\n",
-        "bridge-nf": "yes\n",
-        "ipv6": "yes\n",
-    }
-    return "".join(f"{MARK} {name}\n{said[name]}" for name in QUESTIONS)
-
-
-def weave_report(host: str) -> str:
-    connections = [
-        {
-            "Address": f"{link.address(link.other(host))}:6783",
-            "State": "established",
-            "Attrs": {"name": "sleeve"},
-        }
-        for link in CHAIN.links_of(host)
-    ]
-    routes = [{"Dest": weaver.mac(h.number), "Via": weaver.mac(h.number)} for h in CHAIN.hosts]
-    own = weaver.mac(CHAIN.host(host).number)
-    router = {"Name": own, "Connections": connections, "UnicastRoutes": routes}
-    return json.dumps({"Ready": True, "Version": "2.8.1", "Router": router})
-
-
-def store() -> str:
-    leaves = [{"value": f"{CHAIN.address(h.name)}:2376"} for h in CHAIN.hosts]
-    return json.dumps({"node": {"nodes": leaves}})
-
-
-def known() -> str:
-    return json.dumps({"details": {"entries": [{"ip": CHAIN.address(h.name)} for h in CHAIN.hosts]}})
-
-
-NEBULA_CERTIFICATE = "-----BEGIN NEBULA CERTIFICATE-----\nx\n-----END NEBULA CERTIFICATE-----\n"
-
-
-def nebula_log() -> str:
-    said = {"msg": "Handshake message received", "udpAddr": {"ip": "192.168.1.1", "port": 4242}}
-    return "".join(json.dumps({**said, "vpnIp": f"10.91.0.{h.number}"}) + "\n" for h in CHAIN.hosts)
-
-
-def wg_key(host: str) -> str:
-    return f"public-key-of-{host}="
-
-
-def yggdrasil_address(host: str) -> str:
-    return f"200::{CHAIN.host(host).number}"
-
-
-def yggdrasil_node(host: str) -> str:
-    """The first host is the root of the tree; the port to a neighbour is the neighbour's number."""
-    near = CHAIN.neighbours(host)
-    peers = [{"address": yggdrasil_address(name), "port": CHAIN.host(name).number} for name in near]
-    paths = [
-        {"address": yggdrasil_address(h.name), "path": [CHAIN.host(CHAIN.path(host, h.name)[1]).number, 0]}
-        for h in CHAIN.hosts
-        if h.name != host
-    ]
-    own = {"address": yggdrasil_address(host), "coords": [1] * (CHAIN.host(host).number - 1)}
-    return "\n".join(json.dumps(said) for said in (own, {"peers": peers}, {"paths": paths}))
-
-
-def tinc_nodes(host: str) -> str:
-    line = " {0} at 1.1.1.1 port 655 cipher 0 digest 0 status 003a nexthop {0} via x pmtu 9 (min 9 max 9)\n"
-    return (
-        "Nodes:\n" + "".join(line.format(h.name) for h in CHAIN.hosts if h.name != host) + "End of nodes.\n"
-    )
-
-
 async def drive(
     spec: str, make: Callable[[Topology, Script], Sequence[Host]], docker: str = "20.10.24"
 ) -> Mapping[str, list[Call]]:
-    """Everything an overlay does in its life, on hosts of one kind."""
+    """Everything an overlay does in its life, on hosts of one kind; returns their commands."""
+    return (await live(spec, make, docker)).calls
+
+
+async def live(
+    spec: str,
+    make: Callable[[Topology, Script], Sequence[Host]],
+    docker: str = "20.10.24",
+    *,
+    changes: bool = False,
+) -> Script:
+    """Everything an overlay does in its life, on hosts of one kind; with `changes`, links and hosts too."""
     script = Script(docker)
     hosts = make(CHAIN, script)
     overlay = registry.parse(spec)
@@ -234,14 +73,31 @@ async def drive(
     await overlay.ready(5)
     endpoints = [await overlay.attach(host) for host in hosts]
     await overlay.refresh()
-    for ask in (overlay.mode, overlay.report, overlay.counters, overlay.check, overlay.logs):
-        await ask()
+    script.said += about(overlay, hosts, endpoints)
+    for ask in (overlay.mode, overlay.report, overlay.counters, overlay.check, overlay.logs, overlay.memory):
+        script.said.append(f"{ask.__name__}: {await ask()}")
+    if prove := getattr(overlay, "multihop_proof", None):
+        script.said.append(f"behind others: {await prove()}")
+    if changes:
+        await script.tries("rewire", overlay.rewire(RING))
     await overlay.detach(endpoints[-1])
     await overlay.leave(hosts[-1])
-    with suppress(OverlayError):  # not every overlay has daemons of its own
-        await overlay.relaunch()
+    await script.tries("relaunch", overlay.relaunch())  # not every overlay has daemons of its own
+    if changes:
+        await script.tries("leave the first host", overlay.leave(hosts[0]))
     await overlay.uninstall()
-    return script.calls
+    script.said.append(f"at the end: {overlay.hosts}")
+    return script
+
+
+def about(overlay: Overlay, hosts: Sequence[Host], endpoints: Sequence[Endpoint]) -> Iterator[str]:
+    """What an overlay says of itself without a question to its hosts."""
+    yield f"hops: {overlay.hops}; user space: {overlay.user_space}; encrypts: {overlay.encrypts}"
+    for lack in overlay.prerequisites(HostFacts("6.1", "x86_64", ())):
+        yield f"a bare host lacks {lack.what}: {lack.remedy}"
+    for host, endpoint in zip(hosts, endpoints, strict=True):
+        where = f"{endpoint.container} {endpoint.address} {endpoint.interface} {endpoint.script}"
+        yield f"{host.name}: {where}; {dict(endpoint.neighbours)}; {overlay.pidfiles(host)}"
 
 
 def containers(topology: Topology, script: Script) -> Sequence[Host]:
@@ -415,7 +271,8 @@ def shown(stdin: bytes | None) -> list[str]:
 async def test_hosts_are_given_the_commands_that_are_kept_here(spec: str) -> None:
     """What changes them on purpose writes them anew: LAB_KEEP_TRANSCRIPTS=1, and a look at the difference."""
     kept = FIXTURES / "transcripts" / f"{spec.replace(':', '-').replace('=', '-').replace(',', '-')}.txt"
-    now = written(await drive(spec, containers))
+    script = await live(spec, containers, changes=True)
+    now = written(script.calls) + "".join(f"# {line}\n" for line in script.said)
     if os.environ.get("LAB_KEEP_TRANSCRIPTS"):
         kept.parent.mkdir(exist_ok=True)
         kept.write_text(now)

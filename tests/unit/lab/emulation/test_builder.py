@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -248,3 +249,28 @@ async def test_to_remove_no_link_asks_nothing_of_the_kernel(opened: bool) -> Non
     if not opened:  # such as those of a lab whose first link could not be made
         await build.remove_links(before[:1])
         assert lab.links == before[1:]
+
+
+async def test_hosts_that_fail_do_not_wait_for_the_namespace_of_the_links() -> None:
+    lab, record = new_lab("mine"), a_lab()
+    ended = list[str]()
+
+    async def never(argv: Sequence[str], **_: Any) -> Result:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(argv[0])
+        raise AssertionError
+
+    hosts, build = Hosts(record, fails="start"), Builder(lab, Netem, never, silent)
+    real = hosts.start
+
+    async def start(state: Any, run: Any) -> list[tuple[HostRecord, Mapping[str, str]]]:
+        await asyncio.sleep(0.01)
+        return await real(state, run)
+
+    hosts.start = start  # type: ignore[method-assign]
+    link = RunningLab.of(record, no_command).links[0]
+    with pytest.raises(LabError, match="start failed"):
+        await asyncio.wait_for(build.add(hosts, [link]), 10)
+    assert ended == ["ip"]

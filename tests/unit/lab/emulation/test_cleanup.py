@@ -182,10 +182,13 @@ async def test_containers_of_a_lab_without_a_record_are_removed_by_their_labels_
     # given a lab that is up, one whose records are lost, and containers of others
     up, lost = ownership.LabState.create(), ownership.LabState.create()
     other = {**lost.labels, FOLDER_LABEL: "/another/folder"}
-    docker = LabelledDocker(up=up.labels, gone=lost.labels, other=other, foreign={"lab.id": lost.lab_id})
+    unmarked = {FOLDER_LABEL: lost.labels[FOLDER_LABEL]}
+    docker = LabelledDocker(
+        up=up.labels, gone=lost.labels, other=other, foreign={"lab.id": lost.lab_id}, unmarked=unmarked
+    )
     lost.forget()
     assert await cleanup.remove_orphans(docker) == ["container gone"]
-    assert docker.left == ["up", "other", "foreign"]
+    assert docker.left == ["up", "other", "foreign", "unmarked"]
 
 
 async def test_the_container_of_a_build_that_was_killed_goes_and_one_of_a_build_under_way_stays(
@@ -365,3 +368,57 @@ async def test_what_docker_keeps_beside_a_container_goes_with_it_and_no_other(
         for process in running:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_what_a_lost_lab_has_in_run_goes_with_its_record(own_folders: Path, damaged: bool) -> None:
+    state = ownership.LabState.create()
+    Record(state.lab_id, "class", boot="another", mark=state.mark).save()
+    if damaged:
+        (own_folders / "state" / "labs" / f"{state.lab_id}.json").write_text("")
+    [record] = records()
+    await cleanup.remove_lost(record, Docker([]))
+    assert (ownership.labs(), records()) == ([], [])
+
+
+async def test_containers_of_a_lab_of_an_older_version_are_asked_for_by_its_id() -> None:
+    """It has no mark."""
+    docker, old = Docker([]), ownership.LabState("0ld0")
+    assert await cleanup.remove_containers(old, ["c"], docker) == []
+    assert docker.ran[0][-1] == f"label={LABEL}=0ld0"
+    assert len(docker.ran) == 1, "where none is there, none is removed"
+
+
+async def test_processes_that_do_not_end_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = ownership.LabState.create()
+    monkeypatch.setattr(cleanup, "PATIENCE", 0.0)
+    monkeypatch.setattr(cleanup, "EACH", 0.03)
+    monkeypatch.setattr(ownership.Process, "kill", lambda self: None)
+    with sleeper(LAB_ID=lab.mark) as one, sleeper(LAB_ID=lab.mark) as other:
+        both = sorted([one.pid, other.pid])
+        deadline = monotonic() + 10
+        while len(processes(lab.lab_id)) < 2 and monotonic() < deadline:
+            pass
+        began = monotonic()
+        with pytest.raises(MachineError, match=rf"processes \[{both[0]}, {both[1]}\] of lab {lab.lab_id}"):
+            await cleanup.end_processes(lab)
+        assert monotonic() - began >= 0.06
+        one.kill()
+        other.kill()
+
+
+async def test_only_the_first_process_of_a_container_that_still_has_it_is_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lab = ownership.LabState.create()
+
+    class Running(Docker):
+        async def __call__(self, argv: Sequence[str], **options: Any) -> Result:
+            result = await super().__call__(argv, **options)
+            shown = f"{first.pid} 0123456789abcdef\n"
+            return Result(result.argv, 0, shown, "", 0.0) if argv[1] == "inspect" else result
+
+    monkeypatch.setattr(cleanup, "control_groups", lambda pid: "0::/docker/0123456789abcdef\n")
+    with sleeper() as first:
+        await cleanup.remove_containers(lab, ["one"], Running(["one"]))
+        assert first.wait(10) == -9

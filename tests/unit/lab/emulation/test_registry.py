@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from lab.emulation import ownership
 from lab.emulation import registry as module
 from lab.emulation.emulation import Emulation
-from lab.emulation.ownership import LabState
-from lab.emulation.registry import claim, find, find_any, read, records
+from lab.emulation.ownership import LabState, Process
+from lab.emulation.registry import HostRecord, Record, claim, find, find_any, read, records
 from lab.errors import LabError, UnknownName
 from lab.live.inspect import look
 from lab.util import paths
@@ -176,3 +178,52 @@ def test_a_lab_may_keep_its_name_and_no_other_lab_may_be_called_by_its_id() -> N
     assert claim(made.lab_id, "class").name == "class"
     with pytest.raises(LabError, match="is up already"):
         claim(LabState.create().lab_id, made.lab_id)
+
+
+def test_the_variables_of_a_host_are_read_from_its_first_process_and_no_others() -> None:
+    env = {"A": "1=2", "B": "", "OTHER": "x"}
+    with subprocess.Popen(["sleep", "60"], env=env) as first:
+        started = Process.of(first.pid).started
+        host = HostRecord("AMS", 1, "AMS", (), "c", "id", first.pid, started, env=("A", "B", "GONE"))
+        deadline = monotonic() + 10
+        while not host.environment() and monotonic() < deadline:
+            pass
+        assert host.environment() == {"A": "1=2", "B": ""}
+        assert host.process.alive()
+        first.kill()
+    assert host.environment() == {}
+
+
+def test_a_host_without_a_container_is_light() -> None:
+    assert [HostRecord("AMS", 1, "AMS", (), name, "", 1, 1).light for name in ("", "c")] == [True, False]
+
+
+def test_a_record_that_is_no_text_or_no_file_is_damaged(own_folders: Path) -> None:
+    made = a_lab()
+    file = own_folders / "state" / "labs" / f"{made.lab_id}.json"
+    file.write_bytes(b"\xff\xfe")
+    [record] = records()
+    assert record.damaged.startswith(f"{file} cannot be read (")
+    assert (record.name, record.created) == (made.lab_id, "")
+    file.unlink()
+    file.mkdir()
+    assert find_any(made.lab_id).damaged.startswith(f"{file} cannot be read (")
+
+
+def test_without_a_lab_or_with_several_none_is_found() -> None:
+    with pytest.raises(LabError, match="no lab is up here"):
+        find()
+    some = [Record("1", "b"), Record("2", "a")]
+    with pytest.raises(LabError, match="several labs are up; name one of a, b"):
+        find("", some)
+    assert find("2", some) is some[1]
+    assert find_any("", some[:1]) is some[0]
+    with pytest.raises(UnknownName):
+        find_any("c", some)
+
+
+@pytest.mark.parametrize("name", ["a", "x" * 63, ".a-b_C.9"])
+def test_names_of_labs(name: str) -> None:
+    record = claim(LabState.create().lab_id, name, "none")
+    assert (record.name, record.daemons, record.mark) == (name, "none", record.state.mark)
+    assert claim(LabState.create().lab_id).name != name

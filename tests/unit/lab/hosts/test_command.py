@@ -184,3 +184,44 @@ async def test_input_and_environment_reach_a_command_beside_this_processes_own(
     assert (await run(argv, stdin=b"in ", env={"GIVEN": "given"})).stdout == "in owngiven\n"
     full = FullEnvironment({"PATH": os.environ["PATH"]}, {"GIVEN": "given"})
     assert (await run(argv, env=full)).stdout == "given\n"
+
+
+async def test_forty_commands_run_at_once(tmp_path: Path) -> None:
+    """Each waits for the others: with a thread for each processor none would ever end."""
+    begun, gate = tmp_path / "begun", tmp_path / "gate"
+    begun.touch()
+    os.mkfifo(gate)
+    held = os.open(gate, os.O_RDWR)
+    try:
+        script = f"exec 3<{gate}; echo >>{begun}; cat <&3"
+        under_way = [asyncio.ensure_future(run(["sh", "-c", script], timeout=60)) for _ in range(40)]
+        ends = time.monotonic() + 30
+        while len(begun.read_text()) < 40 and time.monotonic() < ends:
+            await asyncio.sleep(0.02)
+        together = len(begun.read_text())
+    finally:
+        os.close(held)
+    await asyncio.gather(*under_way)
+    assert together == 40
+
+
+@pytest.mark.parametrize("given", [b"\xff", b"a\0b", b"x" * 20_001])
+async def test_an_input_that_is_no_short_text_is_told_by_its_size(tmp_path: Path, given: bytes) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    await trace(["true"], stdin=given)
+    trace.close()
+    assert (tmp_path / "trace.sh").read_text().splitlines()[-1] == (
+        f"true  # its input: {len(given)} bytes, not kept here"
+    )
+
+
+async def test_a_trace_names_what_was_given_to_a_command_and_not_what_is_always_there(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    always = {"PATH": os.environ["PATH"]}
+    for env in (None, FullEnvironment(always, {}), FullEnvironment(always, {"A": "1", "B": "2"})):
+        await trace(["true"], env=env)
+    notes = [line for line in (tmp_path / "trace.sh").read_text().splitlines() if line.startswith("# 2")]
+    assert [re.split(r"\d s", note)[1] for note in notes] == ["", "", ", with A B in its environment"]
+    trace.close()
+    with pytest.raises(ValueError, match="closed"):
+        await trace(["true"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +24,13 @@ from lab.hosts.host import Result
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("20.10.24+dfsg1\n", (20, 10, 24)), ("28.2.2", (28, 2, 2)), ("", ()), ("27.0.0-rc.1", (27, 0, 0))],
+    [
+        ("20.10.24+dfsg1\n", (20, 10, 24)),
+        ("28.2.2", (28, 2, 2)),
+        ("", ()),
+        ("27.0.0-rc.1", (27, 0, 0)),
+        ("9.1", (9, 1)),
+    ],
 )
 def test_versions(text: str, version: tuple[int, ...]) -> None:
     assert parse_version(text) == version
@@ -119,3 +127,46 @@ async def test_a_machine_that_gives_no_network_of_its_own_says_nothing() -> None
         return Result(tuple(argv), 1, "", "unshare failed", 0.0)
 
     assert await of_this_machine(run) is None
+
+
+def test_a_version_of_one_digit_is_one() -> None:
+    assert parse_facts(answers(docker="9.1.0\n")).docker == (9, 1, 0)
+
+
+PROGRAMS = {
+    "docker": "echo 28.2.2",
+    "genl": "printf 'Name: ovs_datapath\\n\\tID: 0x1f\\n'",
+    "ip": 'case "$1" in xfrm) exit 0;; *) cat >&2; echo Command failed -:1; exit 1;; esac',
+    "uname": "echo 6.1.0 x86_64",
+    "wg": "exit 1",
+}
+
+
+def test_the_script_asks_a_host_of_which_the_programs_answer(tmp_path: Path) -> None:
+    for name, text in PROGRAMS.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["sh"], input=facts_script(), env=environment, capture_output=True, text=True, check=False
+    )
+    found = parse_facts(said.stdout)
+    assert (found.kernel, found.arch, found.docker) == ("6.1.0", "x86_64", (28, 2, 2))
+    assert {"docker", "wg", "ip"} <= found.binaries
+    assert found.link_kinds == set(LINK_KINDS) - {"vxlan"}
+    of_files = {
+        "tun": Path("/dev/net/tun").is_char_device(),
+        "bridge-nf": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+        "ipv6": Path("/proc/sys/net/ipv6").exists(),
+    }
+    assert found.features == {"openvswitch", "esp", *(name for name, there in of_files.items() if there)}
+
+
+def test_what_a_kernel_has_is_seen_by_its_files() -> None:
+    files = {
+        "tun": ("-c", "/dev/net/tun"),
+        "bridge-nf": ("-e", "/proc/sys/net/bridge/bridge-nf-call-iptables"),
+        "ipv6": ("-e", "/proc/sys/net/ipv6"),
+    }
+    for name, (kind, file) in files.items():
+        assert QUESTIONS[name] == f"test {kind} {file} && echo yes"

@@ -53,3 +53,10 @@ async def test_commands_get_into_an_endpoint_by_docker_or_by_its_script(
 def test_output_that_is_no_text_is_read_all_the_same() -> None:
     result = Result.of(["x"], 0, b"a\xff", b"\xfeb", 0.0)
     assert (result.argv, result.stdout, result.stderr) == (("x",), "a\ufffd", "\ufffdb")
+
+
+async def test_an_input_and_an_environment_get_into_an_endpoint_and_no_value_is_in_the_command() -> None:
+    there: Any = Asked()
+    given: dict[str, Any] = {"stdin": b"", "env": {"A": "secret", "B": "other"}}
+    await Endpoint(there, "e1", "10.0.0.1").run(["cat"], **given)
+    assert there.ran == [(["docker", "exec", "-i", "-e", "A", "-e", "B", "e1", "cat"], given)]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lab.errors import CommandError, HostError, HostTimeout
+from lab.hosts.base import GRACE
 from lab.hosts.command import Trace
-from lab.hosts.host import Result
+from lab.hosts.host import Private, Result
 from lab.hosts.ssh import SshHost, remote_argv
 from lab.hosts.ssh_connection import SshConnection, environment_lines
 from tests.unit.sshd import serving
@@ -143,3 +144,26 @@ async def test_words_of_sudo_are_only_looked_for_where_sudo_failed(sudo: bool, s
         return Result(tuple(argv), status, "", "sudo: a password is required\n", 0.0)
 
     assert (await SshHost("AMS", "AMS", (), run, sudo=sudo).run(["x"], check=False)).status == status
+
+
+async def test_whoever_logs_in_a_command_finds_the_environment_of_a_container(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        found = (await host(line).run(["env"], env={"GIVEN": "x"})).stdout.splitlines()
+        place = (await host(line).run(["pwd"])).stdout
+        await line.close()
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    assert {one for one in found if not one.startswith("PWD=")} == {path, "HOME=/root", "GIVEN=x"}
+    assert place == "/\n"
+
+
+async def test_a_command_that_prints_a_secret_is_told_to_be_private_on_its_way() -> None:
+    asked = []
+
+    async def run(argv: Any, *, timeout: float, **_: Any) -> Result:
+        asked.append((type(argv), timeout))
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    for argv in (Private(["cat", "key"]), ["true"]):
+        await SshHost("AMS", "AMS", (), run).run(argv, timeout=7.0)
+    assert asked == [(Private, 7.0 + GRACE), (list, 7.0 + GRACE)]

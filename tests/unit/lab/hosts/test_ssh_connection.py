@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -12,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
-from lab.errors import HostLost, HostUnreachable
+from lab.errors import CommandError, HostLost, HostUnreachable
 from lab.hosts import ssh_connection
 from lab.hosts.ssh import SshHost
 from lab.hosts.ssh_connection import CHANNELS, SshConnection, SshSettings
@@ -107,8 +109,6 @@ async def test_a_name_that_nobody_has(tmp_path: Path) -> None:
 
 
 async def test_a_key_that_is_not_let_in(tmp_path: Path) -> None:
-    import asyncssh
-
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
     async with serving(tmp_path) as server:
         said = await _refusal(server, keys=(str(tmp_path / "other"),))
@@ -230,8 +230,6 @@ async def test_a_key_that_only_the_agent_has_lets_in(tmp_path: Path, agent: Path
 
 
 async def test_an_agent_that_has_not_the_key_is_named(tmp_path: Path, agent: Path) -> None:
-    import asyncssh
-
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(str(tmp_path / "other"))
     give(tmp_path / "other")
     async with serving(tmp_path) as server:
@@ -292,3 +290,103 @@ def test_a_connection_that_was_lost_is_told_with_the_command_and_not_what_goes_b
         f"AMS: the connection to {line.settings.where} was lost while 'tool {'x' * 115}' ran; "
         "see whether the machine is up, then go on"
     )
+
+
+async def test_a_file_is_the_input_of_a_command_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(b"\0layers" * 50_000)
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        sent = await line(["md5sum"], stdin=tmp_path / "image")
+        nothing = await line(["wc", "-c"], timeout=10)
+        await line.close()
+    assert sent.stdout.split()[0] == hashlib.md5(b"\0layers" * 50_000, usedforsecurity=False).hexdigest()
+    assert nothing.stdout.strip() == "0"
+
+
+async def test_a_command_that_fails_is_an_error_unless_it_is_told_otherwise(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        line = SshConnection(server.settings())
+        with pytest.raises(CommandError, match="status 3"):
+            await line(["sh", "-c", "exit 3"])
+        assert (await line(["sh", "-c", "exit 3"], check=False)).status == 3
+        # a signal counts as a shell counts it
+        assert (await line(["sh", "-c", "kill -KILL $$"], check=False)).status == 137
+        await line.close()
+
+
+async def test_a_new_key_goes_into_a_folder_that_only_its_user_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "users" / "eva"
+    monkeypatch.setenv("HOME", str(home))
+    async with serving(tmp_path, known=False) as server:
+        new = SshConnection(server.settings(accept_new=True, known_hosts=None))
+        await new.connect()
+        await new.close()
+    file = home / ".ssh" / "known_hosts"
+    assert file.read_text().startswith(f"[127.0.0.1]:{server.port} ssh-ed25519 ")
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_file_of_known_hosts_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path, known=False) as server:
+        settings = server.settings(known_hosts=tmp_path / "mine")
+        await _refusal(server, known_hosts=tmp_path / "mine")
+        await _refusal(server, known_hosts=tmp_path / "mine")
+    assert settings.known_hosts is not None
+    assert settings.known_hosts.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TimeoutError(), "no answer within 10 s; check address, network and that the machine is up"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable; check address and"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 22)"), "Connection refused;"),
+        (asyncssh.ConnectionLost("cut off"), "cut off; check address and port in the inventory"),
+    ],
+)
+def test_what_stands_in_the_way_is_told_with_what_to_look_at(error: Exception, words: str) -> None:
+    assert ssh_connection._describe_failure(error).startswith(words)
+
+
+def test_who_is_not_let_in_is_named_as_the_inventory_names_it() -> None:
+    said = ssh_connection._login_refused
+    assert said(SshSettings("AMS", "a")).startswith("this user is let in with none of the agent's")
+    assert said(SshSettings("AMS", "a", user="eva", keys=("~/a", "b"))).startswith(
+        "user 'eva' is not let in with the key ~/a, b; correct user and key in the inventory"
+    )
+    assert SshSettings("AMS", "a").where == "a port 22"
+    assert SshSettings("AMS", "a", port=7).where == "a port 7"
+    assert [ssh_connection._known_as("a", port) for port in (22, 7)] == ["a", "[a]:7"]
+
+
+async def test_a_connection_that_takes_no_command_at_all_is_told(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        server.most = 0
+        line = SshConnection(server.settings())
+        with pytest.raises(HostUnreachable, match=r"AMS cannot be reached at 127.0.0.1"):
+            await asyncio.wait_for(host(line).run(["true"]), 10)
+        await line.close()
+
+
+async def test_a_jump_host_is_left_when_nothing_can_be_reached_through_it_and_at_the_end(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as server:
+        await _refusal(server, jump=server.settings())
+        assert await left(server)
+        server.forwards = True
+        line = SshConnection(server.settings(jump=server.settings()))
+        await line.connect()
+        await line.close()
+        assert await left(server)
+
+
+async def left(server: Server) -> bool:
+    """Whether every connection to a server ends in time."""
+    for _ in range(200):
+        if all(connection.is_closed() for connection in server.connections):
+            return True
+        await asyncio.sleep(0.02)
+    return False

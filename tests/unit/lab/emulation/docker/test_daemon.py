@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -331,3 +332,108 @@ def test_serving_holds_the_daemon_for_a_while(monkeypatch: pytest.MonkeyPatch) -
 def test_a_process_that_is_gone_has_no_name() -> None:
     assert daemon._comm(0) == ""
     assert daemon._comm(os.getpid()) == Path("/proc/self/comm").read_text().strip()
+
+
+def test_what_cannot_be_unmounted_is_none_of_the_terminals_business(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(daemon, "mount_points", lambda: [str(tmp_path / "never-mounted")])
+    monkeypatch.setattr(daemon, "control_groups", list)
+    ExistingPaths(frozenset()).delete_others([tmp_path], [])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_containerd_that_has_ended_is_not_waited_for(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "CONTAINERD_PATIENCE", 60.0)
+    file = own.exec / "containerd/containerd.pid"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{1 << 22}\n")
+    began = monotonic()
+    Daemon(paths=own)._record_existing_paths()
+    assert (file.exists(), monotonic() - began < 30) == (False, True)
+
+
+def test_the_folders_of_locks_and_of_the_record_are_made_where_they_are_missing(
+    own: DaemonPaths, tmp_path: Path
+) -> None:
+    far = replace(own, locks=tmp_path / "a" / "locks", record=tmp_path / "b" / "record")
+    for _ in range(2):
+        with Daemon(paths=far)._lock("start") as lock:
+            assert lock.name == str(tmp_path / "a" / "locks" / "dockerd-start.lock")
+        Daemon(paths=far)._record_existing_paths()
+    assert ExistingPaths.read(far.record) is not None
+
+
+def test_a_daemon_is_started_in_a_session_of_its_own_with_its_mark_and_a_log(
+    own: DaemonPaths, docker_command: None, tmp_path: Path
+) -> None:
+    (tmp_path / "bin" / "dockerd").write_text(
+        f'#!/bin/sh\necho $$ $(ps -o sid= -p $$) $PWD ${daemon.MARK} "$@"; read word; echo $?; echo err >&2\n'
+    )
+    process = Daemon(paths=own)._spawn()
+    process.wait(10)
+    pid, session, folder, mark, *words = (own.record / "log").read_text().split()
+    assert (pid, folder, mark) == (session, "/", str(own.record))
+    assert words == [*daemon.argv(own)[1:], "1", "err"], "its input has nothing in it"
+    assert daemon.argv(own)[:5] == [
+        "dockerd",
+        f"--host=unix://{own.socket}",
+        f"--data-root={own.data}",
+        f"--exec-root={own.exec}",
+        f"--pidfile={own.pidfile}",
+    ]
+
+
+def test_an_answer_of_a_daemon_has_its_status_and_its_body(own: DaemonPaths) -> None:
+    server = Server(own.socket, "words")
+    assert daemon.get(own.socket, "/info", 5.0) == (200, b"words")
+    assert Daemon(paths=own)._ask("/version") == b"words"
+    assert server.asked == ["/info", "/version"]
+    server.close()
+    own.socket.unlink()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(own.socket))
+        silent.listen()
+        with pytest.raises(TimeoutError):
+            daemon.get(own.socket, "/info", 0.05)
+
+
+def test_a_daemon_that_answers_anything_but_yes_does_not_serve(own: DaemonPaths) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(own.socket))
+        other.listen()
+        answers = iter([b"HTTP/1.0 503 Busy\r\n\r\n", b"no words of HTTP\r\n\r\n"])
+
+        def serve() -> None:
+            for said in answers:
+                with other.accept()[0] as line:
+                    line.recv(4096)
+                    line.sendall(said)
+
+        threading.Thread(target=serve, daemon=True).start()
+        assert [Daemon(paths=own).serves() for _ in range(2)] == [False, False]
+
+
+def test_a_process_that_ends_when_it_is_told_is_not_waited_for_longer() -> None:
+    with subprocess.Popen(["sleep", "60"]) as one, subprocess.Popen(["sleep", "60"]) as other:
+        given = Process.of(one.pid)
+        began = monotonic()
+        daemon._end([given, Process(other.pid, 1), Process((1 << 22) - 1, 1)], signal.SIGTERM, 60.0)
+        assert (one.wait(10), other.poll()) == (-signal.SIGTERM, None)
+        assert monotonic() - began < 30
+        daemon._end([given], signal.SIGKILL, 60.0)
+        other.kill()
+
+
+def test_a_process_that_takes_no_notice_is_waited_for_as_long_as_that(tmp_path: Path) -> None:
+    deaf = ["sh", "-c", "trap '' TERM; echo; read word"]
+    with subprocess.Popen(deaf, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+        began = monotonic()
+        daemon._end([Process.of(one.pid)], signal.SIGTERM, 0.2)
+        assert 0.2 <= monotonic() - began < 30
+        assert one.poll() is None
+        one.kill()

@@ -60,8 +60,10 @@ class Kernel:
 
     def __init__(self) -> None:
         self.up, self.stuck, self.silent = True, False, False
+        self.ran = list[list[str]]()
 
     async def __call__(self, argv: Any, *, stdin: bytes = b"", **_: Any) -> Result:
+        self.ran.append(list(argv))
         if stdin and not self.stuck:
             assert stdin.startswith(b"link set br3 ")
             self.up = stdin.endswith(b"up\n")

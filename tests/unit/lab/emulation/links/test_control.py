@@ -81,3 +81,21 @@ async def test_each_change_of_a_schedule_is_carried_out(
     assert state() == (True, False, 200.0, 5.0)
     await links.carry_out(Change(4.0, "AMS-PRG", "reset"))
     assert state() == (True, False, 200.0, 200.0)
+
+
+async def test_a_bridge_is_switched_and_looked_at_in_the_namespace_of_the_lab(
+    links: Links, kernel: Kernel
+) -> None:
+    await links.set_down("AMS-PRG")
+    inside = ["nsenter", "--net=/run/netns/lab-x"]
+    assert kernel.ran == [
+        [*inside, "ip", "-batch", "-"],
+        [*inside, "ip", "-j", "link", "show", "type", "bridge"],
+    ]
+
+
+async def test_a_link_is_found_by_its_name_and_by_its_ends_in_both_orders(shaper: StoredShaper) -> None:
+    links = Links("lab-x", shaper, [replace(SPEC, name="trunk")])  # type: ignore[arg-type]
+    assert {links.find(name).number for name in ("trunk", "AMS-PRG", "PRG-AMS")} == {SPEC.number}
+    with pytest.raises(UnknownName):
+        links.find("AMS")

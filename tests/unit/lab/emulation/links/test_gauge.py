@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -84,3 +86,86 @@ def test_a_namespace_that_is_gone_is_said_to_be_so() -> None:
 
 def test_a_count_of_32_bits_begins_again() -> None:
     assert gauge.added(5, (1 << 32) - 5) == 10
+
+
+@pytest.fixture
+def kernel() -> Iterator[socket.socket]:
+    """The kernel's end of a socket; the other one is that of a gauge."""
+    for one in (ends := socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)):
+        one.settimeout(5.0)
+    GAUGE._socket = ends[0]
+    yield ends[1]
+    for one in ends:
+        one.close()
+
+
+GAUGE = Told(b"")
+
+
+def test_all_disciplines_are_asked_for_in_one_message_and_read_to_the_end(kernel: socket.socket) -> None:
+    for part in (message(5, 1 << 16, COUNTS), message(6, 2 << 16, COUNTS) + DONE):
+        kernel.send(part)
+    found = dict(Gauge._dump(GAUGE))
+    counted = Discipline(1_500_000, 1000, 7, 3, 4500)
+    assert found == {(5, gauge.HTB): counted, (6, gauge.NETEM): counted}
+    asked = kernel.recv(1000)
+    assert struct.unpack_from("=IHHII", asked) == (len(asked), gauge.RTM_GETQDISC, gauge.REQUEST_DUMP, 1, 0)
+    assert asked[16:] == bytes(20), "of every device"
+
+
+def test_a_kernel_that_does_not_answer_is_told(kernel: socket.socket) -> None:
+    GAUGE._socket.settimeout(0.01)
+    with pytest.raises(ShaperError, match="the kernel does not tell about links in /run/netns/none"):
+        list(Gauge._dump(GAUGE))
+
+
+def test_the_kernel_of_this_machine_understands_the_question() -> None:
+    with gauge._socket() as opened:
+        opened.send(gauge.REQUEST)
+        kind = struct.unpack_from("=IH", opened.recv(1 << 17))[1]
+    assert kind in (gauge.RTM_NEWQDISC, gauge.NLMSG_DONE)
+
+
+@pytest.mark.parametrize(
+    ("data", "ends"),
+    [
+        (b"", True),
+        (DONE[:16], True),
+        (struct.pack("=IHHII", 16, gauge.NLMSG_ERROR, 0, 1, 0), True),
+        (message(5, 1 << 16, COUNTS) + DONE, True),
+        (struct.pack("=IHHII", 15, 99, 0, 1, 0) + DONE, True),
+        (struct.pack("=IHHII", 16, 99, 0, 1, 0), False),
+        (struct.pack("=IHHII", 17, 99, 0, 1, 0) + bytes(4) + DONE, True),
+        (message(5, 1 << 16, COUNTS), False),
+    ],
+)
+def test_an_answer_ends_with_its_last_message(data: bytes, ends: bool) -> None:
+    assert gauge.last(data) is ends
+
+
+def test_messages_and_attributes_stand_at_multiples_of_four_bytes() -> None:
+    odd = struct.pack("=IHHII", 17, 99, 0, 1, 0) + bytes(4)
+    assert len(list(gauge.disciplines(odd + message(5, 1 << 16, COUNTS)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "number"),
+    [
+        (attribute(1, b"bfifo\0") + attribute(gauge.TCA_STATS, struct.pack("=QIIIIIII", *COUNTS)), 1),
+        (attribute(gauge.TCA_STATS, bytes(32)), 0),
+        (attribute(1, b"") + attribute(gauge.TCA_STATS, bytes(36)), 1),
+        (struct.pack("=HH", 3, 1) + attribute(gauge.TCA_STATS, bytes(36)), 0),
+        (attribute(gauge.TCA_STATS, bytes(36))[:-1], 0),
+    ],
+    ids=("behind another", "too short", "behind an empty one", "behind a broken one", "cut off"),
+)
+def test_counts_are_read_where_they_are_whole(attributes: bytes, number: int) -> None:
+    header = struct.pack("=BxxxiIII", 0, 5, 1 << 16, 0, 0)
+    data = struct.pack("=IHHII", 36 + len(attributes), gauge.RTM_NEWQDISC, 2, 1, 0) + header + attributes
+    assert len(list(gauge.disciplines(data))) == number
+
+
+def test_a_port_that_is_not_there_is_no_device_of_the_machine() -> None:
+    told = Told(message(1, 1 << 16, COUNTS) + message(0, 1 << 16, COUNTS)[:-1])
+    told._ports = {"1a": 7, "1b": 8}
+    assert told.read({"AMS-PRG": LINK}) == {}

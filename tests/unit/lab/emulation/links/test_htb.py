@@ -100,3 +100,28 @@ async def test_the_kernel_is_asked_for_disciplines_with_counters_and_for_the_cla
         ("tc", "-batch", "-", b"class show dev 5b\nclass show dev 5a\n"),
     ]
     assert rates == htb.parse(QDISCS, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("words", "rate", "bucket"),
+    [
+        ("rate 500bit ceil 1bit burst 1600b ", 500e-6, 1600),
+        ("rate 64Kbit ceil 1bit burst 2Kb ", 64e-3, 2048),
+        ("rate 50Mbit ceil 1bit burst 1.5Mb ", 50.0, 1.5 * 2**20),
+        ("rate 10Gbit ceil 1bit burst 12500b ", 10_000.0, 12_500),
+    ],
+)
+def test_rates_and_buckets_are_read_in_each_of_tcs_units(words: str, rate: float, bucket: float) -> None:
+    text = f"class htb 1:1f root leaf 3: prio 0 {words}cburst 1b\n"
+    assert htb.parse("", text) == htb.Rates({}, {31: (pytest.approx(rate), bucket)})
+
+
+def test_a_bucket_just_beyond_a_rounding_is_told() -> None:
+    far = CLASSES.replace("burst 12500b", f"burst {12500 * (1 + 2 * htb.ROUNDING):.0f}b")
+    with pytest.raises(ShaperError, match="reads back as 12750"):
+        htb.read_rate(htb.parse(QDISCS, far), LINE, "ab")
+
+
+def test_a_queue_without_a_rate_is_never_full() -> None:
+    assert htb.queue_limit(Shape(10.0)) == htb.ROOMY
+    assert htb.queue_limit(Shape(10.0, rate=50.0, queue=9000)) == 9000

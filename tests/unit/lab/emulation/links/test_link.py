@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -112,3 +112,34 @@ def test_each_direction_has_its_own_number_bridge_and_shape() -> None:
     assert line.bridge == "br3"
     assert [line.direction_number(d) for d in DIRECTIONS] == [6, 7]
     assert [line.shape(d).delay for d in DIRECTIONS] == [1.0, 2.0]
+
+
+def test_a_running_link_may_be_set_to_lose_everything() -> None:
+    assert Shape(loss=100.0).loss == 100.0
+    with pytest.raises(ShaperError, match=r"loss 100.5 percent is not between 0 and 100"):
+        Shape(loss=100.5)
+
+
+def test_a_packet_may_take_a_second_and_no_longer() -> None:
+    slowest = Shape().packet * 8 / 1e6
+    assert Shape(rate=slowest).rate == slowest
+    with pytest.raises(ShaperError, match=r"takes 1.0 s"):
+        Shape(rate=slowest * 0.99)
+
+
+def test_a_link_that_is_stored_is_the_same_again() -> None:
+    line = replace(Wiring(SPEC, 1, 2).state, trim=0.5, down=True)
+    assert LinkState.from_json(asdict(line)) == line
+    assert (line.interface_a, line.interface_b) == ("eth1", "eth2")
+
+
+@pytest.mark.parametrize(("given", "burst"), [({"loss": 0}, None), ({"loss": 5.0}, 4.0)])
+def test_without_a_loss_there_are_no_bursts(given: dict[str, float], burst: float | None) -> None:
+    bursty = LinkState("A-B", 1, Shape(loss=2.0, burst=4.0), Shape(loss=2.0, burst=4.0))
+    changed = bursty.changed(("ab",), **given)
+    assert (changed.ab.burst, changed.ba.burst) == (burst, 4.0)
+
+
+def test_a_shaper_needs_every_parameter_that_is_asked() -> None:
+    every = Shape(5.0, jitter=1.0, loss=1.0, burst=3.0, duplicate=1.0, corrupt=1.0, rate=9.0, queue=9000)
+    assert every.needed == {"delay", "jitter", "loss", "burst", "duplicate", "corrupt", "rate", "queue"}

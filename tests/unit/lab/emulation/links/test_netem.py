@@ -141,6 +141,9 @@ BY_PACKET = LINE.changed(("ab", "ba"), loss=2.0, delay=7.0)
 async def test_links_are_shaped_with_the_labs_own_tables(tmp_path: Path) -> None:
     kernel = Kernel()
     made = netem.Netem("x", tmp_path, kernel)
+    await made._add([BY_PACKET], {BY_PACKET.name: BY_PACKET})
+    assert kernel.lines("ip"), "hosts send single packets where single ones are lost"
+    kernel.told.clear()
     await made._add([LINE], {LINE.name: LINE})
     assert kernel.lines("tc") == [[*netem.add_commands(LINE, "ab"), *netem.add_commands(LINE, "ba")]]
     assert kernel.told[-1][2] == {netem.TABLES: str(tmp_path)}

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,8 +25,10 @@ from lab.hosts.host import Result
 def test_the_process_is_started_inside_and_found_by_nobody_else(tmp_path: Path) -> None:
     argv = wire.start_command("lab-x", tmp_path)
 
-    assert argv[:2] == ["nsenter", "--net=/run/netns/lab-x"]
-    assert argv[-4:] == ["-m", "lab.emulation.wire.daemon", str(tmp_path), "/run/netns/lab-x"]
+    assert argv == [
+        *("nsenter", "--net=/run/netns/lab-x", sys.executable, "-P", "-S", "-m", "lab.emulation.wire.daemon"),
+        *(str(tmp_path), "/run/netns/lab-x"),
+    ]
 
 
 async def test_a_dead_process_is_one_sentence(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ class Congestion(Traffic):
     source = "ours; the question of Zismer 2016, section 6.3"
     topology = "linear"
     claims = CLAIMS
-    overlays = ("underlay", "weave", "weave:mode=fastdp", "libnetwork")
+    overlays = ("underlay", "weave:mode=sleeve", "weave:mode=fastdp", "libnetwork")
     #: They relay too, as Weave's routers do.
-    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil", "tinc")}
+    instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave:mode=sleeve": ("yggdrasil", "tinc")}
     profiles = link_bound({TCP: Times(3, 2, 3)}, 10, FIVE_HOPS, paper(TCP, cpus=None))
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(congestion="control")}
     charts = (

@@ -47,7 +47,7 @@ class Weave(RelayingOverlay):
     hops = "overlay"
     modes = ("sleeve", "fastdp")
     options = (
-        Option("mode", "sleeve", ("sleeve", "fastdp", "auto"), "what carries packets between routers"),
+        Option("mode", "auto", ("auto", "fastdp", "sleeve"), "what carries packets; auto: as each connection can"),
         Option("encryption", "off", ("on", "off"), "NaCl in sleeve, IPsec in fastdp"),
         Option(
             "mtu",
@@ -63,7 +63,7 @@ class Weave(RelayingOverlay):
         super().__init__(**settings)
         self._password = os.environ.get("LAB_WEAVE_PASSWORD") or secrets.token_hex(16)
         self._instead_of_dummy: dict[str, str] = {}
-        self._user_space = self.settings["mode"] == "sleeve"
+        self._user_space = self.settings["mode"] != "fastdp"
         #: The routers that shared the addresses out at the start; one that joins later is told the same.
         self._seed: tuple[str, ...] = ()
         #: When a router that gossip had passed by was last started anew.
@@ -79,7 +79,7 @@ class Weave(RelayingOverlay):
 
     @property
     def user_space(self) -> bool:
-        """True in sleeve; for mode=auto it is known once the hosts are, which may lack a fast datapath."""
+        """True in sleeve, and in mode=auto until it is known that every host has a fast datapath."""
         return self._user_space
 
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:

@@ -55,7 +55,7 @@ ON_UNDERLAY = (*(name for name in EVERYWHERE if name not in OF_THEIR_OWN), "path
 ON_OVERLAY: Mapping[str, str] = {
     "multihop": "weave",
     "offload": "weave",
-    "congestion": "weave",
+    "congestion": "weave:mode=sleeve",
     "encryption": "weave:encryption=on",
     "mesh": "libnetwork",
     "datagram": "libnetwork",

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 SPECS = tuple(os.environ.get("LAB_CONTRACT_SPECS", "").split()) or (
     "underlay",
-    "weave:mode=sleeve",
+    "weave",
     "weave:mode=sleeve,encryption=on",
     "weave:mode=sleeve,mtu=0",
     "weave:mode=fastdp",

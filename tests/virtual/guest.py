@@ -157,7 +157,36 @@ def nap() -> object:
             select.select([ours], [], [], 0)
         os.getppid()
     few = int(knob("spins")) - spins - later - looked
-    return {"turns": turns, "spins": spins, "later": later, "looks": looks, "looked": looked, "few": few}
+    told = waits(20)
+    return {
+        "turns": turns,
+        "spins": spins,
+        "later": later,
+        "looks": looks,
+        "looked": looked,
+        "few": few,
+        "told": told,
+    }
+
+
+def waits(times: int) -> int:
+    """Wait so often for news that nobody fetches, as a capture does in memory; returns the naps meanwhile."""
+    read, write = os.pipe()
+
+    def tell() -> None:
+        for _ in range(times):
+            time.sleep(MS)
+            os.write(write, b"x")
+
+    with select.epoll() as news:
+        news.register(read, select.EPOLLIN | select.EPOLLET)
+        before, teller = int(knob("spins")), threading.Thread(target=tell)
+        teller.start()
+        for _ in range(times):
+            news.poll()
+        naps = int(knob("spins")) - before
+    teller.join()
+    return naps
 
 
 def price() -> object:

@@ -107,6 +107,7 @@ def test_a_loop_that_only_polls_sleeps_and_one_that_works_does_not(kernel: Kerne
     assert 4000 < found["looks"] <= 5016
     assert found["looked"] >= found["looks"] - 17
     assert found["few"] == 0
+    assert found["told"] == 0  # a poll that waited is no spinning, though nothing was called in between
 
 
 def test_each_call_of_a_process_with_a_price_costs_it(kernel: Kernel, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lab.emulation.links import netns
@@ -29,8 +30,10 @@ UNLIMITED = 100_000.0
 #: Bytes of queue before a rate that nothing reaches: it is never full.
 ROOMY = 64 << 20
 #: What the rate passes in this time (s) may leave at once: it makes up for timers that come late, by a
-#: whole tick of the kernel where it has no finer ones.
-BURST_SECONDS = max(2e-3, time.clock_getres(time.CLOCK_MONOTONIC))
+#: whole tick of the kernel where it has no finer ones. In virtual time no timer comes late.
+BURST_SECONDS = (
+    0.0 if Path("/sys/module/lab_time").exists() else max(2e-3, time.clock_getres(time.CLOCK_MONOTONIC))
+)
 #: tc prints a rate to four digits at least, and a bucket in ticks of 64 ns.
 ROUNDING = 1e-2
 

@@ -66,7 +66,6 @@ async def test_memory_is_that_of_the_daemons_that_run(tmp_path: Path) -> None:
         ("tinc", True),
         ("weave", True),
         ("weave:mode=fastdp", False),
-        ("weave:mode=auto", False),  # until it is known what its hosts can do
         ("flannel", False),
         ("flannel:backend=udp", True),
         ("libnetwork", False),

@@ -55,7 +55,7 @@ INTERFACES = {
         ("sleeve", "fastdp"),
         ("overlay", True, False),
         [
-            ("mode", "sleeve", ("sleeve", "fastdp", "auto"), False),
+            ("mode", "auto", ("auto", "fastdp", "sleeve"), False),
             ("encryption", "off", ("on", "off"), False),
             ("mtu", "1376", (), True),
             ("subnet", "10.32.0.0/12", (), False),

@@ -39,7 +39,14 @@ from tests.unit.overlays.scripted import CHAIN, RING, TOKEN, Call, Script
 FILES = (*tls.CLIENTS, *tls.SERVERS)
 KEYS = {name: f"{'very-secret-word' if 'key' in name else name}\n".encode() for name in FILES}
 SPECS = (
-    *("underlay", "weave", "weave:encryption=on", "weave:mode=auto", "tinc", "tinc:encryption=on"),
+    *(
+        "underlay",
+        "weave",
+        "weave:mode=sleeve",
+        "weave:mode=sleeve,encryption=on",
+        "tinc",
+        "tinc:encryption=on",
+    ),
     *("flannel", "flannel:directrouting=on", "flannel:backend=udp", "flannel:backend=ipip"),
     *("flannel:backend=wireguard", "libnetwork", "libnetwork:mode=swarm"),
     "libnetwork:mode=swarm,encryption=on",

@@ -51,9 +51,9 @@ def test_an_unknown_overlay_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("text", "listed"),
     [
-        ("weave:mood=sleeve", "mode=sleeve|fastdp|auto"),
-        ("weave:mode", "mode=sleeve|fastdp|auto"),
-        ("weave:mode=quick", "sleeve, fastdp, auto"),
+        ("weave:mood=sleeve", "mode=auto|fastdp|sleeve"),
+        ("weave:mode", "mode=auto|fastdp|sleeve"),
+        ("weave:mode=quick", "auto, fastdp, sleeve"),
         ("weave:mtu=big", "it is a number"),
         ("flannel:backend=vlan", "vxlan, udp, host-gw, ipip, wireguard"),
         ("underlay:mode=x", "it has none"),

@@ -193,6 +193,7 @@ static void charge_for(int nr, long ret)
 /*
  * A thread that polls again although its last poll said "ready", and that has only read the clock in
  * between, would poll for ever at 256 ns a clock read: computing takes no time here. It sleeps instead.
+ * A poll that had to wait is none of these: a capture reads packets from shared memory, without a call.
  * So does one that has polled many times in a row without waiting, and found nothing: iperf3 waits so for
  * the results of a UDP test. A runtime may look for work several times in one moment, so it is many.
  */
@@ -207,7 +208,7 @@ static void nap_if_spinning(int nr, long ret)
 		return;
 	case __NR_select: case __NR_pselect6: case __NR_poll: case __NR_ppoll:
 	case __NR_epoll_wait: case __NR_epoll_pwait: case __NR_epoll_pwait2:
-		ready = ret > 0;
+		ready = ret > 0 && current->nvcsw == thread->lab_waits;
 		if (ret == 0 && now_ns() - thread->lab_polled < AT_ONCE)
 			empty = min(thread->lab_empty + 1, EMPTY_POLLS);
 		if (((ready && thread->lab_ready) || empty == EMPTY_POLLS) && spin_ns) {
@@ -216,6 +217,7 @@ static void nap_if_spinning(int nr, long ret)
 		}
 		thread->lab_polled = now_ns();
 	}
+	thread->lab_waits = current->nvcsw;
 	thread->lab_ready = ready;
 	thread->lab_empty = empty;
 }

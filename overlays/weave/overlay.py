@@ -47,7 +47,9 @@ class Weave(RelayingOverlay):
     hops = "overlay"
     modes = ("sleeve", "fastdp")
     options = (
-        Option("mode", "auto", ("auto", "fastdp", "sleeve"), "what carries packets; auto: as each connection can"),
+        Option(
+            "mode", "auto", ("auto", "fastdp", "sleeve"), "what carries packets; auto: the best that works"
+        ),
         Option("encryption", "off", ("on", "off"), "NaCl in sleeve, IPsec in fastdp"),
         Option(
             "mtu",

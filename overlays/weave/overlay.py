@@ -104,6 +104,10 @@ class Weave(RelayingOverlay):
     def _fastdp(self) -> bool:
         return self.settings["mode"] != "sleeve"
 
+    async def _has_fastdp(self, host: Host) -> bool:
+        """Return whether a host's router makes a fast datapath: it is asked to, and the kernel has one."""
+        return self._fastdp and "openvswitch" in (await host.facts()).features
+
     @property
     def mtu(self) -> int:
         """The MTU of endpoints (bytes): the requested one, or the maximum that fits through every link."""
@@ -155,7 +159,8 @@ class Weave(RelayingOverlay):
         The network is internal: endpoints get no second interface with a way out of the overlay.
         """
         docker = bool((await host.facts()).docker)
-        told = self.router(host) if docker else replace(self.router(host), docker="")
+        told = replace(self.router(host), fastdp=await self._has_fastdp(host))
+        told = told if docker else replace(told, docker="")
         launch = Batch().run(["mkdir", "-p", router.DATA, *([PLUGINS] if docker else [])])
         old_peers = Batch().run(["rm", "-f", f"{router.FOLDER}/restart.sentinel"])
         launch.unless(status_argv("weaver"), old_peers)
@@ -236,7 +241,7 @@ class Weave(RelayingOverlay):
         return dict(json.loads(result.stdout)) if result.stdout.startswith("{") else None
 
     async def attach(self, host: Host, image: str = ENDPOINT_IMAGE, name: str = "endpoint") -> Endpoint:
-        fastdp = self._fastdp and "openvswitch" in (await host.facts()).features
+        fastdp = await self._has_fastdp(host)
         port = router.port(endpoints.called(self.name, host.name, name), INTERFACE, self.mtu, fastdp=fastdp)
         return await endpoints.attach(self.name, host, image, name, NETWORK, interface=INTERFACE, port=port)
 
@@ -271,8 +276,8 @@ class Weave(RelayingOverlay):
         """Count every host's lookups in the fast datapath: ``HOST hit``, ``HOST missed``, ``HOST lost``."""
         if not self._fastdp:
             return {}
-        facts = await self.on_hosts(lambda host: host.facts())
-        able = [host for host in self.hosts if "openvswitch" in facts[host.name].features]
+        fastdp = await self.on_hosts(self._has_fastdp)
+        able = [host for host in self.hosts if fastdp[host.name]]
         pairs = zip(able, await together(ovs_datapath.counters(host) for host in able), strict=True)
         return {f"{host.name} {key}": count for host, one in pairs for key, count in one.items()}
 
@@ -331,7 +336,7 @@ class Weave(RelayingOverlay):
             gone.attempt(["ip", "link", "del", link])
         gone.run(["rm", "-rf", *FILES])
         await gone.attempt(["rmdir", PLUGINS]).on(host)
-        if self._fastdp:
+        if await self._has_fastdp(host):
             await ovs_datapath.delete(host)
         await iptables.remove(host, RULES)
         await install_record.drop(Batch(), self.name).on(host)

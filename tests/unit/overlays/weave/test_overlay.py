@@ -139,8 +139,12 @@ async def test_hosts_that_lack_a_fast_datapath_settle_what_carries_packets(
 
     monkeypatch.setattr(router, "program", lambda: b"dummy")
     made = registry.parse(spec)
-    await made.install([Kernel(name) for name in NAMES], CHAIN)
+    hosts: list[Any] = [Kernel(name) for name in NAMES]
+    await made.install(hosts, CHAIN)
     assert made.user_space is user_space
+    # a router that finds no Open vSwitch would make a bridge, and refuse it when it is started again
+    without = any("--no-fastdp" in word for word in hosts[0].fed)
+    assert without is ("openvswitch" not in features or "sleeve" in spec)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from lab import catalog
 from lab.errors import OverlayError
 from lab.hosts.daemons import PIDS
-from lab.hosts.host import Result
+from lab.hosts.host import HostFacts, Result
 from overlays.common.etcd import Etcd
 from overlays.flannel.overlay import (
     AGAIN,
@@ -102,3 +102,57 @@ async def test_a_flanneld_that_does_not_answer_yet_is_waited_for(err: str, said:
 
     host = Host("AMS")
     assert await flannel(host)._lacking(host) == said
+
+
+@pytest.mark.parametrize("backend", ["host-gw", "vxlan"])
+def test_plain_routes_need_all_hosts_on_one_link(backend: str) -> None:
+    made = Flannel(backend=backend)
+    hosts: Any = [FakeHost(host.name) for host in CHAIN.hosts]
+    made._refuse_hops(hosts[:2], CHAIN)
+    if backend == "vxlan":
+        made._refuse_hops(hosts, CHAIN)
+        return
+    with pytest.raises(OverlayError, match="needs every host on one link, and AMS shares none with BRA"):
+        made._refuse_hops(hosts[:3], CHAIN)
+    # BRA is known by its address on the other link
+    with pytest.raises(OverlayError, match=r"BRA shares none with LJU|LJU shares none with BRA"):
+        made._refuse_hops(hosts[2:4], CHAIN)
+
+
+@pytest.mark.parametrize(
+    ("backend", "lacking"),
+    [
+        ("vxlan", ["the link kind 'vxlan' in its kernel", "bridges that iptables sees"]),
+        ("udp", ["the device /dev/net/tun", "bridges that iptables sees"]),
+        ("host-gw", ["bridges that iptables sees"]),
+        ("wireguard", ["the link kind 'wireguard' in its kernel", "bridges that iptables sees"]),
+    ],
+)
+def test_what_a_host_lacks(backend: str, lacking: list[str]) -> None:
+    made = Flannel(backend=backend)
+    bare = HostFacts("6.1", "x86_64", (20, 10))
+    assert [missing.what for missing in made.prerequisites(bare)] == lacking
+    kinds, features = frozenset({"vxlan", "ipip", "wireguard"}), frozenset({"tun", "bridge-nf"})
+    assert not made.prerequisites(HostFacts("6.1", "x86_64", (20, 10), kinds, features=features))
+    assert (made.user_space, made.encrypts) == (backend == "udp", backend == "wireguard")
+
+
+async def test_a_lease_that_does_not_come_in_time_is_told() -> None:
+    class Slow(Flanneld):
+        async def alive(self, name: str) -> bool:
+            return True
+
+    with pytest.raises(OverlayError, match="flannel: flanneld on AMS got no lease in 30 s; see its log"):
+        await flannel(Slow(1))._lease(Slow(1))
+
+
+async def test_routes_that_are_missing_are_named_by_their_hosts() -> None:
+    shown = "10.100.2.0/24 via 10.100.2.0 dev flannel.1\n"
+    hosts: Any = [FakeHost(host.name, lambda argv: (0, shown)) for host in CHAIN.hosts[:3]]
+    made = flannel(hosts[0])
+    made.hosts = tuple(hosts)
+    made._leases = {h.name: {"FLANNEL_SUBNET": f"10.100.{n}.1/24"} for n, h in enumerate(hosts, 1)}
+    assert await made._lacking(hosts[0]) == "no route to BRA"
+    assert await made._lacking(hosts[2]) == "no route to AMS"
+    shown += "10.100.1.0/24 dev x\n10.100.3.0/24 dev x\n"
+    assert await made._lacking(hosts[0]) == ""

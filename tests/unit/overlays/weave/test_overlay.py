@@ -11,6 +11,7 @@ from lab import catalog
 from lab.errors import OverlayError
 from lab.hosts.host import Host, HostFacts
 from overlays import registry
+from overlays.base import NO_ESP
 from overlays.weave import overlay, router
 from tests.unit.fakes import FakeHost
 
@@ -162,3 +163,41 @@ def test_endpoints_get_what_fits_through_every_link(spec: str, bytes_: int) -> N
     made.topology = CHAIN
     made.settings = {**made.settings, "mtu": made.settings["mtu"] if "mtu=" in spec else "0"}
     assert made.mtu == bytes_
+
+
+@pytest.mark.parametrize(
+    ("spec", "kinds", "features", "lacking"),
+    [
+        ("weave", {"ifb"}, set(), []),
+        ("weave", {"dummy"}, set(), []),
+        ("weave", set(), set(), ["both of the link kinds 'dummy' and 'ifb' in its kernel"]),
+        ("weave:mode=fastdp", {"dummy"}, {"openvswitch"}, []),
+        ("weave:mode=fastdp", {"dummy"}, {"esp"}, ["Open vSwitch in its kernel"]),
+        ("weave:mode=fastdp,encryption=on", {"dummy"}, {"openvswitch"}, [NO_ESP.what]),
+        ("weave:mode=fastdp,encryption=on", {"dummy"}, {"openvswitch", "esp"}, []),
+        ("weave:mode=auto,encryption=on", {"dummy"}, set(), []),
+    ],
+)
+def test_what_a_host_lacks(spec: str, kinds: set[str], features: set[str], lacking: list[str]) -> None:
+    given = HostFacts("6.1", "x86_64", (), frozenset(kinds), frozenset(), frozenset(features))
+    assert [missing.what for missing in registry.parse(spec).prerequisites(given)] == lacking
+
+
+async def test_a_router_that_runs_and_does_not_answer_is_told() -> None:
+    mesh = Mesh(knowing_all_but())
+    mesh.down = {"PRG"}
+    assert await mesh._lacking(mesh.hosts[1]) == "the router does not answer yet"
+    with pytest.raises(OverlayError, match="weave: the router on PRG runs and gives no report"):
+        await mesh.report()
+
+
+async def test_a_router_is_told_of_new_neighbours_and_of_lost_ones() -> None:
+    made: Any = registry.parse("weave")
+    host = FakeHost("AMS")
+    await made._meet(host, {"192.0.2.1", "192.0.2.2"}, {"192.0.2.2", "192.0.2.4", "192.0.2.3"})
+    tell = ["curl", "-sf", "-d"]
+    assert host.ran == [
+        (*tell, "peer=192.0.2.1", f"http://{router.HTTP}/forget"),
+        (*tell, "peer=192.0.2.3", f"http://{router.HTTP}/connect"),
+        (*tell, "peer=192.0.2.4", f"http://{router.HTTP}/connect"),
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import catalog
-from lab.errors import OverlayError
+from lab.errors import CommandError, OverlayError
 from lab.hosts.host import HostFacts
 from overlays.registry import parse
 from overlays.wireguard import overlay as wireguard
@@ -135,3 +135,48 @@ def test_a_key_is_made_once_and_only_its_owner_can_read_it(
 def test_what_a_host_lacks(spec: str, kinds: set[str], programs: set[str], lacking: list[str]) -> None:
     facts = HostFacts("6.1", "x86_64", (), frozenset(kinds), frozenset(programs), frozenset({"tun"}))
     assert [missing.what for missing in parse(spec).prerequisites(facts)] == lacking
+
+
+async def test_a_device_that_is_gone_is_told_and_a_dead_program_first() -> None:
+    overlay, hosts = await installed("wireguard")
+    hosts[0].answer = lambda argv: (1, "")
+    with pytest.raises(CommandError, match="AMS"):
+        await overlay._show(hosts[0], "transfer")  # type: ignore[arg-type]
+
+    async def alive(name: str) -> bool:
+        return False
+
+    hosts[0].alive = alive  # type: ignore[method-assign]
+    overlay._in_user_space = {"AMS"}
+    with pytest.raises(OverlayError, match="wireguard-go on AMS no longer runs"):
+        await overlay._show(hosts[0], "transfer")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kinds", "in_user_space"),
+    [
+        ("wireguard", {"wireguard"}, False),
+        ("wireguard", set(), True),
+        ("wireguard:mode=user", {"wireguard"}, True),
+        ("wireguard:mode=kernel", set(), False),
+    ],
+)
+def test_who_carries_the_packets(spec: str, kinds: set[str], in_user_space: bool) -> None:
+    made = parse(spec)
+    assert isinstance(made, WireGuard)
+    assert made._by_kernel(HostFacts("6.1", "x86_64", (), frozenset(kinds))) is not in_user_space
+    assert made.encrypts
+    assert made.user_space is (spec == "wireguard:mode=user")
+    made._in_user_space = {"AMS"}
+    assert made.user_space
+    assert [made.daemons(FakeHost(name)) for name in ("AMS", "PRG")] == [("wireguard-go",), ()]  # type: ignore[arg-type]
+
+
+def test_what_wg_shows_is_read_by_key() -> None:
+    assert wireguard.parse("k1=\t1 2\n\nk2=\n") == {"k1=": ["1", "2"], "k2=": []}
+
+
+async def test_a_kernel_s_own_device_is_told() -> None:
+    overlay, hosts = await installed("wireguard")
+    hosts[0].answer = lambda argv: (0, '[{"linkinfo": {"info_kind": "wireguard"}}]')
+    assert (await overlay.mode())["mode"] == "kernel+user"

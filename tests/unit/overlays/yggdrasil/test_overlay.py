@@ -104,3 +104,33 @@ def test_what_a_host_lacks() -> None:
         "IPv6 in its kernel",
         "the link kind 'vxlan' in its kernel",
     ]
+
+
+@pytest.mark.parametrize(("begun", "asked"), [(0.0, True), (1e12, False)])
+async def test_a_neighbour_is_asked_again_only_after_a_while_and_only_by_the_later_one(
+    begun: float, asked: bool
+) -> None:
+    overlay, hosts = await installed('{"address": "200::2", "coords": []} {"peers": []} {"paths": []}')
+    overlay._started = begun
+    said = await overlay._lacking(hosts[1])  # type: ignore[arg-type]
+    assert said.startswith("no connection to AMS; no connection to BRA; no path to AMS; no path to BRA")
+    assert ("addpeer uri=tcp://192.168.1.1:9001" in hosts[1].fed[-1]) is asked
+    assert "192.168.2.3" not in hosts[1].fed[-1]
+    assert hosts[1].fed[-1].count("ping -6") == yggdrasil.AT_ONCE
+
+
+async def test_what_leaves_is_forgotten_by_all_and_no_longer_called_by_its_neighbour() -> None:
+    overlay, hosts = await installed()
+    overlay._prepare = lambda host: _address(overlay, host)  # type: ignore[method-assign]
+    before = [len(host.fed) for host in hosts]
+    await overlay.leave(hosts[-1])  # type: ignore[arg-type]
+    told = ["".join(host.fed[n:]) for host, n in zip(hosts, before, strict=True)]
+    assert ["fdb del" in text for text in told] == 5 * [True] + [False]
+    assert [f"removepeer uri=tcp://192.168.5.6:{yggdrasil.PORT}" in text for text in told] == [
+        *(4 * [False]), True, False,
+    ]  # fmt: skip
+    assert overlay.hosts == tuple(hosts[:-1])
+
+
+async def _address(overlay: Yggdrasil, host: FakeHost) -> str:
+    return overlay._addresses[host.name]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -216,3 +219,84 @@ async def test_a_machine_that_answers_nothing_is_told_by_its_last_words() -> Non
 def test_room_is_that_of_the_fullest_disk_that_is_told(rows: list[str], free: int) -> None:
     text = "".join(f"{row}\n" for row in ["Filesystem 1024-blocks Used Available", *rows])
     assert Survey({"disk": text}).free_mib == free
+
+
+#: Programs that print what they are asked.
+ECHO = '#!/bin/sh\necho "$@"\n'
+IPTABLES = """# Generated
+*filter
+:INPUT ACCEPT [1:2]
+:FORWARD DROP [0:0]
+:DOCKER - [0:0]
+-A INPUT -j B
+-A INPUT -j A
+COMMIT
+"""
+
+
+async def test_each_question_is_asked_of_the_program_that_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = dict.fromkeys(("docker", "dpkg-query", "sysctl", "sha256sum"), ECHO)
+    scripts["ip"] = '#!/bin/sh\necho "$@"; echo broadcast x; echo local y; echo b; echo a\n'
+    scripts["iptables-save"] = f"#!/bin/sh\ncat <<'E'\n{IPTABLES}E\n"
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "C")
+    found = await survey.survey(Here())
+    said = {name: text.strip() for name, text in found.answers.items()}
+    assert list(said) == list(survey.QUESTIONS)
+    assert said["docker"] == "version --format {{.Server.Version}}"
+    assert said["image"] == f"image inspect --format {{{{.Id}}}} {survey.ENDPOINT.tag}"
+    assert said["containers"] == "ps -a --format {{.Names}} {{.Image}}"
+    assert said["images"] == "images --format {{.Repository}}:{{.Tag}} {{.ID}}"
+    assert said["networks"] == "network ls --format {{.Name}} {{.Driver}}"
+    assert said["volumes"] == "volume ls -q"
+    assert said["script"] == "/usr/local/lib/lab/docker-daemon"
+    assert said["packages"] == "-W -f ${Package} ${Version} ${db:Status-Status}"
+    assert said["sysctls"].split() == ["net.ipv4.ip_forward", *survey.SYSCTLS]
+    assert said["interfaces"].splitlines()[0] == "-j addr show"
+    assert said["routes"].splitlines() == ["a", "b", "route show table all"]
+    assert said["rules"].splitlines()[0] == "rule show"
+    assert said["iptables"].splitlines() == ["-A INPUT -j A", "-A INPUT -j B", ":DOCKER - ", ":FORWARD DROP"]
+
+
+async def test_what_files_of_this_machine_say() -> None:
+    found = await survey.survey(Here())
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", found.first("boot"))
+    facts = found.as_facts()
+    assert facts["kernel"] == os.uname().release
+    assert facts["system"] in Path("/etc/os-release").read_text()
+    assert int(facts["cpus"]) >= 1
+    assert facts["memory_mib"] > 0
+    assert found.free_mib > 0
+    assert found.present | found.absent == set(survey.PATHS)
+    assert not found.present & found.absent
+    assert "lo" in found.filters
+    assert "all" in found.filters
+
+
+def test_paths_that_the_lab_makes_on_a_machine() -> None:
+    assert (
+        *("/usr/local/lib/lab", "/etc/docker", "/var/log/lab", "/var/lib/lab", "/run/lab"),
+        *("/run/lab/daemons", "/etc/systemd/system/lab-data-plane.service"),
+    ) == survey.PATHS
+
+
+def test_a_docker_of_one_digit_and_none_that_answers() -> None:
+    assert Survey({"docker": "9.1.2\n"}).docker == (9, 1, 2)
+    assert Survey({"docker": "Cannot connect to 1.2.3\n"}).docker == ()
+
+
+def test_interfaces_of_docker_and_of_containers_come_and_go() -> None:
+    more = [{**ADDRESSES[1], "ifname": name} for name in ("docker0", "veth12")]
+    after = Survey({**ANSWERS, "interfaces": json.dumps([*ADDRESSES, *more])})
+    assert survey.differences(Survey(ANSWERS), after) == []
+    down = [{**one, "flags": []} if one["ifname"] == "eth1" else one for one in ADDRESSES]
+    assert [
+        line
+        for line in survey.differences(Survey(ANSWERS), Survey({**ANSWERS, "interfaces": json.dumps(down)}))
+        if "still" in line
+    ] == ["interfaces: still there: eth1 down mtu 1500 rp_filter ? 192.168.1.1/24"]

@@ -91,7 +91,8 @@ async def run(
 
 #: Each running command has a thread that waits for it. asyncio's own processes can hang for good
 #: when they are cancelled while they start, and a cancelled command must always come back.
-_THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="command")
+_MOST = 256
+_THREADS = ThreadPoolExecutor(_MOST, "command")
 
 
 def _spawn(argv: Sequence[str], stdin: bytes | None, env: Mapping[str, str] | None) -> Popen[bytes]:

@@ -233,3 +233,14 @@ def test_a_process_that_was_started_for_a_lab_finds_it(monkeypatch: pytest.Monke
     monkeypatch.setenv(ownership.VARIABLE, f"{state.lab_id}-of-another-lab")
     assert LabState.around() is None
     state.forget()
+
+
+def test_a_kernel_that_does_not_tell_its_start_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(ownership.boot_id()) == 36
+
+    def refuse(*_: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert ownership.boot_id() == ""
+    assert ownership.control_groups(1) == ""

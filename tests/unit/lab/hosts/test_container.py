@@ -10,7 +10,7 @@ import pytest
 from lab.errors import CommandError
 from lab.hosts.command import FullEnvironment, Trace, run
 from lab.hosts.container import ContainerHost
-from lab.hosts.first_process import FirstProcess
+from lab.hosts.first_process import ENTER, FirstProcess
 from lab.hosts.host import Result, docker_exec
 
 
@@ -60,3 +60,16 @@ async def test_a_container_that_ended_is_not_entered() -> None:
     inside = FirstProcess(os.getpid(), 4711, (), {})
     with pytest.raises(CommandError, match="the host has ended"):
         await ContainerHost("AMS", "AMS", (), "c", run, inside).run(["true"])
+
+
+def test_the_way_into_a_host_is_a_program_that_is_told_which_process_and_what_it_may() -> None:
+    inside = FirstProcess(7, 99, ("NET_ADMIN", "CHOWN"), {"LAB_ID": "x"})
+    assert inside.argv(["id", "-u"]) == [str(ENTER), "7", "99", "-all,+net_admin,+chown", "id", "-u"]
+    assert os.access(ENTER, os.X_OK)
+    assert dict(inside.environment({"A": "b"})) == {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "LAB_ID": "x",
+        "A": "b",
+    }
+    assert inside.environment().given == {}

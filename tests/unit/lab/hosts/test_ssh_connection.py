@@ -390,3 +390,38 @@ async def left(server: Server) -> bool:
             return True
         await asyncio.sleep(0.02)
     return False
+
+
+class Line:
+    """A connection on which a command is begun and fails so."""
+
+    def __init__(self, error: BaseException, began: Process | None = None) -> None:
+        self.error, self.began = error, began
+
+    async def create_process(self, words: str, **_: Any) -> Any:
+        if self.began is None:
+            raise self.error
+        return self.began
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("gone"), asyncssh.ConnectionLost("gone"), asyncio.CancelledError()]
+)
+async def test_a_command_that_is_cut_off_is_told_to_end(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    async def communicate(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(ssh_connection, "_communicate", communicate)
+    process, line = Process(None), SshConnection(SshSettings("AMS", "a"))
+    with pytest.raises(asyncio.CancelledError if isinstance(error, asyncio.CancelledError) else HostLost):
+        await line._run_over(Line(error, process), "x", None, lambda *_: None)  # type: ignore[arg-type]
+    assert process.did == ["TERM", "close"]
+
+
+async def test_a_command_that_was_never_begun_is_not_lost() -> None:
+    line = SshConnection(SshSettings("AMS", "a"))
+    refused = asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "no more")
+    with pytest.raises(asyncssh.ChannelOpenError):
+        await line._run_over(Line(refused), "x", None, lambda *_: None)  # type: ignore[arg-type]

@@ -240,6 +240,7 @@ def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path
     program = tmp_path / daemon.SHIM
     shutil.copy("/bin/sleep", program)
     shim = subprocess.Popen([program, "60"], env={daemon.MARK: str(own.record)})
+    beside = subprocess.Popen(["sleep", "60"], env={daemon.MARK: str(own.record)})
     deadline = monotonic() + 10
     while daemon._comm(shim.pid) != daemon.SHIM and monotonic() < deadline:
         pass
@@ -247,7 +248,9 @@ def test_containers_of_a_daemon_that_died_go_on(own: DaemonPaths, tmp_path: Path
     assert (shim.poll(), own.record.exists()) == (None, True)
     shim.kill()
     shim.wait()
+    threading.Thread(target=beside.wait, daemon=True).start()
     assert Daemon(paths=own).release()
+    assert beside.wait(10) == -signal.SIGKILL
 
 
 def test_a_daemon_of_a_lab_that_serves_no_longer_is_known_to_have_died(own: DaemonPaths) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from lab import catalog
 from lab.emulation import ownership
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.light import hosts as light
 from lab.errors import HostError, TopologyError
 from lab.events import silent
+from lab.hosts.first_process import ENVIRONMENT
 from lab.hosts.host import Result
 from lab.topology import Topology
 from topologies import linear, point_to_point
@@ -46,6 +49,8 @@ async def test_all_hosts_are_made_by_one_process_and_recorded_before() -> None:
     made = await light.new_hosts(topology, FILES).start(state, starter)
     (call,) = starter.seen
     order = json.loads(call["stdin"])
+    assert call["argv"] == [sys.executable, "-P", "-S", "-m", "lab.emulation.light.starter"]
+    assert call["timeout"] == light.PATIENCE + 2 * light.EACH
     assert [host["name"] for host in order["hosts"]] == ["AMS", "BRA"]
     assert order["hosts"][0]["env"]["LAB_ID"] == call["env"]["LAB_ID"] == state.mark
     assert (order["root"], order["folder"]) == ("/roots/host", str(state.folder))
@@ -58,6 +63,10 @@ async def test_all_hosts_are_made_by_one_process_and_recorded_before() -> None:
     ]
     assert all(record.light and record.process.alive() for record in records)
     assert made[1][1] == {"HOSTNAME": "BRA", "LAB_ID": state.mark}
+    assert records[1].env == ("HOSTNAME", "LAB_ID")
+    assert order["hosts"][1]["env"] == {**ENVIRONMENT, "HOSTNAME": "BRA", "LAB_ID": state.mark}
+    assert call["env"] == {**light.netns.OWN_MODULES, "LAB_ID": state.mark}
+    assert order["capabilities"] == sorted(HOST_CAPABILITIES)
 
 
 async def test_a_host_that_cannot_be_made_is_told_with_the_kernels_words() -> None:

@@ -111,3 +111,21 @@ def test_work_is_done_inside_each_namespace_and_this_thread_stays(tmp_path: Path
     finally:
         keeper.kill()
         keeper.wait()
+
+
+async def test_a_batch_has_the_environment_that_is_given_with_it() -> None:
+    given: list[Any] = []
+
+    async def run(argv: Sequence[str], **options: Any) -> Any:
+        given.append((argv[-3:], options))
+
+    await netns.batch("tc", "lab-x", ["qdisc show"], run, {"TC_LIB_DIR": "/x"})  # type: ignore[arg-type]
+    assert given == [(["tc", "-batch", "-"], {"stdin": b"qdisc show\n", "env": {"TC_LIB_DIR": "/x"}})]
+
+
+def test_what_a_namespace_of_links_is_called_and_where_ipv6_is_switched_off() -> None:
+    assert netns.of_lab("x") == "lab-x"
+    assert (
+        tuple(f"/proc/sys/net/ipv6/conf/{what}/disable_ipv6" for what in ("all", "default"))
+        == netns.IPV6_SWITCHES
+    )

@@ -351,7 +351,7 @@ def _options(settings: SshSettings) -> dict[str, Any]:
         "username": settings.user,
         "client_keys": [str(Path(key).expanduser()) for key in settings.keys] or None,
         "known_hosts": settings.known_hosts and str(settings.known_hosts),
-        "config": settings.config and [str(settings.config)],
+        "config": settings.config,
     }
     return {
         "connect_timeout": CONNECT,

@@ -141,7 +141,9 @@ def _bare(statement: ast.stmt) -> bool:
 
 
 def _figure(node: ast.expr) -> bool:
-    """Tell a number, and a sum or product of numbers and of names of such."""
+    """Tell a number, a sum or product of numbers and of names of such, and several of them."""
+    if isinstance(node, ast.Tuple):
+        return all(_figure(one) for one in node.elts)
     if isinstance(node, ast.BinOp):
         return all(isinstance(side, ast.Name) or _figure(side) for side in (node.left, node.right))
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)

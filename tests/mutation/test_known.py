@@ -87,6 +87,7 @@ def test_faults_of_each_kind_are_found_and_can_be_parsed(tmp_path: Path) -> None
     source = '''"""Words."""
 FIGURE = 10.0
 FIGURE = 1 << 20 * OTHER
+ONE, TWO = 10.0, 20
 Type = Callable[[int], "words"]
 summary = ("words")
 @decorated(1)
@@ -120,9 +121,10 @@ def f(y, x: int = 3, *, timeout: float = 5.5) -> bool:
     assert not [
         mutant
         for mutant in found
-        if mutant.before in ("10.0", "20", "1 << 20 * OTHER", "5.5", "7", '"words"', "1") and mutant.line < 15
+        if mutant.before in ("10.0", "20", "1 << 20 * OTHER", "5.5", "7", '"words"', "1", "10.0, 20")
+        and mutant.line < 16
     ]
-    assert [mutant.change for mutant in found if mutant.line == 16] == ["zip(x, y, strict=True) → pass"]
+    assert [mutant.change for mutant in found if mutant.line == 17] == ["zip(x, y, strict=True) → pass"]
     for mutant in found:
         ast.parse(mutant.applied(source.encode()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import subprocess
@@ -185,9 +186,10 @@ def test_the_first_process_of_the_machine_is_never_killed(monkeypatch: pytest.Mo
     assert killed == []
 
 
-def test_the_command_of_the_owner_is_told_and_a_torn_record_has_none() -> None:
+def test_the_command_of_the_owner_is_told_and_a_torn_record_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab", "up", "ring"])
     made = LabState.create()
-    assert made.command == " ".join(sys.argv)
+    assert made.command == "lab up ring"
     (made.folder / "owner.json").write_text('{"pid": 1')
     assert (made.command, made.owner(), made.stays(), made.alive()) == ("", None, False, False)
 
@@ -244,3 +246,32 @@ def test_a_kernel_that_does_not_tell_its_start_has_none(monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "read_text", refuse)
     assert ownership.boot_id() == ""
     assert ownership.control_groups(1) == ""
+
+
+def test_a_process_that_ended_while_it_was_looked_at_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "60"], env={"LAB_ID": "ended"}) as one:
+        deadline = monotonic() + 10
+        while not processes_with("LAB_ID=ended") and monotonic() < deadline:
+            pass
+        monkeypatch.setattr(ownership, "start_time", lambda pid: None)
+        assert processes_with("LAB_ID=ended") == []
+        one.kill()
+
+
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.ENOTEMPTY])
+def test_an_id_that_another_took_a_moment_ago_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Which of the two numbers it is depends on the file system."""
+    rename, refused = Path.rename, [OSError(number, "there"), FileNotFoundError()]
+
+    def once(path: Path, target: Path) -> Path:
+        if refused:
+            raise refused.pop()
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", once)
+    assert LabState.create().alive()
+    refused.append(OSError(errno.ENOSPC, "full"))
+    with pytest.raises(OSError, match="full"):
+        LabState.create()

@@ -181,7 +181,7 @@ def test_a_lab_may_keep_its_name_and_no_other_lab_may_be_called_by_its_id() -> N
 
 
 def test_the_variables_of_a_host_are_read_from_its_first_process_and_no_others() -> None:
-    env = {"A": "1=2", "B": "", "OTHER": "x"}
+    env = {b"A": b"1=2", b"B": b"", b"OTHER": b"\xff"}
     with subprocess.Popen(["sleep", "60"], env=env) as first:
         started = Process.of(first.pid).started
         host = HostRecord("AMS", 1, "AMS", (), "c", "id", first.pid, started, env=("A", "B", "GONE"))

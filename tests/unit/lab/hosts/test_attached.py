@@ -81,3 +81,14 @@ def test_status_and_output_come_back(tmp_path: Path) -> None:
 def test_a_program_that_has_ended_is_running_no_longer(tmp_path: Path) -> None:
     attached.run(["true"], cwd=tmp_path, timeout=20)
     assert attached._running == set()
+
+
+def test_a_program_has_its_folder_its_environment_and_no_input(tmp_path: Path) -> None:
+    script = "pwd; echo $A$LAB_NOT_GIVEN; read word; echo $?; ps -o sid= -p $$; echo $PPID"
+    done = attached.run(
+        ["sh", "-c", script], cwd=tmp_path, timeout=20, env={"A": "b", "PATH": "/usr/bin:/bin"}
+    )
+    folder, given, no_input, session, guard = done.stdout.split()
+    assert (folder, given, no_input, session) == (str(tmp_path.resolve()), "b", "1", guard)
+    assert done.args == ["sh", "-c", script]
+    assert "PATH=" in attached.run(["env"], cwd=tmp_path, timeout=20).stdout, "this process's own"

@@ -182,3 +182,11 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("")
     with pytest.raises(FileError, match=r"hosts/AMS.log cannot be written: .*; make room for it"):
         CommandLog(tmp_path / "hosts" / "AMS.log")
+
+
+def test_of_two_secrets_the_longer_one_is_hidden_first(tmp_path: Path) -> None:
+    log = CommandLog(tmp_path / "AMS.log")
+    with log.command(["x"], {"A": "zz", "B": "azzb"}) as command:
+        command.add(OUT, b"azzb zz\n")
+    log.close()
+    assert without_times((tmp_path / "AMS.log").read_text())[1] == "1 out *** ***"

@@ -274,6 +274,7 @@ async def test_a_connection_that_dropped_is_forgotten_and_one_that_stands_is_use
             await host(line).run(["true"])
         (first,) = line._open
         assert line.user == first.ssh.get_extra_info("username")
+        assert first.used == 0
         first.ssh.abort()
         await first.ssh.wait_closed()
         await host(line).run(["true"])

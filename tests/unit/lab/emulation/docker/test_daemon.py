@@ -440,3 +440,27 @@ def test_a_process_that_takes_no_notice_is_waited_for_as_long_as_that(tmp_path: 
         assert 0.2 <= monotonic() - began < 30
         assert one.poll() is None
         one.kill()
+
+
+def test_somebody_who_does_not_use_a_daemon_does_not_stop_it_under_one_who_does(
+    own: DaemonPaths, docker_command: None
+) -> None:
+    server = Server(own.socket, "OK")
+    user = Daemon(paths=own)
+    user.ensure()
+    server.close()
+    assert not Daemon(paths=own).release()
+    assert user.release()
+
+
+def test_words_of_a_daemon_that_are_no_text_are_told_all_the_same(
+    own: DaemonPaths, docker_command: None, tmp_path: Path
+) -> None:
+    shutil.rmtree(own.record)
+    (tmp_path / "bin" / "dockerd").write_text("#!/bin/sh\nprintf 'b\\377d disk\\n'; exit 1\n")
+    with pytest.raises(MachineError, match="Docker did not start: b\ufffdd disk"):
+        Daemon(paths=own).ensure()
+    shutil.rmtree(own.record, ignore_errors=True)
+    (tmp_path / "bin" / "dockerd").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(MachineError, match="Docker did not start: it said nothing; the disk, the kernel"):
+        Daemon(paths=own).ensure()

@@ -219,3 +219,10 @@ async def test_all_links_are_read_and_counted_in_both_directions(tmp_path: Path)
     assert await made._read([LINE]) == {"A-B": {"ab": LINE.ab, "ba": LINE.ba}}
     counted = (await made.counters())["A-B"]
     assert [(counted[d].packets, counted[d].bytes) for d in ("ab", "ba")] == [(9, 900), (4, 8)]
+
+
+async def test_a_kernel_that_refuses_without_a_word_is_told() -> None:
+    async def refuse(argv: Any, **_: Any) -> Result:
+        raise CommandError("this machine", argv, 1, "", " \n")
+
+    assert await netem.Netem.probe(refuse) == "this kernel or user cannot have it (no word)"

@@ -126,3 +126,12 @@ def test_packets_that_the_daemon_dropped_or_that_wait_are_not_lost_by_chance() -
     # of 90 in the queue 10 wait there and 3 were dropped by the daemon; 77 came on, and 4 of ARP with them
     flow = made._counted(LOSSY, "ab", Discipline(7, 60, 0, 0, 0), Discipline(0, 0, 5, 16, 900), NOTHING)
     assert flow == (60, 7, 16, 900, 5, 3 + 3 + (100 - 4 - 90 - 1), 3, 70, 0.0)
+
+
+def test_a_direction_of_which_nothing_is_known_lost_nothing() -> None:
+    made = WireGauge.__new__(WireGauge)
+    made._came, made._held, made._late = {"1a": 10}, {}, {}
+    flow = made._counted(LOSSY, "ab", Discipline(0, 10, 0, 0, 0), NOTHING, NOTHING)
+    assert flow == (10, 0, 0, 0, 0, 0, 0, 0, 0.0)
+    made._came = {}
+    assert made._counted(LOSSY, "ab", NOTHING, NOTHING, NOTHING) == (0, 0, 0, 0, 0, 0, 0, 0, 0.0)

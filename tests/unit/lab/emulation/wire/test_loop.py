@@ -179,3 +179,9 @@ def test_the_loop_sleeps_until_a_packet_is_due_and_ends_when_told(wire: loop.Wir
     assert due <= released[-1] < due + 5_000_000_000
     assert released[0] < due
     assert wire.looks == len(released) >= 2
+
+
+def test_clocks_that_never_tell_one_moment_are_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAME_MOMENT", -1)
+    before = time.monotonic_ns()
+    assert loop.both_clocks()[0] >= before

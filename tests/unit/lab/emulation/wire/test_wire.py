@@ -215,3 +215,56 @@ def test_a_request_is_answered_or_refused(tmp_path: Path, answer: dict[str, Any]
             assert wire.ask(tmp_path, {"do": "move"}) == answer
         thread.join(10)
     assert asked == [{"do": "move"}]
+
+
+async def test_links_are_read_back_from_all_that_holds_their_packets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shaper = made(tmp_path, Daemon(), monkeypatch)
+    checked, saved = [], []
+
+    async def shown(namespace: str, links: Any, run: Any) -> Any:
+        return ("rates", namespace, [link.name for link in links])
+
+    async def run(argv: Sequence[str], **_: Any) -> Result:
+        saved.append(list(argv[2:]))
+        return Result(
+            tuple(argv), 0, "1\n" * len(wire.probe.BRIDGED) if "cat" in argv else ":FORWARD DROP\n", "", 0
+        )
+
+    monkeypatch.setattr(wire.htb, "show", shown)
+    monkeypatch.setattr(wire.iptables, "families", lambda: (4, 6))
+    monkeypatch.setattr(wire.protocol, "read_shape", lambda *given: checked.append(given) or given[1])
+    monkeypatch.setattr(
+        wire.protocol, "read_counters", lambda link, d, status, rates: (link.name, d, rates[0])
+    )
+    shaper._run = run  # type: ignore[assignment]
+    assert await shaper._read([LINE]) == {"A-B": {"ab": "ab", "ba": "ba"}}
+    link, direction, status, rates, tables = checked[0]
+    assert (link, direction, status["looks"], rates) == (LINE, "ab", 2, ("rates", "lab-x", ["A-B"]))
+    assert [table.policy for table in tables] == ["DROP", "DROP"]
+    assert saved[:2] == [iptables.save("nft", 4), iptables.save("nft", 6)]
+    assert saved[2] == ["cat", *wire.probe.BRIDGED], "bridges that pass packets round it are looked for"
+    shaper._store.save({"A-B": LINE})
+    assert await shaper.counters() == {"A-B": {d: ("A-B", d, "rates") for d in ("ab", "ba")}}
+
+
+async def test_a_wire_that_cannot_be_tried_is_told_with_its_words(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    async def run(argv: Sequence[str], **options: Any) -> Result:
+        asked.append((list(argv), options))
+        raise CommandError("this machine", argv, 1, "", "" if len(asked) > 1 else "not permitted\n")
+
+    said = "no network namespace can be made ({}); run it as root"
+    assert [await wire.Wire.probe(run) for _ in range(2)] == [
+        said.format("not permitted"),
+        said.format("no word"),
+    ]
+    python = [sys.executable, "-P", "-S", "-m", "lab.emulation.wire.probe", "10"]
+    assert asked[0] == (["unshare", "--net", *python], {"env": dict(wire.netns.OWN_MODULES)})
+
+
+async def test_a_lab_without_a_wire_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ShaperError, match="the wire of lab x does not run; take the lab down"):
+        wire.Wire("x", tmp_path).gauge()

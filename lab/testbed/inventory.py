@@ -22,7 +22,6 @@ from lab.util import documents
 
 BOUNDS = documents.Bounds("inventory", size=2 * documents.MIB)
 AUTO = "auto"
-MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 JUMP = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?P<address>\[[^\]\s]+\]|[^:@\s]+)(?::(?P<port>\d+))?")
 #: What stands for an address in a template.
 TO_FILL_IN = "ADDRESS"

@@ -92,3 +92,16 @@ def test_a_program_has_its_folder_its_environment_and_no_input(tmp_path: Path) -
     assert (folder, given, no_input, session) == (str(tmp_path.resolve()), "b", "1", guard)
     assert done.args == ["sh", "-c", script]
     assert "PATH=" in attached.run(["env"], cwd=tmp_path, timeout=20).stdout, "this process's own"
+
+
+def test_what_waits_at_the_input_of_the_caller_is_not_a_program_s(tmp_path: Path) -> None:
+    caller = (
+        "from pathlib import Path; from lab.hosts import attached;"
+        "print(repr(attached.run(['cat'], cwd=Path('.'), timeout=20).stdout))"
+    )
+    argv = [sys.executable, "-c", caller]
+    done = subprocess.run(
+        argv, input="typed", cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "''\n"

@@ -107,5 +107,6 @@ async def test_facts_are_asked_for_once() -> None:
         status=1,
         out=f"{MARK} machine\n6.1 x86_64\n" + "".join(f"{MARK} {q}\n" for q in QUESTIONS if q != "machine"),
     )
-    assert (await host.facts()) is (await host.facts())
+    found = await host.facts()
+    assert (found.kernel, found is await host.facts()) == ("6.1", True)
     assert [(argv, stdin) for argv, _, stdin, _ in host.ran] == [(("sh",), facts_script().encode())]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import networkx as nx
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from lab.errors import FileError, InventoryError
 from lab.hosts.ssh_connection import SshSettings
 from lab.testbed import inventory
 from lab.testbed.inventory import TO_FILL_IN, Inventory, check, read, template
+from lab.topology import Topology
 from tests.paths import ROOT
 
 CHAIN = catalog.topology("linear:sites=AMS+PRG+BRA")
@@ -163,3 +165,102 @@ def test_hosts_that_are_missing_unknown_or_without_an_address_are_named(tmp_path
         "inventory.yaml: host AMS of topology linear is missing; Q is no host of topology linear; "
         "AMX is no host of topology linear; did you mean AMS?; BRA has no address yet"
     )
+
+
+def test_what_a_machine_does_not_say_is_that_of_all(tmp_path: Path) -> None:
+    text = """\
+topology: point_to_point
+ssh: {user: lab, port: 2222, key: k, config: c, known_hosts: /etc/known, jump: gate}
+hosts:
+  A: {address: a}
+  B: {address: b, user: eva, port: 22, key: /b, jump: other}
+"""
+    found = read(written(tmp_path, text))
+    a, b = (found.ssh_settings(name, tmp_path) for name in "AB")
+    assert (a.name, a.address, a.port, a.user, a.keys) == ("A", "a", 2222, "lab", (f"{tmp_path}/k",))
+    assert (a.config, a.known_hosts) == (tmp_path / "c", Path("/etc/known"))
+    assert (b.port, b.user, b.keys) == (22, "eva", ("/b",))
+    assert [way.jump and way.jump.address for way in (a, b)] == ["gate", "other"]
+    assert a.jump is not None
+    assert (a.jump.name, a.jump.port, a.jump.user) == ("jump host gate", None, "lab")
+
+
+@pytest.mark.parametrize(("port", "good"), [(1, True), (65535, True), (0, False), (65536, False)])
+def test_a_port_of_ssh_is_one_of_tcp(tmp_path: Path, port: int, good: bool) -> None:
+    path = written(tmp_path, WHOLE.replace("2200", str(port)))
+    if good:
+        assert read(path).hosts["PRG"].port == port
+        return
+    with pytest.raises(InventoryError, match=r"inventory.yaml: line 5:\d+: hosts.PRG.port: input should be"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("topology:", "colour: red\ntopology:"),
+        ("{user: lab", "{colour: red, user: lab"),
+        ("AMS: {", "AMS: {x: 1, "),
+    ],
+)
+def test_what_nobody_asked_for_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(InventoryError, match="extra inputs are not permitted"):
+        read(written(tmp_path, WHOLE.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize("text", ["", "[1]\n"])
+def test_what_is_no_mapping_is_no_inventory(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InventoryError, match=r"inventory.yaml: (line 1: it|.*)"):
+        read(written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("jump", "good"),
+    [
+        *((one, True) for one in ("gate", "me@gate", "gate:22", "me@[::1]:22", "[::1]")),
+        *((one, False) for one in ("me@", "gate:", "gate:x", "a:b:1", "me@a b", "@gate")),
+    ],
+)
+def test_ways_by_another_machine(tmp_path: Path, jump: str, good: bool) -> None:
+    found = read(written(tmp_path, WHOLE.replace("me@gate.example:2222", f"'{jump}'")))
+    faults = list(inventory._faults(found, CHAIN))
+    assert faults == ([] if good else [f"ssh: jump {jump!r} is not [user@]address[:port]"])
+
+
+def test_a_template_says_all_that_is_to_be_filled_in() -> None:
+    assert (
+        template(catalog.topology("point_to_point"), "point_to_point")
+        == """\
+# Which machine is which host of point_to_point: fill in the addresses.
+# docs/reference/inventory.md describes every field.
+topology: point_to_point
+ssh:
+  user: root        # or a user with sudo without a password
+  # key: ~/.ssh/id_ed25519      without one: the agent and the usual files
+  # jump: me@gateway.example:22
+hosts:
+  AMS:
+    address: ADDRESS   # at AMS; never of a port below
+    ports:   # an interface's name, its MAC address, or auto
+      eth1: auto   # AMS-BRA: 192.168.1.1/24, to BRA
+  BRA:
+    address: ADDRESS   # at BRA; never of a port below
+    ports:   # an interface's name, its MAC address, or auto
+      eth1: auto   # AMS-BRA: 192.168.1.2/24, to AMS
+"""
+    )
+    graph = nx.Graph()
+    graph.add_node("alone")
+    assert template(Topology(graph, name="one"), "one").splitlines()[7:] == [
+        "hosts:", "  alone:", "    address: ADDRESS   # never of a port below",
+    ]  # fmt: skip
+
+
+def test_only_what_was_given_is_written(tmp_path: Path) -> None:
+    text = "topology: point_to_point\nhosts: {A: {address: a, ports: {eth1: auto}}}\n"
+    assert yaml.safe_load(inventory.write(read(written(tmp_path, text)))) == yaml.safe_load(text)
+
+
+def test_a_machine_by_name_and_by_hardware_address_twice(tmp_path: Path) -> None:
+    text = WHOLE.replace('eth1: "52:54:00:12:34:56", eth2: auto', "eth1: ENS4, eth2: ens4")
+    assert list(inventory._faults(read(written(tmp_path, text)), CHAIN)) == ["PRG: two ports are both ens4"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+import pytest
+
 from lab.errors import HostError
 from lab.hosts.daemons import LOGS
 from lab.hosts.facts import MARK
 from lab.runs.verdict import verdict
-from lab.testbed.recorder import SAMPLING_LOOP, HostsRecorder, parse, timeline
+from lab.testbed.recorder import SAMPLING_LOOP, SCRIPT, HostsRecorder, parse, timeline
 from tests.unit.here import Here
 
 
@@ -117,3 +119,42 @@ def test_of_pressure_and_drops_what_the_kernel_tells_is_read() -> None:
     )
     assert found.pressure.keys() == {"pressure"}
     assert found.dropped == 12
+
+
+async def test_without_a_host_that_answers_nothing_is_told() -> None:
+    recorder = HostsRecorder({}, interval=0.5)
+    await recorder.start()
+    assert await recorder.stop() == {"seconds": 0.0, "hosts": {}, "timeline": {"at_s": [], "hosts": {}}}
+
+
+async def test_the_longest_time_of_all_hosts_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = HostsRecorder({"AMS": Here("AMS"), "PRG": Here("PRG")})
+    await recorder.start()
+    times = iter([1.0, 4.0])
+    monkeypatch.setattr(
+        "lab.testbed.recorder._row", lambda before, after: {"seconds": next(times), "busy": 0.5}
+    )
+    assert await recorder.stop() == {"seconds": 4.0, "hosts": {"AMS": {"busy": 0.5}, "PRG": {"busy": 0.5}}}
+
+
+def test_lines_that_were_cut_are_left_out_and_hosts_are_compared_as_long_as_all_tell() -> None:
+    def line(at: float, used: int) -> str:
+        return f"{at} cpu {used} 1 2 0 5 0 0 0\n"
+
+    ams = line(10.0, 0) + line(11.0, 100) + line(12.0, 300) + "13.0 cpu 1 2\n"
+    prg = line(70.0, 0) + line(71.0, 50)
+    assert timeline({"AMS": ams, "PRG": prg}) == {"at_s": [1.0], "hosts": {"AMS": [1.0], "PRG": [0.5]}}
+    assert timeline({"AMS": ams})["hosts"] == {"AMS": [1.0, 2.0]}
+    assert timeline({"AMS": ams, "PRG": ""})["hosts"] == {"AMS": [], "PRG": []}
+    assert timeline({}) == {"at_s": [], "hosts": {}}
+
+
+async def test_a_host_is_asked_once_for_all_its_counters() -> None:
+    class Asked(Here):
+        async def run(self, argv: Any, **options: Any) -> Any:
+            asked.append((list(argv), options))
+            return await super().run(argv, **options)
+
+    asked: list[Any] = []
+    await HostsRecorder({"AMS": Asked("AMS")}).start()
+    assert asked == [(["sh"], {"stdin": SCRIPT.encode(), "timeout": 20})]

@@ -210,3 +210,39 @@ async def test_what_was_taken_on_free_hosts_goes_again_where_another_host_is_in_
         await reservation.acquire([free, used])
     assert free.ran[1][0] == ["rm", "-f", reservation.CLAIM, reservation.BUSY]
     assert used.ran[1][0] == ["rm", "-f", reservation.BUSY]
+
+
+def test_a_holder_is_told_by_person_machine_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["lab", "testbed", "run", "congestion"])
+    me = Holder.me()
+    assert (me.command, me.pid, me.started) == ("testbed run", os.getpid(), start_time(os.getpid()))
+    assert Holder.me("up").command == "up"
+    assert me.words == f"{me.who} on {me.machine} since {me.since} (testbed run)"
+    assert me.since.endswith("+00:00")
+    assert me.same_person(replace(me, command="x", pid=1))
+    assert not me.same_person(replace(me, who="eva"))
+    assert not me.same_person(replace(me, machine="desk"))
+    assert [one.dead() for one in (me, replace(me, started=1), replace(me, started=1, machine="desk"))] == [
+        False, True, False,
+    ]  # fmt: skip
+
+
+async def test_several_hosts_that_another_has_are_counted() -> None:
+    hosts = [Told(name, OTHER, OTHER) for name in ("AMS", "PRG", "BRA")]
+    with pytest.raises(HostsLocked, match=r"^AMS and 2 more: in use by eva on desk"):
+        await reservation.acquire(hosts)
+
+
+@pytest.mark.parametrize("said", ["\n", "{}\n", "\n{}"])
+async def test_a_lock_without_a_word_in_it_is_none(said: str) -> None:
+    host = Told("AMS", OTHER, OTHER)
+    host.locks = said
+    with pytest.raises(HostError, match=r"AMS: the lock in .* is empty: is its disk full"):
+        await reservation.acquire([host])
+
+
+async def test_what_another_person_s_command_holds_is_held_also_when_it_cannot_be_seen_to_live() -> None:
+    mine = Holder.me()
+    host = Told("AMS", mine, replace(mine, who="eva", started=1))
+    with pytest.raises(HostsLocked, match="in use by eva"):
+        await reservation.acquire([host])

@@ -245,3 +245,52 @@ async def test_after_a_power_cut_a_survey_is_whole_or_not_there(host: Rooted, tm
         if promised > 1:
             assert dataplane.SCRIPT in made.read_text()
     assert tried > 5
+
+
+def test_a_folder_of_logs_that_could_not_be_listed_among_others_keeps_its_logs() -> None:
+    made = undo_record.parse("folder /run/lab\n")
+    answers = {"paths": "present /var/log/lab\n", "files": f"/etc/docker/x\n{survey.UNLISTED} /var/log/lab\n"}
+    lines = list(restore._files(survey.Survey(answers), made))
+    assert not [line for line in lines if "/var/log/lab" in line]
+    listed = survey.Survey({**answers, "files": "/var/log/lab/old.log\n"})
+    (line,) = [line for line in restore._files(listed, made) if "/var/log/lab" in line]
+    assert "' /var/log/lab/old.log '" in line
+
+
+def test_only_folders_and_files_that_are_in_the_record_are_taken_away() -> None:
+    nothing = restore.undo_script(survey.Survey({}), survey.Survey({}), [], undo_record.Made())
+    assert [line for line in nothing if line.startswith(("rm", "rmdir", "["))] == [f"rm -rf {FOLDER}"]
+    record = "".join(f"folder {path}\n" for path in survey.FOLDERS) + f"file {dataplane.SCRIPT}\n"
+    lines = restore.undo_script(
+        survey.Survey({}), survey.Survey({}), [], undo_record.parse(record + "image lab/gtsperf\nimage a b\n")
+    )
+    assert lines[2:] == [
+        "docker image rm -f lab/gtsperf >/dev/null",
+        f"rm -f {dataplane.SCRIPT}",
+        "rm -rf /usr/local/lib/lab",
+        "rm -rf /var/log/lab",
+        "rm -f /run/lab/daemons/*.pid /run/lab/daemons/*.started",
+        "rm -f /run/lab/docker.sock",
+        f"rm -rf {FOLDER}",
+        "rmdir /run/lab/overlays 2>/dev/null || :",
+        *(f"rmdir {path} 2>/dev/null || :" for path in (
+            "/var/lib/lab", "/run/lab/daemons", "/run/lab", "/etc/docker",
+        )),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "line"), [("0", True), ("1", False), ("", False)])
+def test_forwarding_is_switched_off_where_it_was(before: str, line: bool) -> None:
+    was = survey.Survey({"sysctls": f"{survey.FORWARD} = {before}\n" if before else ""})
+    lines = restore.undo_script(was, survey.Survey({}), [], undo_record.Made())
+    assert ("echo 0 > /proc/sys/net/ipv4/ip_forward" in lines) is line
+
+
+def test_a_unit_is_switched_off_and_rules_of_this_boot_are_deleted() -> None:
+    record = f"file {dataplane.UNIT}\nrule b1 eth2\nrule b1 eth1\nrule b0 eth3\n"
+    now = survey.Survey({"boot": "b1\n"})
+    lines = restore.undo_script(survey.Survey({}), now, ["eth9"], undo_record.parse(record))
+    assert f"[ ! -e {dataplane.UNIT} ] || systemctl disable lab-data-plane.service" in lines
+    assert [line for line in lines if "iptables" in line] == [
+        f"iptables -w -D FORWARD -i {name} -j ACCEPT || :" for name in ("eth1", "eth2")
+    ]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lab.errors import HostError
-from lab.hosts.facts import facts_script
+from lab.hosts.facts import QUESTIONS, facts_script
 from lab.hosts.host import Result
 from lab.testbed import survey
 from lab.testbed.survey import Survey
@@ -300,3 +300,34 @@ def test_interfaces_of_docker_and_of_containers_come_and_go() -> None:
         for line in survey.differences(Survey(ANSWERS), Survey({**ANSWERS, "interfaces": json.dumps(down)}))
         if "still" in line
     ] == ["interfaces: still there: eth1 down mtu 1500 rp_filter ? 192.168.1.1/24"]
+
+
+async def test_a_machine_that_makes_no_namespace_is_told_in_its_words_and_one_that_does_is_read() -> None:
+    class Asked(Here):
+        def __init__(self, out: str, err: str) -> None:
+            super().__init__("AMS")
+            self.said = out, err
+
+        async def run(self, argv: Any, **_: Any) -> Result:
+            return Result(tuple(argv), 0, *self.said, 0.0)
+
+    with pytest.raises(HostError, match=r"AMS: it makes no network .* in: Operation not permitted$"):
+        await survey.host_facts(Asked("", " Operation not permitted\n"))
+    answers = "".join(f"{survey.MARK} {name}\n6.1 x86_64 {name}\n" for name in QUESTIONS)
+    assert (await survey.host_facts(Asked(answers, ""))).kernel == "6.1"
+
+
+def test_facts_have_the_name_of_the_system_and_the_version_of_docker() -> None:
+    facts = Survey(ANSWERS).as_facts()
+    assert (facts["system"], facts["docker"]) == ("Debian GNU/Linux 12 (bookworm)", "20.10.24+dfsg1")
+    assert facts["sysctls"] == Survey(ANSWERS).sysctls
+
+
+@pytest.mark.parametrize(("lines", "name"), [("", ""), ("Debian\n", ""), ("Debian\ntrixie\nx\n", "trixie")])
+def test_the_name_of_a_release(lines: str, name: str) -> None:
+    assert Survey({"system": lines}).codename == name
+
+
+def test_wanted_packages_are_those_of_the_script_that_installs_them() -> None:
+    assert "tinc" in survey.wanted_packages("bookworm")
+    assert survey.wanted_packages("") == survey.wanted_packages("unknown")

@@ -464,3 +464,41 @@ def test_words_of_a_daemon_that_are_no_text_are_told_all_the_same(
     (tmp_path / "bin" / "dockerd").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(MachineError, match="Docker did not start: it said nothing; the disk, the kernel"):
         Daemon(paths=own).ensure()
+
+
+def test_what_a_daemon_made_is_removed_where_it_makes_it(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr(ExistingPaths, "delete_others", lambda before, *given: asked.append(given))
+    monkeypatch.setattr(daemon, "processes_with", lambda mark: asked.append(mark) or [])
+    Daemon(paths=own)._stop()
+    mark = f"LAB_DOCKERD={own.record}"
+    assert asked == [mark, mark, ([own.exec, own.data], [own.exec, own.socket, own.pidfile])]
+
+
+def test_dockers_own_folders_are_those_of_a_daemon_that_is_told_of_no_others() -> None:
+    paths = DaemonPaths()
+    assert (str(paths.socket), str(paths.data)) == ("/var/run/docker.sock", "/var/lib/docker")
+    assert (str(paths.exec), str(paths.pidfile)) == ("/var/run/docker", "/var/run/docker.pid")
+    assert paths.record.name == "dockerd"
+
+
+def test_every_folder_of_groups_that_is_called_docker_is_a_daemons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "CGROUPS", tmp_path)
+    for name in ("docker", "cpu/docker", "memory/other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "pids").mkdir()
+    (tmp_path / "pids" / "docker").touch()
+    assert daemon.control_groups() == [tmp_path / "docker", tmp_path / "cpu" / "docker"]
+
+
+def test_without_the_daemons_program_it_is_told_which_package_has_it(
+    own: DaemonPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon.shutil, "which", lambda name: None if name == "dockerd" else f"/bin/{name}")
+    with pytest.raises(MachineError, match="Docker is not installed on this machine: apt-get install docker"):
+        Daemon(paths=own).ensure()
+    assert not Daemon(paths=own)._lock("users").closed

@@ -121,6 +121,7 @@ def test_a_kernel_that_does_not_answer_is_told(kernel: socket.socket) -> None:
 
 def test_the_kernel_of_this_machine_understands_the_question() -> None:
     with gauge._socket() as opened:
+        assert opened.gettimeout() == gauge.PATIENCE, "a kernel that does not answer is not waited for longer"
         opened.send(gauge.REQUEST)
         kind = struct.unpack_from("=IH", opened.recv(1 << 17))[1]
     assert kind in (gauge.RTM_NEWQDISC, gauge.NLMSG_DONE)
@@ -169,3 +170,37 @@ def test_a_port_that_is_not_there_is_no_device_of_the_machine() -> None:
     told = Told(message(1, 1 << 16, COUNTS) + message(0, 1 << 16, COUNTS)[:-1])
     told._ports = {"1a": 7, "1b": 8}
     assert told.read({"AMS-PRG": LINK}) == {}
+
+
+def test_a_gauge_finds_ports_again_only_when_a_link_has_none_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def in_each(namespaces: dict[str, str], work: object) -> dict[str, object]:
+        looked.append(dict(namespaces))
+        return {name: [(7, "1a"), (8, "1b")] for name in namespaces}
+
+    monkeypatch.setattr(gauge.netns, "in_each", in_each)
+    htb = message(7, 1 << 16, COUNTS) + message(8, 1 << 16, (9, 8, 7, 0, 0, 0, 6, 5))
+    told = Told(htb)
+    told._ports = {}
+    for _ in range(2):
+        ab, ba = told.read({"AMS-PRG": LINK})["AMS-PRG"]
+    assert looked == [{"": "/run/netns/none"}]
+    assert (ab[:4], ba[:4]) == ((8, 9, 0, 0), (1000, 1_500_000, 0, 0)), (
+        "packets leave at the other end's port"
+    )
+    monkeypatch.setattr(gauge.netns, "in_each", lambda namespaces, work: {})
+    assert told.read({"C-D": LinkState("C-D", 3)}) == {}
+
+
+def test_a_closed_gauge_reads_nothing(kernel: socket.socket) -> None:
+    GAUGE.close()
+    with pytest.raises(ShaperError):
+        list(Gauge._dump(GAUGE))
+
+
+def test_drops_of_netem_that_are_its_queue_s_own_are_no_loss() -> None:
+    counted = GAUGE._counted(
+        LINK, "ab", Discipline(9, 8, 0, 0, 0), Discipline(0, 0, 5, 2, 3), Discipline(0, 0, 3, 0, 0)
+    )
+    assert counted == (8, 9, 2, 3, 5, 0, 0, 0, 0.0)

@@ -120,10 +120,12 @@ class Kernel:
 
     def __init__(self, refused: str = "never") -> None:
         self.refused, self.told = refused, list[tuple[str, list[str], dict[str, str] | None]]()
+        self.argvs = list[list[str]]()
 
     async def __call__(
         self, argv: Any, *, stdin: bytes = b"", env: dict[str, str] | None = None, **_: Any
     ) -> Result:
+        self.argvs.append(list(argv))
         program = argv[argv.index("-batch") - 1] if "-batch" in argv else argv[0]
         self.told.append((program, stdin.decode().splitlines(), env))
         if program == "tc" and self.refused in stdin.decode():
@@ -175,7 +177,9 @@ async def test_netem_is_tried_where_it_can_do_no_harm() -> None:
     kernel = Kernel()
     assert await netem.Netem.probe(kernel) is None
     (lines,) = kernel.lines("tc")
-    assert lines[0].startswith("qdisc add dev lo root handle 2: netem")
+    assert lines[0].startswith("qdisc add dev lo root handle 2: netem limit 100000 delay 1.000000ms")
+    assert lines[2].startswith("class add dev lo parent 1: classid 1:2 htb rate 10000kbit")
+    assert kernel.argvs == [["unshare", "--net", "tc", "-batch", "-"]]
     assert await netem.Netem.probe(Kernel(refused="netem")) == "this kernel or user cannot have it (no)"
 
 

@@ -40,3 +40,20 @@ def test_free_is_what_can_be_had_without_swapping(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(queue_memory, "MEMINFO", tmp_path / "meminfo")
     (tmp_path / "meminfo").write_text("MemTotal:  900 kB\nMemFree:  100 kB\nMemAvailable:  300 kB\n")
     assert queue_memory.available() == 300 * 1024
+
+
+def test_links_that_take_just_half_fit_and_without_links_nothing_is_needed() -> None:
+    link = LinkState("A-B", 1, Shape(8.0, rate=100.0, queue=50_000), Shape())
+    assert queue_memory.needed(link) == 225_000
+    queue_memory.check([link], 450_000)
+    with pytest.raises(ShaperError):
+        queue_memory.check([link], 449_998)
+    queue_memory.check([], 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(2**30, "1.0 GiB"), (2**30 - 1, "1024.0 MiB"), (3 * 2**29, "1.5 GiB"), (2**19, "0.5 MiB")],
+)
+def test_sizes_in_words(count: int, words: str) -> None:
+    assert queue_memory._size(count) == words

@@ -89,6 +89,9 @@ async def test_what_does_not_read_back_as_asked_is_told(tmp_path: Path) -> None:
         await made.change("A-B", delay=30.0)
     with pytest.raises(ShaperError, match="A-B"):
         await made.check()
+    made.kernel["B-C"] = made.kernel["A-B"]
+    with pytest.raises(ShaperError, match="B-C"):
+        await made.apply([TWO])
 
 
 async def test_what_cannot_be_imposed_or_held_changes_nothing(
@@ -106,3 +109,25 @@ async def test_what_cannot_be_imposed_or_held_changes_nothing(
         with pytest.raises(ShaperError, match="of memory"):
             await work
     assert dict(made.states) == {"A-B": ONE}
+
+
+async def test_a_kernel_s_shaper_has_no_processes_and_costs_nothing_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Obedient(tmp_path)
+    assert (made.processes, await made.cost()) == ((), {})
+    monkeypatch.setattr(shaper, "Gauge", lambda namespace: f"of {namespace}")
+    assert made.gauge() == "of lab-x"
+    await made.prepare()
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "remedy"), [("corrupt", "netem can"), ("everything", "no shaper here can")]
+)
+def test_what_can_do_it_is_named(monkeypatch: pytest.MonkeyPatch, missing: str, remedy: str) -> None:
+    if missing == "everything":
+        monkeypatch.setattr(shaper, "ABILITIES", {"wire": frozenset(), "netem": frozenset({"delay"})})
+    line = LinkState("A-B", 1, Shape(), Shape(corrupt=1.0))
+    with pytest.raises(ShaperError, match=f"wire cannot impose corrupt; {remedy}"):
+        shaper.refuse("wire", [LinkState("C-D", 2), line])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 
 from lab.emulation.links import timestamps
@@ -27,3 +28,11 @@ def test_packets_that_wait_have_the_time_of_their_arrival() -> None:
 
 def test_a_packet_without_a_time_has_none() -> None:
     assert timestamps.arrival([(socket.SOL_SOCKET, 1, bytes(16))]) is None
+
+
+def test_a_time_is_seconds_and_the_rest_in_nanoseconds() -> None:
+    data = struct.pack("=qq", 1_700_000_000, 123_456_789)
+    stamp = (socket.SOL_SOCKET, timestamps.SO_TIMESTAMPNS, data + b"more")
+    others = [(socket.SOL_SOCKET, 1, data), (socket.SOL_SOCKET + 1, timestamps.SO_TIMESTAMPNS, data)]
+    assert timestamps.arrival([*others, stamp]) == 1_700_000_000_123_456_789
+    assert timestamps.arrival(others) is None

@@ -106,9 +106,14 @@ async def test_all_links_of_a_lab_take_one_call_per_namespace() -> None:
 def test_veths_are_made_in_both_namespaces_at_once() -> None:
     lines = veth.add_commands(WIRING)
 
-    assert lines[0] == "link add 3a mtu 1500 type veth peer mtu 1500 name eth1 netns /proc/17/ns/net"
-    assert lines[1] == "link add 3b mtu 1500 type veth peer mtu 1500 name eth2 netns /proc/18/ns/net"
-    assert "link set br3 up" not in lines
+    assert lines == [
+        "link add 3a mtu 1500 type veth peer mtu 1500 name eth1 netns /proc/17/ns/net",
+        "link add 3b mtu 1500 type veth peer mtu 1500 name eth2 netns /proc/18/ns/net",
+        "link add br3 mtu 1500 type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        "link set br3 alias AMS-PRG",
+        "link set 3a master br3 up",
+        "link set 3b master br3 up",
+    ]
 
 
 def test_hosts_get_address_and_interface_up() -> None:
@@ -185,3 +190,17 @@ async def test_the_namespace_of_links_has_no_addresses_of_its_own(monkeypatch: p
     await make(journal).create()
     assert journal.steps[1].startswith("nsenter --net=/run/netns/lab-x tee /proc/sys/net/ipv6")
     assert journal.steps[1].endswith("<<< 1\n")
+    assert journal.steps[0] == "ip netns add lab-x <<< "
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    bare = Journal()
+    await make(bare).create()
+    assert bare.steps == ["ip netns add lab-x <<< ", "prepare"], "a kernel without IPv6"
+
+
+async def test_a_link_that_was_never_shaped_is_taken_away_without_the_shaper() -> None:
+    journal = Journal()
+    await make(journal).clear_links([WIRING.state, SECOND.state])
+    (step,) = journal.steps
+    assert step.split("<<< ")[1].split("\n")[:-1] == [
+        f"link del {name}" for name in ("br3", "3a", "3b", "br4", "4a", "4b")
+    ]

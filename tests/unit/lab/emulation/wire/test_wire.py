@@ -194,8 +194,12 @@ async def test_a_namespace_is_closed_before_its_daemon_is_started(
 @pytest.mark.parametrize(
     ("answer", "words"), [({"pid": 7}, ""), ({"error": "no such queue"}, "no such queue")]
 )
-def test_a_request_is_answered_or_refused(tmp_path: Path, answer: dict[str, Any], words: str) -> None:
+def test_a_request_is_answered_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], words: str
+) -> None:
     asked = []
+    # what only root may ask for, as users may
+    monkeypatch.setattr(daemon, "SO_SNDBUFFORCE", socket.SO_SNDBUF)
 
     def serve(server: socket.socket) -> None:
         line = server.accept()[0]

@@ -30,12 +30,12 @@ UNLIMITED = 100_000.0
 #: Bytes of queue before a rate that nothing reaches: it is never full.
 ROOMY = 64 << 20
 #: What the rate passes in this time (s) may leave at once: it makes up for timers that come late, by a
-#: whole tick of the kernel where it has no finer ones. In virtual time no timer comes late.
+#: whole tick of the kernel where it has no finer ones. In virtual time no timer comes late by more than 1 µs.
 BURST_SECONDS = (
-    0.0 if Path("/sys/module/lab_time").exists() else max(2e-3, time.clock_getres(time.CLOCK_MONOTONIC))
+    1e-5 if Path("/sys/module/lab_time").exists() else max(2e-3, time.clock_getres(time.CLOCK_MONOTONIC))
 )
-#: tc prints a rate to four digits at least, and a bucket in ticks of 64 ns.
-ROUNDING = 1e-2
+#: tc prints a rate to four digits at least, and knows a bucket as the time (s) in which it fills.
+ROUNDING, ROUNDING_SECONDS = 1e-2, 2e-6
 
 _UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20}
@@ -110,7 +110,8 @@ def read_rate(rates: Rates, link: LinkState, direction: str) -> tuple[float | No
         raise ShaperError(f"{named}: port {link.port_out(direction)} has no rate; take the lab down")
     rate, bucket = rates.classes[number]
     as_asked = abs(rate - (shape.rate or UNLIMITED)) <= ROUNDING * rate
-    if as_asked and abs(bucket - burst(shape)) > ROUNDING * bucket:
+    slack = max(ROUNDING * bucket, rate * 1e6 / 8 * ROUNDING_SECONDS)
+    if as_asked and abs(bucket - burst(shape)) > slack:
         raise ShaperError(f"{named}: burst was set to {burst(shape)} bytes and reads back as {bucket:g}")
     return None if rate == UNLIMITED else rate, shape.queue if limit == queue_limit(shape) else limit
 

@@ -125,3 +125,18 @@ def test_a_bucket_just_beyond_a_rounding_is_told() -> None:
 def test_a_queue_without_a_rate_is_never_full() -> None:
     assert htb.queue_limit(Shape(10.0)) == htb.ROOMY
     assert htb.queue_limit(Shape(10.0, rate=50.0, queue=9000)) == 9000
+
+
+@pytest.mark.parametrize(("read_back", "as_asked"), [(2989, True), (3067, True), (2600, False)])
+def test_a_small_bucket_is_known_to_two_microseconds(
+    read_back: int, as_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In virtual time, two packets: 3028 bytes are 123.6 µs of 196 Mbit/s, and tc keeps 122."""
+    monkeypatch.setattr(htb, "BURST_SECONDS", 1e-5)
+    link = LinkState("A-B", 5, Shape(10.0, rate=196.0), Shape(10.0))
+    classes = f"class htb 1:a root leaf 3: prio 0 rate 196Mbit ceil 196Mbit burst {read_back}b cburst 1b\n"
+    if as_asked:
+        assert htb.read_rate(htb.parse(QDISCS, classes), link, "ab")[0] == 196.0
+    else:
+        with pytest.raises(ShaperError, match="burst was set to 3028 bytes and reads back as 2600"):
+            htb.read_rate(htb.parse(QDISCS, classes), link, "ab")

@@ -10,7 +10,7 @@ from itertools import product
 
 from experiments.common import claims as common
 from experiments.common.traffic import LATENCY
-from experiments.multihop.results import MultihopSamples
+from experiments.multihop.results import MultihopSamples, targets
 from lab.published import CONTROL
 from lab.report import claims
 from lab.report.captions import with_mode
@@ -105,6 +105,9 @@ def _over(
     end = max(hops, default=0) if last else start + 1
     label = f"{with_mode(run, overlay)}: {end} hops by {start}"
     if start not in hops or end not in hops or end <= start:
+        there = {view.topology.hops(view.first, target) for target in targets(view.topology)}
+        if {start, end} <= there and start < end:
+            return claims.undecided(f"{label}: this run did not measure over both")
         return claims.undecided(f"{label}: the topology has no such hops")
 
     def group(count: int) -> tuple[str, Group]:

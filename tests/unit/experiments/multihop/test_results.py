@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from experiments.multihop import claims as multihop_claims
 from experiments.multihop import results
 from experiments.multihop.experiment import Multihop
 from experiments.multihop.results import SEGMENT
 from lab import catalog
 from lab.cli.console import lines
-from lab.report import html
+from lab.report import claims, html
 from lab.report.tables import Table
 from lab.runs.experiment import Cell
 from lab.runs.manifest import OverlayState
@@ -258,3 +259,13 @@ def test_the_two_meanings_of_a_hop_are_told_apart(tmp_path: Path) -> None:
     said = " ".join(table(run).notes)
     assert "hops: overlay (weave, tinc), routed underlay (underlay, libnetwork);" in said
     assert "routed underlay (underlay" in html.render(run, Multihop(), [])
+
+
+def test_hops_that_were_left_out_are_not_said_to_be_missing_in_the_topology(tmp_path: Path) -> None:
+    whole = every_hop(tmp_path, values=exact)
+    run = replace(whole, samples=tuple(s for s in whole.samples if s.params["hops"] != 1))
+    (found,) = multihop_claims.throughput(
+        run, claims.Band(high=0.67), metric="tcp", start=1, below_the_rate=False
+    )
+    assert isinstance(found, claims.CheckResult)
+    assert "this run did not measure over both" in found.text

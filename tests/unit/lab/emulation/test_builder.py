@@ -12,6 +12,7 @@ import pytest
 
 from lab.emulation import builder
 from lab.emulation.builder import Builder, RunningLab, new_lab
+from lab.emulation.docker.capabilities import HOST_CAPABILITIES
 from lab.emulation.links.link import Wiring
 from lab.emulation.links.netem import Netem
 from lab.emulation.ownership import labs
@@ -274,3 +275,54 @@ async def test_hosts_that_fail_do_not_wait_for_the_namespace_of_the_links() -> N
     with pytest.raises(LabError, match="start failed"):
         await asyncio.wait_for(build.add(hosts, [link]), 10)
     assert ended == ["ip"]
+
+
+def test_a_container_of_a_user_s_own_image_keeps_dockers_confinement() -> None:
+    record = a_lab()
+    record.hosts[0] = replace(record.hosts[0], confined=True)
+    lab = RunningLab.of(record, no_command)
+    first, second = (lab.hosts[host.name] for host in record.hosts[:2])
+    assert isinstance(first, ContainerHost)
+    assert isinstance(second, ContainerHost)
+    assert (first._inside, second._inside is None) == (None, False)
+    assert second._inside is not None
+    assert (second._inside.pid, second._inside.started) == (record.hosts[1].pid, record.hosts[1].started)
+    assert tuple(second._inside.capabilities) == tuple(HOST_CAPABILITIES)
+    assert (second.site, second.container) == (record.hosts[1].site, record.hosts[1].container)
+
+
+@pytest.mark.parametrize("shaper", ["", "netem"])
+def test_the_shaper_of_a_lab_is_the_one_that_it_was_made_with(shaper: str) -> None:
+    record = a_lab()
+    record.shaper = shaper
+    lab = RunningLab.of(record, no_command)
+    if not shaper:
+        assert lab.fabric is None
+        return
+    assert isinstance(lab.shaper, Netem)
+    assert lab.shaper._store.folder == lab.state.folder / "shaper"
+    assert lab.fabric is not None
+    assert (lab.fabric.lab_id, lab.fabric.run) == (record.lab_id, no_command)
+
+
+def test_a_lab_says_which_daemons_its_hosts_have() -> None:
+    assert [new_lab(name, *given).record.daemons for name, given in (("a", ()), ("b", ("none",)))] == [
+        "docker", "none",
+    ]  # fmt: skip
+
+
+async def test_links_that_cannot_be_had_are_refused_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (lab, build), record = building(), a_lab()
+    hosts, links = Hosts(record), RunningLab.of(record, no_command).links
+    asked = list[Any]()
+
+    def refuse(kind: type, links: Sequence[LinkSpec]) -> None:
+        asked.append((kind, list(links)))
+        raise LabError("it cannot")
+
+    monkeypatch.setattr(builder, "check_links", refuse)
+    with pytest.raises(LabError, match="it cannot"):
+        await build.add(hosts, links)
+    assert (asked, hosts.done, lab.fabric) == ([(Netem, links)], [], None)

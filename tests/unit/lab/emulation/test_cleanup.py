@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
@@ -21,6 +23,7 @@ from lab.events import silent
 from lab.hosts.host import Result
 from lab.images.builders import BUILD
 from lab.util.locks import machine_lock
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -422,3 +425,81 @@ async def test_only_the_first_process_of_a_container_that_still_has_it_is_killed
     with sleeper() as first:
         await cleanup.remove_containers(lab, ["one"], Running(["one"]))
         assert first.wait(10) == -9
+
+
+async def test_a_host_without_a_container_ends_nothing_of_docker_s(tmp_path: Path) -> None:
+    """Its container has no id, and every command line ends in nothing."""
+    program = tmp_path / "containerd-shim-runc-v2"
+    shutil.copy("/bin/sh", program)
+    foreign = waiting([str(program), "-c", "read word", "-id", "id-foreign"])
+    try:
+        deadline = monotonic() + 10
+        while not cleanup.shims(["id-foreign"]) and monotonic() < deadline:
+            pass
+        state = ownership.LabState.create()
+        record = Record(state.lab_id, "class")
+        record.hosts = [HostRecord("h", 1, "AMS", (), "", "", 1, 1)]
+        record.save()
+        assert await cleanup.remove(state, Docker([])) == []
+        assert foreign.poll() is None
+    finally:
+        foreign.kill()
+        foreign.wait()
+
+
+async def test_what_docker_keeps_beside_a_container_may_end_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "SHIM_PATIENCE", 30.0)
+    program = tmp_path / "containerd-shim-runc-v2"
+    shutil.copy("/bin/sh", program)
+    shim = waiting([str(program), "-c", "read word", "-id", "id-c"])
+    deadline = monotonic() + 10
+    while not cleanup.shims(["id-c"]) and monotonic() < deadline:
+        pass
+    ending = asyncio.ensure_future(cleanup._end_shims(["id-c"]))
+    await asyncio.sleep(0.05)
+    assert not ending.done()
+    shim.communicate(b"\n")
+    assert await asyncio.wait_for(ending, 10) == []
+
+
+def test_a_program_that_ends_removes_its_lab_from_where_the_lab_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr(cleanup.subprocess, "run", lambda argv, **how: asked.append((argv, how)))
+    cleanup.remove_in_subprocess("1a2b")
+    argv = [sys.executable, "-m", "lab.emulation.cleanup", "1a2b"]
+    assert asked == [(argv, {"cwd": ROOT, "check": False})]
+
+
+async def test_containers_are_removed_side_by_side_each_once() -> None:
+    docker = Docker([f"c{n}" for n in range(11)])
+    lab = ownership.LabState.create()
+    assert len(await cleanup.remove_containers(lab, [f"c{n}" for n in range(11)], docker)) == 11
+    removed = [argv[4:] for argv in docker.ran if argv[1] == "rm"]
+    assert sorted(len(names) for names in removed) == [1] * 5 + [2] * 3
+    assert sorted(name for names in removed for name in names) == sorted(f"c{n}" for n in range(11))
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        (
+            1,
+            "Error: No such container: a\nError: busy \n",
+            "a or another container cannot be removed: Error: busy;",
+        ),
+        (1, "Error: No such container: a\n", ""),
+        (0, "a warning\n", ""),
+    ],
+)
+async def test_what_docker_says_of_a_removal(status: int, said: str, words: str) -> None:
+    async def run(argv: Sequence[str], **options: Any) -> Result:
+        assert options == {"check": False, "timeout": 120}
+        return Result(tuple(argv), status, "", said, 0.0)
+
+    if words:
+        with pytest.raises(MachineError, match=words):
+            await cleanup._delete(["a", "b"], run)
+    else:
+        await cleanup._delete(["a", "b"], run)

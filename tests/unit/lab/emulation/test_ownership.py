@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -275,3 +276,48 @@ def test_an_id_that_another_took_a_moment_ago_is_left_to_it(
     refused.append(OSError(errno.ENOSPC, "full"))
     with pytest.raises(OSError, match="full"):
         LabState.create()
+
+
+def test_what_a_lab_s_containers_and_hosts_carry(own_folders: Path) -> None:
+    made = LabState.create()
+    assert made.labels == {
+        "lab.id": made.lab_id,
+        "lab.mark": made.mark,
+        "lab.state": str(own_folders / "state"),
+    }
+    assert made.shared(3) == made.folder / "hosts" / "3"
+
+
+def test_only_folders_with_a_name_are_labs(own_folders: Path) -> None:
+    ids = sorted(LabState.create().lab_id for _ in range(3))
+    (own_folders / "run" / "labs" / "file").touch()
+    (own_folders / "run" / "labs" / ".1.2.x").mkdir()
+    assert [lab.lab_id for lab in labs()] == ids
+
+
+def test_a_lab_is_owned_by_whom_it_was_given_to_and_by_no_earlier_process() -> None:
+    made = LabState.create()
+    assert made.owned_by(os.getpid())
+    with subprocess.Popen(["sleep", "60"]) as other:
+        assert not made.owned_by(other.pid)
+        made.own(other.pid)
+        assert made.owner() == Process.of(other.pid)
+        assert not made.owned_by(os.getpid())
+        other.kill()
+    made.keep()
+    assert (made.owner(), made.command) == (None, "")
+
+
+def test_folders_that_nobody_can_have_begun_are_removed(own_folders: Path) -> None:
+    begun = own_folders / "run" / "labs"
+    me = Process.of(os.getpid())
+    for name in (f".{me.pid}.x.1", f".x.{me.started}.1", f".{me.pid}.{me.started - 1}.1"):
+        (begun / name).mkdir(parents=True)
+    remove_unfinished()
+    assert list(begun.iterdir()) == []
+
+
+def test_a_process_is_ended_by_the_signal_that_is_named() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        Process.of(other.pid).kill(signal.SIGTERM)
+        assert other.wait(10) == -signal.SIGTERM

@@ -104,3 +104,14 @@ def test_what_a_light_host_cannot_be_is_refused() -> None:
         light.refuse(Topology(graph, name="mine"))
     with pytest.raises(TopologyError, match="cannot be of image 'lab/rehearsal'"):
         light.refuse(linear.topology(), "lab/rehearsal")
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_files_of_images_that_other_labs_use_are_kept(monkeypatch: pytest.MonkeyPatch, others: bool) -> None:
+    asked = list[Any]()
+    monkeypatch.setattr(light.roots, "ensure", lambda emit, start, **how: asked.append((emit, start, how)))
+    if others:
+        ownership.LabState.create()
+    light.image_roots(silent)
+    ((emit, start, how),) = asked
+    assert (emit, start.func, start.args, how) == (silent, light.serving, (silent,), {"keep_others": others})

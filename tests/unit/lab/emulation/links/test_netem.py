@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,17 @@ async def test_a_kernel_that_refuses_without_a_word_is_told() -> None:
         raise CommandError("this machine", argv, 1, "", " \n")
 
     assert await netem.Netem.probe(refuse) == "this kernel or user cannot have it (no word)"
+
+
+def test_what_the_path_takes_is_part_of_the_delay_that_reads_back() -> None:
+    trimmed = replace(LINE, trim=0.5)
+    assert netem.read_shape(trimmed, "ab", rates()).delay == pytest.approx(10.5)
+    assert netem.read_shape(replace(LINE, trim=-20.0), "ab", rates(delay={"delay": 0.0})).delay == 0.0
+
+
+def test_drops_of_the_queue_are_none_of_netem_s_and_never_less_than_nothing() -> None:
+    lossless = LINE.changed(("ab",), loss=0.0)
+    said = rates()
+    said.qdiscs["5b", "bfifo"]["drops"] = 13
+    counted = netem.read_counters(lossless, "ab", said)
+    assert (counted.overflow, counted.unexpected, counted.packets, counted.bytes) == (13, 0, 9, 900)

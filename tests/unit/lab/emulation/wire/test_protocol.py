@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -145,3 +146,36 @@ def test_a_wire_that_does_not_tell_of_drops_had_none() -> None:
     said = status()
     del said["queues"]["10"]["full"], said["queues"]["10"]["lost"]
     assert protocol.read_counters(LINE, "ab", said, RATES).unexpected == 0
+
+
+def test_a_wire_that_holds_less_than_was_asked_is_told() -> None:
+    with pytest.raises(ShaperError, match=r"A-B \(ab\): the wire was set to hold 7 packets"):
+        protocol.read_shape(LINE, "ab", status(room=7), RATES, [table()])
+
+
+def test_what_the_path_takes_is_part_of_what_reads_back_and_less_than_nothing_is_none() -> None:
+    line = replace(LINE, trim=0.5)
+    got = protocol.read_shape(line, "ab", status(delay=9_500_000), RATES, [table()])
+    assert (got.delay, got.mtu, got.loss, got.burst, got.jitter, got.reorder) == (
+        10.0,
+        1500,
+        0.0,
+        None,
+        0.0,
+        0.0,
+    )
+    short = replace(LINE, ab=Shape(0.2, rate=50.0), trim=0.5)
+    assert protocol.read_shape(short, "ab", status(delay=0), RATES, [table()]).delay == pytest.approx(0.2)
+    odd = replace(LINE, ab=Shape(10.0, rate=50.0), trim=-5.0)
+    assert protocol.read_shape(odd, "ab", status(delay=0), RATES, [table()]).delay == 0.0
+
+
+def test_tables_of_both_families_have_to_lose_alike() -> None:
+    text = """*mangle
+:FORWARD DROP [0:0]
+-A FORWARD -m physdev  --physdev-in 5a -m statistic --mode random --probability 0.5 -j DROP
+-A FORWARD -m physdev  --physdev-in 5a -j NFQUEUE --queue-num 10
+"""
+    with pytest.raises(ShaperError, match="its packet filter was changed"):
+        protocol.read_shape(LINE, "ab", status(), RATES, [table(), table(text)])
+    assert protocol.read_shape(LINE, "ab", status(), RATES, [table(text)] * 2).loss == 50.0

@@ -86,7 +86,6 @@ class Wire(Shaper):
         facts = await try_out(self._run, marked=self._marked)
         if "reason" in facts:
             raise ShaperError(f"the wire is not available: {facts['reason']}")
-        self._facts.write_text(json.dumps(facts))
         for family in iptables.families():
             argv = netns.inside(self._namespace, iptables.restore(facts["variant"], family))
             await self._run(argv, stdin=iptables.table([]))

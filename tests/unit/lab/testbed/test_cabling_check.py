@@ -168,3 +168,45 @@ async def test_packets_are_sent_whole_from_the_end_that_is_named_first() -> None
         for size in ("1472", "40")
     ]
     assert host.ran[0][2] == {"check": False}
+
+
+async def test_packets_are_sent_whole_out_of_the_port_of_the_link() -> None:
+    host = Told("")
+    (end,) = [end for end in ends() if end.host == "AMS"]
+    await cabling_check._widest(host, end)
+    argv, _, options = host.ran[0]
+    assert argv == [
+        *("ping", "-n", "-q", "-M", "do", "-c", "2", "-i", "0.2", "-W", str(cabling_check.PATIENCE)),
+        *("-s", str(1500 - cabling_check.HEADERS), "-I", "eth1", "192.168.1.2"),
+    ]
+    assert options == {"check": False}
+    assert [int(argv[argv.index("-s") + 1]) + cabling_check.HEADERS for argv, *_ in host.ran] == [1500, 68]
+
+
+async def test_each_link_is_tried_once_from_its_first_end() -> None:
+    hosts = {"AMS": Pipe(1400), "PRG": Pipe(0)}
+    (said,) = await cabling_check.mtu_faults(hosts, ends())
+    assert said == (
+        "link AMS-PRG passes packets of 1400 bytes, not of 1500; raise the MTU of what lies between, or "
+        "write the smaller one into the topology"
+    )
+    assert hosts["PRG"].asked == 0
+
+
+def test_the_near_port_without_a_carrier_is_said_before_the_far_one() -> None:
+    none = {name: {**machine(), "eth1": replace(machine()["eth1"], carrier=False)} for name in PORTS}
+    (said,) = cabling_check.cabling_faults(ends(), {}, none, PORTS)
+    assert said.startswith(f"{LINK} is dead: AMS eth1 has no carrier")
+
+
+@pytest.mark.parametrize("seen", [("AMS", "eth1"), ("PRG", "eth1")])
+def test_one_end_that_sees_the_other_is_enough_for_a_filter(seen: tuple[str, str]) -> None:
+    other = {("AMS", "eth1"): ("PRG", "eth1"), ("PRG", "eth1"): ("AMS", "eth1")}[seen]
+    (said,) = cabling_check.cabling_faults(ends(), {seen: other}, KNOWN, PORTS)
+    assert "pass no packets" in said
+
+
+def test_without_a_sentence_there_is_no_fault() -> None:
+    cabling_check.raise_faults([])
+    with pytest.raises(HostError, match=r"^a; b$"):
+        cabling_check.raise_faults(["a", "b"])

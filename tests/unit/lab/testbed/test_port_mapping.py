@@ -139,3 +139,16 @@ def test_what_docker_or_an_overlay_made_is_no_port(name: str) -> None:
     assert interface("ens4").physical
     assert not interface("ens4", master="br0").physical
     assert not interface("ens4", kind="loopback").physical
+
+
+def test_a_machine_without_a_port_says_none() -> None:
+    with pytest.raises(HostError, match="which the inventory gives for eth1; it has none"):
+        port_mapping.given_ports("PRG", {"eth1": "ens9"}, {"lo": interface("lo", kind="loopback")})
+
+
+def test_only_the_ports_of_the_control_network_are_refused() -> None:
+    port_mapping.refuse_control("AMS", {"eth1": "eth1", "eth2": "eth2"}, "eth0")
+    with pytest.raises(
+        HostError, match="AMS: eth2 carries the SSH connection, and the inventory gives it for eth2"
+    ):
+        port_mapping.refuse_control("AMS", {"eth1": "eth1", "eth2": "eth2"}, "eth2")

@@ -145,6 +145,7 @@ async def test_the_daemon_is_ended_and_waited_for(
         (tmp_path / "wire.json").write_text(f'{{"pid": {process.pid}, "started": {process.started}}}')
         assert shaper.processes == (process,)
         await shaper.close()
+        await shaper.close()
         assert not process.alive()
     assert other.returncode == (-9 if stubborn else -15)
     assert shaper.processes == ()
@@ -272,3 +273,51 @@ async def test_a_wire_that_cannot_be_tried_is_told_with_its_words(tmp_path: Path
 async def test_a_lab_without_a_wire_says_so(tmp_path: Path) -> None:
     with pytest.raises(ShaperError, match="the wire of lab x does not run; take the lab down"):
         wire.Wire("x", tmp_path).gauge()
+
+
+async def test_a_wire_that_got_half_way_has_no_process_and_can_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def try_out(run: Any, **_: Any) -> dict[str, Any]:
+        return {"variant": "legacy", "lead": 30}
+
+    async def run(argv: Sequence[str], **_: Any) -> Result:
+        if "-restore" in argv[2]:
+            raise CommandError("this machine", argv, 1, "", "no table")
+        return Result(tuple(argv), 0, "", "", 0.0)
+
+    monkeypatch.setattr(wire, "try_out", try_out)
+    shaper = wire.Wire("x", tmp_path, run)
+    with pytest.raises(CommandError, match="no table"):
+        await shaper.prepare()
+    assert shaper.processes == ()
+    await shaper.close()
+
+
+async def test_the_hosts_of_links_that_went_are_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: None
+) -> None:
+    daemon, limited = Daemon(), list[Any]()
+    shaper = made(tmp_path, daemon, monkeypatch)
+
+    async def limit(before: Any, after: Any, run: Any) -> None:
+        limited.append(([link.name for link in before], [link.name for link in after]))
+
+    monkeypatch.setattr(wire.gso, "limit", limit)
+    other = LinkState("C-D", 6, end_a="/c", end_b="/d")
+    await shaper._switch({"A-B": LINE, "C-D": other})
+    await shaper._switch({"A-B": LINE})
+    assert limited == [([], ["A-B", "C-D"]), (["A-B"], ["A-B"])]
+    assert daemon.asked[-1] == protocol.request([LINE], 40)
+
+
+async def test_rules_that_stay_are_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: None
+) -> None:
+    daemon = Daemon()
+    shaper = made(tmp_path, daemon, monkeypatch)
+    await shaper._switch({"A-B": LINE})
+    told = len(daemon.told)
+    slower = LINE.changed(("ab",), delay=90.0)
+    await shaper._switch({"A-B": slower})
+    assert (len(daemon.told), daemon.asked[-1]) == (told, protocol.request([slower], 40))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.emulation import cleanup, ownership
+from lab.emulation.builder import NETNS_MOUNT
 from lab.emulation.cleanup import processes
 from lab.emulation.ownership import FOLDER_LABEL, LABEL, MARK_LABEL
 from lab.emulation.registry import HostRecord, Record, read, records
@@ -503,3 +504,7 @@ async def test_what_docker_says_of_a_removal(status: int, said: str, words: str)
             await cleanup._delete(["a", "b"], run)
     else:
         await cleanup._delete(["a", "b"], run)
+
+
+def test_namespaces_are_where_ip_keeps_them() -> None:
+    assert str(cleanup.NAMESPACES) == NETNS_MOUNT == "/run/netns"

@@ -23,6 +23,7 @@ from lab.emulation.ownership import (
     remove_unfinished,
     start_time,
 )
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -319,5 +320,16 @@ def test_folders_that_nobody_can_have_begun_are_removed(own_folders: Path) -> No
 
 def test_a_process_is_ended_by_the_signal_that_is_named() -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
+        held = len(list(Path("/proc/self/fd").iterdir()))
         Process.of(other.pid).kill(signal.SIGTERM)
         assert other.wait(10) == -signal.SIGTERM
+        assert len(list(Path("/proc/self/fd").iterdir())) == held, "no file stays open"
+
+
+def test_mounts_and_labs_are_where_the_kernel_and_the_system_have_them() -> None:
+    script = "from lab.emulation import ownership as o; print(o.MOUNTS, o.RUN, o.OWNER, o.MARK, o.VARIABLE)"
+    environment = {name: value for name, value in os.environ.items() if name != "LAB_RUN_DIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["/proc/self/mounts", "/run/lab", "owner.json", "mark", "LAB_ID"]

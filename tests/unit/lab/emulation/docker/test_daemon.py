@@ -421,11 +421,13 @@ def test_a_daemon_that_answers_anything_but_yes_does_not_serve(own: DaemonPaths)
 
 def test_a_process_that_ends_when_it_is_told_is_not_waited_for_longer() -> None:
     with subprocess.Popen(["sleep", "60"]) as one, subprocess.Popen(["sleep", "60"]) as other:
+        held = len(list(Path("/proc/self/fd").iterdir()))
         given = Process.of(one.pid)
         began = monotonic()
         daemon._end([given, Process(other.pid, 1), Process((1 << 22) - 1, 1)], signal.SIGTERM, 60.0)
         assert (one.wait(10), other.poll()) == (-signal.SIGTERM, None)
         assert monotonic() - began < 30
+        assert len(list(Path("/proc/self/fd").iterdir())) == held, "no file stays open"
         daemon._end([given], signal.SIGKILL, 60.0)
         other.kill()
 
@@ -502,3 +504,8 @@ def test_without_the_daemons_program_it_is_told_which_package_has_it(
     with pytest.raises(MachineError, match="Docker is not installed on this machine: apt-get install docker"):
         Daemon(paths=own).ensure()
     assert not Daemon(paths=own)._lock("users").closed
+
+
+def test_where_the_kernel_and_systemd_are() -> None:
+    assert (str(daemon.CGROUPS), str(daemon.SYSTEMD)) == ("/sys/fs/cgroup", "/run/systemd/system")
+    assert daemon.SHIM == "containerd-shim", "15 letters, as the kernel cuts it"

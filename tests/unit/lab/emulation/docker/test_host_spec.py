@@ -115,3 +115,5 @@ def test_a_host_of_any_image_has_a_terminal_and_its_options(a_state: ownership.L
     assert (plan.site, plan.addresses, plan.socket, plan.container.confined) == ("AMS", (), None, True)
     assert "NET_ADMIN" in plan.container.capabilities
     assert host_spec.plain(a_state, "d1", "image", {}).site == "d1"
+    assert plan.number == 0, "that is not settled yet"
+    assert plan.container.env == a_state.environment

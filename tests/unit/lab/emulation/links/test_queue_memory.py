@@ -37,6 +37,7 @@ def test_links_get_half_of_the_memory_that_is_free(share: float, fits: bool) -> 
 
 
 def test_free_is_what_can_be_had_without_swapping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert str(queue_memory.MEMINFO) == "/proc/meminfo"
     monkeypatch.setattr(queue_memory, "MEMINFO", tmp_path / "meminfo")
     (tmp_path / "meminfo").write_text("MemTotal:  900 kB\nMemFree:  100 kB\nMemAvailable:  300 kB\n")
     assert queue_memory.available() == 300 * 1024

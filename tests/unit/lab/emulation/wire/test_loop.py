@@ -21,6 +21,11 @@ def test_a_timer_can_be_read_when_its_time_has_come_and_not_before() -> None:
     assert select.select([timer.fd], [], [], 5)[0] == [timer.fd]
     timer.read()
     assert select.select([timer.fd], [], [], 0)[0] == []
+    timer.read()
+    timer.set(1)
+    assert select.select([timer.fd], [], [], 5)[0] == [timer.fd], "a time that has passed is now"
+    timer.set(0)
+    assert select.select([timer.fd], [], [], 0.05)[0] == [], "0 is never"
     os.close(timer.fd)
 
 

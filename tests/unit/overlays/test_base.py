@@ -127,3 +127,32 @@ def test_programs_are_fetched_before_hosts_are_made(monkeypatch: pytest.MonkeyPa
     for name in registry.names():
         registry.load(name).fetch()
     assert sorted(fetched) == ["flanneld", "weaver"]
+
+
+async def test_the_first_host_that_fails_ends_the_work_on_the_others() -> None:
+    overlay, ended = registry.parse("tinc"), list[str]()
+    overlay.hosts = (FakeHost("AMS"), FakeHost("PRG"))
+
+    async def work(host: Host) -> None:
+        if host.name == "AMS":
+            await asyncio.sleep(0.01)
+            raise OverlayError("it died")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(host.name)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(OverlayError, match="it died"):
+            await overlay.on_hosts(work)
+    assert ended == ["PRG"]
+
+
+async def test_results_are_by_the_names_of_the_hosts() -> None:
+    overlay = registry.parse("tinc")
+    overlay.hosts = (FakeHost("AMS"), FakeHost("PRG"))
+
+    async def work(host: Host) -> str:
+        return host.name.lower()
+
+    assert await overlay.on_hosts(work) == {"AMS": "ams", "PRG": "prg"}

@@ -274,11 +274,19 @@ def shown(stdin: bytes | None) -> list[str]:
     return [f"    {line}" for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("spec", SPECS)
-async def test_hosts_are_given_the_commands_that_are_kept_here(spec: str) -> None:
+#: Overlays whose commands on hosts without Docker are kept as well.
+LIGHT = ("underlay", "weave:mode=sleeve", "tinc", "flannel", "wireguard", "yggdrasil", "nebula")
+
+
+@pytest.mark.parametrize(("spec", "light"), [*((s, False) for s in SPECS), *((s, True) for s in LIGHT)])
+async def test_hosts_are_given_the_commands_that_are_kept_here(spec: str, light: bool) -> None:
     """What changes them on purpose writes them anew: LAB_KEEP_TRANSCRIPTS=1, and a look at the difference."""
-    kept = FIXTURES / "transcripts" / f"{spec.replace(':', '-').replace('=', '-').replace(',', '-')}.txt"
-    script = await live(spec, containers, changes=True)
+    name = re.sub("[:=,]", "-", spec) + ("-light" if light else "")
+    kept = FIXTURES / "transcripts" / f"{name}.txt"
+    if light:
+        script = await live(spec, namespaces, docker="", changes=True)
+    else:
+        script = await live(spec, containers, changes=True)
     now = written(script.calls) + "".join(f"# {line}\n" for line in script.said)
     if os.environ.get("LAB_KEEP_TRANSCRIPTS"):
         kept.parent.mkdir(exist_ok=True)

@@ -272,9 +272,10 @@ async def test_hosts_that_fail_do_not_wait_for_the_namespace_of_the_links() -> N
 
     hosts.start = start  # type: ignore[method-assign]
     link = RunningLab.of(record, no_command).links[0]
-    with pytest.raises(LabError, match="start failed"):
-        await asyncio.wait_for(build.add(hosts, [link]), 10)
-    assert ended == ["ip"]
+    async with asyncio.timeout(10):
+        with pytest.raises(LabError, match="start failed"):
+            await build.add(hosts, [link])
+        assert ended == ["ip"], "nothing is under way any more"
 
 
 def test_a_container_of_a_user_s_own_image_keeps_dockers_confinement() -> None:

@@ -225,3 +225,11 @@ async def test_a_trace_names_what_was_given_to_a_command_and_not_what_is_always_
     trace.close()
     with pytest.raises(ValueError, match="closed"):
         await trace(["true"])
+
+
+async def test_of_two_secrets_in_an_input_the_longer_one_is_left_out_first(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.sh")
+    await trace(["cat"], stdin=Secret(b"azzb zz", {"first": "zz", "second": "azzb"}))
+    trace.close()
+    text = (tmp_path / "trace.sh").read_text()
+    assert "\n${LAB_SECRET_SECOND:?} ${LAB_SECRET_FIRST:?}\n" in text

@@ -142,7 +142,7 @@ def test_what_docker_or_an_overlay_made_is_no_port(name: str) -> None:
 
 
 def test_a_machine_without_a_port_says_none() -> None:
-    with pytest.raises(HostError, match="which the inventory gives for eth1; it has none"):
+    with pytest.raises(HostError, match=r"which the inventory gives for eth1; it has none$"):
         port_mapping.given_ports("PRG", {"eth1": "ens9"}, {"lo": interface("lo", kind="loopback")})
 
 

@@ -294,3 +294,14 @@ def test_a_unit_is_switched_off_and_rules_of_this_boot_are_deleted() -> None:
     assert [line for line in lines if "iptables" in line] == [
         f"iptables -w -D FORWARD -i {name} -j ACCEPT || :" for name in ("eth1", "eth2")
     ]
+
+
+async def test_packages_that_came_meanwhile_are_told_and_stay(host: Rooted) -> None:
+    def installed(*names: str) -> None:
+        lines = "".join(f"echo {name} 1.0 installed\n" for name in names)
+        (host.root / "bin" / "dpkg-query").write_text(f"#!/bin/sh\n{lines}")
+
+    installed("libc6", "docker.io")
+    await prepare(host)
+    installed("libc6", "tinc", "wireguard-tools")
+    assert (await given_back(host)).packages == ("tinc 1.0", "wireguard-tools 1.0")

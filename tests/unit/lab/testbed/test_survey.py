@@ -331,3 +331,19 @@ def test_the_name_of_a_release(lines: str, name: str) -> None:
 def test_wanted_packages_are_those_of_the_script_that_installs_them() -> None:
     assert "tinc" in survey.wanted_packages("bookworm")
     assert survey.wanted_packages("") == survey.wanted_packages("unknown")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["sysctls", "routes", "rules", "iptables", "containers", "images", "networks", "volumes", "files"],
+)
+def test_each_thing_that_is_to_be_as_it_was_is_compared(question: str) -> None:
+    before, after = Survey({**ANSWERS, question: "old\n"}), Survey({**ANSWERS, question: "new\n"})
+    assert survey.differences(before, after) == [f"{question}: still there: new", f"{question}: gone: old"]
+    assert survey.differences(before, before) == []
+
+
+def test_a_path_that_came_is_told_and_what_a_machine_says_of_itself_is_not() -> None:
+    before = Survey({**ANSWERS, "paths": "absent /run/lab\n", "claim": "a", "boot": "1"})
+    after = Survey({**ANSWERS, "paths": "present /run/lab\n", "claim": "b", "boot": "2"})
+    assert survey.differences(before, after) == ["paths: still there: /run/lab"]

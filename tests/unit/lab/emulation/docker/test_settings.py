@@ -113,3 +113,25 @@ def test_a_daemon_is_asked_itself_before_anything_is_built(
     answers.update({"/info": PLAIN, "/version": PODMAN_SERVICE})
     with pytest.raises(MachineError, match="Podman"):
         Daemon(paths=of_test).ensure()
+
+
+def test_a_command_that_asks_another_daemon_is_told_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+
+    def ask(path: str) -> bytes:
+        asked.append(path)
+        return json.dumps(PLAIN).encode()
+
+    settings.check(tmp_path / "s", ask)
+    assert asked == ["/version", "/info"]
+    monkeypatch.setattr(settings, "elsewhere", lambda socket: f"not at {socket.name}")
+    with pytest.raises(MachineError, match=r"^not at s$"):
+        settings.check(tmp_path / "s", ask)
+
+
+@pytest.mark.parametrize("text", ["[1]", "no JSON", b"\xff", "1"])
+def test_what_is_no_answer_says_nothing(text: str | bytes) -> None:
+    assert settings.parsed(text) == {}
+    assert settings.parsed('{"a": 1}') == {"a": 1}

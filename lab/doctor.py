@@ -44,7 +44,7 @@ LINK_KINDS = {
     "veth": "every link",
     "bridge": "Docker's network on each host",
     "vxlan": "libnetwork and Flannel",
-    "dummy": "Weave's router (where it lacks, the lab changes a copy of the program to use ifb)",
+    "dummy": "Weave's router (without it, the lab changes a copy of the program to use ifb)",
     "wireguard": "Flannel's backend of that name",
 }
 
@@ -82,7 +82,7 @@ async def examine(run: RunCommand = command.run, *, root: bool | None = None) ->
         disk(run),
         virtual_time(),
     )
-    remedy = "labs and images need it: sudo python -m lab …"
+    remedy = "labs and images need it: sudo lab …"
     user = _finding("root", is_root, "yes" if is_root else "no", remedy, "optional")
     return [user, *(finding for group in groups for finding in group)]
 

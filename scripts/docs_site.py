@@ -20,6 +20,8 @@ OUTSIDE, FOLDER = ("*.md", "LICENSE", "examples/*.*", "tests/thirdparty/**/*"), 
 OPTIONS = "reference/cli/options.md"
 #: The target of a relative link, without its anchor.
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")
+#: A figure that is a paragraph of its own.
+FIGURE = re.compile(r"^(!\[[^\]]*\]\(([^)\s]+\.svg)\))$", re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -40,9 +42,15 @@ def gather() -> None:
 
 
 def with_links(text: str, uri: str) -> str:
-    """Return a page whose links lead to where the site has their targets; `uri` is its place there."""
+    """Return a page whose links lead to where the site has their targets; `uri` is its place there.
+
+    A figure is a link to itself: on a phone, its text is small, and the figure alone can be made larger.
+    """
     parts = CODE.split(text)
-    parts[::2] = [LINK.sub(lambda found: on_the_site(found[1], uri), part) for part in parts[::2]]
+    parts[::2] = [
+        LINK.sub(lambda found: on_the_site(found[1], uri), FIGURE.sub(r"[\1](\2)", part))
+        for part in parts[::2]
+    ]
     return "".join(parts)
 
 

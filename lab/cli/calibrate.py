@@ -32,7 +32,7 @@ def command(
     Needs root. Compares what was measured with what was asked. The exit status is 1 if a link is wrong.
     'run' does the same before every experiment.
 
-    Example: sudo python -m lab calibrate linear --rate 100
+    Example: sudo lab calibrate linear --rate 100
     """
     from lab.cli.console import progress, show
 

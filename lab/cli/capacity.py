@@ -50,7 +50,7 @@ def command(
     Needs root. Builds the network once per overlay. Then it changes the rate of all links, at most
     eight times (bisection), and measures each metric of the experiment over its longest path.
 
-    Example: sudo python -m lab capacity linear --overlay weave
+    Example: sudo lab capacity linear --overlay weave
     """
     from rich.console import Console
 

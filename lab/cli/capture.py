@@ -43,7 +43,7 @@ def command(
     Needs root. Ends at a limit or with Ctrl-C. A link is captured at both ends: a packet is seen at its
     sender first, and at the other end after the delay, the rate and the loss of the link.
 
-    Example: sudo python -m lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
+    Example: sudo lab capture AMS-PRG -f "udp port 8472" -w - | wireshark -k -i -
     """
     from lab.emulation.registry import find
     from lab.live.capture import Capture, Limits, Writer, capture_points, open_sockets

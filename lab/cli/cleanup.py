@@ -26,7 +26,7 @@ def command(
     Needs root. It removes only what a lab recorded, and nothing that somebody else made. It leaves
     a lab alone if its command still runs, or if it is meant to stay up. --all removes those too.
 
-    Example: sudo python -m lab cleanup
+    Example: sudo lab cleanup
     """
     need_root("cleanup", "")
     done, failed = asyncio.run(_clean(all_))

@@ -43,7 +43,7 @@ def command(
 
     At the end it says what this machine is good for.
 
-    Example: sudo python -m lab doctor
+    Example: sudo lab doctor
     """
     from rich.console import Console
     from rich.text import Text

@@ -29,7 +29,7 @@ def command(
 
     Needs root. Works in whatever state the lab is. Labs of commands that still run are left alone.
 
-    Example: sudo python -m lab down class
+    Example: sudo lab down class
     """
     from lab.cli.console import progress
     from lab.emulation.registry import find_any, records

@@ -72,7 +72,7 @@ def command(
     removes everything. Each sample is on disk at once: continue an interrupted run with --resume.
     'run' and 'emulate' are the same command.
 
-    Example: sudo python -m lab emulate multihop --overlay weave:mode=sleeve --rate 50
+    Example: sudo lab run multihop --overlay weave:mode=sleeve --rate 50
     """
     network = {"rate": rate, "shaper": shaper, "accept_links": ignore_calibration}
     around = {"trace": trace, "prompt": prompt, "lab": lab, "keep": keep}
@@ -251,10 +251,11 @@ def expected(plan: RunPlan, request: RunRequest) -> str:
     times = plan.profile.bring_ups
     seconds = times * sum(cell.repetitions * cell.duration for cell in cells)
     whole = (seconds + times * sum(cell.repetitions for cell in cells) * OVERHEAD) / 60
+    about = f"about {counted(round(whole), 'minute')}" if round(whole) else "less than a minute"
     often = f", {times} times each" if times > 1 else ""
     return (
         f"{counted(len(cells), 'cell')}, {seconds / 60:.1f} minutes of measuring at {plan.conditions()}\n"
-        f"about {counted(round(whole), 'minute')} with the start of the tools, "
+        f"{about} with the start of the tools, "
         f"and the time to bring up {counted(len(grid), 'overlay')}{often}"
     )
 

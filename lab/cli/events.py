@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.options import LabOption, chosen_lab
 from lab.cli.process import need_root, wait
 from lab.errors import MachineError, UsageError
 
@@ -19,6 +20,7 @@ def command(
     what: Annotated[
         str, typer.Argument(help="A lab, or the folder of a run. Default: the only lab that is up.")
     ] = "",
+    lab: LabOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print an object of JSON a line.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 1.0,
@@ -31,7 +33,7 @@ def command(
 
     Needs root for a lab. Without --follow it prints the present state, and ends.
 
-    Example: sudo python -m lab events class --json --follow | jq -c 'select(.kind == "event")'
+    Example: sudo lab events class --json --follow | jq -c 'select(.kind == "event")'
     """
     if schema:
         from lab.feed.objects import schema as text
@@ -42,6 +44,7 @@ def command(
         raise UsageError("say what you want: --json for lines, --prometheus ADDRESS for metrics, or --schema")
     from lab.feed.named import is_run, once, source_of
 
+    what = chosen_lab(what, lab)
     if not is_run(what):
         need_root("events", f"{what} --json")
     source = source_of(what)

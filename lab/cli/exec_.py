@@ -22,7 +22,7 @@ def command(
     Needs root. The command gets this terminal's input and output, and its exit status is that of
     this command.
 
-    Example: sudo python -m lab exec AMS/flannel -- ping -c 3 10.100.2.2
+    Example: sudo lab exec AMS/flannel -- ping -c 3 10.100.2.2
     """
     from lab.emulation.registry import find
     from lab.live.enter import entry

@@ -32,7 +32,7 @@ def command(
 
     '--format gts' is the same as 'lab export-dsl'. Only it has --dialect and --strict.
 
-    Example: python -m lab export four_pairs --format gts -o four_pairs.dsl
+    Example: lab export four_pairs --format gts -o four_pairs.dsl
     """
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)

@@ -34,7 +34,7 @@ def command(
     trips, jitter, loss or images. They are listed on standard error. With -o they are kept in
     NAME.lab.yaml beside the document, so that reading it gives the same topology again.
 
-    Example: python -m lab export-dsl four_pairs -o four_pairs.dsl
+    Example: lab export-dsl four_pairs -o four_pairs.dsl
     """
     if dialect not in DIALECTS:
         raise UnknownName("dialect", dialect, DIALECTS)

@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Draw a topology, with the round trip and the rate of each link.
 
-    Example: python -m lab graph linear -o chain.svg
+    Example: lab graph linear -o chain.svg
     """
     if output is not None and output.suffix.lower() not in FORMS:
         raise FileError(f"{output}: a picture's file ends in {', '.join(FORMS[:4])}")

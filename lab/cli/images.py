@@ -35,7 +35,7 @@ def build(
     sources if not. What is up to date is not built again. --virtual builds the kernel of virtual
     time instead, from Debian's source.
 
-    Example: sudo python -m lab images build
+    Example: sudo lab images build
     """
     from lab import images
     from lab.cli.console import progress
@@ -67,7 +67,7 @@ def list_() -> None:
 
     Needs root.
 
-    Example: sudo python -m lab images list
+    Example: sudo lab images list
     """
     from lab import images
     from lab.emulation.docker.daemon import serving
@@ -77,7 +77,7 @@ def list_() -> None:
     with serving() as docker:
         for image in images.IMAGES:
             found = images.find(docker, image)
-            missing = f"{image.tag}: not built; sudo python -m lab images build"
+            missing = f"{image.tag}: not built; sudo lab images build"
             typer.echo(_describe(found) if found else missing)
     typer.echo(_describe_roots())
     typer.echo(_describe_kernel(kernel.find()))
@@ -89,7 +89,7 @@ def remove() -> None:
 
     Needs root. Refused while a lab is up.
 
-    Example: sudo python -m lab images remove
+    Example: sudo lab images remove
     """
     from lab import images
     from lab.emulation.docker.daemon import serving
@@ -124,11 +124,11 @@ def _describe_roots() -> str:
 
     there = roots.find()
     folders = {str(folder.parent) for folder in there.values()}
-    where = f"in {folders.pop()}" if folders else "not exported; sudo python -m lab images build"
+    where = f"in {folders.pop()}" if folders else "not exported; sudo lab images build"
     return f"files for hosts without Docker: {where}"
 
 
 def _describe_kernel(kernel: Kernel | None) -> str:
     if kernel is None:
-        return "kernel of virtual time: not built; sudo python -m lab images build --virtual"
+        return "kernel of virtual time: not built; sudo lab images build --virtual"
     return f"kernel of virtual time: {kernel.source}, {kernel.size / 2**20:.0f} MiB, {kernel.program}"

@@ -24,7 +24,7 @@ def command(
     An inventory says which machine is which host of a topology. Fill in the addresses. Put no
     passwords and no keys into it.
 
-    Example: python -m lab testbed inventory linear -o inventory.yaml
+    Example: lab testbed inventory linear -o inventory.yaml
     """
     from lab.testbed import inventory
 

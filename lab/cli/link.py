@@ -61,7 +61,7 @@ def command(
     Needs root. Nothing is torn down, and connections go on. What you do not name stays as it is.
     You can change a lab while it is measured. A schedule in the topology file does the same by itself.
 
-    Example: sudo python -m lab link AMS-PRG --delay 40ms --loss 1
+    Example: sudo lab link AMS-PRG --delay 40ms --loss 1
     """
     from lab.emulation.emulation import Emulation
 

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """List topologies, overlays and experiments.
 
-    Example: python -m lab list overlays
+    Example: lab list overlays
     """
     if kind is not None and kind not in plugins.KINDS:
         raise UnknownName("kind of thing to list", kind, plugins.KINDS)

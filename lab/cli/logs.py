@@ -26,7 +26,7 @@ def command(
 
     Needs root. Every line begins with the host and the daemon that wrote it.
 
-    Example: sudo python -m lab logs weave -f
+    Example: sudo lab logs weave -f
     """
     from lab.cli.topologies import tell
     from lab.emulation.registry import find

@@ -44,7 +44,7 @@ PANELS = {
     "This machine": ("doctor", "images"),
 }
 EPILOG = (
-    "Commands that build, enter, change or remove a lab need root: sudo python -m lab VERB …\n\n"
+    "Commands that build, enter, change or remove a lab need root: sudo lab VERB …\n\n"
     "'lab VERB --help' has the options and an example of each."
 )
 

@@ -30,7 +30,7 @@ def command(
     manifest, the versions, the answers to claims and the data of the figures. The same runs give the
     same bytes. Logs, and what real hosts printed, stay in the run folder.
 
-    Example: python -m lab pack results/multihop-… -o mine.pack.zip
+    Example: lab pack results/multihop-… -o mine.pack.zip
     """
     from lab.app import packing
     from lab.util.documents import printable

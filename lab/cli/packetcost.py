@@ -33,7 +33,7 @@ def command(
     Needs no root. It boots a small machine in QEMU, whose clock counts instructions. Every boot
     counts the same, whatever else this machine does. Two boots take about a minute.
 
-    Example: python -m lab packetcost --overlay underlay --overlay libnetwork --profile-code
+    Example: lab packetcost --overlay underlay --overlay libnetwork --profile-code
     """
     from lab.app import boxed
     from lab.app.request import RunRequest

@@ -29,7 +29,7 @@ def command(
 
     Needs root. The exit status is 1 if an answer was lost.
 
-    Example: sudo python -m lab ping-all --overlay flannel
+    Example: sudo lab ping-all --overlay flannel
     """
     from lab.app.ping_all import ping_endpoints
     from lab.live.session import Session

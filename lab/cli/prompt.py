@@ -11,7 +11,7 @@ def command(name: LabName = "", lab: LabOption = "") -> None:
 
     Needs root. The lab stays up when you leave the prompt.
 
-    Example: sudo python -m lab prompt class
+    Example: sudo lab prompt class
     """
     from lab.app.run import prompt
     from lab.emulation.emulation import Emulation

@@ -24,7 +24,7 @@ def command(
 
     Needs root. For each link it shows what was asked and what was measured.
 
-    Example: sudo python -m lab ps class
+    Example: sudo lab ps class
     """
     from lab.emulation.registry import find_any, records
     from lab.live.inspect import look

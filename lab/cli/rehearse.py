@@ -32,7 +32,7 @@ def command(
     Needs root on this machine. The stand-ins are emulated hosts with SSH. The commands that real
     machines would get run on them, from 'check' to 'restore', and are printed.
 
-    Example: sudo python -m lab testbed rehearse multihop --overlay underlay --overlay libnetwork
+    Example: sudo lab testbed rehearse multihop --overlay underlay --overlay libnetwork
     """
     from lab.app.rehearsal import rehearse
     from lab.app.request import plan_run

@@ -37,7 +37,7 @@ def command(
 
     With --claims no page is written. The exit status is 3 if not one claim can be answered.
 
-    Example: python -m lab report results/* -o report.html
+    Example: lab report results/* -o report.html
     """
     from lab.cli.console import read_runs
     from lab.util import files

@@ -31,7 +31,7 @@ def command(
     answer is the same. The exit status is 1 if one claim has another answer, and 3 if no claim has an
     answer in both runs. Needs root to measure.
 
-    Example: sudo python -m lab reproduce theirs.pack.zip
+    Example: sudo lab reproduce theirs.pack.zip
     """
     from lab.app.reproduction import chosen, require_same
     from lab.runs.pack import runs_in

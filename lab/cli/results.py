@@ -33,7 +33,7 @@ def command(
     It measures nothing and never changes the stored samples. The exit status is 1 if the folder
     is not complete.
 
-    Example: python -m lab results results/multihop-… --csv
+    Example: lab results results/multihop-… --csv
     """
     from lab.runs.pack import is_pack, runs_in
     from lab.util import files

@@ -14,7 +14,7 @@ def command(place: Place, lab: LabOption = "") -> None:
 
     Needs root. The shell is bash if the host has it, else sh.
 
-    Example: sudo python -m lab shell AMS
+    Example: sudo lab shell AMS
     """
     from lab.emulation.registry import find
     from lab.live.enter import entry

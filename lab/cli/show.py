@@ -24,7 +24,7 @@ def command(
 
     'lab graph' draws it.
 
-    Example: python -m lab show linear
+    Example: lab show linear
     """
     if output is not None:
         former.tell("show -o", "graph -o")

@@ -48,7 +48,7 @@ def check(
     It changes nothing. The exit status is 0 if every machine answers, and is ready or can be made
     ready by 'prepare'.
 
-    Example: python -m lab testbed check --inventory inventory.yaml
+    Example: lab testbed check --inventory inventory.yaml
     """
     from lab.app import testbed
     from lab.cli.console import progress, show
@@ -76,7 +76,7 @@ def prepare(
 
     What is there already is left alone. The machines are claimed for you until 'restore'.
 
-    Example: python -m lab testbed prepare --inventory inventory.yaml
+    Example: lab testbed prepare --inventory inventory.yaml
     """
     from lab.app import testbed
     from lab.cli.console import progress
@@ -109,7 +109,7 @@ def run(
     Overlays, cells and run folder are as with 'lab run'. Each sample is on disk at once: continue
     an interrupted run with --resume.
 
-    Example: python -m lab testbed run multihop --inventory inventory.yaml --overlay weave
+    Example: lab testbed run multihop --inventory inventory.yaml --overlay weave
     """
     from lab.app import testbed
     from lab.app.request import plan_run
@@ -150,7 +150,7 @@ def restore(
 
     It lists the packages, and everything that is not as it was before. The exit status is then 1.
 
-    Example: python -m lab testbed restore --inventory inventory.yaml
+    Example: lab testbed restore --inventory inventory.yaml
     """
     from lab.app import testbed
     from lab.cli.console import progress
@@ -193,7 +193,7 @@ def _host_row(bed: Testbed, name: str) -> list[str]:
         bed.control_interfaces.get(name, "?"),
         " ".join(f"{p}={v}" for p, v in bed.inventory.hosts[name].ports.items()),
         f"{survey.free_mib} MiB",
-        f"{holder.who} on {holder.machine} since {holder.since}" if holder else "nobody",
+        f"{holder.who} on {holder.machine} since {holder.since}" if holder else "–",
     ]
 
 

@@ -40,7 +40,7 @@ def command(
     Needs root. It returns when everything is ready. If a lab with this name is up already, it shows
     the differences and changes only those.
 
-    Example: sudo python -m lab up linear --lab class --rate 100 --overlay flannel
+    Example: sudo lab up linear --lab class --rate 100 --overlay flannel
     """
     wanted = read_topology(topology, site, largest_component, rate=rate)
     called = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wanted.name).strip("-")

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Check a topology file or a GTS DSL document, and list all faults with line and column.
 
-    Example: python -m lab validate testbed.dsl --site OSL=59.91,10.75
+    Example: lab validate testbed.dsl --site OSL=59.91,10.75
     """
     from lab.dsl import from_topology, gts_rules
 

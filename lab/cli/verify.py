@@ -15,7 +15,7 @@ def command(file: Annotated[Path, typer.Argument(metavar="PACK", help="An archiv
     It prints what the pack has. The exit status is 1 if something is not as it was packed. A claim
     that this version answers in another way is told, and is no fault.
 
-    Example: python -m lab verify theirs.pack.zip
+    Example: lab verify theirs.pack.zip
     """
     from lab.app import packing
     from lab.errors import PackError

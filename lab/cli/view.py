@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.options import LabOption, chosen_lab
 from lab.cli.process import need_root
 
 
@@ -16,6 +17,7 @@ def command(
     what: Annotated[
         str, typer.Argument(help="A lab, or the folder of a run. Default: the only lab that is up.")
     ] = "",
+    lab: LabOption = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1. 0: any that is free.")] = 0,
     interval: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 1.0,
     control: Annotated[
@@ -31,10 +33,11 @@ def command(
     Needs root for a lab. Prints an address of this machine, with a token: who has it can look. Ends with
     Ctrl-C. With --output, it writes a recorded run as one page that needs no server.
 
-    Example: sudo python -m lab view class
+    Example: sudo lab view class
     """
     from lab.feed.named import LabSource, is_run, source_of
 
+    what = chosen_lab(what, lab)
     if output is not None:
         _save(what, output, force)
         return
@@ -51,10 +54,10 @@ def command(
     listening = bound(port)
     number, token = listening.getsockname()[1], secrets.token_urlsafe(24)
     orders = orders_of_page() if control else refused()
-    lab = source.lab if isinstance(source, LabSource) else ""
+    of_lab = source.lab if isinstance(source, LabSource) else ""
     answers = [*questions.routes(), *orders]
     figures = FigureSource((lambda: source.run) if isinstance(source, LabSource) else (lambda: source))
-    server = PageServer([source, figures], token, number, interval, control, lab, answers)
+    server = PageServer([source, figures], token, number, interval, control, of_lab, answers)
     print(f"http://{ADDRESS}:{number}/?token={token}", flush=True)
     asyncio.run(serve(server.app(), listening))
 

@@ -30,12 +30,12 @@ def command(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="Where blocks lie until the client has them.")] = None,
 ) -> None:
-    """Measure blocks of runs that 'lab emulate --on' spreads over machines.
+    """Measure blocks of runs that 'lab run --on' spreads over machines.
 
     Needs root. Checks and cleans this machine first, then joins a scheduler of Dask, and measures one block
     at a time. It runs nothing but blocks of the lab. Ctrl-C removes the lab.
 
-    Example: sudo python -m lab worker tls://192.0.2.1:8786 --certificates /etc/lab/certificates
+    Example: sudo lab worker tls://192.0.2.1:8786 --certificates /etc/lab/certificates
     """
     from lab.spread import require
 

@@ -209,7 +209,8 @@ class Link(MininetLink):
         unknown = {k for own in both for k in own if not tc_params.is_known(k) and k not in OF_INTERFACES}
         if unknown:
             names = ", ".join(sorted(unknown))
-            raise TopologyError(f"link {name}: {names} is not supported; see docs/reference/containernet.md")
+            known = ", ".join([*tc_params.KNOWN, *OF_INTERFACES])
+            raise TopologyError(f"link {name}: {names} is not supported; a link can have {known}")
 
     def _lay(self, a: CableEnd, b: CableEnd, both: list[dict[str, Any]], mtu: int) -> str:
         shapes = [

@@ -131,7 +131,7 @@ def sidecar_text(topology: Topology, document: str) -> str:
     from lab.dsl import sidecar
     from lab.formats import yaml_loader
 
-    about = f"# What {document} cannot hold; every lab command reads it along.\n"
+    about = f"# What {document} cannot hold; every lab command reads both.\n"
     return about + yaml_loader.dump(sidecar.extract(topology))
 
 

@@ -281,6 +281,15 @@ def _path(fault: Any) -> list[Any]:
     return [step for step in fault["loc"] if step not in ("str", "HostModel", "[key]")]
 
 
+_TIME = "write a number of ms, or one with a unit: 10, 10ms, 2s"
+#: What to write for a quantity that is no number.
+QUANTITIES = {
+    **dict.fromkeys(("rtt", "delay", "jitter"), _TIME),
+    "rate": "write a number of Mbit/s, or one with a unit: 50, 50Mbit, 1Gbit",
+    "loss": "write a number of percent: 1, 0.5, 1%",
+}
+
+
 def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:
     path = _path(fault)
     said = {
@@ -289,7 +298,12 @@ def _fault(fault: Any, place: Callable[[Sequence[Any]], str]) -> str:
         "string_pattern_mismatch": "a name is a letter, then letters, digits, '_' and '-'",
     }
     if path[:1] == ["hosts"] and fault["type"] == "model_type":
-        said["model_type"] = f"write a site, as '{path[-1]}: AMS' or '{path[-1]}: {{site: AMS, cpus: 2}}'"
+        said["model_type"] = (
+            f"write a site, as '{path[-1]}: AMS' or '{path[-1]}: {{site: AMS, cpus: 2}}', "
+            f"or its place, as '{path[-1]}: {{coordinates: [59.91, 10.75]}}'"
+        )
+    if path[-1:] and path[-1] in QUANTITIES:
+        said |= dict.fromkeys(("float_parsing", "float_type"), QUANTITIES[path[-1]])
     what = said.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:]).removeprefix("value error, ")
     if fault["type"] == "extra_forbidden" and (meant := similar(str(path[-1]), _known(path))):
         what += f"; did you mean {meant!r}?"

@@ -55,7 +55,7 @@ class Chart:
     `published` gives what a study has for (overlay, place, series), if it has it. `controls` names
     what each overlay is compared with; by default all are with the underlay. `under` is what of an
     overlay's own stands below a place, e.g. bytes that follow from its MTU. `log` makes the axes of
-    quantities logarithmic.
+    quantities logarithmic. `categories` draws bars for numbers that are cases, not steps of one quantity.
     """
 
     name: str
@@ -71,6 +71,7 @@ class Chart:
     controls: Mapping[str, str] | None = None
     under: Callable[[StoredRun, str, Place], str] | None = None
     log: bool = False
+    categories: bool = False
 
     def control(self, overlay: str) -> str | None:
         """Return the overlay that this one is compared with; None for one that others are compared with."""
@@ -207,7 +208,8 @@ def _of_overlay(view: SampleView, overlay: str) -> Panel:
     chart, keys = view.chart, [(overlay, place) for place in view.places]
     title = captions.label(view.run, overlay)
     series = [_series(view, one, keys) for one in view.drawn]
-    if all(len(place) == 1 and isinstance(place[0], int | float) for place in view.places):
+    numeric = all(len(place) == 1 and isinstance(place[0], int | float) for place in view.places)
+    if numeric and not chart.categories:
         numbers = [float(place[0]) for place in view.places]
         ticks = _ticks(view, overlay) if chart.under else ()
         return Panel(title, series, numbers, chart.x_label, chart.y_label, ticks, log=chart.log)

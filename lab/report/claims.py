@@ -126,7 +126,7 @@ class Claim:
     source: str
     measured: str
     checks: Callable[[StoredRun], Checks]
-    #: The command that makes a run of its experiment, where that is not ``emulate``.
+    #: The command that makes a run of its experiment, where that is not ``run``.
     command: str = ""
     #: Do all checks have to hold, or some of them.
     need: Need = "all"
@@ -357,7 +357,7 @@ def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) 
     for name, own_claims in claims.items():
         own_runs = [run for run in runs if run.manifest.experiment == name]
         for claim in own_claims:
-            by = claim.command or f"emulate {name}"
+            by = f"lab {claim.command or f'run {name}'}"
             missing = Answer(OPEN, [undecided(f"no run of {name}; make one with '{by}'")])
             rows += [
                 ScorecardRow(
@@ -390,4 +390,4 @@ def scorecard_table(rows: Sequence[ScorecardRow], *, alone: bool = True) -> Tabl
     lacks = {sentence: row.run for row in rows for sentence in row.lacking} if alone else {}
     notes = ["intervals of 95 %, wider where one of several checks decides alone"]
     notes += [f"run {run}: {sentence}" for sentence, run in lacks.items()]
-    return Table(f"scorecard: {words}", ["answer", "run", "measured", "evidence"], sections, notes)
+    return Table(f"claims: {words}", ["answer", "run", "measured", "evidence"], sections, notes)

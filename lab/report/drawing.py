@@ -35,6 +35,9 @@ LINES, MANY_LINES, AXIS = 1.75, 1.3, 0.35
 #: is beside the words.
 BAR, MARGIN, LEGEND, CHARACTER, HANDLE = 0.115, 0.09, 0.19, 0.078, 0.5
 
+#: From this value on, the numbers along an axis are so long that only few fit side by side.
+LONG_NUMBERS = 10_000
+
 
 @contextmanager
 def canvas(
@@ -127,6 +130,8 @@ def _scale(ax: Axes, panel: Panel, figure: Figure) -> None:
         return
     scale = figure.scale(panel.y)
     (ax.set_ylim if panel.lines else ax.set_xlim)(scale.bottom, scale.top or 1.0)
+    if not panel.lines and scale.top >= LONG_NUMBERS:
+        ax.locator_params(axis="x", nbins=4)
 
 
 def _labels(ax: Axes, panel: Panel, panels: Sequence[Panel], bottom: bool) -> None:

@@ -280,4 +280,4 @@ def command(run: StoredRun) -> str:
     words = given[1:]
     if "--seed" not in words:
         words += ["--seed", str(run.manifest.seed)]
-    return "sudo " + shlex.join(["python", "-m", "lab", *words])
+    return "sudo " + shlex.join(["lab", *words])

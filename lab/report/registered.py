@@ -146,7 +146,7 @@ def registered(
         claims: the files.
         experiment: the experiment's name.
         statistics: its statistics by name.
-        command: the command that makes a run of it, where that is not ``emulate``.
+        command: the command that makes a run of it, where that is not ``run``.
 
     Raises:
         ClaimsError: a file is none, or a claim names a statistic that the experiment does not have.

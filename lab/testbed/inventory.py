@@ -193,8 +193,11 @@ def template(topology: Topology, name: str) -> str:
         "hosts:",
     ]
     for host in topology.hosts:
-        place = f"at {host.site}; " if host.site else ""
-        lines += [f"  {host.name}:", f"    address: {TO_FILL_IN}   # {place}never of a port below"]
+        place = f" at {host.site}" if host.site else ""
+        lines += [
+            f"  {host.name}:",
+            f"    address: {TO_FILL_IN}   # of the machine{place}, for SSH; not of a port below",
+        ]
         links = topology.links_of(host.name)
         lines += ["    ports:   # an interface's name, its MAC address, or auto"] if links else []
         for link in links:

@@ -92,8 +92,7 @@ def packed_image() -> Iterator[Path]:
     """
     if not endpoint_id():
         raise MachineError(
-            f"hosts lack the image {ENDPOINT.tag}, and this machine has none to send: sudo python -m lab "
-            "images build"
+            f"hosts lack the image {ENDPOINT.tag}, and this machine has none to send: sudo lab images build"
         )
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         packed = Path(folder) / "image.tar.gz"

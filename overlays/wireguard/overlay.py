@@ -33,9 +33,9 @@ CONFIGURE = (
     f"{{ printf '[Interface]\\nListenPort = {PORT}\\nPrivateKey = '; cat {KEY} -; }} "
     f"| wg syncconf {DEVICE} /dev/stdin"
 )
-#: A host that relays sends a packet on by the device by which it came, and would tell the sender of a shorter
-#: way that there is not. The kernel asks two switches, and one on is enough (ip-sysctl): both are off here,
-#: and what the one for all devices was is kept. Other devices have a switch of their own, which is on.
+#: A host that relays sends a packet out of the device by which it came. The kernel would tell the sender of
+#: a shorter path, which does not exist. Redirects are sent if one of two switches is on (ip-sysctl). So both
+#: are off here, and the old value of the one for all devices is kept. Other devices keep their own switch.
 ALL = "/proc/sys/net/ipv4/conf/all/send_redirects"
 NO_REDIRECTS = (
     f"[ -e {FOLDER}/redirects ] || cat {ALL} > {FOLDER}/redirects; "
@@ -44,7 +44,7 @@ NO_REDIRECTS = (
 REDIRECTS_AGAIN = f"[ ! -e {FOLDER}/redirects ] || cat {FOLDER}/redirects > {ALL}"
 #: How long wireguard-go may take to make its device (s).
 START = 10.0
-#: How long (s) the later host of two leaves the first packet to the other: longer than a round trip.
+#: How long (s) the later of two hosts waits for the first packet of the other: longer than a round trip.
 TURN = 1.0
 NO_WG = Missing("the program wg", "apt-get install wireguard-tools")
 NO_KERNEL = Missing("the link kind 'wireguard' in its kernel", "load the wireguard module, or use mode=user")

@@ -279,7 +279,7 @@ def test_what_cannot_be_had_is_named_and_leaves_nothing(net: Any) -> None:
     before = inventory()
     for ask, said in (
         (lambda: net.addLink(d1, d2, use_hfsc=True), "use_hfsc"),
-        (lambda: net.addLink(d1, d2, colour="red"), "colour is not supported"),
+        (lambda: net.addLink(d1, d2, colour="red"), "colour is not supported; a link can have bw, delay"),
         (
             lambda: net.addDocker("d3", dimage=IMAGE, shm_siz="1g"),
             "shm_siz is not supported; did you mean 'shm_size'",

@@ -101,7 +101,7 @@ def test_the_command_can_be_copied_by_keyboard(tab: browser.Tab, page: Path) -> 
     tab.press("Enter")
     said = "new Promise(r => setTimeout(() => r(document.activeElement.textContent), 200))"
     assert tab.value(said) in ("Copied", "Selected: copy it with your keyboard")
-    assert tab.value("getSelection().toString()").startswith("sudo python -m lab emulate multihop")
+    assert tab.value("getSelection().toString()").startswith("sudo lab emulate multihop")
 
 
 def test_samples_are_filtered_by_words(tab: browser.Tab, page: Path) -> None:

@@ -61,7 +61,7 @@ def image_ids(images: Sequence[str]) -> list[str]:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise MachineError(f"an image is missing ({reason}): sudo python -m lab images build")
+        raise MachineError(f"an image is missing ({reason}): sudo lab images build")
     return done.stdout.split()
 
 

@@ -2,5 +2,5 @@
 
 `pyproject.toml` beside this package registers them. Once it is installed in the lab's environment
 (``pip install --no-deps .``) every command knows them: ``lab list``, ``lab show corner``,
-``sudo lab emulate roundtrip --overlay hub``.
+``sudo lab run roundtrip --overlay hub``.
 """

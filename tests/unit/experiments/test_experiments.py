@@ -75,7 +75,7 @@ def test_every_experiment_has_a_page(name: str) -> None:
     page = (DOCS / f"{name}.md").read_text()
     assert page.startswith(f"# {name}\n")
     experiment = load_experiment(name)
-    assert f"python -m lab {experiment.verb or f'emulate {name}'}" in page
+    assert f"lab {experiment.verb or f'run {name}'}" in page
     for claim in experiment.claims:
         assert claim.text in page, "the page names every claim"
 

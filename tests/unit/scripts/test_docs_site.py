@@ -62,3 +62,9 @@ def test_links_lead_to_where_the_site_has_their_targets(uri: str, link: str, the
     page = f"[word]({link}) ![]({link})\n\n```sh\n[code]({link})\n```\n"
     wanted = f"[word]({there}) ![]({there})\n\n```sh\n[code]({link})\n```\n"
     assert docs_site.with_links(page, uri) == wanted
+
+
+def test_a_figure_is_a_link_to_itself() -> None:
+    page = "Text ![a sign](x.svg) in a line.\n\n![a figure](../figures/x.svg)\n"
+    wanted = "Text ![a sign](x.svg) in a line.\n\n[![a figure](../figures/x.svg)](../figures/x.svg)\n"
+    assert docs_site.with_links(page, "how-to/ci.md") == wanted

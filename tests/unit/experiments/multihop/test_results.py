@@ -232,7 +232,7 @@ class TestPage:
         assert table[: table.index("</table>")].count("<td>valid</td>") == 54
 
     def test_how_to_repeat_it_is_one_command_with_its_seed(self, page: str) -> None:
-        assert ">sudo python -m lab emulate multihop --seed 7</pre>" in page
+        assert ">sudo lab emulate multihop --seed 7</pre>" in page
         assert "/x/lab" not in page
 
     def test_it_is_well_formed_but_for_void_elements(self, page: str) -> None:

@@ -110,7 +110,7 @@ def test_mistakes_are_found_before_the_machine_boots(tmp_path: Path) -> None:
         boxed.plan(asked(profile="long"))
     with pytest.raises(RunError, match="no cell of packetcost has 'ltp' in its key"):
         boxed.plan(asked(only=("ltp",)))
-    with pytest.raises(LabError, match="throughput is measured on hosts; run 'lab emulate throughput'"):
+    with pytest.raises(LabError, match="throughput is measured on hosts; run 'lab run throughput'"):
         boxed.plan(RunRequest("throughput"))
 
 

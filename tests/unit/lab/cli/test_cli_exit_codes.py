@@ -54,6 +54,8 @@ def test_failed(lab: Lab, words: tuple[str, ...]) -> None:
         ("link", "--loss", "1"),
         ("capacity", "--min-rate", "5", "--max-rate", "1"),
         ("down", "a", "--lab", "b"),
+        ("view", "a", "--lab", "b"),
+        ("events", "a", "--lab", "b", "--json"),
         ("results", "x", "--csv", "--parquet"),
     ],
     ids=" ".join,

@@ -57,6 +57,8 @@ def test_a_dry_run_names_cells_minutes_rate_and_cpus(capsys: pytest.CaptureFixtu
     assert (
         "about 1 minute with the start of the tools, and the time to bring up 1 overlay, 3 times each" in said
     )
+    show_plan(RunRequest("offload", overlays=("underlay",), duration=1, only=("offload=on",)))
+    assert "less than a minute with the start of the tools" in capsys.readouterr().out
 
 
 def test_a_dry_run_leaves_out_an_overlay_that_cannot_be_had_and_says_why(

@@ -41,9 +41,7 @@ def test_every_verb_shows_an_example(lab: Lab, verb: list[str]) -> None:
     status, out, _ = lab(*verb, "--help")
 
     assert status == 0
-    assert re.search(
-        f"Example: (sudo )?python -m lab {' '.join(verb)}", " ".join(out.replace("│", "").split())
-    )
+    assert re.search(f"Example: (sudo )?lab {' '.join(verb)}", " ".join(out.replace("│", "").split()))
 
 
 def words(text: str) -> str:

@@ -51,7 +51,7 @@ def test_packs_and_folders_open_together(
     assert (status, out) == (0, f"{page}\n")
     assert "Comparison of runs" in page.read_text()
     assert "7.0" in page.read_text()
-    assert lab("report", "--claims", file)[1].startswith("scorecard: ")
+    assert lab("report", "--claims", file)[1].startswith("claims: ")
     monkeypatch.chdir(tmp_path)
     assert lab("results", file)[:2] == lab("results", str(file).removesuffix(".pack.zip"))[:2]
     status, out, _ = lab("results", file, "--csv")

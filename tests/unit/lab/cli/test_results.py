@@ -32,7 +32,7 @@ def test_a_whole_run_is_whole(folder: Path) -> None:
     assert status == 0, said
     assert "TCP, received, Mbit/s" in said
     # and it ends with what became of the studies' claims
-    assert said.index("TCP, received, Mbit/s") < said.index("scorecard: ")
+    assert said.index("TCP, received, Mbit/s") < said.index("claims: ")
     assert "The UDP throughput of the overlays is merely half of that of the machine" in said
 
 

@@ -41,3 +41,11 @@ def test_a_second_link_gets_no_address_of_its_own(make: Any) -> None:
         "ip address replace 10.5.0.1/16 dev d1-eth1",
         "ip link set d1-eth1 up",
     ]
+
+
+def test_a_parameter_that_is_none_is_refused_with_those_that_there_are(make: Any) -> None:
+    made = make()
+    d1, d2 = made.addDocker("d1", dimage="x"), made.addDocker("d2", dimage="x")
+    with pytest.raises(LabError, match="link d1-d2: bandwidth is not supported; a link can have bw, delay,"):
+        made.addLink(d1, d2, bandwidth=1)
+    assert laid(made) == []

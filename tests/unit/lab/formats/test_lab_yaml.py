@@ -48,7 +48,16 @@ def test_yaml_written_is_yaml_read(tmp_path: Path) -> None:
             "rate: -1",
             ["net.yaml:11:32: links.1.rate: input should be greater than or equal to 0.001"],
         ),
-        ("rate: 100", 'rate: "100"', ["net.yaml:11:32: links.1.rate: input should be a valid number"]),
+        (
+            "rate: 100",
+            'rate: "100"',
+            ["net.yaml:11:32: links.1.rate: write a number of Mbit/s, or one with a unit: 50, 50Mbit, 1Gbit"],
+        ),
+        (
+            "rate: 100",
+            "delay: much",
+            ["net.yaml:11:32: links.1.delay: write a number of ms, or one with a unit: 10, 10ms, 2s"],
+        ),
         (
             "[59.91, 10.75]",
             "[99, 10.75]",
@@ -110,7 +119,10 @@ def test_all_faults_of_a_yaml_file_are_told_at_once_with_line_and_column() -> No
         lab_yaml.read(FAULTY, "bad.yaml")
     assert str(caught.value).splitlines() == [
         "bad.yaml:5:5: host 'h2': unknown site 'PRX' (did you mean 'PRG'?)",
-        "bad.yaml:6:3: hosts.h3: write a site, as 'h3: AMS' or 'h3: {site: AMS, cpus: 2}'",
+        (
+            "bad.yaml:6:3: hosts.h3: write a site, as 'h3: AMS' or 'h3: {site: AMS, cpus: 2}', "
+            "or its place, as 'h3: {coordinates: [59.91, 10.75]}'"
+        ),
         "bad.yaml:10:5: links.0.rtt: mn is no unit for it; write us, µs, ms, s, or a number alone for ms",
         "bad.yaml:11:5: links.0.bw: not known here; did you mean 'rate'?",
         "bad.yaml:12:5: the link h1-h9 ends at 'h9', which is no host of this file",

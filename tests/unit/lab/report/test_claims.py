@@ -250,9 +250,9 @@ def test_the_scorecard_has_every_claim_and_says_which_run_is_missing(tmp_path: P
     assert len([row for row in rows if row.run == run.manifest.run]) == 14, "seven claims, two runs"
     absent = next(row for row in rows if "streaming" in row.answer.text)
     assert absent.answer.verdict == OPEN
-    assert "no run of streaming; make one with 'emulate streaming'" in absent.answer.text
+    assert "no run of streaming; make one with 'lab run streaming'" in absent.answer.text
     drawn = scorecard_table(rows)
-    assert drawn.title.startswith("scorecard: 12 reproduced, 0 not reproduced")
+    assert drawn.title.startswith("claims: 12 reproduced, 0 not reproduced")
     assert all(len(row) == len(drawn.columns) for section in drawn.sections for row in section.rows)
 
 

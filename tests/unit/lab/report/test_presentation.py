@@ -100,7 +100,7 @@ def test_the_scorecard_has_the_claims_of_other_distributions(tmp_path: Path) -> 
         for runs in ([halves(tmp_path)], [])
     )
     assert (of_run.answer.verdict, missing.answer.verdict) == (REPRODUCED, OPEN)
-    assert "no run of foreign; make one with 'emulate foreign'" in missing.answer.text
+    assert "no run of foreign; make one with 'lab run foreign'" in missing.answer.text
 
 
 def test_an_experiment_that_says_nothing_of_its_samples_has_neither_tables_nor_claims(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ PART: dict[str, Any] = {
     "claims": ["one", "two"],
     "reproduced": "It is so: {one} and {two}.",
     "not reproduced": "It is not so: {found}.",
-    "tell": "'lab emulate throughput' would tell",
+    "tell": "'lab run throughput' would tell",
 }
 
 
@@ -58,14 +58,14 @@ def run(tmp_path: Path) -> StoredRun:
             OPEN,
             "all",
             OPEN,
-            "The cause cannot be told: 2 [2–2]; 'lab emulate throughput' would tell.",
+            "The cause cannot be told: 2 [2–2]; 'lab run throughput' would tell.",
         ),
         (
             REFUTED,
             OPEN,
             "some",
             OPEN,
-            "The cause cannot be told: 2 [2–2]; 'lab emulate throughput' would tell.",
+            "The cause cannot be told: 2 [2–2]; 'lab run throughput' would tell.",
         ),
         (REFUTED, REPRODUCED, "some", REPRODUCED, "It is so: 1 [1–1] (x) and 2 [2–2] (x)."),
     ],
@@ -93,9 +93,9 @@ def test_the_first_run_that_decides_answers_and_no_run_says_what_would_tell(run:
     assert part.verdict == REPRODUCED
     assert part.rows[0].run == run.manifest.run
     (part,) = answer(question, claims, [old]).parts
-    assert part.sentence == "The cause cannot be told: too few; 'lab emulate throughput' would tell."
+    assert part.sentence == "The cause cannot be told: too few; 'lab run throughput' would tell."
     (part,) = answer(question, claims, [other]).parts
-    assert part.sentence.startswith("The cause cannot be told: there is no run of throughput; 'lab emul")
+    assert part.sentence.startswith("The cause cannot be told: there is no run of throughput; 'lab run")
     assert part.evidence == ["cannot be told: claim one: there is no run of throughput"]
 
 

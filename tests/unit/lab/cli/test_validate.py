@@ -42,3 +42,15 @@ def test_validate_learns_of_further_sites(lab: Lab, tmp_path: Path) -> None:
     assert lab("validate", file)[0] == 1
     assert lab("validate", file, "--site", "OSL=59.91,10.75")[0] == 0
     assert lab("validate", file, "--site", "OSL")[2].startswith("lab: 'OSL' is no site; write NAME=LAT,LON")
+
+
+def test_limits_of_the_service_are_told_of_its_documents_and_of_others_if_asked(
+    lab: Lab, tmp_path: Path
+) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("name: net\nhosts: {a: AMS, b: BRA}\nlinks: [{between: [a, b], rate: 50}]\n")
+
+    assert lab("validate", file) == (0, f"{file}: net: 2 hosts, 1 link, at 2 sites; no faults\n", "")
+    status, _, err = lab("validate", file, "--strict")
+    assert status == 1
+    assert "capacity: link" in err

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Measure every link in both directions: round trip, rate and loss.
 
-    Needs root. Compares what was measured with what was asked. The exit status is 1 if a link is wrong.
+    Needs root. Compares what was measured with what was asked. The exit code is 1 if a link is wrong.
     'run' does the same before every experiment.
 
     Example: sudo lab calibrate linear --rate 100

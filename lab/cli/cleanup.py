@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Remove what killed labs left on this machine: containers, namespaces, links, processes.
 
-    Needs root. It removes only what a lab recorded, and nothing that somebody else made. It leaves
+    Needs root. It removes only what a lab recorded, and nothing else. It leaves
     a lab alone if its command still runs, or if it is meant to stay up. --all removes those too.
 
     Example: sudo lab cleanup

@@ -38,7 +38,7 @@ def command(
     """Check what this machine can do for the lab, and say how to get what is missing.
 
     ✓ works. ✗ is missing, and no lab can be built without it. – is missing, and something else cannot
-    be done. ? could not be checked. The exit status is 1 if there is a ✗, and 3 if there is none, but
+    be done. ? could not be checked. The exit code is 1 if there is a ✗, and 3 if there is none, but
     something that a lab needs could not be checked: run it as root.
 
     At the end it says what this machine is good for.

@@ -182,7 +182,7 @@ def as_stored(request: RunRequest) -> RunRequest:
 
 
 def _run(request: RunRequest, where: Where | None) -> int:
-    """Build, measure, show, remove; returns the exit status."""
+    """Build, measure, show, remove; returns the exit code."""
     from functools import partial
 
     from rich.console import Console
@@ -224,7 +224,7 @@ def parts(folder: Path, drawing: float, whole: float) -> str:
 
 
 def _run_attached(request: RunRequest) -> int:
-    """Measure on a lab that is up, show, and leave it up; returns the exit status."""
+    """Measure on a lab that is up, show, and leave it up; returns the exit code."""
     from lab.app.attached import measure, plan_attached
     from lab.cli.console import progress, show_results
     from lab.cli.lab_lock import changing

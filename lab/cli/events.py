@@ -21,7 +21,7 @@ def command(
         str, typer.Argument(help="A lab, or the folder of a run. Default: the only lab that is up.")
     ] = "",
     lab: LabOption = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print an object of JSON a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 1.0,
     prometheus: Annotated[
@@ -29,7 +29,7 @@ def command(
     ] = "",
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the objects.")] = False,
 ) -> None:
-    """Print what happens in a lab or a run, an object a line.
+    """Print what happens in a lab or a run, one object per line.
 
     Needs root for a lab. Without --follow it prints the present state, and ends.
 

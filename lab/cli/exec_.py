@@ -19,8 +19,8 @@ def command(
 ) -> None:
     """Run a command in a host or in an endpoint.
 
-    Needs root. The command gets this terminal's input and output, and its exit status is that of
-    this command.
+    Needs root. The command gets this terminal's input and output. 'lab exec' ends with the exit code
+    of the command.
 
     Example: sudo lab exec AMS/flannel -- ping -c 3 10.100.2.2
     """

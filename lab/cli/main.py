@@ -122,7 +122,7 @@ def _root(
 
 
 def run() -> None:
-    """Run the command line; a `LabError` becomes one line on stderr and its exit status."""
+    """Run the command line; a `LabError` becomes one line on stderr and its exit code."""
     if invoker.ids():  # root's files in the folders of modules would be in his way
         sys.dont_write_bytecode = True
     try:

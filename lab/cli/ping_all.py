@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Ping between all endpoints of each overlay, or between neighbours where there is no overlay.
 
-    Needs root. The exit status is 1 if an answer was lost.
+    Needs root. The exit code is 1 if an answer was lost.
 
     Example: sudo lab ping-all --overlay flannel
     """

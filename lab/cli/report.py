@@ -35,7 +35,7 @@ def command(
     The page is one file. For several runs of one experiment it has their ratios, with intervals,
     and the differences between their machines.
 
-    With --claims no page is written. The exit status is 3 if not one claim can be answered.
+    With --claims no page is written. The exit code is 3 if not one claim can be answered.
 
     Example: lab report results/* -o report.html
     """
@@ -61,7 +61,7 @@ def _can_draw(folder: Path) -> bool:
 
 
 def _answer(runs: Sequence[StoredRun]) -> ExitCode:
-    """Print every claim of the studies with its answer; returns the exit status."""
+    """Print every claim of the studies with its answer; returns the exit code."""
     from lab.app.request import all_claims
     from lab.cli.console import show
     from lab.report.claims import OPEN, scorecard, scorecard_table

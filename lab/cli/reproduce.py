@@ -27,8 +27,8 @@ def command(
     """Measure a packed run again on this machine, and print both results beside each other.
 
     The topology, the rate, the overlays, the cells, their order and the clock are those of the pack.
-    Tables show both runs with intervals, what of the conditions differs, and for each claim if its
-    answer is the same. The exit status is 1 if one claim has another answer, and 3 if no claim has an
+    Tables show both runs with intervals, the conditions that differ, and for each claim if its
+    answer is the same. The exit code is 1 if one claim has another answer, and 3 if no claim has an
     answer in both runs. Needs root to measure.
 
     Example: sudo lab reproduce theirs.pack.zip

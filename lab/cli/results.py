@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Check a run folder or a pack, print its tables, and write its samples for other programs.
 
-    It measures nothing and never changes the stored samples. The exit status is 1 if the folder
+    It measures nothing and never changes the stored samples. The exit code is 1 if the folder
     is not complete.
 
     Example: lab results results/multihop-… --csv

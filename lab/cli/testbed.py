@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Connect to every machine, and say what it has and what is missing.
 
-    It changes nothing. The exit status is 0 if every machine answers, and is ready or can be made
+    It changes nothing. The exit code is 0 if every machine answers, and is ready or can be made
     ready by 'prepare'.
 
     Example: lab testbed check --inventory inventory.yaml
@@ -148,7 +148,7 @@ def restore(
 ) -> None:
     """Remove everything that 'prepare' and runs put on the machines, except packages.
 
-    It lists the packages, and everything that is not as it was before. The exit status is then 1.
+    It lists the packages, and everything that is not as it was before. The exit code is then 1.
 
     Example: lab testbed restore --inventory inventory.yaml
     """

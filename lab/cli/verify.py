@@ -12,7 +12,7 @@ import typer
 def command(file: Annotated[Path, typer.Argument(metavar="PACK", help="An archive of 'lab pack'.")]) -> None:
     """Check a pack: its checksums, its format, its runs, and the answers to claims.
 
-    It prints what the pack has. The exit status is 1 if something is not as it was packed. A claim
+    It prints what the pack has. The exit code is 1 if something is not as it was packed. A claim
     that this version answers in another way is told, and is no fault.
 
     Example: lab verify theirs.pack.zip

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Show a lab or a run in the browser.
 
-    Needs root for a lab. Prints an address of this machine, with a token: who has it can look. Ends with
-    Ctrl-C. With --output, it writes a recorded run as one page that needs no server.
+    Needs root for a lab. Prints an address of this machine, with a token. Everybody who has it can look.
+    Ends with Ctrl-C. With --output, it writes a recorded run as one page that needs no server.
 
     Example: sudo lab view class
     """

@@ -113,6 +113,17 @@ def test_a_quantity_makes_lines_and_a_category_bars(tmp_path: Path) -> None:
         assert panel.title == "underlay (test)"
 
 
+def test_numbers_that_are_cases_are_bars(tmp_path: Path) -> None:
+    topology = catalog.topology(Cpu.topology)
+    run = synthetic(tmp_path, ("underlay",), experiment=Cpu(), topology=topology, values=halves)
+    chart = Cpu().charts[0]
+    (lines,), (bars,) = (
+        charts._panels(SampleView(run, one)) for one in (chart, replace(chart, categories=True))
+    )
+    assert (lines.lines, bars.lines) == (True, False)
+    assert list(bars.places) == [f"{place:g}" for place in lines.places]
+
+
 def test_what_the_links_allow_is_beside_rates_alone(tmp_path: Path) -> None:
     topology = catalog.topology("full_mesh:rate=50")
     run = synthetic(tmp_path, ("underlay",), experiment=Mesh(), topology=topology, values=halves)

@@ -73,7 +73,7 @@ def emulate(
     emit: Emit = silent,
     **request: Any,
 ) -> run_folder.StoredRun:
-    """Run an experiment on labs of its own, as ``lab emulate`` does, and return the stored run.
+    """Run an experiment on labs of its own, as ``lab run`` does, and return the stored run.
 
     Args:
         experiment: its name.
@@ -169,7 +169,7 @@ class Lab:
         daemons: ``docker``: hosts with a Docker daemon each; ``none``: light hosts, namespaces alone.
         clock: ``real``; or ``virtual``: this process then runs its script in a box, from the beginning to the
             end, prints what it prints, and exits with its status (`lab.app.virtual_script`).
-        costs: what work costs in virtual time (µs), as ``lab emulate --cost`` has it.
+        costs: what work costs in virtual time (µs), as ``lab run --cost`` has it.
         seed: what random numbers follow from in virtual time.
         emit: told of every step; see `lab.events`.
     """
@@ -352,7 +352,7 @@ class Lab:
         seed: int | None = None,
         results: str | Path = "results",
     ) -> LabExperiment:
-        """Return an experiment to be run on this lab, with its links as they are; see ``lab emulate``.
+        """Return an experiment to be run on this lab, with its links as they are; see ``lab run``.
 
         Raises:
             UnknownName: there is no such experiment.

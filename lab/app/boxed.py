@@ -75,7 +75,7 @@ def plan(request: RunRequest) -> BoxedPlan:
     """
     experiment = load_experiment(request.experiment)
     if not isinstance(experiment, BoxedExperiment):
-        raise LabError(f"{experiment.name} is measured on hosts; run 'lab emulate {experiment.name}'")
+        raise LabError(f"{experiment.name} is measured on hosts; run 'lab run {experiment.name}'")
     if request.resume is None:
         for name in request.overlays:
             if name not in experiment.overlays:

@@ -240,11 +240,11 @@ ssh:
   # jump: me@gateway.example:22
 hosts:
   AMS:
-    address: ADDRESS   # at AMS; never of a port below
+    address: ADDRESS   # of the machine at AMS, for SSH; not of a port below
     ports:   # an interface's name, its MAC address, or auto
       eth1: auto   # AMS-BRA: 192.168.1.1/24, to BRA
   BRA:
-    address: ADDRESS   # at BRA; never of a port below
+    address: ADDRESS   # of the machine at BRA, for SSH; not of a port below
     ports:   # an interface's name, its MAC address, or auto
       eth1: auto   # AMS-BRA: 192.168.1.2/24, to AMS
 """
@@ -252,7 +252,7 @@ hosts:
     graph = nx.Graph()
     graph.add_node("alone")
     assert template(Topology(graph, name="one"), "one").splitlines()[7:] == [
-        "hosts:", "  alone:", "    address: ADDRESS   # never of a port below",
+        "hosts:", "  alone:", "    address: ADDRESS   # of the machine, for SSH; not of a port below",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -59,7 +60,8 @@ def test_the_library_of_ro_crates_reads_a_pack_as_one(tmp_path: Path) -> None:
     paths = [run.path.rename(tmp_path / run.manifest.run) for run in runs]
     file = tmp_path / "x.zip"
     packing.write(paths, file, terms="https://creativecommons.org/licenses/by/4.0/")
-    crate = ROCrate(file)
+    ZipFile(file).extractall(tmp_path / "whole")  # the library would unpack it beside, and leave that
+    crate = ROCrate(tmp_path / "whole")
     assert crate.license == "https://creativecommons.org/licenses/by/4.0/"
     assert crate.datePublished.year == 2030
     files = [entity for entity in crate.data_entities if entity.type == "File"]
@@ -69,6 +71,21 @@ def test_the_library_of_ro_crates_reads_a_pack_as_one(tmp_path: Path) -> None:
     assert made["result"].id == "runs/0ther1/"
     assert made["instrument"]["name"] == "overlay-lab"
     assert {one.id for one in crate.root_dataset["mentions"]} == {"#run-5ynth1", "#run-0ther1"}
+
+
+def test_a_pack_that_was_written_or_checked_leaves_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    (beside := tmp_path / "packs").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    run = recorded_run(tmp_path / "run")
+    packing.write([run], beside / "x.zip")
+    with pack.opened(beside / "x.zip") as whole:
+        assert list(temporary.iterdir())  # it is unpacked here
+        packing.verify(whole)
+    assert not list(temporary.iterdir())
+    assert [one.name for one in beside.iterdir()] == ["x.zip"]
 
 
 def test_the_same_run_gives_the_same_bytes_at_another_place_and_time(tmp_path: Path) -> None:

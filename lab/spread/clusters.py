@@ -28,6 +28,8 @@ KINDS = "tcp://HOST:PORT, tls://HOST:PORT, local:N, ssh:FILE or slurm[:N]"
 WORKER = "lab.spread.worker.LabWorker"
 #: How long the machines of a cluster may take to join before the run begins with those that are there (s).
 JOIN = 60.0
+#: How long a scheduler that runs already may take to answer (s).
+CONNECT = 20.0
 #: Workers side by side on one machine.
 MOST_LOCAL = 64
 
@@ -95,7 +97,7 @@ class Where:
 async def _connected(address: str, security: Security | None) -> AsyncIterator[Client]:
     from distributed import Client
 
-    client = Client(address, security=security, asynchronous=True, set_as_default=False, timeout=20)
+    client = Client(address, security=security, asynchronous=True, set_as_default=False, timeout=CONNECT)
     try:
         await client
     except (OSError, TimeoutError) as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from lab.errors import LabError, RunError, UsageError
+from lab.spread import clusters
 from lab.spread.clusters import Where, processors, slurm_options, ssh_hosts, tls_config, worker_argv
 from lab.spread.security import load, make_certificates
 
@@ -77,12 +80,13 @@ def test_workers_of_one_machine_share_its_processors() -> None:
     assert argv[-2:] == ["--share-machine", "--once"]
 
 
-def test_a_scheduler_that_is_not_there_is_an_error_with_its_address() -> None:
-    import asyncio
-
+def test_a_scheduler_that_is_not_there_is_an_error_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect() -> None:
         async with Where("tcp://127.0.0.1:9").client(lambda event: None):
             pass
 
+    monkeypatch.setattr(clusters, "CONNECT", 1.0)
+    start = time.monotonic()
     with pytest.raises(LabError, match=r"tcp://127\.0\.0\.1:9 cannot be reached"):
         asyncio.run(connect())
+    assert time.monotonic() - start >= 0.9  # it may be about to start

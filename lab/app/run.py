@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, closing, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from lab.events import Emit, Event, Note, StepDone, step
 from lab.feed.recorder import recorded
 from lab.hosts import command
 from lab.hosts.command import RunCommand
+from lab.live.session import recorded_while
 from lab.measure.machine import NothingToRecord
 from lab.runs.environment import PACKAGES_FILE, boot, environment, installed
 from lab.runs.event_log import logging
@@ -102,6 +104,8 @@ async def prepare_emulated(
     target = measurable(emulation, plan.topology, plan.experiment.interval, emit)
     if request.clock == "virtual":
         target = replace(target, machine=NothingToRecord(), clock="virtual", costs=request.costs)
+    elif not request.lab:  # whose record is of what stays on it
+        target = replace(target, while_up=partial(recorded_while, emulation))
     return PreparedLab(
         replace(target, accepted=off),
         emulation.shaper.name,

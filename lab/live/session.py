@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import networkx as nx
 from lab.emulation.emulation import Emulation
 from lab.emulation.links.link import Shape, Wiring
 from lab.emulation.reconcile import Difference
-from lab.emulation.registry import DOCKER, OverlayRecord
+from lab.emulation.registry import DOCKER, OverlayRecord, read
 from lab.errors import LabError, NotObtainable, OverlayError, TopologyError, UnknownName
 from lab.events import Emit, Note, silent, step
 from lab.hosts import command
@@ -166,14 +167,7 @@ class Session:
     ) -> None:
         """Write down what an overlay is now; `mode` where it has just been put on."""
         old = next((one for one in self.lab.record.overlays if one.spec == spec), OverlayRecord(spec, ()))
-        new = replace(
-            old,
-            hosts=tuple(host.name for host in overlay.hosts),
-            mode=old.mode if mode is None else dict(mode),
-            endpoints=tuple(_plain(end) for end in ends),
-            logs=tuple(sorted({name for host in overlay.hosts for name in overlay.log_names(host)})),
-        )
-        self._replace(spec, new)
+        self._replace(spec, overlay_record(spec, overlay, ends, old.mode if mode is None else mode))
 
     def _replace(self, spec: str, *new: OverlayRecord) -> None:
         record = self.lab.record
@@ -284,6 +278,40 @@ def _parameters(shape: Shape) -> dict[str, Any]:
     usual = Shape()
     values = {key: getattr(shape, key) for key in PARAMETERS}
     return {key: value for key, value in values.items() if key == "delay" or value != getattr(usual, key)}
+
+
+def overlay_record(
+    spec: str, overlay: Overlay, ends: Iterable[Endpoint], mode: Mapping[str, str]
+) -> OverlayRecord:
+    """An overlay that is on the hosts of a lab, as the lab's record has it."""
+    return OverlayRecord(
+        spec,
+        hosts=tuple(host.name for host in overlay.hosts),
+        mode=dict(mode),
+        endpoints=tuple(_plain(end) for end in ends),
+        logs=tuple(sorted({name for host in overlay.hosts for name in overlay.log_names(host)})),
+    )
+
+
+@contextmanager
+def recorded_while(
+    lab: Emulation, spec: str, overlay: Overlay, ends: Iterable[Endpoint], mode: Mapping[str, str]
+) -> Iterator[None]:
+    """Keep an overlay in the record of its lab while this lasts, for other commands that look at the lab.
+
+    A record that cannot be written does not disturb those who measure.
+    """
+    record = lab.record
+    record.overlays = [*record.overlays, overlay_record(spec, overlay, ends, mode)]
+    with suppress(OSError):
+        record.save()
+    try:
+        yield
+    finally:
+        record.overlays = [one for one in record.overlays if one.spec != spec]
+        if read(record.lab_id) is not None:  # else another command has removed the lab
+            with suppress(OSError):
+                record.save()
 
 
 def _plain(end: Endpoint) -> dict[str, Any]:

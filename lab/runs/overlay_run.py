@@ -119,7 +119,9 @@ class OverlayRun:
             )
             try:
                 with self.phases("measuring"):
-                    await self._measure_all(sampler, tasks)
+                    await sampler.begin()
+                    with self.target.while_up(self.name, self.overlay, endpoints.values(), sampler.mode):
+                        await self._measure_all(sampler, tasks)
             finally:
                 if happened := script.record():
                     name = f"reports/{slug(self.label)}.schedule.json"
@@ -128,7 +130,6 @@ class OverlayRun:
         return sampler.mode
 
     async def _measure_all(self, sampler: Sampler, tasks: Sequence[Task]) -> None:
-        await sampler.begin()
         start = monotonic()
         for task in wanted(tasks, self.progress.done, lambda cell: self.failures[cell.key]):
             sample = self._keep(*await sampler.measure(task), monotonic() - start)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
-from lab.hosts.host import Host
+from lab.hosts.host import Endpoint, Host
 from lab.measure.link_counters import ReadCounters, no_counters
 from lab.measure.machine import MachineRecorder, Recorder
 from lab.runs.sample import Clock
 from lab.topology import Topology
+from overlays.base import Overlay
+
+#: A context in which an overlay is on the hosts: its name, itself, its endpoints, and its mode.
+WhileUp = Callable[[str, Overlay, Iterable[Endpoint], Mapping[str, str]], AbstractContextManager[None]]
 
 
 async def nothing_to_check() -> None:
     """For hosts whose links the lab does not shape."""
+
+
+def nobody_looks(
+    name: str, overlay: Overlay, endpoints: Iterable[Endpoint], mode: Mapping[str, str]
+) -> AbstractContextManager[None]:
+    """For hosts of which nobody asks what is on them."""
+    return nullcontext()
 
 
 async def no_cost() -> Mapping[str, float]:
@@ -71,6 +83,8 @@ class RunTarget:
     cost: Callable[[], Awaitable[Mapping[str, float]]] = no_cost
     #: Makes what happens to the links, anew for each overlay.
     script: Callable[[], Script] = NoScript
+    #: Lets those who look at the lab know an overlay while it is measured.
+    while_up: WhileUp = nobody_looks
     #: The clock of the hosts, and what work costs in virtual time (see `Sample`).
     clock: Clock = "real"
     costs: Mapping[str, float] = field(default_factory=dict)

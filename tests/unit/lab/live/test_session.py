@@ -13,12 +13,12 @@ import pytest
 
 from lab.emulation.links.link import Wiring
 from lab.emulation.reconcile import Difference, difference
-from lab.emulation.registry import Record, read
+from lab.emulation.registry import Record, forget, read
 from lab.errors import OverlayError, UnknownName
 from lab.events import Event, Note, StepDone
 from lab.hosts.host import Endpoint, Host
 from lab.live import session as module
-from lab.live.session import Session
+from lab.live.session import Session, recorded_while
 from lab.runs import bring_up
 from lab.topology import Topology
 from lab.util import paths
@@ -143,6 +143,26 @@ async def test_an_overlay_comes_up_as_for_a_run_and_its_record_names_its_logs(
     assert recorded.logs == ("dockerd", "spokend")
     # and another command of the lab reads it back
     assert read(lab.record.lab_id) == session.lab.record
+
+
+async def test_an_overlay_of_a_run_is_in_the_record_while_it_is_measured(lab: Lab) -> None:
+    overlay, hosts = Spoken(), tuple(lab.hosts.values())
+    await overlay.install(hosts, RING)
+    ends = [await overlay.attach(host) for host in hosts]
+    with recorded_while(lab, "spoken:a=b", overlay, ends, {"mode": "plain"}):  # type: ignore[arg-type]
+        recorded = read(lab.record.lab_id)
+        assert recorded is not None
+        (one,) = recorded.overlays
+        assert (one.spec, one.mode, len(one.endpoints)) == ("spoken:a=b", {"mode": "plain"}, 5)
+    after = read(lab.record.lab_id)
+    assert after is not None
+    assert after.overlays == []
+
+
+async def test_the_record_of_a_lab_that_was_removed_meanwhile_stays_away(lab: Lab) -> None:
+    with recorded_while(lab, "spoken", Spoken(), [], {}):  # type: ignore[arg-type]
+        forget(lab.record.lab_id)
+    assert read(lab.record.lab_id) is None
 
 
 async def test_an_overlay_takes_leave_before_and_takes_in_after(lab: Lab) -> None:

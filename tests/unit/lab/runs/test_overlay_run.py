@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -15,7 +16,7 @@ from lab.report import captions
 from lab.runs.experiment import Cell, Reading
 from lab.runs.overlay_run import RELAUNCHES
 from lab.runs.run_folder import RunFolder, read
-from tests.unit.fakes import FakeExperiment, FakeOverlay, new_folder
+from tests.unit.fakes import FakeExperiment, FakeOverlay, fake_lab, new_folder
 from tests.unit.lab.runs.test_runner import go
 
 
@@ -56,6 +57,21 @@ async def test_a_change_marks_the_sample_and_all_that_follow_in_the_other_mode(t
     assert second.changed == ["mode went from fast to slow during the sample"]
     assert third.changed == ["mode was slow, no longer fast"]
     assert any("mode went from fast to slow" in e.text for e in events if isinstance(e, Note))
+
+
+async def test_an_overlay_is_shown_while_it_is_measured_and_not_after(tmp_path: Path) -> None:
+    overlay, said = FakeOverlay(), []
+
+    @contextmanager
+    def while_up(name: str, one: object, endpoints: Any, mode: Mapping[str, str]) -> Iterator[None]:
+        assert one is overlay
+        said.append((name, sorted(end.host.name for end in endpoints), dict(mode)))
+        yield
+        said.append(("gone", overlay.told.count("uninstall")))
+
+    with new_folder(tmp_path) as folder:
+        await go(folder, overlays={"fake": overlay}, lab=replace(fake_lab(), while_up=while_up))
+    assert said == [("fake", sorted(fake_lab().hosts), {"mode": "fast"}), ("gone", 0)]
 
 
 async def test_the_result_says_that_the_mode_changed(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """A spread run whose machines only wait: the real scheduler, workers and dispatcher, in one process.
 
-    .venv/bin/python benchmarks/spread_simulation.py [--workers 16 64] [--blocks 2000] [--faults 0] …
+    .venv/bin/python benchmarks/spread_simulation.py [--workers 16 64] [--blocks 2000]
+    .venv/bin/python benchmarks/spread_simulation.py --workers 64 --blocks 1000 --second 0.005 \\
+        --faults 2000 --seeds 1 2 3 4 5
 
 Blocks take as long as recorded ones took (`docs/data`), in a time that runs faster: `--second` is how long a
 second of a block lasts. One block in fifty is a straggler and takes three times as long; machines differ by
 a tenth. Efficiency is the time of all blocks by the time of all workers: asked are 0.9 of 16 workers and 0.8
-of 64, for 2,000 blocks. With faults, workers die, lose their connection and come back, and blocks end in
-errors, until so many faults have happened; then nothing may be lost, and nothing may be there twice.
+of 64, for 2,000 blocks. With faults, blocks end in errors, and workers leave, are killed or fall silent, and
+come back, several at once, until so many faults have happened; then nothing may be lost, and nothing may be
+there twice.
 """
 
 from __future__ import annotations
@@ -21,13 +24,15 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from distributed import Client, Scheduler, Worker
+import dask
+from distributed import Client, Scheduler, Status, Worker
 
 from lab.events import silent
 from lab.runs import run_folder
@@ -40,7 +45,12 @@ DATA = Path(__file__).resolve().parents[1] / "docs" / "data"
 OVERLAYS = ("weave", "flannel", "libnetwork", "tinc", "wireguard")
 #: One block in so many is a straggler, and takes so many times as long; machines differ by a share.
 STRAGGLERS, TIMES, DIFFER = 50, 3.0, 0.1
-#: So often at most a block ends in an error of its own.
+#: The ways in which a worker goes; of so many workers, one is in trouble at a time.
+KINDS, IN_TROUBLE = ("killed", "left", "cut off"), 4
+#: After so long a silence, the scheduler gives a worker up (s).
+SILENCE = 6
+#: So many attempts at a block end in an error, until there were enough faults.
+FAILING = 0.65
 PATIENT = SpreadLimits(patience=60, failures=10**6, losses=10**6, strikes=10**6, poll=0.2)
 
 
@@ -111,7 +121,7 @@ class Simulation:
         seconds = chance.choice(self.durations) * (TIMES if chance.randrange(STRAGGLERS) == 0 else 1.0)
         seconds *= 1 + DIFFER * (random.Random(f"{self.seed}/{place.name}").random() - 0.5)
         luck = random.Random(f"{self.seed}/{block.name}/{self.attempts[block]}")
-        error = "no space left" if self._more() and luck.random() < 0.3 else ""
+        error = "no space left" if self._more() and luck.random() < FAILING else ""
         self.happened["error"] += bool(error)
         key = f"sim-{block.overlay}-{block.number}-{self.attempts[block]}"
         return key, (seconds * self.second, error), 1.0
@@ -138,7 +148,10 @@ class Simulation:
         async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
             names = [f"machine-{number:02}" for number in range(1, self.workers + 1)]
             there = {name: await self._start(scheduler.address, name) for name in names}
-            trouble = asyncio.ensure_future(self._trouble(scheduler.address, there))
+            groups = [
+                names[n :: -(-self.workers // IN_TROUBLE)] for n in range(-(-self.workers // IN_TROUBLE))
+            ]
+            trouble = asyncio.gather(*(self._trouble(scheduler.address, there, of) for of in groups))
             async with Client(scheduler.address, asynchronous=True, set_as_default=False) as client:
                 design = Design(self.of, names, self.seed)
                 start = monotonic()
@@ -153,28 +166,28 @@ class Simulation:
         more = {"nthreads": 2, "resources": {"lab": 1}, "dashboard": False}
         return await Worker(address, name=name, heartbeat_interval="5s", **more)
 
-    async def _trouble(self, address: str, there: dict[str, Worker]) -> None:
-        """Let workers die and come back, one after the other, until there were enough faults."""
-        chance = random.Random(f"{self.seed}/trouble")
-        while self._more():
-            await asyncio.sleep(0.3 * self.second * chance.random())
-            name = chance.choice(sorted(there))
-            kind = chance.choice(("killed", "left", "cut off"))
-            self.happened[kind] += 1
-            worker = there[name]
-            if kind == "left":
-                await worker.close(timeout=0.5)
-            elif kind == "killed":
-                await worker.close(timeout=0, executor_wait=False, reason="killed")
-            else:
-                worker.batched_stream.comm.abort()
-                await worker.finished()
-            for _ in range(100):
-                try:
-                    there[name] = await self._start(address, name)
-                    break
-                except (ValueError, OSError, RuntimeError):  # the scheduler still has the old one
-                    await asyncio.sleep(0.05)
+    async def _trouble(self, address: str, there: dict[str, Worker], names: Sequence[str]) -> None:
+        """Let these workers go, one after the other, until there were enough faults; and let them come back.
+
+        Others end as well, when this machine is so busy that the scheduler takes them for silent.
+        """
+        chance = random.Random(f"{self.seed}/trouble/{names[0]}")
+        while True:
+            await asyncio.sleep(max(self.durations) * self.second * chance.random())
+            name, kind = chance.choice(names), chance.choice(KINDS)
+            if self._more():
+                self.happened[kind] += 1
+                await go(there[name], kind)
+            for ended in [one for one in names if there[one].status == Status.closed]:
+                there[ended] = await self._back(address, ended)
+
+    async def _back(self, address: str, name: str) -> Worker:
+        """Start a worker again, as soon as the scheduler has forgotten the one of that name."""
+        while True:
+            try:
+                return await self._start(address, name)
+            except (ValueError, OSError, RuntimeError):
+                await asyncio.sleep(0.1)
 
     @property
     def efficiency(self) -> float:
@@ -197,13 +210,30 @@ class Simulation:
         )
 
 
+async def go(worker: Worker, kind: str) -> None:
+    """Let a worker go: in order; with all its connections, as at the end of its process; or by silence.
+
+    A silent one goes on to measure, until the scheduler gives it up.
+    """
+    if kind == "cut off":
+        worker.periodic_callbacks["heartbeat"].stop()
+        await worker.finished()
+        return
+    if kind == "killed":
+        for comm in (worker.batched_stream.comm, *worker._comms):  # noqa: SLF001  as the kernel would
+            comm.abort()
+    await worker.close(timeout=0.5, executor_wait=False)
+
+
 def simulate(
     workers: int, count: int, durations: Sequence[float], second: float, faults: int = 0, seed: int = 1
 ) -> Simulation:
     """Return a run of `count` blocks on so many workers."""
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     wanted = blocks(OVERLAYS, count // len(OVERLAYS), seed)
-    return asyncio.run(Simulation(workers, wanted, durations, second, faults, seed).run())
+    patience = f"{SILENCE if faults else 300}s"
+    with dask.config.set({"distributed.scheduler.worker-ttl": patience}):
+        return asyncio.run(Simulation(workers, wanted, durations, second, faults, seed).run())
 
 
 def main() -> int:
@@ -212,22 +242,30 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=2000)
     parser.add_argument("--second", type=float, default=0.04)
     parser.add_argument("--faults", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     asked = parser.parse_args()
-    status, durations = 0, recorded()
-    for workers in asked.workers:
-        done = simulate(workers, asked.blocks, durations, asked.second, asked.faults, asked.seed)
-        faults = ", ".join(f"{n} {kind}" for kind, n in sorted(done.happened.items()) if n) or "no faults"
+    status, durations, happened = 0, recorded(), Counter[str]()
+    for workers, seed in product(asked.workers, asked.seeds):
+        done = simulate(workers, asked.blocks, durations, asked.second, asked.faults, seed)
+        happened += done.happened
         print(
-            f"{workers} workers: {len(done.stored)} blocks in {done.seconds:.1f} s, efficiency "
-            f"{done.efficiency:.3f}, overlays differ by {done.imbalance()} on a machine at most; {faults}; "
-            f"{len(done.faulty())} lost or doubled",
+            f"{workers} workers, seed {seed}: {len(done.stored)} blocks in {done.seconds:.1f} s, efficiency "
+            f"{done.efficiency:.3f}, overlays differ by {done.imbalance()} on a machine at most; "
+            f"{in_words(done.happened)}; {len(done.faulty())} lost or doubled",
             flush=True,
         )
         for words in done.faulty()[:10]:
             print(f"    {words}")
         status |= bool(done.faulty() or done.given_up)
+    if len(asked.seeds) > 1:
+        print(f"in all: {in_words(happened)}")
     return status
+
+
+def in_words(happened: Counter[str]) -> str:
+    """Return how many faults there were, and of which kinds."""
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(happened.items()) if n)
+    return f"{happened.total()} faults ({kinds})" if kinds else "no faults"
 
 
 if __name__ == "__main__":

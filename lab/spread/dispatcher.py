@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How often the scheduler is asked which workers it has (s), and how long it may take to answer (s).
 POLL, ANSWER = 1.0, 30.0
+#: When a result is asked for again that could not be had from its worker (s).
+AGAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Dispatcher:
         try:
             key, future = await self._ask(block, place, key)
             # Dask goes on to wait for a result that was lost with its worker, also when it is cancelled
-            result = asyncio.ensure_future(_result(future))
+            result = asyncio.ensure_future(result_of(self._client, future))
             gone = asyncio.ensure_future(place.gone.wait())
             try:
                 await asyncio.wait([result, gone], return_when=asyncio.FIRST_COMPLETED)
@@ -313,8 +315,25 @@ class Dispatcher:
             self._design.give_back(block, place.name, elsewhere=False)
 
 
-async def _result(future: Future[Any]) -> Any:
-    return await future
+async def result_of(client: Client, future: Future[Any]) -> Any:
+    """Return the result of a task. When its worker is lost meanwhile, this waits until it is cancelled.
+
+    Each result is fetched by itself. To await the task is to fetch several at once, and in Dask no more than
+    five times at a time: all would wait for one on a lost machine, and end when that one is cancelled.
+
+    Raises:
+        CancelledError: of `concurrent.futures`; the scheduler let the task go.
+    """
+    assert client.scheduler is not None
+    while True:
+        await future.exception()  # waits for its end only
+        if future.status in ("error", "cancelled"):
+            return await future
+        if future.status == "finished":
+            answer = await client.scheduler.gather(keys=[future.key])
+            if answer["status"] == "OK":
+                return answer["data"][future.key]
+        await asyncio.sleep(AGAIN)
 
 
 async def workers(client: Client) -> dict[str, str]:

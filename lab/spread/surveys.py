@@ -13,7 +13,7 @@ from lab.errors import RunError
 from lab.events import Emit, Note
 from lab.spread import tasks
 from lab.spread.clusters import JOIN
-from lab.spread.dispatcher import POLL, workers
+from lab.spread.dispatcher import POLL, result_of, workers
 from lab.spread.machine import differences
 from lab.spread.messages import Inquiry, WorkerMachine, read
 from lab.util.version import version
@@ -73,7 +73,7 @@ class Surveys:
             )
             try:
                 async with asyncio.timeout(JOIN):
-                    answer = await task
+                    answer = await result_of(self.client, task)
             except TimeoutError:
                 raise RunError(
                     f"the worker {address} did not describe its machine within {JOIN:g} s"

@@ -12,7 +12,7 @@ from lab.errors import RunError
 from lab.events import Event, Note
 from lab.runs.plan import blocks
 from lab.spread.design import Design
-from lab.spread.dispatcher import Dispatcher, SpreadLimits
+from lab.spread.dispatcher import Dispatcher, SpreadLimits, result_of
 
 DURATIONS = (20.0, 25.0, 30.0, 90.0, 100.0)
 
@@ -30,6 +30,30 @@ def test_nothing_is_lost_or_doubled_over_faults() -> None:
     assert sum(done.happened.values()) >= 20  # a slow machine has measured all before the rest happens
     assert len([kind for kind, n in done.happened.items() if n]) >= 3
     assert done.faulty() == []
+
+
+async def test_results_on_a_machine_that_does_not_answer_delay_no_other() -> None:
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
+        deaf, other = [await Worker(scheduler.address, name=n, dashboard=False) for n in ("deaf", "other")]
+        async with Client(scheduler.address, asynchronous=True, set_as_default=False) as client:
+            lost = [client.submit(int, n, workers=[deaf.address], pure=False) for n in range(8)]
+            for future in lost:
+                await future.exception()  # they are done, and their results lie there
+            deaf.stop()
+            asked = [asyncio.ensure_future(result_of(client, future)) for future in lost]
+            await asyncio.sleep(0.2)
+            there = asyncio.ensure_future(
+                result_of(client, client.submit(int, 7, workers=[other.address], pure=False))
+            )
+            await asyncio.sleep(0.1)
+            asked[0].cancel()
+            assert await asyncio.wait_for(there, 10) == 7
+            assert not any(task.done() for task in asked[1:])
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        await deaf.close(timeout=1)
+        await other.close(timeout=1)
 
 
 async def run_on(count: int, limits: SpreadLimits, seen: list[Event], **more: int) -> None:

@@ -84,8 +84,9 @@ class Files(SimpleHTTPRequestHandler):
         self.wfile.write(PAGE)
 
 
-def processor_ms() -> float:
-    """Processor time of all processes below this one that have not ended (ms)."""
+def processor_ms(above: int = 0) -> float:
+    """Processor time of all processes below one (0: this one) that have not ended (ms)."""
+    above = above or os.getpid()
     found: dict[int, tuple[int, int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -95,9 +96,9 @@ def processor_ms() -> float:
         found[int(path.parent.name)] = (int(words[1]), int(words[11]) + int(words[12]))
 
     def is_below(pid: int) -> bool:
-        while pid in found and (pid := found[pid][0]) != os.getpid():
+        while pid in found and (pid := found[pid][0]) != above:
             pass
-        return pid == os.getpid()
+        return pid == above
 
     return sum(ticks for pid, (_, ticks) in found.items() if is_below(pid)) * 1000 / os.sysconf("SC_CLK_TCK")
 

@@ -1,11 +1,13 @@
 """What it costs to look at a lab: CPU of the feed with a page open, its size, and what it does to samples.
 
-sudo .venv/bin/python benchmarks/view.py [--parts cost,size,disturb] [--samples 50] [--seconds 1]
+sudo .venv/bin/python benchmarks/view.py [--parts cost,size,browser,disturb] [--samples 50] [--seconds 1]
 
 cost     CPU of `lab view` and of the wire, with a page open and without, alternately: six hosts, and a
          hundred, without Docker. Aimed at: at most 2 % and 5 % of a core more with the page.
 size     bytes a second of the feed of 2,000 links of which every one has news. The counters are made up,
          all else is the product's code. Aimed at: below 200 kB/s.
+browser  CPU of a headless Chromium that has the page of these labs open, without a graphics card: all its
+         processes, and not those of the lab. No aim: it may run on another machine.
 disturb  as many samples with a page open as without, in random order, on two hosts. The feed goes on
          asking while they are measured, which it does not do in a run. Aimed at: no smaller share of
          valid samples with the page, by more than chance explains (Fisher's exact test, 5 %).
@@ -32,6 +34,7 @@ from typing import Any
 # overlays.py beside this file has the name of a package, and a script's folder comes first
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.page import processor_ms
 from lab import catalog
 from lab.app.request import load_experiment
 from lab.app.trial import trial
@@ -47,6 +50,7 @@ from lab.runs.experiment import Cell
 from lab.runs.sample import Sample
 from lab.util.signals import cancel_on_signal
 from overlays.registry import parse
+from tests.integration import browser
 from topologies.point_to_point import topology
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -67,10 +71,10 @@ class Viewer:
         argv = [sys.executable, "-m", "lab", "view", lab]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        address = self.process.stdout.readline().strip()
-        if not address:
+        self.address = self.process.stdout.readline().strip()
+        if not self.address:
             raise SystemExit("view: the server did not start")
-        self._host, _, self._token = address.removeprefix("http://").partition("/?token=")
+        self._host, _, self._token = self.address.removeprefix("http://").partition("/?token=")
         self.bytes = 0
 
     @contextmanager
@@ -152,6 +156,39 @@ def _cost(viewer: Viewer, wire: Sequence[int], hosts: int, links: int) -> bool:
         f"    {median(size) / 1e3:.1f} kB/s; aim {AIMS[hosts]:g} %: {_word(more <= AIMS[hosts])}", flush=True
     )
     return more <= AIMS[hosts]
+
+
+async def browsing(name: str, hosts: int) -> None:
+    """Print what a browser uses that has the page of a lab open."""
+    async with Emulation(catalog.topology(name), name=f"bench-{os.getpid()}", daemons="none") as lab:
+        viewer = await asyncio.to_thread(Viewer, lab.name)
+        try:
+            rows = await asyncio.to_thread(_browsing, viewer)
+        finally:
+            viewer.end()
+    words = ", ".join(f"{row:.1f}" for row in rows)
+    print(f"{hosts} hosts: the browser itself uses {median(rows):.1f} % of a core ({words})", flush=True)
+
+
+def _browsing(viewer: Viewer) -> list[float]:
+    """Return the CPU of a browser with the page open in each window, percent of a core."""
+    found, others = [], children()
+    with browser.browser() as tab:
+        [pid] = children() - others
+        tab.open(viewer.address)
+        time.sleep(5)
+        for _ in range(WINDOWS):
+            before, start = cpu_seconds(pid) + processor_ms(pid) / 1000, time.monotonic()
+            time.sleep(WINDOW)
+            now = cpu_seconds(pid) + processor_ms(pid) / 1000
+            found.append(100 * (now - before) / (time.monotonic() - start))
+    return found
+
+
+def children() -> set[int]:
+    """Return the processes that this one started."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for one in lists for pid in one.read_text().split()}
 
 
 class BusyLinks(LinkWatch):
@@ -281,7 +318,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--parts", default="cost,size,disturb")
+    parser.add_argument("--parts", default="cost,size,browser,disturb")
     parser.add_argument("--samples", type=int, default=50, help="with a page, and as many without")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each sample")
     parser.add_argument("--rate", type=float, default=50.0, help="of the link, Mbit/s")
@@ -298,6 +335,9 @@ def main() -> None:
         if "cost" in parts:
             met.append(asyncio.run(cancel_on_signal(cost("linear", 6))))
             met.append(asyncio.run(cancel_on_signal(cost("grid:rows=10,columns=10", 100))))
+        if "browser" in parts:
+            asyncio.run(cancel_on_signal(browsing("linear", 6)))
+            asyncio.run(cancel_on_signal(browsing("grid:rows=10,columns=10", 100)))
         if "disturb" in parts:
             asyncio.run(cancel_on_signal(disturb(asked, found)))
     except asyncio.CancelledError:

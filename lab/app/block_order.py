@@ -37,6 +37,7 @@ class BlockOrder(BaseModel):
     clock: Clock
     daemons: Literal["docker", "none"]
     shaper: Literal["auto", "netem", "wire"] = "auto"
+    record: bool = True
 
     @classmethod
     def of(cls, request: RunRequest, plan: RunPlan, overlay: str, seed: int) -> BlockOrder:
@@ -55,6 +56,7 @@ class BlockOrder(BaseModel):
             clock=request.clock,
             daemons="none" if plan.daemons == "none" or virtual else "docker",
             shaper="netem" if virtual else _shaper(request.shaper),
+            record=request.record,
         )
 
     @classmethod
@@ -97,6 +99,7 @@ class BlockOrder(BaseModel):
             on_fallback=self.on_fallback,
             accept_links=self.accept_links,
             seed=self.seed,
+            record=self.record,
         )
         return request, plan
 

@@ -22,7 +22,7 @@ from lab.app.request import RunPlan, RunRequest
 from lab.app.run import open_folder
 from lab.errors import RunError
 from lab.events import Emit, Event, Note, SampleDone, SampleStarted
-from lab.feed.recorder import recorded
+from lab.feed.recorder import Told, recorded
 from lab.report import captions
 from lab.runs import run_folder
 from lab.runs.event_log import logging
@@ -45,7 +45,7 @@ def folder_of(block: Block, run: Path) -> Path:
 @contextmanager
 def opened(
     request: RunRequest, plan: RunPlan, manifest: Manifest, emit: Emit
-) -> Iterator[tuple[RunFolder, Emit]]:
+) -> Iterator[tuple[RunFolder, Told]]:
     """Open the folder of a run and record the run; yields the folder, and an `Emit` that records events."""
     with open_folder(request, manifest, emit) as folder:
         emit(Note(f"results go to {folder.path}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Stop
 from threading import Lock, Thread
@@ -52,6 +53,11 @@ class RunRecorder:
         if self._watch is None:
             self._flush()
 
+    def show(self, objects: Sequence[Plain]) -> None:
+        """Record objects of labs that are not on this machine."""
+        self._write(objects)
+        self._flush()
+
     def stop(self, state: str) -> None:
         """End the recording with the state of the run."""
         self._over.set()
@@ -88,10 +94,28 @@ class RunRecorder:
                 self._recording.flush()
 
 
+@dataclass(frozen=True)
+class Told:
+    """An `Emit` that a run's recording is told of as well; `recorder` is None for a run without one."""
+
+    emit: Emit
+    recorder: RunRecorder | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self.recorder is not None:
+            self.recorder.hear(event)
+        self.emit(event)
+
+    def show(self, objects: Sequence[Plain]) -> None:
+        """Show objects of labs on other machines to those who look at the run."""
+        if self.recorder is not None:
+            self.recorder.show(objects)
+
+
 @contextmanager
 def recorded(
     folder: RunFolder, cells: Sequence[Cell], lab: str, emit: Emit, *, measure: bool
-) -> Iterator[Emit]:
+) -> Iterator[Told]:
     """Record a run while this lasts; yields an `Emit` that is told of everything.
 
     A run that cannot be recorded is measured all the same, and a note says why.
@@ -107,18 +131,13 @@ def recorded(
         recorder = _recorder(folder, cells, lab if measure else "")
     except (LabError, OSError) as error:
         emit(Note(f"this run is not recorded: {error}"))
-        yield emit
+        yield Told(emit)
         return
-
-    def both(event: Event) -> None:
-        recorder.hear(event)
-        emit(event)
-
     recorder.start()
     state = "failed"
     try:
         with _named(lab, folder.path):
-            yield both
+            yield Told(emit, recorder)
         state = "done" if folder.manifest.complete else "failed"
     except asyncio.CancelledError:
         state = "interrupted"

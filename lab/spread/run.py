@@ -24,6 +24,7 @@ from lab.app.request import RunPlan, RunRequest
 from lab.app.run import begun_as_asked, seed_of
 from lab.errors import RunError
 from lab.events import Emit, Note, SampleDone, from_json
+from lab.feed.recorder import Told
 from lab.runs import run_folder
 from lab.runs.manifest import MachineState, Manifest
 from lab.runs.plan import Block
@@ -34,6 +35,7 @@ from lab.spread import tasks
 from lab.spread.clusters import Where
 from lab.spread.design import Design
 from lab.spread.dispatcher import ANSWER, Dispatcher, Place, workers
+from lab.spread.lab_news import MachineLabs
 from lab.spread.messages import Done, Work, WorkerMachine, read, unpack_folder, unpack_sample
 from lab.spread.surveys import Surveys, inquiry, most_common, unfit
 from lab.util.files import make_folder
@@ -95,11 +97,12 @@ class SpreadRun(BlockRun):
         request: RunRequest,
         plan: RunPlan,
         folder: RunFolder,
-        emit: Emit,
+        told: Told,
         surveys: Surveys,
         reference: WorkerMachine,
     ) -> None:
-        super().__init__(request, plan, folder, emit)
+        super().__init__(request, plan, folder, told)
+        self._labs = MachineLabs(told.show)
         self._surveys, self._reference = surveys, reference
         self._topic = f"lab-{folder.manifest.run}"
         self._current: dict[str, tuple[Block, str]] = {}
@@ -256,6 +259,7 @@ class SpreadRun(BlockRun):
         self._current = {key: one for key, one in self._current.items() if one[0] != block}
         self._done -= self._streamed.pop(block, 0)
         self._wall.pop(block, None)
+        self._labs.gone(place.name)
         self._put_aside(block)
 
     def _put_aside(self, block: Block) -> None:
@@ -283,16 +287,24 @@ class SpreadRun(BlockRun):
         return f"machine {machine}"
 
     def _message(self, received: tuple[float, Any]) -> None:
-        """Take a message of a worker: an event, or a sample, which is put on disk at once."""
+        """Take a message of a worker: an event, news of its lab, or a sample, which is put on disk."""
         message = received[1]
-        block, _ = self._current.get(message.get("key", ""), (None, ""))
+        block, machine = self._current.get(message.get("key", ""), (None, ""))
         if block is None:
             return  # of an attempt that was given up
         if "sample" in message:
             self._write_down(block, bytes(message["sample"]))
+        elif "lab" in message:
+            self._show(machine, bytes(message["lab"]))
         elif event := from_json(str(message.get("event", ""))):
             self._streamed[block] += isinstance(event, SampleDone)
             self.heard(block, event)
+
+    def _show(self, machine: str, data: bytes) -> None:
+        try:
+            self._labs.take(machine, data)
+        except RunError as error:
+            self._emit(Note(str(error)))
 
     def _write_down(self, block: Block, data: bytes) -> None:
         try:

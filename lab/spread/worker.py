@@ -24,6 +24,7 @@ from lab.errors import MachineError, RunError
 from lab.events import Event, SampleDone, from_json, to_json
 from lab.runs.run_folder import SAMPLES, slug
 from lab.spread import machine, session
+from lab.spread.lab_news import EVERY, LabNews
 from lab.spread.messages import Done, Inquiry, Work, pack_folder, pack_sample, read
 from lab.spread.restricted import REFUSED, restrict
 from lab.util import paths
@@ -146,6 +147,7 @@ class LabWorker(Worker):
 
         wanted = asyncio.ensure_future(self._while_wanted(asked.key))
         work = asyncio.ensure_future(process.carry_out(call, tell))
+        news = asyncio.ensure_future(self._tell_of_lab(asked, call.folder))
         stays = False
         try:
             await asyncio.wait([wanted, work], return_when=asyncio.FIRST_COMPLETED)
@@ -155,12 +157,21 @@ class LabWorker(Worker):
             stays = not boxed and not ended.error
             return ended
         finally:
-            wanted.cancel()
-            work.cancel()
-            await asyncio.gather(wanted, work, return_exceptions=True)
+            for task in (wanted, work, news):
+                task.cancel()
+            await asyncio.gather(wanted, work, news, return_exceptions=True)
             if not stays:
                 await process.leave()
                 self._session = None if self._session is process else self._session
+
+    async def _tell_of_lab(self, asked: Work, folder: Path) -> None:
+        """Tell the client now and then what is new in the lab; trouble with that does not concern samples."""
+        news, packed = LabNews(folder), b""
+        with suppress(OSError, RunError):
+            while True:
+                await asyncio.sleep(EVERY if packed else LOOK)
+                if packed := await asyncio.to_thread(news.more):
+                    self.log_event(asked.topic, {"key": asked.key, "lab": packed})
 
     async def _while_wanted(self, key: str) -> None:
         """Return when the scheduler has forgotten a task, because its client let it go."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from lab.emulation.ownership import LabState, Process, labs
+from lab.feed.named import RunSource
 from lab.runs import run_folder
 from tests.paths import ROOT
 
@@ -114,3 +115,7 @@ def test_a_worker_that_is_killed_with_its_lab_returns_and_removes_the_rest(progr
     assert run.manifest.machines["two"].calibration
     page = (run.path / "report.html").read_text()
     assert f"machines of run {run.manifest.run}" in page
+
+    seen = [one for one in RunSource(run.path).look() if "lab" in one]
+    assert {one["kind"] for one in seen if one["lab"] == "two"} >= {"lab", "links", "host", "overlay"}
+    assert {one["overlay"] for one in seen if one["kind"] == "overlay"} == {"underlay"}

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from lab.app import in_box
 from lab.events import Note, SampleDone
+from lab.feed.objects import Plain
+from lab.feed.recording import RecordingFile
+from lab.feed.watch import stamped
 from lab.runs.run_folder import RunFolder
 from lab.runs.runner import described
 from lab.runs.sample import Sample, Verdict
@@ -22,6 +25,20 @@ from tests.unit.fakes import manifest
 
 #: How long a sample takes (s).
 SECONDS = 0.02
+
+
+HOST = {
+    "host": "AMS",
+    "up": True,
+    "daemons": [],
+    **dict.fromkeys(("cpu_percent", "cpu_quota_percent", "memory_bytes", "memory_limit_bytes")),
+}
+
+
+def made_up_lab(name: str) -> Plain:
+    """Return a lab of one host."""
+    topology = {"name": "point", "hosts": [{"name": "AMS"}], "links": []}
+    return stamped("lab", lab=name, state="up", topology=topology, shaper="wire", clock="real")
 
 
 def trouble(seed: int) -> str:
@@ -42,6 +59,9 @@ def measure(call: Call) -> None:
     inner = manifest(run="inner", overlays={}, complete=True, shaper="netem")
     state = os.environ.get("LAB_TEST_VERDICT", "valid")
     with RunFolder.create(request.results, inner) as folder:
+        seen = RecordingFile(folder.path)
+        seen.write([made_up_lab("its-own-name"), stamped("host", lab="its-own-name", **HOST)])
+        seen.flush()
         say(Note(f"this is process {os.getpid()}"))
         folder.manifest.overlays = {
             name: described(overlay).model_copy(update={"state": "ok"})

@@ -11,6 +11,7 @@ import os
 import sys
 
 from lab.spread import machine, session
+from lab.spread import worker as worker_module
 from lab.spread.messages import Inquiry, WorkerMachine
 from lab.spread.worker import LabWorker
 from lab.util.version import version
@@ -34,6 +35,7 @@ async def describe(name: str, inquiry: Inquiry) -> WorkerMachine:
 async def main(address: str, name: str, folder: str) -> None:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     machine.describe = describe
+    worker_module.EVERY = 0.05
     other = os.environ.get("LAB_TEST_SESSION")  # of a benchmark
     session.ARGV = (sys.executable, "-m", "tests.unit.lab.spread.fake_session")
     session.ARGV = (sys.executable, other, "pretend") if other else session.ARGV

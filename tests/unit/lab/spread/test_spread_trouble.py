@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from lab.app.request import plan_run
+from lab.feed.named import RunSource
+from lab.feed.recording import NAME
 from lab.runs import run_folder
 from lab.runs.run_folder import StoredRun
 from tests.unit.lab.spread.fake_client import request
@@ -58,6 +60,34 @@ def test_a_run_over_two_machines_has_every_sample_once_and_says_who_measured(fle
     order = [(s.overlay, s.bring_up) for s in run.samples]
     assert order == sorted(order, key=order.index)  # block by block
     assert not list((run.path / "blocks").glob("*.jsonl"))
+
+
+def test_the_labs_of_workers_are_shown_with_the_run(fleet: Fleet) -> None:
+    fleet.trouble.write_text("100 hang\n")
+    for name in ("a", "b"):
+        fleet.worker(name, LAB_TEST_SECONDS="0.3")
+    fleet.joined("a", "b")
+    fleet.client(2)
+    fleet.until(lambda: (fleet.run() / NAME).exists(), "recording")
+    source = RunSource(fleet.run())
+    seen: dict[str, set[str]] = {"a": set(), "b": set()}
+
+    def look() -> bool:
+        for one in source.look():
+            if one["kind"] in ("lab", "host"):
+                seen[one["lab"]].add(one.get("state", one["kind"]))
+        return all(kinds >= {"up", "host"} for kinds in seen.values())
+
+    fleet.until(look, "labs of both workers, while they measure")
+    stream = fleet.until(lambda: list((fleet.run() / "blocks").glob("*.1.samples.jsonl")), "sample on disk")
+    claim = stream[0].with_name(stream[0].name.replace("samples.jsonl", "claim.json"))
+    fleet.until(lambda: fleet.trouble.read_text() == "", "block that hangs")
+    hung = json.loads(claim.read_text())["machine"]
+    fleet.kill(hung)
+    assert fleet.status() == 0, fleet.output("client")
+    look()
+    assert "gone" in seen[hung]
+    check(fleet.run(), 2)
 
 
 def test_a_killed_worker_s_block_is_measured_elsewhere(fleet: Fleet) -> None:

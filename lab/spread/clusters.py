@@ -8,8 +8,9 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,8 @@ WORKER = "lab.spread.worker.LabWorker"
 JOIN = 60.0
 #: How long a scheduler that runs already may take to answer (s).
 CONNECT = 20.0
+#: How long a scheduler on another machine stays without work (s).
+UNUSED = 900.0
 #: Workers side by side on one machine.
 MOST_LOCAL = 64
 
@@ -228,7 +231,7 @@ async def _ssh(on: str, security: Security | None) -> AsyncIterator[tuple[str, S
                 connect_options=connect,
                 worker_class=WORKER,
                 remote_python=asked.python,
-                scheduler_options={"protocol": protocol, "dashboard": False},
+                scheduler_options=scheduler_options(asked, protocol),
                 worker_options={"protocol": protocol},
                 security=security,
                 asynchronous=True,
@@ -241,6 +244,18 @@ async def _ssh(on: str, security: Security | None) -> AsyncIterator[tuple[str, S
             yield cluster.scheduler_address, security, len(asked.hosts)
         finally:
             await _close(cluster)
+
+
+def scheduler_options(asked: SshHosts, protocol: str) -> dict[str, Any]:
+    """Return what the scheduler is given. It listens at its address, where that and no name is given.
+
+    By itself, Dask takes the address from the way to the internet, and names 127.0.0.1 where there is none.
+    A scheduler without work ends after a time: SSH does not end it where the connection is lost.
+    """
+    always = {"protocol": protocol, "dashboard": False, "idle_timeout": f"{UNUSED:g}s"}
+    with suppress(ValueError):
+        return {**always, "host": str(ip_address(asked.scheduler or asked.hosts[0]))}
+    return always
 
 
 async def _close(cluster: SpecCluster) -> None:

@@ -316,7 +316,7 @@ class Dispatcher:
 
 
 async def result_of(client: Client, future: Future[Any]) -> Any:
-    """Return the result of a task. When its worker is lost meanwhile, this waits until it is cancelled.
+    """Return the result of a task. When its worker is lost, this waits until it is cancelled.
 
     Each result is fetched by itself. To await the task is to fetch several at once, and in Dask no more than
     five times at a time: all would wait for one on a lost machine, and end when that one is cancelled.

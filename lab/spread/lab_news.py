@@ -27,7 +27,7 @@ EVERY, LARGEST = 5.0, 16 << 20
 
 
 class LabNews:
-    """Reads the lab of a block while that is measured; there is none where nothing is recorded."""
+    """Reads the lab of a block from the recording of that, while it grows."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

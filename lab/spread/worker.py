@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any
 
 from distributed import Worker
+from distributed.comm import get_local_address_for
 
 from lab.app import in_box, virtual
 from lab.errors import MachineError, RunError
@@ -40,6 +41,8 @@ LINE = 2**20
 class LabWorker(Worker):
     """A worker of Dask that measures blocks of the lab, and does nothing else.
 
+    It listens at the address from which it reaches the scheduler, also where there is no way to the internet.
+
     Args:
         address: of the scheduler.
         folder: where blocks lie until the client has them; below the lab's own folder by default.
@@ -50,7 +53,8 @@ class LabWorker(Worker):
         restrict()
         cpus = len(os.sched_getaffinity(0))
         fixed = {"nthreads": cpus + 2, "resources": {LAB: 1}, "dashboard": False}
-        more = {"dashboard_address": "127.0.0.1:0", **more}
+        facing = get_local_address_for(address).rpartition("/")[2].strip("[]")
+        more = {"dashboard_address": "127.0.0.1:0", "host": facing, **more}
         super().__init__(address, **{"name": machine.default_name(), **more, **fixed})
         for name in REFUSED:
             self.handlers.pop(name, None)

@@ -6,12 +6,22 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.errors import LabError, RunError, UsageError
 from lab.spread import clusters
-from lab.spread.clusters import Where, processors, slurm_options, ssh_hosts, tls_config, worker_argv
+from lab.spread.clusters import (
+    SshHosts,
+    Where,
+    processors,
+    scheduler_options,
+    slurm_options,
+    ssh_hosts,
+    tls_config,
+    worker_argv,
+)
 from lab.spread.security import load, make_certificates
 
 
@@ -46,6 +56,15 @@ def test_a_list_of_machines_is_read_and_checked(tmp_path: Path) -> None:
             ssh_hosts(file)
     with pytest.raises(RunError, match="cannot be read as a list of machines"):
         ssh_hosts(tmp_path / "none.yaml")
+
+
+def test_a_scheduler_by_ssh_listens_at_its_address_and_not_at_a_name() -> None:
+    def host(**asked: Any) -> Any:
+        return scheduler_options(SshHosts(**asked), "tls://").get("host")
+
+    assert host(hosts=["192.0.2.1", "b"]) == "192.0.2.1"
+    assert host(hosts=["a"], scheduler="2001:db8::1") == "2001:db8::1"
+    assert host(hosts=["a", "192.0.2.1"]) is None  # a name may mean 127.0.1.1 on its own machine
 
 
 def test_a_job_of_slurm_starts_a_worker_of_the_lab_with_the_certificates(tmp_path: Path) -> None:

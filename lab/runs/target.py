@@ -26,7 +26,7 @@ async def nothing_to_check() -> None:
 def nobody_looks(
     name: str, overlay: Overlay, endpoints: Iterable[Endpoint], mode: Mapping[str, str]
 ) -> AbstractContextManager[None]:
-    """Show it to no one: the context for hosts without a record."""
+    """For hosts of a lab that has no record."""
     return nullcontext()
 
 

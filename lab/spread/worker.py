@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any
 
 from distributed import Worker
-from distributed.comm import get_local_address_for
+from distributed.comm.addressing import get_local_address_for
 
 from lab.app import in_box, virtual
 from lab.errors import MachineError, RunError

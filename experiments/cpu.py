@@ -104,6 +104,14 @@ class Cpu(Traffic):
             y_label="received, Mbit/s",
             series=(Series("TCP", TCP, "received_mbps"), Series("UDP", UDP, "received_mbps")),
         ),
+        Chart(
+            name="fig11-cpu-sent",
+            title="Throughput while stress-ng runs, the sender's view that 2016 plotted",
+            x=("stress",),
+            x_label="% of the time that stress-ng runs",
+            y_label="sent, Mbit/s",
+            series=(Series("TCP", TCP, "sent_mbps"), Series("UDP", UDP, "sent_mbps")),
+        ),
     )
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:

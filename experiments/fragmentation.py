@@ -147,6 +147,15 @@ class Fragmentation(Traffic):
             under=bytes_of_data,
             note="ufo, which the thesis switched, is gone from Linux since 4.14; gso and tso were switched",
         ),
+        Chart(
+            name="fig13-fragmentation-sent",
+            title="UDP by fragments, the sender's view that 2016 plotted",
+            x=("fragments",),
+            x_label="packets per datagram: bytes of data",
+            y_label="sent, Mbit/s",
+            series=tuple(Series(f"offload {s}", UDP, "sent_mbps", {"offload": s}) for s in reversed(STATES)),
+            under=bytes_of_data,
+        ),
     )
 
     async def measure(self, cell: Cell, endpoints: Mapping[str, Endpoint]) -> Reading:

@@ -52,7 +52,7 @@ class Paths(Traffic):
     #: They relay too, as Weave's routers do.
     instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave": ("yggdrasil",)}
     # a failure lasts minutes, so one bring-up is what is quick; --bringups 5 tells more
-    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, cpus=None, **{FAILURE: 180}), bring_ups=1)
+    profiles = link_bound(TIMES, 10, ROUND_THE_RING, paper(*TIMES, **{FAILURE: 180}), bring_ups=1)
     tools: ClassVar[Mapping[str, Tool]] = {LATENCY: latency()}
     charts = (
         Chart(

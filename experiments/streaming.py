@@ -37,7 +37,14 @@ SITES = ("AMS", "MIL", "LJU")
 
 BOTH_ENDS = "both ends were limited to 10 Mbit/s in 2016"
 QUICK = profile("quick", {LATENCY: Times(3, 1), STREAM: Times(5, 5)}, rate=10, why=BOTH_ENDS)
-PAPER = profile("paper", {LATENCY: Times(5, 180), STREAM: Times(5, 180)}, rate=10, why=BOTH_ENDS, bring_ups=5)
+PAPER = profile(
+    "paper",
+    {LATENCY: Times(5, 180), STREAM: Times(5, 180)},
+    rate=10,
+    why=f"{BOTH_ENDS}, and one vCPU per host",
+    cpus=1,
+    bring_ups=5,
+)
 
 
 def published(overlay: str, place: Place, series: Series) -> float | None:

@@ -78,12 +78,11 @@ def host_bound(times: Mapping[str, Times]) -> dict[str, Profile]:
     return {"quick": profile("quick", times, PORTS, BOUND, QUARTER), "paper": paper(*times)}
 
 
-def paper(*metrics: str, cpus: float | None = 1, **seconds: float) -> Profile:
+def paper(*metrics: str, **seconds: float) -> Profile:
     """Build the studies' profile: 20 samples per metric, each of 120 s or the `seconds` given for it.
 
-    Every sample has a bring-up of its own. With `cpus` of None, hosts are not limited.
+    Every sample has a bring-up of its own, and every host one CPU.
     """
     times = {metric: Times(20, seconds.get(metric, 120)) for metric in metrics}
-    ports = "the testbed's ports, and one vCPU per host, as in 2016"
-    why = ports if cpus else "the rate of the testbed's ports in 2016"
-    return profile("paper", times, PORTS, why, cpus, bring_ups=20)
+    why = "the testbed's ports, and one vCPU per host, as in 2016"
+    return profile("paper", times, PORTS, why, cpus=1, bring_ups=20)

@@ -20,7 +20,7 @@ from lab.runs.experiment import Cell, Profile, Reading
 from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
-LATENCY, TCP, UDP, UDP_SMALL = "latency", "tcp", "udp", "udp1470"
+LATENCY, TCP, UDP, UDP_SMALL, UDP_LARGE = "latency", "tcp", "udp", "udp1470", "udp8192"
 #: The fact of a sample: datagrams that found the receiving socket's buffer full.
 OVERFLOW = "receive_buffer_errors"
 #: The control, the three overlays of 2016, and the one that relays in user space on every machine.

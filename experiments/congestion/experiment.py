@@ -34,7 +34,7 @@ class Congestion(Traffic):
     overlays = ("underlay", "weave:mode=sleeve", "weave:mode=fastdp", "libnetwork")
     #: They relay too, as Weave's routers do.
     instead: ClassVar[Mapping[str, tuple[str, ...]]] = {"weave:mode=sleeve": ("yggdrasil", "tinc")}
-    profiles = link_bound({TCP: Times(3, 2, 3)}, 10, FIVE_HOPS, paper(TCP, cpus=None))
+    profiles = link_bound({TCP: Times(3, 2, 3)}, 10, FIVE_HOPS, paper(TCP))
     tools: ClassVar[Mapping[str, Tool]] = {TCP: tcp(congestion="control")}
     charts = (
         Chart(

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from experiments.common.traffic import LATENCY, TCP, UDP
+from experiments.common.traffic import LATENCY, TCP, UDP, UDP_LARGE, UDP_SMALL
 from lab.errors import TopologyError
 from lab.published import CONTROL, SEGMENTS, ZISMER
 from lab.report import captions, drawing
@@ -22,6 +22,14 @@ from lab.runs.run_folder import StoredRun
 from lab.topology import Topology
 
 SEGMENT = "segment"
+#: UDP by its metrics, in words: the size of the datagrams.
+DATAGRAMS = {UDP: "UDP", UDP_LARGE: "UDP of 8192 bytes", UDP_SMALL: "UDP of 1470 bytes"}
+#: Lines of figure 16: a metric, its value, and the words for it.
+LINES = (
+    (TCP, "received_mbps", "TCP received"),
+    *((name, "received_mbps", f"{words} received") for name, words in DATAGRAMS.items()),
+    *((name, "sent_mbps", f"{words} sent") for name, words in DATAGRAMS.items()),
+)
 FINDINGS_2016 = {
     LATENCY: "no latency is added: overall equals the sum of the links, without variance",
     TCP: "drops sharply after the first hop, then slightly with each",
@@ -115,8 +123,7 @@ def tables(run: StoredRun) -> Sequence[Table]:
             _rows(view, lambda name, t: _sum(view, name, t), _rtts),
         ),
         _throughput(view, f"TCP received, Mbit/s (2016: {FINDINGS_2016[TCP]})", TCP, "received_mbps"),
-        _throughput(view, f"UDP received, Mbit/s (2016: {FINDINGS_2016[UDP]})", UDP, "received_mbps"),
-        _throughput(view, "UDP sent, Mbit/s: the sender's view, which 2016 plotted", UDP, "sent_mbps"),
+        *(section for name, words in DATAGRAMS.items() for section in _both_ends(view, name, words)),
         _ratios(view, "latency", LATENCY, "mean_ms"),
         _ratios(view, "TCP received", TCP, "received_mbps"),
         _ratios(view, "UDP received", UDP, "received_mbps"),
@@ -166,6 +173,15 @@ def _throughput(view: MultihopSamples, heading: str, metric: str, value: str) ->
     return Section(heading, _rows(view, lambda name, t: text(view.group(name, metric, t, value), 1), _rate))
 
 
+def _both_ends(view: MultihopSamples, metric: str, words: str) -> list[Section]:
+    received = f"{words} received, Mbit/s (2016: {FINDINGS_2016[UDP]})"
+    sent = f"{words} sent, Mbit/s: the sender's view, which 2016 plotted"
+    return [
+        _throughput(view, received, metric, "received_mbps"),
+        _throughput(view, sent, metric, "sent_mbps"),
+    ]
+
+
 def _rate(view: MultihopSamples, target: str) -> tuple[str, str]:
     """The rate of the slowest link on the way (Mbit/s)."""
     path = view.topology.path(view.first, target)
@@ -195,7 +211,7 @@ def figures(run: StoredRun, folder: Path) -> Sequence[Path]:
         drawn += drawing.draw(_latency(view), folder / "fig15-latency")
     if LATENCY in metrics:
         drawn += drawing.draw(_added(view), folder / "fig15-added")
-    if metrics & {TCP, UDP}:
+    if metrics & {TCP, *DATAGRAMS}:
         drawn += drawing.draw(_throughputs(view), folder / "fig16-throughput")
     return drawn
 
@@ -234,19 +250,25 @@ def _throughputs(view: MultihopSamples) -> Figure:
         own = (s for s in samples if (s.params.get("from"), s.params.get("to")) == (view.first, target))
         return next((link_limit(view.topology, sample) for sample in own), None)
 
-    limits = {(metric, t): limit(metric, t) for metric in (TCP, UDP) for t in view.targets}
+    measured = {sample.metric for sample in view.run.samples if sample.ok}
+    lines = [line for line in LINES if line[0] in measured]
+    # the sender offers the links' rate, so a limit of what goes through is none for it
+    limits = {
+        (metric, value): [limit(metric, t) if value == "received_mbps" else None for t in view.targets]
+        for metric, value, _ in lines
+    }
 
     def series(name: str) -> list[PanelSeries]:
         return [
             PanelSeries(
-                f"{metric.upper()} received",
-                [mean(view.group(name, metric, target, "received_mbps")) for target in view.targets],
-                limits=[limits[metric, target] for target in view.targets],
+                words,
+                [mean(view.group(name, metric, target, value)) for target in view.targets],
+                limits=limits[metric, value],
             )
-            for metric in (TCP, UDP)
+            for metric, value, words in lines
         ]
 
-    return _figure(view, "TCP and UDP throughput over several hops", "received, Mbit/s", series)
+    return _figure(view, "TCP and UDP throughput over several hops", "Mbit/s", series)
 
 
 def _figure(

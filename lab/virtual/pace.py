@@ -23,7 +23,7 @@ def wall(cells: Iterable[Cell], rate: float, user_space: bool) -> float:
     """Return the wall time (s) of one bring-up of an overlay, on links of `rate` (Mbit/s)."""
     total = BRING_UP
     for cell in cells:
-        per_gbit = {"tcp": TCP, "udp": DATAGRAMS}.get(cell.metric, 0.0)
+        per_gbit = DATAGRAMS if cell.metric.startswith("udp") else {"tcp": TCP}.get(cell.metric, 0.0)
         busy = per_gbit * rate / 1000 * (USER_SPACE if user_space and per_gbit == TCP else 1.0)
         total += cell.repetitions * cell.duration * (QUIET + busy)
     return total

@@ -62,6 +62,7 @@ def test_both_profiles_say_why_and_paper_is_as_long_as_it_was(name: str) -> None
     quick, paper = experiment.profiles["quick"], experiment.profiles["paper"]
     assert quick.why
     assert paper.why
+    assert paper.cpus == 1, "every machine of 2016 had one vCPU"
     minutes = sum(cell.repetitions * cell.duration for cell in grid(experiment)) / 60
     assert minutes < 6, "quick is minutes for each overlay"
     assert min(paper.seconds.values()) >= 120

@@ -27,7 +27,7 @@ def cells(metric: str, overlay: str = "weave", profile: Profile = PAPER) -> list
 
 
 def test_every_host_is_reached_from_the_first_one() -> None:
-    for metric in ("latency", "tcp", "udp"):
+    for metric in ("latency", "tcp", "udp", "udp8192", "udp1470"):
         assert [(c["from"], c["to"], c["hops"]) for c in cells(metric)] == [
             *(("AMS", "PRG", 1), ("AMS", "BRA", 2), ("AMS", "LJU", 3), ("AMS", "MIL", 4), ("AMS", "AMS2", 5)),
         ]
@@ -37,7 +37,9 @@ def test_quick_reaches_hosts_over_one_two_and_the_most_hops_and_says_what_it_lea
     for metric in ("latency", "tcp", "udp"):
         assert [c["hops"] for c in cells(metric, profile=QUICK)] == [1, 2, 5]
     assert not cells("segment", profile=QUICK)
+    assert not cells("udp8192", profile=QUICK) + cells("udp1470", profile=QUICK)
     assert "quick measures over one, two and the most hops" in QUICK.left_out
+    assert "UDP in datagrams of 8192 and 1470 bytes" in QUICK.left_out
     assert not PAPER.left_out
 
 
@@ -59,6 +61,15 @@ def test_quick_takes_minutes_and_paper_what_it_took_in_2016() -> None:
     assert {(PAPER.bring_ups * c.repetitions, c.seconds) for c in paper} == {(20, 120)}
     assert PAPER.rate == 1000
     assert QUICK.why
+
+
+@pytest.mark.parametrize(("metric", "bytes_"), [("udp8192", "8192"), ("udp1470", "1470")])
+async def test_udp_in_datagrams_of_2016_and_of_iperf_2(metric: str, bytes_: str) -> None:
+    made = endpoints((OUTPUTS / f"iperf3/udp-{bytes_}.json").read_text())
+    cell = next(c for c in Multihop().cells(linear(), "weave", PAPER) if c.metric == metric)
+    reading = await Multihop().measure(cell, made)
+    assert reading.argv[reading.argv.index("-l") + 1] == bytes_
+    assert reading.values["received_mbps"] > 0
 
 
 def endpoints(stdout: str, status: int = 0) -> dict[str, Endpoint]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,14 @@ def exact(cell: Cell, topology: Topology, chance: random.Random) -> dict[str, fl
     return {"sent_mbps": 900.0, "received_mbps": 20.0 - hops}
 
 
-def every_hop(path: Path, overlays: Sequence[str] = ("weave",), **more: Any) -> StoredRun:
-    """Make a run over each number of hops, with the latency of every link."""
+def every_hop(
+    path: Path, overlays: Sequence[str] = ("weave",), more: Mapping[str, int] = {SEGMENT: 1}, **known: Any
+) -> StoredRun:
+    """Make a run over each number of hops, with the latency of every link, or with the metrics of `more`."""
     quick = Multihop.profiles["quick"]
-    repetitions, seconds = {**quick.repetitions, SEGMENT: 1}, {**quick.seconds, SEGMENT: 2}
+    repetitions, seconds = {**quick.repetitions, **more}, {**quick.seconds, **dict.fromkeys(more, 2)}
     profile = replace(quick, repetitions=repetitions, seconds=seconds)
-    return synthetic(path, overlays, profile=profile, **more)
+    return synthetic(path, overlays, profile=profile, **known)
 
 
 def table(run: StoredRun) -> Table:
@@ -152,7 +154,8 @@ def test_figures_15_and_16_are_drawn_in_every_form(tmp_path: Path) -> None:
     def judged(cell: Cell, repetition: int) -> Verdict:
         return Verdict(state="broken" if cell.metric == "udp" else "valid")
 
-    run = every_hop(tmp_path, ("underlay", "weave"), verdict=judged)
+    more = dict.fromkeys((SEGMENT, "udp8192", "udp1470"), 1)
+    run = every_hop(tmp_path, ("underlay", "weave"), verdict=judged, more=more)
     files = Multihop().figures(run, run.path / "figures")
     assert [f.name for f in files] == [
         f"{name}.{form}"
@@ -165,6 +168,11 @@ def test_figures_15_and_16_are_drawn_in_every_form(tmp_path: Path) -> None:
     for words in (
         "TCP received",
         "UDP received",
+        "UDP sent",
+        "UDP of 8192 bytes received",
+        "UDP of 8192 bytes sent",
+        "UDP of 1470 bytes received",
+        "UDP of 1470 bytes sent",
         "no valid sample",
         "sample that is not valid",
         "weave (test)",

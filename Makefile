@@ -21,7 +21,7 @@ multihop:
 	@echo 'multihop: sets up what is missing, then builds six sites on this machine, puts one overlay after the'
 	@echo 'other on them, measures, and removes everything. Ctrl-C ends it at any time, and removes what it made.'
 	@$(PYTHON) scripts/setup.py
-	@$(VENV)/python -m lab emulate multihop $(ARGS)
+	@$(VENV)/python -m lab emulate multihop --clock auto $(ARGS)
 
 # those that measure time one after the other, all else side by side
 test: setup-tests lint
@@ -109,6 +109,7 @@ docs: venv
 # the page and the figures of the documentation that are made of the runs in docs/data
 docs-data: venv
 	@$(VENV)/python -m scripts.overlays_compared $(ARGS)
+	@$(VENV)/python -m scripts.stored_pages
 
 # a whole system with systemd in a virtual machine; an hour or more without KVM; ARGS="--only doctor"
 SYSTEM ?= debian13

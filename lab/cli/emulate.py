@@ -84,14 +84,23 @@ def command(
         largest_component=largest_component,
         **network,
         **around,
-        **_clock(clock, daemons, cost or (), boxes),
+        **_clock("real" if clock == "auto" else clock, daemons, cost or (), boxes),
     )
-    request = as_stored(given)
+    request = _with_a_clock(given) if clock == "auto" else as_stored(given)
     where = _where(request, on, certificates, insecure)
     if dry_run:
         show_plan(request)
         return
     sys.exit(_run_attached(request) if lab else _run(request, where))
+
+
+def _with_a_clock(request: RunRequest) -> RunRequest:
+    """Return a request with the clock that this machine takes; a run that is resumed has its own."""
+    from lab.app.clock import chosen
+
+    if request.resume is not None or request.lab:
+        return as_stored(request)
+    return chosen(request, tell)
 
 
 def _where(request: RunRequest, on: str, certificates: Path | None, insecure: bool) -> Where | None:

@@ -97,7 +97,11 @@ TakeOver: TypeAlias = Annotated[
     bool, typer.Option("--take-over", help="Claim hosts that another user has claimed.")
 ]
 ClockName = Annotated[
-    str, typer.Option("--clock", help="'real'; or 'virtual', in which computing takes no time.")
+    str,
+    typer.Option(
+        "--clock",
+        help="'real'; 'virtual', in which computing takes no time; or 'auto': what this machine can give.",
+    ),
 ]
 Costs = Annotated[
     list[str] | None,

@@ -1,0 +1,111 @@
+"""The clock and the rate of a run that leaves both to this machine (``--clock auto``)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lab.app.request import TESTBED_RATE, RunPlan, RunRequest, load_experiment, plan_run
+from lab.emulation.registry import DOCKER, NONE
+from lab.errors import LabError
+from lab.events import Emit, Note, silent
+from lab.runs import capacity_estimate
+from lab.virtual import kernel, pace
+from lab.virtual.box import missing_programs
+from overlays.base import Overlay
+
+AUTO = "auto"
+#: Mbit/s that a run in virtual time may have, and the wall time (s) in which it is to end on this machine.
+RATES = (1000.0, 500.0, 250.0, 100.0, 50.0, 20.0, 10.0)
+WALL = 360.0
+#: The module of the kernel that Weave's fast datapath needs.
+MODULE = "openvswitch"
+
+
+def chosen(request: RunRequest, emit: Emit = silent) -> RunRequest:
+    """Return a request with the clock and the rate that this machine can give; `emit` is told why.
+
+    Virtual time is for what this machine cannot carry by its own clock, where its kernel is built already.
+    A rate that was asked for stays.
+
+    Raises:
+        LabError: the request names what there is not.
+    """
+    plan = plan_run(replace(request, rate=None))
+    if why := _reason(plan):
+        if not (lacking := _lacking(request)):
+            made = replace(request, clock="virtual", daemons=NONE)
+            made = replace(made, rate=made.rate or _rate_in_virtual_time(made))
+            emit(Note(f"in virtual time: {why}; --clock real measures by this machine's clock"))
+            return made
+        emit(Note(f"by this machine's clock, although {why}: {lacking}"))
+    return replace(request, rate=request.rate or _rate_that_was_carried(plan))
+
+
+def _reason(plan: RunPlan) -> str:
+    """Return half a sentence on what this machine cannot carry by its own clock; "" if it can."""
+    there = {name: overlay for name, overlay in plan.overlays.items() if not overlay.obtainable()}
+    if any(name.partition(":")[0] == "weave" for name in there) and not _has_module():
+        return "this kernel has no Open vSwitch, which Weave's fast datapath needs"
+    limited = [name for name, overlay in there.items() if _too_much(name, overlay, plan)]
+    return f"the processors would be the limit of {' and '.join(limited)}" if limited else ""
+
+
+def _too_much(name: str, overlay: Overlay, plan: RunPlan) -> bool:
+    return bool(capacity_estimate.warning(name, overlay, plan.topology.with_rate(TESTBED_RATE)))
+
+
+def _has_module() -> bool:
+    if Path("/sys/module", MODULE).exists():
+        return True
+    try:
+        return subprocess.run(["modprobe", "-n", "-q", MODULE], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _lacking(request: RunRequest) -> str:
+    """Return half a sentence on why a request has no virtual time; "" where it can have it."""
+    if reason := load_experiment(request.experiment).only_in_real_time:
+        return reason
+    asked: Mapping[str, object] = {
+        "--keep": request.keep,
+        "--prompt": request.prompt,
+        "--trace": request.trace,
+        "--shaper wire": request.shaper == "wire",
+        "--daemons": request.daemons != DOCKER,
+    }
+    if names := [name for name, given in asked.items() if given]:
+        return f"{names[0]} is for real time"
+    if missing := missing_programs():
+        return f"virtual time needs {', '.join(missing)}"
+    try:
+        there = kernel.find() is not None
+    except LabError as error:
+        return str(error)
+    return "" if there else "the kernel of virtual time is not built ('lab images build --virtual' does it)"
+
+
+def _rate_in_virtual_time(request: RunRequest) -> float:
+    """Return the highest of `RATES` (Mbit/s) with which ``quick`` ends in `WALL`; else the testbed's."""
+    if request.profile != "quick":
+        return TESTBED_RATE
+    plan, boxes = plan_run(request), request.boxes or len(os.sched_getaffinity(0))
+    cells = plan.measurable_cells(request.only)
+
+    def wall(rate: float) -> float:
+        each = (pace.wall(own, rate, plan.overlays[name].user_space) for name, own in cells.items())
+        return plan.profile.bring_ups * sum(each) / boxes
+
+    return next((rate for rate in RATES if wall(rate) <= WALL), RATES[-1])
+
+
+def _rate_that_was_carried(plan: RunPlan) -> float | None:
+    """Return what this machine was found to carry of all overlays that it has (Mbit/s); None if unknown."""
+    names = [name for name, overlay in plan.overlays.items() if not overlay.obtainable()]
+    found = [capacity_estimate.recorded(name, plan.topology) for name in names]
+    known = [rate for rate in found if rate is not None]
+    return min(known) if known and len(known) == len(names) else None

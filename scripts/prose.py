@@ -37,6 +37,8 @@ _END = re.compile(
 _WORD = re.compile(r"\S*\w\S*")
 #: A string with one of these is a script of a shell, and a string of several lines is the text of a file.
 _SCRIPT = re.compile(r"\$\(|\|\||&&|\$\d|2>|; (do|then|done|fi)\b|\bip (link|addr|route)\b|\S\n")
+#: Parts of a page that `scripts.stored_pages` makes of stored runs, with the captions of these.
+_STORED = re.compile(r"(?<=-->\n).*?(?=<!-- end -->)", re.DOTALL)
 #: The words that replace code, and a value in a message.
 _CODE, _VALUE = "`x`", "X"
 
@@ -91,8 +93,9 @@ class Style:
 
 
 def texts_of_page(page: str) -> Iterator[Text]:
-    """Yield the texts of a Markdown page, without its code."""
+    """Yield the texts of a Markdown page, without its code, and without what is made of stored runs."""
     inside: list[str] = []
+    page = _STORED.sub(lambda made: "\n" * made[0].count("\n"), page)
     for token in MarkdownIt("commonmark").enable("table").parse(page):
         if token.type in {"list_item_open", "heading_open", "td_open", "th_open"}:
             inside.append({"l": "item", "h": "heading", "t": "cell"}[token.type[0]])

@@ -38,11 +38,17 @@ def chosen(request: RunRequest, emit: Emit = silent) -> RunRequest:
     if why := _reason(plan):
         if not (lacking := _lacking(request)):
             made = replace(request, clock="virtual", daemons=NONE)
-            made = replace(made, rate=made.rate or _rate_in_virtual_time(made))
+            made = _with_rate(made, _rate_in_virtual_time(made), "the highest that ends in minutes here")
             emit(Note(f"in virtual time: {why}; --clock real measures by this machine's clock"))
             return made
         emit(Note(f"by this machine's clock, although {why}: {lacking}"))
-    return replace(request, rate=request.rate or _rate_that_was_carried(plan))
+    return _with_rate(request, _rate_that_was_carried(plan), "what this machine was found to carry")
+
+
+def _with_rate(request: RunRequest, rate: float | None, why: str) -> RunRequest:
+    if request.rate is not None or rate is None:
+        return request
+    return replace(request, rate=rate, rate_why=why)
 
 
 def _reason(plan: RunPlan) -> str:

@@ -31,9 +31,11 @@ def answered(runs: Sequence[StoredRun]) -> list[QuestionAnswer]:
         return []
     claims = {claim.id: (name, claim) for name, own in all_claims().items() for claim in own if claim.id}
     needed = _experiments([question for _, question in asked], claims)
-    stored = [file.parent / name for file in {file for file, _ in asked} for name in read(file).stored]
-    pool = [*runs, *_beside(runs, needed), *_of_packs(stored)]
-    return [answer(question, claims, pool) for _, question in asked]
+    packs = [file.parent / name for file in {file for file, _ in asked} for name in read(file).stored]
+    stored = _of_packs(packs)
+    pool = [*runs, *_beside(runs, needed), *stored]
+    ids = {run.manifest.run for run in stored}
+    return [answer(question, claims, pool, ids) for _, question in asked]
 
 
 def _experiments(questions: Iterable[Question], claims: ById) -> list[str]:

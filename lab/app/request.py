@@ -46,6 +46,7 @@ class RunRequest:
     profile: str = "quick"
     #: Mbit/s of every link; ``AUTO`` for the highest that this machine carries.
     rate: float | str | None = None
+    rate_why: str = "set by --rate"
     #: Samples of a cell in each bring-up, and bring-ups of each overlay; None: the profile's.
     repetitions: int | None = None
     bring_ups: int | None = None
@@ -268,7 +269,7 @@ def choose_profile(experiment: Experiment, request: RunRequest) -> Profile:
     if request.clock == "virtual":
         profile = _for_virtual_time(experiment, profile, request)
     if request.rate is not None and not (request.clock == "virtual" and request.rate == AUTO):
-        profile = replace(profile, **_rate_settings(request.rate))
+        profile = replace(profile, **_rate_settings(request.rate, request.rate_why))
     return _amount_of_work(profile, request)
 
 
@@ -308,8 +309,8 @@ def _for_virtual_time(experiment: Experiment, profile: Profile, request: RunRequ
     return replace(profile, cpus=None, rate=TESTBED_RATE, why="the testbed's rate; virtual time carries any")
 
 
-def _rate_settings(text: float | str) -> dict[str, Any]:
-    """Return the fields of a profile for a rate that the user set."""
+def _rate_settings(text: float | str, why: str) -> dict[str, Any]:
+    """Return the fields of a profile for a rate that the user set, or for a reason that is given."""
     if text == AUTO:
         return {"rate": None, "rate_source": "capacity", "why": TO_BE_FOUND}
     try:
@@ -318,7 +319,7 @@ def _rate_settings(text: float | str) -> dict[str, Any]:
         raise UsageError(f"--rate {text} is no rate: {error}, or '{AUTO}'") from None
     if not 0 < rate < float("inf"):
         raise UsageError(f"--rate {rate:g} is no rate; give Mbit/s above zero")
-    return {"rate": rate, "rate_source": "user", "why": "set by --rate"}
+    return {"rate": rate, "rate_source": "user", "why": why}
 
 
 def choose_overlays(

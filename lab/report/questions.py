@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.errors import LabError, RunError
@@ -25,7 +25,7 @@ class PartAnswer:
     verdict: Verdict
     sentence: str
     rows: Sequence[ScorecardRow]
-    #: By run id: the experiment, the clock and the kernel of the run.
+    #: By run id: the experiment, the clock and the kernel of the run, and if it came with the lab.
     runs: Mapping[str, str]
 
     @property
@@ -48,12 +48,17 @@ class QuestionAnswer:
     parts: Sequence[PartAnswer]
 
 
-def answer(question: Question, claims: ById, runs: Sequence[StoredRun]) -> QuestionAnswer:
-    """Answer a question from runs; where several can answer a claim, the first of them does."""
-    return QuestionAnswer(question, [_part(part, claims, runs) for part in question.parts])
+def answer(
+    question: Question, claims: ById, runs: Sequence[StoredRun], stored: Collection[str] = ()
+) -> QuestionAnswer:
+    """Answer a question from runs; where several can answer a claim, the first of them does.
+
+    `stored` are the ids of those that came with the lab, and were not measured here.
+    """
+    return QuestionAnswer(question, [_part(part, claims, runs, stored) for part in question.parts])
 
 
-def _part(part: QuestionPart, claims: ById, runs: Sequence[StoredRun]) -> PartAnswer:
+def _part(part: QuestionPart, claims: ById, runs: Sequence[StoredRun], stored: Collection[str]) -> PartAnswer:
     rows = [_row(*claims[name], runs) for name in part.claims]
     verdict = decide([CheckResult(row.answer.verdict, "") for row in rows], part.need).verdict
     deciding = [row for row in rows if row.answer.verdict == verdict]
@@ -65,7 +70,7 @@ def _part(part: QuestionPart, claims: ById, runs: Sequence[StoredRun]) -> PartAn
         found = "; ".join(filter(None, map(numbers_of, deciding)))
         sentence = template.format_map({**numbers, "found": found})
     by_id = {run.manifest.run: run for run in runs}
-    words = {row.run: _about(by_id[row.run]) for row in rows if row.run}
+    words = {row.run: _about(by_id[row.run], row.run in stored) for row in rows if row.run}
     return PartAnswer(verdict, sentence, rows, words)
 
 
@@ -93,6 +98,7 @@ def numbers_of(row: ScorecardRow) -> str:
     return ", ".join(found[:MOST_NUMBERS]) + more
 
 
-def _about(run: StoredRun) -> str:
+def _about(run: StoredRun, stored: bool) -> str:
     manifest = run.manifest
-    return f"run {manifest.run} of {manifest.experiment}, {captions.rate(run)}"
+    kind = "run" if not stored else "not measured here: stored run"
+    return f"{kind} {manifest.run} of {manifest.experiment}, {captions.rate(run)}"

@@ -54,6 +54,7 @@ ON_UNDERLAY = (*(name for name in EVERYWHERE if name not in OF_THEIR_OWN), "path
 #: Where each experiment runs as a whole: every overlay has some. Where one cannot be had, tinc has it.
 ON_OVERLAY: Mapping[str, str] = {
     "multihop": "weave",
+    "baseline": "flannel",
     "offload": "weave",
     "congestion": "weave:mode=sleeve",
     "encryption": "weave:encryption=on",

@@ -115,7 +115,7 @@ QUESTIONS = ("What", "Whether", "Whose", "How", "Where")
 WORDS_OF_THE_FIELD = frozenset({"congestion", "cpu", "offload", "paths"})
 #: Names of plug-ins that are English words: only a string that is nothing else names the plug-in.
 ENGLISH = frozenset(
-    {"datagram", "encryption", "fragmentation", "grid", "linear", "mesh", "random", "ring"}
+    {"baseline", "datagram", "encryption", "fragmentation", "grid", "linear", "mesh", "random", "ring"}
     | {"star", "streaming", "throughput", "tree", "window"}
 )
 #: Where the engine names a plug-in, and why it may.

@@ -38,7 +38,7 @@ NAMES = plugins.own_names("experiments")
 ON_HOSTS = [name for name in NAMES if not load_experiment(name).verb]
 #: One for each question of the studies, and of those that followed.
 QUESTIONS = {
-    *("congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),
+    *("baseline", "congestion", "cpu", "datagram", "encryption", "fragmentation", "mesh"),
     *("multihop", "offload", "packetcost", "paths", "streaming", "throughput", "window"),
 }
 
@@ -129,7 +129,7 @@ def test_a_run_without_samples_has_no_figures_and_nothing_can_be_told(name: str,
     assert not any(section.rows for table in experiment.tables(run) for section in table.sections)
 
 
-NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop")
+NAMED = ("throughput", "offload", "datagram", "cpu", "mesh", "multihop", "baseline")
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.app import clock
-from lab.app.request import RunRequest
+from lab.app.request import RunRequest, plan_run
 from lab.events import Event, Note
 from lab.runs import capacity_estimate
 from lab.virtual import kernel
@@ -43,6 +43,7 @@ def test_two_processors_do_not_carry_six_daemons_so_time_is_virtual(machine: Mac
     found, told = choose(MULTIHOP)
     assert (found.clock, found.daemons) == ("virtual", "none")
     assert found.rate in clock.RATES
+    assert "ends in minutes here" in plan_run(found).conditions()
     assert "in virtual time: the processors would be the limit of tinc; --clock real" in told
 
 

@@ -99,6 +99,14 @@ def test_the_first_run_that_decides_answers_and_no_run_says_what_would_tell(run:
     assert part.evidence == ["cannot be told: claim one: there is no run of throughput"]
 
 
+def test_evidence_of_a_run_that_came_with_the_lab_says_so(run: StoredRun) -> None:
+    claims = {"one": ("throughput", claim("one", REPRODUCED, "1 [1–1]"))}
+    question = asked(claims=["one"], reproduced="So: {one}.")
+    for stored, words in (((), "(run 5ynth1 "), (["5ynth1"], "(not measured here: stored run 5ynth1 ")):
+        (part,) = answer(question, claims, [run], stored).parts
+        assert words in part.evidence[0]
+
+
 def test_a_run_of_which_nothing_can_be_made_does_not_answer(run: StoredRun) -> None:
     def checks(_: StoredRun) -> Checks:
         raise KeyError("a metric of before")

@@ -12,6 +12,8 @@ def test_what_is_sent_takes_time_and_what_waits_takes_hardly_any() -> None:
     assert pace.wall([latency], 1000.0, user_space=False) - base == 10.0
     assert pace.wall([tcp], 1000.0, user_space=False) < pace.wall([udp], 1000.0, user_space=False)
     assert pace.wall([tcp], 1000.0, user_space=True) > 10 * pace.wall([tcp], 1000.0, user_space=False)
+    small = Cell("o", "udp1470", seconds=100.0)
+    assert pace.wall([small], 1000.0, user_space=False) == pace.wall([udp], 1000.0, user_space=False)
     assert pace.wall([udp], 10.0, user_space=False) < pace.wall([udp], 1000.0, user_space=False)
 
 

@@ -120,6 +120,11 @@ class Overlay(ABC):
         return False
 
     @property
+    def module(self) -> str:
+        """The module of the kernel that its fast mode needs, where it has another mode as well; else ""."""
+        return ""
+
+    @property
     def encrypts(self) -> bool:
         """True if, with these options, the overlay encrypts what endpoints send."""
         return self.settings.get("encryption") == "on"

@@ -84,6 +84,11 @@ class Weave(RelayingOverlay):
         """True in sleeve, and in mode=auto until it is known that every host has a fast datapath."""
         return self._user_space
 
+    @property
+    def module(self) -> str:
+        """Open vSwitch, of the fast datapath."""
+        return "" if self.settings["mode"] == "sleeve" else "openvswitch"
+
     def prerequisites(self, facts: HostFacts) -> Sequence[Missing]:
         missing = []
         if not {"dummy", "ifb"} & facts.link_kinds:

@@ -41,7 +41,7 @@ def choose(request: RunRequest, **more: Any) -> tuple[RunRequest, str]:
 def test_two_processors_do_not_carry_six_daemons_so_time_is_virtual(machine: Machine) -> None:
     machine()
     found, told = choose(MULTIHOP)
-    assert (found.clock, found.daemons) == ("virtual", "none")
+    assert (found.clock, found.daemons, found.costs) == ("virtual", "none", {})
     assert found.rate in clock.RATES
     assert "ends in minutes here" in plan_run(found).conditions()
     assert "in virtual time: the processors would be the limit of tinc; --clock real" in told
@@ -74,10 +74,14 @@ def test_weave_without_open_vswitch_needs_virtual_time(
 
     machine(processors=64)
     monkeypatch.setattr(Weave, "obtainable", lambda self: None)
+    monkeypatch.setattr(clock, "_has", lambda module: False)
     request = RunRequest("multihop", overlays=("weave",))
+    assert choose(request)[0].costs == {"upcall": 100.0}
+    assert "each upcall costs 100 µs" in choose(request)[1]
     for there, taken in ((False, "virtual"), (True, "real")):
-        monkeypatch.setattr(clock, "_has_module", lambda there=there: there)
+        monkeypatch.setattr(clock, "_has", lambda module, there=there: there and module == "openvswitch")
         assert choose(request)[0].clock == taken
+    assert choose(RunRequest("multihop", overlays=("weave:mode=sleeve",)))[0].clock == "real"
 
 
 @pytest.mark.parametrize(

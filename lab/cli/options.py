@@ -100,7 +100,7 @@ ClockName = Annotated[
     str,
     typer.Option(
         "--clock",
-        help="'real'; 'virtual', in which computing takes no time; or 'auto': what this machine can give.",
+        help="'real'; 'virtual', in which computing takes no time; or 'auto' for one that fits this machine.",
     ),
 ]
 Costs = Annotated[

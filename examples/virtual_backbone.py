@@ -5,7 +5,7 @@ No machine could carry that by its own clock. In virtual time each link has its 
 the script runs in a box (see docs/explanation/virtual-time.md), and ends there. Without a file the network
 is drawn at random, always the same.
 
-    sudo .venv/bin/python examples/virtual_backbone.py [FILE.graphml] [--cities 100] [--pairs 10]
+    sudo .venv/bin/python examples/virtual_backbone.py [FILE.graphml] [--cities 100] [--pairs 10] [--rate 1000]
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from lab import Lab
 from lab.formats import files
 from lab.topology import Topology
 
-RATE = 1000.0
 #: Round trips of drawn links (ms), as between cities of a continent.
 ROUND_TRIPS = (2.0, 12.0)
 
@@ -48,12 +47,13 @@ def main() -> None:
     parser.add_argument("--cities", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rate", type=float, default=1000, help="of every link, Mbit/s")
     asked = parser.parse_args()
     topology = files.read(asked.file, largest_component=True) if asked.file else drawn(asked.cities)
     names = [host.name for host in topology.hosts]
     chosen = random.Random(2).sample(names, min(2 * asked.pairs, len(names) // 2 * 2))
     pairs = list(zip(chosen[::2], chosen[1::2], strict=True))
-    with Lab(topology, overlay="underlay", rate=RATE, clock="virtual") as lab:
+    with Lab(topology, overlay="underlay", rate=asked.rate, clock="virtual") as lab:
         print(f"{topology.name}: {len(names)} hosts, {len(topology.links)} links, up at {monotonic():.2f} s")
         ends = lab.endpoints()
         for _, server in pairs:

@@ -18,6 +18,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 from time import monotonic
 from typing import Protocol, Unpack
+from weakref import WeakKeyDictionary
 
 from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.host import CommandOptions, Result, Secret
@@ -70,12 +71,20 @@ async def run(
         CommandError: `check` is set and the status is not zero, or there is no such program.
         HostTimeout: it had not ended after `timeout` seconds.
     """
-    start, timeout = monotonic(), patient(timeout)
+    loop = asyncio.get_running_loop()
+    async with _TURNS.setdefault(loop, asyncio.Semaphore(_MOST)):
+        result = await _run(argv, on, patient(timeout), stdin, env)
+    return result.checked(on) if check else result
+
+
+async def _run(
+    argv: Sequence[str], on: str, timeout: float, stdin: bytes | None, env: Mapping[str, str] | None
+) -> Result:
+    start, loop = monotonic(), asyncio.get_running_loop()
     try:
         process = _spawn(argv, stdin, env)
     except FileNotFoundError as error:
         raise CommandError(on, argv, 127, "", f"{argv[0]} is not installed") from error
-    loop = asyncio.get_running_loop()
     try:
         ended = loop.run_in_executor(_THREADS, process.communicate)
         out, err = await asyncio.wait_for(asyncio.shield(ended), timeout)
@@ -85,13 +94,15 @@ async def run(
         if process.returncode is None:  # its thread reaps it
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    result = Result.of(argv, process.returncode, out, err, start)
-    return result.checked(on) if check else result
+    return Result.of(argv, process.returncode, out, err, start)
 
 
+#: So many commands run at a time, the others wait for their turn: each has up to four open files, and a
+#: process may usually have 1,024.
+_MOST = 200
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 #: Each running command has a thread that waits for it. asyncio's own processes can hang for good
 #: when they are cancelled while they start, and a cancelled command must always come back.
-_MOST = 256
 _THREADS = ThreadPoolExecutor(_MOST, "command")
 
 

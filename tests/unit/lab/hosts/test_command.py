@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from lab.errors import CommandError, FileError, HostTimeout
 from lab.hosts.command import FullEnvironment, Trace, run, with_deadline, without_deadline
 from lab.hosts.host import Secret
 from lab.hosts.ssh import remote_argv
+from lab.util.concurrency import together
 
 
 def running(command: str) -> bool:
@@ -233,3 +235,14 @@ async def test_of_two_secrets_in_an_input_the_longer_one_is_left_out_first(tmp_p
     trace.close()
     text = (tmp_path / "trace.sh").read_text()
     assert "\n${LAB_SECRET_SECOND:?} ${LAB_SECRET_FIRST:?}\n" in text
+
+
+async def test_hundreds_of_commands_do_not_open_more_files_than_a_process_may_have() -> None:
+    """A lab of a thousand hosts asks all of them at the same time."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        results = await together(run(["sh", "-c", "sleep 1.5; cat"], stdin=b"x") for _ in range(600))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert {result.stdout for result in results} == {"x"}

@@ -5,7 +5,7 @@ No machine could carry that by its own clock. In virtual time each link has its 
 the script runs in a box (see docs/explanation/virtual-time.md), and ends there. Without a file the network
 is drawn at random, always the same.
 
-    sudo .venv/bin/python examples/virtual_backbone.py [FILE.graphml] [--cities 100] [--pairs 10] [--rate 1000]
+    sudo .venv/bin/python examples/virtual_backbone.py [FILE.graphml] [--cities 100] [--rate 1000]
 """
 
 from __future__ import annotations

@@ -151,31 +151,41 @@ class LabWorker(Worker):
 
         wanted = asyncio.ensure_future(self._while_wanted(asked.key))
         work = asyncio.ensure_future(process.carry_out(call, tell))
-        news = asyncio.ensure_future(self._tell_of_lab(asked, call.folder))
+        news = LabNews(call.folder)
+        telling = asyncio.ensure_future(self._tell_of_lab(asked, news))
         stays = False
         try:
             await asyncio.wait([wanted, work], return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 return session.BlockEnd("the client wants it no more")
             ended = work.result()
+            telling.cancel()
+            await asyncio.wait([telling])
+            self._tell_news(asked, news)
             stays = not boxed and not ended.error
             return ended
         finally:
-            for task in (wanted, work, news):
+            for task in (wanted, work, telling):
                 task.cancel()
-            await asyncio.gather(wanted, work, news, return_exceptions=True)
+            await asyncio.gather(wanted, work, telling, return_exceptions=True)
             if not stays:
                 await process.leave()
                 self._session = None if self._session is process else self._session
 
-    async def _tell_of_lab(self, asked: Work, folder: Path) -> None:
-        """Tell the client now and then what is new in the lab; trouble with that does not concern samples."""
-        news, packed = LabNews(folder), b""
+    async def _tell_of_lab(self, asked: Work, news: LabNews) -> None:
+        """Tell the client of the lab every few seconds, and sooner as long as there is none."""
+        told = False
+        while True:
+            await asyncio.sleep(EVERY if told else LOOK)
+            told = self._tell_news(asked, news)
+
+    def _tell_news(self, asked: Work, news: LabNews) -> bool:
+        """Tell the client what is new in the lab; trouble with that does not concern samples."""
         with suppress(OSError, RunError):
-            while True:
-                await asyncio.sleep(EVERY if packed else LOOK)
-                if packed := await asyncio.to_thread(news.more):
-                    self.log_event(asked.topic, {"key": asked.key, "lab": packed})
+            if packed := news.more():
+                self.log_event(asked.topic, {"key": asked.key, "lab": packed})
+                return True
+        return False
 
     async def _while_wanted(self, key: str) -> None:
         """Return when the scheduler has forgotten a task, because its client let it go."""

@@ -28,7 +28,7 @@ from typing import Literal, get_args
 
 from lab.published import CONTROL, OTHER_MODES, studied
 from lab.report import captions
-from lab.report.selection import Group, measured_overlays
+from lab.report.selection import Group, decided_number, measured_overlays
 from lab.report.statistics import (
     CONFIDENCE,
     ENOUGH_FOR_INTERVAL,
@@ -191,8 +191,7 @@ def judge(check: Check, inside: float = CONFIDENCE, outside: float = CONFIDENCE)
     without = wide.high < check.band.low or wide.low > check.band.high
     verdict = REPRODUCED if within else REFUTED if without else OPEN
     found = wide if without else found
-    unit = f" {check.unit}" if check.unit else ""
-    number = f"{found.value:.3g} [{found.low:.3g}–{found.high:.3g}]{unit}"
+    number = decided_number(found) + (f" {check.unit}" if check.unit else "")
     words = f"{check.label}: {number}, claimed {check.band}"
     words += "" if verdict != OPEN else ", which the interval does not decide; more bring-ups would"
     return CheckResult(verdict, words, number, check.label)
@@ -341,14 +340,16 @@ class ScorecardRow:
 
     @property
     def registration(self) -> str:
-        """Say if the claim's file was changed since the run began; "" if it was not, or if there is none."""
+        """Say if the claim may be newer than the run; "" if its file is as it was, or if there is none."""
         if self.claim.file is None or self.stored is None:
             return ""
         name = self.claim.file.name
         before = self.stored.get(name)
-        if before is None:
-            return f"the run does not say what {name} was when it began"
-        return "" if before == sha256(self.claim.file) else f"{name} was changed since the run began"
+        if before == sha256(self.claim.file):
+            return ""
+        changed = f"{name}, the file of this claim, was changed after the run began"
+        reason = changed if before else f"the run has no checksum of {name}, the file of this claim"
+        return f"{reason}: the numbers are as measured, but the claim or its limits may be newer than the run"
 
 
 def scorecard(claims: Mapping[str, Sequence[Claim]], runs: Sequence[StoredRun]) -> list[ScorecardRow]:

@@ -180,3 +180,11 @@ def _deviation(found: Summary, digits: int) -> list[str]:
 def interval(found: Estimate | None) -> str:
     """Write ``0.83 [0.79–0.88]``: an estimate with its interval, or `NOTHING`."""
     return NOTHING if found is None else f"{found.value:.2f} [{found.low:.2f}–{found.high:.2f}]"
+
+
+def decided_number(found: Estimate) -> str:
+    """Write ``0.83 [0.79–0.88]``, to three digits; ``0.394`` alone where the interval has no width then."""
+    low, high = f"{found.low:.3g}", f"{found.high:.3g}"
+    if low == high:  # "1.00 of the lookups" is a share; "1 of the lookups" would be one of them
+        return f"{found.value:#.3g}".rstrip(".")
+    return f"{found.value:.3g} [{low}–{high}]"

@@ -107,6 +107,22 @@ def test_an_interval_decides_only_when_it_lies_within_or_without(
         assert "claimed 0.5 to 2" in found.text
 
 
+@pytest.mark.parametrize(
+    ("estimate", "number"),
+    [
+        (Estimate(0.39401, 0.39399, 0.39403), "0.394"),
+        (Estimate(0.394, 0.392, 0.396), "0.394 [0.392–0.396]"),
+        (Estimate(956.4, 956.4, 956.4), "956"),
+        # "1 of the lookups" would be a count of them
+        (Estimate(0.9999, 0.9998, 1), "1.00"),
+        (Estimate(0, 0, 0), "0.00"),
+    ],
+)
+def test_an_interval_without_width_is_not_printed(estimate: Estimate, number: str) -> None:
+    found = judge(Check("x", Band(0, 1), lambda confidence: estimate, unit="of the lookups"))
+    assert found.number == f"{number} of the lookups"
+
+
 def claim_of(*means: float, need: Need = "all", half: float = 1.0) -> tuple[Claim, list[float]]:
     """A claim that each of these lies from 0 to 10, with intervals of `half` at 95 % and wider ones else."""
     asked: list[float] = []
@@ -224,7 +240,7 @@ def test_traffic_that_collapsed_counts_as_nothing_carried(tmp_path: Path) -> Non
     claim, run = half_of_control(tmp_path / "all", spoilt=None, collapsed=9)
     answer = claim.answer(run)
     assert answer.verdict == REFUTED
-    assert "weave (test): 0 [0–0]" in answer.text
+    assert "weave (test): 0.00 of the underlay's, claimed" in answer.text
 
 
 def test_a_latency_of_traffic_that_collapsed_cannot_be_told(tmp_path: Path) -> None:

@@ -124,7 +124,10 @@ def test_evidence_says_if_the_claim_is_another_one_than_before_its_run(
     one = replace(claim("one", REPRODUCED, "1 [1–1]"), file=file)
     before = replace(run, manifest=run.manifest.model_copy(update={"claims": {"a.yaml": "0"}}))
     (part,) = answer(asked(claims=["one"], reproduced="So."), {"one": ("throughput", one)}, [before]).parts
-    assert part.evidence[0].endswith("; a.yaml was changed since the run began")
+    assert part.evidence[0].endswith(
+        "; a.yaml, the file of this claim, was changed after the run began: the numbers are as measured, "
+        "but the claim or its limits may be newer than the run"
+    )
 
 
 def test_the_page_opens_with_the_questions(run: StoredRun) -> None:

@@ -32,13 +32,13 @@ SIGNS = {
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     fix_sudo: Annotated[
-        bool, typer.Option("--fix-sudo", help="Make the one link by which 'sudo lab' works.")
+        bool, typer.Option("--fix-sudo", help="Make the symbolic link with which 'sudo lab' works.")
     ] = False,
 ) -> None:
     """Check what this machine can do for the lab, and say how to get what is missing.
 
-    ✓ works. ✗ is missing, and no lab can be built without it. – is missing, and something else cannot
-    be done. ? could not be checked. The exit code is 1 if there is a ✗, and 3 if there is none, but
+    ✓ works. ✗ is missing, and no lab can be built without it. – is missing, and the lab can do less without
+    it. ? could not be checked. The exit code is 1 if there is a ✗, and 3 if there is none, but
     something that a lab needs could not be checked: run it as root.
 
     At the end it says what this machine is good for.

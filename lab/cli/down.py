@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Remove a lab from this machine: containers, links, processes.
 
-    Needs root. Works in whatever state the lab is. Labs of commands that still run are left alone.
+    Needs root. Works in any state of the lab. Does not touch a lab whose command still runs.
 
     Example: sudo lab down class
     """

@@ -69,7 +69,7 @@ def command(
     """Run an experiment on an emulated network on this machine.
 
     Needs root. Builds hosts and shaped links, installs one overlay after the other, measures, and
-    removes everything. Each sample is on disk at once: continue an interrupted run with --resume.
+    removes everything. Each sample is saved at once: continue an interrupted run with --resume.
     'run' and 'emulate' are the same command.
 
     Example: sudo lab run multihop --overlay weave:mode=sleeve --rate 50

@@ -23,7 +23,9 @@ def command(
     lab: LabOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks.")] = 1.0,
+    interval: Annotated[
+        float, typer.Option(min=0.2, max=3600, help="Seconds between two readings of the lab.")
+    ] = 1.0,
     prometheus: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Serve metrics at HOST:PORT, or at a port of 127.0.0.1.")
     ] = "",

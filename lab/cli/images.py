@@ -29,10 +29,10 @@ def build(
         bool, typer.Option("--virtual", help="Build the kernel of virtual time instead.")
     ] = False,
 ) -> None:
-    """Build the images lab/host and lab/gtsperf, and what hosts start from.
+    """Build the images lab/host and lab/gtsperf, and the files from which hosts start.
 
     Needs root. It uses a public base image if it can reach a registry, and this machine's own apt
-    sources if not. What is up to date is not built again. --virtual builds the kernel of virtual
+    sources if not. It does not build again what is up to date. --virtual builds the kernel of virtual
     time instead, from Debian's source.
 
     Example: sudo lab images build
@@ -85,7 +85,7 @@ def list_() -> None:
 
 @app.command(cls=Verb)
 def remove() -> None:
-    """Remove the images, what was made from them, and the kernel of virtual time.
+    """Remove the images, the files that were made from them, and the kernel of virtual time.
 
     Needs root. Refused while a lab is up.
 

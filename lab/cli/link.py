@@ -52,13 +52,14 @@ def command(
     sender: Annotated[str, typer.Option("--from", help="Only the direction from this host.")] = "",
     down: Annotated[bool, typer.Option("--down", help="Cut the link.")] = False,
     up: Annotated[bool, typer.Option("--up", help="Join the link again.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Back to what it was when the lab came up.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Restore the settings at the lab's start.")] = False,
     replay: Annotated[Path | None, typer.Option(help="Replay this trace: time,delay,rate,loss.")] = None,
     lab: LabOption = "",
 ) -> None:
     """Show or change the links of a lab that is up.
 
-    Needs root. Nothing is torn down, and connections go on. What you do not name stays as it is.
+    Needs root. No link is built again, and connections continue. Settings that you do not
+    give stay as they are.
     You can change a lab while it is measured. A schedule in the topology file does the same by itself.
 
     Example: sudo lab link AMS-PRG --delay 40ms --loss 1

@@ -22,7 +22,7 @@ def command(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until Ctrl-C.")] = False,
     last: Annotated[int, typer.Option("--last", "-n", min=0, help="How many lines of each log.")] = 100,
 ) -> None:
-    """Show what daemons wrote: those of a host, or of an overlay on all hosts.
+    """Show the logs of daemons: those on a host, or those of an overlay on all hosts.
 
     Needs root. Every line begins with the host and the daemon that wrote it.
 

@@ -50,7 +50,10 @@ Sites: TypeAlias = Annotated[
 ]
 LargestComponent: TypeAlias = Annotated[
     bool,
-    typer.Option("--largest-component", help="For files: leave out what a topology cannot hold."),
+    typer.Option(
+        "--largest-component",
+        help="For files: drop what a topology cannot have, and keep the largest connected part.",
+    ),
 ]
 Output: TypeAlias = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
@@ -136,5 +139,5 @@ Certificates: TypeAlias = Annotated[
     Path | None, typer.Option(help="Folder of TLS certificates ('lab worker --make-certificates').")
 ]
 Insecure: TypeAlias = Annotated[
-    bool, typer.Option("--insecure", help="Accept a plain scheduler on a network that only you reach.")
+    bool, typer.Option("--insecure", help="Accept a scheduler without TLS, on a network that only you reach.")
 ]

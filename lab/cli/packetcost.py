@@ -31,7 +31,7 @@ def command(
     """Count the instructions of a packet through the kernel, per overlay.
 
     Needs no root. It boots a small machine in QEMU, whose clock counts instructions. Every boot
-    counts the same, whatever else this machine does. Two boots take about a minute.
+    counts the same, even if this machine has other work. Two boots take about a minute.
 
     Example: lab packetcost --overlay underlay --overlay libnetwork --profile-code
     """

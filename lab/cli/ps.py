@@ -20,7 +20,7 @@ def command(
     lab: LabOption = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show the labs that are up: hosts, links, overlays, and what died.
+    """Show the labs that are up: hosts, links, overlays, and processes that died.
 
     Needs root. For each link it shows what was asked and what was measured.
 

@@ -74,7 +74,7 @@ def prepare(
 ) -> None:
     """Make every machine ready: packages, endpoint image, addresses and MTU of the data plane.
 
-    What is there already is left alone. The machines are claimed for you until 'restore'.
+    It keeps what is there already. It claims the machines for you until 'restore'.
 
     Example: lab testbed prepare --inventory inventory.yaml
     """
@@ -106,7 +106,7 @@ def run(
 ) -> None:
     """Run an experiment on machines that 'prepare' has made ready.
 
-    Overlays, cells and run folder are as with 'lab run'. Each sample is on disk at once: continue
+    Overlays, cells and run folder are as with 'lab run'. Each sample is saved at once: continue
     an interrupted run with --resume.
 
     Example: lab testbed run multihop --inventory inventory.yaml --overlay weave

@@ -12,8 +12,8 @@ import typer
 def command(file: Annotated[Path, typer.Argument(metavar="PACK", help="An archive of 'lab pack'.")]) -> None:
     """Check a pack: its checksums, its format, its runs, and the answers to claims.
 
-    It prints what the pack has. The exit code is 1 if something is not as it was packed. A claim
-    that this version answers in another way is told, and is no fault.
+    It prints what the pack has. The exit code is 1 if something differs from what was packed. If this version
+    of the lab answers a claim in another way, it prints that. This is not a fault.
 
     Example: lab verify theirs.pack.zip
     """

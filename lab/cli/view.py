@@ -19,9 +19,11 @@ def command(
     ] = "",
     lab: LabOption = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1. 0: any that is free.")] = 0,
-    interval: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 1.0,
+    interval: Annotated[
+        float, typer.Option(min=0.2, max=60, help="Seconds between two readings of the lab.")
+    ] = 1.0,
     control: Annotated[
-        bool, typer.Option("--control", help="The page may change links, capture, and open shells.")
+        bool, typer.Option("--control", help="Let the page change links, capture packets and open shells.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a run as one HTML file, and start no server.")
@@ -30,8 +32,8 @@ def command(
 ) -> None:
     """Show a lab or a run in the browser.
 
-    Needs root for a lab. Prints an address of this machine, with a token. Everybody who has it can look.
-    Ends with Ctrl-C. With --output, it writes a recorded run as one page that needs no server.
+    Needs root for a lab. Prints an address of this machine, with a token. Everybody with this address
+    can look. Ends with Ctrl-C. With --output, it writes a recorded run as one page that needs no server.
 
     Example: sudo lab view class
     """

@@ -22,18 +22,20 @@ def command(
         typer.Option("--make-certificates", help="Make certificates in this new folder, and end."),
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="End when the scheduler does; otherwise, wait for it again.")
+        bool, typer.Option("--once", help="End when the scheduler ends. Default: wait for the next one.")
     ] = False,
     share_machine: Annotated[
         bool,
-        typer.Option("--share-machine", help="Other workers may run on this machine: for trials."),
+        typer.Option("--share-machine", help="Allow other workers on this machine: for trials."),
     ] = False,
-    folder: Annotated[Path | None, typer.Option(help="Where blocks lie until the client has them.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where blocks are kept until the client has them.")
+    ] = None,
 ) -> None:
     """Measure blocks of runs that 'lab run --on' spreads over machines.
 
     Needs root. Checks and cleans this machine first, then joins a scheduler of Dask, and measures one block
-    at a time. It runs nothing but blocks of the lab. Ctrl-C removes the lab.
+    at a time. It runs only blocks of the lab. Ctrl-C removes the lab.
 
     Example: sudo lab worker tls://192.0.2.1:8786 --certificates /etc/lab/certificates
     """

@@ -83,7 +83,10 @@ def tcp_of_2016(run: StoredRun, band: Band) -> Checks:
         return [undecided(f"links must lose {LOSS:g} % of the packets: --topology full_mesh:loss={LOSS:g}")]
     return [
         check_group(
-            f"{link.a}–{link.b}, machines of {row.instance}", band, _by(run, link, row.tcp), unit="times"
+            f"{link.a}–{link.b}, machines of {row.instance}",
+            band,
+            _by(run, link, row.tcp),
+            unit="times as much",
         )
         for link in links
         for row in of_circuit(THROUGHPUTS, CONTROL, link.a, link.b)

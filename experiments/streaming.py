@@ -75,7 +75,9 @@ def beside_the_machine(run: StoredRun, band: Band, value: str, unit: str) -> Che
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
         one, other = (_of(run, n, f"{value} {site}", max(WORKERS)) for n in (name, CONTROL))
-        checks.append(compare(one[0], band, one, other, ratio if unit == "times" else difference, unit))
+        checks.append(
+            compare(one[0], band, one, other, ratio if unit == "times as much" else difference, unit)
+        )
     return checks
 
 

@@ -104,7 +104,7 @@ def overlays(run: StoredRun) -> list[str]:
 def offload_gains(run: StoredRun, band: Band) -> Checks:
     """Compare TCP without offload to TCP with, per overlay."""
     off, on = (partial(counts, run, metric=TCP, offload=state) for state in ("off", "on"))
-    return [check(name, band, off(name), on(name), "times") for name in overlays(run)]
+    return [check(name, band, off(name), on(name), "times as much") for name in overlays(run)]
 
 
 def without_offload(run: StoredRun, band: Band) -> Checks:
@@ -123,7 +123,7 @@ def across_the_mtu(run: StoredRun, band: Band) -> Checks:
             band,
             counts(run, name, UDP, size=FITS),
             counts(run, name, UDP, size=PROFILED_SIZE),
-            "times",
+            "times as much",
             scale,
         )
         for name in overlays(run)
@@ -156,7 +156,7 @@ def openvswitch_costs(run: StoredRun, band: Band) -> Checks:
             band,
             counts(run, name, WITH_OPENVSWITCH, size=size),
             counts(run, name, UDP, size=size),
-            "times",
+            "times as much",
         )
         for name in measured_overlays(run)
         for size in SIZES_AGAIN

@@ -250,8 +250,8 @@ class BoxProcess:
 
     def _stalled(self, stall: float) -> str:
         return (
-            f"virtual time has not moved for {stall:g} s: {self._answer or 'a program in the box'} computes "
-            f"without end and never waits, so it cannot run in virtual time"
+            f"virtual time has hardly moved for {stall:g} s: {self._answer or 'a program in the box'} "
+            "computes without end and never waits, so it cannot run in virtual time"
         )
 
     def _status(self, kernel: int | None) -> int:

@@ -52,7 +52,7 @@ def test_a_box_that_ends_before_its_work_is_an_error_although_an_older_status_is
 
 
 def test_a_box_whose_time_stands_still_is_ended(boot) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(BoxError, match=r"virtual time has not moved for 0.5 s: a program in the"):
+    with pytest.raises(BoxError, match=r"virtual time has hardly moved for 0.5 s: a program in the"):
         boot("exec sleep 60", stall=0.5)
 
 

@@ -37,8 +37,18 @@ def test_time_stands_still_while_the_same_process_runs_at_the_same_moment() -> N
     assert watch.observe(looping, 100.0) == 0
     assert watch.observe(looping, 130.0) == 30
     assert watch.observe(Status(7, 10, "sh", "AMS"), 131.0) == 0
-    assert watch.observe(Status(8, 10, "sh", "AMS"), 140.0) == 0
-    assert watch.observe(Status(8, 10, "sh", "AMS"), 141.0) == 1
+    assert watch.observe(Status(10**9, 10, "sh", "AMS"), 140.0) == 0
+    assert watch.observe(Status(10**9, 10, "sh", "AMS"), 141.0) == 1
+
+
+def test_a_loop_that_reads_the_clock_moves_it_and_is_found_and_slow_traffic_is_none() -> None:
+    """wireguard-go did so when its device was gone: 176 µs of virtual time in 10 s, for ever."""
+    watch = Standstill()
+    looping = [Status(n * 176_000, 129, "wireguard-go", "AMS") for n in range(20)]
+    assert [watch.observe(one, 10.0 * n) for n, one in enumerate(looping)][-1] == 190
+    watch = Standstill()
+    traffic = [Status(n * 100_000_000, 7, "iperf3", "AMS") for n in range(20)]
+    assert {watch.observe(one, 10.0 * n) for n, one in enumerate(traffic)} == {0.0}
 
 
 def test_the_question_is_a_signal_to_the_kernels_process() -> None:

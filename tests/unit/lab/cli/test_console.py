@@ -76,7 +76,7 @@ def test_the_main_job_ends_with_its_questions_and_their_evidence(
     first = ending[: ending.index("", 1)]
     assert [line[:4] for line in first[1:]] == ["  Wh", "  Su", "  - ", "  - ", "  - "]
     assert "'lab run throughput' would tell." in first[1]
-    assert "times (libnetwork from 1422 to 1470 bytes)" in first[2]
+    assert "times as much (libnetwork from 1422 to 1470 bytes)" in first[2]
     assert (
         ending[len(first) + 1] == "Why does TCP drop after the first hop? (Zismer 2016, research question 2)"
     )

@@ -49,7 +49,7 @@ def read(overlay: str, down: float, said: str) -> Drill:
     """The drill in the output of ``ping -D``.
 
     Raises:
-        MeasureError: there are no answers from after the link was up again, so nobody can tell.
+        MeasureError: no answer came after the link was up again.
     """
     answers = [(float(m["at"]), int(m["number"]), float(m["rtt"])) for m in ANSWER.finditer(said)]
     times = [at for at, _, _ in answers]

@@ -1,7 +1,7 @@
 """A record of an installed overlay on each of its hosts: its options, and what was chosen for it.
 
-Another process that installs it on the same hosts finds it there, and takes it up as it runs. No
-secret is among it; the file goes with the overlay, or with the host's next boot.
+Another process that installs the overlay on the same hosts finds the record, and continues with the
+overlay that runs. The record has no secret. It is removed with the overlay, or at the host's next boot.
 """
 
 from __future__ import annotations

@@ -299,9 +299,13 @@ def recorded_while(
 ) -> Iterator[None]:
     """Keep an overlay in the record of its lab while this lasts, for other commands that look at the lab.
 
-    A record that cannot be written does not disturb those who measure.
+    A record that cannot be written does not disturb those who measure. An overlay that is in the record
+    already stays there.
     """
     record = lab.record
+    if any(one.spec == spec for one in record.overlays):
+        yield
+        return
     record.overlays = [*record.overlays, overlay_record(spec, overlay, ends, mode)]
     with suppress(OSError):
         record.save()

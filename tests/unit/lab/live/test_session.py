@@ -159,6 +159,15 @@ async def test_an_overlay_of_a_run_is_in_the_record_while_it_is_measured(lab: La
     assert after.overlays == []
 
 
+async def test_an_overlay_that_is_on_a_lab_stays_in_its_record_after_a_run(lab: Lab) -> None:
+    session = await a_session(lab)
+    (before,) = lab.record.overlays
+    with recorded_while(lab, before.spec, Spoken(), [], {}):  # type: ignore[arg-type]
+        pass
+    assert lab.record.overlays == [before]
+    assert set(session.endpoints("spoken")) == set(lab.hosts)
+
+
 async def test_the_record_of_a_lab_that_was_removed_meanwhile_stays_away(lab: Lab) -> None:
     with recorded_while(lab, "spoken", Spoken(), [], {}):  # type: ignore[arg-type]
         forget(lab.record.lab_id)

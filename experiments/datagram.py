@@ -48,9 +48,7 @@ def _across(run: StoredRun, overlay: str, limit: int, band: claims.Band) -> clai
     label = f"{with_mode(run, overlay)} from {below} to {above} bytes"
     if not below or not above:
         return claims.undecided(f"{label}: the sizes do not reach across {limit} bytes")
-    return claims.compare(
-        label, band, _udp(run, overlay, above), _udp(run, overlay, below), unit="times as much"
-    )
+    return claims.compare(label, band, _udp(run, overlay, above), _udp(run, overlay, below))
 
 
 def dropping(run: StoredRun, band: claims.Band) -> claims.Checks:

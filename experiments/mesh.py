@@ -18,7 +18,7 @@ from lab.measure.iperf3 import UDP_IPERF2
 from lab.published import CONTROL, SEGMENTS, THROUGHPUTS, of_circuit
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Check, Checks, check_group, compare, measured, undecided
+from lab.report.claims import TIMES_AS_MUCH, Band, Check, Checks, check_group, compare, measured, undecided
 from lab.report.selection import Group, select
 from lab.report.statistics import difference
 from lab.runs.experiment import Cell, Profile
@@ -83,10 +83,7 @@ def tcp_of_2016(run: StoredRun, band: Band) -> Checks:
         return [undecided(f"links must lose {LOSS:g} % of the packets: --topology full_mesh:loss={LOSS:g}")]
     return [
         check_group(
-            f"{link.a}–{link.b}, machines of {row.instance}",
-            band,
-            _by(run, link, row.tcp),
-            unit="times as much",
+            f"{link.a}–{link.b}, machines of {row.instance}", band, _by(run, link, row.tcp), TIMES_AS_MUCH
         )
         for link in links
         for row in of_circuit(THROUGHPUTS, CONTROL, link.a, link.b)

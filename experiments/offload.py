@@ -33,7 +33,7 @@ def _tcp(run: StoredRun, overlay: str, state: str) -> tuple[str, Group]:
 def gained(run: StoredRun, band: Band) -> Checks:
     """Compare TCP with offload to TCP without, per overlay."""
     return [
-        compare(with_mode(run, n), band, _tcp(run, n, "on"), _tcp(run, n, "off"), unit="times as much")
+        compare(with_mode(run, n), band, _tcp(run, n, "on"), _tcp(run, n, "off"))
         for n in measured(run, CONTROL)
     ]
 

@@ -23,7 +23,7 @@ from lab.measure.shared_port import shared_port
 from lab.published import CONTROL, STREAMING
 from lab.report.captions import with_mode
 from lab.report.charts import Chart, Place, Series
-from lab.report.claims import Band, Checks, check_group, compare, measured
+from lab.report.claims import TIMES_AS_MUCH, Band, Checks, check_group, compare, measured
 from lab.report.selection import Group, select
 from lab.report.statistics import difference, ratio
 from lab.runs.experiment import Cell, Profile, Reading
@@ -71,13 +71,15 @@ def jitter(run: StoredRun, band: Band, workers: Sequence[int]) -> Checks:
 
 
 def beside_the_machine(run: StoredRun, band: Band, value: str, unit: str) -> Checks:
-    """Compare a value of each overlay with the control's, with the most clients."""
+    """Compare a value of each overlay with the control's, with the most clients.
+
+    `unit` is that of the difference; or ``times``, for the ratio.
+    """
     checks = []
     for name, site in product(measured(run, CONTROL), SITES):
         one, other = (_of(run, n, f"{value} {site}", max(WORKERS)) for n in (name, CONTROL))
-        checks.append(
-            compare(one[0], band, one, other, ratio if unit == "times as much" else difference, unit)
-        )
+        by, words = (ratio, TIMES_AS_MUCH) if unit == "times" else (difference, unit)
+        checks.append(compare(one[0], band, one, other, by, words))
     return checks
 
 

@@ -46,13 +46,7 @@ def by_control(run: StoredRun, band: Band, metric: str) -> Checks:
 def larger_datagrams(run: StoredRun, band: Band) -> Checks:
     """Compare UDP in the large datagrams of iperf3 with that in those of iperf 2, on everything."""
     return [
-        compare(
-            with_mode(run, n),
-            band,
-            _received(run, n, UDP),
-            _received(run, n, UDP_SMALL),
-            unit="times as much",
-        )
+        compare(with_mode(run, n), band, _received(run, n, UDP), _received(run, n, UDP_SMALL))
         for n in measured(run)
     ]
 
@@ -61,14 +55,7 @@ def tcp_by_udp(run: StoredRun, band: Band, of: str) -> Checks:
     """Compare TCP with UDP in datagrams of iperf 2, of the ``control`` or of the ``overlays``."""
     names = [CONTROL] if of == "control" else measured(run, CONTROL)
     checks = [
-        compare(
-            with_mode(run, n),
-            band,
-            _received(run, n, TCP),
-            _received(run, n, UDP_SMALL),
-            unit="times as much",
-        )
-        for n in names
+        compare(with_mode(run, n), band, _received(run, n, TCP), _received(run, n, UDP_SMALL)) for n in names
     ]
     return common.unless_at_the_limit(run, _received(run, CONTROL, TCP)[1], checks)
 

@@ -112,9 +112,7 @@ def with_every_control(run: StoredRun, band: claims.Band) -> claims.Checks:
     checks = []
     for name, control in product(weaves(run), CONTROLS):
         two, one = tcp(name, control, 2), tcp(name, control, 1)
-        checks.append(
-            claims.compare(f"{with_mode(run, name)} {control}", band, two, one, unit="times as much")
-        )
+        checks.append(claims.compare(f"{with_mode(run, name)} {control}", band, two, one))
     return checks
 
 

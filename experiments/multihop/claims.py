@@ -118,7 +118,7 @@ def _over(
         words = f"{metric} over {start} hops is {found.mean:.3g} of {rate:g} Mbit/s: the links are its limit"
         return claims.undecided(f"{label}: {words}, and a rate that they do not reach would tell")
     fitting = claims.Band(band.low ** (end - start), band.high) if last else band
-    return claims.compare(label, fitting, group(end), group(start), unit="times as much")
+    return claims.compare(label, fitting, group(end), group(start))
 
 
 CLAIMS = common.of(

@@ -13,7 +13,17 @@ from lab.icount import profile
 from lab.published import CONTROL, THROUGHPUTS
 from lab.report import captions
 from lab.report.charts import Chart, Series
-from lab.report.claims import OPEN, REFUTED, REPRODUCED, Band, Check, CheckResult, Checks, measured
+from lab.report.claims import (
+    OPEN,
+    REFUTED,
+    REPRODUCED,
+    TIMES_AS_MUCH,
+    Band,
+    Check,
+    CheckResult,
+    Checks,
+    measured,
+)
 from lab.report.selection import NOTHING, measured_overlays, select
 from lab.report.statistics import Estimate
 from lab.report.tables import Section, Table
@@ -104,7 +114,7 @@ def overlays(run: StoredRun) -> list[str]:
 def offload_gains(run: StoredRun, band: Band) -> Checks:
     """Compare TCP without offload to TCP with, per overlay."""
     off, on = (partial(counts, run, metric=TCP, offload=state) for state in ("off", "on"))
-    return [check(name, band, off(name), on(name), "times as much") for name in overlays(run)]
+    return [check(name, band, off(name), on(name), TIMES_AS_MUCH) for name in overlays(run)]
 
 
 def without_offload(run: StoredRun, band: Band) -> Checks:
@@ -123,7 +133,7 @@ def across_the_mtu(run: StoredRun, band: Band) -> Checks:
             band,
             counts(run, name, UDP, size=FITS),
             counts(run, name, UDP, size=PROFILED_SIZE),
-            "times as much",
+            TIMES_AS_MUCH,
             scale,
         )
         for name in overlays(run)
@@ -156,7 +166,7 @@ def openvswitch_costs(run: StoredRun, band: Band) -> Checks:
             band,
             counts(run, name, WITH_OPENVSWITCH, size=size),
             counts(run, name, UDP, size=size),
-            "times as much",
+            TIMES_AS_MUCH,
         )
         for name in measured_overlays(run)
         for size in SIZES_AGAIN

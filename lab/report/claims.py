@@ -88,6 +88,8 @@ class CheckResult:
     label: str = ""
 
 
+#: What follows a ratio, where nothing else is said.
+TIMES_AS_MUCH = "times as much"
 #: What would tell where no sample counts.
 SLOWER = "a lower --rate, a quiet machine, or --clock virtual would tell"
 #: The checks of a claim, and the results of those that are decided already.
@@ -246,7 +248,7 @@ def compare(
     one: tuple[str, Group],
     other: tuple[str, Group],
     by: Comparison = ratio,
-    unit: str = "",
+    unit: str = TIMES_AS_MUCH,
 ) -> Check:
     """Return a check that compares two named groups of samples, by `statistics.ratio` or `difference`."""
     reason = lacking(one[1], one[0]) or lacking(other[1], other[0])

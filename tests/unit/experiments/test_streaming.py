@@ -82,3 +82,10 @@ def test_streams_of_overlays_beside_the_machines_and_of_many_beside_one(tmp_path
     words = ("jitter of the overlays does not differ", "as the number of clients grows")
     told = [[as_theirs(run, w) for w in words] for run in (alike, apart, unsure)]
     assert told == [[REPRODUCED] * 2, [REFUTED] * 2, [OPEN] * 2]
+
+
+def test_the_bit_rates_of_overlays_are_compared_as_ratios(tmp_path: Path) -> None:
+    run = made_up(tmp_path, "streaming", lambda cell: streams(cell, 2.0))
+    assert as_theirs(run, "bit rate of a stream does not differ") == REPRODUCED
+    (claim,) = [c for c in load("streaming").claims if "bit rate of a stream does not differ" in c.text]
+    assert "times as much" in replace(claim, differs="").answer(run).text

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lab.app import virtual
 from lab.app.request import TESTBED_RATE, RunPlan, RunRequest, load_experiment, plan_run
 from lab.emulation.registry import DOCKER, NONE
 from lab.errors import LabError
 from lab.events import Emit, Note, silent
 from lab.runs import capacity_estimate
-from lab.virtual import kernel, pace
+from lab.virtual import kernel
 from lab.virtual.box import missing_programs
 from overlays.base import Overlay
 
@@ -60,7 +60,7 @@ def _with_rate(request: RunRequest, rate: float | None, why: str) -> RunRequest:
 
 def _reason(plan: RunPlan) -> str:
     """Return half a sentence on what this machine cannot carry by its own clock; "" if it can."""
-    there = {name: overlay for name, overlay in plan.overlays.items() if not overlay.obtainable()}
+    there = plan.obtainable()
     for name, overlay in there.items():
         if overlay.module and not _has(overlay.module):
             return f"this kernel has no {overlay.module}, which the fast mode of {name} needs"
@@ -73,7 +73,7 @@ def _too_much(name: str, overlay: Overlay, plan: RunPlan) -> bool:
 
 
 def _prices(plan: RunPlan) -> dict[str, float]:
-    modules = {overlay.module for overlay in plan.overlays.values() if not overlay.obtainable()}
+    modules = {overlay.module for overlay in plan.obtainable().values()}
     return {name: price for module in modules for name, price in PRICES.get(module, {}).items()}
 
 
@@ -90,15 +90,8 @@ def _lacking(request: RunRequest) -> str:
     """Return half a sentence on why a request has no virtual time; "" where it can have it."""
     if reason := load_experiment(request.experiment).only_in_real_time:
         return reason
-    asked: Mapping[str, object] = {
-        "--keep": request.keep,
-        "--prompt": request.prompt,
-        "--trace": request.trace,
-        "--shaper wire": request.shaper == "wire",
-        "--daemons": request.daemons != DOCKER,
-    }
-    if names := [name for name, given in asked.items() if given]:
-        return f"{names[0]} is for real time"
+    if name := request.option_of_real_time() or ("--daemons" if request.daemons != DOCKER else ""):
+        return f"{name} is for real time"
     if missing := missing_programs():
         return f"virtual time needs {', '.join(missing)}"
     try:
@@ -109,22 +102,19 @@ def _lacking(request: RunRequest) -> str:
 
 
 def _rate_in_virtual_time(request: RunRequest) -> float:
-    """Return the highest of `RATES` (Mbit/s) with which ``quick`` ends in `WALL`; else the testbed's."""
+    """Return the highest of `RATES` (Mbit/s) with which ``quick`` ends in `WALL`, or the lowest of them.
+
+    Another profile has the testbed's rate.
+    """
     if request.profile != "quick":
         return TESTBED_RATE
     plan, boxes = plan_run(request), request.boxes or len(os.sched_getaffinity(0))
     cells = plan.measurable_cells(request.only)
-
-    def wall(rate: float) -> float:
-        each = (pace.wall(own, rate, plan.overlays[name].user_space) for name, own in cells.items())
-        return plan.profile.bring_ups * sum(each) / boxes
-
-    return next((rate for rate in RATES if wall(rate) <= WALL), RATES[-1])
+    return next((rate for rate in RATES if virtual.wall(plan, cells, rate) / boxes <= WALL), RATES[-1])
 
 
 def _rate_that_was_carried(plan: RunPlan) -> float | None:
     """Return what this machine was found to carry of all overlays that it has (Mbit/s); None if unknown."""
-    names = [name for name, overlay in plan.overlays.items() if not overlay.obtainable()]
-    found = [capacity_estimate.recorded(name, plan.topology) for name in names]
+    found = [capacity_estimate.recorded(name, plan.topology) for name in plan.obtainable()]
     known = [rate for rate in found if rate is not None]
-    return min(known) if known and len(known) == len(names) else None
+    return min(known) if known and len(known) == len(found) else None

@@ -77,6 +77,17 @@ class RunRequest:
     #: Boxes side by side at most; 0: one for every processor.
     boxes: int = 0
 
+    def option_of_real_time(self) -> str:
+        """Return the first option that a box of virtual time cannot have; "" if none was given."""
+        given = {
+            "--lab": self.lab,
+            "--keep": self.keep,
+            "--prompt": self.prompt,
+            "--trace": self.trace,
+            "--shaper wire": self.shaper == "wire",
+        }
+        return next((name for name, value in given.items() if value), "")
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -115,11 +126,14 @@ class RunPlan:
 
         return plan_cells(self.experiment, self.topology, list(self.overlays), self.profile, only)
 
+    def obtainable(self) -> dict[str, Overlay]:
+        """Return the overlays that this machine can supply."""
+        return {name: overlay for name, overlay in self.overlays.items() if not overlay.obtainable()}
+
     def measurable_cells(self, only: Sequence[str] = ()) -> dict[str, list[Cell]]:
         """Return the cells of each overlay that this machine can supply."""
-        return {
-            name: cells for name, cells in self.cells(only).items() if not self.overlays[name].obtainable()
-        }
+        there = self.obtainable()
+        return {name: cells for name, cells in self.cells(only).items() if name in there}
 
     def all_cells(self, only: Sequence[str] = ()) -> list[Cell]:
         """Return the cells of all overlays that this machine can supply, one overlay after the other."""

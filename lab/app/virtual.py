@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from lab.app.request import TESTBED_RATE, RunPlan, RunRequest
 from lab.app.run import begun_as_asked
 from lab.emulation.registry import NONE
 from lab.events import Emit, Note, from_json, step
+from lab.runs.experiment import Cell
 from lab.runs.manifest import Manifest
 from lab.runs.plan import Block
 from lab.runs.run_folder import RunFolder, StoredRun
@@ -167,7 +168,11 @@ class Ears:
 
 def too_long(request: RunRequest, plan: RunPlan, side_by_side: int) -> str:
     """Return a sentence for a run that takes more than a day of wall time; "" for others."""
-    rate = plan.profile.rate or TESTBED_RATE
-    cells = plan.cells(request.only)
-    each = [pace.wall(cells[name], rate, overlay.user_space) for name, overlay in plan.overlays.items()]
-    return pace.warning(plan.profile.bring_ups * sum(each), side_by_side)
+    seconds = wall(plan, plan.cells(request.only), plan.profile.rate or TESTBED_RATE)
+    return pace.warning(seconds, side_by_side)
+
+
+def wall(plan: RunPlan, cells: Mapping[str, Sequence[Cell]], rate: float) -> float:
+    """Estimate the wall time (s) of cells by overlay on one processor, at `rate` (Mbit/s)."""
+    each = (pace.wall(own, rate, plan.overlays[name].user_space) for name, own in cells.items())
+    return plan.profile.bring_ups * sum(each)

@@ -140,15 +140,8 @@ def _refuse_in_virtual_time(request: RunRequest) -> None:
     Raises:
         UsageError: it is; names the option.
     """
-    given = {
-        "--lab": request.lab,
-        "--keep": request.keep,
-        "--prompt": request.prompt,
-        "--trace": request.trace,
-        "--shaper": request.shaper == "wire",
-    }
-    if request.clock == "virtual" and (names := [name for name, value in given.items() if value]):
-        raise UsageError(f"{names[0]} is for real time: a lab in virtual time ends with its run")
+    if request.clock == "virtual" and (name := request.option_of_real_time()):
+        raise UsageError(f"{name} is for real time: a lab in virtual time ends with its run")
 
 
 def _clock(clock: str, daemons: str, cost: Sequence[str], boxes: int) -> dict[str, Any]:

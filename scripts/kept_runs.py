@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lab.app.request import load_experiment
 from lab.runs import run_folder
 from lab.runs.run_folder import MANIFEST, SAMPLES, StoredRun
 
@@ -39,6 +40,17 @@ def stored(name: str, data: Path = DATA) -> StoredRun:
             assert content is not None, f"{file} in {name} is no file"
             (Path(folder) / file).write_bytes(content.read())
         return run_folder.read(Path(folder))
+
+
+def draw(run: StoredRun, wanted: Mapping[str, str], target: Path) -> list[Path]:
+    """Draw the figures of a run's experiment that are `wanted`, by their names there; returns the files."""
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for file in load_experiment(run.manifest.experiment).figures(run, Path(folder)):
+            if file.suffix == ".svg" and file.stem in wanted:
+                made.append(target / f"{wanted[file.stem]}.svg")
+                made[-1].write_bytes(file.read_bytes())
+    return made
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

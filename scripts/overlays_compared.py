@@ -7,7 +7,6 @@ makes these archives of run folders first. Every number on the page is one of th
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from experiments.encryption import CONTROLS
 from experiments.multihop.results import MultihopSamples
 from experiments.paths import FAILURE
 from lab import plugins
-from lab.app.request import load_experiment
 from lab.published import CONTROL
 from lab.report import captions
 from lab.report.selection import NOTHING, Group, SampleValue, interval, measured_overlays, select, text
@@ -260,11 +258,7 @@ def figures(runs: Runs, target: Path = FIGURES) -> list[Path]:
         states = {name: state for name, state in run.manifest.overlays.items() if name in own}
         samples = [sample for sample in run.samples if sample.overlay in own]
         kept = replace(run, manifest=run.manifest.model_copy(update={"overlays": states}), samples=samples)
-        with tempfile.TemporaryDirectory() as folder:
-            for file in load_experiment(run.manifest.experiment).figures(kept, Path(folder)):
-                if file.suffix == ".svg" and file.stem in DRAWN:
-                    made.append(target / f"{DRAWN[file.stem]}.svg")
-                    made[-1].write_bytes(file.read_bytes())
+        made += kept_runs.draw(kept, DRAWN, target)
     return made
 
 

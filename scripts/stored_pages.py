@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -191,15 +190,8 @@ def pages() -> list[Path]:
 
 def figures(target: Path = FIGURES) -> list[Path]:
     """Draw the figures of `DRAWN`; return the files."""
-    made = []
-    for name, wanted in DRAWN.items():
-        run = stored(name)
-        with tempfile.TemporaryDirectory() as folder:
-            for file in load_experiment(run.manifest.experiment).figures(run, Path(folder)):
-                if file.suffix == ".svg" and file.stem in wanted:
-                    made.append(target / f"{wanted[file.stem]}.svg")
-                    made[-1].write_bytes(file.read_bytes())
-    return made
+    drawn = (kept_runs.draw(stored(name), wanted, target) for name, wanted in DRAWN.items())
+    return [file for files in drawn for file in files]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -148,9 +148,8 @@ class Simulation:
         async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
             names = [f"machine-{number:02}" for number in range(1, self.workers + 1)]
             there = {name: await self._start(scheduler.address, name) for name in names}
-            groups = [
-                names[n :: -(-self.workers // IN_TROUBLE)] for n in range(-(-self.workers // IN_TROUBLE))
-            ]
+            count = -(-self.workers // IN_TROUBLE)
+            groups = [names[number::count] for number in range(count)]
             trouble = asyncio.gather(*(self._trouble(scheduler.address, there, of) for of in groups))
             async with Client(scheduler.address, asynchronous=True, set_as_default=False) as client:
                 design = Design(self.of, names, self.seed)

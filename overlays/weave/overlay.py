@@ -164,8 +164,8 @@ class Weave(RelayingOverlay):
         The network is internal: endpoints get no second interface with a way out of the overlay.
         """
         docker = bool((await host.facts()).docker)
-        told = replace(self.router(host), fastdp=await self._has_fastdp(host))
-        told = told if docker else replace(told, docker="")
+        told = self.router(host)
+        told = replace(told, fastdp=await self._has_fastdp(host), docker=told.docker if docker else "")
         launch = Batch().run(["mkdir", "-p", router.DATA, *([PLUGINS] if docker else [])])
         old_peers = Batch().run(["rm", "-f", f"{router.FOLDER}/restart.sentinel"])
         launch.unless(status_argv("weaver"), old_peers)

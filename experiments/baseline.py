@@ -1,8 +1,8 @@
 """Baseline: the round trip between two sites over a day, and the jitter beside other traffic.
 
 Hermans & de Niet 2016 took both before and beside their measurements: the latency of two links for 24
-hours, and jitter by netperf while three more sessions of 1 Mbit/s each went over the same link. ``quick``
-makes a day of some seconds of 24 parts; ``--clock virtual`` makes a whole one in minutes.
+hours, and jitter by netperf while three more sessions of 1 Mbit/s each went over the same link. In ``quick``,
+a day is 24 seconds. With ``--profile paper`` it is a whole day.
 """
 
 from __future__ import annotations

@@ -193,9 +193,9 @@ static void charge_for(int nr, long ret)
 /*
  * A thread that polls again although its last poll said "ready", and that has only read the clock in
  * between, would poll for ever at 256 ns a clock read: computing takes no time here. It sleeps instead.
- * A poll that had to wait is none of these: a capture reads packets from shared memory, without a call.
  * So does one that has polled many times in a row without waiting, and found nothing: iperf3 waits so for
  * the results of a UDP test. A runtime may look for work several times in one moment, so it is many.
+ * A poll that had to wait does not count: a capture reads packets from shared memory, without a call.
  */
 static void nap_if_spinning(int nr, long ret)
 {
